@@ -1,0 +1,207 @@
+"""
+Every error this library raises, as one tree.
+
+::
+
+    MnistTrackingError
+    ├── ConfigError(ValueError)              a wrong argument; nothing was sent
+    ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
+    ├── NotFoundError(LookupError)           .kind .name .existing
+    ├── AlreadyExistsError                   .kind .name
+    ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
+    ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
+    ├── JobTimeoutError(TimeoutError)        .job_name .waited_s
+    ├── ServiceError(RuntimeError)           any other AWS error; .code .operation .detail .request_id
+    │   ├── AccessDeniedError(PermissionError)
+    │   └── ThrottledError                   after botocore's own retries
+    ├── UnsupportedOperationError(NotImplementedError)   the embedded SageMaker lacks it; .service .operation
+    └── MissingDependencyError(ImportError)  .package .extra; says the pip command
+
+Each class is also the builtin a caller would guess, keeps its facts as attributes, builds its message from them, and
+survives pickling. Standard library only: this module travels with training jobs.
+"""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "AccessDeniedError",
+    "AlreadyExistsError",
+    "ConfigError",
+    "DatasetError",
+    "JobFailedError",
+    "JobTimeoutError",
+    "MissingDependencyError",
+    "MnistTrackingError",
+    "NotFoundError",
+    "ServiceError",
+    "StateError",
+    "ThrottledError",
+    "UnsupportedOperationError",
+]
+
+
+class MnistTrackingError(Exception):
+    """The root: catch this to catch everything this library raises on purpose."""
+
+
+class ConfigError(MnistTrackingError, ValueError):
+    """An argument is wrong. Nothing was sent, started or changed."""
+
+
+class DatasetError(MnistTrackingError, ValueError):
+    """Data are missing, truncated, corrupt, or not the data that were asked for."""
+
+
+class NotFoundError(MnistTrackingError, LookupError):
+    """
+    A named thing does not exist.
+
+    Attributes:
+        kind: What was looked for, such as ``"trial"``.
+        name: The name that was asked for.
+        existing: Names that do exist, the nearest first; may be empty.
+    """
+
+    def __init__(self, kind: str, name: str, existing: Sequence[str] = ()) -> None:
+        super().__init__(kind, name, tuple(existing))
+        self.kind, self.name, self.existing = kind, name, tuple(existing)
+
+    def __str__(self) -> str:
+        there = ", ".join(map(repr, self.existing))
+        return f"No {self.kind} named {self.name!r}." + (f" Existing: {there}." if there else "")
+
+
+class AlreadyExistsError(MnistTrackingError):
+    """
+    The name is taken.
+
+    Attributes:
+        kind: What was to be made, such as ``"experiment"``.
+        name: The name that is taken.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        article = "An" if self.kind[:1] in "aeiou" else "A"
+        return f"{article} {self.kind} named {self.name!r} already exists. Choose another name, or load that one."
+
+
+class StateError(MnistTrackingError, RuntimeError):
+    """
+    A legal call at the wrong moment.
+
+    Attributes:
+        kind: What the call was about, such as ``"endpoint"``.
+        name: Its name.
+        status: The state it is in, and what that rules out.
+    """
+
+    def __init__(self, kind: str, name: str, status: str) -> None:
+        super().__init__(kind, name, status)
+        self.kind, self.name, self.status = kind, name, status
+
+    def __str__(self) -> str:
+        return f"The {self.kind} {self.name!r} {self.status}."
+
+
+class JobFailedError(MnistTrackingError, RuntimeError):
+    """
+    A training job or an endpoint ended in failure.
+
+    Attributes:
+        job_name: The name of the job.
+        reason: SageMaker's ``FailureReason``.
+        log_tail: The last lines of its log, oldest first.
+    """
+
+    def __init__(self, job_name: str, reason: str, log_tail: Sequence[str] = ()) -> None:
+        super().__init__(job_name, reason, tuple(log_tail))
+        self.job_name, self.reason, self.log_tail = job_name, reason, tuple(log_tail)
+
+    def __str__(self) -> str:
+        tail = "".join(f"\n  | {line}" for line in self.log_tail)
+        return f"{self.job_name!r} failed: {self.reason}" + (f"\nThe end of its log:{tail}" if tail else "")
+
+
+class JobTimeoutError(MnistTrackingError, TimeoutError):
+    """
+    Waiting took longer than allowed. What was waited for goes on.
+
+    Attributes:
+        job_name: The name of the job or endpoint.
+        waited_s: How long was waited, in seconds.
+    """
+
+    def __init__(self, job_name: str, waited_s: float) -> None:
+        super().__init__(job_name, waited_s)
+        self.job_name, self.waited_s = job_name, waited_s
+
+    def __str__(self) -> str:
+        return f"{self.job_name!r} did not end within {self.waited_s:g} s. It goes on; ask again, or stop it."
+
+
+class ServiceError(MnistTrackingError, RuntimeError):
+    """
+    AWS refused a call, and no more particular class of this tree fits.
+
+    Attributes:
+        code: AWS's error code, such as ``"ValidationException"``.
+        operation: The API operation, such as ``"CreateTrial"``.
+        detail: AWS's own message.
+        request_id: AWS's request id; empty if there was none.
+    """
+
+    def __init__(self, code: str, operation: str, detail: str, request_id: str = "") -> None:
+        super().__init__(code, operation, detail, request_id)
+        self.code, self.operation, self.detail, self.request_id = code, operation, detail, request_id
+
+    def __str__(self) -> str:
+        return f"{self.operation} was refused ({self.code}): {self.detail}"
+
+
+class AccessDeniedError(ServiceError, PermissionError):
+    """The credentials in use may not do this, or there are none."""
+
+
+class ThrottledError(ServiceError):
+    """The service asked for fewer calls, also after botocore's own retries."""
+
+
+class UnsupportedOperationError(MnistTrackingError, NotImplementedError):
+    """
+    The embedded SageMaker does not have this operation.
+
+    Attributes:
+        service: The service, such as ``"sagemaker"``.
+        operation: The API operation, such as ``"CreateAutoMLJob"``.
+    """
+
+    def __init__(self, service: str, operation: str) -> None:
+        super().__init__(service, operation)
+        self.service, self.operation = service, operation
+
+    def __str__(self) -> str:
+        return (
+            f"The embedded SageMaker does not have {self.service}:{self.operation}. "
+            "Nothing was sent anywhere. On an AWS workspace the call would go through."
+        )
+
+
+class MissingDependencyError(MnistTrackingError, ImportError):
+    """
+    An optional package is not installed.
+
+    Attributes:
+        package: The package that is missing.
+        extra: The extra of this library that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+        self.package, self.extra = package, extra
+
+    def __str__(self) -> str:
+        return f"{self.package} is not installed. Run: pip install 'mnist-tracking[{self.extra}]'"
