@@ -1,0 +1,99 @@
+"""The embedded SageMaker: one folder, and sessions whose calls it answers."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import botocore.session
+
+from mnist_tracking.embedded import services, transport
+from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.store import Store
+
+__all__ = ["EmbeddedSageMaker"]
+
+services.load()
+
+
+class EmbeddedSageMaker:
+    """
+    A SageMaker in a folder: its state is one SQLite file and a directory, its jobs and endpoints are subprocesses.
+
+    **Thread and process safety.** Any number of threads and processes may use the same folder at once.
+    **Durability.** An acknowledged write survives ``kill -9``; with ``durability="full"`` also a power loss.
+    **Isolation.** Nothing it does touches the network or the user's AWS configuration.
+
+    Args:
+        home: The folder; made if missing. It must be on a local disk.
+        region: The region that ARNs and bucket names show.
+        account_id: The twelve digits that ARNs and bucket names show.
+        python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
+        durability: ``"normal"`` or ``"full"``.
+        quotas: How many training jobs may run at once, by instance type, such as ``{"ml.m5.xlarge": 2}``; one more is
+            answered with ResourceLimitExceeded. Without an entry there is no limit.
+        clock: Gives the time in seconds since the epoch; tests replace it.
+
+    Raises:
+        ConfigError: If *home* cannot be written, or is on a network file system.
+
+    Example:
+        >>> engine = EmbeddedSageMaker(getfixture("tmp_path"))
+        >>> client = engine.session().client("sagemaker")
+        >>> client.create_experiment(ExperimentName="digits")["ExperimentArn"]
+        'arn:aws:sagemaker:us-east-1:000000000000:experiment/digits'
+        >>> engine.close()
+    """
+
+    def __init__(
+        self,
+        home: str | os.PathLike[str],
+        *,
+        region: str = "us-east-1",
+        account_id: str = "000000000000",
+        python: str | None = None,
+        durability: str = "normal",
+        quotas: Mapping[str, int] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.home = Path(home).absolute()
+        self.identity = Identity(account_id, region)
+        self.python = python or sys.executable
+        self.quotas = dict(quotas or {})
+        self._clock = clock
+        self.store = Store(self.home, durability=durability)
+
+    def __repr__(self) -> str:
+        return f"<EmbeddedSageMaker home={str(self.home)!r} region={self.identity.region!r}>"
+
+    def now(self) -> float:
+        """Return the time, in seconds since the epoch."""
+        return self._clock()
+
+    def session(self) -> boto3.Session:
+        """
+        Return a new session whose every call this engine answers.
+
+        The session reads none of the user's AWS configuration, credentials or ``AWS_*`` variables.
+        """
+        nowhere = (None, None, os.devnull, None)
+        unset = (None, None, None, None)
+        core = botocore.session.Session(
+            session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+        )
+        core.set_credentials("embedded", "embedded")
+        core.set_config_variable("region", self.identity.region)
+        transport.install(core, self)
+        return boto3.Session(botocore_session=core)
+
+    def close(self) -> None:
+        """Close this process's connections to the store. Jobs and endpoints go on."""
+        self.store.close()
+
+
+def as_datetime(seconds: float | None) -> datetime | None:
+    """Convert stored seconds into the aware UTC time that botocore's responses carry."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

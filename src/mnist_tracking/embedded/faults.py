@@ -1,0 +1,39 @@
+"""
+The errors of AWS's own services, by AWS's own codes.
+
+A handler raises one of these; the transport turns it into the error response that botocore turns into its typed
+exception. Unrelated to `mnist_tracking.errors`, which is what this library's callers see.
+"""
+
+
+class AwsFault(Exception):
+    """An error response: AWS's code, its message and the HTTP status."""
+
+    code = "InternalFailure"
+    status = 400
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.status = status or self.status
+
+
+class ValidationFault(AwsFault):
+    code = "ValidationException"
+
+
+class ResourceNotFoundFault(AwsFault):
+    code = "ResourceNotFound"
+
+
+class ResourceInUseFault(AwsFault):
+    code = "ResourceInUse"
+
+
+class ResourceLimitFault(AwsFault):
+    code = "ResourceLimitExceeded"
+
+
+class ConflictFault(AwsFault):
+    code = "ConflictException"

@@ -1,0 +1,59 @@
+"""
+Numbered migrations: the SQL files of this folder, in order of their numbers.
+
+Each runs in the same transaction as the record that it ran, so that a store is never between two versions. A migration
+that has landed is never edited; a change is a new file.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+
+from mnist_tracking.errors import ConfigError
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """
+    Bring a store up to date. Safe to call from many processes at once, and again.
+
+    Raises:
+        ConfigError: If the store was made by a newer version of this library.
+    """
+    known = dict(_scripts())
+    version = _version(connection)
+    if version == max(known):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been first
+        if version > max(known):
+            raise ConfigError(
+                f"The store has version {version}, this mnist-tracking knows up to {max(known)}. Update mnist-tracking."
+            )
+        for number in sorted(n for n in known if n > version):
+            for statement in _statements(known[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _scripts() -> Iterator[tuple[int, str]]:
+    for entry in resources.files(__package__).iterdir():
+        if entry.name.endswith(".sql"):
+            yield int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,83 @@
+"""
+Answer botocore's calls inside the process.
+
+botocore emits ``before-parameter-build`` with the caller's own parameters and, after checking and serialising them,
+``before-call``; a response returned from ``before-call`` takes the place of the network. Its own Stubber works the same
+way. So clients, paginators, waiters and typed exceptions are botocore's; only the answer is ours.
+"""
+
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from botocore.model import OperationModel
+from botocore.session import Session
+
+from mnist_tracking.embedded.faults import AwsFault
+from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
+from mnist_tracking.embedded.validation import check_request
+from mnist_tracking.errors import UnsupportedOperationError
+
+if TYPE_CHECKING:
+    from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+_PARAMS = "mnist_tracking_params"
+
+response_observers: list[Callable[[OperationModel, Response], None]] = []
+"""Called with each successful response before it is returned; the tests check every one against the service model."""
+
+
+def install(session: Session, engine: "EmbeddedSageMaker") -> None:
+    """Make every client of a botocore session get its answers from an engine. Call before clients are created."""
+
+    def answer(model: OperationModel, context: dict[str, Any], **_: object) -> tuple[SimpleNamespace, Response]:
+        return _answer(engine, model, context[_PARAMS])
+
+    emitter = session.get_component("event_emitter")
+    emitter.register_last("before-parameter-build", _remember_params)
+    emitter.register_first("before-call", answer)
+    emitter.register_first("before-send", _refuse_to_send)
+
+
+def _remember_params(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context[_PARAMS] = params
+
+
+def _refuse_to_send(event_name: str, **_: object) -> None:
+    _, service, operation = event_name.split(".")
+    raise UnsupportedOperationError(service, operation)
+
+
+def _answer(
+    engine: "EmbeddedSageMaker", model: OperationModel, params: dict[str, Any]
+) -> tuple[SimpleNamespace, Response]:
+    service, operation = model.service_model.service_name, model.name
+    handler = OPERATIONS.get((service, operation))
+    if handler is None:
+        raise UnsupportedOperationError(service, operation)
+    try:
+        response = _handle(handler, model, Call(engine, service, operation, params))
+    except AwsFault as fault:
+        return _reply(fault.status, {"Error": {"Code": fault.code, "Message": fault.message, "Type": "Sender"}})
+    for observe in response_observers:
+        observe(model, response)
+    return _reply(HTTPStatus.OK, response)
+
+
+def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
+    check_request(model, call.params)
+    return handler(call)
+
+
+def _reply(status: int, parsed: Response) -> tuple[SimpleNamespace, Response]:
+    request_id = str(uuid.uuid4())
+    headers = {"x-amzn-requestid": request_id}
+    parsed["ResponseMetadata"] = {
+        "RequestId": request_id,
+        "HTTPStatusCode": int(status),
+        "HTTPHeaders": headers,
+        "RetryAttempts": 0,
+    }
+    return SimpleNamespace(status_code=int(status), headers=headers, raw=None, content=b""), parsed

@@ -1,0 +1,118 @@
+"""
+Check a request the way the service does: patterns, maxima and enums, read from botocore's own service model.
+
+botocore itself checks only what is required, types, minimum lengths and unknown names. The wording of the error is the
+one that AWS's services share.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from mnist_tracking.embedded.faults import ValidationFault
+
+Check = Callable[[Any, str], Iterator[str]]
+_UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
+_JAVA_CLASSES = {  # what Java's regular expressions have and Python's lack, as the inside of a character class
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    r"\p{Alnum}": "a-zA-Z0-9",
+    r"\p{Alpha}": "a-zA-Z",
+    r"\p{Graph}": "!-~",
+}
+
+
+def check_request(model: OperationModel, params: dict[str, Any]) -> None:
+    """
+    Check parameters against an operation's input shape.
+
+    Raises:
+        ValidationFault: With one sentence for each constraint that a value breaks.
+    """
+    service, shape = model.service_model.service_name, model.input_shape
+    if shape is None or service in _UNCHECKED_SERVICES:
+        return
+    problems = list(_structure(shape, params, ""))
+    if problems:
+        noun = "error" if len(problems) == 1 else "errors"
+        raise ValidationFault(f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
+
+
+def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
+    for name, member in value.items():
+        if name in shape.members and member is not None:
+            here = name[0].lower() + name[1:]
+            yield from _check(shape.members[name], member, f"{path}.{here}" if path else here)
+
+
+def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    yield from _limits(shape, value, path)
+    match shape:
+        case StructureShape():
+            yield from _structure(shape, value, path)
+        case ListShape():
+            for number, item in enumerate(value, start=1):
+                yield from _check(shape.member, item, f"{path}.{number}.member")
+        case MapShape():
+            for key, item in value.items():
+                yield from _check(shape.key, key, f"{path}.{key}.key")
+                yield from _check(shape.value, item, f"{path}.{key}.member")
+
+
+def _limits(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    for constraint, is_broken in _constraints(shape):
+        if is_broken(value):
+            yield f"Value {_shown(value)} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(value: Any) -> str:
+    return f"'{value}'"
+
+
+def _constraints(shape: Shape) -> list[tuple[str, Callable[[Any], bool]]]:
+    """List what a shape demands of one value, as (AWS's sentence, whether a value breaks it)."""
+    found = []
+    metadata = shape.metadata
+    if choices := tuple(metadata.get("enum", ())):
+        found.append(_enum(choices))
+    if shape.type_name == "string" and (pattern := metadata.get("pattern")):
+        found.append(_pattern(pattern))
+    if (most := metadata.get("max")) is not None:
+        found.append(_maximum(most, shape.type_name in ("string", "list", "map", "blob")))
+    return found
+
+
+@lru_cache(maxsize=None)
+def _enum(choices: tuple[str, ...]) -> tuple[str, Callable[[Any], bool]]:
+    sentence = f"Member must satisfy enum value set: [{', '.join(choices)}]"
+    return sentence, lambda value: value not in choices
+
+
+@lru_cache(maxsize=None)
+def _pattern(pattern: str) -> tuple[str, Callable[[Any], bool]]:
+    matcher = _compiled(pattern)
+    return (
+        f"Member must satisfy regular expression pattern: {pattern}",
+        lambda value: matcher.fullmatch(value) is None,
+    )
+
+
+@lru_cache(maxsize=None)
+def _maximum(most: float, is_length: bool) -> tuple[str, Callable[[Any], bool]]:
+    if is_length:
+        return (
+            f"Member must have length less than or equal to {most}",
+            lambda value: hasattr(value, "__len__") and len(value) > most,
+        )
+    return f"Member must have value less than or equal to {most}", lambda value: value > most
+
+
+@lru_cache(maxsize=None)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _JAVA_CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
