@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -92,8 +91,3 @@ class EmbeddedSageMaker:
     def close(self) -> None:
         """Close this process's connections to the store. Jobs and endpoints go on."""
         self.store.close()
-
-
-def as_datetime(seconds: float | None) -> datetime | None:
-    """Convert stored seconds into the aware UTC time that botocore's responses carry."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

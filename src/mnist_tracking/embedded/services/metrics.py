@@ -1,0 +1,64 @@
+"""The service sagemaker-metrics: values sent for a component from anywhere, and read back."""
+
+import math
+import sqlite3
+from typing import Any
+
+from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.rows import find
+from mnist_tracking.embedded.store.metrics import record_metric
+from mnist_tracking.embedded.times import as_seconds
+
+_OLDEST_S = 14 * 24 * 3600
+_NEWEST_S = 2 * 3600
+
+
+@serves("sagemaker-metrics", "BatchPutMetrics")
+def batch_put_metrics(call: Call) -> Response:
+    now = call.engine.now()
+    errors = []
+    with call.engine.store.write() as connection:
+        component = find(connection, "components", call.params["TrialComponentName"])
+        for index, metric in enumerate(call.params["MetricData"]):
+            code = _problem(component, metric, now)
+            if code is None and component is not None:
+                timestamp = _timestamp(metric["Timestamp"])
+                record_metric(
+                    connection, component["id"], metric["MetricName"], metric["Value"], timestamp, metric.get("Step")
+                )
+            else:
+                errors.append({"Code": code, "MetricIndex": index})
+    return {"Errors": errors} if errors else {}
+
+
+def _problem(component: sqlite3.Row | None, metric: dict[str, Any], now: float) -> str | None:
+    if component is None:
+        return "VALIDATION_ERROR"
+    age = now - _timestamp(metric["Timestamp"])
+    is_good = math.isfinite(metric["Value"]) and -_NEWEST_S <= age <= _OLDEST_S
+    return None if is_good else "VALIDATION_ERROR"
+
+
+def _timestamp(value: Any) -> float:
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else as_seconds(value)
+
+
+@serves("sagemaker-metrics", "BatchGetMetrics")
+def batch_get_metrics(call: Call) -> Response:
+    with call.engine.store.read() as connection:
+        return {"MetricQueryResults": [_query(connection, query) for query in call.params["MetricQueries"]]}
+
+
+def _query(connection: sqlite3.Connection, query: dict[str, Any]) -> Response:
+    component = find(connection, "components", query["ResourceArn"])
+    if component is None:
+        return {"Status": "ValidationError", "Message": "The resource does not exist.", "XAxisValues": [], "MetricValues": []}
+    rows = connection.execute(
+        "SELECT * FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id", (component["id"], query["MetricName"])
+    ).fetchall()
+    axis = [_axis(row, query["XAxisType"]) for row in rows]
+    return {"Status": "Complete", "XAxisValues": axis, "MetricValues": [row["value"] for row in rows]}
+
+
+def _axis(row: sqlite3.Row, kind: str) -> int:
+    return int(row["step"] or 0) if kind == "IterationNumber" else int(row["timestamp"])

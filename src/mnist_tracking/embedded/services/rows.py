@@ -1,0 +1,84 @@
+"""What the families of operations share: a resource by its name, present members only, and sorted listings."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
+from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.paging import next_token, page_size, read_offset
+from mnist_tracking.embedded.times import as_seconds
+
+KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
+_TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial component"}
+
+
+def present(**members: Any) -> dict[str, Any]:
+    """Return the members that have a value, as responses leave out the others."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def find(connection: sqlite3.Connection, table: str, name: str) -> sqlite3.Row | None:
+    """Return the resource of that name or ARN; names compare without case, as SageMaker's do."""
+    name = name.rsplit("/", 1)[-1]
+    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {table} WHERE name = ?", (name,)).fetchone()  # noqa: S608 - a table of ours
+    return row
+
+
+def get(connection: sqlite3.Connection, table: str, name: str, identity: Identity) -> sqlite3.Row:
+    """Return the resource of that name, or raise AWS's ResourceNotFound."""
+    row = find(connection, table, name)
+    if row is None:
+        arn = identity.sagemaker_arn(KINDS[table], name.rsplit("/", 1)[-1])
+        raise ResourceNotFoundFault(f"{_TITLES[table]} {name!r} does not exist: could not find {arn}.")
+    return row
+
+
+def refuse_taken(connection: sqlite3.Connection, table: str, name: str) -> None:
+    """Raise AWS's error for a taken name, in the old and the new wording at once: clients look for either."""
+    if find(connection, table, name) is not None:
+        title = _TITLES[table]
+        raise ValidationFault(
+            f"{title} names must be unique within an AWS account and region. "
+            f"{title} with name ({name}) already exists."
+        )
+
+
+def listing(
+    connection: sqlite3.Connection,
+    select: str,
+    where: Mapping[str, Any],
+    params: dict[str, Any],
+) -> tuple[list[sqlite3.Row], dict[str, str]]:
+    """
+    Run one List operation: its filters, the order and the page that the request asks for.
+
+    Args:
+        connection: Where to read.
+        select: ``SELECT ... FROM table t ...``; the table must have the columns ``id``, ``name`` and ``created``.
+        where: Conditions (SQL with one placeholder) and their values; a value of None leaves the condition out.
+        params: The request, with SortBy, SortOrder, MaxResults, NextToken, CreatedAfter and CreatedBefore.
+
+    Returns:
+        The rows of the page, and the member NextToken if there is another page.
+    """
+    bounds = {"t.created >= ?": params.get("CreatedAfter"), "t.created <= ?": params.get("CreatedBefore")}
+    conditions = {**where, **{sql: as_seconds(moment) for sql, moment in bounds.items() if moment is not None}}
+    used = {sql: value for sql, value in conditions.items() if value is not None}
+    column = "t.name" if params.get("SortBy") == "Name" else "t.created"
+    direction = "ASC" if params.get("SortOrder") == "Ascending" else "DESC"
+    size, offset = page_size(params), read_offset(params)
+    clause = f" WHERE {' AND '.join(used)}" if used else ""
+    order = f" ORDER BY {column} {direction}, t.id {direction} LIMIT ? OFFSET ?"
+    rows = connection.execute(select + clause + order, [*used.values(), size + 1, offset]).fetchall()
+    return rows[:size], next_token(params, offset, size, len(rows))
+
+
+def touch(connection: sqlite3.Connection, table: str, row_id: int, now: float, columns: Iterable[tuple[str, Any]]) -> None:
+    """Set the columns that a request gives, and the time of modification."""
+    given = [(column, value) for column, value in columns if value is not None]
+    assignments = ", ".join(f"{column} = ?" for column, _ in [*given, ("modified", now)])
+    connection.execute(
+        f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - names of ours
+        [*(value for _, value in given), now, row_id],
+    )

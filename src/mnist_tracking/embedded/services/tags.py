@@ -1,0 +1,32 @@
+"""Tags, of whatever has an ARN."""
+
+from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.store.tags import put_tags, read_tags
+
+MAX_TAGS = 50
+
+
+@serves("sagemaker", "AddTags")
+def add_tags(call: Call) -> Response:
+    arn = call.params["ResourceArn"]
+    with call.engine.store.write() as connection:
+        put_tags(connection, arn, call.params["Tags"])
+        tags = read_tags(connection, arn)
+        if len(tags) > MAX_TAGS:
+            raise ValidationFault(f"A resource may have at most {MAX_TAGS} tags; this request makes it {len(tags)}.")
+    return {"Tags": tags}
+
+
+@serves("sagemaker", "ListTags")
+def list_tags(call: Call) -> Response:
+    with call.engine.store.read() as connection:
+        return {"Tags": read_tags(connection, call.params["ResourceArn"])}
+
+
+@serves("sagemaker", "DeleteTags")
+def delete_tags(call: Call) -> Response:
+    arn = call.params["ResourceArn"]
+    with call.engine.store.write() as connection:
+        connection.executemany("DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in call.params["TagKeys"]])
+    return {}
