@@ -45,8 +45,13 @@ def _refuse_too_many_trials(connection: sqlite3.Connection, experiment_id: int) 
 def describe_trial(call: Call) -> Response:
     with call.engine.store.read() as connection:
         found = get(connection, "trials", call.params["TrialName"], call.engine.identity)
-        row = connection.execute(f"{_SELECT} WHERE t.id = ?", (found["id"],)).fetchone()
-    return describe(row)
+        return describe(read(connection, found["id"]))
+
+
+def read(connection: sqlite3.Connection, trial_id: int) -> sqlite3.Row:
+    """Return a trial's row together with its ``experiment_name``."""
+    row: sqlite3.Row = connection.execute(f"{_SELECT} WHERE t.id = ?", (trial_id,)).fetchone()
+    return row
 
 
 def describe(row: sqlite3.Row) -> Response:

@@ -1,0 +1,1 @@
+"""Search: a SearchExpression compiled to one SQL condition over the indexed tables."""
