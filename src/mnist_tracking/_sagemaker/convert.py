@@ -1,0 +1,97 @@
+"""Responses to records: the only place that reads SageMaker's dictionaries."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mnist_tracking.records import Artifact, Component, Metric, Scalar, Status, TrialResult
+
+TRAINING = "Training"
+CREATED_BY = "mnist-tracking:created-by"
+ADAPTER = "mnist-tracking:adapter"
+_OWN_PREFIXES = ("sagemaker_", "SageMaker.")
+
+
+def decode_parameter(value: Mapping[str, Any]) -> Scalar:
+    """
+    Decode one parameter to what was put in.
+
+    The SDK JSON-quotes the hyperparameters of jobs and the service turns numbers into floats.
+
+    Example:
+        >>> decode_parameter({"StringValue": '"sgd"'}), decode_parameter({"NumberValue": 2.0})
+        ('sgd', 2)
+    """
+    if "NumberValue" in value:
+        number = float(value["NumberValue"])
+        return int(number) if math.isfinite(number) and number == int(number) else number
+    text = str(value.get("StringValue", ""))
+    if text in ("true", "false", "null") or (len(text) > 1 and text[0] == text[-1] == '"'):
+        try:
+            decoded: Scalar = json.loads(text)
+        except ValueError:
+            return text
+        return decoded
+    return text
+
+
+def component_from_aws(response: Mapping[str, Any]) -> Component:
+    """Read a trial component as Search gives it."""
+    status = response.get("Status", {})
+    parents = response.get("Parents", [])
+    return Component(
+        name=response["TrialComponentName"],
+        display_name=response.get("DisplayName", response["TrialComponentName"]),
+        status=status.get("PrimaryStatus"),
+        message=status.get("Message", ""),
+        source_arn=response.get("Source", {}).get("SourceArn"),
+        created=response["CreationTime"],
+        started=response.get("StartTime"),
+        ended=response.get("EndTime"),
+        parameters={name: decode_parameter(value) for name, value in response.get("Parameters", {}).items()},
+        inputs=_artifacts(response.get("InputArtifacts", {})),
+        outputs=_artifacts(response.get("OutputArtifacts", {})),
+        metrics={m["MetricName"]: _metric(m) for m in response.get("Metrics", [])},
+        trials=tuple(p["TrialName"] for p in parents if p.get("TrialName")),
+        experiments=tuple(dict.fromkeys(p["ExperimentName"] for p in parents if p.get("ExperimentName"))),
+        tags={tag["Key"]: tag["Value"] for tag in response.get("Tags", [])},
+    )
+
+
+def _artifacts(artifacts: Mapping[str, Mapping[str, str]]) -> tuple[Artifact, ...]:
+    return tuple(Artifact(name, a["Value"], a.get("MediaType")) for name, a in sorted(artifacts.items()))
+
+
+def _metric(metric: Mapping[str, Any]) -> Metric:
+    return Metric(
+        name=metric["MetricName"],
+        last=float(metric.get("Last", math.nan)),
+        min=float(metric.get("Min", math.nan)),
+        max=float(metric.get("Max", math.nan)),
+        avg=float(metric.get("Avg", math.nan)),
+        std_dev=float(metric.get("StdDev", 0.0)),
+        count=int(metric.get("Count", 0)),
+    )
+
+
+def trial_from_component(component: Component, trial_name: str) -> TrialResult:
+    """Read the outcome of a trial from the component that recorded its training."""
+    outputs = {artifact.name: artifact.uri for artifact in component.outputs}
+    code = component.parameters.get("sagemaker_submit_directory")
+    status: Status = component.status or "InProgress"
+    ended, started = component.ended, component.started
+    return TrialResult(
+        trial_name=trial_name,
+        experiment_name=component.experiments[0] if component.experiments else "",
+        status=status,
+        failure_reason=component.message if status == "Failed" else "",
+        hyperparameters={k: v for k, v in component.parameters.items() if not k.startswith(_OWN_PREFIXES)},
+        metrics=component.metrics,
+        job_name=component.job_name or "",
+        component_name=component.name,
+        model_uri=outputs.get("SageMaker.ModelArtifact"),
+        code_uri=code if isinstance(code, str) else None,
+        created=component.created,
+        duration_s=(ended - started).total_seconds() if ended and started else None,
+    )

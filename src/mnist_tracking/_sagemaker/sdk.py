@@ -1,0 +1,63 @@
+"""
+The SageMaker SDKs, imported late and kept quiet.
+
+Their import takes two seconds and warns of its own deprecations; their telemetry sends the account's number over plain
+`requests`, with no time-out. The one patch of this library replaces that sender, for every workspace alike.
+"""
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+_lock = threading.RLock()
+_loaded = False
+
+
+def load() -> None:
+    """Import the SDKs once; later calls cost nothing."""
+    global _loaded  # noqa: PLW0603 - imported once for the process
+    with _lock:
+        if not _loaded:
+            _import()
+            _loaded = True
+
+
+def _import() -> None:
+    was = os.environ.get("SAGEMAKER_SUPPRESS_V2_WARNING")
+    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
+    logger = logging.getLogger("sagemaker.config")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)  # its INFO lines would go to standard output
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import sagemaker.pytorch
+            import smexperiments.experiment
+            import smexperiments.tracker
+            import smexperiments.trial
+            import smexperiments.trial_component
+            from sagemaker.telemetry import telemetry_logging
+    finally:
+        if was is None:
+            del os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"]
+    _silence(telemetry_logging)
+
+
+def _silence(telemetry: ModuleType) -> None:
+    telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
+    telemetry._requests_helper = lambda *_args, **_kwargs: None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Load the SDKs, and ignore the warnings that they raise about themselves inside the block."""
+    load()
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning, UserWarning, ResourceWarning):
+            warnings.filterwarnings("ignore", category=category, module=r"(sagemaker|smexperiments)(\.|$)")
+        warnings.filterwarnings("ignore", message=".*[Ss]age[Mm]aker.*v?2.*")
+        yield

@@ -1,0 +1,208 @@
+"""What to train and what counts: job specifications, metric definitions and the objective."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.records import Scalar
+
+__all__ = ["JobSpec", "MetricDefinition", "Objective", "mnist_job"]
+
+Goal = Literal["maximize", "minimize"]
+Statistic = Literal["last", "max", "min", "avg"]
+_MAX_REGEX = 500
+_MAX_METRICS = 40
+
+
+@attrs.frozen
+class MetricDefinition:
+    r"""
+    A metric, and the regular expression that finds it in a line of the log.
+
+    Attributes:
+        name: Such as ``"test:accuracy"``.
+        regex: With one group that captures the number; searched in every line.
+
+    Raises:
+        ConfigError: If the expression does not compile, has no group, or is longer than 500 characters.
+
+    Example:
+        >>> MetricDefinition("train:loss", r"loss=(\S+)").name
+        'train:loss'
+    """
+
+    name: str
+    regex: str
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            groups = re.compile(self.regex).groups
+        except re.error as error:
+            raise ConfigError(f"The regex {self.regex!r} of metric {self.name!r} does not compile: {error}.") from None
+        if not groups:
+            raise ConfigError(
+                f"The regex {self.regex!r} of metric {self.name!r} has no group. Put the number in parentheses, as in "
+                f"{'loss: (.*?);'!r}."
+            )
+        if len(self.regex) > _MAX_REGEX:
+            raise ConfigError(f"The regex of metric {self.name!r} has {len(self.regex)} characters; SageMaker takes {_MAX_REGEX}.")
+
+
+@attrs.frozen
+class Objective:
+    """
+    What makes one trial better than another.
+
+    Attributes:
+        metric: The metric's name.
+        goal: ``"maximize"`` or ``"minimize"``.
+        statistic: Which value of the series counts; it should be the one whose weights are saved.
+
+    Example:
+        >>> Objective("validation:loss", goal="minimize").statistic
+        'last'
+    """
+
+    metric: str
+    goal: Goal = attrs.field(default="maximize", kw_only=True)
+    statistic: Statistic = attrs.field(default="last", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _one_of("goal", self.goal, ("maximize", "minimize"))
+        _one_of("statistic", self.statistic, ("last", "max", "min", "avg"))
+
+    @classmethod
+    def of(cls, value: "Objective | str") -> "Objective":
+        """Return *value*, or the objective that a plain metric name stands for."""
+        return cls(value) if isinstance(value, str) else value
+
+
+def _one_of(what: str, value: str, possible: tuple[str, ...]) -> None:
+    if value not in possible:
+        raise ConfigError(f"{what}={value!r}; possible are {', '.join(map(repr, possible))}.")
+
+
+def _definitions(metrics: Mapping[str, str] | Iterable[MetricDefinition]) -> tuple[MetricDefinition, ...]:
+    if isinstance(metrics, Mapping):
+        return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
+    return tuple(metrics)
+
+
+@attrs.frozen(kw_only=True)
+class JobSpec:
+    """
+    A training job: any script, its inputs and what it runs on.
+
+    Attributes:
+        entry_point: The script, relative to *source_dir*, or a path of its own.
+        source_dir: The folder that is sent along; None sends the script alone.
+        dependencies: Further folders or files that are sent along, beside the script.
+        hyperparameters: What every trial is given, unless it says otherwise.
+        metrics: The metric definitions, or a mapping of names to regular expressions.
+        objective: What makes one trial better than another; None if nothing does.
+        inputs: S3 locations by channel name.
+        instance_type: SageMaker's instance type.
+        instance_count: How many hosts.
+        framework_version: The version of the PyTorch container.
+        py_version: The Python of that container.
+        environment: Environment variables of the job.
+        max_run_s: The longest that the job may run, in seconds.
+        check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.
+        adapter: How an endpoint's answers are read: ``"digits"`` for the CNN, None for plain arrays.
+
+    Raises:
+        ConfigError: If the entry point or source_dir does not exist, or the metrics are wrong.
+    """
+
+    entry_point: str = attrs.field(converter=str)
+    source_dir: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
+    dependencies: tuple[str, ...] = attrs.field(default=(), converter=lambda paths: tuple(map(str, paths)))
+    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=dict)
+    metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
+    objective: Objective | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Objective.of)
+    )
+    inputs: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    instance_type: str = "ml.m5.xlarge"
+    instance_count: int = 1
+    framework_version: str = "2.6.0"
+    py_version: str = "py312"
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    max_run_s: int = 86_400
+    check: Callable[[Mapping[str, Scalar]], None] | None = attrs.field(default=None, eq=False, repr=False)
+    adapter: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self._check_files()
+        if len(self.metrics) > _MAX_METRICS:
+            raise ConfigError(f"{len(self.metrics)} metrics; SageMaker takes {_MAX_METRICS}.")
+
+    def _check_files(self) -> None:
+        folder = Path(self.source_dir) if self.source_dir else None
+        if folder is not None and self.source_dir and self.source_dir.startswith("s3://"):
+            return
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(f"source_dir {self.source_dir!r} is not a folder.")
+        script = (folder or Path()) / self.entry_point
+        if not script.is_file():
+            beside = sorted(p.name for p in script.parent.glob("*.py")) if script.parent.is_dir() else []
+            near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
+            hint = f" Scripts there: {', '.join(map(repr, near))}." if near else ""
+            raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
+
+    def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """
+        Return the job's hyperparameters with a trial's own on top.
+
+        Raises:
+            ConfigError: If a value has a type that cannot be sent, or the job's own check refuses one.
+        """
+        merged = {**self.hyperparameters, **hyperparameters}
+        for name, value in merged.items():
+            if not isinstance(name, str) or not isinstance(value, str | int | float | bool | None):
+                kind = type(value).__name__
+                raise ConfigError(f"Hyperparameter {name!r} is {value!r} ({kind}); possible are str, int, float, bool, None.")
+        if self.check is not None:
+            self.check(merged)
+        return merged
+
+
+def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar) -> JobSpec:
+    """
+    Describe the training of the CNN of `mnist_tracking.training`.
+
+    Args:
+        instance_type: SageMaker's instance type.
+        **hyperparameters: What differs from the defaults, such as ``epochs=2``.
+
+    Raises:
+        ConfigError: If a hyperparameter is unknown or its value is wrong. Needs no torch.
+
+    Example:
+        >>> mnist_job(epochs=2, dropout=0.2).objective.metric
+        'validation:accuracy'
+        >>> mnist_job(epoch=2)
+        Traceback (most recent call last):
+        ...
+        mnist_tracking.errors.ConfigError: ...
+    """
+    from mnist_tracking.training import entry
+    from mnist_tracking.training.hyperparameters import validate
+
+    validate(hyperparameters)
+    return JobSpec(
+        entry_point=entry.ENTRY_POINT,
+        source_dir=str(entry.SOURCE_DIR),
+        dependencies=(str(entry.PACKAGE_DIR),),
+        hyperparameters=hyperparameters,
+        metrics=entry.METRICS,
+        objective=Objective("validation:accuracy", statistic="max"),
+        instance_type=instance_type,
+        check=validate,
+        adapter="digits",
+    )
