@@ -1,1 +1,61 @@
+"""
+The training program: a small convolutional network for handwritten digits, in torch and numpy alone.
 
+``python -m mnist_tracking.training --data-dir DIR`` trains on a laptop; the same program runs as a SageMaker training job
+and serves its model on an endpoint, by way of the stub in :mod:`mnist_tracking.training.entry`.
+
+Importing this package imports nothing else: :mod:`~mnist_tracking.training.hyperparameters` and
+:mod:`~mnist_tracking.training.entry` need the standard library alone, and torch comes with what is asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnist_tracking.training.artifact import Artifact, load_artifact, save_artifact
+    from mnist_tracking.training.data import DigitData, Split, load_data
+    from mnist_tracking.training.hyperparameters import Hyperparameters
+    from mnist_tracking.training.loop import Observer, Score, TrainingResult, train
+    from mnist_tracking.training.model import DigitNet, build_model
+
+_HOMES = {
+    "Artifact": "artifact",
+    "DigitData": "data",
+    "DigitNet": "model",
+    "Hyperparameters": "hyperparameters",
+    "Observer": "loop",
+    "Score": "loop",
+    "Split": "data",
+    "TrainingResult": "loop",
+    "build_model": "model",
+    "load_artifact": "artifact",
+    "load_data": "data",
+    "save_artifact": "artifact",
+    "train": "loop",
+}
+
+__all__ = [
+    "Artifact",
+    "DigitData",
+    "DigitNet",
+    "Hyperparameters",
+    "Observer",
+    "Score",
+    "Split",
+    "TrainingResult",
+    "build_model",
+    "load_artifact",
+    "load_data",
+    "save_artifact",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
