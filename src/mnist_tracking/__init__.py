@@ -1,3 +1,113 @@
-"""Run, track, compare, trace and deploy training experiments with SageMaker Experiments, with or without an account."""
+"""
+Run, track, compare, trace and deploy training experiments with SageMaker Experiments, with or without an AWS account.
+
+Importing this package is light: each name below is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnist_tracking.deployment import BestModelDeployer, Endpoint
+    from mnist_tracking.embedded import EmbeddedSageMaker
+    from mnist_tracking.errors import (
+        AccessDeniedError,
+        AlreadyExistsError,
+        ConfigError,
+        DatasetError,
+        JobFailedError,
+        JobTimeoutError,
+        MissingDependencyError,
+        MnistTrackingError,
+        NotFoundError,
+        ServiceError,
+        StateError,
+        ThrottledError,
+        UnsupportedOperationError,
+    )
+    from mnist_tracking.cleanup import CleanupReport
+    from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
+    from mnist_tracking.leaderboard import Leaderboard
+    from mnist_tracking.lineage import Lineage, LineageTracer
+    from mnist_tracking.records import Artifact, Component, Metric, TrialResult
+    from mnist_tracking.runner import ExperimentRunner, TrialObserver
+    from mnist_tracking.sweep import HyperparameterSweep
+    from mnist_tracking.workspace import Workspace
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "cleanup": ("CleanupReport",),
+    "deployment": ("BestModelDeployer", "Endpoint"),
+    "embedded": ("EmbeddedSageMaker",),
+    "errors": (
+        "AccessDeniedError",
+        "AlreadyExistsError",
+        "ConfigError",
+        "DatasetError",
+        "JobFailedError",
+        "JobTimeoutError",
+        "MissingDependencyError",
+        "MnistTrackingError",
+        "NotFoundError",
+        "ServiceError",
+        "StateError",
+        "ThrottledError",
+        "UnsupportedOperationError",
+    ),
+    "jobs": ("JobSpec", "MetricDefinition", "Objective", "mnist_job"),
+    "leaderboard": ("Leaderboard",),
+    "lineage": ("Lineage", "LineageTracer"),
+    "records": ("Artifact", "Component", "Metric", "TrialResult"),
+    "runner": ("ExperimentRunner", "TrialObserver"),
+    "sweep": ("HyperparameterSweep",),
+    "workspace": ("Workspace",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AccessDeniedError",
+    "AlreadyExistsError",
+    "Artifact",
+    "BestModelDeployer",
+    "CleanupReport",
+    "Component",
+    "ConfigError",
+    "DatasetError",
+    "EmbeddedSageMaker",
+    "Endpoint",
+    "ExperimentRunner",
+    "HyperparameterSweep",
+    "JobFailedError",
+    "JobSpec",
+    "JobTimeoutError",
+    "Leaderboard",
+    "Lineage",
+    "LineageTracer",
+    "Metric",
+    "MetricDefinition",
+    "MissingDependencyError",
+    "MnistTrackingError",
+    "NotFoundError",
+    "Objective",
+    "ServiceError",
+    "StateError",
+    "ThrottledError",
+    "TrialObserver",
+    "TrialResult",
+    "UnsupportedOperationError",
+    "Workspace",
+    "mnist_job",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

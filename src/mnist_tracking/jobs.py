@@ -134,7 +134,7 @@ class JobSpec:
     py_version: str = "py312"
     environment: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
     max_run_s: int = 86_400
-    check: Callable[[Mapping[str, Scalar]], None] | None = attrs.field(default=None, eq=False, repr=False)
+    check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     adapter: str | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -192,17 +192,17 @@ def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar)
         mnist_tracking.errors.ConfigError: ...
     """
     from mnist_tracking.training import entry
-    from mnist_tracking.training.hyperparameters import validate
+    from mnist_tracking.training.hyperparameters import check_overrides
 
-    validate(hyperparameters)
+    check_overrides(hyperparameters)
     return JobSpec(
         entry_point=entry.ENTRY_POINT,
         source_dir=str(entry.SOURCE_DIR),
         dependencies=(str(entry.PACKAGE_DIR),),
         hyperparameters=hyperparameters,
-        metrics=entry.METRICS,
+        metrics=entry.METRIC_REGEXES,
         objective=Objective("validation:accuracy", statistic="max"),
         instance_type=instance_type,
-        check=validate,
+        check=check_overrides,
         adapter="digits",
     )

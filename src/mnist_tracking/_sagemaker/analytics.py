@@ -1,0 +1,38 @@
+"""The exact frames of the SDK's ExperimentAnalytics."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking.jobs import Objective
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+
+def analytics_frame(
+    workspace: "Workspace",
+    filters: Mapping[str, str],
+    experiment: str | None = None,
+    objective: Objective | None = None,
+) -> "pd.DataFrame":
+    """Return what ``ExperimentAnalytics`` gives: by an objective, best first, or else in order of creation."""
+    if objective is None:
+        order: dict[str, Any] = {"sort_by": "CreationTime", "sort_order": "Ascending"}
+    else:
+        direction = "Descending" if objective.goal == "maximize" else "Ascending"
+        order = {"sort_by": f"metrics.{objective.metric}.{objective.statistic}", "sort_order": direction}
+    conditions = [{"Name": name, "Operator": "Equals", "Value": value} for name, value in filters.items()]
+    with quiet(), translated():
+        from sagemaker.analytics import ExperimentAnalytics
+
+        frame: pd.DataFrame = ExperimentAnalytics(
+            sagemaker_session=workspace.sagemaker_session,
+            experiment_name=experiment,
+            search_expression={"Filters": conditions},
+            **order,
+        ).dataframe()
+    return frame

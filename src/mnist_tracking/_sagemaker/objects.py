@@ -1,0 +1,53 @@
+"""Folders to S3 and objects out of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from boto3.exceptions import S3UploadFailedError
+
+from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return the bucket and the key of ``s3://bucket/key``."""
+    parsed = urlparse(uri)
+    return parsed.netloc, parsed.path.lstrip("/")
+
+
+def upload_directory(workspace: "Workspace", directory: str | os.PathLike[str], uri: str) -> None:
+    """Upload the files of a folder below *uri*, keeping their relative paths."""
+    bucket, prefix = split_uri(uri)
+    s3, root = workspace.client("s3"), Path(directory)
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        key = f"{prefix}/{path.relative_to(root).as_posix()}"
+        try:
+            with translated():
+                s3.upload_file(str(path), bucket, key)
+        except S3UploadFailedError as error:
+            raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
+
+
+def iter_keys(workspace: "Workspace", uri: str) -> Iterator[str]:
+    """Yield the keys below *uri*."""
+    bucket, prefix = split_uri(uri)
+    with translated():
+        for page in workspace.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", ()))
+
+
+def delete_below(workspace: "Workspace", uri: str) -> int:
+    """Delete every object below *uri* and return how many there were."""
+    bucket, _ = split_uri(uri)
+    keys = list(iter_keys(workspace, uri))
+    with translated():
+        for start in range(0, len(keys), 1000):
+            batch = [{"Key": key} for key in keys[start : start + 1000]]
+            workspace.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+    return len(keys)

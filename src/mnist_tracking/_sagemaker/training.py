@@ -1,0 +1,169 @@
+"""Start a training job with the real PyTorch estimator, and follow it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from mnist_tracking._sagemaker.convert import ADAPTER, TRAINING
+from mnist_tracking._sagemaker.errors import translate, translated
+from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking.errors import JobTimeoutError
+from mnist_tracking.jobs import JobSpec
+from mnist_tracking.records import Component, Scalar
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_ENDED = frozenset({"Completed", "Failed", "Stopped"})
+_VISIBLE_WITHIN_S = 60.0
+
+
+def start_job(
+    workspace: "Workspace",
+    spec: JobSpec,
+    *,
+    job_name: str,
+    trial_name: str,
+    hyperparameters: Mapping[str, Scalar],
+    inputs: Mapping[str, str],
+    prefix: str,
+) -> None:
+    """Start the job of one trial; does not wait. *prefix* is where its code and its model go, ``s3://...``."""
+    tags = {**workspace.tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}
+    with quiet(), translated():
+        from sagemaker.pytorch import PyTorch
+
+        estimator = PyTorch(
+            entry_point=spec.entry_point,
+            source_dir=spec.source_dir,
+            dependencies=list(spec.dependencies),
+            role=workspace.role,
+            framework_version=spec.framework_version,
+            py_version=spec.py_version,
+            instance_type=spec.instance_type,
+            instance_count=spec.instance_count,
+            hyperparameters=dict(hyperparameters),
+            metric_definitions=[{"Name": m.name, "Regex": m.regex} for m in spec.metrics] or None,
+            environment=dict(spec.environment) or None,
+            max_run=spec.max_run_s,
+            output_path=f"{prefix}/jobs",
+            code_location=f"{prefix}/jobs",
+            sagemaker_session=workspace.sagemaker_session,
+            debugger_hook_config=False,
+            disable_profiler=True,
+            tags=aws_tags(tags),
+        )
+        estimator.fit(
+            inputs=dict(inputs) or None,
+            job_name=job_name,
+            wait=False,
+            experiment_config={"TrialName": trial_name, "TrialComponentDisplayName": TRAINING},
+        )
+
+
+def wait_for_job(
+    workspace: "Workspace",
+    job_name: str,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float | None = None,
+) -> None:
+    """
+    Wait until a job ends, giving each line of its log to *on_line* as it comes.
+
+    Raises:
+        JobTimeoutError: If it takes longer than *timeout_s*.
+    """
+    client, begun = workspace.client("sagemaker"), time.monotonic()
+    pause, logs = min(0.02, workspace.poll_s), _LogTail(workspace, job_name)
+    while True:
+        with translated():
+            status = client.describe_training_job(TrainingJobName=job_name)["TrainingJobStatus"]
+        if on_line is not None:
+            for line in logs.new_lines():
+                on_line(line)
+        if status in _ENDED:
+            return
+        if timeout_s is not None and time.monotonic() - begun > timeout_s:
+            raise JobTimeoutError(job_name, timeout_s)
+        time.sleep(pause)
+        pause = min(pause * 1.3, workspace.poll_s)
+
+
+class _LogTail:
+    """The lines of a job's log that were not read yet."""
+
+    def __init__(self, workspace: "Workspace", job_name: str) -> None:
+        self._client = workspace.client("logs")
+        self._job_name = job_name
+        self._tokens: dict[str, str] = {}
+        self._streams: list[str] = []
+
+    def new_lines(self) -> Iterator[str]:
+        self._streams = self._streams or _log_streams(self._client, self._job_name)
+        for stream in self._streams:
+            yield from self._read(stream)
+
+    def _read(self, stream: str) -> Iterator[str]:
+        while True:
+            where = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
+            with translated():
+                page = self._client.get_log_events(
+                    logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **where
+                )
+            self._tokens[stream] = page["nextForwardToken"]
+            yield from (event["message"] for event in page["events"])
+            if not page["events"]:
+                return
+
+
+def _log_streams(client: Any, job_name: str) -> list[str]:
+    try:
+        found = client.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{job_name}/")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return []  # the group appears with the first job that logs
+        raise translate(error) from error
+    return [stream["logStreamName"] for stream in found["logStreams"]]
+
+
+def log_tail(workspace: "Workspace", job_name: str, lines: int = 20) -> list[str]:
+    """Return the last lines of a job's log, oldest first."""
+    return list(_LogTail(workspace, job_name).new_lines())[-lines:]
+
+
+def failure_reason(workspace: "Workspace", job_name: str) -> str:
+    """Return why a job failed, as SageMaker says it; empty if it did not."""
+    with translated():
+        return str(workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name).get("FailureReason", ""))
+
+
+def stop_job(workspace: "Workspace", job_name: str) -> None:
+    """Ask a job to stop; one that has ended already is fine."""
+    client = workspace.client("sagemaker")
+    with translated():
+        if client.describe_training_job(TrainingJobName=job_name)["TrainingJobStatus"] == "InProgress":
+            client.stop_training_job(TrainingJobName=job_name)
+
+
+def wait_for_component(workspace: "Workspace", trial: str, job_name: str) -> Component:
+    """
+    Wait until Search shows the component of a job that has ended (Search is eventually consistent).
+
+    Raises:
+        JobTimeoutError: If it does not within a minute.
+    """
+    from mnist_tracking._sagemaker.search import iter_components
+
+    begun = time.monotonic()
+    while True:
+        for component in iter_components(workspace.client("sagemaker"), Parents_TrialName=trial):
+            if component.job_name == job_name and component.status in _ENDED:
+                return component
+        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
+            raise JobTimeoutError(f"the trial component of {job_name}", _VISIBLE_WITHIN_S)
+        time.sleep(workspace.poll_s)

@@ -1,0 +1,166 @@
+"""Leaderboard: the trials of an experiment, best first."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, overload
+
+import attrs
+
+from mnist_tracking._sagemaker.analytics import analytics_frame
+from mnist_tracking._sagemaker.convert import TRAINING, trial_from_component
+from mnist_tracking._sagemaker.experiments import require_experiment
+from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.jobs import Objective
+from mnist_tracking.records import TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Leaderboard"]
+
+Layout = Literal["tidy", "analytics"]
+
+
+@attrs.frozen(repr=False)
+class Leaderboard(Sequence[TrialResult]):
+    """
+    A snapshot of trials, sorted by an objective: the best first, those without a value for it last.
+
+    **Ties** are won by the trial that was created first. Failed and running trials are kept.
+
+    Attributes:
+        trials: The trials, best first.
+        objective: What they are sorted by; None leaves them in order of creation.
+        experiment_name: The experiment.
+    """
+
+    trials: tuple[TrialResult, ...]
+    objective: Objective | None
+    experiment_name: str
+    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+
+    @classmethod
+    def load(
+        cls, workspace: "Workspace", experiment: str, *, objective: Objective | str | None = None
+    ) -> "Leaderboard":
+        """
+        Read the trials of an experiment; writes nothing.
+
+        Args:
+            workspace: Where to read.
+            experiment: The experiment's name.
+            objective: What to sort by; a plain metric name means its last value, the higher the better.
+
+        Raises:
+            NotFoundError: If there is no such experiment.
+        """
+        require_experiment(workspace, experiment)
+        found = iter_components(
+            workspace.client("sagemaker"), Parents_ExperimentName=experiment, DisplayName=TRAINING
+        )
+        trials = [trial_from_component(component, name) for component in found for name in component.trials]
+        chosen = Objective.of(objective) if objective is not None else None
+        return cls(tuple(_ranked(trials, chosen)), chosen, experiment, workspace)
+
+    @overload
+    def __getitem__(self, index: int) -> TrialResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TrialResult]: ...
+    def __getitem__(self, index: int | slice) -> TrialResult | Sequence[TrialResult]:
+        return self.trials[index]
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __repr__(self) -> str:
+        goal = f" by {self.objective.metric}" if self.objective else ""
+        return f"<Leaderboard of {self.experiment_name!r}: {len(self)} trials{goal}>"
+
+    def __str__(self) -> str:
+        return str(self.dataframe().to_string(index=False)) if self.trials else repr(self)
+
+    def _repr_html_(self) -> str:
+        return str(self.dataframe().to_html(index=False))
+
+    @property
+    def best(self) -> TrialResult:
+        """
+        The best completed trial.
+
+        Raises:
+            ConfigError: If there is no objective to tell.
+            StateError: If no trial completed with a value for the objective; says what became of them.
+        """
+        if self.objective is None:
+            raise ConfigError("Which trial is best is not said. Load the leaderboard with objective='metric name'.")
+        for trial in self.trials:
+            if trial.status == "Completed" and score(trial, self.objective) is not None:
+                return trial
+        raise StateError("experiment", self.experiment_name, f"has no completed trial with {self.objective.metric!r}{self._fates()}")
+
+    def _fates(self) -> str:
+        if not self.trials:
+            return "; it has no trials"
+        return "; " + ", ".join(f"{t.trial_name} is {t.status}" for t in self.trials[:5])
+
+    def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
+        """
+        Return one row per trial, best first.
+
+        Args:
+            layout: ``"tidy"`` has trial, status, duration_s, objective, ``param.<name>``, ``metric.<name>.<statistic>``
+                and failure_reason; ``"analytics"`` is exactly the frame of the SDK's ``ExperimentAnalytics``.
+
+        Raises:
+            ConfigError: If *layout* is neither.
+        """
+        if layout == "analytics":
+            return analytics_frame(self._workspace, {"DisplayName": TRAINING}, self.experiment_name, self.objective)
+        if layout != "tidy":
+            raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
+        import pandas as pd
+
+        return pd.DataFrame([_row(trial, self.objective) for trial in self.trials])
+
+
+def score(trial: TrialResult, objective: Objective) -> float | None:
+    """Return a trial's value for an objective; None if it has none."""
+    metric = trial.metrics.get(objective.metric)
+    return metric.statistic(objective.statistic) if metric and metric.count else None
+
+
+def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[TrialResult]:
+    if objective is None:
+        return trials
+    sign = -1.0 if objective.goal == "maximize" else 1.0
+
+    def rank(trial: TrialResult) -> tuple[bool, float]:
+        value = score(trial, objective)
+        return (value is None, sign * (value or 0.0))
+
+    return sorted(trials, key=rank)
+
+
+_STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
+
+
+def _row(trial: TrialResult, objective: Objective | None) -> dict[str, object]:
+    metrics = {
+        f"metric.{name}.{statistic}": getattr(metric, statistic)
+        for name, metric in sorted(trial.metrics.items())
+        for statistic in _STATISTICS
+    }
+    return {
+        "trial": trial.trial_name,
+        "status": trial.status,
+        "duration_s": trial.duration_s,
+        "objective": score(trial, objective) if objective else None,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **metrics,
+        "failure_reason": trial.failure_reason,
+    }

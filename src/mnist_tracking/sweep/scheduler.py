@@ -1,0 +1,62 @@
+"""Run trials some at a time, wait out full quotas, and stop everything when interrupted."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from mnist_tracking._sagemaker.errors import is_over_limit
+from mnist_tracking.errors import JobFailedError, ServiceError
+from mnist_tracking.records import Scalar
+
+RunOne = Callable[[Mapping[str, Scalar]], object]
+
+
+def run_all(
+    run_one: RunOne,
+    points: Sequence[Mapping[str, Scalar]],
+    *,
+    max_parallel: int,
+    pause_s: float,
+    on_interrupt: Callable[[], None],
+) -> None:
+    """
+    Call *run_one* for every point, at most *max_parallel* at once.
+
+    A trial that fails does not stop the others. A full quota (ResourceLimitExceeded) is waited out. Any other error
+    stops the launching of further trials, lets the running ones end, and is raised. An interrupt from the keyboard
+    launches nothing more and calls *on_interrupt*, which should make the running trials end.
+    """
+    cancelled = threading.Event()
+
+    def work(point: Mapping[str, Scalar]) -> None:
+        while not cancelled.is_set():
+            try:
+                run_one(point)
+            except JobFailedError:
+                return  # recorded as a failed trial, and shown as one
+            except ServiceError as error:
+                if not is_over_limit(error):
+                    raise
+                cancelled.wait(pause_s)
+            else:
+                return
+
+    with ThreadPoolExecutor(max_parallel, thread_name_prefix="sweep") as pool:
+        futures = [pool.submit(work, point) for point in points]
+        try:
+            _wait_for(futures)
+        except BaseException as error:
+            cancelled.set()
+            for future in futures:
+                future.cancel()
+            if isinstance(error, KeyboardInterrupt):
+                on_interrupt()
+            raise
+
+
+def _wait_for(futures: Sequence[Future[None]]) -> None:
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
