@@ -1,7 +1,8 @@
 """
 The model artifact, ``model.pth``: the weights, and all that is needed to use them.
 
-The architecture and the normalisation travel with the weights, so that an endpoint needs no settings of its own.
+The architecture and the normalisation travel with the weights, so that an endpoint needs no settings of its
+own.
 """
 
 import dataclasses

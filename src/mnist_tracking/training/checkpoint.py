@@ -31,8 +31,8 @@ class CheckpointWriter:
     """
     Writes a checkpoint after every epoch, atomically.
 
-    A checkpoint is one dict: the epoch and its scores, the hyperparameters and the architecture, the weights, and what the
-    optimizer's next step depends on.
+    A checkpoint is one dict: the epoch and its scores, the hyperparameters and the architecture, the weights,
+    and what the optimizer's next step depends on.
     """
 
     def __init__(self, directory: Path, hyperparameters: Hyperparameters) -> None:

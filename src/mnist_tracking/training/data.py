@@ -1,8 +1,8 @@
 """
 Handwritten digits as tensors that stay in memory: read once, normalised once, no image library.
 
-A folder holds the four IDX files of MNIST, raw or gzipped, under their usual names, either directly or in ``MNIST/raw``,
-where torchvision puts them.
+A folder holds the four IDX files of MNIST, raw or gzipped, under their usual names, either directly or in
+``MNIST/raw``, where torchvision puts them.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class DigitData:
-    """What one training run needs: images to learn from, to choose the epoch by, and to score the choice on."""
+    """What one run needs: images to learn from, to choose the epoch by, and to score the choice on."""
 
     train: Split
     validation: Split
@@ -80,15 +80,21 @@ def load_data(directory: Path, *, validation_fraction: float, generator: torch.G
         DatasetError: If a file is missing, truncated, corrupt, or not what its name says.
     """
     folder = _idx_folder(Path(directory))
-    everything, test = _read_split(folder, "train"), _read_split(folder, "t10k")
-    held_out = round(len(everything) * validation_fraction)
-    if not 0 < held_out < len(everything):
+    pixels, labels = _read_part(folder, "train")
+    held_out = round(len(labels) * validation_fraction)
+    if not 0 < held_out < len(labels):
         raise DatasetError(
-            f"A validation fraction of {validation_fraction:g} of {len(everything)} training images leaves "
+            f"A validation fraction of {validation_fraction:g} of {len(labels)} training images leaves "
             f"{held_out} to validate on; both parts need at least one."
         )
-    order = torch.randperm(len(everything), generator=generator)
-    return DigitData(everything.take(order[held_out:]), everything.take(order[:held_out]), test)
+    order = torch.randperm(len(labels), generator=generator)
+    train, validation = order[held_out:], order[:held_out]
+    test_pixels, test_labels = _read_part(folder, "t10k")
+    return DigitData(
+        train=Split(normalise(pixels[train]), labels[train]),
+        validation=Split(normalise(pixels[validation]), labels[validation]),
+        test=Split(normalise(test_pixels), test_labels),
+    )
 
 
 def normalise(pixels: Tensor, *, mean: float = MEAN, std: float = STD) -> Tensor:
@@ -124,7 +130,8 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         )
     if content[3] != dimensions:
         raise DatasetError(
-            f"{path} holds {_contents(content[3])}, but {_contents(dimensions)} were expected. Are two files swapped?"
+            f"{path} holds {_contents(content[3])}, but {_contents(dimensions)} were expected. "
+            "Are two files swapped?"
         )
     start = 4 + 4 * dimensions
     if len(content) < start:
@@ -176,7 +183,8 @@ def _find(folder: Path, part: str, content: str) -> Path:
     return found[0]
 
 
-def _read_split(folder: Path, part: str) -> Split:
+def _read_part(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+    """Return (N, 1, 28, 28) uint8 pixels and (N,) int64 labels."""
     images_path, labels_path = _find(folder, part, "images"), _find(folder, part, "labels")
     images, labels = read_idx(images_path, dimensions=_IMAGES), read_idx(labels_path, dimensions=_LABELS)
     if len(images) != len(labels):
@@ -195,4 +203,4 @@ def _read_split(folder: Path, part: str) -> Split:
             f"{labels_path} holds the label {labels.max()}; labels go from 0 to {CLASSES - 1}."
         )
     pixels = torch.from_numpy(images.copy()).unsqueeze(1)  # (N, 1, 28, 28)
-    return Split(normalise(pixels), torch.from_numpy(labels.astype(np.int64)))
+    return pixels, torch.from_numpy(labels.astype(np.int64))

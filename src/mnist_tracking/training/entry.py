@@ -2,7 +2,8 @@
 What submitting the training script takes, without importing torch: its files, and how its log is read.
 
 Both a training job and an endpoint get ``source_dir=SOURCE_DIR``, ``entry_point=ENTRY_POINT`` and
-``dependencies=[PACKAGE_DIR]``. A job finds the package beside the stub, an endpoint in ``code/lib``. Standard library only.
+``dependencies=[PACKAGE_DIR]``. A job finds the package beside the stub, an endpoint in ``code/lib``. Standard
+library only.
 """
 
 from collections.abc import Mapping

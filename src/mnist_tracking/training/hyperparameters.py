@@ -1,8 +1,8 @@
 """
 The hyperparameters of the training script: names, types, defaults, meanings and limits, in one place.
 
-Standard library only, so that a job specification refuses an unknown name or a wrong value without torch, before anything
-is sent. The command line is built from the same record.
+Standard library only, so that a job specification refuses an unknown name or a wrong value without torch,
+before anything is sent. The command line is built from the same record.
 """
 
 import argparse
@@ -41,7 +41,11 @@ class _Limits:
     optional: bool = False
 
     def allows(self, number: float) -> bool:
-        return self.at_least <= number <= self.at_most and self.above < number < self.below
+        return (
+            math.isfinite(number)
+            and self.at_least <= number <= self.at_most
+            and self.above < number < self.below
+        )
 
     def describe(self) -> str:
         if self.choices:
@@ -67,8 +71,9 @@ class Hyperparameters:
     """
     Everything that decides what a training run computes.
 
-    The names and defaults are those of the reference script. Values are checked and decoded on construction: ``"20"``,
-    ``20.0`` and ``20`` are the same number of channels, since SageMaker hands everything over as text.
+    The names and defaults are those of the reference script. Values are checked and decoded on construction:
+    ``"20"``, ``20.0`` and ``20`` are the same number of channels, since SageMaker hands everything over as
+    text.
 
     Raises:
         ConfigError: If a value has the wrong type or is out of its range.
@@ -141,15 +146,16 @@ def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
         The same names, with values of their proper types.
 
     Raises:
-        ConfigError: If a name is unknown (the message has the nearest and all known ones), or a value has the wrong type
-            or is out of range.
+        ConfigError: If a name is unknown (the message has the nearest and all known ones), or a value has the
+            wrong type or is out of range.
 
     Example:
         >>> check_overrides({"lr": "1e-05", "backend": ""})
         {'lr': 1e-05, 'backend': None}
         >>> check_overrides({"hiden_channels": 5})
         Traceback (most recent call last):
-        mnist_tracking.errors.ConfigError: No hyperparameter named 'hiden_channels'. Did you mean 'hidden_channels'? Known: ...
+        mnist_tracking.errors.ConfigError: No hyperparameter named 'hiden_channels'. Did you mean
+        'hidden_channels'? Known: ...
     """
     for name in overrides:
         if name not in _LIMITS:
@@ -168,9 +174,9 @@ def _decode(name: str, value: object) -> Scalar:
     if limits.choices:
         return _choose(name, value, limits)
     number = _number(value)
-    if number is None or not limits.allows(number) or (limits.kind is int and number != int(number)):
+    if not limits.allows(number) or (limits.kind is int and not number.is_integer()):
         raise ConfigError(f"The hyperparameter {name!r} is {value!r}, but must be {limits.describe()}.")
-    return int(number) if limits.kind is int else float(number)
+    return int(number) if limits.kind is int else number
 
 
 def _choose(name: str, value: object, limits: _Limits) -> str | None:
@@ -181,24 +187,14 @@ def _choose(name: str, value: object, limits: _Limits) -> str | None:
     raise ConfigError(f"The hyperparameter {name!r} is {value!r}, but must be {limits.describe()}.")
 
 
-def _number(value: object) -> float | int | None:
-    """Read a finite number; a whole one stays exact. Text counts, booleans do not."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            pass
-    if not isinstance(value, str | numbers.Real):
-        return None
+def _number(value: object) -> float:
+    """Read a number, or NaN if there is none. Text counts, booleans do not."""
+    if isinstance(value, bool) or not isinstance(value, str | numbers.Real):
+        return math.nan
     try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

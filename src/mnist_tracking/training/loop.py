@@ -109,7 +109,7 @@ class Observer(Protocol):
     def on_batch(self, event: BatchEnd) -> None:
         """Hear that one training step is done."""
 
-    def on_epoch(self, event: EpochEnd, snapshot: Snapshot) -> None:
+    def on_epoch(self, event: EpochEnd, snapshot: Snapshot, /) -> None:
         """Hear that one epoch is done and validated."""
 
     def on_test(self, score: Score) -> None:
@@ -260,7 +260,7 @@ def _hits(answers: Tensor, labels: Tensor) -> int:
 
 def _shuffled(split: Split, batch_size: int, generator: torch.Generator) -> Iterator[Split]:
     order = torch.randperm(len(split), generator=generator).to(split.labels.device)
-    return (split.take(index) for index in order.split(batch_size))
+    return (split.take(index) for index in torch.split(order, batch_size))
 
 
 def _batch_reporter(observer: Observer, *, epoch: int, total: int) -> Callable[[int, int, float], None]:

@@ -1,19 +1,19 @@
 """
 The program: read arguments, train, write the model.
 
-Runs on a laptop with none of SageMaker's variables; where they are set, they are the defaults. Torch is imported only once
-the arguments are right.
+Runs on a laptop with none of SageMaker's variables; where they are set, they are the defaults. Torch is
+imported only once the arguments are right.
 """
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from mnist_tracking.errors import ConfigError, MnistTrackingError
+from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
 from mnist_tracking.training.hyperparameters import (
     Hyperparameters,
     add_arguments,
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("no data: give --data-dir, a folder with the four IDX files of MNIST, raw or .gz.")
     try:
         _refuse_several_hosts(options.hosts)
-        from mnist_tracking.training.run import run  # torch comes with it, and takes most of a second
-
-        run(
+        _import_run()(
             hyperparameters,
             data_dir=options.data_dir,
             model_dir=options.model_dir,
@@ -66,6 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+def _import_run() -> Callable[..., object]:
+    """Import torch, which takes most of a second, only once the arguments are right."""
+    try:
+        from mnist_tracking.training.run import run
+    except ModuleNotFoundError as exc:
+        if exc.name != "torch":
+            raise
+        raise MissingDependencyError("torch", "training") from exc
+    return run
 
 
 def _parser() -> argparse.ArgumentParser:

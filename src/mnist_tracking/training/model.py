@@ -51,7 +51,8 @@ def feature_side(kernel_size: int) -> int:
         side = (side - kernel_size + 1) // 2
     if kernel_size < 1 or side < 1:
         raise ConfigError(
-            f"A kernel_size of {kernel_size} leaves nothing of an image of {IMAGE_SIZE}x{IMAGE_SIZE} pixels; 1 to 9 do."
+            f"A kernel_size of {kernel_size} leaves nothing of an image of {IMAGE_SIZE}x{IMAGE_SIZE} pixels; "
+            "1 to 9 leave something."
         )
     return side
 
@@ -60,7 +61,8 @@ class DigitNet(nn.Module):
     """
     Two convolutions and two linear layers; gives log-probabilities.
 
-    Dropout draws from a generator of its own, so that a seed decides everything. Without one it draws from torch's.
+    Dropout draws from a generator of its own, so that a seed decides everything. Without one it draws from
+    torch's.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class DigitNet(nn.Module):
         """
         x = functional.relu(functional.max_pool2d(self.conv1(images), 2))  # (N, hidden, s, s)
         x = functional.max_pool2d(self.conv2(x), 2)  # (N, 20, side, side)
-        # Whole channels are dropped after the pooling, not before it: the same result for a quarter of the work.
+        # Dropping whole channels after the pooling, not before, gives the same for a quarter of the work.
         x = functional.relu(self._drop(x, (len(x), _FEATURES, 1, 1)))
         x = functional.relu(self.fc1(x.flatten(1)))  # (N, 20 * side * side) -> (N, 50)
         x = self._drop(x, (len(x), _UNITS))

@@ -1,4 +1,4 @@
-"""What becomes of the loop's events: log lines that SageMaker reads metrics from, and several observers as one."""
+"""What becomes of the loop's events: log lines, from which SageMaker reads metrics."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -26,7 +26,7 @@ class LogLines:
             f"Train Epoch: {event.epoch} [{event.seen}/{event.total} ({share}%)], Train Loss: {event.loss!r};"
         )
 
-    def on_epoch(self, event: EpochEnd, snapshot: Snapshot) -> None:
+    def on_epoch(self, event: EpochEnd, _snapshot: Snapshot) -> None:
         self._write(_line("Validation", event.validation))
 
     def on_test(self, score: Score) -> None:

@@ -1,7 +1,8 @@
 """
 The four handlers that SageMaker's serving toolkit calls.
 
-Images go in as they are, pixels from 0 to 255; the endpoint normalises them as the artifact says. Probabilities come out.
+Images go in as they are, pixels from 0 to 255; the endpoint normalises them as the artifact says.
+Probabilities come out.
 """
 
 import dataclasses
@@ -88,7 +89,7 @@ def predict_fn(images: Tensor, model: ServedModel) -> Tensor:
     with torch.inference_mode():
         answers = [
             model.network(normalise(part.to(model.device), mean=model.mean, std=model.std)).exp()
-            for part in images.split(_BATCH)
+            for part in torch.split(images, _BATCH)
         ]
         return torch.cat(answers).cpu()
 
@@ -118,7 +119,7 @@ def output_fn(prediction: Tensor, accept: str = _JSON) -> bytes | str:
 
 
 def _decode_npy(content: bytes) -> np.ndarray:
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
 
 
 def _decode_json(content: bytes) -> np.ndarray:

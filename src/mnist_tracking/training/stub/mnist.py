@@ -1,8 +1,9 @@
 """
 The entry point of a training job and of an endpoint: everything it does lies in ``mnist_tracking.training``.
 
-In a job that package lies beside this file. On an endpoint it lies in ``lib/``, which the serving toolkit does not put on
-the path. What was sent goes first, so that it is what runs, even where another version is installed.
+In a job that package lies beside this file. On an endpoint it lies in ``lib/``, which the serving toolkit
+does not put on the path. What was sent goes first, so that it is what runs, even where another version is
+installed.
 """
 
 import sys
