@@ -1,0 +1,52 @@
+# Bare `make` lists the targets. Each sets up what it needs in .venv first, and does that quickly the second time.
+#
+#   make demo ARGS='--epochs 1'     more arguments for the command
+#   make test ARGS='tests/library'
+#   make demo PYTHON=python3.12     the interpreter that .venv is made from
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs bench clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export VENV PYTHON
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## train, track, compare, trace and deploy on this machine, without an account
+	@scripts/setup demo
+	$(BIN)/mnist-tracking demo $(ARGS)
+
+test: ## run the tests, the docstrings' examples included, on up to four cores
+	@scripts/setup dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
+
+check: ## all that CI runs: format, lint, types, tests, docs, the built package in a new environment, a small demo
+	@scripts/setup dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test ARGS=
+	$(MAKE) docs
+	scripts/check-package
+
+format: ## format the code, and fix what the linter can fix
+	@scripts/setup dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: ## build the documentation into docs/_build/html; a warning is an error
+	@scripts/setup dev
+	$(BIN)/sphinx-build -n -T -W --keep-going -b html docs docs/_build/html
+
+bench: ## run every script in benchmarks/, and print what it measures
+	@scripts/setup dev
+	@for script in benchmarks/[!_]*.py; do \
+		echo "== $$script" && OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(ARGS) || exit 1; \
+	done
+
+clean: ## remove what was built and the tools' caches; keeps .venv, .mnist-tracking and mnist-demo
+	rm -rf build dist docs/_build docs/reference/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests examples benchmarks training -name __pycache__ -type d -prune -exec rm -rf {} +
