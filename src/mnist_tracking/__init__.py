@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mnist_tracking.cleanup import CleanupReport
     from mnist_tracking.deployment import BestModelDeployer, Endpoint
     from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.errors import (
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         ThrottledError,
         UnsupportedOperationError,
     )
-    from mnist_tracking.cleanup import CleanupReport
     from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
     from mnist_tracking.leaderboard import Leaderboard
     from mnist_tracking.lineage import Lineage, LineageTracer

@@ -97,7 +97,12 @@ def _delete_component(client: Any, component: Component, experiment: str, log: _
     elif not _is_ours(client, component):
         log.kept.append(("trial component", component.name, "not made by mnist-tracking"))
     else:
-        _delete(log, "trial component", component.name, lambda: client.delete_trial_component(TrialComponentName=component.name))
+        _delete(
+            log,
+            "trial component",
+            component.name,
+            lambda: client.delete_trial_component(TrialComponentName=component.name),
+        )
 
 
 def _trials_by_owner(client: Any, component: Component, experiment: str) -> tuple[list[str], list[str]]:

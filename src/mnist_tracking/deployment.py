@@ -37,7 +37,9 @@ class Endpoint:
         trial_name: The trial whose model it serves.
     """
 
-    def __init__(self, workspace: "Workspace", name: str, trial_name: str, *, predictor: Any, adapter: str | None) -> None:
+    def __init__(
+        self, workspace: "Workspace", name: str, trial_name: str, *, predictor: Any, adapter: str | None
+    ) -> None:
         self.name = name
         self.trial_name = trial_name
         self._workspace = workspace
@@ -101,7 +103,11 @@ class BestModelDeployer:
         self._instance_type = instance_type
 
     def deploy(
-        self, target: Leaderboard | TrialResult | str, *, name: str | None = None, timeout_s: float | None = 1800.0
+        self,
+        target: Leaderboard | TrialResult | str,
+        *,
+        name: str | None = None,
+        timeout_s: float | None = 1800.0,
     ) -> Endpoint:
         """
         Start an endpoint and wait until it answers.
@@ -170,4 +176,3 @@ class BestModelDeployer:
                 trials = self._workspace.client("sagemaker").list_trials(MaxResults=100)["TrialSummaries"]
             raise NotFoundError("trained trial", name, nearest(name, [t["TrialName"] for t in trials]))
         return found[-1], trial_from_component(found[-1], name)
-

@@ -38,4 +38,4 @@ def check_digits(data: "npt.ArrayLike") -> "npt.NDArray[np.uint8]":
 
 def digits_of(probabilities: "npt.NDArray[Any]") -> "npt.NDArray[np.int64]":
     """Return the likeliest digit of each row of ``(N, 10)``."""
-    return probabilities.argmax(axis=1).astype(np.int64)
+    return np.asarray(probabilities.argmax(axis=1), np.int64)

@@ -4,7 +4,8 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import attrs
 
@@ -17,6 +18,7 @@ Goal = Literal["maximize", "minimize"]
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
+_SCALARS = (str, int, float, bool, type(None))
 
 
 @attrs.frozen
@@ -50,7 +52,9 @@ class MetricDefinition:
                 f"{'loss: (.*?);'!r}."
             )
         if len(self.regex) > _MAX_REGEX:
-            raise ConfigError(f"The regex of metric {self.name!r} has {len(self.regex)} characters; SageMaker takes {_MAX_REGEX}.")
+            raise ConfigError(
+                f"The regex of metric {self.name!r} has {len(self.regex)} characters; SageMaker takes {_MAX_REGEX}."
+            )
 
 
 @attrs.frozen
@@ -87,6 +91,18 @@ def _one_of(what: str, value: str, possible: tuple[str, ...]) -> None:
         raise ConfigError(f"{what}={value!r}; possible are {', '.join(map(repr, possible))}.")
 
 
+def _objective(value: Objective | str | None) -> Objective | None:
+    return None if value is None else Objective.of(value)
+
+
+def _strings(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, values))
+
+
+def _frozen_dict(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(values))
+
+
 def _definitions(metrics: Mapping[str, str] | Iterable[MetricDefinition]) -> tuple[MetricDefinition, ...]:
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
@@ -121,18 +137,16 @@ class JobSpec:
 
     entry_point: str = attrs.field(converter=str)
     source_dir: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
-    dependencies: tuple[str, ...] = attrs.field(default=(), converter=lambda paths: tuple(map(str, paths)))
-    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=dict)
+    dependencies: tuple[str, ...] = attrs.field(default=(), converter=_strings)
+    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_frozen_dict)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
-    objective: Objective | None = attrs.field(
-        default=None, converter=attrs.converters.optional(Objective.of)
-    )
-    inputs: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    objective: Objective | None = attrs.field(default=None, converter=_objective)
+    inputs: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_dict)
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     framework_version: str = "2.6.0"
     py_version: str = "py312"
-    environment: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_dict)
     max_run_s: int = 86_400
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     adapter: str | None = None
@@ -163,10 +177,12 @@ class JobSpec:
             ConfigError: If a value has a type that cannot be sent, or the job's own check refuses one.
         """
         merged = {**self.hyperparameters, **hyperparameters}
-        for name, value in merged.items():
-            if not isinstance(name, str) or not isinstance(value, str | int | float | bool | None):
+        for name, value in dict[str, object](merged).items():
+            if not isinstance(value, _SCALARS):
                 kind = type(value).__name__
-                raise ConfigError(f"Hyperparameter {name!r} is {value!r} ({kind}); possible are str, int, float, bool, None.")
+                raise ConfigError(
+                    f"Hyperparameter {name!r} is {value!r} ({kind}); possible are str, int, float, bool, None."
+                )
         if self.check is not None:
             self.check(merged)
         return merged

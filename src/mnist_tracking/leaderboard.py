@@ -57,9 +57,7 @@ class Leaderboard(Sequence[TrialResult]):
             NotFoundError: If there is no such experiment.
         """
         require_experiment(workspace, experiment)
-        found = iter_components(
-            workspace.client("sagemaker"), Parents_ExperimentName=experiment, DisplayName=TRAINING
-        )
+        found = iter_components(workspace.client("sagemaker"), Parents_ExperimentName=experiment, DisplayName=TRAINING)
         trials = [trial_from_component(component, name) for component in found for name in component.trials]
         chosen = Objective.of(objective) if objective is not None else None
         return cls(tuple(_ranked(trials, chosen)), chosen, experiment, workspace)
@@ -101,7 +99,11 @@ class Leaderboard(Sequence[TrialResult]):
         for trial in self.trials:
             if trial.status == "Completed" and score(trial, self.objective) is not None:
                 return trial
-        raise StateError("experiment", self.experiment_name, f"has no completed trial with {self.objective.metric!r}{self._fates()}")
+        raise StateError(
+            "experiment",
+            self.experiment_name,
+            f"has no completed trial with {self.objective.metric!r}{self._fates()}",
+        )
 
     def _fates(self) -> str:
         if not self.trials:

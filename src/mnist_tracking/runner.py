@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from mnist_tracking._sagemaker.convert import trial_from_component
 from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking._sagemaker.experiments import attach, create_trial, load_or_create_experiment, record_step
+from mnist_tracking._sagemaker.experiments import (
+    attach,
+    create_trial,
+    delete_trial,
+    load_or_create_experiment,
+    record_step,
+)
 from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.objects import upload_directory
 from mnist_tracking._sagemaker.search import iter_components
@@ -18,7 +24,7 @@ from mnist_tracking._sagemaker.training import (
     wait_for_component,
     wait_for_job,
 )
-from mnist_tracking.errors import ConfigError, JobFailedError
+from mnist_tracking.errors import ConfigError, JobFailedError, MnistTrackingError
 from mnist_tracking.jobs import JobSpec
 from mnist_tracking.records import Component, Scalar, TrialResult
 
@@ -193,7 +199,10 @@ class ExperimentRunner:
         trial_name, job_name = self._start(hyperparameters or {}, name, observer)
         try:
             wait_for_job(
-                self.workspace, job_name, on_line=lambda line: observer.logged(trial_name, line), timeout_s=timeout_s
+                self.workspace,
+                job_name,
+                on_line=lambda line: observer.logged(trial_name, line),
+                timeout_s=timeout_s,
             )
         except KeyboardInterrupt:
             stop_job(self.workspace, job_name)
@@ -209,25 +218,36 @@ class ExperimentRunner:
     def _start(
         self, hyperparameters: Mapping[str, Scalar], name: str | None, observer: TrialObserver
     ) -> tuple[str, str]:
-        if self.job is None:
-            raise ConfigError("This runner has no job. Pass job=JobSpec(...) or job=mnist_job() to ExperimentRunner.")
-        merged = self.job.merged(hyperparameters)
+        merged = self._require_job().merged(hyperparameters)
         trial_name = check_name("trial", name) if name is not None else unique_name(self.name, "trial")
         job_name = unique_name(trial_name[:24], "training job")
         create_trial(self.workspace, trial_name, self.name, self._tags)
         if self._data is not None:
             attach(self.workspace, trial_name, self._data.name)
-        start_job(
-            self.workspace,
-            self.job,
-            job_name=job_name,
-            trial_name=trial_name,
-            hyperparameters=merged,
-            inputs=self.job.inputs or ({"training": self.data_uri} if self.data_uri else {}),
-            prefix=self.prefix,
-        )
+        try:
+            self._start_job(job_name, trial_name, merged)
+        except MnistTrackingError:
+            delete_trial(self.workspace, trial_name)
+            raise
         observer.started(trial_name, job_name, merged)
         return trial_name, job_name
+
+    def _start_job(self, job_name: str, trial_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        job = self._require_job()
+        start_job(
+            self.workspace,
+            job,
+            job_name=job_name,
+            trial_name=trial_name,
+            hyperparameters=hyperparameters,
+            inputs=job.inputs or ({"training": self.data_uri} if self.data_uri else {}),
+            prefix=self.prefix,
+        )
+
+    def _require_job(self) -> JobSpec:
+        if self.job is None:
+            raise ConfigError("This runner has no job. Pass job=JobSpec(...) or job=mnist_job() to ExperimentRunner.")
+        return self.job
 
     def cleanup(self) -> "CleanupReport":
         """

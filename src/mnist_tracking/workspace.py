@@ -30,7 +30,7 @@ class _Settings:
     bucket: str | None = None
     prefix: str = "mnist-tracking"
     create_bucket: bool | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    tags: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class Workspace:
@@ -164,10 +164,9 @@ class Workspace:
         """Return a boto3 client of the workspace's session, the same one each time. Clients are thread-safe."""
         with self._lock:
             if service not in self._clients:
-                from botocore.config import Config
+                from mnist_tracking._sagemaker.sessions import make_client
 
-                config = Config(retries={"mode": "adaptive", "max_attempts": 10})
-                self._clients[service] = self.boto_session.client(service, config=config)
+                self._clients[service] = make_client(self.boto_session, service)
             return self._clients[service]
 
     @property

@@ -1,1 +1,1 @@
-"""The only place that talks to sagemaker and smexperiments: records to calls, responses to records, errors to errors."""
+"""The only place that talks to sagemaker and smexperiments: records to calls, responses to records, errors."""

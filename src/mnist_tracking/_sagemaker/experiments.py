@@ -69,6 +69,15 @@ def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mappi
             raise translate(error) from error
 
 
+def delete_trial(workspace: "Workspace", name: str) -> None:
+    """Take back a trial whose job could not be started; its components stay."""
+    client = workspace.client("sagemaker")
+    with translated():
+        for component in client.list_trial_components(TrialName=name)["TrialComponentSummaries"]:
+            client.disassociate_trial_component(TrialName=name, TrialComponentName=component["TrialComponentName"])
+        client.delete_trial(TrialName=name)
+
+
 def attach(workspace: "Workspace", trial: str, component: str) -> None:
     """Add a component to a trial; again is fine."""
     with translated():

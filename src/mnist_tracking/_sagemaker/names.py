@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 from mnist_tracking.errors import ConfigError
 
-_LIMITS = {"experiment": 120, "trial": 120, "trial component": 120, "training job": 63, "model": 63, "endpoint": 63}
+_LIMITS = {
+    "experiment": 120,
+    "trial": 120,
+    "trial component": 120,
+    "training job": 63,
+    "model": 63,
+    "endpoint": 63,
+}
 _PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _SUFFIX = len("-20261124-120000-abcdef")
 

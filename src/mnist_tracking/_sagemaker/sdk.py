@@ -35,11 +35,6 @@ def _import() -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import sagemaker.pytorch
-            import smexperiments.experiment
-            import smexperiments.tracker
-            import smexperiments.trial
-            import smexperiments.trial_component
             from sagemaker.telemetry import telemetry_logging
     finally:
         if was is None:
@@ -48,8 +43,8 @@ def _import() -> None:
 
 
 def _silence(telemetry: ModuleType) -> None:
-    telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
-    telemetry._requests_helper = lambda *_args, **_kwargs: None
+    for sender in ("_send_telemetry_request", "_requests_helper"):
+        setattr(telemetry, sender, lambda *_args, **_kwargs: None)
 
 
 @contextmanager

@@ -11,7 +11,12 @@ _PAGE = 100
 
 
 def iter_search(
-    client: Any, resource: str, filters: dict[str, str], *, sort_by: str = "CreationTime", ascending: bool = True
+    client: Any,
+    resource: str,
+    filters: dict[str, str],
+    *,
+    sort_by: str = "CreationTime",
+    ascending: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Yield what Search finds for filters that must all hold, lazily, as raw results."""
     request: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mnist_tracking._sagemaker.sdk import quiet
@@ -10,6 +11,11 @@ from mnist_tracking.errors import ConfigError
 if TYPE_CHECKING:
     import boto3
     import sagemaker
+
+
+def make_client(session: Any, service: str) -> Any:
+    """Make a client that waits out throttling."""
+    return session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
 
 
 def make_session(boto_session: "boto3.Session", client: Any, bucket: str | None) -> "sagemaker.Session":

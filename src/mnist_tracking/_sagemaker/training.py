@@ -139,7 +139,9 @@ def log_tail(workspace: "Workspace", job_name: str, lines: int = 20) -> list[str
 def failure_reason(workspace: "Workspace", job_name: str) -> str:
     """Return why a job failed, as SageMaker says it; empty if it did not."""
     with translated():
-        return str(workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name).get("FailureReason", ""))
+        return str(
+            workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name).get("FailureReason", "")
+        )
 
 
 def stop_job(workspace: "Workspace", job_name: str) -> None:

@@ -6,7 +6,7 @@ exception. Unrelated to `mnist_tracking.errors`, which is what this library's ca
 """
 
 
-class AwsFault(Exception):
+class AwsFault(Exception):  # noqa: N818 - "fault" sets AWS's errors apart from this library's
     """An error response: AWS's code, its message and the HTTP status."""
 
     code = "InternalFailure"

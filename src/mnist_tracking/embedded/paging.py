@@ -24,7 +24,7 @@ def read_offset(params: dict[str, Any]) -> int:
         raise ValidationFault("The pagination token is not valid.") from None
 
 
-def next_token(params: dict[str, Any], offset: int, size: int, found: int) -> dict[str, str]:
+def next_token(offset: int, size: int, found: int) -> dict[str, str]:
     """Return ``{"NextToken": ...}`` if *found* (one more than *size* was asked for) shows that there is a next page."""
     if found <= size:
         return {}

@@ -46,8 +46,7 @@ def _remember_params(params: dict[str, Any], context: dict[str, Any], **_: objec
 
 
 def _refuse_to_send(event_name: str, **_: object) -> None:
-    _, service, operation = event_name.split(".")
-    raise UnsupportedOperationError(service, operation)
+    raise UnsupportedOperationError(*event_name.split(".")[1:3])
 
 
 def _answer(

@@ -7,7 +7,7 @@ one that AWS's services share.
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -86,13 +86,13 @@ def _constraints(shape: Shape) -> list[tuple[str, Callable[[Any], bool]]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _enum(choices: tuple[str, ...]) -> tuple[str, Callable[[Any], bool]]:
     sentence = f"Member must satisfy enum value set: [{', '.join(choices)}]"
     return sentence, lambda value: value not in choices
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pattern(pattern: str) -> tuple[str, Callable[[Any], bool]]:
     matcher = _compiled(pattern)
     return (
@@ -101,7 +101,7 @@ def _pattern(pattern: str) -> tuple[str, Callable[[Any], bool]]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _maximum(most: float, is_length: bool) -> tuple[str, Callable[[Any], bool]]:
     if is_length:
         return (
@@ -111,7 +111,7 @@ def _maximum(most: float, is_length: bool) -> tuple[str, Callable[[Any], bool]]:
     return f"Member must have value less than or equal to {most}", lambda value: value > most
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     for java, python in _JAVA_CLASSES.items():
         pattern = pattern.replace(java, python)

@@ -27,31 +27,30 @@ def run_all(
     launches nothing more and calls *on_interrupt*, which should make the running trials end.
     """
     cancelled = threading.Event()
-
-    def work(point: Mapping[str, Scalar]) -> None:
-        while not cancelled.is_set():
-            try:
-                run_one(point)
-            except JobFailedError:
-                return  # recorded as a failed trial, and shown as one
-            except ServiceError as error:
-                if not is_over_limit(error):
-                    raise
-                cancelled.wait(pause_s)
-            else:
-                return
-
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="sweep") as pool:
-        futures = [pool.submit(work, point) for point in points]
+        futures = [pool.submit(_run_point, run_one, point, cancelled, pause_s) for point in points]
         try:
             _wait_for(futures)
         except BaseException as error:
             cancelled.set()
-            for future in futures:
-                future.cancel()
             if isinstance(error, KeyboardInterrupt):
                 on_interrupt()
             raise
+
+
+def _run_point(run_one: RunOne, point: Mapping[str, Scalar], cancelled: threading.Event, pause_s: float) -> None:
+    """Run one trial, again and again while the quota is full."""
+    while not cancelled.is_set():
+        try:
+            run_one(point)
+        except JobFailedError:
+            return  # recorded as a failed trial, and shown as one
+        except ServiceError as error:
+            if not is_over_limit(error):
+                raise
+            cancelled.wait(pause_s)
+        else:
+            return
 
 
 def _wait_for(futures: Sequence[Future[None]]) -> None:

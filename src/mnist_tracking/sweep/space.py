@@ -19,7 +19,9 @@ def expand_grid(space: Mapping[str, Iterable[Scalar]]) -> list[dict[str, Scalar]
         [{'lr': 0.1, 'epochs': 1}, {'lr': 0.01, 'epochs': 1}]
     """
     if not space:
-        raise ConfigError("The grid is empty. Give at least one hyperparameter, such as {'hidden_channels': [2, 5, 10]}.")
+        raise ConfigError(
+            "The grid is empty. Give at least one hyperparameter, such as {'hidden_channels': [2, 5, 10]}."
+        )
     lists = {name: _values(name, values) for name, values in space.items()}
     return [dict(zip(lists, combination, strict=True)) for combination in itertools.product(*lists.values())]
 

@@ -105,9 +105,7 @@ def _tag(key: str) -> Property:
 def _hyperparameter(name: str) -> Property:
     value = "(SELECT value FROM json_each(t.request, '$.HyperParameters') WHERE key = ?)"
     is_number = f"{value} GLOB '*[0-9]*' AND NOT {value} GLOB '*[^-+.eE0-9]*'"
-    return Property(
-        text=value, number=f"(CASE WHEN {is_number} THEN CAST({value} AS REAL) END)", args=(name,)
-    )
+    return Property(text=value, number=f"(CASE WHEN {is_number} THEN CAST({value} AS REAL) END)", args=(name,))
 
 
 def _job_metric(name: str) -> Property:
@@ -194,7 +192,9 @@ SEARCHABLE = {
             "failurereason": _text("failure_reason"),
             "trainingstarttime": _time("started"),
             "trainingendtime": _time("ended"),
-            "experimentconfig.experimentname": Property(text="json_extract(t.request, '$.ExperimentConfig.ExperimentName')"),
+            "experimentconfig.experimentname": Property(
+                text="json_extract(t.request, '$.ExperimentConfig.ExperimentName')"
+            ),
             "experimentconfig.trialname": Property(text="json_extract(t.request, '$.ExperimentConfig.TrialName')"),
             **_TIMES,
         },

@@ -99,7 +99,7 @@ def _refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
         ("component_artifacts WHERE direction = 'Output' AND", MAX_ARTIFACTS, "output artifacts"),
     ):
         where = table if " WHERE " in table else f"{table} WHERE"
-        used = connection.execute(f"SELECT count(*) FROM {where} component_id = ?", (row_id,)).fetchone()[0]  # noqa: S608 - names of ours
+        used = connection.execute(f"SELECT count(*) FROM {where} component_id = ?", (row_id,)).fetchone()[0]
         if used > most:
             raise ValidationFault(f"A trial component may have at most {most} {what}; this request makes it {used}.")
 

@@ -16,7 +16,8 @@ def create_experiment(call: Call) -> Response:
     with call.engine.store.write() as connection:
         refuse_taken(connection, "experiments", name)
         connection.execute(
-            "INSERT INTO experiments (name, arn, display_name, description, created, modified) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO experiments (name, arn, display_name, description, created, modified) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (name, arn, call.params.get("DisplayName", name), call.params.get("Description"), now, now),
         )
         put_tags(connection, arn, call.params.get("Tags"))
@@ -80,5 +81,3 @@ def _summary(row: sqlite3.Row) -> Response:
         "CreationTime": as_datetime(row["created"]),
         "LastModifiedTime": as_datetime(row["modified"]),
     }
-
-

@@ -52,9 +52,15 @@ def batch_get_metrics(call: Call) -> Response:
 def _query(connection: sqlite3.Connection, query: dict[str, Any]) -> Response:
     component = find(connection, "components", query["ResourceArn"])
     if component is None:
-        return {"Status": "ValidationError", "Message": "The resource does not exist.", "XAxisValues": [], "MetricValues": []}
+        return {
+            "Status": "ValidationError",
+            "Message": "The resource does not exist.",
+            "XAxisValues": [],
+            "MetricValues": [],
+        }
     rows = connection.execute(
-        "SELECT * FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id", (component["id"], query["MetricName"])
+        "SELECT * FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id",
+        (component["id"], query["MetricName"]),
     ).fetchall()
     axis = [_axis(row, query["XAxisType"]) for row in rows]
     return {"Status": "Complete", "XAxisValues": axis, "MetricValues": [row["value"] for row in rows]}

@@ -21,7 +21,7 @@ def present(**members: Any) -> dict[str, Any]:
 def find(connection: sqlite3.Connection, table: str, name: str) -> sqlite3.Row | None:
     """Return the resource of that name or ARN; names compare without case, as SageMaker's do."""
     name = name.rsplit("/", 1)[-1]
-    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {table} WHERE name = ?", (name,)).fetchone()  # noqa: S608 - a table of ours
+    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {table} WHERE name = ?", (name,)).fetchone()
     return row
 
 
@@ -39,8 +39,7 @@ def refuse_taken(connection: sqlite3.Connection, table: str, name: str) -> None:
     if find(connection, table, name) is not None:
         title = _TITLES[table]
         raise ValidationFault(
-            f"{title} names must be unique within an AWS account and region. "
-            f"{title} with name ({name}) already exists."
+            f"{title} names must be unique within an AWS account and region. {title} with name ({name}) already exists."
         )
 
 
@@ -71,14 +70,16 @@ def listing(
     clause = f" WHERE {' AND '.join(used)}" if used else ""
     order = f" ORDER BY {column} {direction}, t.id {direction} LIMIT ? OFFSET ?"
     rows = connection.execute(select + clause + order, [*used.values(), size + 1, offset]).fetchall()
-    return rows[:size], next_token(params, offset, size, len(rows))
+    return rows[:size], next_token(offset, size, len(rows))
 
 
-def touch(connection: sqlite3.Connection, table: str, row_id: int, now: float, columns: Iterable[tuple[str, Any]]) -> None:
+def touch(
+    connection: sqlite3.Connection, table: str, row_id: int, now: float, columns: Iterable[tuple[str, Any]]
+) -> None:
     """Set the columns that a request gives, and the time of modification."""
     given = [(column, value) for column, value in columns if value is not None]
     assignments = ", ".join(f"{column} = ?" for column, _ in [*given, ("modified", now)])
     connection.execute(
-        f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - names of ours
+        f"UPDATE {table} SET {assignments} WHERE id = ?",
         [*(value for _, value in given), now, row_id],
     )

@@ -68,13 +68,15 @@ def search(call: Call) -> Response:
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
         results = [_RESULTS[params["Resource"]](connection, row) for row in rows[:size]]
-    return {"Results": results, **next_token(params, offset, size, len(rows))}
+    return {"Results": results, **next_token(offset, size, len(rows))}
 
 
 def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]]:
     condition, args = compile_expression(resource, params.get("SearchExpression", {}))
-    order, order_args = _order(resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending"))
-    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - compiled, values are bound
+    order, order_args = _order(
+        resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
+    )
+    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
     return sql, [*args, *order_args]
 
 

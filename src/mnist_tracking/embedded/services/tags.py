@@ -28,5 +28,7 @@ def list_tags(call: Call) -> Response:
 def delete_tags(call: Call) -> Response:
     arn = call.params["ResourceArn"]
     with call.engine.store.write() as connection:
-        connection.executemany("DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in call.params["TagKeys"]])
+        connection.executemany(
+            "DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in call.params["TagKeys"]]
+        )
     return {}

@@ -12,8 +12,8 @@ TRIALS_PER_EXPERIMENT = 300
 COMPONENTS_PER_TRIAL = 50
 _SELECT = "SELECT t.*, e.name AS experiment_name FROM trials t JOIN experiments e ON e.id = t.experiment_id"
 _LIMIT = (
-    "The account-level service limit '{what}' is {most} {unit}, with current utilization of {used} {unit} and a request "
-    "delta of 1 {unit}. Please contact AWS support to request an increase for this limit."
+    "The account-level service limit '{what}' is {most} {unit}, with current utilization of {used} {unit} and a "
+    "request delta of 1 {unit}. Please contact AWS support to request an increase for this limit."
 )
 
 
@@ -37,7 +37,9 @@ def create_trial(call: Call) -> Response:
 def _refuse_too_many_trials(connection: sqlite3.Connection, experiment_id: int) -> None:
     used = connection.execute("SELECT count(*) FROM trials WHERE experiment_id = ?", (experiment_id,)).fetchone()[0]
     if used >= TRIALS_PER_EXPERIMENT:
-        what = "Total number of trials allowed in a single experiment, excluding those automatically created by SageMaker"
+        what = (
+            "Total number of trials allowed in a single experiment, excluding those automatically created by SageMaker"
+        )
         raise ResourceLimitFault(_LIMIT.format(what=what, most=TRIALS_PER_EXPERIMENT, unit="Trials", used=used))
 
 
@@ -128,7 +130,9 @@ def associate(connection: sqlite3.Connection, trial_id: int, component_id: int, 
     ).fetchone()[0]
     if used >= COMPONENTS_PER_TRIAL:
         what = "Total number of trial components allowed in a single trial"
-        raise ResourceLimitFault(_LIMIT.format(what=what, most=COMPONENTS_PER_TRIAL, unit="Trial Components", used=used))
+        raise ResourceLimitFault(
+            _LIMIT.format(what=what, most=COMPONENTS_PER_TRIAL, unit="Trial Components", used=used)
+        )
     connection.execute("INSERT OR IGNORE INTO associations VALUES (?, ?, ?)", (trial_id, component_id, now))
 
 

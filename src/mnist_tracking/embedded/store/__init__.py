@@ -1,4 +1,4 @@
-"""The state of an embedded SageMaker: one SQLite file, brought up to date by numbered migrations, and blobs beside it."""
+"""The state of an embedded SageMaker: one SQLite file, with numbered migrations, and blobs beside it."""
 
 from mnist_tracking.embedded.store.blobs import Blobs as Blobs
 from mnist_tracking.embedded.store.store import Store as Store

@@ -6,7 +6,9 @@ from pathlib import Path
 from mnist_tracking.errors import ConfigError
 
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux only; elsewhere nothing is known, so nothing is refused
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"})
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
+)
 
 
 def refuse_network_file_system(folder: Path) -> None:

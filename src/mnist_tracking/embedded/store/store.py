@@ -60,7 +60,9 @@ class Store:
         try:
             migrate(self._connection())
         except sqlite3.DatabaseError as error:
-            raise ConfigError(f"{str(self.path)!r} cannot be used as the state of an embedded workspace: {error}.") from error
+            raise ConfigError(
+                f"{str(self.path)!r} cannot be used as the state of an embedded workspace: {error}."
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -116,9 +118,7 @@ class Store:
         return holder.connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -130,6 +130,8 @@ def _make_writable(home: Path) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"home {str(home)!r} cannot be made: {error.strerror}. Give a folder that you may write.") from error
+        raise ConfigError(
+            f"home {str(home)!r} cannot be made: {error.strerror}. Give a folder that you may write."
+        ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise ConfigError(f"home {str(home)!r} is not writable. Give a folder that you may write.")
