@@ -1,0 +1,43 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_tracking import EmbeddedSageMaker, ExperimentRunner, JobSpec, Objective, Workspace
+
+TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with_home = Workspace.embedded(tmp_path / "home")
+    yield with_home
+    with_home.close()
+
+
+@pytest.fixture
+def limited_workspace(tmp_path: Path) -> Iterator[Workspace]:
+    engine = EmbeddedSageMaker(tmp_path / "home", quotas={"ml.m5.xlarge": 1})
+    yield Workspace.embedded(engine=engine)
+    engine.close()
+
+
+@pytest.fixture
+def toy_job() -> Callable[..., JobSpec]:
+    """Makes the specification of a job that takes a fraction of a second."""
+
+    def make(**changes: Any) -> JobSpec:
+        settings: dict[str, Any] = {
+            "source_dir": TOY,
+            "metrics": {"score": r"score=(\S+?);", "error": r"error=(\S+?);"},
+            "objective": Objective("score"),
+        }
+        return JobSpec(entry_point="train.py", **{**settings, **changes})
+
+    return make
+
+
+@pytest.fixture
+def runner(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> ExperimentRunner:
+    return ExperimentRunner(workspace, "lines", description="Fitted lines.", job=toy_job())

@@ -1,0 +1,137 @@
+"""One trial of an experiment, with a script of somebody's own."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mnist_tracking import (
+    AlreadyExistsError,
+    ConfigError,
+    ExperimentRunner,
+    JobFailedError,
+    JobSpec,
+    JobTimeoutError,
+    MetricDefinition,
+    Workspace,
+    mnist_job,
+)
+
+
+def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None:
+    trial = runner.run({"slope": 4.0, "steps": 2, "behaviour": "train"}, name="first")
+
+    assert trial.status == "Completed"
+    assert trial.hyperparameters == {"slope": 4, "steps": 2, "behaviour": "train"}
+    assert (trial.trial_name, trial.experiment_name) == ("first", "lines")
+    score = trial.metrics["score"]
+    assert (score.count, score.last, score.min, score.max) == (2, 3.0, 2.0, 3.0)
+    assert trial.model_uri is not None and trial.model_uri.endswith("/output/model.tar.gz")
+
+
+def test_constructing_again_finds_the_experiment_and_keeps_its_description(
+    runner: ExperimentRunner, workspace: Workspace
+) -> None:
+    ExperimentRunner(workspace, runner.name, description="Another.")
+
+    described = workspace.client("sagemaker").describe_experiment(ExperimentName="lines")
+    assert described["Description"] == "Fitted lines."
+    with pytest.raises(AlreadyExistsError, match="'lines'"):
+        ExperimentRunner(workspace, "lines", create=True)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [("exit", "ExitCode 7"), ("raise", "the data are upside down"), ("killed", "signal|ExitCode -?9|SIGKILL")],
+)
+def test_a_failing_script_gives_the_reason_and_keeps_the_trial(
+    runner: ExperimentRunner, workspace: Workspace, behaviour: str, said: str
+) -> None:
+    with pytest.raises(JobFailedError, match=said):
+        runner.run({"behaviour": behaviour}, name="broken")
+
+    trials = workspace.client("sagemaker").list_trials(ExperimentName="lines")["TrialSummaries"]
+    assert [trial["TrialName"] for trial in trials] == ["broken"]
+
+
+def test_a_script_without_metrics_completes(runner: ExperimentRunner) -> None:
+    trial = runner.run({"behaviour": "silent"})
+
+    assert (trial.status, dict(trial.metrics)) == ("Completed", {})
+
+
+def test_waiting_can_be_bounded(runner: ExperimentRunner, workspace: Workspace) -> None:
+    with pytest.raises(JobTimeoutError, match="It goes on"):
+        runner.run({"behaviour": "hang"}, timeout_s=0.1)
+
+    runner.cleanup()
+    assert workspace.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
+
+
+def test_generated_names_differ_within_a_second(runner: ExperimentRunner) -> None:
+    names = {runner.run({"steps": 1}).trial_name for _ in range(2)}
+
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(("name", "better"), [("my_experiment", "'my-experiment'"), ("x" * 121, "121 characters")])
+def test_a_bad_experiment_name_is_refused_with_one_that_would_do(workspace: Workspace, name: str, better: str) -> None:
+    with pytest.raises(ConfigError, match=better):
+        ExperimentRunner(workspace, name)
+
+
+def test_an_entry_point_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.py").touch()
+
+    with pytest.raises(ConfigError, match=r"does not exist.*'train.py'"):
+        JobSpec(entry_point="trian.py", source_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("regex", "said"), [("loss: .*", "has no group"), ("(", "does not compile")])
+def test_a_bad_metric_regex_is_refused(regex: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        MetricDefinition("loss", regex)
+
+
+def test_an_unknown_hyperparameter_is_refused_before_anything_is_sent(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "digits", job=mnist_job(epochs=1))
+
+    with pytest.raises(ConfigError, match="hiden_channels"):
+        runner.run({"hiden_channels": 2})
+    with pytest.raises(ConfigError, match="epochs"):
+        runner.run({"epochs": "two"})
+
+    assert workspace.client("sagemaker").list_trials()["TrialSummaries"] == []
+
+
+def test_data_are_uploaded_once(runner: ExperimentRunner, workspace: Workspace, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "rows.csv").write_text("1,2\n")
+
+    first = runner.use_prepared(data, fingerprint="abc", parameters={"rows": 1})
+    again = ExperimentRunner(workspace, "lines").use_prepared(data, fingerprint="abc", parameters={"rows": 1})
+
+    assert first.name == again.name
+    assert first.parameters["rows"] == 1
+    assert runner.data_uri == first.inputs[0].uri
+
+
+def test_a_home_that_is_not_writable_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigError, match="Give a folder that you may write"):
+        Workspace.embedded(tmp_path / "file" / "home")
+
+
+def test_the_job_sees_no_credentials(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_job: Callable[..., JobSpec]
+) -> None:
+    (tmp_path / "look.py").write_text("import os\nprint(f'keys={sum(\"AWS_SEC\" in k for k in os.environ)};')\n")
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "secret")
+    job = JobSpec(entry_point=tmp_path / "look.py", metrics={"keys": r"keys=(\d+);"})
+
+    trial = ExperimentRunner(workspace, "look", job=job).run()
+
+    assert trial.metrics["keys"].last == 0.0

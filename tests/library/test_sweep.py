@@ -1,0 +1,103 @@
+"""Sweeps and leaderboards."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from mnist_tracking import (
+    ConfigError,
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobSpec,
+    Leaderboard,
+    NotFoundError,
+    Objective,
+    StateError,
+    Workspace,
+)
+from mnist_tracking._sagemaker.sdk import quiet
+
+
+def test_a_sweep_trains_every_point_and_ranks_them(runner: ExperimentRunner) -> None:
+    board = HyperparameterSweep(runner, {"slope": [1.0, 3.0, 2.0]}, max_parallel=2).run()
+
+    assert [trial.hyperparameters["slope"] for trial in board] == [3, 2, 1]
+    assert board.best.hyperparameters["slope"] == 3
+    frame = board.dataframe()
+    assert list(frame["param.slope"]) == [3, 2, 1]
+    assert {"trial", "status", "duration_s", "metric.score.max", "failure_reason"} <= set(frame.columns)
+
+
+def test_failed_trials_are_kept_with_their_reason(runner: ExperimentRunner) -> None:
+    board = HyperparameterSweep(runner, {"behaviour": ["train", "raise"]}).run()
+
+    assert [trial.status for trial in board] == ["Completed", "Failed"]
+    assert "upside down" in board[1].failure_reason
+
+
+def test_ties_go_to_the_trial_that_was_created_first(runner: ExperimentRunner) -> None:
+    names = [runner.run({"steps": 1}, name=f"tie-{n}").trial_name for n in range(3)]
+
+    board = Leaderboard.load(runner.workspace, runner.name, objective="score")
+    assert names == [trial.trial_name for trial in board]
+
+
+def test_a_full_quota_is_waited_out(limited_workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
+    runner = ExperimentRunner(limited_workspace, "limited", job=toy_job())
+
+    board = HyperparameterSweep(runner, {"slope": [1.0, 2.0, 3.0]}, max_parallel=3).run()
+
+    assert len(board) == 3
+    trials = limited_workspace.client("sagemaker").list_trials(ExperimentName="limited")["TrialSummaries"]
+    assert len(trials) == 3
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ({}, "grid is empty"),
+        ({"slope": []}, "no value for 'slope'"),
+        ({"slope": [1, 1]}, "twice"),
+        ({"slope": "12"}, "give a list"),
+        ({"slope": [object()]}, "possible are str, int"),
+    ],
+)
+def test_a_bad_grid_is_refused(runner: ExperimentRunner, space: dict[str, list[float]], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        HyperparameterSweep(runner, space)
+
+
+def test_best_without_a_completed_trial_says_what_became_of_them(runner: ExperimentRunner) -> None:
+    board = HyperparameterSweep(runner, {"behaviour": ["exit"]}).run()
+
+    with pytest.raises(StateError, match="is Failed"):
+        _ = board.best
+
+
+def test_an_unknown_experiment_names_those_that_exist(runner: ExperimentRunner) -> None:
+    with pytest.raises(NotFoundError, match="Existing: 'lines'"):
+        Leaderboard.load(runner.workspace, "lnes")
+
+
+def test_the_analytics_layout_is_exactly_experiment_analytics(runner: ExperimentRunner) -> None:
+    board = HyperparameterSweep(runner, {"slope": [1.0, 2.0]}).run()
+
+    with quiet():
+        from sagemaker.analytics import ExperimentAnalytics
+
+        expected = ExperimentAnalytics(
+            sagemaker_session=runner.workspace.sagemaker_session,
+            experiment_name=runner.name,
+            search_expression={"Filters": [{"Name": "DisplayName", "Operator": "Equals", "Value": "Training"}]},
+            sort_by="metrics.score.last",
+            sort_order="Descending",
+        ).dataframe()
+    pd.testing.assert_frame_equal(expected, board.dataframe(layout="analytics"))
+    assert list(expected["slope"]) == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("field", ["goal", "statistic"])
+def test_an_objective_names_what_is_possible(field: str) -> None:
+    with pytest.raises(ConfigError, match=f"{field}='best'; possible are"):
+        Objective("score", **{field: "best"})  # type: ignore[arg-type]
