@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mnist_tracking import (
@@ -89,7 +90,7 @@ def test_a_failed_trial_cannot_be_deployed(runner: ExperimentRunner, workspace: 
     [np.zeros((2, 28, 28)), np.zeros((2, 28, 27), np.uint8), np.zeros((2, 3, 28, 28), np.uint8), np.zeros(3, np.uint8)],
 )
 def test_wrong_images_are_refused_before_anything_is_sent(
-    images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]",
+    images: npt.NDArray[np.uint8],
 ) -> None:
     with pytest.raises(ConfigError, match="expected uint8 of shape"):
         check_digits(images)

@@ -27,7 +27,7 @@ def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None
     assert (trial.trial_name, trial.experiment_name) == ("first", "lines")
     score = trial.metrics["score"]
     assert (score.count, score.last, score.min, score.max) == (2, 3.0, 2.0, 3.0)
-    assert trial.model_uri is not None and trial.model_uri.endswith("/output/model.tar.gz")
+    assert (trial.model_uri or "").endswith("/output/model.tar.gz")
 
 
 def test_constructing_again_finds_the_experiment_and_keeps_its_description(
