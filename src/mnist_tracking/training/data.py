@@ -125,13 +125,10 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
     """
     content = _read_bytes(path)
     if len(content) < 4 or content[:3] != bytes([0, 0, _UINT8]):
-        raise DatasetError(
-            f"{path} is not an IDX file of bytes: it starts with {content[:4].hex(' ') or 'nothing'}."
-        )
+        raise DatasetError(f"{path} is not an IDX file of bytes: it starts with {content[:4].hex(' ') or 'nothing'}.")
     if content[3] != dimensions:
         raise DatasetError(
-            f"{path} holds {_contents(content[3])}, but {_contents(dimensions)} were expected. "
-            "Are two files swapped?"
+            f"{path} holds {_contents(content[3])}, but {_contents(dimensions)} were expected. Are two files swapped?"
         )
     start = 4 + 4 * dimensions
     if len(content) < start:
@@ -140,9 +137,7 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
     expected = start + math.prod(shape)
     if len(content) != expected:
         fault = "is truncated" if len(content) < expected else "has bytes left over"
-        raise DatasetError(
-            f"{path} {fault}: {len(content)} bytes, but its header {shape} asks for {expected}."
-        )
+        raise DatasetError(f"{path} {fault}: {len(content)} bytes, but its header {shape} asks for {expected}.")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -164,9 +159,7 @@ def _idx_folder(directory: Path) -> Path:
     for folder in (directory, directory / "MNIST" / "raw"):
         if folder.is_dir() and any(_candidates(folder, "train", "images")):
             return folder
-    raise DatasetError(
-        f"{str(directory)!r} holds no IDX files; train-images-idx3-ubyte, raw or .gz, was looked for."
-    )
+    raise DatasetError(f"{str(directory)!r} holds no IDX files; train-images-idx3-ubyte, raw or .gz, was looked for.")
 
 
 def _candidates(folder: Path, part: str, content: str) -> list[Path]:
@@ -188,19 +181,13 @@ def _read_part(folder: Path, part: str) -> tuple[Tensor, Tensor]:
     images_path, labels_path = _find(folder, part, "images"), _find(folder, part, "labels")
     images, labels = read_idx(images_path, dimensions=_IMAGES), read_idx(labels_path, dimensions=_LABELS)
     if len(images) != len(labels):
-        raise DatasetError(
-            f"{images_path} holds {len(images)} images, but {labels_path} holds {len(labels)} labels."
-        )
+        raise DatasetError(f"{images_path} holds {len(images)} images, but {labels_path} holds {len(labels)} labels.")
     if not len(images):
         raise DatasetError(f"{images_path} holds no images.")
     if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
         side = "x".join(map(str, images.shape[1:]))
-        raise DatasetError(
-            f"{images_path} holds images of {side} pixels; {IMAGE_SIZE}x{IMAGE_SIZE} were expected."
-        )
+        raise DatasetError(f"{images_path} holds images of {side} pixels; {IMAGE_SIZE}x{IMAGE_SIZE} were expected.")
     if labels.max() >= CLASSES:
-        raise DatasetError(
-            f"{labels_path} holds the label {labels.max()}; labels go from 0 to {CLASSES - 1}."
-        )
+        raise DatasetError(f"{labels_path} holds the label {labels.max()}; labels go from 0 to {CLASSES - 1}.")
     pixels = torch.from_numpy(images.copy()).unsqueeze(1)  # (N, 1, 28, 28)
     return pixels, torch.from_numpy(labels.astype(np.int64))

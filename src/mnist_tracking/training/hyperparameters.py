@@ -41,11 +41,7 @@ class _Limits:
     optional: bool = False
 
     def allows(self, number: float) -> bool:
-        return (
-            math.isfinite(number)
-            and self.at_least <= number <= self.at_most
-            and self.above < number < self.below
-        )
+        return math.isfinite(number) and self.at_least <= number <= self.at_most and self.above < number < self.below
 
     def describe(self) -> str:
         if self.choices:
@@ -102,9 +98,7 @@ class Hyperparameters:
     validation_fraction: float = _field(
         1 / 12, "share of the training images held out to choose the epoch", float, above=0, below=1
     )
-    threads: int = _field(
-        1, "CPU threads; part of what makes weights bit-identical", int, at_least=1, at_most=1024
-    )
+    threads: int = _field(1, "CPU threads; part of what makes weights bit-identical", int, at_least=1, at_most=1024)
     device: str = _field(
         "auto", "where to compute; auto takes a GPU if there is one", str, choices=("auto", "cpu", "cuda")
     )
@@ -128,9 +122,7 @@ class Hyperparameters:
         return dataclasses.asdict(self)
 
 
-_LIMITS: Mapping[str, _Limits] = {
-    field.name: field.metadata["limits"] for field in dataclasses.fields(Hyperparameters)
-}
+_LIMITS: Mapping[str, _Limits] = {field.name: field.metadata["limits"] for field in dataclasses.fields(Hyperparameters)}
 
 
 def known_hyperparameters() -> tuple[str, ...]:

@@ -149,9 +149,7 @@ class DivergedError(MnistTrackingError, ArithmeticError):
         return f"The loss is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
 
 
-def train(
-    model: DigitNet, data: DigitData, hyperparameters: Hyperparameters, observer: Observer
-) -> TrainingResult:
+def train(model: DigitNet, data: DigitData, hyperparameters: Hyperparameters, observer: Observer) -> TrainingResult:
     """
     Train *model*, choose the best epoch by validation accuracy, and score its weights on the test images.
 
@@ -189,9 +187,7 @@ def train(
     model.load_state_dict(chosen)
     test = evaluate(model, data.test, batch_size=hyperparameters.test_batch_size, name="the test")
     observer.on_test(test)
-    return TrainingResult(
-        epochs=tuple(epochs), best=[event for event in epochs if event.is_best][-1], test=test
-    )
+    return TrainingResult(epochs=tuple(epochs), best=[event for event in epochs if event.is_best][-1], test=test)
 
 
 def run_epoch(

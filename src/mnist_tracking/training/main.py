@@ -94,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         ("checkpoint-dir", checkpoints, "gets one checkpoint per epoch"),
     ):
         flags = (f"--{name}", f"--{name.replace('-', '_')}")
-        places.add_argument(
-            *flags, type=Path, default=Path(default) if default else None, metavar="DIR", help=meaning
-        )
+        places.add_argument(*flags, type=Path, default=Path(default) if default else None, metavar="DIR", help=meaning)
     places.add_argument("--hosts", default=os.environ.get("SM_HOSTS") or "[]", help=argparse.SUPPRESS)
     places.add_argument("--current-host", "--current_host", default=None, help=argparse.SUPPRESS)
     places.add_argument(
@@ -122,6 +120,4 @@ def _refuse_several_hosts(hosts: str) -> None:
     except ValueError as exc:
         raise ConfigError(f"The list of hosts {hosts!r} is not JSON.") from exc
     if len(names) > 1:
-        raise ConfigError(
-            f"There are {len(names)} hosts, but this version trains on one. Set instance_count=1."
-        )
+        raise ConfigError(f"There are {len(names)} hosts, but this version trains on one. Set instance_count=1.")

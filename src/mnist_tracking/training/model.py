@@ -10,6 +10,7 @@ from torch.nn import functional
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.data import CLASSES, IMAGE_SIZE
 from mnist_tracking.training.hyperparameters import Hyperparameters
+from mnist_tracking.training.pooling import max_pool_2x2
 
 __all__ = ["Architecture", "DigitNet", "build_model", "feature_side"]
 
@@ -65,9 +66,7 @@ class DigitNet(nn.Module):
     torch's.
     """
 
-    def __init__(
-        self, architecture: Architecture, *, dropout_generator: torch.Generator | None = None
-    ) -> None:
+    def __init__(self, architecture: Architecture, *, dropout_generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.architecture = architecture
         self.dropout_generator = dropout_generator
@@ -87,8 +86,8 @@ class DigitNet(nn.Module):
         Returns:
             (N, 10) float32 log-probabilities.
         """
-        x = functional.relu(functional.max_pool2d(self.conv1(images), 2))  # (N, hidden, s, s)
-        x = functional.max_pool2d(self.conv2(x), 2)  # (N, 20, side, side)
+        x = functional.relu(max_pool_2x2(self.conv1(images)))  # (N, hidden, s, s)
+        x = max_pool_2x2(self.conv2(x))  # (N, 20, side, side)
         # Dropping whole channels after the pooling, not before, gives the same for a quarter of the work.
         x = functional.relu(self._drop(x, (len(x), _FEATURES, 1, 1)))
         x = functional.relu(self.fc1(x.flatten(1)))  # (N, 20 * side * side) -> (N, 50)
@@ -99,9 +98,7 @@ class DigitNet(nn.Module):
         rate = self.architecture.dropout
         if not self.training or not rate:
             return x
-        kept = torch.empty(shape, device=x.device, dtype=x.dtype).bernoulli_(
-            1 - rate, generator=self.dropout_generator
-        )
+        kept = torch.empty(shape, device=x.device, dtype=x.dtype).bernoulli_(1 - rate, generator=self.dropout_generator)
         return x * kept.div_(1 - rate)
 
 

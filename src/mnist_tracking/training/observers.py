@@ -22,9 +22,7 @@ class LogLines:
         if event.step % self._interval and event.seen < event.total:
             return
         share = 100 * event.seen // event.total
-        self._write(
-            f"Train Epoch: {event.epoch} [{event.seen}/{event.total} ({share}%)], Train Loss: {event.loss!r};"
-        )
+        self._write(f"Train Epoch: {event.epoch} [{event.seen}/{event.total} ({share}%)], Train Loss: {event.loss!r};")
 
     def on_epoch(self, event: EpochEnd, _snapshot: Snapshot) -> None:
         self._write(_line("Validation", event.validation))

@@ -73,9 +73,7 @@ def choose_device(wish: str, *, num_gpus: int | None = None) -> torch.device:
     """
     there = num_gpus != 0 and torch.cuda.is_available()
     if wish == "cuda" and not there:
-        raise ConfigError(
-            "The hyperparameter 'device' is 'cuda', but there is no GPU here; 'auto' and 'cpu' will do."
-        )
+        raise ConfigError("The hyperparameter 'device' is 'cuda', but there is no GPU here; 'auto' and 'cpu' will do.")
     return torch.device("cuda" if there and wish != "cpu" else "cpu")
 
 
@@ -83,9 +81,9 @@ def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNe
     """Return the untrained network on *device*; its weights and its dropout depend on the seed alone."""
     generator = seeded(hyperparameters.seed, "weights")
     dropout_generator = seeded(hyperparameters.seed, "dropout", device=device)
-    return build_model(
-        Architecture.of(hyperparameters), generator=generator, dropout_generator=dropout_generator
-    ).to(device)
+    return build_model(Architecture.of(hyperparameters), generator=generator, dropout_generator=dropout_generator).to(
+        device
+    )
 
 
 def _write_history(result: TrainingResult, hyperparameters: Hyperparameters, directory: Path) -> None:

@@ -23,9 +23,7 @@ __all__ = ["ServedModel", "input_fn", "model_fn", "output_fn", "predict_fn"]
 
 _NPY, _JSON, _CSV = "application/x-npy", "application/json", "text/csv"
 _BATCH = 1000
-_EXPECTED = (
-    "images of 28x28 pixels, shaped (28, 28), (N, 28, 28) or (N, 1, 28, 28), uint8 or float, from 0 to 255"
-)
+_EXPECTED = "images of 28x28 pixels, shaped (28, 28), (N, 28, 28) or (N, 1, 28, 28), uint8 or float, from 0 to 255"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -143,9 +141,7 @@ def _checked(array: np.ndarray) -> np.ndarray:
     if not 0 <= low <= high <= 255:
         raise ConfigError(f"The images hold values from {low:g} to {high:g}; expected {_EXPECTED}.")
     if array.dtype.kind == "f" and 0 < high <= 1:
-        raise ConfigError(
-            f"The images seem to be scaled to 0..1: the largest value is {high:g}. Expected {_EXPECTED}."
-        )
+        raise ConfigError(f"The images seem to be scaled to 0..1: the largest value is {high:g}. Expected {_EXPECTED}.")
     return array.astype(np.float32 if array.dtype.kind == "f" else np.uint8)
 
 

@@ -1,0 +1,79 @@
+"""One training run of ours, or of the reference's loop, in a process of its own with one thread."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal, TypedDict
+
+ROOT = Path(__file__).resolve().parents[1]
+Program = Literal["ours", "reference"]
+PROGRAMS: tuple[Program, ...] = ("ours", "reference")
+
+
+class Run(TypedDict):
+    """What one run came to; the accuracy is in percent, of the test images."""
+
+    accuracy: float
+    core_seconds: float
+    dataset: str
+
+
+def run_apart(program: Program, data_dir: Path, *, hidden_channels: int, epochs: int, seed: int = 1) -> Run:
+    """Run *program* in a fresh process and return what it measured of itself."""
+    command = [sys.executable, "-m", "benchmarks.one_run", program, str(data_dir.resolve())]
+    command += [str(hidden_channels), str(epochs), str(seed)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    measured: Run = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def train_ours(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
+    """Train as a job does, model, checkpoints and log lines included; importing torch is not counted."""
+    from mnist_tracking.training.hyperparameters import Hyperparameters
+    from mnist_tracking.training.run import run
+
+    hyperparameters = Hyperparameters(hidden_channels=hidden_channels, epochs=epochs, seed=seed, dropout=0.2)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        result = run(
+            hyperparameters,
+            data_dir=data_dir,
+            model_dir=Path(folder, "model"),
+            checkpoint_dir=Path(folder, "checkpoints"),
+        )
+        spent = time.process_time() - started
+    return {"accuracy": result.test.accuracy, "core_seconds": spent, "dataset": "resident tensors"}
+
+
+def train_reference(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
+    """Train as the reference does."""
+    import torch
+    from benchmarks import reference_loop
+
+    torch.set_num_threads(1)
+    accuracy, spent, dataset = reference_loop.train_reference(
+        data_dir, hidden_channels=hidden_channels, epochs=epochs, seed=seed
+    )
+    return {"accuracy": accuracy, "core_seconds": spent, "dataset": dataset}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", choices=PROGRAMS)
+    parser.add_argument("data_dir", type=Path)
+    for name in ("hidden_channels", "epochs", "seed"):
+        parser.add_argument(name, type=int)
+    options = parser.parse_args()
+    train = {"ours": train_ours, "reference": train_reference}[options.program]
+    run = train(options.data_dir, hidden_channels=options.hidden_channels, epochs=options.epochs, seed=options.seed)
+    print(json.dumps(run))
+
+
+if __name__ == "__main__":
+    main()
