@@ -1,0 +1,50 @@
+"""The 1,797 handwritten digits that scikit-learn ships, in the shape of MNIST: real, but few and small."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mnist_tracking._idx import Pixels, write_idx
+from mnist_tracking.errors import MissingDependencyError
+
+__all__ = ["write_digits"]
+
+# scikit-learn's are 8x8 in 0..16; MNIST's are 20x20 in the middle of 28x28, in 0..255
+_BRIGHTEST = 16
+_SIZE, _MARGIN = 20, 4
+# every sixth is a test image: its writers are those of the others
+_TEST_STEP = 6
+
+
+def write_digits(directory: Path) -> None:
+    """
+    Write them to *directory* as four raw IDX files.
+
+    Raises:
+        MissingDependencyError: If scikit-learn is not installed.
+        ConfigError: If the directory cannot be written.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as exc:
+        raise MissingDependencyError("scikit-learn", "demo") from exc
+    small, labels = load_digits(return_X_y=True)
+    images, labels = enlarge(small.reshape(-1, 8, 8)), labels.astype(np.uint8)
+    is_test = np.arange(len(labels)) % _TEST_STEP == 0
+    for part, chosen in (("train", ~is_test), ("t10k", is_test)):
+        write_idx(images[chosen], directory / f"{part}-images-idx3-ubyte")
+        write_idx(labels[chosen], directory / f"{part}-labels-idx1-ubyte")
+
+
+def enlarge(small: np.ndarray[tuple[int, int, int], np.dtype[np.float64]]) -> Pixels:
+    """Turn (N, 8, 8) of 0..16 into (N, 28, 28) uint8, by linear interpolation and a black margin."""
+    weights = _interpolation(small.shape[1], _SIZE)
+    large = weights @ small @ weights.T  # (N, 20, 20)
+    pixels = np.rint(large * (255 / _BRIGHTEST)).astype(np.uint8)
+    return np.pad(pixels, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
+
+
+def _interpolation(few: int, many: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return (many, few) weights; each row reads the line of *few* values at one of *many* evenly spaced places."""
+    places = np.linspace(0, few - 1, many)
+    return np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(few)))

@@ -1,0 +1,119 @@
+"""IDX, the file format of MNIST: arrays of bytes behind a short header, raw or gzipped."""
+
+import contextlib
+import gzip
+import math
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tracking.errors import ConfigError, DatasetError
+
+__all__ = ["Pixels", "parse_idx", "read_content", "write_atomically", "write_idx"]
+
+#: An array of unsigned bytes.
+Pixels = NDArray[np.uint8]
+
+_MAGIC_LENGTH = 4
+_UINT8 = 0x08
+_CONTENTS = {1: "labels", 3: "images"}
+
+
+def read_content(path: Path) -> bytes:
+    """
+    Return what is in a file, unpacked when its name ends in ``.gz``.
+
+    Raises:
+        DatasetError: If it cannot be read, or is truncated or corrupt.
+    """
+    try:
+        packed = path.read_bytes()
+    except OSError as exc:
+        raise DatasetError(f"{str(path)!r} cannot be read: {exc.strerror or exc}.") from exc
+    return unpack(packed, path) if path.suffix == ".gz" else packed
+
+
+def unpack(packed: bytes, path: Path) -> bytes:
+    """Return the content of a gzipped file that was read from *path*."""
+    try:
+        return gzip.decompress(packed)
+    except EOFError as exc:
+        raise DatasetError(f"{str(path)!r} is truncated: its gzip stream ends after {len(packed)} bytes.") from exc
+    except gzip.BadGzipFile as exc:
+        reason = "it fails its checksum" if packed[:2] == b"\x1f\x8b" else f"it starts with {_start(packed)}"
+        raise DatasetError(f"{str(path)!r} is not a whole gzip file: {reason}.") from exc
+    except zlib.error as exc:
+        raise DatasetError(f"{str(path)!r} is corrupt: {exc}.") from exc
+
+
+def parse_idx(content: bytes, path: Path, *, dimensions: int) -> Pixels:
+    """
+    Turn the content of an IDX file of bytes into an array.
+
+    Args:
+        content: All of the file, unpacked.
+        path: Where it is from, for the messages.
+        dimensions: How many it must have: 3 for images, 1 for labels.
+
+    Returns:
+        The array, read-only, in the shape its header gives.
+
+    Raises:
+        DatasetError: If it is no such file, or not as long as its header says.
+    """
+    _check_magic(content, path, dimensions)
+    start = _MAGIC_LENGTH + 4 * dimensions
+    if len(content) < start:
+        raise DatasetError(f"{str(path)!r} is truncated: {len(content)} bytes, and its header alone takes {start}.")
+    shape = tuple(int(n) for n in np.frombuffer(content, dtype=">u4", count=dimensions, offset=_MAGIC_LENGTH))
+    whole = start + math.prod(shape)
+    if len(content) != whole:
+        fault = "is truncated" if len(content) < whole else "has bytes left over"
+        raise DatasetError(f"{str(path)!r} {fault}: {len(content)} bytes, where its header {shape} asks for {whole}.")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _check_magic(content: bytes, path: Path, dimensions: int) -> None:
+    magic = bytes([0, 0, _UINT8, dimensions])
+    if content[:_MAGIC_LENGTH] == magic:
+        return
+    if content[:2] == b"\x1f\x8b":
+        raise DatasetError(f"{str(path)!r} is gzipped; its name should end in '.gz'.")
+    if content[:3] == magic[:3] and len(content) > 3:
+        held = _CONTENTS.get(content[3], f"an array of {content[3]} dimensions")
+        raise DatasetError(f"{str(path)!r} holds {held}, where {_CONTENTS[dimensions]} are expected.")
+    raise DatasetError(
+        f"{str(path)!r} is not an IDX file of {_CONTENTS[dimensions]}: it starts with {_start(content)}, "
+        f"where {magic.hex(' ')} is expected."
+    )
+
+
+def _start(content: bytes) -> str:
+    return content[:_MAGIC_LENGTH].hex(" ") or "nothing, since it is empty"
+
+
+def write_idx(array: Pixels, path: Path) -> None:
+    """Write an array of bytes as a raw IDX file, atomically."""
+    header = bytes([0, 0, _UINT8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
+    write_atomically(header + np.ascontiguousarray(array, dtype=np.uint8).tobytes(), path)
+
+
+def write_atomically(content: bytes, path: Path) -> None:
+    """
+    Put *content* at *path* so that another process sees all of it or none.
+
+    Raises:
+        ConfigError: If the directory cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
