@@ -23,7 +23,9 @@ def require_bucket(call: Call, *, is_head: bool = False) -> str:
         raise AwsFault("The specified bucket does not exist" if not is_head else "Not Found", code=code, status=404)
     owner = call.params.get("ExpectedBucketOwner")
     if owner is not None and owner != call.engine.identity.account_id:
-        raise AwsFault("Forbidden" if is_head else "Access Denied", code="403" if is_head else "AccessDenied", status=403)
+        raise AwsFault(
+            "Forbidden" if is_head else "Access Denied", code="403" if is_head else "AccessDenied", status=403
+        )
     return name
 
 

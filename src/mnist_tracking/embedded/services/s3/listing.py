@@ -48,9 +48,7 @@ def _page(call: Call, after: str) -> tuple[Response, str]:
     return {**response, **_entries(contents, folders, params.get("EncodingType"))}, last
 
 
-def _folded(
-    found: list[StoredObject], prefix: str, delimiter: str, after: str
-) -> Iterator[StoredObject | str]:
+def _folded(found: list[StoredObject], prefix: str, delimiter: str, after: str) -> Iterator[StoredObject | str]:
     """Yield objects, and once each folder that hides some of them."""
     previous = None
     for item in found:

@@ -1,0 +1,116 @@
+"""What a training script is started with: arguments and variables, as SageMaker's training toolkit gives them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mnist_tracking.embedded.jobs.layout import HOST, Layout, input_data_config, resource_config
+
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
+    """Decode each value as JSON; one that is none is taken as it is."""
+    decoded = {}
+    for name, value in raw.items():
+        try:
+            decoded[name] = json.loads(value)
+        except ValueError:
+            decoded[name] = value
+    return decoded
+
+
+def arguments(hyperparameters: dict[str, Any]) -> list[str]:
+    """Return the user's hyperparameters as arguments, sorted by name."""
+    found: list[str] = []
+    for name in sorted(hyperparameters):
+        if not name.startswith("sagemaker_"):
+            found += [f"-{name}" if len(name) == 1 else f"--{name}", _argument(hyperparameters[name])]
+    return found
+
+
+def _argument(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in value.items())
+    return str(value)
+
+
+def clean_environment() -> dict[str, str]:
+    """Return what a job may see of its starter's environment: never credentials, never a PYTHONPATH."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, program: str) -> dict[str, str]:
+    """Return the environment of a job's script."""
+    hyperparameters = decode_hyperparameters(request.get("HyperParameters", {}))
+    user = {name: value for name, value in hyperparameters.items() if not name.startswith("sagemaker_")}
+    name = request["TrainingJobName"]
+    platform = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "TRAINING_JOB_NAME": name,
+        "TRAINING_JOB_ARN": arn,
+        "SAGEMAKER_JOB_NAME": name,
+        "SAGEMAKER_REGION": region,
+        "SAGEMAKER_METRICS_DIRECTORY": str(layout.metrics),
+        "CURRENT_HOST": HOST,
+        "MASTER_ADDR": HOST,
+        "MASTER_PORT": "7777",
+        "PYTHONPATH": str(layout.code),
+    }
+    toolkit = _toolkit(layout, request, user, program)
+    shown = {key: _shown(value) for key, value in toolkit.items()}
+    return {**clean_environment(), **platform, **shown, **request.get("Environment", {})}
+
+
+def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], program: str) -> dict[str, Any]:
+    resources, channels = resource_config(request), input_data_config(request)
+    groups = resources["instance_groups"]
+    return {
+        "SM_HOSTS": resources["hosts"],
+        "SM_NETWORK_INTERFACE_NAME": resources["network_interface_name"],
+        "SM_HPS": user,
+        "SM_USER_ENTRY_POINT": program,
+        "SM_FRAMEWORK_PARAMS": {},
+        "SM_RESOURCE_CONFIG": resources,
+        "SM_INPUT_DATA_CONFIG": channels,
+        "SM_OUTPUT_DATA_DIR": str(layout.output_data),
+        "SM_CHANNELS": sorted(channels),
+        "SM_CURRENT_HOST": HOST,
+        "SM_CURRENT_INSTANCE_TYPE": resources["current_instance_type"],
+        "SM_CURRENT_INSTANCE_GROUP": resources["current_group_name"],
+        "SM_CURRENT_INSTANCE_GROUP_HOSTS": resources["hosts"],
+        "SM_INSTANCE_GROUPS": [group["instance_group_name"] for group in groups],
+        "SM_INSTANCE_GROUPS_DICT": {group["instance_group_name"]: group for group in groups},
+        "SM_DISTRIBUTION_INSTANCE_GROUPS": [],
+        "SM_IS_HETERO": False,
+        "SM_MODULE_NAME": Path(program).stem,
+        "SM_LOG_LEVEL": 20,
+        "SM_FRAMEWORK_MODULE": "sagemaker_pytorch_container.training:main",
+        "SM_INPUT_DIR": str(layout.base / "input"),
+        "SM_INPUT_CONFIG_DIR": str(layout.config),
+        "SM_OUTPUT_DIR": str(layout.output),
+        "SM_OUTPUT_INTERMEDIATE_DIR": str(layout.output / "intermediate"),
+        "SM_NUM_CPUS": os.cpu_count() or 1,
+        "SM_NUM_GPUS": 0,
+        "SM_NUM_NEURONS": 0,
+        "SM_MODEL_DIR": str(layout.model),
+        "SM_MODULE_DIR": request.get("HyperParameters", {}).get("sagemaker_submit_directory", "").strip('"'),
+        "SM_TRAINING_ENV": {
+            "job_name": request["TrainingJobName"],
+            "hyperparameters": user,
+            "user_entry_point": program,
+        },
+        "SM_USER_ARGS": arguments(user),
+        **{f"SM_CHANNEL_{channel.upper()}": str(layout.channel(channel)) for channel in channels},
+        **{f"SM_HP_{name.upper()}": value for name, value in user.items()},
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,35 @@
+"""Start a supervisor: a process of this library's own that outlives the one that started it."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+
+def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
+    """
+    Run ``python -m module arguments`` in a session of its own and return its process id.
+
+    Args:
+        module: What to run.
+        arguments: Its arguments.
+        lock: The descriptor of the lock that it is to hold; closed here once it has been handed down.
+        folder: Where its own output goes, to ``supervisor.log``.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
+    with (folder / "supervisor.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=env,
+            cwd=folder,
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+    os.close(lock)
+    threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
+    return process.pid
