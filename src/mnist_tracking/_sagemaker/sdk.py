@@ -29,9 +29,9 @@ def load() -> None:
 def _import() -> None:
     was = os.environ.get("SAGEMAKER_SUPPRESS_V2_WARNING")
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
-    logger = logging.getLogger("sagemaker.config")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.WARNING)  # its INFO lines would go to standard output
+    _calm("sagemaker.config", logging.WARNING)  # its INFO lines would go to standard output
+    _calm("sagemaker.deprecations", logging.ERROR)  # said in our docs, once, and not at each of its classes
+    _calm("sagemaker", logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -40,6 +40,13 @@ def _import() -> None:
         if was is None:
             del os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"]
     _silence(telemetry_logging)
+
+
+def _calm(name: str, level: int) -> None:
+    """Set the level of one of the SDK's loggers, unless the user has."""
+    logger = logging.getLogger(name)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)
 
 
 def _silence(telemetry: ModuleType) -> None:

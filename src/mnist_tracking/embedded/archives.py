@@ -17,8 +17,8 @@ def unpack(archive: Path, folder: Path) -> None:
     Members named ``""``, ``"/"`` or ``"."`` (the SDK's repacking makes one) stand for the folder itself.
 
     Raises:
-        UnsafeArchiveError: If a member is absolute, climbs out, is a link that leaves, or a device; or if the file is no
-            gzipped tar, or truncated. What was unpacked so far stays.
+        UnsafeArchiveError: If a member is absolute, climbs out, is a link that leaves, or a device; or if the file is
+            no gzipped tar, or truncated. What was unpacked so far stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

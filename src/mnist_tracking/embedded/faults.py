@@ -5,6 +5,8 @@ A handler raises one of these; the transport turns it into the error response th
 exception. Unrelated to `mnist_tracking.errors`, which is what this library's callers see.
 """
 
+from collections.abc import Mapping
+
 
 class AwsFault(Exception):  # noqa: N818 - "fault" sets AWS's errors apart from this library's
     """An error response: AWS's code, its message and the HTTP status."""
@@ -12,11 +14,19 @@ class AwsFault(Exception):  # noqa: N818 - "fault" sets AWS's errors apart from 
     code = "InternalFailure"
     status = 400
 
-    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
         self.status = status or self.status
+        self.details = dict(details or {})
 
 
 class ValidationFault(AwsFault):

@@ -1,8 +1,8 @@
 """
 Whether a process that should live still lives, told by a file lock.
 
-The lock is taken before the process starts and handed down to it; the kernel drops it when the last holder ends, however
-it ends. So there are no process ids to mistake for others, and a killed supervisor is noticed.
+The lock is taken before the process starts and handed down to it; the kernel drops it when the last holder ends,
+however that happens. So no process id can be mistaken for another's, and a killed supervisor is noticed.
 """
 
 import fcntl

@@ -59,7 +59,8 @@ def _answer(
     try:
         response = _handle(handler, model, Call(engine, service, operation, params))
     except AwsFault as fault:
-        return _reply(fault.status, {"Error": {"Code": fault.code, "Message": fault.message, "Type": "Sender"}})
+        error = {"Code": fault.code, "Message": fault.message, "Type": "Sender"}
+        return _reply(fault.status, {"Error": error, **fault.details})
     for observe in response_observers:
         observe(model, response)
     return _reply(HTTPStatus.OK, response)

@@ -16,13 +16,17 @@ from mnist_tracking.embedded.faults import ValidationFault
 
 Check = Callable[[Any, str], Iterator[str]]
 _UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
-_JAVA_CLASSES = {  # what Java's regular expressions have and Python's lack, as the inside of a character class
+_JAVA_CLASSES = {  # what Java's regular expressions have and Python's lack; nearly all stand inside a character class
     r"\p{L}": r"\w",
+    r"\p{M}": r"\u0300-\u036f\u0483-\u0489",
     r"\p{N}": r"\d",
-    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}\u00a1\u00a7\u00ab\u00b6\u00b7\u00bb\u00bf\u2010-\u2027\u2030-\u205e\u3001-\u3003",
+    r"\p{S}": r"$+<=>^`|~\u00a2-\u00a9\u00ac-\u00b4\u00b8\u00d7\u00f7\u2044\u20a0-\u20c0\u2100-\u2bff",
+    r"\p{Z}": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
     r"\p{Alnum}": "a-zA-Z0-9",
-    r"\p{Alpha}": "a-zA-Z",
-    r"\p{Graph}": "!-~",
+    r"\p{ASCII}": r"[\x00-\x7f]",
+    r"\p{Print}": " -~",
+    r"\z": r"\Z",
 }
 
 

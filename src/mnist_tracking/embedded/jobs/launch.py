@@ -14,7 +14,7 @@ _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
 
 def start_supervisor(store: Store, name: str, region: str) -> Callable[[], None]:
-    """Take the job's lock now, inside the transaction that makes its row; return what starts the supervisor after it."""
+    """Take the job's lock, inside the transaction that makes its row; return what starts the supervisor after it."""
     folder = state.folder_of(store, name)
     lock = process_locks.take(state.supervisor_lock(store, name))
 

@@ -5,7 +5,6 @@ The process that sees one training job through, from its data to its model. Outl
 """
 
 import signal
-import sqlite3
 import sys
 import threading
 import time
@@ -40,8 +39,9 @@ class Supervisor:
         self._region = region
         with store.read() as connection:
             job = state.read_job(connection, name)
-        assert job is not None, "the job's row is written before its supervisor starts"
-        self._job: sqlite3.Row = job
+        if job is None:
+            raise LookupError(f"no training job named {name!r}")
+        self._job = job
         self._request = state.request_of(job)
         self._layout = Layout(state.folder_of(store, name) / "ml")
         self._stream = f"{name}/{HOST}-{int(time.time())}"
@@ -132,7 +132,7 @@ class Supervisor:
 
     def _note_requirements(self) -> None:
         if (self._layout.code / "requirements.txt").is_file():
-            note = "requirements.txt is not installed by the embedded SageMaker; the job's own interpreter is used as it is."
+            note = "requirements.txt is not installed here; the job's interpreter is used as it is."
             self._record([(time.time(), note)], None, None)
 
     def _start_time_limit(self) -> threading.Timer:

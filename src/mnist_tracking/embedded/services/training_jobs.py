@@ -88,8 +88,8 @@ def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
     if used >= most:
         raise ResourceLimitFault(
             f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
-            f"utilization of {used} Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request "
-            "an increase for this quota."
+            f"utilization of {used} Instances and a request delta of 1 Instances. Please use AWS Service Quotas to "
+            "request an increase for this quota."
         )
 
 
