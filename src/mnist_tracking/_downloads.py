@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from mnist_tracking._idx import read_content, unpack, write_atomically
 from mnist_tracking.errors import ConfigError, DatasetError
 
-__all__ = ["CONTENT_MD5", "MIRRORS", "OnProgress", "download_mnist"]
+__all__ = ["CONTENT_MD5", "MIRRORS", "OnProgress", "default_cache", "download_mnist"]
 
 #: Called with the file's name, the bytes that have come so far, and how many there will be (None when not known).
 OnProgress = Callable[[str, int, int | None], None]
@@ -64,6 +65,12 @@ def download_mnist(
             order.sort(key=lambda mirror: mirror != working)
 
 
+def default_cache() -> Path:
+    """Return ``mnist-tracking`` in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "mnist-tracking"
+
+
 def _is_cached(directory: Path, name: str, md5: str) -> bool:
     """Whether a file is in the cache and holds what it should."""
     path = directory / f"{name}.gz"
@@ -100,7 +107,7 @@ def _fetch(name: str, md5: str, directory: Path, mirrors: Sequence[str], on_prog
 def _get(address: str, name: str, on_progress: OnProgress) -> bytes:
     request = urllib.request.Request(address, headers={"User-Agent": "mnist-tracking"})  # noqa: S310 http, as checked
     content = bytearray()
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 as above
+    with _open(request) as answer:
         length = answer.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
         while chunk := answer.read(_CHUNK_BYTES):
@@ -111,6 +118,15 @@ def _get(address: str, name: str, on_progress: OnProgress) -> bytes:
     if total is not None and len(content) < total:
         raise DatasetError(f"sent {len(content)} of {total} bytes")
     return bytes(content)
+
+
+def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
+    try:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310 as above
+    except urllib.error.HTTPError as exc:
+        with exc:  # it holds the connection
+            raise DatasetError(f"answered {exc.code} {exc.reason}".rstrip()) from None
+    return answer
 
 
 def _check(packed: bytes, path: Path, md5: str) -> None:
@@ -124,8 +140,6 @@ def _check(packed: bytes, path: Path, md5: str) -> None:
 
 def _reason(failure: BaseException) -> str:
     match failure:
-        case urllib.error.HTTPError():
-            return f"answered {failure.code} {failure.reason}".rstrip()
         case urllib.error.URLError():
             return f"cannot be reached ({failure.reason})"
         case TimeoutError():

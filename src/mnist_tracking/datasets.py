@@ -12,7 +12,7 @@ from typing import Literal
 
 import attrs
 
-from mnist_tracking._downloads import CONTENT_MD5, MIRRORS, OnProgress, download_mnist
+from mnist_tracking._downloads import CONTENT_MD5, MIRRORS, OnProgress, default_cache, download_mnist
 from mnist_tracking._idx import Pixels, parse_idx, read_content
 from mnist_tracking.errors import DatasetError, MissingDependencyError
 
@@ -23,13 +23,12 @@ Kind = Literal["mnist", "custom", "digits"]
 SplitName = Literal["train", "test"]
 
 _IMAGES, _LABELS = 3, 1
+_CLASSES = 10
 _FILES: Mapping[SplitName, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 _NAMES = tuple(name for pair in _FILES.values() for name in pair)
-_CLASSES = 10
-
 # what the example's training script subtracts from pixels in 0..1, and divides by
 _MEAN, _STD = 0.1307, 0.3081
 
@@ -145,7 +144,7 @@ def find_mnist(
         return check_directory(data_dir, require_mnist=require_mnist)
     if named := os.environ.get("MNIST_DATA_DIR"):
         return check_directory(named, require_mnist=require_mnist, source="environment")
-    cache = Path(cache_dir) if cache_dir is not None else _default_cache()
+    cache = Path(cache_dir) if cache_dir is not None else default_cache()
     try:
         return _cached_mnist(cache / "mnist", download=download, mirrors=mirrors, on_progress=on_progress)
     except DatasetError as exc:
@@ -277,11 +276,6 @@ def _check_mnist(files: Sequence[DataFile]) -> None:
                 f"{str(file.path)!r} is not MNIST's {file.name}: the MD5 of its content is {file.md5}, "
                 f"where {CONTENT_MD5[file.name]} is expected."
             )
-
-
-def _default_cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "mnist-tracking"
 
 
 def _cached_mnist(
