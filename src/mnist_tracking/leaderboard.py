@@ -80,10 +80,18 @@ class Leaderboard(Sequence[TrialResult]):
         return f"<Leaderboard of {self.experiment_name!r}: {len(self)} trials{goal}>"
 
     def __str__(self) -> str:
-        return str(self.dataframe().to_string(index=False)) if self.trials else repr(self)
+        return str(self._brief().to_string(index=False)) if self.trials else repr(self)
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        return str(self._brief().to_html(index=False))
+
+    def _brief(self) -> "pd.DataFrame":
+        """Return what fits a screen: the last value of each metric, and only hyperparameters that differ."""
+        frame = self.dataframe()
+        names = {name: name.removesuffix(".last").removeprefix("metric.") for name in frame if name.endswith(".last")}
+        varied = [name for name in frame if name.startswith("param.") and frame[name].nunique(dropna=False) > 1]
+        shown = frame[["trial", "status", "duration_s", *varied, *names]]
+        return shown.rename(columns={**names, **{name: name.removeprefix("param.") for name in varied}})
 
     @property
     def best(self) -> TrialResult:

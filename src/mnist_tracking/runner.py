@@ -220,7 +220,7 @@ class ExperimentRunner:
     ) -> tuple[str, str]:
         merged = self._require_job().merged(hyperparameters)
         trial_name = check_name("trial", name) if name is not None else unique_name(self.name, "trial")
-        job_name = unique_name(trial_name[:24], "training job")
+        job_name = unique_name(self.name, "training job")
         create_trial(self.workspace, trial_name, self.name, self._tags)
         if self._data is not None:
             attach(self.workspace, trial_name, self._data.name)

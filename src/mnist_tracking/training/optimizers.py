@@ -1,7 +1,7 @@
 """
 SGD with momentum, and Adam, for a handful of small tensors.
 
-They compute what ``torch.optim`` computes, bit for bit (a test compares them). They are here because
+They compute what ``torch.optim`` computes (a test compares them). They are here because
 constructing any ``torch.optim`` optimizer imports torch's compiler, which takes as long as importing torch
 itself and is of no use here.
 """

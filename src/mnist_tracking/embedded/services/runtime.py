@@ -1,8 +1,8 @@
 """The service sagemaker-runtime: a request to an endpoint's own server on loopback."""
 
+import contextlib
 import http.client
 import io
-import threading
 from http import HTTPStatus
 
 from botocore.response import StreamingBody
@@ -13,7 +13,6 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 
 _MAX_BODY = 6_291_456
 _TIMEOUT_S = 60.0  # what the service gives a model to answer
-_connections = threading.local()
 
 
 @serves("sagemaker-runtime", "InvokeEndpoint")
@@ -50,19 +49,13 @@ def _port_of(call: Call) -> int:
 
 
 def _post(call: Call, port: int, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
-    """Send a request over the thread's connection to that port; a connection that has gone stale is made anew once."""
-    pool: dict[int, http.client.HTTPConnection] = _connections.__dict__.setdefault("pool", {})
-    is_kept = port in pool
-    connection = pool.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S))
-    try:
-        connection.request("POST", "/invocations", body, headers)
-        response = connection.getresponse()
-        return response.status, response.headers.get("content-type", ""), response.read()
-    except (OSError, http.client.HTTPException) as error:
-        pool.pop(port).close()
-        if is_kept:
-            return _post(call, port, body, headers)
-        raise _model_error(call, 503, f"The model server does not answer: {error}") from error
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)) as connection:
+        try:
+            connection.request("POST", "/invocations", body, headers)
+            response = connection.getresponse()
+            return response.status, response.headers.get("content-type", ""), response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _model_error(call, 503, f"The model server does not answer: {error}") from error
 
 
 def _model_error(call: Call, status: int, said: str) -> AwsFault:
