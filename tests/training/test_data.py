@@ -1,0 +1,142 @@
+"""Reading digits: what comes out, and every way in which files are wrong."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.digits import idx_bytes, make_digits, write_idx_dataset
+
+from mnist_tracking.errors import DatasetError
+from mnist_tracking.training.data import DigitData, load_data, normalise
+from mnist_tracking.training.randomness import seeded
+
+
+def load(directory: Path, *, fraction: float = 0.2, seed: int = 1) -> DigitData:
+    return load_data(directory, validation_fraction=fraction, generator=seeded(seed, "split"))
+
+
+@pytest.fixture
+def broken(digits_dir: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(digits_dir, tmp_path / "broken"))
+
+
+def test_shapes_types_and_sizes(digits_dir: Path) -> None:
+    """Three splits of resident tensors."""
+    data = load(digits_dir)
+
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [240, 60, 100]
+    assert data.train.images.shape == (240, 1, 28, 28)
+    assert (data.train.images.dtype, data.train.labels.dtype) == (torch.float32, torch.int64)
+
+
+def test_pixels_are_normalised_as_the_reference_does(digits_dir: Path) -> None:
+    """Scaled to 0..1, less the mean, over the standard deviation."""
+    images, labels = make_digits(100, seed=1)
+    data = load(digits_dir)
+
+    expected = (torch.from_numpy(images)[:, None] / 255 - 0.1307) / 0.3081
+    torch.testing.assert_close(data.test.images, expected)
+    assert data.test.labels.tolist() == labels.tolist()
+
+
+def test_normalising_leaves_its_argument_alone() -> None:
+    """Also when it is of the right type already."""
+    pixels = torch.full((1, 1, 28, 28), 255.0)
+    normalise(pixels)
+
+    assert pixels.unique().item() == 255
+
+
+@pytest.mark.parametrize("place", ["", "MNIST/raw"])
+@pytest.mark.parametrize("gz", [False, True])
+def test_raw_and_gzipped_here_or_where_torchvision_puts_them(
+    tmp_path: Path, digits_dir: Path, place: str, gz: bool
+) -> None:
+    """All four give the same tensors."""
+    write_idx_dataset(tmp_path / place, gz=gz)
+
+    assert torch.equal(load(tmp_path).train.images, load(digits_dir).train.images)
+
+
+def test_the_split_depends_on_the_seed_alone(digits_dir: Path) -> None:
+    """The same seed holds out the same images, another one others."""
+    first, again, other = load(digits_dir), load(digits_dir), load(digits_dir, seed=2)
+
+    assert torch.equal(first.validation.images, again.validation.images)
+    assert not torch.equal(first.validation.images, other.validation.images)
+
+
+def test_no_image_is_in_both_parts(digits_dir: Path) -> None:
+    """Training and validation share nothing and lose nothing."""
+    data = load(digits_dir)
+    rows = {tuple(row) for part in (data.train, data.validation) for row in part.images.flatten(1).tolist()}
+
+    assert len(rows) == 300
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+BREAKAGES = {
+    "truncated": (lambda d: rewrite(d / IMAGES, (d / IMAGES).read_bytes()[:-5]), "is truncated"),
+    "header cut": (lambda d: rewrite(d / IMAGES, (d / IMAGES).read_bytes()[:9]), "is truncated"),
+    "left over": (lambda d: rewrite(d / IMAGES, (d / IMAGES).read_bytes() + b"x"), "has bytes left over"),
+    "empty": (lambda d: rewrite(d / IMAGES, b""), "is not an IDX file"),
+    "not idx": (lambda d: rewrite(d / IMAGES, b"<html>404</html>"), "is not an IDX file"),
+    "swapped": (lambda d: rewrite(d / LABELS, (d / IMAGES).read_bytes()), "swapped"),
+    "missing": (lambda d: (d / LABELS).unlink(), "lacks train-labels-idx1-ubyte"),
+    "none": (lambda d: [path.unlink() for path in d.iterdir()], "holds no IDX files"),
+    "count": (lambda d: rewrite(d / LABELS, idx_bytes(np.zeros(7, np.uint8))), "300 images, but .* 7 labels"),
+    "side": (lambda d: rewrite(d / IMAGES, idx_bytes(np.zeros((300, 8, 8), np.uint8))), "8x8 pixels"),
+    "label": (lambda d: rewrite(d / LABELS, idx_bytes(np.full(300, 10, np.uint8))), "holds the label 10"),
+    "no images": (
+        lambda d: [
+            rewrite(d / IMAGES, idx_bytes(np.zeros((0, 28, 28), np.uint8))),
+            rewrite(d / LABELS, idx_bytes(np.zeros(0, np.uint8))),
+        ],
+        "validation fraction|no images",
+    ),
+    "gone": (shutil.rmtree, "There is no folder"),
+}
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_broken_data_are_a_clear_error(broken: Path, name: str) -> None:
+    """One line that says which file, and what is wrong with it."""
+    breaking, message = BREAKAGES[name]
+    breaking(broken)
+
+    with pytest.raises(DatasetError, match=message) as refused:
+        load(broken)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-20], lambda c: c[:100] + b"?" + c[101:], lambda _: b"no"])
+def test_a_damaged_gzip_file_is_a_clear_error(tmp_path: Path, damage: object) -> None:
+    """Cut short, changed in the middle, or not gzip at all."""
+    directory = write_idx_dataset(tmp_path, gz=True)
+    path = directory / f"{IMAGES}.gz"
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+
+    with pytest.raises(DatasetError, match="cannot be read"):
+        load(directory)
+
+
+def test_the_raw_file_comes_before_the_gzipped_one(broken: Path) -> None:
+    """Where both are, one is read."""
+    (broken / f"{IMAGES}.gz").write_bytes(gzip.compress(b"other"))
+
+    assert len(load(broken).train) == 240
+
+
+@pytest.mark.parametrize("fraction", [0.0001, 0.9999])
+def test_both_parts_need_an_image(digits_dir: Path, fraction: float) -> None:
+    """A split that leaves nothing is refused."""
+    with pytest.raises(DatasetError, match="both parts need at least one"):
+        load(digits_dir, fraction=fraction)

@@ -1,0 +1,137 @@
+"""The record of hyperparameters: what it accepts, what it refuses, and that it needs nothing."""
+
+import argparse
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.training.hyperparameters import (
+    Hyperparameters,
+    add_arguments,
+    check_overrides,
+    known_hyperparameters,
+)
+
+
+def test_defaults_are_the_references() -> None:
+    """Names and values of the reference script."""
+    expected = {
+        "batch_size": 64,
+        "test_batch_size": 1000,
+        "epochs": 10,
+        "optimizer": "sgd",
+        "lr": 0.01,
+        "dropout": 0.5,
+        "kernel_size": 5,
+        "momentum": 0.5,
+        "hidden_channels": 10,
+        "seed": 1,
+        "log_interval": 100,
+        "backend": None,
+    }
+
+    assert expected.items() <= Hyperparameters().as_dict().items()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("hidden_channels", "20", 20),
+        ("hidden_channels", 20.0, 20),
+        ("hidden_channels", "20.0", 20),
+        ("lr", "1e-05", 1e-05),
+        ("lr", 1, 1.0),
+        ("backend", "", None),
+        ("backend", "None", None),
+        ("backend", "gloo", "gloo"),
+        ("optimizer", "Adam", "adam"),
+    ],
+)
+def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, meant: object) -> None:
+    """Text, and whole numbers that come back as floats, are what they stand for."""
+    decoded = check_overrides({name: given})
+
+    assert {name: meant} == decoded
+    assert type(meant) is type(decoded[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("epochs", "True"),
+        ("epochs", None),
+        ("epochs", [1]),
+        ("epochs", 10**400),
+        ("lr", "fast"),
+        ("lr", 0),
+        ("lr", float("nan")),
+        ("lr", float("inf")),
+        ("momentum", 1.0),
+        ("dropout", -0.1),
+        ("dropout", 1),
+        ("kernel_size", 10),
+        ("optimizer", "rmsprop"),
+        ("optimizer", None),
+        ("backend", "mpi"),
+        ("validation_fraction", 0),
+    ],
+)
+def test_wrong_values_are_refused_by_name(name: str, value: object) -> None:
+    """The message has the name, the value and what is possible."""
+    with pytest.raises(ConfigError, match=name) as refused:
+        check_overrides({name: value})
+
+    assert repr(value) in str(refused.value)
+    assert "must be" in str(refused.value)
+
+
+def test_the_message_says_what_is_possible() -> None:
+    """Ranges and choices are spelled out."""
+    with pytest.raises(ConfigError, match=r"must be a whole number, at least 1 and at most 9\."):
+        check_overrides({"kernel_size": 11})
+    with pytest.raises(ConfigError, match="must be one of 'sgd', 'adam'"):
+        check_overrides({"optimizer": "lion"})
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_and_all_known() -> None:
+    """A slip of the pen is named."""
+    with pytest.raises(ConfigError) as refused:
+        Hyperparameters.from_mapping({"hiden_channels": 5})
+
+    assert "Did you mean 'hidden_channels'?" in str(refused.value)
+    assert all(name in str(refused.value) for name in known_hyperparameters())
+
+
+def test_the_record_is_frozen_and_pickles() -> None:
+    """It crosses processes, and cannot be changed on the way."""
+    record = Hyperparameters(lr=0.1)
+
+    assert record == pickle.loads(pickle.dumps(record))
+    with pytest.raises(AttributeError):
+        record.lr = 0.2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("flag", ["--hidden_channels", "--hidden-channels"])
+def test_hyphens_and_underscores_are_the_same(flag: str) -> None:
+    """People write the one, SageMaker the other."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+
+    assert parser.parse_args([flag, "7"]).hidden_channels == 7
+
+
+def test_neither_torch_nor_numpy_is_imported() -> None:
+    """A job specification is checked without them."""
+    script = (
+        "import sys, mnist_tracking.training.hyperparameters, mnist_tracking.training.entry\n"
+        "print([n for n in ('torch', 'numpy', 'attrs', 'boto3', 'sagemaker', 'pandas') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

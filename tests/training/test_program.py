@@ -1,0 +1,160 @@
+"""The command: arguments, SageMaker's variables, exit codes, and what it leaves behind."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mnist_tracking.training.artifact import load_artifact
+from mnist_tracking.training.entry import METRIC_REGEXES
+from mnist_tracking.training.main import main
+
+SMALL = ["--epochs", "1", "--hidden_channels", "2", "--batch-size", "50"]
+
+
+@pytest.fixture(autouse=True)
+def no_sagemaker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A laptop: none of SageMaker's variables, and a working folder of its own."""
+    for name in list(os.environ):
+        if name.startswith("SM_") or name == "MNIST_DATA_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_laptop_needs_no_variables(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One option, the data; the model lands in ./model."""
+    code = main(["--data-dir", str(digits_dir), *SMALL])
+    out, err = capsys.readouterr()
+
+    assert (code, err) == (0, "")
+    assert all(re.search(regex, out) for regex in METRIC_REGEXES.values())
+    assert [path.name for path in Path().iterdir()] == ["model"]
+    assert load_artifact(Path("model")).architecture.hidden_channels == 2
+
+
+def test_sagemakers_variables_are_the_defaults(
+    digits_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data, model and output folder; the history holds every epoch's scores."""
+    monkeypatch.setenv("SM_CHANNEL_TRAINING", str(digits_dir))
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "m"))
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "o"))
+    monkeypatch.setenv("SM_HOSTS", '["algo-1"]')
+    monkeypatch.setenv("SM_NUM_GPUS", "0")
+
+    assert main([*SMALL, "--backend", "", "--lr", "1e-02"]) == 0
+    history = json.loads((tmp_path / "o" / "history.json").read_text())
+    assert history["hyperparameters"]["hidden_channels"] == 2
+    assert [epoch["epoch"] for epoch in history["epochs"]] == [1]
+    assert history["test"] == {
+        "loss": load_artifact(tmp_path / "m").scores["test:loss"],
+        "accuracy": load_artifact(tmp_path / "m").scores["test:accuracy"],
+    }
+
+
+def test_checkpoints_where_they_are_asked_for(digits_dir: Path) -> None:
+    """One per epoch."""
+    main(["--data-dir", str(digits_dir), *SMALL, "--epochs", "2", "--checkpoint-dir", "c"])
+
+    assert sorted(path.name for path in Path("c").iterdir()) == ["epoch-0001.pt", "epoch-0002.pt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hiden-channels", "5"], "'hiden-channels'. Did you mean 'hidden_channels'?"),
+        (["--epochs", "many"], "must be a whole number, at least 1"),
+        (["--optimizer", "lion"], "must be one of 'sgd', 'adam'"),
+        (["--kernel-size", "10"], "at least 1 and at most 9"),
+        (["extra"], "'extra' belongs to no option"),
+        ([], "give --data-dir"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, before torch is imported."""
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    out, err = capsys.readouterr()
+
+    assert (left.value.code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def failing(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(arguments) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    return err
+
+
+def test_missing_and_broken_data_are_one_line_and_exit_1(
+    digits_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No such folder, and a folder with a damaged file."""
+    broken = Path(shutil.copytree(digits_dir, tmp_path / "broken"))
+    (broken / "t10k-labels-idx1-ubyte").write_bytes(b"\0")
+
+    assert "There is no folder" in failing(["--data-dir", "nowhere"], capsys)
+    assert "is not an IDX file" in failing(["--data-dir", str(broken)], capsys)
+
+
+def test_a_diverging_loss_is_one_line_and_exit_1(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No model is left behind."""
+    assert "The loss is" in failing(["--data-dir", str(digits_dir), *SMALL, "--lr", "1e18"], capsys)
+    assert not Path("model").exists()
+
+
+def test_several_hosts_are_refused(
+    digits_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would train alone and none would say so."""
+    monkeypatch.setenv("SM_HOSTS", '["algo-1", "algo-2"]')
+
+    assert "There are 2 hosts" in failing(["--data-dir", str(digits_dir), *SMALL], capsys)
+
+
+def test_a_model_folder_that_cannot_be_written_is_exit_1(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For example since it is a file."""
+    Path("taken").write_text("")
+
+    assert "taken" in failing(["--data-dir", str(digits_dir), *SMALL, "--model-dir", "taken"], capsys)
+
+
+def test_as_a_module_it_stays_clear_of_what_it_does_not_need(digits_dir: Path) -> None:
+    """Neither torch's compiler, which doubles the start-up, nor any SDK."""
+    script = (
+        "import sys, mnist_tracking.training.main as m\n"
+        f"code = m.main(['--data-dir', {str(digits_dir)!r}, *{SMALL!r}, '--checkpoint-dir', 'c'])\n"
+        "unwanted = ('torch._dynamo', 'torch._inductor', 'sympy', 'boto3', 'sagemaker', 'attr', 'pandas', 'PIL')\n"
+        "print([name for name in unwanted if name in sys.modules], code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_help_names_every_option_once() -> None:
+    """As ``python -m mnist_tracking.training --help``."""
+    command = [sys.executable, "-m", "mnist_tracking.training", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert "--hidden_channels" in done.stdout
+    assert "--data-dir" in done.stdout
+
+
+@pytest.mark.real_mnist
+@pytest.mark.skipif("MNIST_DATA_DIR" not in os.environ, reason="needs the real MNIST in MNIST_DATA_DIR")
+def test_one_epoch_of_the_real_mnist() -> None:
+    """The smallest of the reference's networks reaches its accuracy."""
+    assert main(["--data-dir", REAL, "--epochs", "1", "--hidden-channels", "2", "--dropout", "0.2"]) == 0
+    assert load_artifact(Path("model")).scores["test:accuracy"] > 92
+
+
+REAL = os.environ.get("MNIST_DATA_DIR", "")

@@ -1,0 +1,199 @@
+"""The model artifact, and the four handlers that answer with it."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.digits import make_digits
+
+from mnist_tracking.errors import DatasetError
+from mnist_tracking.training.artifact import FILE_NAME, Artifact, load_artifact, save_artifact
+from mnist_tracking.training.data import load_data
+from mnist_tracking.training.files import save_plain
+from mnist_tracking.training.hyperparameters import Hyperparameters
+from mnist_tracking.training.loop import TrainingResult
+from mnist_tracking.training.randomness import seeded
+from mnist_tracking.training.run import run
+from mnist_tracking.training.serving import input_fn, model_fn, output_fn, predict_fn
+
+NPY = "application/x-npy"
+IMAGES, LABELS = make_digits(20, seed=5)
+HYPERPARAMETERS = Hyperparameters(epochs=6, batch_size=25, hidden_channels=4, kernel_size=3, lr=0.05, dropout=0.1)
+
+
+@pytest.fixture(scope="module")
+def model_dir(digits_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    run(HYPERPARAMETERS, data_dir=digits_dir, model_dir=folder)
+    return folder
+
+
+def npy(array: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(array))
+    return buffer.getvalue()
+
+
+def ask(model_dir: Path, body: bytes | str, content_type: str) -> np.ndarray:  # type: ignore[type-arg]
+    prediction = predict_fn(input_fn(body, content_type), model_fn(str(model_dir)))
+    answer = output_fn(prediction, "application/x-npy")
+    assert isinstance(answer, bytes)
+    return np.asarray(np.load(io.BytesIO(answer)))
+
+
+def test_the_artifact_loads_without_running_anything(model_dir: Path) -> None:
+    """It carries its architecture, normalisation and scores."""
+    content = torch.load(model_dir / FILE_NAME, weights_only=True)
+
+    assert content["architecture"] == {"hidden_channels": 4, "kernel_size": 3, "dropout": 0.1}
+    assert content["normalisation"] == {"mean": 0.1307, "std": 0.3081}
+    assert {"validation:accuracy", "test:accuracy", "test:loss", "epoch"} <= set(content["scores"])
+    assert content["hyperparameters"] == HYPERPARAMETERS.as_dict()
+
+
+def test_the_artifact_scores_what_it_says(model_dir: Path, digits_dir: Path) -> None:
+    """Its test accuracy is that of the very weights in it."""
+    artifact = load_artifact(model_dir)
+    test = load_data(digits_dir, validation_fraction=0.5, generator=seeded(1, "split")).test
+    with torch.no_grad():
+        right = (artifact.model()(test.images).argmax(dim=1) == test.labels).sum().item()
+
+    assert artifact.scores["test:accuracy"] == 100 * right / len(test)
+
+
+def test_an_artifact_comes_back_as_it_was(model_dir: Path, tmp_path: Path) -> None:
+    """Saving what was loaded changes nothing."""
+    first = load_artifact(model_dir)
+    save_artifact(first, tmp_path)
+    again = load_artifact(tmp_path)
+
+    assert (first.architecture, first.scores, first.mean) == (again.architecture, again.scores, again.mean)
+    assert all(torch.equal(weight, again.weights[name]) for name, weight in first.weights.items())
+
+
+def test_a_missing_or_foreign_artifact_is_a_clear_error(tmp_path: Path) -> None:
+    """The path is in the message."""
+    with pytest.raises(DatasetError, match=r"model\.pth is not a model artifact"):
+        model_fn(str(tmp_path))
+    save_plain({"format": "mnist-tracking/99"}, tmp_path / FILE_NAME)
+    with pytest.raises(DatasetError, match="'mnist-tracking/99'; this version reads 'mnist-tracking/1'"):
+        model_fn(str(tmp_path))
+
+
+def test_the_endpoint_knows_the_digits(model_dir: Path) -> None:
+    """Raw pixels in, probabilities out; the endpoint normalises."""
+    answer = ask(model_dir, npy(IMAGES), "application/x-npy")
+
+    assert (answer.shape, answer.dtype) == ((20, 10), np.float32)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-5)
+    assert (answer.argmax(axis=1) == LABELS).mean() >= 0.8
+
+
+CSV = "\n".join(",".join(map(str, image.ravel())) for image in IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (npy(IMAGES[:, None]), "application/x-npy"),
+        (npy(IMAGES.astype(np.float32)), "application/x-npy"),
+        (npy(IMAGES.astype(np.float64)), "application/x-npy"),
+        (npy(IMAGES.astype(np.int64)), "application/x-npy"),
+        (json.dumps(IMAGES.tolist()), "application/json"),
+        (json.dumps(IMAGES.tolist()).encode(), "application/json; charset=utf-8"),
+        (CSV, "text/csv"),
+        (CSV.encode(), "text/csv"),
+    ],
+)
+def test_every_shape_type_and_encoding_gives_the_same(model_dir: Path, body: bytes | str, content_type: str) -> None:
+    """Text bodies come as text or as bytes."""
+    expected = ask(model_dir, npy(IMAGES), "application/x-npy")
+
+    np.testing.assert_allclose(ask(model_dir, body, content_type), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_one_image_needs_no_batch(model_dir: Path) -> None:
+    """(28, 28) gives one row."""
+    assert ask(model_dir, npy(IMAGES[0]), "application/x-npy").shape == (1, 10)
+
+
+def test_more_images_than_one_batch(model_dir: Path) -> None:
+    """They are answered in parts, and all of them."""
+    many = np.tile(IMAGES, (60, 1, 1))
+
+    assert ask(model_dir, npy(many), "application/x-npy").shape == (1200, 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        (npy(np.zeros((3, 27, 28), np.uint8)), NPY, r"the shape \(3, 27, 28\); expected images"),
+        (npy(np.zeros((2, 3, 28, 28), np.uint8)), NPY, r"the shape \(2, 3, 28, 28\)"),
+        (npy(np.zeros(784, np.uint8)), NPY, r"the shape \(784,\)"),
+        (npy(np.zeros((0, 28, 28), np.uint8)), NPY, "There are no images"),
+        (npy(np.full((28, 28), "7")), NPY, "of type <U1"),
+        (npy(np.ones((28, 28), bool)), NPY, "of type bool"),
+        (npy(np.full((28, 28), 256)), NPY, "values from 256 to 256"),
+        (npy(np.full((28, 28), np.nan)), NPY, "values from nan"),
+        (npy(IMAGES / 255), NPY, r"seem to be scaled to 0\.\.1"),
+        (b"not numpy", NPY, "not valid application/x-npy"),
+        (b"", NPY, "not valid application/x-npy"),
+        ("[[1, 2], [3]]", "application/json", "not valid application/json"),
+        ('{"images": 1}', "application/json", "of type object"),
+        ("1,2,3\n", "text/csv", "not valid text/csv"),
+        ("", "image/png", "'image/png' is not supported; application/x-npy, application/json, text/csv are"),
+    ],
+)
+def test_what_is_no_image_is_refused(body: bytes | str, content_type: str, message: str) -> None:
+    """The error is a ValueError, and says what was expected."""
+    with pytest.raises(ValueError, match=message):
+        input_fn(body, content_type)
+
+
+def test_a_pickle_is_never_loaded() -> None:
+    """An object array is refused unread."""
+    with pytest.raises(ValueError, match="not valid application/x-npy"):
+        input_fn(npy(np.array([{}], dtype=object)), "application/x-npy")
+
+
+def test_a_black_image_is_fine() -> None:
+    """All zeros is no sign of a wrong scale, float or not."""
+    assert input_fn(npy(np.zeros((28, 28))), "application/x-npy").shape == (1, 1, 28, 28)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "", "text/html, application/json;q=0.5"])
+def test_answers_as_json(accept: str) -> None:
+    """Also when anything will do."""
+    answer = output_fn(torch.tensor([[0.25, 0.75]]), accept)
+
+    assert json.loads(answer) == [[0.25, 0.75]]
+
+
+def test_answers_as_csv_or_not_at_all() -> None:
+    """One line per image; an unknown type is refused."""
+    assert output_fn(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), "text/csv") == "0.25,0.75\n1.0,0.0\n"
+    with pytest.raises(ValueError, match="'image/png' cannot be given"):
+        output_fn(torch.zeros(1, 10), "image/png")
+
+
+def test_the_normalisation_is_the_artifacts(model_dir: Path, tmp_path: Path) -> None:
+    """An artifact with another one gets other answers."""
+    first = load_artifact(model_dir)
+    other = Artifact(architecture=first.architecture, weights=first.weights, mean=0.5, std=0.5)
+    save_artifact(other, tmp_path)
+    body = npy(IMAGES)
+
+    assert not np.allclose(
+        ask(model_dir, body, "application/x-npy"), ask(tmp_path, body, "application/x-npy"), atol=1e-3
+    )
+
+
+def test_a_result_is_plain_data(digits_dir: Path, tmp_path: Path) -> None:
+    """What run() returns compares by value."""
+    result = run(Hyperparameters(epochs=1, hidden_channels=1), data_dir=digits_dir, model_dir=tmp_path)
+
+    assert isinstance(result, TrainingResult)
+    assert result.best == result.epochs[0]
