@@ -61,7 +61,8 @@ def test_the_network_is_the_references() -> None:
 
 def dropped_inputs(layer: str, dropout: float) -> float:
     """Share of zeros that *layer* sees in training beyond those it sees in evaluation, of what is not zero there."""
-    model, seen = build(dropout=dropout), {}
+    model = build(dropout=dropout)
+    seen: dict[str, torch.Tensor] = {}
     getattr(model, layer).register_forward_pre_hook(lambda _, args: seen.update(x=args[0].detach()))
     model.eval()(images(400))
     alive = seen["x"] != 0
@@ -79,7 +80,8 @@ def test_the_dropout_hyperparameter_takes_effect_in_both_places(layer: str) -> N
 
 def test_the_first_dropout_takes_whole_channels() -> None:
     """Two-dimensional dropout, scaled so that the mean stays."""
-    model, seen = build(dropout=0.5), {}
+    model = build(dropout=0.5)
+    seen: dict[str, torch.Tensor] = {}
     model.fc1.register_forward_pre_hook(lambda _, args: seen.update(x=args[0].detach()))
     model.eval()(images())
     still = seen["x"].reshape(4, 20, 16)
@@ -116,6 +118,7 @@ def test_initial_weights_are_spread_as_torch_spreads_them() -> None:
     for layer in (model.conv1, model.conv2, model.fc1, model.fc2):
         bound = layer.weight[0].numel() ** -0.5
         assert 0.9 * bound < float(layer.weight.detach().abs().max()) <= bound
+        assert layer.bias is not None
         assert float(layer.bias.detach().abs().max()) <= bound
 
 
@@ -137,7 +140,7 @@ def test_among_equal_pixels_one_gets_the_gradient() -> None:
     max_pool_2x2(x).sum().backward()  # type: ignore[no-untyped-call]
 
     assert x.grad is not None
-    assert functional.avg_pool2d(x.grad, 2, divisor_override=1).unique().tolist() == [1.0]
+    assert torch.equal(functional.avg_pool2d(x.grad, 2, divisor_override=1), torch.ones(1, 1, 2, 2))
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
