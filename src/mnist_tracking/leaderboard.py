@@ -88,8 +88,9 @@ class Leaderboard(Sequence[TrialResult]):
     def _brief(self) -> "pd.DataFrame":
         """Return what fits a screen: the last value of each metric, and only hyperparameters that differ."""
         frame = self.dataframe()
-        names = {name: name.removesuffix(".last").removeprefix("metric.") for name in frame if name.endswith(".last")}
-        varied = [name for name in frame if name.startswith("param.") and frame[name].nunique(dropna=False) > 1]
+        columns = [str(name) for name in frame.columns]
+        names = {name: name.removesuffix(".last").removeprefix("metric.") for name in columns if name.endswith(".last")}
+        varied = [name for name in columns if name.startswith("param.") and frame[name].nunique(dropna=False) > 1]
         shown = frame[["trial", "status", "duration_s", *varied, *names]]
         return shown.rename(columns={**names, **{name: name.removeprefix("param.") for name in varied}})
 

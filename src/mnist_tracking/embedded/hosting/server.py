@@ -40,7 +40,8 @@ def default_model_fn(model_dir: str) -> Any:
         raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {[p.name for p in found]}")
     import torch
 
-    return torch.jit.load(str(found[0]), map_location="cpu")
+    load: Callable[..., Any] = torch.jit.load
+    return load(str(found[0]), map_location="cpu")
 
 
 def default_input_fn(body: Any, content_type: str) -> Any:

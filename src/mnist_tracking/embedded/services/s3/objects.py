@@ -1,5 +1,6 @@
 """Objects: put, get, head, copy and delete."""
 
+import io
 import re
 from typing import Any, BinaryIO
 
@@ -63,14 +64,14 @@ def get_object(call: Call) -> Response:
     return response
 
 
-class _Limited:
+class _Limited(io.RawIOBase):
     """A part of a file, closed at its end."""
 
     def __init__(self, file: BinaryIO, length: int) -> None:
         self._file = file
         self._left = length
 
-    def read(self, amount: int | None = None) -> bytes:
+    def read(self, amount: int = -1) -> bytes:
         wanted = self._left if amount is None or amount < 0 else min(amount, self._left)
         data = self._file.read(wanted) if wanted else b""
         self._left -= len(data)
@@ -83,6 +84,7 @@ class _Limited:
 
     def close(self) -> None:
         self._file.close()
+        super().close()
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
