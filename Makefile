@@ -3,6 +3,7 @@
 #   make demo ARGS='--epochs 1'     more arguments for the command
 #   make test ARGS='tests/library'
 #   make demo PYTHON=python3.12     the interpreter that .venv is made from
+#   make bench BENCHMARKS=import_time
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs bench clean
@@ -10,6 +11,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+BENCHMARKS ?= import_time client_time training_speed accuracy
 export VENV PYTHON
 
 help:
@@ -41,10 +43,10 @@ docs: ## build the documentation into docs/_build/html; a warning is an error
 	@scripts/setup dev
 	$(BIN)/sphinx-build -n -T -W --keep-going -b html docs docs/_build/html
 
-bench: ## run every script in benchmarks/, and print what it measures
+bench: ## run the scripts of benchmarks/, and print what they measure; MNIST_DATA_DIR says where MNIST is
 	@scripts/setup dev
-	@for script in benchmarks/[!_]*.py; do \
-		echo "== $$script" && OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(ARGS) || exit 1; \
+	@for name in $(BENCHMARKS); do \
+		echo "== benchmarks/$$name.py" && $(BIN)/python -m benchmarks.$$name || exit 1; \
 	done
 
 clean: ## remove what was built and the tools' caches; keeps .venv, .mnist-tracking and mnist-demo
