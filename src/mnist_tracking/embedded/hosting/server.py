@@ -2,26 +2,33 @@
 Serve one model: the handler contract of SageMaker's PyTorch containers, on loopback.
 
 Run by its path, never as a module of the package: what the user's archive brings must be what is imported, even where
-that is another copy of this very package. Standard library, Starlette and uvicorn; numpy and torch only when a default
-handler needs them.
+that is another copy of this very package. Standard library and uvicorn; numpy and torch only when a default handler
+needs them.
 
-``python server.py MODEL_DIR PORT_FILE``
+``python server.py MODEL_DIR CHANNEL_FD VARIANT``: the channel is a socket to the supervisor. The port goes out on it
+once the model is loaded; when it closes, the supervisor is gone, and this process ends too.
 """
 
 import asyncio
 import contextlib
-import importlib
+import importlib.machinery
+import importlib.util
 import io
 import json
 import os
+import signal
 import socket
 import sys
+import threading
 import traceback
-from collections.abc import AsyncIterator, Callable
+import types
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
 from typing import Any
+
+import uvicorn  # before the user's folder is on the path, so that nothing there takes its place
 
 _JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
 
@@ -30,32 +37,44 @@ class UnsupportedContentTypeError(ValueError):
     """A default handler does not know the content type."""
 
     def __init__(self, content_type: str) -> None:
-        super().__init__(f"Content type {content_type} is not supported by this framework.")
+        super().__init__(f"Content type {content_type} is not supported by this framework: {_JSON}, {_CSV}, {_NPY} are")
+
+
+def _base_type(content_type: str) -> str:
+    return content_type.split(";")[0].strip().lower()
+
+
+def _device() -> Any:
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def default_model_fn(model_dir: str) -> Any:
     """Load the one TorchScript file of the folder."""
-    found = [path for path in Path(model_dir).iterdir() if path.suffix in (".pt", ".pth")]
+    found = sorted(path for path in Path(model_dir).iterdir() if path.suffix in (".pt", ".pth"))
     if len(found) != 1:
-        raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {[p.name for p in found]}")
+        raise ValueError(
+            f"Exactly one .pth or .pt file is required for PyTorch models: {[path.name for path in found]}. "
+            "Otherwise the script must have a model_fn."
+        )
     import torch
 
-    load: Callable[..., Any] = torch.jit.load
-    return load(str(found[0]), map_location="cpu")
+    return torch.jit.load(str(found[0]), map_location=_device())  # type: ignore[no-untyped-call]
 
 
 def default_input_fn(body: Any, content_type: str) -> Any:
     """Decode JSON, CSV or npy to a tensor."""
+    kind = _base_type(content_type)
+    if kind not in (_JSON, _CSV, _NPY):
+        raise UnsupportedContentTypeError(content_type)
     import numpy as np
     import torch
 
-    if content_type == _NPY:
-        return torch.from_numpy(np.load(io.BytesIO(body), allow_pickle=False))
-    if content_type == _JSON:
-        return torch.FloatTensor(json.loads(body))
-    if content_type == _CSV:
-        return torch.FloatTensor(np.genfromtxt(io.StringIO(body), dtype=np.float32, delimiter=","))
-    raise UnsupportedContentTypeError(content_type)
+    if kind == _NPY:
+        return torch.from_numpy(np.load(io.BytesIO(body), allow_pickle=False)).to(_device())
+    values = json.loads(body) if kind == _JSON else np.genfromtxt(io.StringIO(body), delimiter=",")
+    return torch.tensor(np.asarray(values), dtype=torch.float32, device=_device())
 
 
 def default_predict_fn(data: Any, model: Any) -> Any:
@@ -63,113 +82,203 @@ def default_predict_fn(data: Any, model: Any) -> Any:
     import torch
 
     with torch.no_grad():
-        return model.eval()(data)
+        return model.to(_device()).eval()(data.to(_device()))
 
 
-def default_output_fn(prediction: Any, accept: str) -> Any:
-    """Encode as JSON, CSV or npy."""
+def default_output_fn(prediction: Any, accept: str) -> tuple[str | bytes, str]:
+    """Encode as the first of the accepted types that is JSON, CSV or npy."""
     values = prediction.detach().cpu().tolist() if hasattr(prediction, "detach") else prediction
     values = values.tolist() if hasattr(values, "tolist") else values
-    if accept == _JSON:
-        return json.dumps(values)
-    import numpy as np
-
-    if accept == _NPY:
-        buffer = io.BytesIO()
-        np.save(buffer, np.array(values))
-        return buffer.getvalue()
-    if accept == _CSV:
-        stream = io.StringIO()
-        np.savetxt(stream, np.atleast_1d(np.array(values)), delimiter=",", fmt="%s")
-        return stream.getvalue()
+    for kind in map(_base_type, accept.split(",")):
+        if kind == _JSON:
+            return json.dumps(values), kind
+        if kind in (_CSV, _NPY):
+            return _encode_array(values, kind), kind
     raise UnsupportedContentTypeError(accept)
 
 
+def _encode_array(values: Any, kind: str) -> str | bytes:
+    import numpy as np
+
+    if kind == _NPY:
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(values), allow_pickle=False)
+        return buffer.getvalue()
+    stream = io.StringIO()
+    np.savetxt(stream, np.atleast_1d(np.asarray(values)), delimiter=",", fmt="%s")
+    return stream.getvalue()
+
+
+class Context:
+    """What a handler that takes one more argument is told of the model and the request."""
+
+    def __init__(self, model_dir: str, headers: dict[str, str]) -> None:
+        self.system_properties = {"model_dir": model_dir, "gpu_id": None}
+        self.model_name = "model"
+        self._request_headers = headers
+        self.response_headers: dict[str, str] = {}
+
+    def get_request_header(self, _index: int, name: str) -> str | None:
+        """Return a header of the request."""
+        return self._request_headers.get(name.lower())
+
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        """Return all headers of the request, their names in lower case."""
+        return dict(self._request_headers)
+
+    def set_response_header(self, _index: int, name: str, value: str) -> None:
+        """Add a header to the response."""
+        self.response_headers[name.lower()] = value
+
+    def set_response_content_type(self, index: int, value: str) -> None:
+        """Set the content type of the response."""
+        self.set_response_header(index, "content-type", value)
+
+
 class Handlers:
-    """The user's four functions, with defaults for those that are missing."""
+    """The user's functions, with defaults for those that are missing, and the model, loaded once."""
 
     def __init__(self, module: Any, model_dir: str) -> None:
+        self._model_dir = model_dir
         self._transform = getattr(module, "transform_fn", None)
         self._input = getattr(module, "input_fn", default_input_fn)
         self._predict = getattr(module, "predict_fn", default_predict_fn)
         self._output = getattr(module, "output_fn", default_output_fn)
         if self._transform and any(hasattr(module, name) for name in ("input_fn", "predict_fn", "output_fn")):
-            raise ValueError("Cannot use transform_fn in conjunction with input_fn, predict_fn, and/or output_fn")
-        self._model = _call(getattr(module, "model_fn", default_model_fn), model_dir)
+            raise ValueError(
+                "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
+                "implementation"
+            )
+        context = Context(model_dir, {})
+        self._model = _call(getattr(module, "model_fn", default_model_fn), context, model_dir)
 
-    def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-        """Answer one request."""
-        data: bytes | str = body.decode("utf-8") if content_type.split(";")[0] in (_JSON, _CSV) else body
-        if self._transform:
-            result = _call(self._transform, self._model, data, content_type, accept)
-        else:
-            prediction = _call(self._predict, _call(self._input, data, content_type), self._model)
-            result = _call(self._output, prediction, accept)
-        output, answered = result if isinstance(result, tuple) else (result, accept)
-        return (output.encode() if isinstance(output, str) else bytes(output)), answered
-
-
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a handler; one that takes an argument more gets the context."""
-    takes_context = len(signature(function).parameters) > len(arguments)
-    return function(*arguments, None) if takes_context else function(*arguments)
-
-
-def load_handlers(model_dir: Path) -> Handlers:
-    """Import the user's script and load the model."""
-    code = model_dir / "code"
-    sys.path[0] = str(code)
-    program = os.environ.get("SAGEMAKER_PROGRAM", "inference.py")
-    importlib.invalidate_caches()
-    module = importlib.import_module(Path(program).stem) if (code / program).is_file() else object()
-    return Handlers(module, str(model_dir))
-
-
-def make_app(handlers: Handlers) -> Any:
-    """Make the application: ``GET /ping`` and ``POST /invocations``."""
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
-
-    worker = ThreadPoolExecutor(1, thread_name_prefix="model")
-
-    async def ping(_request: Request) -> Response:
-        return PlainTextResponse("")
-
-    async def invocations(request: Request) -> Response:
-        body = await request.body()
-        content_type = request.headers.get("content-type", _JSON)
-        accept = request.headers.get("accept", "*/*")
+    def answer(self, body: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+        """Answer one request with a body and its headers."""
+        content_type = headers.get("content-type") or _JSON
+        accept = headers.get("accept", "*/*").strip()
         if accept in ("", "*/*"):
             accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", _JSON)
-        loop = asyncio.get_running_loop()
+        context = Context(self._model_dir, headers)
+        data = body.decode("utf-8") if _base_type(content_type) in (_JSON, _CSV) else body
+        result = self._run(data, content_type, accept, context)
+        output, answered = result if isinstance(result, tuple) else (result, accept)
+        if not isinstance(output, str | bytes | bytearray | memoryview):
+            raise TypeError(f"the handlers gave a {type(output).__name__}; the body of a response is str or bytes")
+        encoded = output.encode() if isinstance(output, str) else bytes(output)
+        return encoded, {"content-type": str(answered), **context.response_headers}
+
+    def _run(self, data: bytes | str, content_type: str, accept: str, context: Context) -> Any:
+        if self._transform:
+            return _call(self._transform, context, self._model, data, content_type, accept)
+        decoded = _call(self._input, context, data, content_type)
+        prediction = _call(self._predict, context, decoded, self._model)
+        return _call(self._output, context, prediction, accept)
+
+
+def _call(function: Callable[..., Any], context: Context, *arguments: Any) -> Any:
+    """Call a handler; one that takes an argument more gets the context."""
+    takes = len(signature(function).parameters)
+    return function(*arguments, context) if takes == len(arguments) + 1 else function(*arguments)
+
+
+def import_script(code: Path) -> Any:
+    """Import the user's script; without one, the defaults serve."""
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [str(code), *(entry for entry in sys.path if Path(entry or ".").resolve() != here)]
+    program = os.environ.get("SAGEMAKER_PROGRAM")
+    path = code / (program or "inference.py")
+    if not path.is_file():
+        if program:
+            raise FileNotFoundError(f"SAGEMAKER_PROGRAM={program!r} is not in the code folder of the model archive")
+        return object()
+    if path.parent != code:
+        sys.path.insert(0, str(path.parent))
+    loader = importlib.machinery.SourceFileLoader(path.stem, str(path))
+    spec = importlib.util.spec_from_loader(path.stem, loader)
+    module = types.ModuleType(path.stem) if spec is None else importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    loader.exec_module(module)
+    return module
+
+
+class App:
+    """The ASGI application: ``GET /ping`` and ``POST /invocations``. One thread runs the handlers, one at a time."""
+
+    def __init__(self, handlers: Handlers, worker: ThreadPoolExecutor, variant: str) -> None:
+        self._handlers, self._worker, self._variant = handlers, worker, variant
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Answer one request."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        status, content, headers = await self._respond(scope, body)
+        headers = {**headers, "content-length": str(len(content)), "x-amzn-invoked-production-variant": self._variant}
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _respond(self, scope: dict[str, Any], body: bytes) -> tuple[int, bytes, dict[str, str]]:
+        match scope["method"], scope["path"]:
+            case "GET", "/ping":
+                return 200, b"", {}
+            case "POST", "/invocations":
+                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+                return await asyncio.get_running_loop().run_in_executor(self._worker, self._invoke, body, headers)
+            case _:
+                return 404, b"There are GET /ping and POST /invocations.", {"content-type": "text/plain"}
+
+    def _invoke(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
         try:
-            output, answered = await loop.run_in_executor(worker, handlers.answer, body, content_type, accept)
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything; the caller is told what
-            traceback.print_exc()
-            return PlainTextResponse(f"{error}\n{traceback.format_exc()}", status_code=500)
-        return Response(output, media_type=answered)
+            return 200, *self._handlers.answer(body, headers)
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything, sys.exit too; the caller is told
+            trace = traceback.format_exc()
+            print(trace, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the endpoint's log
+            return 500, f"{error}\n{trace}".encode("utf-8", "replace"), {"content-type": "text/plain; charset=utf-8"}
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        worker.shutdown(wait=False)
 
-    return Starlette(
-        routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])], lifespan=lifespan
+def _end_with(channel: socket.socket) -> None:
+    """Wait until the supervisor is gone, then end this process and its children."""
+    with contextlib.suppress(OSError):
+        channel.recv(1)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def main(model_dir: str, channel_fd: str, variant: str) -> None:
+    """Load the model, listen on a free port of loopback, and tell the supervisor which."""
+    channel = socket.socket(fileno=int(channel_fd))
+    threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
+    code = Path(os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or Path(model_dir, "code"))
+    script = import_script(code)
+    worker = ThreadPoolExecutor(1, thread_name_prefix="model")
+    handlers = worker.submit(Handlers, script, model_dir).result()
+    config = uvicorn.Config(
+        App(handlers, worker, variant),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=3600,
+        timeout_graceful_shutdown=1,
     )
-
-
-def main(model_dir: str, port_file: str) -> None:
-    """Load the model, listen on a free port of loopback, and say which."""
-    app = make_app(load_handlers(Path(model_dir)))
-    import uvicorn
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
-    Path(f"{port_file}.part").write_text(str(listener.getsockname()[1]))
-    os.replace(f"{port_file}.part", port_file)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: TCP_NODELAY needs TCP
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    channel.sendall(f"{listener.getsockname()[1]}\n".encode())
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # its own way to end takes 0.1 s, and as long as there are clients
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run(sockets=[listener])
 
 

@@ -1,10 +1,12 @@
-"""How an endpoint stands."""
+"""How an endpoint stands: its folder, its row, and whether the process that keeps it up still lives."""
 
 import sqlite3
 from pathlib import Path
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.store import Store
+
+_LOST = "The process that served this endpoint was killed, or the machine was restarted."
 
 
 def folder_of(store: Store, name: str) -> Path:
@@ -13,10 +15,12 @@ def folder_of(store: Store, name: str) -> Path:
 
 
 def lock_of(store: Store, name: str) -> Path:
+    """Return the lock that an endpoint's supervisor holds as long as it lives."""
     return folder_of(store, name) / "supervisor.lock"
 
 
 def log_group(name: str) -> str:
+    """Return the log group of an endpoint."""
     return f"/aws/sagemaker/Endpoints/{name}"
 
 
@@ -29,25 +33,30 @@ def read_endpoint(connection: sqlite3.Connection, name: str) -> sqlite3.Row | No
 def set_status(
     store: Store, endpoint_id: int, status: str, now: float, *, reason: str | None = None, port: int | None = None
 ) -> None:
-    """Record how an endpoint stands."""
+    """Record how an endpoint stands, unless it is being deleted."""
     with store.write() as connection:
         connection.execute(
-            "UPDATE endpoints SET status = ?, failure_reason = ?, port = ?, modified = ? WHERE id = ?",
+            "UPDATE endpoints SET status = ?, failure_reason = ?, port = ?, modified = ? "
+            "WHERE id = ? AND status <> 'Deleting'",
             (status, reason, port, now, endpoint_id),
         )
 
 
-def recover_lost(store: Store, name: str, now: float) -> None:
-    """Mark an endpoint as Failed if the process that should keep it up is gone."""
+def recover_lost(store: Store, now: float, name: str | None = None) -> None:
+    """Mark endpoints as Failed whose supervisor is gone: the one of that name, or all."""
+    where, values = (" AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM endpoints WHERE status IN ('Creating', 'InService'){where}"
     with store.read() as connection:
-        row = read_endpoint(connection, name)
-    if (
-        row is not None
-        and row["status"] in ("Creating", "InService")
-        and not process_locks.is_held(lock_of(store, name))
-    ):
-        reason = "The process that served this endpoint was killed, or the machine was restarted."
-        with store.read() as connection:
-            fresh = read_endpoint(connection, name)
-        if fresh is not None and fresh["status"] in ("Creating", "InService"):
-            set_status(store, row["id"], "Failed", now, reason=reason)
+        rows = connection.execute(query, values).fetchall()
+    for row in rows:
+        if not process_locks.is_held(lock_of(store, row["name"])):
+            _mark_lost(store, row, now)
+
+
+def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
+            "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
+            (_LOST, now, row["id"], row["created"]),
+        )

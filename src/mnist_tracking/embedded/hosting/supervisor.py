@@ -5,147 +5,221 @@ The process that keeps one endpoint up. Outlives whoever asked for the endpoint.
 """
 
 import contextlib
+import http.client
 import json
-import shutil
+import os
+import selectors
 import signal
-import sqlite3
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.archives import unpack
 from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.jobs.environment import clean_environment
-from mnist_tracking.embedded.jobs.layout import split_uri
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import get_object
 
 _SERVER = Path(__file__).with_name("server.py")
-_LOOK_S = 0.02
-_TAIL = 15
+_OPT_ML = "/opt/ml"
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+_LOOK_S = 1.0
+_GRACE_S = 2.0
+_CHUNK = 1 << 16
+_TAIL_LINES = 40
+_REASON_LENGTH = 1024
+_NOT_HEALTHY = (
+    "The primary container for production variant {} did not pass the ping health check. "
+    "Please check CloudWatch logs for this endpoint. "
+)
 
 
 class Stopped(BaseException):
     """The supervisor was asked to stop."""
 
 
+class EndpointError(Exception):
+    """The endpoint cannot go on; the message is its FailureReason."""
+
+
+class Server:
+    """The server subprocess: its output, and the channel on which it tells its port."""
+
+    def __init__(self, argv: list[str], *, cwd: Path, env: dict[str, str], variant: str) -> None:
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [*argv, str(theirs.fileno()), variant],
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+            )
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
+        self.output = self.process.stdout
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended."""
+        status = self.process.wait()
+        return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+    def end(self) -> None:
+        """End the process and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_GRACE_S)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.output.close()
+        self.channel.close()
+
+
 class Supervisor:
-    """Keeps one endpoint up until it is asked to stop."""
+    """Keeps one endpoint up until it is asked to stop, or until its server or its folder is gone."""
 
     def __init__(self, store: Store, name: str) -> None:
-        self._store = store
-        self._name = name
+        self._store, self._name = store, name
         self._folder = state.folder_of(store, name)
-        self._tail: deque[str] = deque(maxlen=_TAIL)
-        with store.read() as connection:
-            self._endpoint_id, self._model, self._python = _model_of(connection, name)
+        self._spec: dict[str, Any] = json.loads((self._folder / "endpoint.json").read_text())
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._partial = b""
+        self._is_in_service = False
+        with store.write() as connection:
+            connection.execute("UPDATE endpoints SET supervisor_pid = ? WHERE name = ?", (os.getpid(), name))
+            row = state.read_endpoint(connection, name)
+        if row is None:
+            raise Stopped
+        self._endpoint_id = int(row["id"])
 
     def run(self) -> None:
-        """Serve until told to stop, or until the server dies."""
-        signal.signal(signal.SIGTERM, _raise_stopped)
+        """Serve until told to stop, or until the server ends."""
         server = None
         try:
+            self._unpack()
             server = self._start()
-            self._serve(server)
-        except Stopped:
-            pass
-        except (OSError, ValueError) as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._follow(server)
+            raise EndpointError(self._reason(f"The model server {server.how_it_ended()}."))
+        except (EndpointError, OSError, ValueError) as error:
+            reason = str(error)
+            state.set_status(self._store, self._endpoint_id, "Failed", time.time(), reason=reason[:_REASON_LENGTH])
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            _end(server)
+            if server is not None:
+                server.end()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        container = self._model["PrimaryContainer"]
-        model_dir = self._folder / "model"
-        self._unpack(container.get("ModelDataUrl"), model_dir)
-        env = {**clean_environment(), **container.get("Environment", {}), "SAGEMAKER_BASE_DIR": str(self._folder)}
-        return subprocess.Popen(
-            [self._python, str(_SERVER), str(model_dir), str(self._folder / "port")],
-            cwd=model_dir,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def _unpack(self) -> None:
+        for archive, folder in (("model.tar.gz", "model"), ("code.tar.gz", "code")):
+            (self._folder / "ml" / folder).mkdir(parents=True, exist_ok=True)
+            if (self._folder / archive).exists():
+                unpack(self._folder / archive, self._folder / "ml" / folder)
+                (self._folder / archive).unlink()
 
-    def _unpack(self, uri: str | None, model_dir: Path) -> None:
-        model_dir.mkdir(parents=True, exist_ok=True)
-        if uri is None:
-            return
-        found = get_object(self._store, *split_uri(uri))
-        if found is None:
-            raise ValueError(f"Could not find model data at {uri}.")
-        unpack(found.path, model_dir)
+    def _start(self) -> Server:
+        model = self._folder / "ml" / "model"
+        argv = [self._spec["python"], str(_SERVER), str(model)]
+        return Server(argv, cwd=model, env=self._environment(), variant=self._spec["variant"])
 
-    def _serve(self, server: "subprocess.Popen[bytes]") -> None:
-        reader = threading.Thread(target=self._log, args=(server.stdout,), daemon=True)
-        reader.start()
-        port_file = self._folder / "port"
-        while server.poll() is None and not port_file.exists():
-            time.sleep(_LOOK_S)
-        if port_file.exists():
-            port = int(port_file.read_text())
-            state.set_status(self._store, self._endpoint_id, "InService", time.time(), port=port)
-        server.wait()
-        reader.join(timeout=5)
-        self._fail(f"The model server ended with status {server.returncode}.\n" + "\n".join(self._tail))
+    def _environment(self) -> dict[str, str]:
+        base, user, region = self._folder / "ml", self._spec["environment"], self._spec["region"]
+        code = user.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{_OPT_ML}/model/code")
+        code = f"{_OPT_ML}/code" if code.startswith("s3://") else code
+        platform = {
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        ours = {
+            "SAGEMAKER_BASE_DIR": str(base),
+            "SAGEMAKER_SUBMIT_DIRECTORY": str(base) + code.removeprefix(_OPT_ML),
+            "SM_MODEL_DIR": str(base / "model"),
+        }
+        threads = {name: os.environ[name] for name in _THREADS if name in os.environ}
+        return {**clean_environment(), **threads, **platform, **user, **ours}
 
-    def _log(self, stream: Any) -> None:
-        log_stream = f"AllTraffic/{self._endpoint_id}"
-        for raw in stream:
-            line = raw.decode("utf-8", "replace").rstrip()
-            self._tail.append(line)
+    def _follow(self, server: Server) -> None:
+        """Pass on what the server says until it ends."""
+        deadline = time.monotonic() + self._spec["startup_timeout_s"]
+        handlers: dict[Any, Callable[[], bool]] = {
+            server.output: lambda: self._log(os.read(server.output.fileno(), _CHUNK)),
+            server.channel: lambda: self._on_port(server.channel.recv(16)),
+        }
+        with selectors.DefaultSelector() as selector:
+            for source in handlers:
+                selector.register(source, selectors.EVENT_READ)
+            while server.output in selector.get_map():
+                ready = selector.select(_LOOK_S)
+                for key, _ in ready:
+                    if not handlers[key.fileobj]():
+                        selector.unregister(key.fileobj)
+                if not ready and server.process.poll() is not None:
+                    return  # it has ended, and a child of its own keeps the pipe open
+                self._check(deadline)
+
+    def _check(self, deadline: float) -> None:
+        if not self._folder.exists():
+            raise Stopped  # somebody deleted the home, and with it the endpoint
+        if not self._is_in_service and time.monotonic() > deadline:
+            raise EndpointError(self._reason("It took too long."))
+
+    def _on_port(self, said: bytes) -> bool:
+        if not said:
+            return False
+        port = int(said)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", "/ping")
+            if connection.getresponse().status != http.HTTPStatus.OK:
+                raise EndpointError(self._reason("It answered /ping with an error."))
+        state.set_status(self._store, self._endpoint_id, "InService", time.time(), port=port)
+        self._is_in_service = True
+        return True
+
+    def _log(self, chunk: bytes) -> bool:
+        """Put whole lines into the endpoint's log; what is empty ends it."""
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        if not chunk and self._partial:
+            lines, self._partial = [*lines, self._partial], b""
+        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+        self._tail.extend(texts)
+        about = (state.log_group(self._name), self._spec["log_stream"], time.time())
+        if texts:
             with self._store.write() as connection:
-                connection.execute(
+                connection.executemany(
                     "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
-                    (state.log_group(self._name), log_stream, time.time(), line),
+                    [(*about, text) for text in texts],
                 )
+        return bool(chunk)
 
-    def _fail(self, reason: str) -> None:
-        state.set_status(self._store, self._endpoint_id, "Failed", time.time(), reason=reason[-1024:])
-
-
-def _model_of(connection: sqlite3.Connection, name: str) -> tuple[int, dict[str, Any], str]:
-    row = connection.execute(
-        """
-        SELECT e.id, m.request, m.python FROM endpoints e
-        JOIN endpoint_configs c ON c.name = e.config_name
-        JOIN models m ON m.name = json_extract(c.request, '$.ProductionVariants[0].ModelName')
-        WHERE e.name = ?
-        """,
-        (name,),
-    ).fetchone()
-    return int(row["id"]), json.loads(row["request"]), str(row["python"])
+    def _reason(self, what: str) -> str:
+        """Say why the endpoint failed; of a long log, the end."""
+        head = "" if self._is_in_service else _NOT_HEALTHY.format(self._spec["variant"])
+        head += f"{what} The end of its log:\n"
+        return head + "\n".join(self._tail)[-(_REASON_LENGTH - len(head)) :]
 
 
 def _raise_stopped(_number: int, _frame: object) -> None:
     raise Stopped
 
 
-def _end(server: "subprocess.Popen[bytes] | None") -> None:
-    if server is None:
-        return
-    server.terminate()
-    try:
-        server.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
 def main(argv: list[str]) -> None:
     """Keep one endpoint up; the lock that was handed down is held until this process ends."""
     home, name, _lock = argv
-    store = Store(Path(home))
-    Supervisor(store, name).run()
-    store.close()
-    with contextlib.suppress(OSError):
-        shutil.rmtree(state.folder_of(store, name) / "model")
+    signal.signal(signal.SIGTERM, _raise_stopped)
+    with contextlib.suppress(Stopped):
+        store = Store(Path(home))
+        Supervisor(store, name).run()
+        store.close()
 
 
 if __name__ == "__main__":

@@ -2,23 +2,32 @@
 
 import json
 import sqlite3
+from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.rows import listing
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
-from mnist_tracking.embedded.times import as_datetime
+from mnist_tracking.embedded.times import as_datetime, as_seconds
 
-_ECHOED = ("ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
+_ECHOED = (
+    "ModelName",
+    "PrimaryContainer",
+    "Containers",
+    "InferenceExecutionConfig",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+)
 
 
 @serves("sagemaker", "CreateModel")
 def create_model(call: Call) -> Response:
     name, now = call.params["ModelName"], call.engine.now()
     arn = call.engine.identity.sagemaker_arn("model", name)
+    container_of(call.params)
     with call.engine.store.write() as connection:
-        if _find(connection, name) is not None:
-            raise ValidationFault(f'Cannot create already existing model "{arn}".')
+        refuse_taken(connection, "models", name, f'model "{arn}"')
         connection.execute(
             "INSERT INTO models (name, arn, request, python, created) VALUES (?, ?, ?, ?, ?)",
             (name, arn, json.dumps(call.params), call.engine.python, now),
@@ -27,24 +36,36 @@ def create_model(call: Call) -> Response:
     return {"ModelArn": arn}
 
 
-def _find(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
-    return row
+def container_of(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the one container of a model; an embedded endpoint serves no pipeline of several."""
+    containers = request.get("Containers") or [request[key] for key in ("PrimaryContainer",) if key in request]
+    if len(containers) != 1:
+        raise ValidationFault(
+            f"The model {request['ModelName']!r} has {len(containers)} containers; the embedded SageMaker serves "
+            "models of one: give PrimaryContainer."
+        )
+    container: dict[str, Any] = containers[0]
+    return container
 
 
-def require_model(connection: sqlite3.Connection, name: str, arn: str) -> sqlite3.Row:
+def refuse_taken(connection: sqlite3.Connection, table: str, name: str, title: str) -> None:
+    """Raise AWS's error for a taken name; names that differ in case alone are the same, as their ARNs are."""
+    if connection.execute(f"SELECT 1 FROM {table} WHERE name = ? COLLATE NOCASE", (name,)).fetchone():
+        raise ValidationFault(f"Cannot create already existing {title}.")
+
+
+def require_model(connection: sqlite3.Connection, call: Call, name: str) -> sqlite3.Row:
     """Return a model's row, or raise AWS's error for a missing one."""
-    row = _find(connection, name)
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise ValidationFault(f'Could not find model "{arn}".')
+        raise ValidationFault(f'Could not find model "{call.engine.identity.sagemaker_arn("model", name)}".')
     return row
 
 
 @serves("sagemaker", "DescribeModel")
 def describe_model(call: Call) -> Response:
-    name = call.params["ModelName"]
     with call.engine.store.read() as connection:
-        row = require_model(connection, name, call.engine.identity.sagemaker_arn("model", name))
+        row = require_model(connection, call, call.params["ModelName"])
     request = json.loads(row["request"])
     echoed = {key: request[key] for key in _ECHOED if key in request}
     return {**echoed, "ModelArn": row["arn"], "CreationTime": as_datetime(row["created"])}
@@ -52,9 +73,8 @@ def describe_model(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteModel")
 def delete_model(call: Call) -> Response:
-    name = call.params["ModelName"]
     with call.engine.store.write() as connection:
-        row = require_model(connection, name, call.engine.identity.sagemaker_arn("model", name))
+        row = require_model(connection, call, call.params["ModelName"])
         connection.execute("DELETE FROM models WHERE id = ?", (row["id"],))
         delete_tags(connection, row["arn"])
     return {}
@@ -63,9 +83,20 @@ def delete_model(call: Call) -> Response:
 @serves("sagemaker", "ListModels")
 def list_models(call: Call) -> Response:
     with call.engine.store.read() as connection:
-        where = {"instr(t.name, ?) > 0": call.params.get("NameContains")}
-        found, token = listing(connection, "SELECT t.* FROM models t", where, call.params)
+        found, token = listing(connection, "SELECT t.* FROM models t", listed(call.params), call.params)
     models = [
         {"ModelName": row["name"], "ModelArn": row["arn"], "CreationTime": as_datetime(row["created"])} for row in found
     ]
     return {"Models": models, **token}
+
+
+def listed(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the conditions that the List operations of hosting share."""
+    bounds = {
+        "t.created >= ?": params.get("CreationTimeAfter"),
+        "t.created <= ?": params.get("CreationTimeBefore"),
+        "t.modified >= ?": params.get("LastModifiedTimeAfter"),
+        "t.modified <= ?": params.get("LastModifiedTimeBefore"),
+    }
+    times = {sql: as_seconds(moment) for sql, moment in bounds.items() if moment is not None}
+    return {**times, "instr(lower(t.name), lower(?)) > 0": params.get("NameContains")}
