@@ -223,7 +223,7 @@ def test_the_fallback_is_small_real_digits(tmp_path: Path) -> None:
 
     assert (dataset.source, dataset.kind) == ("scikit-learn digits", "digits")
     assert (dataset.train_count, dataset.test_count, dataset.image_shape) == (1497, 300, (28, 28))
-    assert "could not be downloaded" in dataset.note
+    assert "Not MNIST: train-images-idx3-ubyte.gz could not be downloaded" in dataset.describe()
     assert set(range(10)) == set(load_labels(dataset, "test").tolist())
     assert (images.min(), images.max()) == (0, 255)
 

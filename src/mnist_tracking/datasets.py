@@ -101,13 +101,13 @@ class Dataset:
         }
 
     def describe(self) -> str:
-        """Return one line: what it is, how much of it, and where it is from."""
-        what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "Small scikit-learn digits"}
-        height, width = self.image_shape
-        return (
-            f"{what[self.kind]}: {self.train_count:,} training and {self.test_count:,} test images of "
-            f"{height}x{width} pixels in {self.directory}"
+        """Return one line: what it is, how much of it, where it is, and why it is not MNIST where it should be."""
+        what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "scikit-learn's few digits"}
+        counts = (
+            f"{self.train_count:,} training and {self.test_count:,} test images of {_side(self.image_shape)} pixels"
         )
+        note = f". Not MNIST: {self.note}" if self.note else ""
+        return f"{what[self.kind]}: {counts} in {self.directory}{note}"
 
 
 def find_mnist(
