@@ -51,7 +51,7 @@ class Split:
 
     def take(self, index: Tensor) -> "Split":
         """Return the images and labels at *index*, a (K,) int64 tensor, in that order."""
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images.index_select(0, index), self.labels.index_select(0, index))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -81,7 +81,7 @@ class Hyperparameters:
 
     epochs: int = _field(10, "passes over the training images", int, at_least=1)
     batch_size: int = _field(64, "images per training step", int, at_least=1)
-    test_batch_size: int = _field(1000, "images per evaluation step; changes speed only", int, at_least=1)
+    test_batch_size: int = _field(1000, "images per evaluation step, at most; changes speed only", int, at_least=1)
     optimizer: str = _field("sgd", "how the weights are updated", str, choices=("sgd", "adam"))
     lr: float = _field(0.01, "learning rate", float, above=0)
     momentum: float = _field(0.5, "momentum of sgd; adam ignores it", float, at_least=0, below=1)

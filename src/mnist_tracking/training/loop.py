@@ -33,6 +33,8 @@ __all__ = [
     "train",
 ]
 
+_CPU_BATCH = 250  # what more images make of a layer leaves the cache, and takes twice as long
+
 Weights: TypeAlias = dict[str, Tensor]
 Step: TypeAlias = Callable[[Split], tuple[float, int]]  # one batch to its mean loss and its right answers
 
@@ -234,6 +236,8 @@ def evaluate(model: DigitNet, split: Split, *, batch_size: int, name: str = "the
         return functional.nll_loss(answers, batch.labels).item(), _hits(answers, batch.labels)
 
     model.eval()
+    if split.images.device.type == "cpu":
+        batch_size = min(batch_size, _CPU_BATCH)
     slices = (slice(start, start + batch_size) for start in range(0, len(split), batch_size))
     return run_epoch((Split(split.images[part], split.labels[part]) for part in slices), step, name=name)
 
