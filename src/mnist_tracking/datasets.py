@@ -29,8 +29,7 @@ _FILES: Mapping[SplitName, tuple[str, str]] = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 _NAMES = tuple(name for pair in _FILES.values() for name in pair)
-# what the example's training script subtracts from pixels in 0..1, and divides by
-_MEAN, _STD = 0.1307, 0.3081
+_MEAN, _STD = 0.1307, 0.3081  # of the pixels in 0..1, as the training script has them
 
 
 @attrs.frozen
