@@ -1,34 +1,43 @@
 """The command and its options."""
 
-import os
 from pathlib import Path
-from typing import Any
 
 import click
 
-from mnist_tracking.errors import ConfigError
+from mnist_tracking.cli.demo.options import Options, available_cores, parse_channels, require_packages
+from mnist_tracking.cli.demo.timings import Timings
+from mnist_tracking.cli.settings import Settings
+
+__all__ = ["demo"]
 
 
 def _channels(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
     try:
-        channels = tuple(int(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r}; give whole numbers with commas between them, such as 2,5,10.") from None
-    if min(channels) < 1 or len(set(channels)) < len(channels):
-        raise click.BadParameter(f"{value!r}; give different numbers of at least 1.")
-    return channels
+        return parse_channels(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
 @click.option("--epochs", type=click.IntRange(min=1), default=2, show_default=True, help="How long each model trains.")
-@click.option("--channels", default="2,5,10,20,32", show_default=True, callback=_channels, help="One model for each.")
+@click.option(
+    "--channels",
+    default="2,5,10,20,32",
+    show_default=True,
+    callback=_channels,
+    help="Hidden channels, one model for each.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
-    help="MNIST's four IDX files, raw or .gz; otherwise found or fetched.",
+    help="MNIST's four IDX files, raw or .gz, held to MNIST's checksums.  [default: MNIST_DATA_DIR, else a download]",
 )
-@click.option("--max-parallel", type=click.IntRange(min=1), help="Models that train at once.  [default: the cores]")
-@click.option("--keep", is_flag=True, help="Do not clean up at the end.")
+@click.option(
+    "--max-parallel",
+    type=click.IntRange(min=1),
+    help="How many models train at once.  [default: the cores, at most one for each model]",
+)
+@click.option("--keep", is_flag=True, help="Leave the experiment, its files and the endpoint there; say how to clean.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -36,9 +45,10 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
     show_default=True,
     help="Where the results go.",
 )
+@click.option("--yes", is_flag=True, help="With --backend aws, which costs money: do not ask.")
 @click.pass_obj
 def demo(
-    settings: dict[str, Any],
+    settings: Settings,
     *,
     epochs: int,
     channels: tuple[int, ...],
@@ -46,41 +56,33 @@ def demo(
     max_parallel: int | None,
     keep: bool,
     out: Path,
+    yes: bool,
 ) -> None:
-    """
+    r"""
     Train CNNs on MNIST, track, compare, trace, deploy the best one and ask it, then clean up.
 
-    Writes leaderboard.csv, lineage.csv, digits.png, accuracy.png and timings.json. Progress goes to standard error, the
-    report to standard output.
+    The report goes to standard output; the trials' progress and notes go to standard error. Writes leaderboard.csv,
+    lineage.csv, accuracy.png, digits.png and timings.json. Without data and without a network it takes the small digits
+    that scikit-learn ships, and says so.
 
     \b
     Examples:
       mnist-tracking demo
       mnist-tracking demo --epochs 1 --channels 2,5 --data-dir ~/mnist
     """
-    from mnist_tracking.cli.demo.steps import Demo, Options
-
     options = Options(
         epochs=epochs,
         channels=channels,
         data_dir=data_dir,
-        max_parallel=max_parallel or min(os.cpu_count() or 1, len(channels)),
+        max_parallel=max_parallel or min(available_cores(), len(channels)),
         keep=keep,
         out=out,
     )
-    _require_extras()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--out {str(out)!r} cannot be made: {error.strerror}.") from error
-    Demo(settings, options).run()
-
-
-def _require_extras() -> None:
-    from importlib.util import find_spec
-
-    from mnist_tracking.errors import MissingDependencyError
-
-    for package in ("torch", "matplotlib"):
-        if find_spec(package) is None:
-            raise MissingDependencyError(package, "demo")
+    require_packages(["torch", "matplotlib"])
+    timings = Timings(settings.begun)
+    with timings.phase("import"):
+        from mnist_tracking.cli.demo.steps import Demo
+    if settings.backend == "aws" and not yes:
+        question = f"This trains {len(channels)} models and starts an endpoint on AWS, which costs money. Go on?"
+        click.confirm(question, abort=True, err=True)
+    Demo(settings, options, timings).run()

@@ -3,11 +3,12 @@
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -15,90 +16,123 @@ from rich.table import Table
 from mnist_tracking.jobs import MetricDefinition
 from mnist_tracking.records import Scalar, TrialResult
 
-_EPOCH = re.compile(r"Train Epoch: (\d+)")
+__all__ = ["TrialsView"]
+
+_PROGRESS = re.compile(r"Train Epoch: (\d+) .*\((\d+)%\)")
+_COLUMNS = ("channels", "status", "epoch", "train loss", "validation loss", "validation accuracy", "seconds")
 
 
 @attrs.define
 class _Row:
     channels: Scalar
-    begun: float = attrs.field(factory=time.monotonic)
-    status: str = "InProgress"
-    epoch: str = ""
+    begun: float | None = None
+    ended: float | None = None
+    status: str = "waiting"
+    epoch: int = 0
+    percent: int = 0
     values: dict[str, float] = attrs.field(factory=dict)
-    elapsed: float | None = None
+    losses: list[tuple[float, float]] = attrs.field(factory=list)
 
-    def seconds(self) -> float:
-        return self.elapsed if self.elapsed is not None else time.monotonic() - self.begun
+    def seconds(self) -> str:
+        if self.begun is None:
+            return ""
+        return f"{(self.ended or time.monotonic()) - self.begun:.1f}"
+
+    def value(self, metric: str, form: str) -> str:
+        return form.format(self.values[metric]) if metric in self.values else ""
 
 
 class TrialsView:
-    """A `TrialObserver` that shows what it is told, and keeps the training losses for the plot."""
+    """
+    A `TrialObserver` that shows what it is told, and keeps the training losses for the plot.
 
-    def __init__(self, console: Console, metrics: tuple[MetricDefinition, ...]) -> None:
+    Args:
+        console: Where to show it.
+        metrics: How the metrics are found in the lines of a log.
+        channels: Hidden channels of the trials to come.
+        epochs: How long each trains.
+    """
+
+    def __init__(
+        self, console: Console, metrics: Iterable[MetricDefinition], *, channels: Iterable[int], epochs: int
+    ) -> None:
         self._console = console
         self._regexes = {item.name: re.compile(item.regex) for item in metrics}
-        self._rows: dict[str, _Row] = {}
+        self._epochs = epochs
+        self._rows: dict[Scalar, _Row] = {count: _Row(count) for count in channels}
+        self._by_trial: dict[str, _Row] = {}
         self._lock = threading.Lock()
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8)
-        self.losses: dict[str, list[tuple[float, float]]] = {}
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._console.is_terminal:
             self._live.stop()
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
-        """Show a new row."""
+    @property
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """For each trial, epochs and training losses."""
         with self._lock:
-            self._rows[trial_name] = _Row(hyperparameters.get("hidden_channels"))
-        self._say(
-            f"{trial_name}: training with {hyperparameters.get('hidden_channels')} hidden channels, job {job_name}"
-        )
+            return {f"{row.channels} channels": list(row.losses) for row in self._rows.values() if row.losses}
+
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        """Show that a trial trains."""
+        with self._lock:
+            channels = hyperparameters.get("hidden_channels")
+            row = self._by_trial[trial_name] = self._rows.setdefault(channels, _Row(channels))
+            row.status, row.begun = "training", time.monotonic()
+        self._say(row, f"training as job {job_name}")
 
     def logged(self, trial_name: str, line: str) -> None:
         """Take the epoch and the metrics from a line."""
         with self._lock:
-            row = self._rows[trial_name]
-            if match := _EPOCH.search(line):
-                row.epoch = match.group(1)
-            for name, regex in self._regexes.items():
-                if match := regex.search(line):
-                    row.values[name] = float(match.group(1))
-                    if name == "validation:loss":
-                        curve = self.losses.setdefault(f"{row.channels} channels", [])
-                        curve.append((float(len(curve) + 1), row.values[name]))
-        if "Validation Accuracy" in line:
-            self._say(f"{trial_name}: {line}")
+            row = self._by_trial[trial_name]
+            found = {name: match for name, regex in self._regexes.items() if (match := regex.search(line))}
+            row.values.update({name: float(match.group(1)) for name, match in found.items()})
+            progress = _PROGRESS.search(line)
+            if progress and "train:loss" in found:
+                row.epoch, row.percent = int(progress.group(1)), int(progress.group(2))
+                row.losses.append((row.epoch - 1 + row.percent / 100, row.values["train:loss"]))
+        if "validation:accuracy" in found:
+            loss, accuracy = row.value("validation:loss", "{:.4f}"), row.value("validation:accuracy", "{:.2f} %")
+            self._say(row, f"epoch {row.epoch} of {self._epochs}, validation loss {loss}, accuracy {accuracy}")
 
     def ended(self, trial: TrialResult) -> None:
         """Show how a trial ended."""
         with self._lock:
-            row = self._rows[trial.trial_name]
-            row.status, row.elapsed = trial.status, row.seconds()
-        self._say(f"{trial.trial_name}: {trial.status} after {row.seconds():.1f} s")
+            row = self._by_trial[trial.trial_name]
+            row.status, row.ended = trial.status.lower(), time.monotonic()
+        self._say(row, f"{row.status} after {row.seconds()} s")
 
-    def _say(self, text: str) -> None:
+    def _say(self, row: _Row, text: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(f"{row.channels} channels: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
-        table = Table(title="trials", title_justify="left")
-        for column in ("trial", "channels", "status", "epoch", "validation loss", "validation accuracy", "elapsed"):
-            table.add_column(column, justify="left" if column in ("trial", "status") else "right")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for name in _COLUMNS:
+            table.add_column(name, justify="left" if name == "status" else "right")
         with self._lock:
-            for name, row in self._rows.items():
-                loss, accuracy = row.values.get("validation:loss"), row.values.get("validation:accuracy")
+            for row in self._rows.values():
                 table.add_row(
-                    name,
                     str(row.channels),
                     row.status,
-                    row.epoch,
-                    "" if loss is None else f"{loss:.4f}",
-                    "" if accuracy is None else f"{accuracy:.2f} %",
-                    f"{row.seconds():.1f} s",
+                    f"{row.epoch}/{self._epochs} {row.percent:3}%" if row.epoch else "",
+                    row.value("train:loss", "{:.4f}"),
+                    row.value("validation:loss", "{:.4f}"),
+                    row.value("validation:accuracy", "{:.2f} %"),
+                    row.seconds(),
                 )
         return table
+
+
+if TYPE_CHECKING:
+    from mnist_tracking.runner import TrialObserver
+
+    _observer: TrialObserver = TrialsView(Console(), [], channels=[], epochs=1)

@@ -1,154 +1,192 @@
 """The nine steps of the reference workflow, in order."""
 
+import secrets
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from contextlib import closing, contextmanager
 
-import attrs
 from rich.console import Console
 
 from mnist_tracking import (
     BestModelDeployer,
+    Endpoint,
     ExperimentRunner,
     HyperparameterSweep,
+    JobSpec,
     Leaderboard,
     LineageTracer,
-    TrialResult,
     Workspace,
     mnist_job,
 )
+from mnist_tracking.cli.demo.files import Files
 from mnist_tracking.cli.demo.live import TrialsView
+from mnist_tracking.cli.demo.options import Options
+from mnist_tracking.cli.demo.report import Report, channels_of
 from mnist_tracking.cli.demo.timings import Timings
+from mnist_tracking.cli.settings import Settings
 from mnist_tracking.datasets import Dataset, find_mnist, load_images, load_labels
-from mnist_tracking.plots import plot_accuracy, plot_digits
+from mnist_tracking.errors import DatasetError, MnistTrackingError, StateError
 
+__all__ = ["Demo"]
+
+_DESCRIPTION = "MNIST handwritten digits classification"
+_SIDE = (28, 28)  # what the endpoint takes
 _ASKED = 1000
-_SHOWN = 10
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """What the command line asks for."""
-
-    epochs: int
-    channels: tuple[int, ...]
-    data_dir: Path | None
-    max_parallel: int
-    keep: bool
-    out: Path
+_DRAWN = 10
 
 
 class Demo:
-    """One run of the demo."""
+    """
+    One run of the demo.
 
-    def __init__(self, settings: dict[str, Any], options: Options) -> None:
+    Args:
+        settings: The global options.
+        options: The demo's own.
+        timings: Where the time goes.
+    """
+
+    def __init__(self, settings: Settings, options: Options, timings: Timings) -> None:
         self._settings = settings
         self._options = options
+        self._timings = timings
         self._notes = Console(stderr=True)
-        self._timings = Timings()
+        self._report = Report(Console())
+        self._name = f"mnist-demo-{secrets.token_hex(4)}"
+        self._endpoint: Endpoint | None = None
 
     def run(self) -> None:
-        """Run all steps; whatever stops them, nothing is left running."""
-        options, timings = self._options, self._timings
-        with timings.phase("data"):
-            dataset = self._find_data()
-        with timings.phase("import"):
-            workspace = self._workspace()
-            _ = workspace.sagemaker_session
-        job = mnist_job(epochs=options.epochs, dropout=0.2, kernel_size=5, optimizer="sgd", backend="gloo")
-        self._note(f"{workspace!r}")
-        name = f"mnist-hand-written-digits-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        runner = ExperimentRunner(workspace, name, description="MNIST handwritten digits classification", job=job)
-        with self._cleaned_up(runner):
-            with timings.phase("data"):
-                runner.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
-            board = self._train(runner)
-            self._trace(workspace, board)
-            self._deploy(workspace, board, dataset)
-        timings.write(options.out / "timings.json")
-        self._note(f"results are in {options.out}")
-        self._say(str(timings))
+        """Run all steps. Whatever ends them early, nothing is left running."""
+        options = self._options
+        job = mnist_job(epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd")
+        for channels in options.channels:
+            job.merged({"hidden_channels": channels})
+        files = Files(options.out)
+        try:
+            with self._timings.phase("data"):
+                dataset = self._find_data()
+            with self._timings.phase("import"):
+                workspace = self._open()
+            with closing(workspace), self._never_left_running(workspace):
+                self._workflow(workspace, job, dataset, files)
+        finally:
+            files.forget_if_empty()
 
-    def _workspace(self) -> Workspace:
-        settings = self._settings
-        if settings["backend"] == "aws":
-            return Workspace.aws(profile=settings["profile"], region=settings["region"])
-        return Workspace.embedded(settings["home"]) if settings["backend"] or settings["home"] else Workspace.from_env()
+    def _workflow(self, workspace: Workspace, job: JobSpec, dataset: Dataset, files: Files) -> None:
+        with self._timings.phase("data"):
+            runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=job)
+            runner.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
+        board = self._train(runner, job, files)
+        self._trace(runner, board, files)
+        self._deploy(workspace, board)
+        self._ask(dataset, files)
+        self._finish(runner)
+        files.timings(self._timings.summary())
+        self._report.say(f"\nTime: {self._timings}")
+        self._report.say(f"Results: {files.folder}")
+        _refuse_failures(board)
 
     def _find_data(self) -> Dataset:
-        options = self._options
-        asked = options.data_dir is not None
-        dataset = find_mnist(options.data_dir, require_mnist=asked, fallback=not asked)
-        self._say(f"data: {dataset.describe()}")
+        asked = self._options.data_dir is not None
+        dataset = find_mnist(
+            self._options.data_dir, require_mnist=asked, fallback=not asked, on_progress=self._on_download
+        )
+        if dataset.image_shape != _SIDE:
+            height, width = dataset.image_shape
+            raise DatasetError(
+                f"{str(dataset.directory)!r} holds images of {height}x{width} pixels; the demo takes 28x28."
+            )
+        if dataset.note:
+            self._note(f"MNIST could not be had: {dataset.note} Taking the small digits of scikit-learn in its place.")
+        self._report.say(f"Data: {dataset.describe()}")
         return dataset
 
-    @contextmanager
-    def _cleaned_up(self, runner: ExperimentRunner) -> Iterator[None]:
-        """Clean up at the end, also after an error or Ctrl-C, unless --keep asks to leave all there."""
-        try:
-            yield
-        except BaseException:
-            if self._options.keep:
-                self._note(f"left: experiment {runner.name}, below {runner.prefix}")
-            else:
-                self._note(f"cleaned up: {runner.cleanup()}")
-            raise
+    def _on_download(self, name: str, done: int, total: int | None) -> None:
+        if done == total:
+            self._note(f"downloaded {name}, {done / 1e6:.1f} MB")
+
+    def _open(self) -> Workspace:
+        workspace = self._settings.workspace()
+        self._note(f"{self._settings.where(workspace)}, experiment {self._name}")
+        _ = workspace.sagemaker_session  # the SDK's import takes a second, which is no part of the training
+        return workspace
+
+    def _train(self, runner: ExperimentRunner, job: JobSpec, files: Files) -> Leaderboard:
+        options = self._options
+        space = {"hidden_channels": list(options.channels)}
+        sweep = HyperparameterSweep(runner, space, max_parallel=options.max_parallel)
+        view = TrialsView(self._notes, job.metrics, channels=options.channels, epochs=options.epochs)
+        with self._timings.phase("training"), view:
+            board = sweep.run(observer=view)
+        with self._timings.phase("compare"):
+            files.leaderboard(board)
+            self._report.leaderboard(board)
+        _ = board.best  # without any, there is nothing to draw, trace or deploy
+        with self._timings.phase("plots"):
+            scored = [trial for trial in board if "test:accuracy" in trial.metrics]
+            files.accuracy([(channels_of(t), t.metrics["test:accuracy"].last) for t in scored], view.curves)
+        return board
+
+    def _trace(self, runner: ExperimentRunner, board: Leaderboard, files: Files) -> None:
+        with self._timings.phase("trace"):
+            lineage = LineageTracer(runner.workspace).trace(min(board, key=channels_of))
+            files.lineage(lineage)
+            self._report.lineage(lineage, runner.prefix)
+
+    def _deploy(self, workspace: Workspace, board: Leaderboard) -> None:
+        with self._timings.phase("deploy"):
+            self._endpoint = BestModelDeployer(workspace).deploy(board)
+
+    def _ask(self, dataset: Dataset, files: Files) -> None:
+        assert self._endpoint is not None  # noqa: S101 - deployed just before
+        images, labels = load_images(dataset, "test")[:_ASKED], load_labels(dataset, "test")[:_ASKED]
+        with self._timings.phase("predict"):
+            answers = self._endpoint.predict(images)
+        self._report.answers(self._endpoint.name, labels, answers)
+        with self._timings.phase("plots"):
+            files.digits(images[:_DRAWN], labels[:_DRAWN], answers[:_DRAWN])
+
+    def _finish(self, runner: ExperimentRunner) -> None:
         if self._options.keep:
-            self._say(f"kept: experiment {runner.name}, below {runner.prefix}")
+            self._report.say(f"\nKept: {self._left(with_endpoint=True)}")
             return
         with self._timings.phase("cleanup"):
             report = runner.cleanup()
-        self._say(f"cleanup: {report}")
+        self._report.say(f"\nCleanup: {report}")
 
-    def _train(self, runner: ExperimentRunner) -> Leaderboard:
-        options = self._options
-        assert runner.job is not None  # noqa: S101 - made with one above
-        sweep = HyperparameterSweep(
-            runner, {"hidden_channels": list(options.channels)}, max_parallel=options.max_parallel
-        )
-        with self._timings.phase("training"), TrialsView(self._notes, runner.job.metrics) as view:
-            board = sweep.run(observer=view)
-        with self._timings.phase("compare"):
-            board.dataframe().to_csv(options.out / "leaderboard.csv", index=False)
-            points = sorted(_point(trial) for trial in board if "test:accuracy" in trial.metrics)
-            plot_accuracy(points, view.losses, options.out / "accuracy.png")
-            self._say(f"\nleaderboard, by {board.objective.metric if board.objective else ''}\n{board}")
-        return board
+    @contextmanager
+    def _never_left_running(self, workspace: Workspace) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._abandon(workspace)) from None
+        except BaseException:
+            self._note(self._abandon(workspace))
+            raise
 
-    def _trace(self, workspace: Workspace, board: Leaderboard) -> None:
-        with self._timings.phase("trace"):
-            least = min(board, key=lambda trial: _point(trial)[0])
-            lineage = LineageTracer(workspace).trace(least)
-            lineage.dataframe().to_csv(self._options.out / "lineage.csv", index=False)
-        self._say(f"\n{lineage}")
+    def _abandon(self, workspace: Workspace) -> str:
+        """Stop what runs, remove what was made unless --keep, and say in one line what is left."""
+        self._note("stopping the jobs and the endpoint ...")
+        try:
+            if self._options.keep:
+                if self._endpoint is not None:
+                    self._endpoint.delete()
+                return f"Jobs and endpoint are stopped. Left: {self._left(with_endpoint=False)}"
+            report = str(ExperimentRunner(workspace, self._name).cleanup()).replace("\n", "; ")
+        except (KeyboardInterrupt, MnistTrackingError) as error:
+            return f"Cleaning up ended early ({error or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
+        return f"Jobs and endpoint are stopped; {report}. Left: the records of training jobs, which cannot be deleted."
 
-    def _deploy(self, workspace: Workspace, board: Leaderboard, dataset: Dataset) -> None:
-        images, labels = load_images(dataset, "test")[:_ASKED], load_labels(dataset, "test")[:_ASKED]
-        with self._timings.phase("deploy"):
-            endpoint = BestModelDeployer(workspace).deploy(board)
-        with endpoint:
-            with self._timings.phase("predict"):
-                answers = endpoint.predict(images)
-            right = int((answers == labels).sum())
-            self._say(
-                f"\nendpoint {endpoint.name}: {right} of {len(labels)} test images right ({right / len(labels):.2%})"
-            )
-            told = " ".join(
-                f"{answer}{'' if answer == label else f'(is {label})'}"
-                for answer, label in zip(answers[:_SHOWN], labels, strict=False)
-            )
-            self._say(f"ten of its answers: {told}")
-            plot_digits(images[:_SHOWN], labels[:_SHOWN], answers[:_SHOWN], self._options.out / "digits.png")
-
-    def _say(self, text: str) -> None:
-        print(text, flush=True)
+    def _left(self, *, with_endpoint: bool) -> str:
+        endpoint = f" and endpoint {self._endpoint.name}" if with_endpoint and self._endpoint else ""
+        command = shlex.join(self._settings.cleanup_command(self._name))
+        return f"experiment {self._name}{endpoint}; to remove all: {command}"
 
     def _note(self, text: str) -> None:
         self._notes.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _point(trial: TrialResult) -> tuple[int, float]:
-    metric = trial.metrics.get("test:accuracy")
-    return int(trial.hyperparameters["hidden_channels"] or 0), metric.last if metric else 0.0
+def _refuse_failures(board: Leaderboard) -> None:
+    failed = [trial for trial in board if trial.status != "Completed"]
+    if failed:
+        reason = " ".join(failed[0].failure_reason.split())
+        raise StateError("trial", failed[0].trial_name, f"is {failed[0].status}, {len(failed)} in all: {reason}")

@@ -1,17 +1,22 @@
 """Where the time went."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+__all__ = ["Timings"]
 
 
 class Timings:
-    """Seconds by phase, from the making of this object on."""
+    """
+    Seconds by phase.
 
-    def __init__(self) -> None:
-        self._begun = time.perf_counter()
+    Args:
+        begun: When the total began, on the clock of `time.perf_counter`.
+    """
+
+    def __init__(self, begun: float) -> None:
+        self._begun = begun
         self.phases: dict[str, float] = {}
 
     @contextmanager
@@ -23,21 +28,15 @@ class Timings:
         finally:
             self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - begun
 
-    @property
-    def total(self) -> float:
-        """Seconds so far."""
-        return time.perf_counter() - self._begun
-
-    @property
-    def overhead(self) -> float:
-        """The share of the total that is not training, from 0 to 1."""
-        return 1.0 - self.phases.get("training", 0.0) / self.total
+    def summary(self) -> dict[str, object]:
+        """Return the total, the phases and the share that is not training, from 0 to 1."""
+        total = time.perf_counter() - self._begun
+        phases = {**self.phases, "other": total - sum(self.phases.values())}
+        not_training = 1.0 - phases.get("training", 0.0) / total
+        return {"total_s": total, "not_training": not_training, "phases_s": phases}
 
     def __str__(self) -> str:
-        parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
-        return f"total {self.total:.1f} s: {parts}; {self.overhead:.0%} is not training"
-
-    def write(self, path: Path) -> None:
-        """Write the phases as JSON."""
-        told = {"total_s": self.total, "not_training": self.overhead, "phases_s": self.phases}
-        path.write_text(json.dumps(told, indent=2) + "\n")
+        total = time.perf_counter() - self._begun
+        spent = [f"{name} {seconds:.1f}" for name, seconds in self.phases.items()]
+        share = 1.0 - self.phases.get("training", 0.0) / total
+        return f"{total:.1f} s, of which {', '.join(spent)}; {share:.0%} is not training"
