@@ -128,30 +128,27 @@ class BestModelDeployer:
         if trial.model_uri is None or trial.code_uri is None or trial.status != "Completed":
             raise StateError("trial", trial.trial_name, f"is {trial.status} and has no model to deploy")
         endpoint_name = check_name("endpoint", name) if name else unique_name(trial.trial_name[:32], "endpoint")
-        predictor = deploy_model(
-            self._workspace,
-            name=endpoint_name,
-            model_uri=trial.model_uri,
-            entry_point=str(component.parameters["sagemaker_program"]),
-            code_uri=trial.code_uri,
-            code_location=trial.model_uri.rsplit("/jobs/", 1)[0] + "/models",
-            instance_type=self._instance_type,
-            tags=self._workspace.tags,
-        )
-        endpoint = Endpoint(
-            self._workspace,
-            endpoint_name,
-            trial.trial_name,
-            predictor=predictor,
-            adapter=adapter_of(self._workspace, component.source_arn),
-        )
+        is_ours = name is None  # a given name may be that of an endpoint which exists
         try:
+            predictor = deploy_model(
+                self._workspace,
+                name=endpoint_name,
+                model_uri=trial.model_uri,
+                entry_point=str(component.parameters["sagemaker_program"]),
+                code_uri=trial.code_uri,
+                code_location=trial.model_uri.rsplit("/jobs/", 1)[0] + "/models",
+                instance_type=self._instance_type,
+                tags=self._workspace.tags,
+            )
+            is_ours = True
             arn = wait_for_endpoint(self._workspace, endpoint_name, timeout_s)
             self._record(trial, endpoint_name, arn)
-        except BaseException:
-            endpoint.delete()
+            adapter = adapter_of(self._workspace, component.source_arn)
+        except BaseException:  # an interrupt from the keyboard too, at any point
+            if is_ours:
+                delete_endpoint(self._workspace, endpoint_name)
             raise
-        return endpoint
+        return Endpoint(self._workspace, endpoint_name, trial.trial_name, predictor=predictor, adapter=adapter)
 
     def _record(self, trial: TrialResult, endpoint_name: str, arn: str) -> None:
         name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")

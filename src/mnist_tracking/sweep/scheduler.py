@@ -28,9 +28,8 @@ def run_all(
     """
     cancelled = threading.Event()
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="sweep") as pool:
-        futures = [pool.submit(_run_point, run_one, point, cancelled, pause_s) for point in points]
         try:
-            _wait_for(futures)
+            _wait_for([pool.submit(_run_point, run_one, point, cancelled, pause_s) for point in points])
         except BaseException as error:
             cancelled.set()
             if isinstance(error, KeyboardInterrupt):

@@ -58,13 +58,13 @@ class HyperparameterSweep:
         Raises:
             MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
         """
-        running = _Running(observer)
+        running = _Running(observer, self.runner.workspace)
         run_all(
             lambda point: self.runner.run(point, observer=running),
             self.points,
             max_parallel=self.max_parallel,
             pause_s=self.runner.workspace.poll_s,
-            on_interrupt=lambda: running.stop(self.runner.workspace),
+            on_interrupt=running.stop,
         )
         job = self.runner.job
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
@@ -73,12 +73,16 @@ class HyperparameterSweep:
 class _Running:
     """Passes on what it is told, and knows which jobs are running."""
 
-    def __init__(self, observer: "TrialObserver | None") -> None:
+    def __init__(self, observer: "TrialObserver | None", workspace: "Workspace") -> None:
         self._observer = observer
+        self._workspace = workspace
         self._jobs: dict[str, str] = {}
+        self._is_stopping = False
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         self._jobs[trial_name] = job_name
+        if self._is_stopping:  # the interrupt came while this job was being started
+            stop_job(self._workspace, job_name)
         if self._observer:
             self._observer.started(trial_name, job_name, hyperparameters)
 
@@ -91,6 +95,7 @@ class _Running:
         if self._observer:
             self._observer.ended(trial)
 
-    def stop(self, workspace: "Workspace") -> None:
+    def stop(self) -> None:
+        self._is_stopping = True
         for job_name in list(self._jobs.values()):
-            stop_job(workspace, job_name)
+            stop_job(self._workspace, job_name)
