@@ -238,9 +238,17 @@ class App:
         try:
             return 200, *self._handlers.answer(body, headers)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, sys.exit too; the caller is told
-            trace = traceback.format_exc()
+            trace = _trace(error)
             print(trace, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the endpoint's log
             return 500, f"{error}\n{trace}".encode("utf-8", "replace"), {"content-type": "text/plain; charset=utf-8"}
+
+
+def _trace(error: BaseException) -> str:
+    """Format a traceback from the first frame that is not of this file."""
+    here = error.__traceback__
+    while here is not None and here.tb_frame.f_code.co_filename == __file__:
+        here = here.tb_next
+    return "".join(traceback.format_exception(type(error), error, here or error.__traceback__))
 
 
 def _end_with(channel: socket.socket) -> None:
@@ -250,6 +258,11 @@ def _end_with(channel: socket.socket) -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+async def _serve(server: Any, listener: socket.socket) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 0)
+    await server.serve(sockets=[listener])
 
 
 def main(model_dir: str, channel_fd: str, variant: str) -> None:
@@ -265,7 +278,6 @@ def main(model_dir: str, channel_fd: str, variant: str) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
-        loop="asyncio",
         ws="none",
         lifespan="off",
         server_header=False,
@@ -278,8 +290,7 @@ def main(model_dir: str, channel_fd: str, variant: str) -> None:
     channel.sendall(f"{listener.getsockname()[1]}\n".encode())
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # its own way to end takes 0.1 s, and as long as there are clients
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server.run(sockets=[listener])
+    asyncio.run(_serve(server, listener))
 
 
 if __name__ == "__main__":

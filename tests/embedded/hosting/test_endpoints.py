@@ -1,0 +1,173 @@
+"""Models, configurations and endpoints, and what an endpoint answers."""
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.embedded.hosting.account import ROLE, TIMES, Account
+
+
+def test_an_endpoint_answers_through_the_users_handlers(account: Account) -> None:
+    described = account.deploy()
+
+    assert described["EndpointStatus"] == "InService"
+    assert described["ProductionVariants"][0]["VariantName"] == "AllTraffic"
+    response = account.runtime.invoke_endpoint(EndpointName="digits", Body=b"14", ContentType="application/json")
+    assert response["Body"].read() == b"42"
+    assert response["ContentType"] == "application/json"
+    assert response["InvokedProductionVariant"] == "AllTraffic"
+
+
+def test_a_model_is_described_as_it_was_made(account: Account) -> None:
+    account.make_model(Environment={"A": "1"})
+
+    described = account.sagemaker.describe_model(ModelName="digits")
+    assert described["ModelArn"].endswith(":model/digits")
+    assert described["ExecutionRoleArn"] == ROLE
+    expected = {"Image": "image", "ModelDataUrl": "s3://models/digits", "Environment": {"A": "1"}}
+    assert described["PrimaryContainer"] == expected
+    assert [model["ModelName"] for model in account.sagemaker.list_models()["Models"]] == ["digits"]
+
+
+def test_a_configuration_is_described_as_it_was_made(account: Account) -> None:
+    account.make_model()
+
+    described = account.sagemaker.describe_endpoint_config(EndpointConfigName="digits")
+    assert described["ProductionVariants"][0]["ModelName"] == "digits"
+    configs = account.sagemaker.list_endpoint_configs(NameContains="DIG")["EndpointConfigs"]
+    assert [config["EndpointConfigName"] for config in configs] == ["digits"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "argument"),
+    [
+        ("model", "describe_model", "ModelName"),
+        ("model", "delete_model", "ModelName"),
+        ("endpoint configuration", "describe_endpoint_config", "EndpointConfigName"),
+        ("endpoint configuration", "delete_endpoint_config", "EndpointConfigName"),
+        ("endpoint", "describe_endpoint", "EndpointName"),
+        ("endpoint", "delete_endpoint", "EndpointName"),
+    ],
+)
+def test_what_is_missing_cannot_be_found(account: Account, kind: str, operation: str, argument: str) -> None:
+    with pytest.raises(ClientError, match=rf'Could not find {kind} "arn:aws:sagemaker:.*/nothing"\.') as error:
+        getattr(account.sagemaker, operation)(**{argument: "nothing"})
+
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_taken_name_is_refused_also_in_another_case(account: Account) -> None:
+    account.make_model()
+
+    with pytest.raises(ClientError, match=r'Cannot create already existing model ".*:model/digits"'):
+        account.sagemaker.create_model(ModelName="Digits", PrimaryContainer={"Image": "image"})
+
+
+def test_an_endpoint_of_a_taken_name_is_refused(account: Account) -> None:
+    account.make_model()
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+
+    with pytest.raises(ClientError, match=r'Cannot create already existing endpoint ".*:endpoint/digits"'):
+        account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+
+
+def test_an_endpoint_needs_the_data_of_its_model(account: Account) -> None:
+    account.make_model()
+    account.s3.delete_object(Bucket="models", Key="digits")
+
+    with pytest.raises(ClientError, match="Could not find model data at s3://models/digits"):
+        account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    assert account.sagemaker.list_endpoints()["Endpoints"] == []
+    assert not account.folder().exists()
+
+
+def test_a_configuration_needs_its_model(account: Account) -> None:
+    variant = {"VariantName": "v", "ModelName": "nothing", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+
+    with pytest.raises(ClientError, match=r'Could not find model ".*:model/nothing"'):
+        account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+
+
+def test_a_model_whose_data_lie_unpacked_is_served(account: Account) -> None:
+    account.make_model("other")
+    account.s3.put_object(Bucket="models", Key="open/code/inference.py", Body=TIMES.encode())
+    source = {"S3Uri": "s3://models/open/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    container = {"Image": "image", "ModelDataSource": {"S3DataSource": source}}
+    account.sagemaker.delete_model(ModelName="other")
+    account.sagemaker.create_model(ModelName="other", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="other")
+    account.sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="digits", WaiterConfig={"Delay": 0, "MaxAttempts": 100_000}
+    )
+
+    assert account.ask("2") == "6"
+
+
+def test_an_endpoint_outlives_its_model_and_its_configuration(account: Account) -> None:
+    account.deploy()
+    account.sagemaker.delete_endpoint_config(EndpointConfigName="digits")
+    account.sagemaker.delete_model(ModelName="digits")
+    account.s3.delete_object(Bucket="models", Key="digits")
+
+    assert account.ask("1") == "3"
+    assert account.status() == "InService"
+
+
+def test_a_deleted_endpoint_is_gone_and_its_name_free(account: Account) -> None:
+    account.deploy()
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert list((account.engine.home / "endpoints").iterdir()) == []
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        account.describe()
+    with pytest.raises(ClientError, match="Endpoint digits of account 000000000000 not found") as error:
+        account.ask("1")
+    assert error.value.response["Error"]["Code"] == "ValidationError"
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    account.sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="digits", WaiterConfig={"Delay": 0, "MaxAttempts": 100_000}
+    )
+    assert account.ask("1") == "3"  # over a new connection, since the kept one is of the endpoint before
+
+
+def test_endpoints_are_listed_by_status(account: Account) -> None:
+    account.deploy("up")
+    account.deploy("broken", "raise RuntimeError('no')")
+
+    def names(**filters: str) -> list[str]:
+        found = account.sagemaker.list_endpoints(SortBy="Name", SortOrder="Ascending", **filters)["Endpoints"]
+        return [endpoint["EndpointName"] for endpoint in found]
+
+    assert names() == ["broken", "up"]
+    assert names(StatusEquals="InService") == ["up"]
+    assert names(StatusEquals="Failed") == ["broken"]
+
+
+def test_tags_of_an_endpoint_can_be_listed(account: Account) -> None:
+    account.make_model()
+    made = account.sagemaker.create_endpoint(
+        EndpointName="digits", EndpointConfigName="digits", Tags=[{"Key": "team", "Value": "cv"}]
+    )
+
+    assert account.sagemaker.list_tags(ResourceArn=made["EndpointArn"])["Tags"] == [{"Key": "team", "Value": "cv"}]
+
+
+def test_an_endpoint_that_is_not_up_yet_says_so(account: Account) -> None:
+    account.make_model(script="import threading\nthreading.Event().wait()\n")
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+
+    with pytest.raises(ClientError, match="It is Creating, and can be invoked while it is InService"):
+        account.ask("1")
+
+
+def test_a_request_that_is_too_large_is_refused(account: Account) -> None:
+    account.deploy()
+
+    with pytest.raises(ClientError, match="must have length less than or equal to 6291456"):
+        account.ask(b"0" * 6_291_457)
+    assert len(account.ask(b"1" + b" " * 6_291_455)) == 1
+
+
+def test_several_variants_are_refused(account: Account) -> None:
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+
+    with pytest.raises(ClientError, match="has 2 variants; the embedded SageMaker serves exactly one"):
+        account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, variant])

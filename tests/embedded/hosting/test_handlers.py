@@ -1,0 +1,205 @@
+"""The handler contract: what a model's script may define, and what it is given."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from tests.embedded.hosting.account import TIMES, Account, until
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+SEEN = """
+import json, os, sys
+def model_fn(model_dir): return model_dir
+def input_fn(body, content_type): return [type(body).__name__, content_type]
+def predict_fn(data, model): return data
+def output_fn(prediction, accept): return json.dumps([*prediction, accept])
+"""
+ENVIRONMENT = """
+import json, os, sys
+def model_fn(model_dir): return {"model_dir": model_dir, "path": sys.path[0], "env": dict(os.environ)}
+def transform_fn(model, body, content_type, accept): return json.dumps(model)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        ({}, ["str", "application/json", "application/json"]),
+        ({"Accept": "*/*"}, ["str", "application/json", "application/json"]),
+        ({"Accept": "text/csv"}, ["str", "application/json", "text/csv"]),
+    ],
+)
+def test_what_the_handlers_see(account: Account, sent: dict[str, str], seen: list[str]) -> None:
+    """Text types are decoded; a missing Accept is JSON."""
+    account.deploy(script=SEEN)
+
+    assert json.loads(account.ask("{}", **sent)) == seen
+    assert json.loads(account.ask(b"\x93", kind="application/x-npy"))[:2] == ["bytes", "application/x-npy"]
+
+
+def test_the_accepted_type_may_be_given_by_the_environment(account: Account) -> None:
+    account.deploy(script=SEEN, Environment={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
+
+    assert json.loads(account.ask("{}"))[2] == "text/csv"
+
+
+def test_the_script_is_the_one_that_the_environment_names(account: Account) -> None:
+    files = {"code/deep/mine.py": TIMES.replace("return 3", "return 5"), "": ""}
+    names = {"SAGEMAKER_PROGRAM": "deep/mine.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    account.deploy(files=files, Environment=names)
+
+    assert account.ask("2") == "10"
+
+
+def test_the_model_is_loaded_once(account: Account) -> None:
+    account.deploy(script="print('importing')\n" + TIMES.replace("return 3", "print('loading'); return 3"))
+    account.ask("1")
+    account.ask("2")
+
+    assert account.log() == ["importing", "loading"]
+
+
+def test_output_may_name_its_content_type(account: Account) -> None:
+    account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return b'x', 'image/png'")
+
+    assert account.runtime.invoke_endpoint(EndpointName="digits", Body=b"")["ContentType"] == "image/png"
+
+
+def test_handlers_may_take_the_context(account: Account) -> None:
+    account.deploy(
+        script="""
+def model_fn(model_dir, context): return context.system_properties["model_dir"]
+def transform_fn(model, body, content_type, accept, context):
+    name = "X-Amzn-SageMaker-Custom-Attributes"
+    context.set_response_header(0, name, context.get_request_header(0, name) + "!")
+    return model
+"""
+    )
+
+    response = account.runtime.invoke_endpoint(EndpointName="digits", Body=b"", CustomAttributes="trace")
+    assert response["CustomAttributes"] == "trace!"
+    assert response["Body"].read().decode().endswith("/model")
+
+
+def test_transform_fn_excludes_the_others(account: Account) -> None:
+    described = account.deploy(script=TIMES + "def transform_fn(m, b, c, a): return b")
+
+    assert described["EndpointStatus"] == "Failed"
+    assert "Cannot use transform_fn" in described["FailureReason"]
+
+
+def test_a_model_that_cannot_be_loaded_fails_with_the_end_of_its_traceback(account: Account) -> None:
+    described = account.deploy(script="def model_fn(model_dir): raise RuntimeError('no weights')")
+
+    assert described["EndpointStatus"] == "Failed"
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert described["FailureReason"].endswith("RuntimeError: no weights")
+    assert account.log()[-1] == "RuntimeError: no weights"
+
+
+def test_a_program_that_is_missing_is_named(account: Account) -> None:
+    described = account.deploy(Environment={"SAGEMAKER_PROGRAM": "other.py"})
+
+    assert "SAGEMAKER_PROGRAM='other.py' is not in the code folder" in described["FailureReason"]
+
+
+def test_an_archive_that_is_none_is_a_reason(account: Account) -> None:
+    account.make_model()
+    account.s3.put_object(Bucket="models", Key="digits", Body=b"this is no archive")
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    until(lambda: account.status() == "Failed")
+
+    assert "cannot be unpacked" in account.describe()["FailureReason"]
+
+
+def test_an_interpreter_that_is_missing_is_a_reason(account: Account) -> None:
+    elsewhere = EmbeddedSageMaker(account.engine.home, python="/nowhere/python")
+    with_it = Account(elsewhere, bucket=None)
+
+    assert "/nowhere/python" in with_it.deploy()["FailureReason"]
+    elsewhere.close()
+
+
+@pytest.mark.parametrize("raised", ["ValueError('too many fingers')", "SystemExit('too many fingers')"])
+def test_what_a_handler_raises_comes_back_as_a_model_error(account: Account, raised: str) -> None:
+    account.deploy(script=TIMES.replace("return data * model", f"raise {raised}"))
+
+    with pytest.raises(ClientError, match="too many fingers") as caught:
+        account.ask("1")
+    response: Mapping[str, Any] = caught.value.response
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == 500
+    assert "in predict_fn" in response["OriginalMessage"]
+    assert "server.py" not in response["OriginalMessage"]
+    assert response["LogStreamArn"].endswith("log-group:/aws/sagemaker/Endpoints/digits")
+    assert any("too many fingers" in line for line in account.log())
+    assert account.status() == "InService"
+
+
+def test_what_is_no_text_cannot_be_an_answer(account: Account) -> None:
+    account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return {'a': 1}")
+
+    with pytest.raises(ClientError, match="the handlers gave a dict"):
+        account.ask("1")
+
+
+def test_the_environment_is_clean(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    account.deploy(script=ENVIRONMENT, Environment={"MINE": "1"})
+
+    seen = json.loads(account.ask("1"))
+    env, model = seen["env"], account.folder() / "ml" / "model"
+    assert not {"AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE", "PYTHONPATH"} & env.keys()
+    assert env["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    assert env["MINE"] == "1"
+    assert seen["model_dir"] == env["SM_MODEL_DIR"] == str(model)
+    assert seen["path"] == str(model / "code")
+
+
+def test_what_runs_is_the_archives_own_package(account: Account) -> None:
+    """The archive may bring another copy of this very package."""
+    script = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent / 'lib'))\n"
+    script += "from mnist_tracking.marker import *\n"
+    account.deploy(
+        script=script, files={"code/lib/mnist_tracking/__init__.py": "", "code/lib/mnist_tracking/marker.py": TIMES}
+    )
+
+    assert account.ask("2") == "6"
+
+
+def test_a_folder_of_the_archive_takes_nobodys_place(account: Account) -> None:
+    files = {"code/uvicorn.py": "raise RuntimeError('not this one')", "code/server.py": "x = 1"}
+    account.deploy(script="import server\nassert server.x == 1\n" + TIMES, files=files)
+
+    assert account.ask("2") == "6"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_defaults_load_torchscript_and_speak_json_csv_and_npy(account: Account) -> None:
+    torch = pytest.importorskip("torch")
+    weights, npy = io.BytesIO(), io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Threshold(0.0, 0.0), torch.ones(2)), weights)
+    np.save(npy, np.array([[-1.0, 2.5]], dtype=np.float32))
+    account.deploy(script="", files={"model.pt": weights.getvalue()})
+
+    assert json.loads(account.ask("[[-1, 2.5]]")) == [[0.0, 2.5]]
+    assert account.ask("-1,2.5\n3,4", kind="text/csv", Accept="text/csv") == "0.0,2.5\n3.0,4.0\n"
+    response = account.runtime.invoke_endpoint(
+        EndpointName="digits", Body=npy.getvalue(), ContentType="application/x-npy", Accept="application/x-npy"
+    )
+    assert np.load(io.BytesIO(response["Body"].read())).tolist() == [[0.0, 2.5]]
+    with pytest.raises(ClientError, match="Content type image/png is not supported by this framework"):
+        account.ask("", kind="image/png")
+
+
+def test_without_a_script_there_must_be_exactly_one_model_file(account: Account) -> None:
+    described = account.deploy(script="")
+
+    assert r"Exactly one .pth or .pt file is required for PyTorch models: []" in described["FailureReason"]

@@ -1,0 +1,190 @@
+"""Endpoints are processes: they outlive their creator, end when they should, and are missed when they die."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.embedded.hosting.account import TIMES, Account, until
+
+from mnist_tracking.embedded import process_locks
+
+PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
+CREATOR = """
+import sys
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+engine = EmbeddedSageMaker(sys.argv[1])
+engine.session().client("sagemaker").create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+"""
+
+DELETER = """
+import sys
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+session = EmbeddedSageMaker(sys.argv[1]).session()
+assert session.client("sagemaker-runtime").invoke_endpoint(EndpointName="digits", Body=b"")["Body"].read()
+session.client("sagemaker").delete_endpoint(EndpointName="digits")
+"""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_an_endpoint_outlives_its_creator(account: Account) -> None:
+    account.make_model()
+    subprocess.run([sys.executable, "-c", CREATOR, str(account.engine.home)], check=True)
+    until(lambda: account.status() != "Creating")
+
+    assert account.ask("2") == "6"
+
+
+def test_an_endpoint_can_be_asked_and_deleted_from_another_process(account: Account) -> None:
+    account.deploy(script=PID)
+    server = int(account.ask(""))
+    subprocess.run([sys.executable, "-c", DELETER, str(account.engine.home)], check=True)
+
+    assert account.row() is None
+    assert not is_alive(server)
+
+
+def test_deleting_ends_both_processes(account: Account) -> None:
+    account.deploy(script=PID)
+    server, supervisor = int(account.ask("")), account.row()["supervisor_pid"]
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert not is_alive(server)
+    assert not is_alive(supervisor)
+
+
+def test_deleting_while_it_loads_ends_it(account: Account) -> None:
+    account.make_model(script="import os, threading\nprint(os.getpid())\nthreading.Event().wait()")
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    until(lambda: bool(account.log()))
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert not is_alive(int(account.log()[0]))
+
+
+def test_deleting_right_after_creating_is_fine(account: Account) -> None:
+    account.make_model()
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert not account.folder().exists()
+
+
+def test_deleting_does_not_wait_for_an_answer_that_never_comes(account: Account) -> None:
+    account.deploy(
+        script=TIMES.replace("return data * model", "print('asked'); import threading; threading.Event().wait()")
+    )
+    told: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(ClientError) as caught:
+            account.ask("1")
+        told.append(caught.value.response["Error"]["Code"])
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: account.log() == ["asked"])
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+    thread.join()
+
+    assert told == ["ModelError"]
+
+
+def test_a_server_that_is_killed_makes_the_endpoint_fail(account: Account) -> None:
+    account.deploy(script=PID)
+    os.kill(int(account.ask("")), signal.SIGKILL)
+    until(lambda: account.status() == "Failed")
+
+    assert "The model server was killed by SIGKILL" in account.describe()["FailureReason"]
+    with pytest.raises(ClientError, match="It is Failed, and can be invoked while it is InService") as caught:
+        account.ask("")
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_handler_that_ends_the_server_is_a_model_error(account: Account) -> None:
+    account.deploy(script="import os\ndef model_fn(d): pass\ndef transform_fn(m, b, c, a): os._exit(7)")
+
+    with pytest.raises(ClientError, match="The model server does not answer, it may have ended") as caught:
+        account.ask("")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    until(lambda: account.status() == "Failed")
+    assert "The model server ended with status 7" in account.describe()["FailureReason"]
+
+
+def test_a_supervisor_that_is_killed_takes_its_server_along(account: Account) -> None:
+    account.deploy(script=PID)
+    server = int(account.ask(""))
+    os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
+    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+
+    assert account.status() == "Failed"
+    assert "was killed" in account.describe()["FailureReason"]
+    until(lambda: not is_alive(server))
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+    assert not account.folder().exists()
+
+
+def test_deleting_the_home_ends_the_endpoint(account: Account) -> None:
+    account.deploy(script=PID)
+    supervisor = account.row()["supervisor_pid"]
+    account.folder().rename(account.engine.home / "gone")
+
+    until(lambda: not is_alive(supervisor))
+
+
+def test_an_endpoint_listens_on_loopback_alone(account: Account) -> None:
+    account.deploy(script=PID)
+    server, port = int(account.ask("")), account.row()["port"]
+    if not Path("/proc/self/net/tcp").exists():
+        pytest.skip("reads /proc")
+
+    tables = [Path(f"/proc/{server}/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6")]
+    listening = [line.split()[1] for lines in tables for line in lines if line.split()[3] == "0A"]
+    assert [address for address in listening if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
+
+
+def test_threads_ask_at_once(account: Account) -> None:
+    account.deploy()
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda n=n: answers.append(account.ask(str(n)))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(map(int, answers)) == [3 * n for n in range(8)]
+
+
+def test_a_slow_answer_does_not_keep_the_endpoint_from_being_healthy(account: Account, tmp_path: Path) -> None:
+    """The handlers have a thread of their own: /ping is answered while one runs."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    account.deploy(script=TIMES.replace("return data * model", f"open({str(gate)!r}).read(); return data * model"))
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(account.ask("1")))
+    thread.start()
+    with gate.open("w"):  # open once the handler reads
+        connection = http.client.HTTPConnection("127.0.0.1", account.row()["port"])
+        connection.request("GET", "/ping")
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert answers == []
+    thread.join()
+
+    assert answers == ["3"]
