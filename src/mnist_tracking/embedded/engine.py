@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import botocore.session
+from botocore.loaders import create_loader
 
 from mnist_tracking.embedded import services, transport
 from mnist_tracking.embedded.identity import Identity
@@ -16,6 +17,13 @@ from mnist_tracking.embedded.store import Store
 __all__ = ["EmbeddedSageMaker"]
 
 services.load()
+
+_NO_FILES = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+_SETTINGS = {  # botocore's own defaults: without its environment variables, and without its files
+    **{name: (None, None, *rest) for name, (_, _, *rest) in botocore.session.Session.SESSION_VARIABLES.items()},
+    **_NO_FILES,
+}
+_SERVICE_MODELS = create_loader()  # parsed once for all sessions
 
 
 class EmbeddedSageMaker:
@@ -78,13 +86,11 @@ class EmbeddedSageMaker:
 
         The session reads none of the user's AWS configuration, credentials or ``AWS_*`` variables.
         """
-        nowhere = (None, None, os.devnull, None)
-        unset = (None, None, None, None)
-        core = botocore.session.Session(
-            session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
-        )
+        core = botocore.session.Session(session_vars=_SETTINGS)
+        core.register_component("data_loader", _SERVICE_MODELS)
         core.set_credentials("embedded", "embedded")
         core.set_config_variable("region", self.identity.region)
+        core.set_config_variable("ignore_configured_endpoint_urls", True)
         transport.install(core, self)
         return boto3.Session(botocore_session=core)
 

@@ -19,9 +19,12 @@ def read_offset(params: dict[str, Any]) -> int:
     if not token:
         return 0
     try:
-        return int(json.loads(base64.urlsafe_b64decode(token))["offset"])
+        offset = int(json.loads(base64.urlsafe_b64decode(token))["offset"])
     except (binascii.Error, ValueError, KeyError, TypeError):
-        raise ValidationFault("The pagination token is not valid.") from None
+        offset = -1
+    if not 0 <= offset < 2**63:
+        raise ValidationFault("The pagination token is not valid.")
+    return offset
 
 
 def next_token(offset: int, size: int, found: int) -> dict[str, str]:

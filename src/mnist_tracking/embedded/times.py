@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from botocore.utils import parse_to_aware_datetime
+
 
 def as_datetime(seconds: float) -> datetime:
     """Convert stored seconds into what botocore's responses carry."""
@@ -9,10 +11,18 @@ def as_datetime(seconds: float) -> datetime:
 
 
 def as_seconds(moment: datetime | float | str) -> float:
-    """Convert what a caller may give botocore for a timestamp into seconds."""
-    if isinstance(moment, datetime):
-        return moment.timestamp()
+    """Convert what a caller may give botocore for a timestamp into seconds, reading it as botocore does."""
     if isinstance(moment, (int, float)):
         return float(moment)
-    parsed = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return float(parse_to_aware_datetime(moment).timestamp())
+
+
+def read_iso(text: str) -> float:
+    """
+    Convert ISO 8601, as Search takes it, into seconds; without an offset it is UTC.
+
+    Raises:
+        ValueError: If it is no such time.
+    """
+    parsed = datetime.fromisoformat(text)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.search.properties import Property, Searchable
-from mnist_tracking.embedded.times import as_seconds
+from mnist_tracking.embedded.times import read_iso
 
 Sql = tuple[str, list[Any]]
 _MOST_CONDITIONS = 50
@@ -118,7 +118,7 @@ def _ordering(found: Property, operator: str, value: str, name: str) -> Sql:
 
 def _as_number(found: Property, value: str) -> float | None:
     try:
-        return as_seconds(value) if found.is_time else float(value)
+        return read_iso(value) if found.is_time else float(value)
     except ValueError:
         return None
 

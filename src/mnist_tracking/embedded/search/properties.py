@@ -103,9 +103,10 @@ def _tag(key: str) -> Property:
 
 
 def _hyperparameter(name: str) -> Property:
-    value = "(SELECT value FROM json_each(t.request, '$.HyperParameters') WHERE key = ?)"
-    is_number = f"{value} GLOB '*[0-9]*' AND NOT {value} GLOB '*[^-+.eE0-9]*'"
-    return Property(text=value, number=f"(CASE WHEN {is_number} THEN CAST({value} AS REAL) END)", args=(name,))
+    row = "FROM json_each(t.request, '$.HyperParameters') WHERE key = ?"
+    is_number = "value GLOB '*[0-9]*' AND NOT value GLOB '*[^-+.eE0-9]*'"
+    number = f"(SELECT CASE WHEN {is_number} THEN CAST(value AS REAL) END {row})"
+    return Property(text=f"(SELECT value {row})", number=number, args=(name,))
 
 
 def _job_metric(name: str) -> Property:

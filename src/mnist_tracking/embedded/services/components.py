@@ -1,5 +1,6 @@
 """Trial components."""
 
+import math
 import sqlite3
 from typing import Any
 
@@ -45,16 +46,15 @@ def update_trial_component(call: Call) -> Response:
 
 def _apply(connection: sqlite3.Connection, row_id: int, params: Params, now: float) -> None:
     """Merge what a request gives into a component; removals come last and win, as the service does it."""
-    status = params.get("Status", {})
     moments = {name: as_seconds(params[name]) for name in ("StartTime", "EndTime") if params.get(name) is not None}
     columns = [
         ("display_name", params.get("DisplayName")),
-        ("status", status.get("PrimaryStatus")),
-        ("message", status.get("Message")),
         ("started", moments.get("StartTime")),
         ("ended", moments.get("EndTime")),
     ]
     touch(connection, "components", row_id, now, columns)
+    if status := params.get("Status"):
+        _put_status(connection, row_id, status)
     put_parameters(connection, row_id, params.get("Parameters", {}))
     put_artifacts(connection, row_id, "Input", params.get("InputArtifacts", {}))
     put_artifacts(connection, row_id, "Output", params.get("OutputArtifacts", {}))
@@ -62,8 +62,17 @@ def _apply(connection: sqlite3.Connection, row_id: int, params: Params, now: flo
     _refuse_too_many(connection, row_id)
 
 
+def _put_status(connection: sqlite3.Connection, row_id: int, status: dict[str, str]) -> None:
+    """Replace the status as a whole, so that no message outlives its status."""
+    values = (status.get("PrimaryStatus"), status.get("Message"), row_id)
+    connection.execute("UPDATE components SET status = ?, message = ? WHERE id = ?", values)
+
+
 def put_parameters(connection: sqlite3.Connection, row_id: int, parameters: dict[str, dict[str, Any]]) -> None:
     """Set parameters, each ``{"NumberValue": ...}`` or ``{"StringValue": ...}``."""
+    for name, value in parameters.items():
+        if not math.isfinite(value.get("NumberValue", 0)):
+            raise ValidationFault(f"The value {value['NumberValue']} of the parameter {name!r} is not a finite number.")
     connection.executemany(
         "INSERT OR REPLACE INTO component_parameters VALUES (?, ?, ?, ?)",
         [(row_id, name, value.get("NumberValue"), value.get("StringValue")) for name, value in parameters.items()],
@@ -125,15 +134,15 @@ def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
 def summary(row: sqlite3.Row) -> Response:
     """Build what ListTrialComponents says of a component."""
     source = present(SourceArn=row["source_arn"], SourceType=row["source_type"]) if row["source_arn"] else None
-    status = present(PrimaryStatus=row["status"], Message=row["message"]) if row["status"] else None
+    status = present(PrimaryStatus=row["status"], Message=row["message"]) or None
     return present(
         TrialComponentName=row["name"],
         TrialComponentArn=row["arn"],
         DisplayName=row["display_name"],
         Source=source,
         Status=status,
-        StartTime=row["started"] and as_datetime(row["started"]),
-        EndTime=row["ended"] and as_datetime(row["ended"]),
+        StartTime=None if row["started"] is None else as_datetime(row["started"]),
+        EndTime=None if row["ended"] is None else as_datetime(row["ended"]),
         CreationTime=as_datetime(row["created"]),
         LastModifiedTime=as_datetime(row["modified"]),
         CreatedBy={},

@@ -22,7 +22,7 @@ def batch_put_metrics(call: Call) -> Response:
         for index, metric in enumerate(call.params["MetricData"]):
             code = _problem(component, metric, now)
             if code is None and component is not None:
-                timestamp = _timestamp(metric["Timestamp"])
+                timestamp = as_seconds(metric["Timestamp"])
                 record_metric(
                     connection, component["id"], metric["MetricName"], metric["Value"], timestamp, metric.get("Step")
                 )
@@ -34,13 +34,9 @@ def batch_put_metrics(call: Call) -> Response:
 def _problem(component: sqlite3.Row | None, metric: dict[str, Any], now: float) -> str | None:
     if component is None:
         return "VALIDATION_ERROR"
-    age = now - _timestamp(metric["Timestamp"])
+    age = now - as_seconds(metric["Timestamp"])
     is_good = math.isfinite(metric["Value"]) and -_NEWEST_S <= age <= _OLDEST_S
     return None if is_good else "VALIDATION_ERROR"
-
-
-def _timestamp(value: Any) -> float:
-    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else as_seconds(value)
 
 
 @serves("sagemaker-metrics", "BatchGetMetrics")

@@ -45,7 +45,7 @@ def _refuse_too_many_trials(connection: sqlite3.Connection, experiment_id: int) 
 
 @serves("sagemaker", "DescribeTrial")
 def describe_trial(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.engine.store.snapshot() as connection:
         found = get(connection, "trials", call.params["TrialName"], call.engine.identity)
         return describe(read(connection, found["id"]))
 

@@ -1,11 +1,13 @@
 """Refuse to keep a WAL file where its shared memory does not work: on a network file system."""
 
 import os
+import re
 from pathlib import Path
 
 from mnist_tracking.errors import ConfigError
 
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux only; elsewhere nothing is known, so nothing is refused
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes blanks and backslashes
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
 )
@@ -32,7 +34,7 @@ def file_system_of(folder: Path, mountinfo: str) -> str:
     real = os.path.realpath(folder)
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
-        mount_point = before.split()[4].encode().decode("unicode_escape")
+        mount_point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), before.split()[4])
         if os.path.commonpath([real, mount_point]) == mount_point and len(mount_point) >= longest:
             found, longest = after.split()[0], len(mount_point)
     return found

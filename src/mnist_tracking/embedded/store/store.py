@@ -32,9 +32,11 @@ class _Holder:
 def _close_in_owner(connection: sqlite3.Connection, pid: int) -> None:
     if os.getpid() == pid:
         connection.close()
+    else:
+        _inherited.append(connection)
 
 
-_inherited: list[_Holder] = []  # a forked child must not close its parent's connections: that would drop its locks
+_inherited: list[sqlite3.Connection] = []  # a forked child must never close its parent's: SQLite's locks are by process
 
 
 class Store:
@@ -51,18 +53,27 @@ class Store:
         self.home = home
         self.path = home / "sagemaker.db"
         self._synchronous = _SYNCHRONOUS[durability]
-        self._local = threading.local()
-        self._holders: weakref.WeakSet[_Holder] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._start_process()
         _make_writable(home)
         refuse_network_file_system(home)
         self.blobs = Blobs(home / "s3")
         try:
             migrate(self._connection())
+        except ConfigError:
+            self.close()
+            raise
         except sqlite3.DatabaseError as error:
+            self.close()
             raise ConfigError(
                 f"{str(self.path)!r} cannot be used as the state of an embedded workspace: {error}."
             ) from error
+
+    def _start_process(self) -> None:
+        """Begin without connections: at first, after `close`, and in a forked child, whose lock another may hold."""
+        self._pid = os.getpid()
+        self._local = threading.local()
+        self._holders: weakref.WeakSet[_Holder] = weakref.WeakSet()
+        self._lock = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -92,25 +103,25 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has SQLite roll back by itself
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close every connection of this process."""
         with self._lock:
             for holder in list(self._holders):
                 holder.close()
-            self._holders.clear()
-        self._local = threading.local()
+        self._start_process()
 
     def _connection(self) -> sqlite3.Connection:
+        if self._pid != os.getpid():
+            self._start_process()
         holder: _Holder | None = getattr(self._local, "holder", None)
-        if holder is not None and holder.pid == os.getpid():
-            return holder.connection
         if holder is not None:
-            _inherited.append(holder)
+            return holder.connection
         holder = _Holder(self._open())
         self._local.holder = holder
         with self._lock:
