@@ -64,6 +64,12 @@ def test_the_model_is_loaded_once(account: Account) -> None:
     assert account.log() == ["importing", "loading"]
 
 
+def test_requirements_are_not_installed_and_the_log_says_so(account: Account) -> None:
+    account.deploy(files={"code/requirements.txt": "numpy"})
+
+    assert account.log() == ["requirements.txt is not installed here; the model's interpreter is used as it is."]
+
+
 def test_output_may_name_its_content_type(account: Account) -> None:
     account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return b'x', 'image/png'")
 

@@ -36,6 +36,7 @@ _NOT_HEALTHY = (
     "The primary container for production variant {} did not pass the ping health check. "
     "Please check CloudWatch logs for this endpoint. "
 )
+_NOT_INSTALLED = b"requirements.txt is not installed here; the model's interpreter is used as it is.\n"
 
 
 class Stopped(BaseException):
@@ -124,9 +125,11 @@ class Supervisor:
                 (self._folder / archive).unlink()
 
     def _start(self) -> Server:
-        model = self._folder / "ml" / "model"
+        model, environment = self._folder / "ml" / "model", self._environment()
+        if Path(environment["SAGEMAKER_SUBMIT_DIRECTORY"], "requirements.txt").is_file():
+            self._log(_NOT_INSTALLED)
         argv = [self._spec["python"], str(_SERVER), str(model)]
-        return Server(argv, cwd=model, env=self._environment(), variant=self._spec["variant"])
+        return Server(argv, cwd=model, env=environment, variant=self._spec["variant"])
 
     def _environment(self) -> dict[str, str]:
         base, user, region = self._folder / "ml", self._spec["environment"], self._spec["region"]
