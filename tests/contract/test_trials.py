@@ -1,0 +1,104 @@
+import pytest
+from botocore.exceptions import ClientError
+from tests.rigs import Rig
+
+
+@pytest.fixture(autouse=True)
+def experiment(rig: Rig) -> str:
+    """Every test here has the experiment `digits`."""
+    rig.sagemaker().create_experiment(ExperimentName="digits")
+    return "digits"
+
+
+def test_created_trial_is_described_as_given(rig: Rig) -> None:
+    """DescribeTrial names the trial's experiment."""
+    created = rig.sagemaker().create_trial(TrialName="one", ExperimentName="digits", DisplayName="First")
+    described = rig.sagemaker().describe_trial(TrialName="one")
+
+    assert created["TrialArn"] == described["TrialArn"]
+    assert (
+        described["TrialName"],
+        described["ExperimentName"],
+        described["DisplayName"],
+    ) == ("one", "digits", "First")
+    assert described["TrialArn"].endswith(":experiment-trial/one")
+
+
+@pytest.mark.needs("typed errors")
+def test_trial_of_a_missing_experiment_is_rejected(rig: Rig) -> None:
+    """CreateTrial raises ResourceNotFound, and makes nothing."""
+    client = rig.sagemaker()
+    with pytest.raises(client.exceptions.ResourceNotFound, match="nowhere"):
+        client.create_trial(TrialName="one", ExperimentName="nowhere")
+
+    assert client.list_trials()["TrialSummaries"] == []
+
+
+@pytest.mark.needs("validation")
+def test_taken_trial_name_is_rejected(rig: Rig) -> None:
+    """Trial names are unique in the account, not in the experiment."""
+    client = rig.sagemaker()
+    client.create_experiment(ExperimentName="letters")
+    client.create_trial(TrialName="one", ExperimentName="digits")
+    with pytest.raises(ClientError, match="already exists"):
+        client.create_trial(TrialName="one", ExperimentName="letters")
+
+    assert client.describe_trial(TrialName="one")["ExperimentName"] == "digits"
+
+
+def test_trials_are_listed_by_experiment(rig: Rig) -> None:
+    """ListTrials with ExperimentName leaves out the others'."""
+    client = rig.sagemaker()
+    client.create_experiment(ExperimentName="letters")
+    client.create_trial(TrialName="one", ExperimentName="digits")
+    client.create_trial(TrialName="two", ExperimentName="letters")
+
+    summaries = client.list_trials(ExperimentName="digits")["TrialSummaries"]
+    assert [summary["TrialName"] for summary in summaries] == ["one"]
+
+
+def test_trials_are_listed_by_component(rig: Rig) -> None:
+    """ListTrials with TrialComponentName gives every trial that the component belongs to."""
+    client = rig.sagemaker()
+    client.create_trial_component(TrialComponentName="prep")
+    for name in ("one", "two", "three"):
+        client.create_trial(TrialName=name, ExperimentName="digits")
+    for name in ("one", "three"):
+        client.associate_trial_component(TrialName=name, TrialComponentName="prep")
+
+    summaries = client.list_trials(TrialComponentName="prep")["TrialSummaries"]
+    assert {"one", "three"} == {summary["TrialName"] for summary in summaries}
+
+
+@pytest.mark.needs("updates")
+def test_trial_can_be_shown_under_another_name(rig: Rig) -> None:
+    """UpdateTrial changes the display name."""
+    client = rig.sagemaker()
+    client.create_trial(TrialName="one", ExperimentName="digits")
+    client.update_trial(TrialName="one", DisplayName="Another")
+
+    assert client.describe_trial(TrialName="one")["DisplayName"] == "Another"
+
+
+@pytest.mark.needs("validation")
+def test_trial_with_components_cannot_be_deleted(rig: Rig) -> None:
+    """DeleteTrial: "All trial components that make up the trial must be deleted first"."""
+    client = rig.sagemaker()
+    client.create_trial(TrialName="one", ExperimentName="digits")
+    client.create_trial_component(TrialComponentName="prep")
+    client.associate_trial_component(TrialName="one", TrialComponentName="prep")
+    with pytest.raises(ClientError, match="1 or more trial components"):
+        client.delete_trial(TrialName="one")
+
+    client.disassociate_trial_component(TrialName="one", TrialComponentName="prep")
+    client.delete_trial(TrialName="one")
+
+
+@pytest.mark.needs("validation")
+def test_experiment_holds_300_trials(rig: Rig) -> None:
+    """The account's quota, with the service's own message (seen in AWS's examples, pull request 3396)."""
+    client = rig.sagemaker()
+    for number in range(300):
+        client.create_trial(TrialName=f"trial-{number}", ExperimentName="digits")
+    with pytest.raises(client.exceptions.ResourceLimitExceeded, match="is 300 Trials"):
+        client.create_trial(TrialName="one-more", ExperimentName="digits")
