@@ -1,7 +1,8 @@
 """ExperimentRunner: an experiment, its data, and its trials."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mnist_tracking._sagemaker.convert import trial_from_component
@@ -131,10 +132,20 @@ class ExperimentRunner:
         from mnist_tracking.datasets import find_mnist
 
         dataset = find_mnist(data_dir, require_mnist=require_mnist)
-        return self.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
+        return self.use_prepared(
+            dataset.directory,
+            fingerprint=dataset.fingerprint,
+            parameters=dataset.parameters(),
+            files=[file.path for file in dataset.files],
+        )
 
     def use_prepared(
-        self, directory: str | os.PathLike[str], *, fingerprint: str, parameters: Mapping[str, Scalar]
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        fingerprint: str,
+        parameters: Mapping[str, Scalar],
+        files: Sequence[Path] | None = None,
     ) -> Component:
         """
         Upload any folder of data and record that as the step ``Preprocessing``, attached to all later trials.
@@ -143,12 +154,13 @@ class ExperimentRunner:
             directory: The folder.
             fingerprint: Names the content; an equal one is taken for the same data, which are not uploaded again.
             parameters: What to record of it.
+            files: The files below it that are sent; by default all.
         """
         uri = f"{self.prefix}/data/{fingerprint[:16]}"
         known = self._data
         if known and known.parameters.get("fingerprint") == fingerprint and self.data_uri == uri:
             return known
-        upload_directory(self.workspace, directory, uri)
+        upload_directory(self.workspace, directory, uri, files=files)
         name = unique_name(f"{self.name}-preprocessing", "trial component")
         record_step(
             self.workspace,

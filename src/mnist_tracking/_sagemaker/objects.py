@@ -1,7 +1,7 @@
 """Folders to S3 and objects out of it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -21,11 +21,13 @@ def split_uri(uri: str) -> tuple[str, str]:
     return parsed.netloc, parsed.path.lstrip("/")
 
 
-def upload_directory(workspace: "Workspace", directory: str | os.PathLike[str], uri: str) -> None:
-    """Upload the files of a folder below *uri*, keeping their relative paths."""
+def upload_directory(
+    workspace: "Workspace", directory: str | os.PathLike[str], uri: str, *, files: Iterable[Path] | None = None
+) -> None:
+    """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
     bucket, prefix = split_uri(uri)
     s3, root = workspace.client("s3"), Path(directory)
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    for path in sorted(files if files is not None else (p for p in root.rglob("*") if p.is_file())):
         key = f"{prefix}/{path.relative_to(root).as_posix()}"
         try:
             with translated():

@@ -1,5 +1,18 @@
 """The command line, thin over the public classes."""
 
-from mnist_tracking.cli.app import main as main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line, as ``mnist-tracking`` does."""
+    try:
+        from mnist_tracking.cli.app import cli
+        from mnist_tracking.cli.interrupts import listen
+
+        listen()
+        cli(prog_name="mnist-tracking")
+    except KeyboardInterrupt:  # before there is anything to stop
+        sys.stderr.write("mnist-tracking: interrupted.\n")
+        sys.exit(130)

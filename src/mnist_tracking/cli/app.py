@@ -1,10 +1,8 @@
 """The command ``mnist-tracking``: parse, call the library, print, exit."""
 
-import signal
 import time
 import traceback
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -15,7 +13,7 @@ from mnist_tracking.cli.demo.command import demo
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import MnistTrackingError
 
-__all__ = ["cli", "main"]
+__all__ = ["cli"]
 
 _ONLY_WITH = {"home": "embedded", "profile": "aws", "region": "aws"}
 
@@ -77,15 +75,3 @@ def cli(
 
 
 cli.add_command(demo)
-
-
-def main() -> None:
-    """Run the command line. Being told to end counts as Ctrl-C, so that nothing is left running."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _interrupt)
-    cli(prog_name="mnist-tracking")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -84,5 +84,6 @@ def demo(
         from mnist_tracking.cli.demo.steps import Demo
     if settings.backend == "aws" and not yes:
         question = f"This trains {len(channels)} models and starts an endpoint on AWS, which costs money. Go on?"
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            raise click.exceptions.Exit(1)
     Demo(settings, options, timings).run()

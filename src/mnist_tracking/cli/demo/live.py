@@ -81,6 +81,11 @@ class TrialsView:
         with self._lock:
             return {f"{row.channels} channels": list(row.losses) for row in self._rows.values() if row.losses}
 
+    @property
+    def job_count(self) -> int:
+        """How many jobs were started."""
+        return len(self._by_trial)
+
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         """Show that a trial trains."""
         with self._lock:

@@ -40,7 +40,7 @@ class Report:
         rows = []
         for node in lineage.nodes:
             sources = dict.fromkeys(source.kind for source in lineage.upstream(node.id))
-            rows.append([node.kind, ", ".join(sources), node.label.removeprefix(f"{prefix}/")])
+            rows.append([node.kind, ", ".join(sources), self._fit(node.label.removeprefix(f"{prefix}/"), prefix)])
         self._table(f"Lineage of {lineage.trial_name}, below {prefix}", ["what", "made from", "name"], rows)
 
     def answers(self, endpoint: str, labels: NDArray[Any], answers: NDArray[Any]) -> None:
@@ -52,6 +52,10 @@ class Report:
         ]
         self.say(f"\nEndpoint {endpoint}: {right} of {len(labels)} test images right ({right / len(labels):.2%})")
         self.say(f"{len(shown)} of its answers: {', '.join(shown)}")
+
+    def _fit(self, name: str, prefix: str) -> str:
+        """Leave the experiment out of a name where there is little room; the title shows it."""
+        return name.replace(prefix.rsplit("/", 1)[1] + "-", "") if self._console.is_terminal else name
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self.say(f"\n{title}")

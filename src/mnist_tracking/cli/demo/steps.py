@@ -12,12 +12,12 @@ from mnist_tracking import (
     Endpoint,
     ExperimentRunner,
     HyperparameterSweep,
-    JobSpec,
     Leaderboard,
     LineageTracer,
     Workspace,
     mnist_job,
 )
+from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.files import Files
 from mnist_tracking.cli.demo.live import TrialsView
 from mnist_tracking.cli.demo.options import Options
@@ -52,30 +52,30 @@ class Demo:
         self._notes = Console(stderr=True)
         self._report = Report(Console())
         self._name = f"mnist-demo-{secrets.token_hex(4)}"
+        self._job = mnist_job(epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd")
+        self._view = TrialsView(self._notes, self._job.metrics, channels=options.channels, epochs=options.epochs)
         self._endpoint: Endpoint | None = None
 
     def run(self) -> None:
         """Run all steps. Whatever ends them early, nothing is left running."""
-        options = self._options
-        job = mnist_job(epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd")
-        for channels in options.channels:
-            job.merged({"hidden_channels": channels})
-        files = Files(options.out)
+        for channels in self._options.channels:
+            self._job.merged({"hidden_channels": channels})
+        files = Files(self._options.out)
         try:
-            with self._timings.phase("data"):
+            with self._phase("data"):
                 dataset = self._find_data()
-            with self._timings.phase("import"):
+            with self._phase("import"):
                 workspace = self._open()
             with closing(workspace), self._never_left_running(workspace):
-                self._workflow(workspace, job, dataset, files)
+                self._workflow(workspace, dataset, files)
         finally:
             files.forget_if_empty()
 
-    def _workflow(self, workspace: Workspace, job: JobSpec, dataset: Dataset, files: Files) -> None:
-        with self._timings.phase("data"):
-            runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=job)
+    def _workflow(self, workspace: Workspace, dataset: Dataset, files: Files) -> None:
+        with self._phase("data"):
+            runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=self._job)
             runner.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
-        board = self._train(runner, job, files)
+        board = self._train(runner, files)
         self._trace(runner, board, files)
         self._deploy(workspace, board)
         self._ask(dataset, files)
@@ -110,48 +110,52 @@ class Demo:
         _ = workspace.sagemaker_session  # the SDK's import takes a second, which is no part of the training
         return workspace
 
-    def _train(self, runner: ExperimentRunner, job: JobSpec, files: Files) -> Leaderboard:
-        options = self._options
-        space = {"hidden_channels": list(options.channels)}
-        sweep = HyperparameterSweep(runner, space, max_parallel=options.max_parallel)
-        view = TrialsView(self._notes, job.metrics, channels=options.channels, epochs=options.epochs)
-        with self._timings.phase("training"), view:
+    def _train(self, runner: ExperimentRunner, files: Files) -> Leaderboard:
+        space = {"hidden_channels": list(self._options.channels)}
+        sweep = HyperparameterSweep(runner, space, max_parallel=self._options.max_parallel)
+        with self._phase("training"), self._view as view:
             board = sweep.run(observer=view)
-        with self._timings.phase("compare"):
+        with self._phase("compare"):
             files.leaderboard(board)
             self._report.leaderboard(board)
         _ = board.best  # without any, there is nothing to draw, trace or deploy
-        with self._timings.phase("plots"):
+        with self._phase("plots"):
             scored = [trial for trial in board if "test:accuracy" in trial.metrics]
             files.accuracy([(channels_of(t), t.metrics["test:accuracy"].last) for t in scored], view.curves)
         return board
 
     def _trace(self, runner: ExperimentRunner, board: Leaderboard, files: Files) -> None:
-        with self._timings.phase("trace"):
+        with self._phase("trace"):
             lineage = LineageTracer(runner.workspace).trace(min(board, key=channels_of))
             files.lineage(lineage)
             self._report.lineage(lineage, runner.prefix)
 
     def _deploy(self, workspace: Workspace, board: Leaderboard) -> None:
-        with self._timings.phase("deploy"):
+        with self._phase("deploy"):
             self._endpoint = BestModelDeployer(workspace).deploy(board)
 
     def _ask(self, dataset: Dataset, files: Files) -> None:
         assert self._endpoint is not None  # noqa: S101 - deployed just before
         images, labels = load_images(dataset, "test")[:_ASKED], load_labels(dataset, "test")[:_ASKED]
-        with self._timings.phase("predict"):
+        with self._phase("predict"):
             answers = self._endpoint.predict(images)
         self._report.answers(self._endpoint.name, labels, answers)
-        with self._timings.phase("plots"):
+        with self._phase("plots"):
             files.digits(images[:_DRAWN], labels[:_DRAWN], answers[:_DRAWN])
 
     def _finish(self, runner: ExperimentRunner) -> None:
         if self._options.keep:
             self._report.say(f"\nKept: {self._left(with_endpoint=True)}")
             return
-        with self._timings.phase("cleanup"):
+        with self._phase("cleanup"):
             report = runner.cleanup()
         self._report.say(f"\nCleanup: {report}")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        interrupts.check()
+        with self._timings.phase(name):
+            yield
 
     @contextmanager
     def _never_left_running(self, workspace: Workspace) -> Iterator[None]:
@@ -174,7 +178,9 @@ class Demo:
             report = str(ExperimentRunner(workspace, self._name).cleanup()).replace("\n", "; ")
         except (KeyboardInterrupt, MnistTrackingError) as error:
             return f"Cleaning up ended early ({error or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
-        return f"Jobs and endpoint are stopped; {report}. Left: the records of training jobs, which cannot be deleted."
+        jobs = self._view.job_count
+        left = f"the records of {jobs} training jobs, which cannot be deleted" if jobs else "nothing"
+        return f"Jobs and endpoint are stopped; {report}. Left: {left}."
 
     def _left(self, *, with_endpoint: bool) -> str:
         endpoint = f" and endpoint {self._endpoint.name}" if with_endpoint and self._endpoint else ""

@@ -1,6 +1,7 @@
 """Training jobs: accepted here, run by a supervisor process."""
 
 import json
+import math
 import re
 import signal
 import sqlite3
@@ -137,8 +138,7 @@ def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
     request = state.request_of(job)
     echoed = {name: request[name] for name in _ECHOED if name in request}
     output = {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]}
-    seconds = int((job["ended"] or job["modified"]) - job["started"]) if job["started"] else None
-    has_model = job["status"] in ("Completed", "Stopped")
+    seconds = max(1, math.ceil((job["ended"] or job["modified"]) - job["started"])) if job["started"] else None
     return {
         **echoed,
         "OutputDataConfig": output,
@@ -148,7 +148,7 @@ def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
             SecondaryStatus=job["secondary_status"],
             SecondaryStatusTransitions=_stages(connection, job["id"]),
             FailureReason=job["failure_reason"],
-            ModelArtifacts={"S3ModelArtifacts": component.model_uri(request)} if has_model else None,
+            ModelArtifacts={"S3ModelArtifacts": component.model_uri(request)},
             FinalMetricDataList=_final_metrics(connection, job["component_id"]) or None,
             CreationTime=as_datetime(job["created"]),
             TrainingStartTime=job["started"] and as_datetime(job["started"]),

@@ -3,42 +3,69 @@
 import re
 
 from mnist_tracking.embedded.faults import AwsFault
+from mnist_tracking.embedded.paging import next_token, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket, list_objects
+from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket
 from mnist_tracking.embedded.times import as_datetime
 
-_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MOST_BUCKETS = 10_000
+
+
+def no_such_bucket() -> AwsFault:
+    """Build the error for a bucket that does not exist."""
+    return AwsFault("The specified bucket does not exist", code="NoSuchBucket", status=404)
 
 
 def require_bucket(call: Call, *, is_head: bool = False) -> str:
     """
     Return the name of the bucket that a call is about.
 
+    A HEAD has no body, so its error has no code: botocore shows the status in its place.
+
     Raises:
         AwsFault: NoSuchBucket if there is none; AccessDenied if the caller expects another owner.
     """
     name: str = call.params["Bucket"]
     if not has_bucket(call.engine.store, name):
-        code = "404" if is_head else "NoSuchBucket"
-        raise AwsFault("The specified bucket does not exist" if not is_head else "Not Found", code=code, status=404)
-    owner = call.params.get("ExpectedBucketOwner")
-    if owner is not None and owner != call.engine.identity.account_id:
-        raise AwsFault(
-            "Forbidden" if is_head else "Access Denied", code="403" if is_head else "AccessDenied", status=403
-        )
+        raise AwsFault("Not Found", code="404", status=404) if is_head else no_such_bucket()
+    require_owner(call, call.params.get("ExpectedBucketOwner"), is_head=is_head)
     return name
+
+
+def require_owner(call: Call, owner: str | None, *, is_head: bool = False) -> None:
+    """Raise AccessDenied if a bucket is expected to be somebody else's."""
+    if owner is not None and owner != call.engine.identity.account_id:
+        message, code = ("Forbidden", "403") if is_head else ("Access Denied", "AccessDenied")
+        raise AwsFault(message, code=code, status=403)
 
 
 @serves("s3", "CreateBucket")
 def create_bucket(call: Call) -> Response:
-    name = call.params["Bucket"]
+    """Unlike S3 in us-east-1, which lets an owner make a bucket again, say everywhere that it is there."""
+    name, store = call.params["Bucket"], call.engine.store
     if not _NAME.fullmatch(name):
         raise AwsFault("The specified bucket is not valid.", code="InvalidBucketName")
-    if has_bucket(call.engine.store, name):
-        said = "Your previous request to create the named bucket succeeded and you already own it."
-        raise AwsFault(said, code="BucketAlreadyOwnedByYou", status=409)
-    ensure_bucket(call.engine.store, name, call.engine.now())
+    _check_location(call)
+    with store.write():
+        if has_bucket(store, name):
+            said = "Your previous request to create the named bucket succeeded and you already own it."
+            raise AwsFault(said, code="BucketAlreadyOwnedByYou", status=409)
+        ensure_bucket(store, name, call.engine.now())
     return {"Location": f"/{name}"}
+
+
+def _check_location(call: Call) -> None:
+    region = call.engine.identity.region
+    asked = call.params.get("CreateBucketConfiguration", {}).get("LocationConstraint")
+    if asked == "us-east-1":
+        raise AwsFault("The specified location-constraint is not valid", code="InvalidLocationConstraint")
+    if (asked or "us-east-1") != region:
+        said = (
+            f"The {asked or 'unspecified'} location constraint is incompatible for the region specific endpoint this "
+            "request was sent to."
+        )
+        raise AwsFault(said, code="IllegalLocationConstraintException")
 
 
 @serves("s3", "HeadBucket")
@@ -56,18 +83,29 @@ def get_bucket_location(call: Call) -> Response:
 
 @serves("s3", "ListBuckets")
 def list_buckets(call: Call) -> Response:
+    prefix, size = call.params.get("Prefix", ""), call.params.get("MaxBuckets", _MOST_BUCKETS)
+    offset = read_offset({"NextToken": call.params.get("ContinuationToken")})
     with call.engine.store.read() as connection:
         rows = connection.execute("SELECT * FROM buckets ORDER BY name").fetchall()
-    buckets = [{"Name": row["name"], "CreationDate": as_datetime(row["created"])} for row in rows]
-    return {"Buckets": buckets, "Owner": {"ID": call.engine.identity.account_id}}
+    matching = [row for row in rows if row["name"].startswith(prefix)][offset : offset + size + 1]
+    buckets = [{"Name": row["name"], "CreationDate": as_datetime(row["created"])} for row in matching[:size]]
+    token = next_token(offset, size, len(matching))
+    response = {"Buckets": buckets, "Owner": {"ID": call.engine.identity.account_id}}
+    return {**response, "ContinuationToken": token["NextToken"]} if token else response
 
 
 @serves("s3", "DeleteBucket")
 def delete_bucket(call: Call) -> Response:
-    name = require_bucket(call)
-    if list_objects(call.engine.store, name, limit=1):
-        raise AwsFault("The bucket you tried to delete is not empty", code="BucketNotEmpty", status=409)
-    with call.engine.store.write() as connection:
+    """Delete an empty bucket; uploads that were never completed do not keep it."""
+    name, store = require_bucket(call), call.engine.store
+    with store.write() as connection:
+        if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
+            raise AwsFault("The bucket you tried to delete is not empty", code="BucketNotEmpty", status=409)
+        parts = connection.execute(
+            "SELECT blob FROM upload_parts JOIN uploads ON upload_id = id WHERE bucket = ?", (name,)
+        ).fetchall()
         connection.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
         connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
+    for part in parts:
+        store.blobs.delete(part["blob"])
     return {}

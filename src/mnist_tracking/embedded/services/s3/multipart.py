@@ -1,115 +1,186 @@
-"""Multipart uploads, as boto3's upload_file makes them of large files."""
+"""Multipart uploads, as boto3's transfers make them of large files."""
 
 import hashlib
+import io
 import json
-import shutil
 import sqlite3
-import tempfile
 import uuid
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, BinaryIO, cast
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
-from mnist_tracking.embedded.services.s3.objects import body_of, headers_of
-from mnist_tracking.embedded.store.objects import record_object
+from mnist_tracking.embedded.services.s3.copying import open_source
+from mnist_tracking.embedded.services.s3.requests import (
+    body_of,
+    encryption_of,
+    headers_of,
+    key_of,
+    range_of,
+    write_guard,
+)
+from mnist_tracking.embedded.services.s3.streams import FilePart, JoinedFiles
+from mnist_tracking.embedded.store.blobs import Blob
+from mnist_tracking.embedded.store.objects import StoredObject, forget_content, replace
+from mnist_tracking.embedded.times import as_datetime
+
+_MOST_PARTS = 10_000
+_SMALLEST_PART = 5 << 20  # of all but the last
+
+
+def _no_such_upload() -> AwsFault:
+    said = (
+        "The specified upload does not exist. The upload ID may be invalid, or it may have been aborted or completed."
+    )
+    return AwsFault(said, code="NoSuchUpload", status=404)
+
+
+def require_upload(call: Call) -> sqlite3.Row:
+    """Return the upload that a call is about; inside a transaction it then stays until that ends."""
+    about = (call.params["UploadId"], require_bucket(call), call.params["Key"])
+    with call.engine.store.read() as connection:
+        sql = "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?"
+        row: sqlite3.Row | None = connection.execute(sql, about).fetchone()
+    if row is None:
+        raise _no_such_upload()
+    return row
+
+
+def parts_of(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row]:
+    """Return the parts of an upload, by number."""
+    return connection.execute("SELECT * FROM upload_parts WHERE upload_id = ? ORDER BY number", (upload_id,)).fetchall()
 
 
 @serves("s3", "CreateMultipartUpload")
 def create_multipart_upload(call: Call) -> Response:
-    bucket, upload_id = require_bucket(call), uuid.uuid4().hex
-    headers = json.dumps(headers_of(call.params), default=str)
+    key, headers, upload_id = key_of(call.params), headers_of(call.params), uuid.uuid4().hex
     with call.engine.store.write() as connection:
+        bucket = require_bucket(call)
         connection.execute(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?)",
-            (upload_id, bucket, call.params["Key"], headers, call.engine.now()),
+            (upload_id, bucket, key, json.dumps(headers), call.engine.now()),
         )
-    return {"Bucket": bucket, "Key": call.params["Key"], "UploadId": upload_id}
+    return {"Bucket": bucket, "Key": key, "UploadId": upload_id, **encryption_of(headers)}
 
 
 @serves("s3", "UploadPart")
 def upload_part(call: Call) -> Response:
-    with call.engine.store.read() as connection:
-        upload = _require_upload(connection, call)
-    blob = call.engine.store.blobs.put(body_of(call.params))
-    with call.engine.store.write() as connection:
-        number = call.params["PartNumber"]
-        before = connection.execute(
-            "SELECT blob FROM upload_parts WHERE upload_id = ? AND number = ?", (upload["id"], number)
-        ).fetchone()
-        connection.execute(
-            "INSERT OR REPLACE INTO upload_parts VALUES (?, ?, ?, ?, ?)",
-            (upload["id"], number, blob.name, blob.md5, blob.size),
-        )
-    if before:
-        call.engine.store.blobs.delete(before["blob"])
-    return {"ETag": f'"{blob.md5}"'}
+    upload = require_upload(call)
+    blob = _store_part(call, body_of(call.params))
+    return {"ETag": f'"{blob.md5}"', **encryption_of(json.loads(upload["headers"]))}
+
+
+@serves("s3", "UploadPartCopy")
+def upload_part_copy(call: Call) -> Response:
+    upload = require_upload(call)
+    source, file = open_source(call)
+    with file:
+        start, end = range_of(call.params.get("CopySourceRange"), source.size) or (0, source.size)
+        file.seek(start)
+        blob = _store_part(call, cast("BinaryIO", FilePart(file, end - start)))
+    result = {"ETag": f'"{blob.md5}"', "LastModified": as_datetime(call.engine.now())}
+    return {"CopyPartResult": result, **encryption_of(json.loads(upload["headers"]))}
+
+
+def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
+    number, store = call.params["PartNumber"], call.engine.store
+    if not 1 <= number <= _MOST_PARTS:
+        said = f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
+        raise AwsFault(said, code="InvalidArgument")
+    blob = store.blobs.put(body)
+    try:
+        with store.write() as connection:
+            upload = require_upload(call)
+            about = (upload["id"], number)
+            old = connection.execute(
+                "SELECT blob FROM upload_parts WHERE upload_id = ? AND number = ?", about
+            ).fetchone()
+            connection.execute(
+                "INSERT OR REPLACE INTO upload_parts VALUES (?, ?, ?, ?, ?)", (*about, blob.name, blob.md5, blob.size)
+            )
+    except BaseException:
+        store.blobs.delete(blob.name)
+        raise
+    if old is not None:
+        store.blobs.delete(old["blob"])
+    return blob
 
 
 @serves("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(call: Call) -> Response:
-    store, params = call.engine.store, call.params
+    store, upload = call.engine.store, require_upload(call)
     with store.read() as connection:
-        upload = _require_upload(connection, call)
-        parts = {row["number"]: row for row in _parts(connection, upload["id"])}
-    chosen = [_require_part(parts, asked) for asked in params.get("MultipartUpload", {}).get("Parts", [])]
+        parts = parts_of(connection, upload["id"])
+    chosen = _chosen(parts, call.params.get("MultipartUpload", {}).get("Parts", []))
+    blob = _join(call, chosen)
+    digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
+    headers, path = json.loads(upload["headers"]), store.blobs.path(blob.name)
+    etag = f'"{digest}-{len(chosen)}"'
+    new = StoredObject(upload["key"], path, blob.size, etag, call.engine.now(), headers)
+    try:
+        with store.write() as connection:
+            require_upload(call)
+            old = replace(store, connection, upload["bucket"], new, guard=write_guard(call))
+            parts = _forget_upload(connection, upload["id"])
+    except BaseException:
+        store.blobs.delete(blob.name)
+        raise
+    forget_content(store, old)
+    _delete_contents(call, parts)
+    location = f"https://{upload['bucket']}.s3.amazonaws.com/{upload['key']}"
+    return {
+        "Bucket": upload["bucket"],
+        "Key": upload["key"],
+        "ETag": etag,
+        "Location": location,
+        **encryption_of(headers),
+    }
+
+
+def _chosen(parts: Iterable[sqlite3.Row], asked: Sequence[dict[str, Any]]) -> list[sqlite3.Row]:
+    by_number = {part["number"]: part for part in parts}
+    chosen = []
+    for item in asked:
+        part = by_number.get(item.get("PartNumber"))
+        if part is None or part["etag"] != item.get("ETag", "").strip('"'):
+            said = "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
+            raise AwsFault(f"{said}specified entity tag may not match the part's entity tag.", code="InvalidPart")
+        chosen.append(part)
     if not chosen:
         raise AwsFault("You must specify at least one part", code="MalformedXML")
-    with tempfile.TemporaryFile() as whole:
-        for part in chosen:
-            with store.blobs.path(part["blob"]).open("rb") as file:
-                shutil.copyfileobj(file, whole)
-        whole.seek(0)
-        blob = store.blobs.put(whole)
-    digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
-    etag = f'"{digest}-{len(chosen)}"'
-    headers = json.loads(upload["headers"])
-    record_object(
-        store,
-        upload["bucket"],
-        upload["key"],
-        blob=blob.name,
-        etag=etag,
-        size=blob.size,
-        now=call.engine.now(),
-        headers=headers,
-    )
-    _forget(call, upload["id"], parts.values())
-    return {"Bucket": upload["bucket"], "Key": upload["key"], "ETag": etag}
+    numbers = [part["number"] for part in chosen]
+    if numbers != sorted(set(numbers)):
+        raise AwsFault("The list of parts was not in ascending order.", code="InvalidPartOrder")
+    if any(part["size"] < _SMALLEST_PART for part in chosen[:-1]):
+        raise AwsFault("Your proposed upload is smaller than the minimum allowed size", code="EntityTooSmall")
+    return chosen
+
+
+def _join(call: Call, parts: Iterable[sqlite3.Row]) -> Blob:
+    blobs = call.engine.store.blobs
+    try:
+        with io.BufferedReader(JoinedFiles(blobs.path(part["blob"]) for part in parts), 1 << 20) as whole:
+            return blobs.put(whole)
+    except FileNotFoundError:  # aborted or completed by somebody else meanwhile
+        raise _no_such_upload() from None
 
 
 @serves("s3", "AbortMultipartUpload")
 def abort_multipart_upload(call: Call) -> Response:
-    with call.engine.store.read() as connection:
-        upload = _require_upload(connection, call)
-        parts = _parts(connection, upload["id"])
-    _forget(call, upload["id"], parts)
+    with call.engine.store.write() as connection:
+        parts = _forget_upload(connection, require_upload(call)["id"])
+    _delete_contents(call, parts)
     return {}
 
 
-def _require_upload(connection: sqlite3.Connection, call: Call) -> sqlite3.Row:
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM uploads WHERE id = ?", (call.params["UploadId"],)
-    ).fetchone()
-    if row is None:
-        raise AwsFault("The specified upload does not exist.", code="NoSuchUpload", status=404)
-    return row
+def _forget_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row]:
+    """Forget an upload, inside the caller's transaction; return its parts, to be deleted once that is committed."""
+    parts = parts_of(connection, upload_id)
+    connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+    return parts
 
 
-def _parts(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row]:
-    return connection.execute("SELECT * FROM upload_parts WHERE upload_id = ? ORDER BY number", (upload_id,)).fetchall()
-
-
-def _require_part(parts: dict[int, sqlite3.Row], asked: dict[str, Any]) -> sqlite3.Row:
-    part = parts.get(asked["PartNumber"])
-    if part is None or part["etag"] != asked["ETag"].strip('"'):
-        raise AwsFault("One or more of the specified parts could not be found.", code="InvalidPart")
-    return part
-
-
-def _forget(call: Call, upload_id: str, parts: Any) -> None:
-    with call.engine.store.write() as connection:
-        connection.execute("DELETE FROM upload_parts WHERE upload_id = ?", (upload_id,))
-        connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+def _delete_contents(call: Call, parts: Iterable[sqlite3.Row]) -> None:
     for part in parts:
         call.engine.store.blobs.delete(part["blob"])

@@ -1,0 +1,154 @@
+"""What requests on objects have in common: their key, body and headers, and the conditions they set."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+from urllib.parse import parse_qsl
+
+from mnist_tracking.embedded.faults import AwsFault
+from mnist_tracking.embedded.registry import Call, Params
+from mnist_tracking.embedded.services.s3.buckets import require_bucket
+from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
+from mnist_tracking.embedded.times import as_seconds
+
+CONTENT_HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
+STORAGE_HEADERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass", "WebsiteRedirectLocation")
+ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
+_REFUSED = ("SSECustomerAlgorithm", "SSECustomerKey", "WriteOffsetBytes", "ObjectLockMode", "ObjectLockLegalHoldStatus")
+_LONGEST_KEY = 1024
+_MOST_TAGS = 10
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def key_of(params: Params) -> str:
+    """Return the key that a request writes to."""
+    key: str = params["Key"]
+    if len(key.encode()) > _LONGEST_KEY:
+        raise AwsFault("Your key is too long", code="KeyTooLongError")
+    return key
+
+
+def body_of(params: Params) -> bytes | BinaryIO:
+    """Return the content that a request carries: bytes, or a file read from where it stands."""
+    body = params.get("Body", b"")
+    return body.encode() if isinstance(body, str) else body
+
+
+def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAGE_HEADERS) -> dict[str, Any]:
+    """Return what a request says of an object, to be echoed when it is read."""
+    if refused := [name for name in _REFUSED if name in params]:
+        raise AwsFault(
+            f"A header you provided implies functionality that is not implemented: {', '.join(refused)}.",
+            code="NotImplemented",
+            status=501,
+        )
+    headers = {name: params[name] for name in names if params.get(name) is not None}
+    if metadata := params.get("Metadata"):
+        headers["Metadata"] = {name.lower(): value for name, value in metadata.items()}  # as HTTP headers compare
+    if tagging := params.get("Tagging"):
+        headers["Tagging"] = checked_tags(dict(parse_qsl(tagging, keep_blank_values=True)))
+    return headers
+
+
+def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags, unless they are more than an object may have."""
+    if len(tags) > _MOST_TAGS:
+        raise AwsFault(f"Object tags cannot be greater than {_MOST_TAGS}", code="BadRequest")
+    return dict(tags)
+
+
+def encryption_of(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of an object's headers that answers to writing it repeat."""
+    return {name: headers[name] for name in ENCRYPTION if name in headers}
+
+
+def require_found(call: Call, found: StoredObject | None, *, is_head: bool = False) -> StoredObject:
+    """Raise AWS's error if there is no such object, or no such version of it: no bucket here has versions."""
+    if found is None:
+        if is_head:
+            raise AwsFault("Not Found", code="404", status=404)
+        raise AwsFault("The specified key does not exist.", code="NoSuchKey", status=404)
+    if call.params.get("VersionId", "null") != "null":
+        raise AwsFault("The specified version does not exist.", code="NoSuchVersion", status=404)
+    return found
+
+
+def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+    """Return an object and its content, opened; raise AWS's error if there is none."""
+    opened = open_object(call.engine.store, bucket, key)
+    found = require_found(call, None if opened is None else opened[0])
+    assert opened is not None  # noqa: S101 - there would be nothing found
+    return found, opened[1]
+
+
+def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head: bool = False) -> None:
+    """
+    Check the conditions of a read, in the order of RFC 9110, 13.2.2.
+
+    Args:
+        params: The request.
+        found: What it reads.
+        prefix: What the names of its conditions begin with.
+        is_head: Whether the answer has no body, and so no code.
+    """
+    modified = int(found.modified)  # HTTP's dates are whole seconds
+    if (wanted := params.get(f"{prefix}IfMatch")) is not None:
+        is_met = _matches(wanted, found)
+    else:
+        unmodified_since = params.get(f"{prefix}IfUnmodifiedSince")
+        is_met = unmodified_since is None or modified <= as_seconds(unmodified_since)
+    if not is_met:
+        raise precondition_failed(is_head=is_head)
+    if (unwanted := params.get(f"{prefix}IfNoneMatch")) is not None:
+        is_news = not _matches(unwanted, found)
+    else:
+        modified_since = params.get(f"{prefix}IfModifiedSince")
+        is_news = modified_since is None or modified > as_seconds(modified_since)
+    if not is_news:
+        raise precondition_failed() if prefix else AwsFault("Not Modified", code="304", status=304)
+
+
+def write_guard(call: Call) -> Guard:
+    """Return the check of a conditional write: made inside its transaction, so that of two writers one wins."""
+
+    def check(old: StoredObject | None) -> None:
+        require_bucket(call)
+        if (wanted := call.params.get("IfMatch")) is not None and not _matches(wanted, require_found(call, old)):
+            raise precondition_failed()
+        if call.params.get("IfNoneMatch") is not None and old is not None:
+            raise precondition_failed()
+
+    return check
+
+
+def precondition_failed(*, is_head: bool = False) -> AwsFault:
+    """Build the error for a condition that does not hold."""
+    message = "At least one of the pre-conditions you specified did not hold"
+    return AwsFault(message, code="412" if is_head else "PreconditionFailed", status=412)
+
+
+def _matches(condition: str, found: StoredObject) -> bool:
+    return condition == "*" or condition.strip('"') == found.etag.strip('"')
+
+
+def range_of(header: str | None, size: int) -> tuple[int, int] | None:
+    """
+    Return the start and end that a Range header asks for, or None for the whole: S3 ignores a malformed one.
+
+    Raises:
+        AwsFault: InvalidRange, if it lies behind the end of the content.
+
+    Example:
+        >>> range_of("bytes=2-3", size=10), range_of("bytes=-4", size=10), range_of("bytes=8-99", size=10)
+        ((2, 4), (6, 10), (8, 10))
+    """
+    match = _RANGE.fullmatch(header or "")
+    if not match or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first and last and int(last) < int(first):
+        return None
+    start = int(first) if first else size - min(size, int(last))
+    if start >= size:
+        raise AwsFault("The requested range is not satisfiable", code="InvalidRange", status=416)
+    return start, min(size, int(last) + 1) if first and last else size
