@@ -37,8 +37,7 @@ def features(x: Numbers, degree: int) -> Numbers:
 def fit(x: Numbers, y: Numbers, degree: int, ridge: float) -> Numbers:
     """Return the (degree + 1,) weights of least squares, held small by *ridge*."""
     powers = features(x, degree)
-    weights: Numbers = np.linalg.solve(powers.T @ powers + ridge * np.eye(degree + 1), powers.T @ y)
-    return weights
+    return np.asarray(np.linalg.solve(powers.T @ powers + ridge * np.eye(degree + 1), powers.T @ y), np.float64)
 
 
 # What an endpoint calls: load the model once, then read, answer and write each request.
