@@ -1,0 +1,184 @@
+"""Search against a naive model in Python, over components and expressions that hypothesis makes up."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+TRIALS = {"one": "digits", "two": "digits", "three": "letters"}
+TEXTS = ["a", "ab", "B", "2", "a,b"]
+NUMBERS = [-1.0, 0.0, 2.0, 2.5]
+ORDERINGS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
+}
+
+
+@attrs.frozen
+class Component:
+    """What the model knows of a component."""
+
+    display: str
+    parameters: dict[str, str | float]
+    trials: list[str]
+
+    def values(self, name: str) -> list[str | float]:
+        """All values of a property, none if it is missing."""
+        match name.split("."):
+            case ["DisplayName"]:
+                return [self.display]
+            case ["Parents", "TrialName"]:
+                return list(self.trials)
+            case ["Parents", "ExperimentName"]:
+                return [TRIALS[trial] for trial in self.trials]
+            case [_, key]:
+                return [self.parameters[key]] if key in self.parameters else []
+        raise AssertionError(name)
+
+
+def holds(component: Component, condition: dict[str, Any]) -> bool:
+    """Whether a component meets one filter."""
+    values, wanted = component.values(condition["Name"]), condition.get("Value", "")
+    match condition["Operator"]:
+        case "Exists":
+            return bool(values)
+        case "NotExists":
+            return not values
+        case "Equals":
+            return any(is_equal(value, wanted) for value in values)
+        case "NotEquals":
+            return not any(is_equal(value, wanted) for value in values)
+        case "In":
+            return any(is_equal(value, part.strip()) for value in values for part in wanted.split(","))
+        case "Contains":
+            return any(isinstance(value, str) and wanted.lower() in value.lower() for value in values)
+        case name:
+            return any(isinstance(value, float) and ORDERINGS[name](value, float(wanted)) for value in values)
+
+
+def is_equal(value: str | float, wanted: str) -> bool:
+    """Whether a value is what a filter asks for."""
+    if isinstance(value, str):
+        return value == wanted
+    try:
+        return value == float(wanted)
+    except ValueError:
+        return False
+
+
+def matches(component: Component, expression: dict[str, Any]) -> bool:
+    """Whether a component meets an expression."""
+    found = [
+        *(holds(component, condition) for condition in expression.get("Filters", [])),
+        *(matches(component, inner) for inner in expression.get("SubExpressions", [])),
+    ]
+    return any(found) if expression.get("Operator") == "Or" and found else all(found)
+
+
+def conditions() -> st.SearchStrategy[dict[str, Any]]:
+    """Filters that are possible."""
+    text_names = st.sampled_from(["DisplayName", "Parents.TrialName", "Parents.ExperimentName", "Parameters.p"])
+    text_values = st.sampled_from([*TEXTS, *TRIALS, *TRIALS.values(), *map(str, NUMBERS)])
+    text = {"Name": text_names, "Operator": st.sampled_from(["Equals", "NotEquals", "In", "Contains"])}
+    number = {"Name": st.sampled_from(["Parameters.p", "Parameters.q"]), "Operator": st.sampled_from(list(ORDERINGS))}
+    there = {"Name": text_names, "Operator": st.sampled_from(["Exists", "NotExists"])}
+    return (
+        st.fixed_dictionaries({**text, "Value": text_values})
+        | st.fixed_dictionaries({**number, "Value": st.sampled_from(NUMBERS).map(str)})
+        | st.fixed_dictionaries(there)
+    )
+
+
+def expressions() -> st.SearchStrategy[dict[str, Any]]:
+    """Filters joined by And and Or, some of them nested."""
+    joined = {"Operator": st.sampled_from(["And", "Or"])}
+    leaf = st.fixed_dictionaries({**joined, "Filters": st.lists(conditions(), min_size=1, max_size=3)})
+    inner = {**joined, "SubExpressions": st.lists(leaf, min_size=1, max_size=2)}
+    return leaf | st.fixed_dictionaries(inner, optional={"Filters": st.lists(conditions(), min_size=1, max_size=2)})
+
+
+components = st.lists(
+    st.builds(
+        Component,
+        display=st.sampled_from(["a", "ab", "B", "2"]),
+        parameters=st.dictionaries(st.sampled_from("pq"), st.sampled_from(TEXTS) | st.sampled_from(NUMBERS)),
+        trials=st.lists(st.sampled_from(list(TRIALS)), unique=True),
+    ),
+    max_size=6,
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of an account with three trials in two experiments."""
+    engine = EmbeddedSageMaker(tmp_path_factory.mktemp("search"))
+    client = engine.session().client("sagemaker")
+    for experiment in set(TRIALS.values()):
+        client.create_experiment(ExperimentName=experiment)
+    for trial, experiment in TRIALS.items():
+        client.create_trial(TrialName=trial, ExperimentName=experiment)
+    yield client
+    engine.close()
+
+
+def fill(client: Any, made: list[Component]) -> None:
+    """Replace all components by *made*, named after their numbers."""
+    for old in client.list_trial_components(MaxResults=100)["TrialComponentSummaries"]:
+        name = old["TrialComponentName"]
+        for trial in client.list_trials(TrialComponentName=name)["TrialSummaries"]:
+            client.disassociate_trial_component(TrialName=trial["TrialName"], TrialComponentName=name)
+        client.delete_trial_component(TrialComponentName=name)
+    for number, component in enumerate(made):
+        parameters = {
+            key: {"StringValue" if isinstance(value, str) else "NumberValue": value}
+            for key, value in component.parameters.items()
+        }
+        client.create_trial_component(
+            TrialComponentName=f"c{number}", DisplayName=component.display, Parameters=parameters
+        )
+        for trial in component.trials:
+            client.associate_trial_component(TrialName=trial, TrialComponentName=f"c{number}")
+
+
+def search(client: Any, page_size: int = 100, **request: Any) -> list[int]:
+    """Numbers of the components that a search finds, over all its pages."""
+    pages = client.get_paginator("search").paginate(
+        Resource="ExperimentTrialComponent", PaginationConfig={"PageSize": page_size}, **request
+    )
+    return [int(result["TrialComponent"]["TrialComponentName"][1:]) for page in pages for result in page["Results"]]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(made=components, expression=expressions())
+def test_search_finds_what_the_model_finds(client: Any, made: list[Component], expression: dict[str, Any]) -> None:
+    """Every operator, alone and joined, over texts, numbers, missing values and several parents."""
+    fill(client, made)
+    expected = [number for number, component in enumerate(made) if matches(component, expression)]
+
+    assert sorted(search(client, SearchExpression=expression)) == expected
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@given(made=components, page_size=st.integers(1, 4), is_descending=st.booleans())
+def test_pages_are_in_order_and_complete(
+    client: Any, made: list[Component], page_size: int, is_descending: bool
+) -> None:
+    """Sorted by a parameter: the numbers first, in order; every component once, however the pages are cut."""
+    fill(client, made)
+    order = "Descending" if is_descending else "Ascending"
+    found = search(client, page_size, SortBy="Parameters.p", SortOrder=order)
+
+    assert sorted(found) == list(range(len(made)))
+    values = [made[number].parameters.get("p") for number in found]
+    numbers = [value for value in values if isinstance(value, float)]
+    assert numbers == sorted(numbers, reverse=is_descending)
+    assert values[: len(numbers)] == numbers
+    assert values[len(values) - values.count(None) :] == [None] * values.count(None)

@@ -1,0 +1,91 @@
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from mnist_tracking.embedded import transport
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.errors import UnsupportedOperationError
+
+HOSTILE = {
+    "AWS_PROFILE": "nobody",
+    "AWS_DEFAULT_REGION": "mars-1",
+    "AWS_REGION": "mars-1",
+    "AWS_ACCESS_KEY_ID": "half a pair of credentials",
+    "AWS_ENDPOINT_URL": "http://192.0.2.1:9",
+    "AWS_ENDPOINT_URL_SAGEMAKER": "not an address",
+    "AWS_RETRY_MODE": "never",
+    "AWS_MAX_ATTEMPTS": "many",
+    "AWS_DEFAULTS_MODE": "odd",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_DATA_PATH": "/nowhere",
+    "AWS_CA_BUNDLE": "/nowhere",
+}
+
+
+def test_session_takes_nothing_from_the_environment(
+    engine: EmbeddedSageMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever the user has set for AWS, well or badly, an embedded session is the same."""
+    (tmp_path / "config").write_text("[default]\nregion = mars-1\n[broken\n")
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "config"))
+    session = engine.session()
+
+    assert session.region_name == "us-east-1"
+    assert session.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
+    assert session.client("s3").list_buckets()["Buckets"] == []
+    assert session.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_errors_are_botocores_typed_ones(engine: EmbeddedSageMaker) -> None:
+    """With a request id, a status and the name of the operation, as from AWS."""
+    client = engine.session().client("sagemaker")
+    with pytest.raises(client.exceptions.ResourceNotFound) as caught:
+        client.describe_experiment(ExperimentName="nowhere")
+
+    metadata = caught.value.response["ResponseMetadata"]
+    assert (caught.value.operation_name, metadata["HTTPStatusCode"]) == ("DescribeExperiment", 400)
+    assert len(metadata["RequestId"]) == 36
+    assert isinstance(caught.value, ClientError)
+
+
+def test_arns_show_the_account_and_region(tmp_path: Path) -> None:
+    """Both are the engine's to choose."""
+    engine = EmbeddedSageMaker(tmp_path, region="eu-west-3", account_id="123456789012")
+    arn = engine.session().client("sagemaker").create_experiment(ExperimentName="Digits")["ExperimentArn"]
+
+    assert arn == "arn:aws:sagemaker:eu-west-3:123456789012:experiment/digits"
+    engine.close()
+
+
+def test_observers_see_every_response(engine: EmbeddedSageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is how the tests check each response against the service model."""
+    seen: list[tuple[str, Any]] = []
+    monkeypatch.setattr(transport, "response_observers", [lambda model, response: seen.append((model.name, response))])
+    engine.session().client("sagemaker").list_experiments()
+
+    assert [(name, response["ExperimentSummaries"]) for name, response in seen] == [("ListExperiments", [])]
+
+
+def test_presigned_address_is_never_fetched_by_botocore(engine: EmbeddedSageMaker) -> None:
+    """Making one is local; nothing is sent."""
+    address = engine.session().client("s3").generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+
+    assert address.startswith("https://")
+
+
+def test_requests_that_pass_by_the_transport_are_stopped() -> None:
+    """The last gate: an answer taken away from the transport still does not lead out."""
+    with pytest.raises(UnsupportedOperationError):
+        transport._refuse_to_send("before-send.sagemaker.ListExperiments")
+
+
+def test_tests_reach_no_other_machine() -> None:
+    """The guard of these tests works."""
+    with socket.socket() as connection, pytest.raises(AssertionError, match="tried to reach"):
+        connection.connect(("192.0.2.1", 80))

@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.registry import OPERATIONS
+from mnist_tracking.errors import UnsupportedOperationError
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("sagemaker", "ListAutoMLJobs", {}),
+        ("sagemaker", "DescribeCluster", {"ClusterName": "a"}),
+        ("s3", "GetBucketWebsite", {"Bucket": "a-bucket"}),
+        ("dynamodb", "ListTables", {}),
+        ("sts", "GetSessionToken", {}),
+    ],
+)
+def test_operation_that_is_not_there_names_itself(
+    engine: EmbeddedSageMaker, service: Any, operation: str, params: dict[str, Any]
+) -> None:
+    """It never falls through to the network; the same for services that are not there at all."""
+    client = engine.session().client(service)
+    call = {name: method for method, name in client.meta.method_to_api_mapping.items()}[operation]
+    with pytest.raises(UnsupportedOperationError, match=f"does not have {service}:{operation}") as caught:
+        getattr(client, call)(**params)
+
+    assert (caught.value.service, caught.value.operation) == (service, operation)
+    assert isinstance(caught.value, NotImplementedError)
+
+
+def test_every_registered_operation_exists(engine: EmbeddedSageMaker) -> None:
+    """No handler is registered under a name that botocore does not know."""
+    session = engine.session()
+    for service in {service for service, _ in OPERATIONS}:
+        known = set(session.client(service).meta.service_model.operation_names)  # type: ignore[call-overload]
+        assert {operation for of, operation in OPERATIONS if of == service} <= known

@@ -1,0 +1,133 @@
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.loaders import create_loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.registry import OPERATIONS
+from mnist_tracking.embedded.validation import _compiled
+
+
+def patterns(shape: Shape, seen: set[str]) -> Iterator[str]:
+    """Every pattern within a shape."""
+    if shape.name in seen:
+        return
+    seen.add(shape.name)
+    if pattern := shape.metadata.get("pattern"):
+        yield pattern
+    match shape:
+        case StructureShape():
+            inner = list(shape.members.values())
+        case ListShape():
+            inner = [shape.member]
+        case MapShape():
+            inner = [shape.key, shape.value]
+        case _:
+            inner = []
+    for member in inner:
+        yield from patterns(member, seen)
+
+
+def implemented_shapes() -> Iterator[Shape]:
+    """The input shape of every operation that there is."""
+    models = {}
+    for service, operation in OPERATIONS:
+        if service not in models:
+            models[service] = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+        if shape := models[service].operation_model(operation).input_shape:
+            yield shape
+
+
+def test_every_pattern_compiles() -> None:
+    """AWS's patterns are Java's; each of an implemented operation compiles here, without a warning."""
+    found = {pattern for shape in implemented_shapes() for pattern in patterns(shape, set())}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled = [_compiled(pattern) for pattern in sorted(found)]
+
+    assert len(compiled) > 50
+    assert all(isinstance(pattern, re.Pattern) for pattern in compiled)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        (r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", "Gruppe ä: 1/2", "a;b"),
+        (r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*", "a-b [c] {d} €", "a\nb"),
+        (r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}", "a--b", "a-"),
+        (r"^[\w]+\z", "abc", "abc\n"),
+    ],
+)
+def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
+    """Letters, blanks, signs and punctuation of any script."""
+    assert _compiled(pattern).fullmatch(good)
+    assert not _compiled(pattern).fullmatch(bad)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"ExperimentName": "bad_name!"},
+            "1 validation error detected: Value 'bad_name!' at 'experimentName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}",
+        ),
+        (
+            {"ExperimentName": "ok", "Description": "d" * 3073},
+            f"1 validation error detected: Value '{'d' * 3073}' at 'description' failed to satisfy constraint: "
+            "Member must have length less than or equal to 3072",
+        ),
+        (
+            {"ExperimentName": "ok", "Tags": [{"Key": "k", "Value": "v" * 257}]},
+            f"1 validation error detected: Value '{'v' * 257}' at 'tags.1.member.value' failed to satisfy constraint: "
+            "Member must have length less than or equal to 256",
+        ),
+        ({"ExperimentName": "x" * 121, "DisplayName": "-"}, "3 validation errors detected: "),
+    ],
+)
+def test_error_has_the_words_of_aws(engine: EmbeddedSageMaker, params: dict[str, Any], message: str) -> None:
+    """One sentence for each broken constraint, with the value and where it stands."""
+    with pytest.raises(ClientError) as caught:
+        engine.session().client("sagemaker").create_experiment(**params)
+
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("params", "constraint"),
+    [
+        ({"SortBy": "Colour"}, "Member must satisfy enum value set: [Name, CreationTime]"),
+        ({"MaxResults": 101}, "Member must have value less than or equal to 100"),
+    ],
+)
+def test_enums_and_ranges_are_checked(engine: EmbeddedSageMaker, params: dict[str, Any], constraint: str) -> None:
+    """botocore itself lets these pass."""
+    with pytest.raises(ClientError, match=re.escape(constraint)):
+        engine.session().client("sagemaker").list_experiments(**params)
+
+
+def test_keys_and_values_of_maps_are_checked(engine: EmbeddedSageMaker) -> None:
+    """Both name the key."""
+    parameters = {"k" * 321: {"StringValue": "v"}, "k": {"StringValue": "v" * 2501}}
+    with pytest.raises(ClientError) as caught:
+        engine.session().client("sagemaker").create_trial_component(TrialComponentName="a", Parameters=parameters)
+
+    message = caught.value.response["Error"]["Message"]
+    assert message.startswith("2 validation errors detected")
+    assert f"'parameters.{'k' * 321}.key'" in message
+    assert "'parameters.k.member.stringValue'" in message
+
+
+def test_botocores_own_checks_come_first(engine: EmbeddedSageMaker) -> None:
+    """What is missing, unknown, too short or of the wrong type never reaches the engine."""
+    client: Any = engine.session().client("sagemaker")
+    for params in ({}, {"ExperimentName": "a", "Colour": "red"}, {"ExperimentName": ""}, {"ExperimentName": 1}):
+        with pytest.raises(ParamValidationError):
+            client.create_experiment(**params)
