@@ -5,6 +5,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store import migrations
@@ -53,8 +55,9 @@ def test_threads_write_at_once(engine: EmbeddedSageMaker) -> None:
     assert names(engine) == expected
 
 
-def test_processes_open_and_write_at_once(tmp_path: Path) -> None:
-    """Four processes that find no store make one together, and no write is lost."""
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
+def test_summaries_agree_with_the_statistics_module(values: list[float]) -> None:
+    """The running summary is what a pass over all values gives; the deviation is the sample's."""
     script = resources.files(migrations).joinpath("0001_experiments.sql").read_text()
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row

@@ -1,0 +1,108 @@
+"""Who may import whom; nothing else is allowed. The table is the one of the design."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mnist_tracking
+
+ROOT = Path(mnist_tracking.__file__).parent
+BASE = {"errors", "records", "jobs", "workspace"}
+LIBRARY = BASE | {
+    "_sagemaker",
+    "cleanup",
+    "datasets",
+    "digits",
+    "leaderboard",
+    "lineage",
+    "runner",
+    "sweep",
+    "training",
+}
+
+ALLOWED = {  # a part of the package: the parts that it may import
+    "errors": set(),
+    "records": set(),
+    "digits": {"errors"},
+    "plots": {"errors"},
+    "_idx": {"errors"},
+    "_digits": {"_idx", "errors"},
+    "_downloads": {"_idx", "errors"},
+    "datasets": {"_digits", "_downloads", "_idx", "errors"},
+    "training": {"errors"},
+    "embedded": {"errors"},
+    "jobs": {"errors", "records", "training"},
+    "_sagemaker": BASE,
+    "workspace": {"_sagemaker", "embedded", "errors"},
+    **dict.fromkeys(("cleanup", "leaderboard", "lineage", "runner", "sweep", "deployment"), LIBRARY),
+    "cli": LIBRARY | {"deployment", "embedded", "plots"},
+}
+FOREIGN = {  # a package of others: the parts that may import it
+    "sagemaker": {"_sagemaker"},
+    "smexperiments": {"_sagemaker"},
+    "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
+    "boto3": {"_sagemaker", "embedded", "workspace"},
+    "botocore": {"_sagemaker", "cleanup", "embedded", "workspace"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "matplotlib": {"plots", "cli"},
+}
+
+
+def parts() -> list[str]:
+    """Every module and package directly below ours."""
+    found = {path.stem for path in ROOT.iterdir() if path.is_dir() or path.suffix == ".py"}
+    return sorted(found - {"__init__", "__pycache__", "py"})
+
+
+def imports(part: str) -> Iterator[str]:
+    """Dotted names that a part imports at run time, anywhere in its code."""
+    for path in [ROOT / f"{part}.py", *(ROOT / part).rglob("*.py")]:
+        if path.exists():
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in _running(tree):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    assert node.level == 0, f"{path}: imports are absolute"
+                    yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes, without those that only the type checker sees."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _running(child)
+
+
+def own(names: Iterator[str]) -> set[str]:
+    """The parts of this package among imported names, a public name counting as the part it lives in."""
+    inside = [name.split(".")[1] for name in names if name.startswith("mnist_tracking.")]
+    return {mnist_tracking._MODULES.get(name, name) for name in inside} - {"__version__"}
+
+
+@pytest.mark.parametrize("part", parts())
+def test_part_imports_only_what_it_may(part: str) -> None:
+    """A new part gets a line in the table; a new arrow is a decision."""
+    assert own(imports(part)) - {part} <= ALLOWED.get(part, set())
+
+
+@pytest.mark.parametrize("package", FOREIGN)
+def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> None:
+    """The SDKs stay in `_sagemaker`, torch in `training`."""
+    users = {part for part in parts() if package in {name.split(".")[0] for name in imports(part)}}
+
+    assert users <= FOREIGN[package]
+
+
+@pytest.mark.parametrize("module", ["errors", "training.hyperparameters"])
+def test_module_needs_only_the_standard_library(module: str) -> None:
+    """Errors travel with every job; hyperparameters are checked without torch."""
+    names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}
+
+    assert names <= sys.stdlib_module_names | {"mnist_tracking"}

@@ -1,0 +1,102 @@
+import inspect
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import mnist_tracking
+from mnist_tracking import errors
+
+FACTS: dict[str, tuple[object, ...]] = {
+    "MnistTrackingError": ("it went wrong",),
+    "ConfigError": ("'a' is wrong; possible is 'b'.",),
+    "DatasetError": ("no digits here",),
+    "NotFoundError": ("trial", "one", ("two",)),
+    "AlreadyExistsError": ("experiment", "digits"),
+    "StateError": ("endpoint", "digits", "is being deleted"),
+    "JobFailedError": ("job", "ExitCode 7", ("last line",)),
+    "JobTimeoutError": ("job", 1.5),
+    "ServiceError": ("ValidationException", "CreateTrial", "no", "id"),
+    "AccessDeniedError": ("AccessDenied", "CreateTrial", "no", "id"),
+    "ThrottledError": ("ThrottlingException", "CreateTrial", "no", "id"),
+    "UnsupportedOperationError": ("sagemaker", "CreatePipeline"),
+    "MissingDependencyError": ("torch", "training"),
+}
+BUILTINS = {
+    "MnistTrackingError": Exception,
+    "ConfigError": ValueError,
+    "DatasetError": ValueError,
+    "NotFoundError": LookupError,
+    "AlreadyExistsError": Exception,
+    "StateError": RuntimeError,
+    "JobFailedError": RuntimeError,
+    "JobTimeoutError": TimeoutError,
+    "ServiceError": RuntimeError,
+    "AccessDeniedError": PermissionError,
+    "ThrottledError": RuntimeError,
+    "UnsupportedOperationError": NotImplementedError,
+    "MissingDependencyError": ImportError,
+}
+
+
+def error_names() -> list[str]:
+    """Every error class of the tree."""
+    classes = inspect.getmembers(errors, inspect.isclass)
+    return [name for name, found in classes if issubclass(found, Exception)]
+
+
+def test_public_names_are_sorted() -> None:
+    """`__all__` reads as an index."""
+    assert mnist_tracking.__all__ == sorted(mnist_tracking.__all__)
+
+
+def test_public_names_are_those_of_the_lazy_table() -> None:
+    """Nothing is listed that cannot be imported, and nothing is importable that is not listed."""
+    assert sorted(mnist_tracking._MODULES) == mnist_tracking.__all__
+
+
+@pytest.mark.parametrize("name", mnist_tracking.__all__)
+def test_public_name_can_be_imported(name: str) -> None:
+    """Each has a docstring, and lives where the lazy table says."""
+    found = getattr(mnist_tracking, name)
+
+    assert found.__module__.startswith(f"mnist_tracking.{mnist_tracking._MODULES[name]}")
+    assert inspect.getdoc(found)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """As from any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'Estimator'"):
+        mnist_tracking.Estimator  # noqa: B018
+
+
+def test_import_is_light() -> None:
+    """None of the heavy packages is loaded, and every public name is offered all the same."""
+    script = (
+        "import sys, mnist_tracking\n"
+        "assert set(mnist_tracking.__all__) <= set(dir(mnist_tracking))\n"
+        "print(*sorted({'torch', 'sagemaker', 'boto3', 'botocore', 'pandas', 'numpy', 'attrs'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", error_names())
+def test_error_survives_pickling(name: str) -> None:
+    """Errors cross processes: class, message and facts stay."""
+    error = getattr(errors, name)(*FACTS[name])
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("name", error_names())
+def test_error_is_the_builtin_a_caller_would_guess(name: str) -> None:
+    """And the root of the tree, and public."""
+    found = getattr(errors, name)
+
+    assert issubclass(found, BUILTINS[name])
+    assert issubclass(found, errors.MnistTrackingError)
+    assert name in mnist_tracking.__all__
