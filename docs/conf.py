@@ -1,5 +1,10 @@
 """Sphinx configuration."""
 
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
 import mnist_tracking
 
 project = "mnist-tracking"
@@ -8,11 +13,42 @@ version = release = mnist_tracking.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+default_role = "any"
 html_theme = "furo"
 html_title = f"mnist-tracking {release}"
+html_show_copyright = False
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
+autodoc_typehints_description_target = "documented"
 napoleon_numpy_docstring = False
-default_role = "code"
-nitpick_ignore_regex = [("py:.*", r".*")]  # types of other projects, and lazily imported names, have no page here
+napoleon_use_ivar = True
+
+# without a network there is no index of other projects' pages to link to
+nitpick_ignore_regex = [
+    ("any", r"(boto3|time)\..*"),
+    ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|typing)\..*"),
+]
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", _keep_sentence, priority=400)  # before napoleon
+    app.connect("missing-reference", _link_public_name)
+
+
+def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+    """Break a property's first line after its colon: napoleon would take what comes before it for the type."""
+    if what == "property":
+        head, colon, tail = lines[0].partition(": ")
+        lines[:1] = [f"{head}:", tail] if colon else [head]
+
+
+def _link_public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
+    """Send ``mnist_tracking.workspace.Workspace`` and ``Workspace`` to where ``mnist_tracking.Workspace`` is."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if node.get("refdomain") != "py" or not (module.startswith("mnist_tracking") or name in mnist_tracking.__all__):
+        return None
+    home = "mnist_tracking" if name in mnist_tracking.__all__ else module.rpartition(".")[0]
+    domain = env.domains.python_domain
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", f"{home}.{name}", node, content)
