@@ -1,5 +1,6 @@
 """The command ``mnist-tracking``: parse, call the library, print, exit."""
 
+import logging
 import time
 import traceback
 from pathlib import Path
@@ -71,6 +72,7 @@ def cli(
         given = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
         if given and backend != needed:
             raise click.UsageError(f"--{option} goes with --backend {needed}; the backend is {backend}.")
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # the SDKs turn on the INFO lines of every library
     context.obj = Settings(backend=backend, home=home, profile=profile, region=region, begun=time.perf_counter())
 
 

@@ -67,11 +67,12 @@ class Demo:
             with self._phase("import"):
                 workspace = self._open()
             with closing(workspace), self._never_left_running(workspace):
-                self._workflow(workspace, dataset, files)
+                board = self._workflow(workspace, dataset, files)
         finally:
             files.forget_if_empty()
+        _refuse_failures(board)
 
-    def _workflow(self, workspace: Workspace, dataset: Dataset, files: Files) -> None:
+    def _workflow(self, workspace: Workspace, dataset: Dataset, files: Files) -> Leaderboard:
         with self._phase("data"):
             runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=self._job)
             runner.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
@@ -83,26 +84,27 @@ class Demo:
         files.timings(self._timings.summary())
         self._report.say(f"\nTime: {self._timings}")
         self._report.say(f"Results: {files.folder}")
-        _refuse_failures(board)
+        return board
 
     def _find_data(self) -> Dataset:
         asked = self._options.data_dir is not None
-        dataset = find_mnist(
-            self._options.data_dir, require_mnist=asked, fallback=not asked, on_progress=self._on_download
-        )
+        with self._notes.status("Looking for MNIST") as status:
+
+            def on_progress(name: str, done: int, total: int | None) -> None:
+                status.update(f"Downloading {name}: {done / 1e6:.1f} MB")
+                if done == total:
+                    self._note(f"downloaded {name}, {done / 1e6:.1f} MB")
+
+            dataset = find_mnist(
+                self._options.data_dir, require_mnist=asked, fallback=not asked, on_progress=on_progress
+            )
         if dataset.image_shape != _SIDE:
             height, width = dataset.image_shape
             raise DatasetError(
                 f"{str(dataset.directory)!r} holds images of {height}x{width} pixels; the demo takes 28x28."
             )
-        if dataset.note:
-            self._note(f"MNIST could not be had: {dataset.note} Taking the small digits of scikit-learn in its place.")
         self._report.say(f"Data: {dataset.describe()}")
         return dataset
-
-    def _on_download(self, name: str, done: int, total: int | None) -> None:
-        if done == total:
-            self._note(f"downloaded {name}, {done / 1e6:.1f} MB")
 
     def _open(self) -> Workspace:
         workspace = self._settings.workspace()
@@ -118,7 +120,8 @@ class Demo:
         with self._phase("compare"):
             files.leaderboard(board)
             self._report.leaderboard(board)
-        _ = board.best  # without any, there is nothing to draw, trace or deploy
+        if all(trial.status != "Completed" for trial in board):
+            _refuse_failures(board)  # there is nothing to draw or deploy
         with self._phase("plots"):
             scored = [trial for trial in board if "test:accuracy" in trial.metrics]
             files.accuracy([(channels_of(t), t.metrics["test:accuracy"].last) for t in scored], view.curves)
@@ -179,7 +182,7 @@ class Demo:
         except (KeyboardInterrupt, MnistTrackingError) as error:
             return f"Cleaning up ended early ({error or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
         jobs = self._view.job_count
-        left = f"the records of {jobs} training jobs, which cannot be deleted" if jobs else "nothing"
+        left = f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted" if jobs else "nothing"
         return f"Jobs and endpoint are stopped; {report}. Left: {left}."
 
     def _left(self, *, with_endpoint: bool) -> str:
@@ -194,5 +197,6 @@ class Demo:
 def _refuse_failures(board: Leaderboard) -> None:
     failed = [trial for trial in board if trial.status != "Completed"]
     if failed:
-        reason = " ".join(failed[0].failure_reason.split())
-        raise StateError("trial", failed[0].trial_name, f"is {failed[0].status}, {len(failed)} in all: {reason}")
+        first = failed[0]
+        told = f"{first.trial_name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
+        raise StateError("experiment", board.experiment_name, f"has {len(failed)} trial(s) without a model: {told}")
