@@ -1,8 +1,8 @@
 """
 What the client adds to a run and to a deploy: wall time around the call, less what the subprocess itself took.
 
-A run's own time is its job's, from the training job's creation to its end as the service recorded them, so what is left is
-packing, sending, noticing and reading back. Sessions and SDK imports are paid before: they are printed apart.
+A run's own time is its job's, from the training job's creation to its end as the service recorded them. What is left is
+packing, sending, noticing and reading back. Importing the SDKs is paid before, and printed apart.
 """
 
 import statistics
@@ -40,7 +40,7 @@ def _run(runner: ExperimentRunner) -> tuple[str, float]:
     trial = runner.run({"steps": 1})
     wall = time.perf_counter() - begun
     told = runner.workspace.client("sagemaker").describe_training_job(TrainingJobName=trial.job_name)
-    return trial.trial_name, wall - (told["LastModifiedTime"] - told["CreationTime"]).total_seconds()
+    return trial.trial_name, wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
 
 
 def _deploy(workspace: Workspace, trial: str) -> float:
@@ -49,7 +49,7 @@ def _deploy(workspace: Workspace, trial: str) -> float:
         wall = time.perf_counter() - begun
         told = workspace.client("sagemaker").describe_endpoint(EndpointName=endpoint.name)
         endpoint.predict(np.zeros(1))
-    return wall - (told["LastModifiedTime"] - told["CreationTime"]).total_seconds()
+    return wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
 
 
 def _show(what: str, seconds: list[float], *, limit: float) -> None:

@@ -29,7 +29,8 @@ def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytes
     code = python_blocks((ROOT / page).read_text())
 
     if code:
-        exec(compile(code, page, "exec"), {"home": tmp_path / "home", "data_dir": data, "images": np.zeros((3, 28, 28), np.uint8)})
+        given = {"home": tmp_path / "home", "data_dir": data, "images": np.zeros((3, 28, 28), np.uint8)}
+        exec(compile(code, page, "exec"), given)
 
 
 @pytest.mark.parametrize("name", mnist_tracking.__all__)

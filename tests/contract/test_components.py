@@ -107,7 +107,7 @@ def test_update_cannot_exceed_what_a_component_holds(rig: Rig) -> None:
     """300 parameters are the maximum of the component, not only of a request; a refused update changes nothing."""
     client = rig.sagemaker()
     many = {f"p{number}": {"NumberValue": float(number)} for number in range(300)}
-    client.create_trial_component(TrialComponentName="prep", Parameters=many)
+    client.create_trial_component(TrialComponentName="prep", Parameters=many)  # type: ignore[arg-type]
     with pytest.raises(ClientError, match="at most 300 parameters"):
         client.update_trial_component(TrialComponentName="prep", Parameters={"one-more": {"NumberValue": 1}})
 

@@ -117,7 +117,7 @@ def test_keys_and_values_of_maps_are_checked(engine: EmbeddedSageMaker) -> None:
     """Both name the key."""
     parameters = {"k" * 321: {"StringValue": "v"}, "k": {"StringValue": "v" * 2501}}
     with pytest.raises(ClientError) as caught:
-        engine.session().client("sagemaker").create_trial_component(TrialComponentName="a", Parameters=parameters)
+        engine.session().client("sagemaker").create_trial_component(TrialComponentName="a", Parameters=parameters)  # type: ignore[arg-type]
 
     message = caught.value.response["Error"]["Message"]
     assert message.startswith("2 validation errors detected")

@@ -45,8 +45,8 @@ def test_the_whole_workflow_leaves_nothing_behind(prepared: ExperimentRunner, wo
 
     report = prepared.cleanup()
 
-    kinds = [kind for kind, _ in report.deleted]
-    assert (kinds.count("trial"), kinds.count("experiment")) == (2, 1)
+    deleted = [kind for kind, _ in report.deleted]
+    assert (deleted.count("trial"), deleted.count("experiment")) == (2, 1)
     assert report.kept == ()
     client = workspace.client("sagemaker")
     assert client.list_trial_components()["TrialComponentSummaries"] == []

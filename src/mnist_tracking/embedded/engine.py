@@ -18,7 +18,7 @@ __all__ = ["EmbeddedSageMaker"]
 
 services.load()
 
-_NO_FILES = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+_NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
 _SETTINGS = {  # botocore's own defaults: without its environment variables, and without its files
     **{name: (None, None, *rest) for name, (_, _, *rest) in botocore.session.Session.SESSION_VARIABLES.items()},
     **_NO_FILES,

@@ -1,6 +1,7 @@
 """Times: seconds since the epoch in the store, aware UTC datetimes in responses."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 from botocore.utils import parse_to_aware_datetime
 
@@ -14,7 +15,7 @@ def as_seconds(moment: datetime | float | str) -> float:
     """Convert what a caller may give botocore for a timestamp into seconds, reading it as botocore does."""
     if isinstance(moment, (int, float)):
         return float(moment)
-    return float(parse_to_aware_datetime(moment).timestamp())
+    return float(parse_to_aware_datetime(cast("str", moment)).timestamp())
 
 
 def read_iso(text: str) -> float:

@@ -105,8 +105,7 @@ class Store:
             yield connection
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:  # a full disk has SQLite roll back by itself
-                connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
 
     def close(self) -> None:
@@ -135,6 +134,11 @@ class Store:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # a full disk has SQLite roll back by itself
+        connection.execute("ROLLBACK")
 
 
 def _make_writable(home: Path) -> None:
