@@ -1,9 +1,13 @@
 """Pack folders, and unpack other people's archives without letting them out of the folder."""
 
 import tarfile
-from pathlib import Path
+import zlib
+from pathlib import Path, PurePosixPath
 
 from mnist_tracking.errors import ConfigError
+
+_ITSELF = ("", "/", ".", "./")
+_CHUNK = 1 << 20
 
 
 class UnsafeArchiveError(ConfigError):
@@ -18,16 +22,33 @@ def unpack(archive: Path, folder: Path) -> None:
 
     Raises:
         UnsafeArchiveError: If a member is absolute, climbs out, is a link that leaves, or a device; or if the file is
-            no gzipped tar, or truncated. What was unpacked so far stays.
+            no gzipped tar, truncated or damaged. What was unpacked so far stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
-                if member.name.strip("./"):
+                if not (member.isdir() and member.name in _ITSELF):
+                    _refuse_outside(archive, member)
                     tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UnsafeArchiveError(f"{archive.name} cannot be unpacked safely: {error}.") from error
+            _read_to_the_end(tar)
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+        if isinstance(error, UnsafeArchiveError):
+            raise
+        raise UnsafeArchiveError(f"{archive.name} cannot be unpacked: {error}.") from error
+
+
+def _refuse_outside(archive: Path, member: tarfile.TarInfo) -> None:
+    """Refuse by name what the tarfile module would bend into the folder; links and devices it refuses itself."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or member.name in _ITSELF:
+        raise UnsafeArchiveError(f"{archive.name} is not unpacked: its member {member.name!r} leaves the folder.")
+
+
+def _read_to_the_end(tar: tarfile.TarFile) -> None:
+    """Come to gzip's checksum, which stands behind the last member: only that tells damaged contents."""
+    while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
+        pass
 
 
 def pack(folder: Path, archive: Path) -> None:
