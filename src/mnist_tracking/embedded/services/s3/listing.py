@@ -110,7 +110,7 @@ def _encode(start: str) -> str:
 
 def _decode(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise AwsFault("The continuation token provided is incorrect", code="InvalidArgument") from None
 
