@@ -1,5 +1,8 @@
+import os
 import sqlite3
 import statistics
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -9,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.store import migrations
+from mnist_tracking.embedded.store import Store, migrations
+from mnist_tracking.embedded.store.filesystem import file_system_of, refuse_network_file_system
 from mnist_tracking.embedded.store.metrics import record_metric, sample_deviation
+from mnist_tracking.errors import ConfigError
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -55,9 +60,155 @@ def test_threads_write_at_once(engine: EmbeddedSageMaker) -> None:
     assert names(engine) == expected
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
-def test_summaries_agree_with_the_statistics_module(values: list[float]) -> None:
-    """The running summary is what a pass over all values gives; the deviation is the sample's."""
+def test_processes_open_and_write_at_once(tmp_path: Path) -> None:
+    """Four processes that find no store make one together, and no write is lost."""
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mnist_tracking.embedded.store import Store\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "for number in range(25):\n"
+        "    with store.write() as connection:\n"
+        "        connection.execute('INSERT INTO tags VALUES (?, ?, ?)', (sys.argv[2], str(number), ''))\n"
+        "store.close()\n"
+    )
+    home = tmp_path / "home"
+    children = [subprocess.Popen([sys.executable, "-c", script, str(home), str(n)]) for n in range(4)]
+
+    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    store = Store(home)
+    with store.read() as connection:
+        assert connection.execute("SELECT count(*) FROM tags").fetchone()[0] == 100
+    store.close()
+
+
+def _write_and_leave(store: Store) -> None:
+    """What the child does; whatever happens, it must not go on with its parent's tests."""
+    status = 1
+    try:
+        with store.write() as connection:
+            connection.execute("INSERT INTO tags VALUES ('child', 'k', 'v')")
+        store.close()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_forked_child_works_on_connections_of_its_own(tmp_path: Path) -> None:
+    """A child that writes, closes and ends leaves its parent's connection as it was."""
+    store = Store(tmp_path / "home")
+    with store.read() as connection:
+        connection.execute("SELECT 1")
+    child = os.fork()
+    if child == 0:
+        _write_and_leave(store)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    with store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('parent', 'k', 'v')")
+        assert [row["arn"] for row in connection.execute("SELECT arn FROM tags")] == ["child", "parent"]
+    store.close()
+
+
+def test_failed_write_changes_nothing(tmp_path: Path) -> None:
+    """A write happens whole or not at all, and the next one is not disturbed."""
+    store = Store(tmp_path / "home")
+    doubled = [("a",), ("a",)]
+    with pytest.raises(sqlite3.IntegrityError), store.write() as connection:
+        connection.executemany("INSERT INTO tags VALUES (?, 'k', 'v')", doubled)
+    with store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('b', 'k', 'v')")
+
+    with store.read() as connection:
+        assert [row["arn"] for row in connection.execute("SELECT arn FROM tags")] == ["b"]
+    store.close()
+
+
+def test_snapshot_sees_one_moment(tmp_path: Path) -> None:
+    """Reads of a snapshot do not see what another connection writes meanwhile."""
+    ours, other = Store(tmp_path / "home"), Store(tmp_path / "home")
+    with ours.snapshot() as snapshot:
+        before = snapshot.execute("SELECT count(*) FROM tags").fetchone()[0]
+        with other.write() as connection:
+            connection.execute("INSERT INTO tags VALUES ('a', 'k', 'v')")
+        assert snapshot.execute("SELECT count(*) FROM tags").fetchone()[0] == before
+    ours.close()
+    other.close()
+
+
+def test_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """The error names the folder and says what would do."""
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "home"):
+        with pytest.raises(ConfigError, match=r"file.*cannot be made: .*Give a folder that you may write"):
+            EmbeddedSageMaker(home)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_home_that_is_not_writable_is_refused(tmp_path: Path) -> None:
+    """Before anything is tried in it."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="is not writable"):
+        Store(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to look like one. " * 100, b"SQLite format 3\0"])
+def test_broken_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    """A file that SQLite cannot read is an error that names it; it is not overwritten."""
+    (tmp_path / "sagemaker.db").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"sagemaker\.db' cannot be used as the state of an embedded workspace"):
+        Store(tmp_path)
+
+    assert (tmp_path / "sagemaker.db").read_bytes() == content
+
+
+def test_unknown_durability_is_refused(tmp_path: Path) -> None:
+    """The error lists the possible ones."""
+    with pytest.raises(ConfigError, match="'paranoid'; possible are 'normal', 'full'"):
+        Store(tmp_path, durability="paranoid")
+
+
+@pytest.mark.parametrize(("durability", "expected"), [("normal", 1), ("full", 2)])
+def test_durability_is_sqlites(tmp_path: Path, durability: str, expected: int) -> None:
+    """https://sqlite.org/pragma.html#pragma_synchronous: NORMAL is 1, FULL is 2."""
+    store = Store(tmp_path, durability=durability)
+    with store.read() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == expected
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("/home/me", "ext4"),
+        ("/data/mine", "nfs4"),
+        ("/data/local disk/mine", "xfs"),
+        ("/data/ä", "cifs"),
+        ("/database", "ext4"),
+    ],
+)
+def test_file_system_is_that_of_the_nearest_mount(folder: str, expected: str) -> None:
+    """As in proc(5): blanks are octal, optional fields vary in number."""
+    assert file_system_of(Path(folder), MOUNTS) == expected
+
+
+def test_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's write-ahead log needs memory that all its users share."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("22 1 0:40 / / rw - nfs4 server:/export rw\n")
+    monkeypatch.setattr("mnist_tracking.embedded.store.filesystem._MOUNTS", mounts)
+    with pytest.raises(ConfigError, match=r"network file system \(nfs4\)"):
+        refuse_network_file_system(tmp_path)
+
+    mounts.unlink()
+    refuse_network_file_system(tmp_path)
+
+
+@given(values=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20))
+def test_summary_of_a_metric_is_that_of_its_values(values: list[float]) -> None:
+    """The running summary in SQL gives what Python's statistics give for all the values."""
     script = resources.files(migrations).joinpath("0001_experiments.sql").read_text()
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
