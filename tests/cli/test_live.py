@@ -1,0 +1,113 @@
+import signal
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from mnist_tracking import Metric, Objective, TrialResult, Workspace, mnist_job
+from mnist_tracking.cli import interrupts
+from mnist_tracking.cli.demo.live import TrialsView
+from mnist_tracking.cli.demo.report import Report
+from mnist_tracking.cli.demo.timings import Timings
+from mnist_tracking.leaderboard import Leaderboard
+
+LOG = (
+    "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",
+    "Train Epoch: 1 [128/128 (100%)], Train Loss: 1.5;",
+    "Validation Average loss: 0.5, Validation Accuracy: 87.125%;",
+)
+
+
+def a_trial(channels: int, status: str = "Completed") -> TrialResult:
+    accuracy = Metric("validation:accuracy", 87.125, 87.125, 87.125, 87.125, 0.0, 1)
+    return TrialResult(
+        trial_name=f"demo-trial-{channels}",
+        experiment_name="demo",
+        status=status,  # type: ignore[arg-type]
+        failure_reason="",
+        hyperparameters={"hidden_channels": channels},
+        metrics={accuracy.name: accuracy} if status == "Completed" else {},
+        job_name="job",
+        component_name="job-aws-training-job",
+        model_uri=None,
+        code_uri=None,
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        duration_s=3.0,
+    )
+
+
+def watch(*, terminal: bool) -> tuple[TrialsView, str]:
+    """A view that saw one of two trials through, and what it showed."""
+    told = StringIO()
+    console = Console(file=told, force_terminal=terminal, width=120, color_system=None)
+    with TrialsView(console, mnist_job().metrics, channels=[2, 5], epochs=1) as view:
+        view.started("demo-trial-2", "job", {"hidden_channels": 2})
+        for line in LOG:
+            view.logged("demo-trial-2", line)
+        view.ended(a_trial(2))
+    return view, told.getvalue()
+
+
+def test_a_terminal_shows_a_row_for_every_trial() -> None:
+    _, told = watch(terminal=True)
+
+    last = [" ".join(line.split()) for line in told.splitlines()[-3:]]
+    assert last[0].startswith("2 completed 1/1 100% 1.5000 0.5000 87.12 %")
+    assert last[1] == "5 waiting"
+
+
+def test_elsewhere_there_is_a_line_for_every_event() -> None:
+    view, told = watch(terminal=False)
+
+    assert told.splitlines()[:2] == [
+        "2 channels: training as job job",
+        "2 channels: epoch 1 of 1, validation loss 0.5000, accuracy 87.12 %",
+    ]
+    assert view.job_count == 1
+
+
+def test_the_curves_are_the_training_losses() -> None:
+    view, _ = watch(terminal=False)
+
+    assert view.curves == {"2 channels": [(0.5, 2.25), (1.0, 1.5)]}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_leaderboard_shows_trials_without_a_score(workspace: Workspace, terminal: bool) -> None:
+    told = StringIO()
+    report = Report(Console(file=told, force_terminal=terminal, width=100, color_system=None))
+    trials = (a_trial(5), a_trial(2, "Failed"))
+
+    report.leaderboard(Leaderboard(trials, Objective("validation:accuracy"), "demo", workspace))
+
+    rows = [line.split() for line in told.getvalue().splitlines()]
+    assert ["5", "87.12", "%", "3.0", "trial-5", "Completed"] in rows
+    assert ["2", "3.0", "trial-2", "Failed"] in rows
+
+
+def test_the_phases_and_the_rest_are_the_total() -> None:
+    timings = Timings(0.0)
+    with timings.phase("training"), timings.phase("plots"):
+        pass
+
+    summary = timings.summary()
+
+    phases = summary["phases_s"]
+    assert isinstance(phases, dict)
+    assert summary["total_s"] == pytest.approx(sum(phases.values()))
+    assert list(phases) == ["plots", "training", "other"]
+
+
+def test_an_interrupt_that_was_dropped_is_raised_at_the_next_step() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        interrupts.listen()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.check()
+        interrupts.check()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
