@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import boto3
@@ -34,12 +34,20 @@ class Rig:
     session: boto3.Session
     lacks: frozenset[str] = frozenset()
     gaps: Mapping[str, str] = attrs.field(factory=dict)
+    _clients: dict[str, Any] = attrs.field(factory=dict, repr=False)
 
     def sagemaker(self) -> "SageMakerClient":
-        return self.session.client("sagemaker")
+        client: SageMakerClient = self._client("sagemaker")
+        return client
 
     def metrics(self) -> "SageMakerMetricsClient":
-        return self.session.client("sagemaker-metrics")
+        client: SageMakerMetricsClient = self._client("sagemaker-metrics")
+        return client
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
+        return self._clients[service]
 
 
 @contextmanager
