@@ -1,49 +1,149 @@
-"""What the documentation shows is run, and what is public is documented."""
+"""What the documentation shows is run, what it names exists, and what is public is documented."""
 
+import importlib.util
 import inspect
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
-import numpy as np
+import click
 import pytest
 from tests.digits import write_idx_dataset
 
 import mnist_tracking
+from mnist_tracking.cli.app import cli
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.rst")]
+    if "_build" not in path.parts
+)
+SMALLER = {"epochs=2": "epochs=1", '"hidden_channels": [2, 5]': '"hidden_channels": [2, 3]'}
+README_RUNS_AS = "examples/mnist_workflow.py"  # held equal below, and run by test_examples.py
 
 
-def python_blocks(text: str) -> str:
-    """Return the python blocks of a page of reStructuredText or Markdown, one after another."""
-    rst = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", text)
-    markdown = re.findall(r"```python\n(.*?)```", text, re.S)
-    return "\n".join([*("\n".join(line[3:] for line in block.splitlines()) for block in rst), *markdown])
+def blocks(page: str, *languages: str) -> list[str]:
+    """Return the code of a page of reStructuredText or Markdown, in the order it stands there."""
+    text, either = (ROOT / page).read_text(), "|".join(languages)
+    if page.endswith(".md"):
+        return re.findall(rf"^```(?:{either})\n(.*?)^```", text, re.M | re.S)
+    found = re.findall(rf"^\.\. code-block:: (?:{either})\n\n((?:   .*\n|\n)+)", text, re.M)
+    return ["".join(line.removeprefix("   ") for line in block.splitlines(keepends=True)) for block in found]
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.rst", "README.md"])
-def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = tmp_path / "data"
-    write_idx_dataset(data)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MNIST_DATA_DIR", str(data))
-    code = python_blocks((ROOT / page).read_text())
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".rst") and blocks(page, "python")])
+def test_the_python_of_a_page_runs(page: str, tmp_path: Path) -> None:
+    """In order, in one process, in a folder that holds the examples, with small data and small networks."""
+    code = "\n".join(blocks(page, "python"))
+    for shown, small in SMALLER.items():
+        code = code.replace(shown, small)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    data = write_idx_dataset(tmp_path / "data", gz=True)
+    home = {"MNIST_TRACKING_HOME": str(tmp_path / "home"), "MNIST_DATA_DIR": str(data)}
 
-    if code:
-        given = {"home": tmp_path / "home", "data_dir": data, "images": np.zeros((3, 28, 28), np.uint8)}
-        exec(compile(code, page, "exec"), given)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, **home},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_python_of_the_readme_is_an_example() -> None:
+    example = (ROOT / README_RUNS_AS).read_text().split('"""\n\n', 1)[1]
+
+    assert [example] == blocks("README.md", "python")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")])
+def test_the_commands_of_a_page_exist(page: str) -> None:
+    for line in "".join(blocks(page, "sh")).splitlines():
+        match shlex.split(line, comments=True):
+            case ["make", target, *_]:
+                assert target in make_targets()
+            case ["mnist-tracking", *arguments]:
+                parse(arguments)
+            case ["pip", "install", *requirements]:
+                assert all(re.match(r"mnist-tracking(\[\w+\])?$|setuptools<81$", name) for name in requirements)
+            case [] as _nothing:
+                pass
+            case words:
+                raise AssertionError(f"nothing checks {words}")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_names_in_passing_exists(page: str) -> None:
+    inline = re.findall(r"(?<!`)`{1,2}([^`\n]+)`{1,2}(?!`)", (ROOT / page).read_text())
+
+    for text in inline:
+        match text.split():
+            case ["make", target, *_]:
+                assert target in make_targets()
+            case ["mnist-tracking", command, *_] if command.islower():
+                assert command in cli.commands
+            case [path] if re.match(r"(examples|benchmarks|docs|tests|src)/\w", path):
+                assert (ROOT / path).exists()
+
+
+def test_the_command_line_page_has_every_command_and_option() -> None:
+    page = (DOCS / "reference" / "cli.rst").read_text()
+
+    for command in (cli, *cli.commands.values()):
+        assert command is cli or f"``mnist-tracking {command.name}``" in page
+        for parameter in command.params:
+            assert any(f"``{flag}" in page for flag in parameter.opts), parameter.opts
+
+
+def test_the_page_of_embedded_operations_is_up_to_date() -> None:
+    page = DOCS / "reference" / "embedded-coverage.rst"
+
+    assert load_coverage().render() == page.read_text(), "run: python docs/coverage.py --write"
 
 
 @pytest.mark.parametrize("name", mnist_tracking.__all__)
-def test_every_public_name_has_a_docstring(name: str) -> None:
+def test_every_public_name_is_documented(name: str) -> None:
     public = getattr(mnist_tracking, name)
 
     assert inspect.getdoc(public)
     for attribute, member in vars(public).items() if inspect.isclass(public) else ():
-        if inspect.isfunction(member) and not attribute.startswith("_"):
+        if not attribute.startswith("_") and isinstance(member, classmethod | property) | inspect.isfunction(member):
             assert inspect.getdoc(member), f"{name}.{attribute} has no docstring"
 
 
-def test_the_readme_names_targets_that_exist() -> None:
-    targets = set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+@pytest.mark.parametrize("name", mnist_tracking.__all__)
+def test_every_public_name_has_a_place_in_the_reference(name: str) -> None:
+    pages = "".join((DOCS / "reference" / page).read_text() for page in ("api.rst", "errors.rst"))
 
-    assert set(re.findall(r"make (\w+)\b", (ROOT / "README.md").read_text())) <= targets
+    assert re.search(rf"^\.\. auto(class|exception|function):: {name}(\(\))?$", pages, re.M)
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line as the program would, and run nothing."""
+    context = cli.make_context("mnist-tracking", list(arguments), resilient_parsing=False)
+    name, command, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
+    assert command is not None
+    assert isinstance(command.make_context(name, rest, parent=context), click.Context)
+
+
+def load_coverage() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("coverage_page", DOCS / "coverage.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
