@@ -67,10 +67,11 @@ def test_elsewhere_there_is_a_line_for_every_event() -> None:
     assert view.job_count == 1
 
 
-def test_the_curves_are_the_training_losses() -> None:
+def test_the_curves_are_the_losses_since_the_line_before() -> None:
+    """A line gives the mean of its epoch so far; drawn as it is, a curve would jump where an epoch begins."""
     view, _ = watch(terminal=False)
 
-    assert view.curves == {"2 channels": [(0.5, 2.25), (1.0, 1.5)]}
+    assert view.curves == {"2 channels": [(0.5, 2.25), (1.0, 0.75)]}
 
 
 @pytest.mark.parametrize("terminal", [True, False])

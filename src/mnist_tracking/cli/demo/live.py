@@ -18,7 +18,7 @@ from mnist_tracking.records import Scalar, TrialResult
 
 __all__ = ["TrialsView"]
 
-_PROGRESS = re.compile(r"Train Epoch: (\d+) .*\((\d+)%\)")
+_PROGRESS = re.compile(r"Train Epoch: (\d+) \[(\d+)/(\d+)")
 _COLUMNS = ("channels", "status", "epoch", "train loss", "validation loss", "validation accuracy", "seconds")
 
 
@@ -29,9 +29,19 @@ class _Row:
     ended: float | None = None
     status: str = "waiting"
     epoch: int = 0
-    percent: int = 0
+    seen: int = 0
+    of: int = 1
+    mean: float = 0.0
     values: dict[str, float] = attrs.field(factory=dict)
     losses: list[tuple[float, float]] = attrs.field(factory=list)
+
+    def advance(self, epoch: int, seen: int, of: int, mean: float) -> None:
+        """Take the mean loss of an epoch so far; keep, for the curve, that of the images since the last time."""
+        seen_before, mean_before = (self.seen, self.mean) if epoch == self.epoch else (0, 0.0)
+        if seen > seen_before:
+            recent = (mean * seen - mean_before * seen_before) / (seen - seen_before)
+            self.losses.append((epoch - 1 + seen / of, recent))
+        self.epoch, self.seen, self.of, self.mean = epoch, seen, of, mean
 
     def seconds(self) -> str:
         if self.begun is None:
@@ -77,7 +87,7 @@ class TrialsView:
 
     @property
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """For each trial, epochs and training losses."""
+        """For each trial, epochs and the training losses there."""
         with self._lock:
             return {f"{row.channels} channels": list(row.losses) for row in self._rows.values() if row.losses}
 
@@ -102,8 +112,8 @@ class TrialsView:
             row.values.update({name: float(match.group(1)) for name, match in found.items()})
             progress = _PROGRESS.search(line)
             if progress and "train:loss" in found:
-                row.epoch, row.percent = int(progress.group(1)), int(progress.group(2))
-                row.losses.append((row.epoch - 1 + row.percent / 100, row.values["train:loss"]))
+                epoch, seen, of = map(int, progress.groups())
+                row.advance(epoch, seen, of, row.values["train:loss"])
         if "validation:accuracy" in found:
             loss, accuracy = row.value("validation:loss", "{:.4f}"), row.value("validation:accuracy", "{:.2f} %")
             self._say(row, f"epoch {row.epoch} of {self._epochs}, validation loss {loss}, accuracy {accuracy}")
@@ -120,7 +130,7 @@ class TrialsView:
             self._console.print(f"{row.channels} channels: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
         for name in _COLUMNS:
             table.add_column(name, justify="left" if name == "status" else "right")
         with self._lock:
@@ -128,7 +138,7 @@ class TrialsView:
                 table.add_row(
                     str(row.channels),
                     row.status,
-                    f"{row.epoch}/{self._epochs} {row.percent:3}%" if row.epoch else "",
+                    f"{row.epoch}/{self._epochs} {row.seen / row.of:4.0%}" if row.epoch else "",
                     row.value("train:loss", "{:.4f}"),
                     row.value("validation:loss", "{:.4f}"),
                     row.value("validation:accuracy", "{:.2f} %"),

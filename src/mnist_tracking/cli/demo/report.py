@@ -28,7 +28,7 @@ class Report:
     def leaderboard(self, board: Leaderboard) -> None:
         """Show the trials, best first."""
         by = board.objective.metric if board.objective else "age"
-        headings = ["channels", "validation accuracy", "test accuracy", "test loss", "seconds", "trial"]
+        headings = ["channels", "validation\naccuracy", "test\naccuracy", "test\nloss", "seconds", "trial"]
         rows = [_trial_row(trial) for trial in board]
         if any(trial.status != "Completed" for trial in board):
             headings.append("status")
@@ -60,10 +60,10 @@ class Report:
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self.say(f"\n{title}")
         if not self._console.is_terminal:
-            for line in _aligned([headings, *rows]):
+            for line in _aligned([[heading.replace("\n", " ") for heading in headings], *rows]):
                 self.say(line)
             return
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
         for heading, cell in zip(headings, rows[0], strict=True):
             table.add_column(heading, justify="right" if _is_number(cell) else "left", overflow="fold")
         for row in rows:
