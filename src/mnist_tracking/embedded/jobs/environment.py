@@ -7,7 +7,13 @@ from typing import Any
 
 from mnist_tracking.embedded.jobs.layout import HOST, Layout, input_data_config, resource_config
 
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
+_NO_CREDENTIALS = {  # those in files, and those of an instance; variables are not handed down anyway
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
@@ -40,7 +46,8 @@ def _argument(value: Any) -> str:
 
 def clean_environment() -> dict[str, str]:
     """Return what a job may see of its starter's environment: never credentials, never a PYTHONPATH."""
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
 def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, program: str) -> dict[str, str]:
@@ -62,8 +69,8 @@ def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, pr
         "PYTHONPATH": str(layout.code),
     }
     toolkit = _toolkit(layout, request, user, program)
-    shown = {key: _shown(value) for key, value in toolkit.items()}
-    return {**clean_environment(), **platform, **shown, **request.get("Environment", {})}
+    shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that
+    return {**clean_environment(), **_NO_CREDENTIALS, **platform, **shown, **request.get("Environment", {})}
 
 
 def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], program: str) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], prog
         "SM_IS_HETERO": False,
         "SM_MODULE_NAME": Path(program).stem,
         "SM_LOG_LEVEL": 20,
-        "SM_FRAMEWORK_MODULE": "sagemaker_pytorch_container.training:main",
+        "SM_FRAMEWORK_MODULE": _FRAMEWORK_MODULE,
         "SM_INPUT_DIR": str(layout.base / "input"),
         "SM_INPUT_CONFIG_DIR": str(layout.config),
         "SM_OUTPUT_DIR": str(layout.output),
@@ -98,16 +105,57 @@ def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], prog
         "SM_NUM_GPUS": 0,
         "SM_NUM_NEURONS": 0,
         "SM_MODEL_DIR": str(layout.model),
-        "SM_MODULE_DIR": request.get("HyperParameters", {}).get("sagemaker_submit_directory", "").strip('"'),
-        "SM_TRAINING_ENV": {
-            "job_name": request["TrainingJobName"],
-            "hyperparameters": user,
-            "user_entry_point": program,
-        },
+        "SM_MODULE_DIR": _module_dir(request),
+        "SM_TRAINING_ENV": _training_env(layout, request, user, program),
         "SM_USER_ARGS": arguments(user),
         **{f"SM_CHANNEL_{channel.upper()}": str(layout.channel(channel)) for channel in channels},
         **{f"SM_HP_{name.upper()}": value for name, value in user.items()},
     }
+
+
+def _training_env(layout: Layout, request: dict[str, Any], user: dict[str, Any], program: str) -> dict[str, Any]:
+    """Return what the toolkit sums up as JSON."""
+    resources, channels = resource_config(request), input_data_config(request)
+    groups = {group["instance_group_name"]: group for group in resources["instance_groups"]}
+    return {
+        "additional_framework_parameters": {},
+        "channel_input_dirs": {channel: str(layout.channel(channel)) for channel in channels},
+        "current_host": HOST,
+        "current_instance_group": resources["current_group_name"],
+        "current_instance_group_hosts": resources["hosts"],
+        "current_instance_type": resources["current_instance_type"],
+        "distribution_hosts": [],
+        "distribution_instance_groups": [],
+        "framework_module": _FRAMEWORK_MODULE,
+        "hosts": resources["hosts"],
+        "hyperparameters": user,
+        "input_config_dir": str(layout.config),
+        "input_data_config": channels,
+        "input_dir": str(layout.base / "input"),
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": False,
+        "is_master": True,
+        "job_name": request["TrainingJobName"],
+        "log_level": 20,
+        "master_hostname": HOST,
+        "model_dir": str(layout.model),
+        "module_dir": _module_dir(request),
+        "module_name": Path(program).stem,
+        "network_interface_name": resources["network_interface_name"],
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": 0,
+        "num_neurons": 0,
+        "output_data_dir": str(layout.output_data),
+        "output_dir": str(layout.output),
+        "output_intermediate_dir": str(layout.output / "intermediate"),
+        "resource_config": resources,
+        "user_entry_point": program,
+    }
+
+
+def _module_dir(request: dict[str, Any]) -> str:
+    return str(request.get("HyperParameters", {}).get("sagemaker_submit_directory", "")).strip('"')
 
 
 def _shown(value: Any) -> str:

@@ -3,30 +3,67 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+import sqlite3
+import time
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import state
+from mnist_tracking.embedded.jobs.liveness import supervisor_lock
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import start_detached
+
+GRACE_S = 120.0
+"""Between SIGTERM and SIGKILL, as StopTrainingJob documents it; tests shorten it."""
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
 
-def start_supervisor(store: Store, name: str, region: str) -> Callable[[], None]:
-    """Take the job's lock, inside the transaction that makes its row; return what starts the supervisor after it."""
-    folder = state.folder_of(store, name)
-    lock = process_locks.take(state.supervisor_lock(store, name))
+class Launch:
+    """
+    The start of one job's supervisor, in two steps around the commit of the job's row.
 
-    def start() -> None:
-        pid = start_detached(_MODULE, [str(store.home), name, str(lock), region], lock=lock, folder=folder)
-        (folder / "supervisor.pid").write_text(str(pid))
+    `take_lock` comes before the row is visible, so that nobody takes the job for lost; `start` comes after it, so that
+    the supervisor finds the row.
+    """
 
-    return start
+    def __init__(self, store: Store, name: str, region: str) -> None:
+        self._store, self._name, self._region = store, name, region
+        self._lock: int | None = None
+
+    def take_lock(self) -> None:
+        """Take the lock that the supervisor is to hold."""
+        self._lock = process_locks.take(supervisor_lock(self._store, self._name))
+
+    def drop_lock(self) -> None:
+        """Let go of the lock, unless the supervisor has it."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    def start(self) -> None:
+        """Start the supervisor; a job whose supervisor cannot be started has failed."""
+        assert self._lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
+        arguments = [str(self._store.home), self._name, str(self._lock), self._region, str(GRACE_S)]
+        try:
+            start_detached(_MODULE, arguments, lock=self._lock, folder=state.folder_of(self._store, self._name))
+        except OSError as error:
+            self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
+            self.drop_lock()
+        self._lock = None
+
+    def _fail(self, reason: str) -> None:
+        with self._store.write() as connection:
+            job = state.read_job(connection, self._name)
+            if job is not None:
+                state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
 
 
-def send_signal(store: Store, name: str, number: signal.Signals) -> None:
-    """Signal a job's supervisor, if it lives: its lock says that the recorded process is still that one."""
-    if process_locks.is_held(state.supervisor_lock(store, name)):
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
-            os.kill(int((state.folder_of(store, name) / "supervisor.pid").read_text()), number)
+def ask_to_stop(store: Store, job: sqlite3.Row) -> None:
+    """
+    Signal a job's supervisor, if it lives: its lock says that the recorded process is still that one.
+
+    Without a recorded process it has just been started, and sees for itself that the job is to be stopped.
+    """
+    if job["supervisor_pid"] and process_locks.is_held(supervisor_lock(store, job["name"])):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(job["supervisor_pid"], signal.SIGTERM)

@@ -9,9 +9,10 @@ from urllib.parse import urlparse
 import attrs
 
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import list_objects
+from mnist_tracking.embedded.store.objects import list_objects, open_object
 
 HOST = "algo-1"
+_CHUNK = 1 << 20
 
 
 @attrs.frozen
@@ -76,7 +77,7 @@ def input_data_config(request: dict[str, Any]) -> dict[str, Any]:
     """Describe the channels as ``inputdataconfig.json`` does."""
     return {
         channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", "File"),
+            "TrainingInputMode": channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]),
             "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                 "S3DataDistributionType", "FullyReplicated"
             ),
@@ -110,17 +111,34 @@ def download(store: Store, uri: str, folder: Path) -> int:
     """
     Copy what lies below an S3 prefix into a folder, as the S3Prefix data type does; return how many files there were.
 
-    Keys that would leave the folder are refused.
+    Below ``s3://bucket/data/train``, the key ``data/train/a.csv`` becomes ``a.csv``. A key in which the prefix ends
+    inside a name keeps that name: ``data/train`` becomes ``train``, and ``data/train-2.csv`` becomes ``train-2.csv``.
+
+    Raises:
+        ValueError: If a key would leave the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     bucket, prefix = split_uri(uri)
-    found = [item for item in list_objects(store, bucket, prefix) if not item.key.endswith("/")]
+    keys = [item.key for item in list_objects(store, bucket, prefix) if not item.key.endswith("/")]
     root = folder.resolve()
-    for item in found:
-        relative = item.key[len(prefix) :].lstrip("/") or item.key.rsplit("/", 1)[-1]
-        target = (root / relative).resolve()
-        if not target.is_relative_to(root):
-            raise ValueError(f"The key {item.key!r} would be written outside its channel.")
+    return sum(_copy(store, bucket, key, root / _relative(key, prefix), root) for key in keys)
+
+
+def _relative(key: str, prefix: str) -> str:
+    """Return a key without its prefix, or without the prefix's folder if the prefix ends inside a name."""
+    is_folder = not prefix or prefix.endswith("/") or key.startswith(f"{prefix}/")
+    base = prefix if is_folder else prefix[: prefix.rfind("/") + 1]
+    return key[len(base) :].lstrip("/")
+
+
+def _copy(store: Store, bucket: str, key: str, target: Path, root: Path) -> bool:
+    if not target.resolve().is_relative_to(root):
+        raise ValueError(f"The key {key!r} would be written outside its channel.")
+    found = open_object(store, bucket, key)
+    if found is None:
+        return False  # deleted since it was listed
+    with found[1] as content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(item.path, target)
-    return len(found)
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK)
+    return True

@@ -1,11 +1,10 @@
-"""How a job stands: its row, its stages and its component, changed together."""
+"""How a job stands: its row, its stages and its component, changed together, inside the caller's transaction."""
 
 import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs.component import put_model, set_outcome
 from mnist_tracking.embedded.jobs.metrics import MetricValue
 from mnist_tracking.embedded.store import Store
@@ -13,20 +12,18 @@ from mnist_tracking.embedded.store.metrics import record_metric
 
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+REASON_LENGTH = 1024
+_SAID_AT_THE_END = {
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
 
 
 def folder_of(store: Store, name: str) -> Path:
     """Return the folder of a job."""
     return store.home / "jobs" / name
-
-
-def supervisor_lock(store: Store, name: str) -> Path:
-    return folder_of(store, name) / "supervisor.lock"
-
-
-def script_lock(store: Store, name: str) -> Path:
-    return folder_of(store, name) / "script.lock"
 
 
 def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
@@ -35,10 +32,16 @@ def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     return row
 
 
+def request_of(job: sqlite3.Row) -> dict[str, Any]:
+    """Return what CreateTrainingJob was given."""
+    request: dict[str, Any] = json.loads(job["request"])
+    return request
+
+
 def enter_stage(connection: sqlite3.Connection, job_id: int, status: str, message: str, now: float) -> None:
     """Record that a job has come to a stage, which ends the one before."""
     connection.execute("UPDATE training_job_stages SET ended = ? WHERE job_id = ? AND ended IS NULL", (now, job_id))
-    ended = now if status in ENDED else None
+    ended = now if status in _SAID_AT_THE_END else None
     connection.execute(
         "INSERT INTO training_job_stages (job_id, status, message, started, ended) VALUES (?, ?, ?, ?, ?)",
         (job_id, status, message, now, ended),
@@ -48,31 +51,62 @@ def enter_stage(connection: sqlite3.Connection, job_id: int, status: str, messag
     )
 
 
-def begin_training(connection: sqlite3.Connection, job: sqlite3.Row, now: float) -> None:
+def register_supervisor(connection: sqlite3.Connection, job_id: int, pid: int) -> None:
+    """Record that a supervisor is ready to be signalled; who asked for a stop before cannot have reached it."""
+    connection.execute("UPDATE training_jobs SET supervisor_pid = ? WHERE id = ?", (pid, job_id))
+
+
+def is_stopping(connection: sqlite3.Connection, job_id: int) -> bool:
+    """Whether somebody has asked for the job to be stopped."""
+    query = "SELECT status = 'Stopping' FROM training_jobs WHERE id = ?"
+    return bool(connection.execute(query, (job_id,)).fetchone()[0])
+
+
+def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> None:
+    """Record that a job is asked to stop, on its row and its component."""
+    enter_stage(connection, job_id, "Stopping", "Stopping the training job", now)
+    connection.execute("UPDATE training_jobs SET status = 'Stopping' WHERE id = ?", (job_id,))
+    component_id = _component(connection, job_id)
+    connection.execute("UPDATE components SET status = 'Stopping', modified = ? WHERE id = ?", (now, component_id))
+
+
+def begin_training(connection: sqlite3.Connection, job_id: int, now: float) -> None:
     """Record that the script starts now, on the job and on its component."""
-    connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job["id"]))
-    connection.execute("UPDATE components SET started = ?, modified = ? WHERE id = ?", (now, now, job["component_id"]))
+    enter_stage(connection, job_id, "Training", "Training image download completed. Training in progress.", now)
+    connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job_id))
+    component_id = _component(connection, job_id)
+    connection.execute("UPDATE components SET started = ?, modified = ? WHERE id = ?", (now, now, component_id))
 
 
 def end_job(
-    connection: sqlite3.Connection, job: sqlite3.Row, *, status: str, reason: str | None, has_model: bool, now: float
+    connection: sqlite3.Connection,
+    job_id: int,
+    *,
+    status: str,
+    now: float,
+    secondary: str | None = None,
+    reason: str | None = None,
+    has_model: bool = False,
 ) -> None:
     """Record how a job ended, on its row, its stages and its component alike."""
-    message = reason or f"Training job {status.lower()}"
-    enter_stage(connection, job["id"], status, message[:1024], now)
+    reason = reason and reason[:REASON_LENGTH]
+    secondary = secondary or status
+    enter_stage(connection, job_id, secondary, _SAID_AT_THE_END[secondary], now)
     connection.execute(
-        "UPDATE training_jobs SET status = ?, failure_reason = ?, ended = ?, modified = ? WHERE id = ?",
-        (status, reason, now, now, job["id"]),
+        "UPDATE training_jobs SET status = ?, failure_reason = ?, ended = ?, supervisor_pid = NULL WHERE id = ?",
+        (status, reason, now, job_id),
     )
-    if job["component_id"] is not None:
-        set_outcome(connection, job["component_id"], status=status, message=reason, ended=now, now=now)
+    component_id = _component(connection, job_id)
+    if component_id is not None:
+        set_outcome(connection, component_id, status=status, message=reason, ended=now, now=now)
         if has_model:
-            put_model(connection, job["component_id"], job["request"])
+            request = connection.execute("SELECT request FROM training_jobs WHERE id = ?", (job_id,)).fetchone()[0]
+            put_model(connection, component_id, request)
 
 
 def record(
     connection: sqlite3.Connection,
-    job: sqlite3.Row,
+    job_id: int,
     stream: str,
     lines: list[tuple[float, str]],
     values: list[MetricValue],
@@ -82,44 +116,14 @@ def record(
         "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
         [(LOG_GROUP, stream, when, text) for when, text in lines],
     )
-    if job["component_id"] is None:
-        return
-    latest = lines[-1][0] if lines else job["modified"]
-    for value in values:
-        when = value.timestamp if value.timestamp is not None else latest
-        record_metric(connection, job["component_id"], value.name, value.value, when, value.step)
+    component_id = _component(connection, job_id)
+    if component_id is not None:
+        for value in values:
+            record_metric(connection, component_id, value.name, value.value, value.timestamp, value.step)
 
 
-def recover_lost(store: Store, now: float, name: str | None = None) -> None:
-    """End jobs whose supervisor is gone, as Failed, and kill what is left of their scripts."""
-    where, args = ("AND name = ?", (name,)) if name else ("", ())
-    query = f"SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping') {where}"
-    with store.read() as connection:
-        jobs = connection.execute(query, args).fetchall()
-    for job in jobs:
-        if process_locks.is_held(supervisor_lock(store, job["name"])):
-            continue
-        with store.write() as connection:
-            fresh = read_job(connection, job["name"])
-            if fresh is None or fresh["status"] in ENDED:
-                continue
-            _kill_orphan(store, job["name"])
-            end_job(connection, fresh, status="Failed", reason=_LOST, has_model=False, now=now)
-
-
-def _kill_orphan(store: Store, name: str) -> None:
-    """Kill a script that outlived its supervisor; its lock says that the recorded process is still that one."""
-    import contextlib
-    import os
-    import signal
-
-    path = script_lock(store, name)
-    if process_locks.is_held(path):
-        with contextlib.suppress(ProcessLookupError, ValueError, FileNotFoundError):
-            os.killpg(int((folder_of(store, name) / "script.pid").read_text()), signal.SIGKILL)
-
-
-def request_of(job: sqlite3.Row) -> dict[str, Any]:
-    """Return what CreateTrainingJob was given."""
-    request: dict[str, Any] = json.loads(job["request"])
-    return request
+def _component(connection: sqlite3.Connection, job_id: int) -> int | None:
+    """Return the id of a job's component, asked for each time: it may be deleted while the job runs."""
+    row = connection.execute("SELECT component_id FROM training_jobs WHERE id = ?", (job_id,)).fetchone()
+    found: int | None = row["component_id"]
+    return found

@@ -1,206 +1,190 @@
 """
 The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD REGION``
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD REGION GRACE_S``
 """
 
+import os
+import shutil
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import attrs
+
 from mnist_tracking.embedded import process_locks
-from mnist_tracking.embedded.archives import pack, unpack
-from mnist_tracking.embedded.jobs import state
-from mnist_tracking.embedded.jobs.component import model_uri
+from mnist_tracking.embedded.jobs import liveness, state
 from mnist_tracking.embedded.jobs.environment import arguments, decode_hyperparameters, variables
-from mnist_tracking.embedded.jobs.layout import HOST, Layout, download, split_uri
-from mnist_tracking.embedded.jobs.metrics import FileMetrics, LogMetrics
-from mnist_tracking.embedded.jobs.script import Lines, Script
+from mnist_tracking.embedded.jobs.layout import HOST, Layout
+from mnist_tracking.embedded.jobs.metrics import FileMetrics, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.script import Lines, Script, failure_reason
+from mnist_tracking.embedded.jobs.transfers import JobError, download_inputs, upload_outputs
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import put_object
 
-_GRACE_S = 120.0  # between SIGTERM and SIGKILL, as StopTrainingJob documents it
-_REASON_LENGTH = 1024
+_NOT_INSTALLED = "requirements.txt is not installed here; the job's interpreter is used as it is."
+_DAY_S = 86_400
 
 
-class JobError(Exception):
-    """The job cannot go on; the message is its FailureReason."""
+@attrs.frozen
+class Outcome:
+    """How a job ended: its status, perhaps a more particular one, and why it failed."""
+
+    status: str
+    secondary: str | None = None
+    reason: str | None = None
 
 
 class Supervisor:
     """Sees one job through."""
 
-    def __init__(self, store: Store, name: str, region: str) -> None:
-        self._store = store
-        self._region = region
+    def __init__(self, store: Store, name: str, region: str, *, grace_s: float) -> None:
         with store.read() as connection:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
-        self._job = job
+        self._store, self._job, self._region, self._grace_s = store, job, region, grace_s
         self._request = state.request_of(job)
         self._layout = Layout(state.folder_of(store, name) / "ml")
-        self._stream = f"{name}/{HOST}-{int(time.time())}"
+        self._stream = f"{job['name']}/{HOST}-{int(time.time())}"
         self._script: Script | None = None
-        self._stopped: str | None = None
+        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the script is to end early
 
     def run(self) -> None:
         """Run the job to its end and record how it ended."""
-        signal.signal(signal.SIGTERM, self._on_stop)
-        status, reason = "Completed", None
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        with self._store.write() as connection:
+            state.register_supervisor(connection, self._job["id"], os.getpid())
+            is_stopping = state.is_stopping(connection, self._job["id"])
+        if is_stopping:  # asked before there was a process to signal
+            self._end_early("Stopped")
+        outcome, has_model = self._upload(self._attempt(self._train))
+        shutil.rmtree(self._layout.base, ignore_errors=True)
+        with self._store.write() as connection:
+            ending = attrs.asdict(outcome)
+            state.end_job(connection, self._job["id"], **ending, has_model=has_model, now=time.time())
+
+    def _attempt(self, do: Callable[[], object]) -> Outcome:
         try:
-            self._prepare()
-            self._train()
+            do()
         except JobError as error:
-            status, reason = "Failed", str(error)
+            outcome = Outcome("Failed", reason=str(error))
         except Exception as error:  # noqa: BLE001 - whatever breaks here must become the job's reason
-            status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
-        if self._stopped is not None:
-            status, reason = self._stopped, None
-        has_model = status != "Failed" and self._upload()
-        with self._store.write() as connection:
-            state.end_job(connection, self._job, status=status, reason=reason, has_model=has_model, now=time.time())
+            traceback.print_exc()
+            outcome = Outcome("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
+        else:
+            outcome = Outcome("Completed")
+        return Outcome("Stopped", secondary=self._ended_as) if self._ended_as else outcome
 
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop("Stopped")
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        self._end_early("Stopped")
 
-    def _stop(self, status: str) -> None:
-        self._stopped = status
+    def _end_early(self, ended_as: str) -> None:
+        """End the script, now or as soon as it has been started; the first reason to do so counts."""
+        if self._ended_as is None:
+            self._ended_as = ended_as
+            self._terminate()
+
+    def _terminate(self) -> None:
         if self._script is not None:
-            self._script.signal(signal.SIGTERM)
-            killer = threading.Timer(_GRACE_S, self._script.signal, [signal.SIGKILL])
-            killer.daemon = True
-            killer.start()
-
-    def _stage(self, status: str, message: str) -> None:
-        with self._store.write() as connection:
-            state.enter_stage(connection, self._job["id"], status, message, time.time())
-
-    def _prepare(self) -> None:
-        self._stage("Downloading", "Downloading input data")
-        self._layout.make(self._request)
-        for channel in self._request.get("InputDataConfig", []):
-            uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-            if not download(self._store, uri, self._layout.channel(channel["ChannelName"])):
-                raise JobError(f"ClientError: Data download failed: no S3 objects found under the prefix {uri}.")
-        checkpoints = self._request.get("CheckpointConfig", {}).get("S3Uri")
-        if checkpoints:
-            download(self._store, checkpoints, self._layout.checkpoints)
-        self._unpack_code()
-
-    def _unpack_code(self) -> None:
-        hyperparameters = decode_hyperparameters(self._request.get("HyperParameters", {}))
-        uri = hyperparameters.get("sagemaker_submit_directory")
-        if not uri or "sagemaker_program" not in hyperparameters:
-            raise JobError("ClientError: no script: sagemaker_program and sagemaker_submit_directory are not given.")
-        archive = self._layout.base / "source"
-        if not download(self._store, str(uri), archive):
-            raise JobError(f"ClientError: the source archive {uri} does not exist.")
-        try:
-            unpack(next(archive.iterdir()), self._layout.code)
-        except ValueError as error:
-            raise JobError(f"ClientError: {error}") from error
+            self._script.signal(signal.Signals.SIGTERM)
+            _after(self._grace_s, self._script.signal, signal.Signals.SIGKILL)
 
     def _train(self) -> None:
-        if self._stopped:
+        if self._ended_as:
             return
-        hyperparameters = decode_hyperparameters(self._request["HyperParameters"])
-        program = str(hyperparameters["sagemaker_program"])
-        if not (self._layout.code / program).is_file():
-            raise JobError(f"AlgorithmError: the entry point {program!r} is not in the source archive.")
-        now = time.time()
         with self._store.write() as connection:
-            state.enter_stage(connection, self._job["id"], "Training", "Training in progress.", now)
-            state.begin_training(connection, self._job, now)
+            state.enter_stage(connection, self._job["id"], "Downloading", "Downloading input data", time.time())
+        self._layout.make(self._request)
+        download_inputs(self._store, self._request, self._layout)
+        if self._begin():
+            self._run_script()
+
+    def _begin(self) -> bool:
+        """Record that the script starts, unless the job is to be stopped."""
+        with self._store.write() as connection:
+            if self._ended_as or state.is_stopping(connection, self._job["id"]):
+                self._end_early("Stopped")
+                return False
+            state.begin_training(connection, self._job["id"], time.time())
+        return True
+
+    def _run_script(self) -> None:
+        if (self._layout.code / "requirements.txt").is_file():
+            self._record([(time.time(), _NOT_INSTALLED)], [])
+        script = self._script = self._start()
+        if self._ended_as:  # asked while the script was being started
+            self._terminate()
+        limit_s = self._request["StoppingCondition"].get("MaxRuntimeInSeconds", _DAY_S)
+        limit = _after(limit_s, self._end_early, "MaxRuntimeExceeded")
+        files = FileMetrics(self._layout.metrics)
+        try:
+            exit_status = script.run(self._recorder(files))
+        finally:
+            limit.cancel()
+            script.end()
+        self._record([], list(files.find(is_last=True)))
+        if exit_status:
+            raise JobError(failure_reason(exit_status, list(script.stderr), script.argv, state.REASON_LENGTH))
+
+    def _start(self) -> Script:
+        hyperparameters = decode_hyperparameters(self._request["HyperParameters"])
+        program, name = str(hyperparameters["sagemaker_program"]), self._job["name"]
         interpreter = ["/bin/sh", "-e"] if program.endswith(".sh") else [self._job["python"]]
         argv = [*interpreter, program, *arguments(hyperparameters)]
         env = variables(self._layout, self._request, self._job["arn"], self._region, program)
-        name = self._job["name"]
-        lock = process_locks.take(state.script_lock(self._store, name))
-        folder = state.folder_of(self._store, name)
-        self._script = Script(argv, cwd=self._layout.code, env=env, lock=lock, pid_file=folder / "script.pid")
-        self._note_requirements()
-        limit = self._start_time_limit()
-        exit_status = self._script.run(self._recorder())
-        limit.cancel()
-        if exit_status and not self._stopped:
-            raise JobError(failure_reason(exit_status, list(self._script.stderr), argv))
+        lock = process_locks.take(liveness.script_lock(self._store, name))
+        pid_file = liveness.script_pid(self._store, name)
+        try:
+            return Script(argv, cwd=self._layout.code, env=env, lock=lock, pid_file=pid_file)
+        except (OSError, ValueError) as error:
+            raise JobError(f"AlgorithmError: {interpreter[0]} cannot run the entry point: {error}") from error
 
-    def _note_requirements(self) -> None:
-        if (self._layout.code / "requirements.txt").is_file():
-            note = "requirements.txt is not installed here; the job's interpreter is used as it is."
-            self._record([(time.time(), note)], None, None)
+    def _recorder(self, files: FileMetrics) -> Callable[[Lines], None]:
+        log = LogMetrics(self._request["AlgorithmSpecification"].get("MetricDefinitions", []))
 
-    def _start_time_limit(self) -> threading.Timer:
-        seconds = self._request["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-        limit = threading.Timer(seconds, self._stop, ["Stopped"])
-        limit.daemon = True
-        limit.start()
-        return limit
+        def on_lines(lines: Lines) -> None:
+            self._record(lines, [*(value for when, line in lines for value in log.find(line, when)), *files.find()])
 
-    def _recorder(self) -> Callable[[Lines], None]:
-        definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        in_log, in_files = LogMetrics(definitions), FileMetrics(self._layout.metrics)
-        return lambda lines: self._record(lines, in_log, in_files)
+        return on_lines
 
-    def _record(self, lines: Lines, in_log: LogMetrics | None, in_files: FileMetrics | None) -> None:
-        values = [value for _, line in lines for value in in_log.find(line)] if in_log else []
-        values += in_files.find() if in_files else []
+    def _record(self, lines: Lines, values: list[MetricValue]) -> None:
         if lines or values:
             with self._store.write() as connection:
-                state.record(connection, self._job, self._stream, lines, values)
+                state.record(connection, self._job["id"], self._stream, lines, values)
 
-    def _upload(self) -> bool:
-        """Upload what the script left, and return whether there is a model."""
-        self._stage("Uploading", "Uploading generated training model")
-        uri = model_uri(self._request)
-        if any(self._layout.output_data.iterdir()):
-            self._upload_folder(self._layout.output_data, uri.replace("model.tar.gz", "output.tar.gz"))
-        self._upload_checkpoints()
-        if not any(self._layout.model.iterdir()):
-            return False
-        self._upload_folder(self._layout.model, uri)
-        return True
-
-    def _upload_folder(self, folder: Path, uri: str) -> None:
-        archive = self._layout.base / uri.rsplit("/", 1)[1]
-        pack(folder, archive)
-        self._upload_file(archive, uri)
-
-    def _upload_file(self, path: Path, uri: str) -> None:
-        bucket, key = split_uri(uri)
-        with path.open("rb") as body:
-            put_object(self._store, bucket, key, body, time.time())
-
-    def _upload_checkpoints(self) -> None:
-        uri = self._request.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            for path in sorted(p for p in self._layout.checkpoints.rglob("*") if p.is_file()):
-                self._upload_file(path, f"{uri.rstrip('/')}/{path.relative_to(self._layout.checkpoints).as_posix()}")
+    def _upload(self, outcome: Outcome) -> tuple[Outcome, bool]:
+        """Upload what the script left; return how the job ended, and whether there is a model."""
+        if self._script is None:
+            return outcome, False
+        with self._store.write() as connection:
+            message = "Uploading generated training model"
+            state.enter_stage(connection, self._job["id"], "Uploading", message, time.time())
+        is_good = outcome.status != "Failed"
+        try:
+            return outcome, upload_outputs(self._store, self._request, self._layout, with_model=is_good)
+        except Exception as error:  # noqa: BLE001 - as above
+            traceback.print_exc()
+            reason = f"ClientError: Artifact upload failed: {error}"
+            return Outcome("Failed", reason=reason) if is_good else outcome, False
 
 
-def failure_reason(exit_status: int, stderr: list[str], argv: list[str]) -> str:
-    """Say why a script failed, as the service does: at most 1024 characters, the end of the traceback kept."""
-    code = f"{exit_status}" if exit_status > 0 else f"{exit_status} (killed by {signal.Signals(-exit_status).name})"
-    head = f'AlgorithmError: ExecuteUserScriptError:\nExitCode {code}\nErrorMessage "'
-    tail = f'"\nCommand "{" ".join(argv)[:200]}", exit code: 1'
-    room = _REASON_LENGTH - len(head) - len(tail)
-    return head + "\n".join(stderr)[-room:] + tail
+def _after(seconds: float, do: Callable[..., object], *args: object) -> threading.Timer:
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), do, args)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
-    import shutil
-
-    home, name, _lock, region = argv
+    home, name, _lock, region, grace_s = argv
     store = Store(Path(home))
-    supervisor = Supervisor(store, name, region)
-    supervisor.run()
-    shutil.rmtree(state.folder_of(store, name) / "ml", ignore_errors=True)
+    Supervisor(store, name, region, grace_s=float(grace_s)).run()
     store.close()
 
 

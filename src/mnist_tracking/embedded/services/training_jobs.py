@@ -2,9 +2,8 @@
 
 import json
 import math
-import re
-import signal
 import sqlite3
+from datetime import datetime
 from typing import Any
 
 from mnist_tracking.embedded.faults import (
@@ -13,70 +12,59 @@ from mnist_tracking.embedded.faults import (
     ResourceNotFoundFault,
     ValidationFault,
 )
-from mnist_tracking.embedded.jobs import component, state
-from mnist_tracking.embedded.jobs.launch import send_signal, start_supervisor
+from mnist_tracking.embedded.jobs import checks, component, state
+from mnist_tracking.embedded.jobs.launch import Launch, ask_to_stop
+from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services import components, rows, trials
 from mnist_tracking.embedded.services.rows import listing, present
 from mnist_tracking.embedded.store.tags import put_tags
-from mnist_tracking.embedded.times import as_datetime
+from mnist_tracking.embedded.times import as_datetime, as_seconds
+from mnist_tracking.errors import UnsupportedOperationError
 
 _SUFFIX = "-aws-training-job"
-_ECHOED = (
-    "TrainingJobName",
-    "HyperParameters",
-    "AlgorithmSpecification",
-    "RoleArn",
-    "InputDataConfig",
-    "ResourceConfig",
-    "VpcConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "DebugHookConfig",
-    "ProfilerConfig",
-    "ExperimentConfig",
-    "Environment",
-    "RetryStrategy",
+_TRIAL_SUFFIX = "-aws-trial"  # of the trial made for a job that names only its experiment; the service's own is unknown
+_NOT_SEARCHED = frozenset(
+    {
+        "InfraCheckConfig",
+        "MlflowConfig",
+        "ProfilerRuleConfigurations",
+        "RemoteDebugConfig",
+        "ServerlessJobConfig",
+    }
 )
+"""What DescribeTrainingJob repeats of a request, but Search does not."""
+_REPEATED_BY_NEITHER = frozenset({"OutputDataConfig", "SessionChainingConfig", "Tags"})
+_SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 
 
 @serves("sagemaker", "CreateTrainingJob")
 def create_training_job(call: Call) -> Response:
-    engine, request, now = call.engine, call.params, call.engine.now()
-    name = request["TrainingJobName"]
+    engine, name = call.engine, call.params["TrainingJobName"]
     arn = engine.identity.sagemaker_arn("training-job", name)
-    _check_metrics(request)
-    with engine.store.write() as connection:
-        if state.read_job(connection, name) is not None:
-            said = (
-                "Training job names must be unique within an AWS account and region, and a training job with this name"
-            )
-            raise ResourceInUseFault(f"{said} already exists ({arn})")
-        _check_quota(connection, call)
-        component_id = _create_component(connection, call, arn, now)
-        cursor = connection.execute(
-            "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
-            "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
-            (name, arn, json.dumps(request), engine.python, component_id, now, now),
-        )
-        put_tags(connection, arn, request.get("Tags"))
-        state.enter_stage(connection, cursor.lastrowid or 0, "Starting", "Preparing the instances for training", now)
-        start = start_supervisor(engine.store, name, engine.identity.region)
-    start()
+    checks.check(call.params)
+    if engine.quotas:
+        recover_lost(engine.store, engine.now())  # what is dead uses nothing
+    launch = Launch(engine.store, name, engine.identity.region)
+    try:
+        with engine.store.write() as connection:
+            _refuse_taken(connection, name)
+            _check_quota(connection, call)
+            _insert(connection, call, arn)
+            launch.take_lock()
+        launch.start()
+    finally:
+        launch.drop_lock()
     return {"TrainingJobArn": arn}
 
 
-def _check_metrics(request: dict[str, Any]) -> None:
-    for item in request["AlgorithmSpecification"].get("MetricDefinitions", []):
-        try:
-            groups = re.compile(item["Regex"]).groups
-        except re.error as error:
-            raise ValidationFault(f"The regex of metric {item['Name']} does not compile: {error}") from None
-        if not groups:
-            raise ValidationFault(f"The regex of metric {item['Name']} must have a capture group: {item['Regex']}")
+def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
+    job = state.read_job(connection, name)
+    if job is not None:
+        raise ResourceInUseFault(
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            f"already exists ({job['arn']})"
+        )
 
 
 def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
@@ -84,14 +72,27 @@ def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
     most = call.engine.quotas.get(kind)
     if most is None:
         return
-    running = connection.execute("SELECT request FROM training_jobs WHERE status IN ('InProgress', 'Stopping')")
-    used = sum(json.loads(row["request"])["ResourceConfig"].get("InstanceType") == kind for row in running)
+    running = connection.execute("SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping')")
+    used = sum(state.request_of(job)["ResourceConfig"].get("InstanceType") == kind for job in running)
     if used >= most:
         raise ResourceLimitFault(
             f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
             f"utilization of {used} Instances and a request delta of 1 Instances. Please use AWS Service Quotas to "
             "request an increase for this quota."
         )
+
+
+def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
+    """Add the job's row, its component, the component's trial and its tags."""
+    request, now = call.params, call.engine.now()
+    component_id = _create_component(connection, call, arn, now)
+    cursor = connection.execute(
+        "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
+        "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
+        (request["TrainingJobName"], arn, json.dumps(request), call.engine.python, component_id, now, now),
+    )
+    put_tags(connection, arn, request.get("Tags"))
+    state.enter_stage(connection, cursor.lastrowid or 0, "Starting", "Preparing the instances for training", now)
 
 
 def _create_component(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
@@ -110,20 +111,39 @@ def _create_component(connection: sqlite3.Connection, call: Call, arn: str, now:
     if hook := request.get("DebugHookConfig"):
         hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
         components.put_artifacts(connection, row_id, "Output", hook_output)
-    if trial_name := config.get("TrialName"):
-        trial = rows.get(connection, "trials", trial_name, identity)
-        trials.associate(connection, trial["id"], row_id, now)
-    elif experiment := config.get("ExperimentName"):
-        rows.get(connection, "experiments", experiment, identity)
+    trial_id = _trial(connection, call, config)
+    if trial_id is not None:
+        trials.associate(connection, trial_id, row_id, now)
     return row_id
+
+
+def _trial(connection: sqlite3.Connection, call: Call, config: dict[str, str]) -> int | None:
+    """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
+    experiment, trial = config.get("ExperimentName"), config.get("TrialName")
+    if trial:
+        found = trials.read(connection, rows.get(connection, "trials", trial, call.engine.identity)["id"])
+        if (
+            experiment
+            and rows.get(connection, "experiments", experiment, call.engine.identity)["id"] != found["experiment_id"]
+        ):
+            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
+        return int(found["id"])
+    if not experiment:
+        return None
+    made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
+    trials.create_trial(Call(call.engine, call.service, "CreateTrial", made))
+    return int(rows.get(connection, "trials", made["TrialName"], call.engine.identity)["id"])
 
 
 @serves("sagemaker", "DescribeTrainingJob")
 def describe_training_job(call: Call) -> Response:
     name = call.params["TrainingJobName"]
-    state.recover_lost(call.engine.store, call.engine.now(), name)
+    recover_lost(call.engine.store, call.engine.now(), name)
     with call.engine.store.snapshot() as connection:
-        return describe(connection, _require(connection, name))
+        job = _require(connection, name)
+        request = state.request_of(job)
+        only_here = {member: request[member] for member in _NOT_SEARCHED & request.keys()}
+        return {**describe(connection, job), **only_here}
 
 
 def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
@@ -134,14 +154,14 @@ def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
 
 
 def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
-    """Build what DescribeTrainingJob and Search say of a job."""
+    """Build what DescribeTrainingJob and Search both say of a job."""
     request = state.request_of(job)
-    echoed = {name: request[name] for name in _ECHOED if name in request}
-    output = {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]}
+    left_out = _NOT_SEARCHED | _REPEATED_BY_NEITHER
     seconds = max(1, math.ceil((job["ended"] or job["modified"]) - job["started"])) if job["started"] else None
     return {
-        **echoed,
-        "OutputDataConfig": output,
+        **dict.fromkeys(_SWITCHES, False),
+        **{name: value for name, value in request.items() if name not in left_out},
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
         **present(
             TrainingJobArn=job["arn"],
             TrainingJobStatus=job["status"],
@@ -151,13 +171,17 @@ def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
             ModelArtifacts={"S3ModelArtifacts": component.model_uri(request)},
             FinalMetricDataList=_final_metrics(connection, job["component_id"]) or None,
             CreationTime=as_datetime(job["created"]),
-            TrainingStartTime=job["started"] and as_datetime(job["started"]),
-            TrainingEndTime=job["ended"] and as_datetime(job["ended"]),
+            TrainingStartTime=_moment(job["started"]),
+            TrainingEndTime=_moment(job["ended"]),
             LastModifiedTime=as_datetime(job["modified"]),
             TrainingTimeInSeconds=seconds,
             BillableTimeInSeconds=seconds,
         ),
     }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else as_datetime(seconds)
 
 
 def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
@@ -167,7 +191,7 @@ def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
             Status=row["status"],
             StatusMessage=row["message"],
             StartTime=as_datetime(row["started"]),
-            EndTime=row["ended"] and as_datetime(row["ended"]),
+            EndTime=_moment(row["ended"]),
         )
         for row in found
     ]
@@ -185,31 +209,42 @@ def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> 
 @serves("sagemaker", "StopTrainingJob")
 def stop_training_job(call: Call) -> Response:
     name, now = call.params["TrainingJobName"], call.engine.now()
+    recover_lost(call.engine.store, now, name)
     with call.engine.store.write() as connection:
         job = _require(connection, name)
         if job["status"] in state.ENDED:
             raise ValidationFault(f"The request was rejected because the training job is in status {job['status']}.")
         if job["status"] == "InProgress":
-            connection.execute("UPDATE training_jobs SET status = 'Stopping' WHERE id = ?", (job["id"],))
-            connection.execute("UPDATE components SET status = 'Stopping' WHERE id = ?", (job["component_id"],))
-            state.enter_stage(connection, job["id"], "Stopping", "Stopping the training job", now)
-    send_signal(call.engine.store, name, signal.SIGTERM)
+            state.begin_stopping(connection, job["id"], now)
+    ask_to_stop(call.engine.store, job)
     return {}
 
 
 @serves("sagemaker", "ListTrainingJobs")
 def list_training_jobs(call: Call) -> Response:
     params = call.params
-    state.recover_lost(call.engine.store, call.engine.now())
-    where = {
-        "t.status = ?": params.get("StatusEquals"),
-        "instr(t.name, ?) > 0": params.get("NameContains"),
+    if params.get("SortBy") == "Status":
+        raise UnsupportedOperationError("sagemaker", "ListTrainingJobs with SortBy=Status; it has Name, CreationTime")
+    if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
+        return {"TrainingJobSummaries": []}  # no job here has either
+    recover_lost(call.engine.store, call.engine.now())
+    given = {
+        **params,
+        "CreatedAfter": params.get("CreationTimeAfter"),
+        "CreatedBefore": params.get("CreationTimeBefore"),
     }
     with call.engine.store.read() as connection:
-        sorted_params = {"SortBy": "CreationTime", **params, "CreatedAfter": params.get("CreationTimeAfter")}
-        sorted_params["CreatedBefore"] = params.get("CreationTimeBefore")
-        found, token = listing(connection, "SELECT t.* FROM training_jobs t", where, sorted_params)
+        found, token = listing(connection, "SELECT t.* FROM training_jobs t", _filters(params), given)
     return {"TrainingJobSummaries": [_summary(job) for job in found], **token}
+
+
+def _filters(params: dict[str, Any]) -> dict[str, Any]:
+    moments = {"t.modified >= ?": "LastModifiedTimeAfter", "t.modified <= ?": "LastModifiedTimeBefore"}
+    return {
+        "t.status = ?": params.get("StatusEquals"),
+        "instr(t.name, ?) > 0": params.get("NameContains"),
+        **{condition: as_seconds(params[name]) for condition, name in moments.items() if params.get(name) is not None},
+    }
 
 
 def _summary(job: sqlite3.Row) -> Response:
@@ -219,6 +254,6 @@ def _summary(job: sqlite3.Row) -> Response:
         TrainingJobStatus=job["status"],
         SecondaryStatus=job["secondary_status"],
         CreationTime=as_datetime(job["created"]),
-        TrainingEndTime=job["ended"] and as_datetime(job["ended"]),
+        TrainingEndTime=_moment(job["ended"]),
         LastModifiedTime=as_datetime(job["modified"]),
     )

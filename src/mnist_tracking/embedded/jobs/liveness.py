@@ -1,0 +1,65 @@
+"""
+Notice jobs whose supervisor is gone, and end them.
+
+A job's supervisor holds a lock for as long as it lives; its creator took it before the job was visible. So a job that
+is not over and whose lock is free has lost its supervisor. Whoever looks at jobs calls `recover_lost` first.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+from pathlib import Path
+
+from mnist_tracking.embedded import process_locks
+from mnist_tracking.embedded.jobs import state
+from mnist_tracking.embedded.store import Store
+
+_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+
+
+def supervisor_lock(store: Store, name: str) -> Path:
+    """Return the lock that a job's supervisor holds."""
+    return state.folder_of(store, name) / "supervisor.lock"
+
+
+def script_lock(store: Store, name: str) -> Path:
+    """Return the lock that a job's script holds, and its supervisor."""
+    return state.folder_of(store, name) / "script.lock"
+
+
+def script_pid(store: Store, name: str) -> Path:
+    """Return the file that tells the process id of a job's script, which leads a process group."""
+    return state.folder_of(store, name) / "script.pid"
+
+
+def recover_lost(store: Store, now: float, name: str | None = None) -> None:
+    """End jobs whose supervisor is gone: the one of that name, or all."""
+    where, values = ("AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping') {where}"
+    with store.read() as connection:
+        jobs = connection.execute(query, values).fetchall()
+    for job in jobs:
+        recover(store, job, now)
+
+
+def recover(store: Store, job: sqlite3.Row, now: float) -> None:
+    """End a job as Failed, and kill what is left of its script, if it is not over and its supervisor is gone."""
+    name = job["name"]
+    if job["status"] in state.ENDED or process_locks.is_held(supervisor_lock(store, name)):
+        return
+    with store.write() as connection:
+        fresh = state.read_job(connection, name)
+        if fresh is None or fresh["status"] in state.ENDED:
+            return
+        _kill_orphan(store, name)
+        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST, now=now)
+    shutil.rmtree(state.folder_of(store, name) / "ml", ignore_errors=True)
+
+
+def _kill_orphan(store: Store, name: str) -> None:
+    """Kill a script that outlived its supervisor; its lock says that the recorded process is still that one."""
+    if process_locks.is_held(script_lock(store, name)):
+        with contextlib.suppress(ProcessLookupError, ValueError, FileNotFoundError):
+            os.killpg(int(script_pid(store, name).read_text()), signal.SIGKILL)
