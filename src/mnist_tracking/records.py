@@ -1,12 +1,15 @@
 """What comes back: frozen records, with everything decoded to plain Python values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
-__all__ = ["Artifact", "Component", "Metric", "Scalar", "Status", "TrialResult"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Artifact", "Component", "Metric", "MetricPoint", "MetricSeries", "Scalar", "Status", "TrialResult"]
 
 Scalar = str | int | float | bool | None
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -41,6 +44,57 @@ class Metric:
 
 
 @attrs.frozen
+class MetricPoint:
+    """
+    One value of a metric.
+
+    Attributes:
+        step: Which one it is: the step it was logged with, or its number in the log, from 0.
+        value: The value.
+        time: When it was logged; None where the service does not say.
+    """
+
+    step: int
+    value: float
+    time: datetime | None
+
+
+@attrs.frozen
+class MetricSeries(Sequence[MetricPoint]):
+    """
+    All values of one metric, in the order they came.
+
+    Attributes:
+        name: Such as ``"train:loss"``.
+        points: The values.
+    """
+
+    name: str
+    points: tuple[MetricPoint, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> MetricPoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[MetricPoint]: ...
+    def __getitem__(self, index: int | slice) -> MetricPoint | Sequence[MetricPoint]:
+        return self.points[index]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The bare values."""
+        return tuple(point.value for point in self.points)
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per value, with the columns step, value and time."""
+        import pandas as pd
+
+        return pd.DataFrame([attrs.asdict(point) for point in self.points], columns=["step", "value", "time"])
+
+
+@attrs.frozen
 class Artifact:
     """
     Something that a step read or wrote.
@@ -63,6 +117,7 @@ class Component:
 
     Attributes:
         name: Unique in the account and region.
+        arn: Its ARN.
         display_name: What kind of step it is, such as ``"Training"``.
         status: None if it was never said.
         message: Why it failed, if it did.
@@ -80,6 +135,7 @@ class Component:
     """
 
     name: str
+    arn: str
     display_name: str
     status: Status | None
     message: str

@@ -14,12 +14,12 @@ from mnist_tracking._sagemaker.experiments import (
     load_or_create_experiment,
     record_step,
 )
+from mnist_tracking._sagemaker.logs import log_tail
 from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.objects import upload_directory
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking._sagemaker.training import (
     failure_reason,
-    log_tail,
     start_job,
     stop_job,
     wait_for_component,

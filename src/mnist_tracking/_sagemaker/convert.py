@@ -42,6 +42,7 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
     parents = response.get("Parents", [])
     return Component(
         name=response["TrialComponentName"],
+        arn=response["TrialComponentArn"],
         display_name=response.get("DisplayName", response["TrialComponentName"]),
         status=status.get("PrimaryStatus"),
         message=status.get("Message", ""),

@@ -1,14 +1,13 @@
 """Start a training job with the real PyTorch estimator, and follow it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import ADAPTER, TRAINING
-from mnist_tracking._sagemaker.errors import translate, translated
+from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking._sagemaker.logs import JobLog
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import JobTimeoutError
 from mnist_tracking.jobs import JobSpec
@@ -17,7 +16,6 @@ from mnist_tracking.records import Component, Scalar
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _VISIBLE_WITHIN_S = 60.0
 
@@ -79,12 +77,12 @@ def wait_for_job(
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
     client, begun = workspace.client("sagemaker"), time.monotonic()
-    pause, logs = min(0.02, workspace.poll_s), _LogTail(workspace, job_name)
+    pause, logs = min(0.02, workspace.poll_s), JobLog(workspace, job_name)
     while True:
         with translated():
             status = client.describe_training_job(TrainingJobName=job_name)["TrainingJobStatus"]
         if on_line is not None:
-            for line in logs.new_lines():
+            for _, line in logs.new_lines():
                 on_line(line)
         if status in _ENDED:
             return
@@ -92,48 +90,6 @@ def wait_for_job(
             raise JobTimeoutError(job_name, timeout_s)
         time.sleep(pause)
         pause = min(pause * 1.3, workspace.poll_s)
-
-
-class _LogTail:
-    """The lines of a job's log that were not read yet."""
-
-    def __init__(self, workspace: "Workspace", job_name: str) -> None:
-        self._client = workspace.client("logs")
-        self._job_name = job_name
-        self._tokens: dict[str, str] = {}
-        self._streams: list[str] = []
-
-    def new_lines(self) -> Iterator[str]:
-        self._streams = self._streams or _log_streams(self._client, self._job_name)
-        for stream in self._streams:
-            yield from self._read(stream)
-
-    def _read(self, stream: str) -> Iterator[str]:
-        while True:
-            where = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
-            with translated():
-                page = self._client.get_log_events(
-                    logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **where
-                )
-            self._tokens[stream] = page["nextForwardToken"]
-            yield from (event["message"] for event in page["events"])
-            if not page["events"]:
-                return
-
-
-def _log_streams(client: Any, job_name: str) -> list[str]:
-    try:
-        found = client.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{job_name}/")
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return []  # the group appears with the first job that logs
-        raise translate(error) from error
-    return [stream["logStreamName"] for stream in found["logStreams"]]
-
-
-def log_tail(workspace: "Workspace", job_name: str, lines: int = 20) -> list[str]:
-    """Return the last lines of a job's log, oldest first."""
-    return list(_LogTail(workspace, job_name).new_lines())[-lines:]
 
 
 def failure_reason(workspace: "Workspace", job_name: str) -> str:
