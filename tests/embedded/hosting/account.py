@@ -102,6 +102,10 @@ class Account:
             query = "SELECT message FROM log_events WHERE log_group = ? ORDER BY id"
             return [row[0] for row in connection.execute(query, (f"/aws/sagemaker/Endpoints/{name}",))]
 
+    def wait_for_log(self, *lines: str, name: str = "digits") -> None:
+        """Wait until the log ends with these lines; the supervisor writes them a moment after they were printed."""
+        until(lambda: self.log(name)[-len(lines) :] == list(lines))
+
     def folder(self, name: str = "digits") -> Path:
         """Return an endpoint's folder."""
         return self.engine.home / "endpoints" / name

@@ -57,11 +57,24 @@ def test_the_script_is_the_one_that_the_environment_names(account: Account) -> N
 
 
 def test_the_model_is_loaded_once(account: Account) -> None:
-    account.deploy(script="print('importing')\n" + TIMES.replace("return 3", "print('loading'); return 3"))
-    account.ask("1")
-    account.ask("2")
+    account.deploy(
+        script="""
+loads = []
+def model_fn(model_dir): loads.append(model_dir)
+def transform_fn(model, body, content_type, accept): return str(len(loads))
+"""
+    )
 
-    assert account.log() == ["importing", "loading"]
+    assert [account.ask(""), account.ask("")] == ["1", "1"]
+
+
+def test_what_was_printed_before_the_end_is_in_the_log(account: Account) -> None:
+    """Also what the supervisor had not read yet when it was asked to stop."""
+    account.deploy(script=TIMES.replace("return data * model", "print('line\\n' * 100_000); return 0"))
+    account.ask("1")
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert account.log() == ["line"] * 100_000 + [""]
 
 
 def test_requirements_are_not_installed_and_the_log_says_so(account: Account) -> None:
@@ -144,7 +157,7 @@ def test_what_a_handler_raises_comes_back_as_a_model_error(account: Account, rai
     assert "in predict_fn" in response["OriginalMessage"]
     assert "server.py" not in response["OriginalMessage"]
     assert response["LogStreamArn"].endswith("log-group:/aws/sagemaker/Endpoints/digits")
-    assert any("too many fingers" in line for line in account.log())
+    account.wait_for_log(f"{raised.partition('(')[0]}: too many fingers", "")
     assert account.status() == "InService"
 
 

@@ -14,8 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 _LOOK_S = 1.0
 _GRACE_S = 2.0
 _CHUNK = 1 << 16
-_TAIL_LINES = 40
 _REASON_LENGTH = 1024
 _NOT_HEALTHY = (
     "The primary container for production variant {} did not pass the ping health check. "
@@ -71,8 +69,8 @@ class Server:
         status = self.process.wait()
         return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
-    def end(self) -> None:
-        """End the process and its children."""
+    def end(self) -> Iterator[bytes]:
+        """End the process and its children; what they had printed and nobody has read yet comes out."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -80,6 +78,10 @@ class Server:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        os.set_blocking(self.output.fileno(), False)
+        with contextlib.suppress(BlockingIOError):  # a process that left the group may keep the pipe open
+            while chunk := os.read(self.output.fileno(), _CHUNK):
+                yield chunk
         self.output.close()
         self.channel.close()
 
@@ -91,7 +93,7 @@ class Supervisor:
         self._store, self._name = store, name
         self._folder = state.folder_of(store, name)
         self._spec: dict[str, Any] = json.loads((self._folder / "endpoint.json").read_text())
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._last_line = ""
         self._partial = b""
         self._is_in_service = False
         with store.write() as connection:
@@ -115,7 +117,9 @@ class Supervisor:
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             if server is not None:
-                server.end()
+                for chunk in server.end():
+                    self._log(chunk)
+                self._log(b"")
 
     def _unpack(self) -> None:
         for archive, folder in (("model.tar.gz", "model"), ("code.tar.gz", "code")):
@@ -154,7 +158,7 @@ class Supervisor:
         """Pass on what the server says until it ends."""
         deadline = time.monotonic() + self._spec["startup_timeout_s"]
         handlers: dict[Any, Callable[[], bool]] = {
-            server.output: lambda: self._log(os.read(server.output.fileno(), _CHUNK)),
+            server.output: lambda: self._pass_on(server.output.fileno()),
             server.channel: lambda: self._on_port(server.channel.recv(16)),
         }
         with selectors.DefaultSelector() as selector:
@@ -180,21 +184,33 @@ class Supervisor:
             return False
         port = int(said)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        with contextlib.closing(connection):
-            connection.request("GET", "/ping")
-            if connection.getresponse().status != http.HTTPStatus.OK:
-                raise EndpointError(self._reason("It answered /ping with an error."))
+        try:
+            with contextlib.closing(connection):
+                connection.request("GET", "/ping")
+                connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return False  # it is ending already, which its output tells too
         state.set_status(self._store, self._endpoint_id, "InService", time.time(), port=port)
         self._is_in_service = True
         return True
 
-    def _log(self, chunk: bytes) -> bool:
+    def _pass_on(self, output: int) -> bool:
+        """Log what was printed; being asked to stop has to wait, so that nothing which was read is lost."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            chunk = os.read(output, _CHUNK)
+            self._log(chunk)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        return bool(chunk)
+
+    def _log(self, chunk: bytes) -> None:
         """Put whole lines into the endpoint's log; what is empty ends it."""
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         if not chunk and self._partial:
             lines, self._partial = [*lines, self._partial], b""
         texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
-        self._tail.extend(texts)
+        self._last_line = next((text for text in reversed(texts) if text.strip()), self._last_line)
         about = (state.log_group(self._name), self._spec["log_stream"], time.time())
         if texts:
             with self._store.write() as connection:
@@ -202,13 +218,11 @@ class Supervisor:
                     "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
                     [(*about, text) for text in texts],
                 )
-        return bool(chunk)
 
     def _reason(self, what: str) -> str:
-        """Say why the endpoint failed; of a long log, the end."""
+        """Say why the endpoint failed, and how its log ends: of a traceback, the exception."""
         head = "" if self._is_in_service else _NOT_HEALTHY.format(self._spec["variant"])
-        head += f"{what} The end of its log:\n"
-        return head + "\n".join(self._tail)[-(_REASON_LENGTH - len(head)) :]
+        return f"{head}{what}" + (f" Its log ends with: {self._last_line}" if self._last_line else "")
 
 
 def _raise_stopped(_number: int, _frame: object) -> None:
