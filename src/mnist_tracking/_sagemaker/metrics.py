@@ -52,12 +52,13 @@ def read_series(workspace: "Workspace", component: Component) -> dict[str, Metri
     What a training job printed is read from its log, by the job's own metric definitions: the service itself gives back
     one value a minute. What was sent with a step is read from the service.
     """
-    printed = _printed(workspace, component.job_name) if component.job_name else {}
+    printed = job_series(workspace, component.job_name) if component.job_name else {}
     sent = [name for name in component.metrics if name not in printed]
     return dict(sorted({**printed, **_sent(workspace, component, sent)}.items()))
 
 
-def _printed(workspace: "Workspace", job_name: str) -> dict[str, MetricSeries]:
+def job_series(workspace: "Workspace", job_name: str) -> dict[str, MetricSeries]:
+    """Return every value that a job has printed so far, by metric; a running job's too."""
     with translated():
         job = workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name)
     definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])

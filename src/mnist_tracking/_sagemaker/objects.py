@@ -25,15 +25,19 @@ def upload_directory(
     workspace: "Workspace", directory: str | os.PathLike[str], uri: str, *, files: Iterable[Path] | None = None
 ) -> None:
     """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
-    bucket, prefix = split_uri(uri)
-    s3, root = workspace.client("s3"), Path(directory)
+    root = Path(directory)
     for path in sorted(files if files is not None else (p for p in root.rglob("*") if p.is_file())):
-        key = f"{prefix}/{path.relative_to(root).as_posix()}"
-        try:
-            with translated():
-                s3.upload_file(str(path), bucket, key)
-        except S3UploadFailedError as error:
-            raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
+        upload_file(workspace, path, f"{uri}/{path.relative_to(root).as_posix()}")
+
+
+def upload_file(workspace: "Workspace", path: Path, uri: str) -> None:
+    """Upload one file to *uri*."""
+    bucket, key = split_uri(uri)
+    try:
+        with translated():
+            workspace.client("s3").upload_file(str(path), bucket, key)
+    except S3UploadFailedError as error:
+        raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
 
 
 def iter_keys(workspace: "Workspace", uri: str) -> Iterator[str]:

@@ -11,12 +11,12 @@ from mnist_tracking._sagemaker.logs import JobLog
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import JobTimeoutError
 from mnist_tracking.jobs import JobSpec
-from mnist_tracking.records import Component, Scalar
+from mnist_tracking.records import Component, Scalar, Status
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-_ENDED = frozenset({"Completed", "Failed", "Stopped"})
+ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _VISIBLE_WITHIN_S = 60.0
 
 
@@ -76,20 +76,27 @@ def wait_for_job(
     Raises:
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
-    client, begun = workspace.client("sagemaker"), time.monotonic()
-    pause, logs = min(0.02, workspace.poll_s), JobLog(workspace, job_name)
+    begun, pause, logs = time.monotonic(), min(0.02, workspace.poll_s), JobLog(workspace, job_name)
     while True:
-        with translated():
-            status = client.describe_training_job(TrainingJobName=job_name)["TrainingJobStatus"]
+        status = job_status(workspace, job_name)
         if on_line is not None:
             for _, line in logs.new_lines():
                 on_line(line)
-        if status in _ENDED:
+        if status in ENDED:
             return
         if timeout_s is not None and time.monotonic() - begun > timeout_s:
             raise JobTimeoutError(job_name, timeout_s)
         time.sleep(pause)
         pause = min(pause * 1.3, workspace.poll_s)
+
+
+def job_status(workspace: "Workspace", job_name: str) -> Status:
+    """Return how a job stands."""
+    with translated():
+        status: Status = workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name)[
+            "TrainingJobStatus"
+        ]
+    return status
 
 
 def failure_reason(workspace: "Workspace", job_name: str) -> str:
@@ -120,7 +127,7 @@ def wait_for_component(workspace: "Workspace", trial: str, job_name: str) -> Com
     begun = time.monotonic()
     while True:
         for component in iter_components(workspace.client("sagemaker"), Parents_TrialName=trial):
-            if component.job_name == job_name and component.status in _ENDED:
+            if component.job_name == job_name and component.status in ENDED:
                 return component
         if time.monotonic() - begun > _VISIBLE_WITHIN_S:
             raise JobTimeoutError(f"the trial component of {job_name}", _VISIBLE_WITHIN_S)

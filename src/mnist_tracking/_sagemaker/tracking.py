@@ -1,0 +1,193 @@
+"""One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
+
+import json
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking._sagemaker.names import suggest_name
+from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking.errors import ConfigError, MissingDependencyError
+from mnist_tracking.records import Scalar, Status
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+Direction = Literal["input", "output"]
+_LONGEST_VALUE, _LONGEST_MESSAGE = 2500, 1024
+
+
+def create_component(workspace: "Workspace", name: str, display_name: str, tags: Mapping[str, str]) -> None:
+    """Create a trial component."""
+    with quiet(), translated():
+        from smexperiments.trial_component import TrialComponent
+
+        TrialComponent.create(
+            trial_component_name=name,
+            display_name=display_name,
+            sagemaker_boto_client=workspace.client("sagemaker"),
+            tags=aws_tags(tags),
+        )
+
+
+class ComponentTracker:
+    """
+    Writes to one trial component that exists. Safe to share between threads.
+
+    Args:
+        workspace: Where it is.
+        name: The component.
+        folder: Where its files go, ``s3://bucket/prefix``.
+    """
+
+    def __init__(self, workspace: "Workspace", name: str, folder: str) -> None:
+        bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+        self._lock = threading.Lock()
+        self._files: dict[str, Path] = {}
+        with quiet(), translated():
+            from smexperiments.tracker import Tracker
+
+            self._tracker = Tracker.load(
+                trial_component_name=name,
+                artifact_bucket=bucket,
+                artifact_prefix=prefix,
+                sagemaker_boto_client=workspace.client("sagemaker"),
+                boto3_session=workspace.boto_session,
+            )
+        self._tracker._artifact_uploader.s3_client = workspace.client("s3")  # it makes one of its own, with no settings
+
+    def start(self) -> None:
+        """Mark the step as begun."""
+        with self._changing() as tracker:
+            tracker.trial_component.start_time = datetime.now(UTC)
+            self._set_status("InProgress")
+
+    def finish(self, status: Status, message: str = "") -> None:
+        """Mark the step as ended, and record the lineage of its files."""
+        with self._changing() as tracker:
+            tracker.trial_component.end_time = datetime.now(UTC)
+            self._set_status(status, message)
+        with quiet(), translated():
+            self._tracker.close()
+
+    def _set_status(self, status: Status, message: str = "") -> None:
+        from smexperiments.api_types import TrialComponentStatus
+
+        said = {"message": message[:_LONGEST_MESSAGE]} if message else {}
+        self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **said)
+
+    def parameters(self, values: Mapping[str, Scalar]) -> None:
+        """Record parameters; `decode_parameter` gives back what was put in."""
+        encoded = {name: encode_parameter(name, value) for name, value in values.items()}
+        with self._changing() as tracker:
+            tracker.log_parameters(encoded)
+
+    def location(self, direction: Direction, name: str, uri: str, media_type: str | None = None) -> None:
+        """Record where something is that was read or written."""
+        with self._changing() as tracker:
+            log = tracker.log_input if direction == "input" else tracker.log_output
+            log(name, uri, media_type=media_type)
+
+    def file(self, direction: Direction, path: Path, name: str | None = None, media_type: str | None = None) -> None:
+        """
+        Upload a file and record it; the same file again replaces what was uploaded.
+
+        Raises:
+            ConfigError: If there is no such file, or another one of that file name was uploaded (S3 would lose it).
+        """
+        if not path.is_file():
+            raise ConfigError(f"{str(path)!r} is no file that could be uploaded.")
+        if self._files.setdefault(path.name, path.absolute()) != path.absolute():
+            raise ConfigError(
+                f"{str(path)!r} would replace {str(self._files[path.name])!r}. Give it another file name."
+            )
+        with self._changing() as tracker:
+            log = tracker.log_input_artifact if direction == "input" else tracker.log_output_artifact
+            log(str(path), name=name or suggest_name(path.name, 120), media_type=media_type)
+
+    def chart(self, draw: Callable[..., None], name: str, *args: object) -> None:
+        """
+        Upload what the Tracker draws (a table, a curve, a matrix) and record it.
+
+        Raises:
+            MissingDependencyError: If it takes scikit-learn, and that is not installed.
+        """
+        title = suggest_name(name, 120)
+        try:
+            with self._changing() as tracker:
+                draw(tracker, title, *args)
+                drawn = tracker._lineage_artifact_tracker.artifacts[-1]
+                tracker.log_output(drawn.name, drawn.source_uri, media_type="application/json")
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError("scikit-learn", "demo") from error
+
+    @contextmanager
+    def _changing(self) -> Iterator[Any]:
+        """Send what the block changes."""
+        with self._lock, quiet(), translated():
+            try:
+                yield self._tracker
+            except (ValueError, TypeError) as error:  # the Tracker's own checks
+                raise ConfigError(f"{error}".rstrip(".") + ".") from error
+            self._tracker.trial_component.save()
+
+
+def encode_parameter(name: str, value: object) -> str | int | float:
+    """
+    Return a value as a component keeps it. numpy's numbers are taken too.
+
+    Raises:
+        ConfigError: If it is no finite number, text, boolean or None, or too long.
+
+    Example:
+        >>> encode_parameter("shuffle", True), encode_parameter("lr", 0.1)
+        ('true', 0.1)
+    """
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case str() if len(value) <= _LONGEST_VALUE:
+            return value
+        case Integral():
+            return int(value)
+        case Real() if math.isfinite(value):
+            return float(value)
+    raise ConfigError(
+        f"The parameter {name!r} is {_shortened(value)} ({type(value).__name__}); possible are finite numbers, texts "
+        f"of at most {_LONGEST_VALUE} characters, booleans and None."
+    )
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def draw_table(tracker: Any, title: str, frame: object) -> None:
+    """Draw a mapping of columns to lists, or a frame."""
+    if isinstance(frame, Mapping):
+        tracker.log_table(title=title, values={str(name): list(column) for name, column in frame.items()})
+    else:
+        tracker.log_table(title=title, data_frame=frame)
+
+
+def draw_confusion_matrix(tracker: Any, title: str, truth: Sequence[object], answers: Sequence[object]) -> None:
+    """Draw how often each class was taken for each."""
+    tracker.log_confusion_matrix(truth, answers, title=title)
+
+
+def draw_roc_curve(tracker: Any, title: str, truth: Sequence[object], scores: Sequence[float]) -> None:
+    """Draw the true against the false positive rate."""
+    tracker.log_roc_curve(truth, scores, title=title)
+
+
+def draw_precision_recall(tracker: Any, title: str, truth: Sequence[object], scores: Sequence[float]) -> None:
+    """Draw precision against recall."""
+    tracker.log_precision_recall(truth, scores, title=title)

@@ -1,0 +1,221 @@
+"""What a program records of its own work: a step, and a trial that is computed right here."""
+
+import math
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tracking._sagemaker.metrics import put_metrics
+from mnist_tracking._sagemaker.models import upload_model
+from mnist_tracking._sagemaker.tracking import (
+    ComponentTracker,
+    Direction,
+    draw_confusion_matrix,
+    draw_precision_recall,
+    draw_roc_curve,
+    draw_table,
+)
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.records import Scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["LocalTrial", "Step"]
+
+
+class Step:
+    """
+    One tracked step, while it goes on. Made by `ExperimentRunner.step`.
+
+    **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
+    status ``InProgress``. **Thread safety.** May be shared between threads.
+
+    Attributes:
+        name: What kind of step it is, such as ``"Evaluation"``.
+        component_name: The trial component that records it, unique in the account and region.
+    """
+
+    def __init__(self, workspace: "Workspace", name: str, component_name: str, folder: str) -> None:
+        self.name = name
+        self.component_name = component_name
+        self._workspace = workspace
+        self._tracker = ComponentTracker(workspace, component_name, folder)
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} recorded as {self.component_name!r}>"
+
+    def log_parameter(self, name: str, value: Scalar) -> None:
+        """
+        Record one setting; see `log_parameters`.
+
+        Args:
+            name: Its name.
+            value: A finite number, a text of up to 2500 characters, a boolean or None.
+        """
+        self.log_parameters({name: value})
+
+    def log_parameters(self, values: Mapping[str, Scalar]) -> None:
+        """
+        Record settings. They are read back as they were put in; a name that was used before is replaced.
+
+        Raises:
+            ConfigError: If a value cannot be recorded. Nothing was sent.
+        """
+        self._tracker.parameters(values)
+
+    def log_input(self, name: str, uri: str, *, media_type: str | None = None) -> None:
+        """Record where something is that this step reads, such as ``s3://bucket/key``."""
+        self._tracker.location("input", name, uri, media_type)
+
+    def log_output(self, name: str, uri: str, *, media_type: str | None = None) -> None:
+        """Record where something is that this step wrote."""
+        self._tracker.location("output", name, uri, media_type)
+
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+        direction: Direction = "output",
+    ) -> None:
+        """
+        Upload a file and record it.
+
+        Args:
+            path: The file.
+            name: Its name in the step; by default that of the file, with hyphens for what SageMaker refuses.
+            media_type: Its media type; by default guessed from the file's name.
+            direction: ``"output"``, or ``"input"`` for a file that the step reads.
+
+        Raises:
+            ConfigError: If there is no such file, or another one of that file name was uploaded already.
+        """
+        self._tracker.file(direction, Path(path), name, media_type)
+
+    def log_table(self, table: "pd.DataFrame | Mapping[str, Sequence[object]]", *, name: str = "table") -> None:
+        """Upload a frame, or lists by column, in the form that SageMaker Studio takes, and record it."""
+        self._tracker.chart(draw_table, name, table)
+
+    def log_confusion_matrix(
+        self, truth: Sequence[object], answers: Sequence[object], *, name: str = "confusion-matrix"
+    ) -> None:
+        """
+        Record how often each class was taken for each, in the form that SageMaker Studio draws.
+
+        Args:
+            truth: The right class of each item.
+            answers: The class that each was taken for.
+            name: Its name in the step.
+
+        Raises:
+            ConfigError: If the two are not equally long.
+            MissingDependencyError: If scikit-learn is not installed.
+        """
+        self._tracker.chart(draw_confusion_matrix, name, truth, answers)
+
+    def log_roc_curve(self, truth: Sequence[object], scores: Sequence[float], *, name: str = "roc-curve") -> None:
+        """Record the true against the false positive rate; raises as `log_confusion_matrix` does."""
+        self._tracker.chart(draw_roc_curve, name, truth, scores)
+
+    def log_precision_recall(
+        self, truth: Sequence[object], scores: Sequence[float], *, name: str = "precision-recall"
+    ) -> None:
+        """Record precision against recall; raises as `log_confusion_matrix` does."""
+        self._tracker.chart(draw_precision_recall, name, truth, scores)
+
+    def log_metric(self, name: str, value: float, *, step: int | None = None) -> None:
+        """
+        Record one value of a metric; see `log_metrics`.
+
+        Args:
+            name: Such as ``"f1"``.
+            value: A finite number.
+            step: Which one it is; the next one by default, from 0.
+        """
+        self.log_metrics({name: value}, step=step)
+
+    def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """
+        Record one value for each of several metrics. Every value is kept, and read back as a series.
+
+        Args:
+            values: By metric; finite numbers.
+            step: Which ones they are; by default the next one of each metric, from 0.
+
+        Raises:
+            ConfigError: If a value is not finite, or *step* is negative. Nothing was sent.
+            ServiceError: If SageMaker did not record a value.
+        """
+        numbers = {name: _finite(name, value) for name, value in values.items()}
+        if step is not None and step < 0:
+            raise ConfigError(f"step={step}; steps count from 0.")
+        with self._lock:
+            steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
+            self._counts.update({name: number + 1 for name, number in steps.items()})
+        put_metrics(self._workspace, self.component_name, numbers, steps)
+
+
+class LocalTrial(Step):
+    """
+    One trial that is computed in this process, while it goes on. Made by `ExperimentRunner.trial`.
+
+    It is a `Step`, on the same leaderboard as the trials that jobs train.
+
+    Attributes:
+        trial_name: The trial, unique in the account and region.
+    """
+
+    def __init__(
+        self, workspace: "Workspace", name: str, component_name: str, folder: str, *, trial_name: str, output_uri: str
+    ) -> None:
+        super().__init__(workspace, name, component_name, folder)
+        self.trial_name = trial_name
+        self._output_uri = output_uri
+
+    def log_model(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        entry_point: str | os.PathLike[str] | None = None,
+        source_dir: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """
+        Upload the model of this trial, so that it can be deployed.
+
+        Args:
+            path: A file, or a folder whose contents are sent.
+            entry_point: The script with ``model_fn`` and, if needed, ``input_fn``, ``predict_fn`` and ``output_fn``,
+                relative to *source_dir* where that is given. Without one it is named when the model is deployed.
+            source_dir: A folder that is sent along with the script.
+
+        Returns:
+            Where the model is, ``s3://.../model.tar.gz``.
+
+        Raises:
+            ConfigError: If *path* or the script is not there. Nothing was sent.
+        """
+        model = upload_model(self._workspace, Path(path), self._output_uri, entry_point, source_dir)
+        self._tracker.location("output", "SageMaker.ModelArtifact", model.uri)
+        if model.code_uri is not None:
+            self._tracker.parameters(
+                {"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)}
+            )
+        return model.uri
+
+
+def _finite(name: str, value: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"The metric {name!r} is {value!r}; SageMaker records finite numbers only.")
+    return number

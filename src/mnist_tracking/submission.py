@@ -1,0 +1,116 @@
+"""A trial whose training job was started: look at it, wait for it, stop it, from any process."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from mnist_tracking._sagemaker.convert import trial_from_component
+from mnist_tracking._sagemaker.logs import JobLog, log_tail
+from mnist_tracking._sagemaker.metrics import job_series
+from mnist_tracking._sagemaker.training import (
+    ENDED,
+    failure_reason,
+    job_status,
+    stop_job,
+    wait_for_component,
+    wait_for_job,
+)
+from mnist_tracking.errors import JobFailedError
+from mnist_tracking.records import MetricSeries, Status, TrialResult
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["SubmittedTrial"]
+
+
+class SubmittedTrial:
+    """
+    A trial whose job was started. Made by `ExperimentRunner.submit` and `Workspace.submitted`.
+
+    It holds nothing but two names: the job goes on without it, and a new one can be had at any time, in any process.
+
+    Attributes:
+        trial_name: The trial.
+        job_name: Its training job.
+    """
+
+    def __init__(self, workspace: "Workspace", trial_name: str, job_name: str) -> None:
+        self.trial_name = trial_name
+        self.job_name = job_name
+        self._workspace = workspace
+
+    def __repr__(self) -> str:
+        return f"<SubmittedTrial {self.trial_name!r}, job {self.job_name!r}>"
+
+    @property
+    def status(self) -> Status:
+        """How the job stands now."""
+        return job_status(self._workspace, self.job_name)
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """
+        Yield the lines of the job's log, oldest first.
+
+        Args:
+            follow: Go on until the job ends, yielding each line as it comes.
+        """
+        log, pause = JobLog(self._workspace, self.job_name), 0.02
+        while True:
+            is_last = not follow or self.status in ENDED  # asked first: what is logged before the end is not missed
+            for _, line in log.new_lines():
+                pause = 0.02
+                yield line
+            if is_last:
+                return
+            pause = min(pause * 1.3, self._workspace.poll_s)
+            time.sleep(pause)
+
+    def metrics(self) -> dict[str, MetricSeries]:
+        """Return every value that the job has printed so far, by metric; also while it runs."""
+        return job_series(self._workspace, self.job_name)
+
+    def stop(self) -> None:
+        """Ask the job to stop, and do not wait; one that has ended is left alone."""
+        stop_job(self._workspace, self.job_name)
+
+    def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> TrialResult:
+        """
+        Wait until the job ends, and return the trial however it ended.
+
+        Args:
+            timeout_s: Give up waiting after this many seconds; the job keeps running.
+            on_line: Given each line of the log as it comes.
+
+        Raises:
+            JobTimeoutError: If it takes longer than *timeout_s*, or the service does not show the outcome for a minute.
+        """
+        wait_for_job(self._workspace, self.job_name, on_line=on_line, timeout_s=timeout_s)
+        component = wait_for_component(self._workspace, self.trial_name, self.job_name)
+        return trial_from_component(component, self.trial_name)
+
+    def result(self, *, timeout_s: float | None = None) -> TrialResult:
+        """
+        Wait until the job ends, and return the trial.
+
+        Args:
+            timeout_s: Give up waiting after this many seconds; the job keeps running.
+
+        Raises:
+            JobFailedError: If training failed; carries the last lines of the log.
+            JobTimeoutError: As `wait`.
+        """
+        trial = self.wait(timeout_s=timeout_s)
+        self.raise_if_failed(trial)
+        return trial
+
+    def raise_if_failed(self, trial: TrialResult) -> None:
+        """
+        Raise what says why this trial failed, if it did.
+
+        Raises:
+            JobFailedError: If it did; carries the last lines of the log.
+        """
+        if trial.status == "Failed":
+            reason = failure_reason(self._workspace, self.job_name)
+            raise JobFailedError(self.job_name, reason, log_tail(self._workspace, self.job_name))
