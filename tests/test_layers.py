@@ -19,6 +19,8 @@ LIBRARY = BASE | {
     "leaderboard",
     "lineage",
     "runner",
+    "steps",
+    "submission",
     "sweep",
     "training",
 }
@@ -38,6 +40,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "jobs": {"errors", "records", "training"},
     "_sagemaker": BASE,
     "workspace": {"_sagemaker", "embedded", "errors"},
+    **dict.fromkeys(("steps", "submission"), {"_sagemaker", "errors", "records"}),
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "runner", "sweep", "deployment"), LIBRARY),
     "cli": LIBRARY | {"deployment", "embedded", "plots"},
 }
