@@ -51,7 +51,7 @@ def plot_digits(
         )
     columns = min(len(images), _COLUMNS)
     rows = -(-len(images) // columns)
-    figure = _new_figure(max(0.9 * columns, 3.0), 1.2 * rows + 0.5)
+    figure = _new_figure(max(0.9 * columns, 3.0), 1.1 * rows + 0.4)
     right = sum(int(label) == int(answer) for label, answer in zip(labels, predictions, strict=True))
     figure.suptitle(f"What the endpoint answered: {right} of {len(images)} right", color=_INK, fontsize=10)
     for place, (image, label, answer) in enumerate(zip(images, labels, predictions, strict=True), start=1):
@@ -65,11 +65,11 @@ def plot_accuracy(
     path: str | os.PathLike[str],
 ) -> Path:
     """
-    Draw accuracy against hidden channels, and beside it how the loss went.
+    Draw test accuracy against hidden channels, and beside it how the training loss went.
 
     Args:
-        points: Hidden channels and accuracy in percent, in any order.
-        curves: For each label, epochs and losses.
+        points: Hidden channels and test accuracy in percent, in any order.
+        curves: For each label, epochs and training losses above 0.
         path: The picture; its ending decides the format. Its directory is made if need be.
 
     Returns:
@@ -132,23 +132,28 @@ def _draw_accuracy(axes: "Axes", points: Sequence[tuple[int, float]]) -> None:
         fontsize=9,
         fontweight="bold",
     )
-    axes.set_xticks(sorted(set(channels)))
-    axes.margins(x=0.08, y=0.18)
-    _label(axes, "Accuracy", "hidden channels", "accuracy (%)")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(channels, labels=map(str, channels))
+    axes.margins(x=0.1, y=0.18)
+    _label(axes, "Test accuracy", "hidden channels", "accuracy (%)")
 
 
 def _draw_losses(axes: "Axes", curves: Mapping[str, Sequence[tuple[float, float]]]) -> None:
     from matplotlib import colormaps
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     shades = colormaps["viridis"](np.linspace(0.0, 0.85, max(len(curves), 1)))
     for (label, curve), shade in zip(curves.items(), shades, strict=False):
         epochs, losses = zip(*sorted(curve), strict=True) if curve else ((), ())
         axes.plot(epochs, losses, label=label, color=shade, marker="o", markersize=3.5, linewidth=1.5)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if curves:
         axes.legend(frameon=False, fontsize=8, labelcolor=_INK)
-    _label(axes, "Loss", "epoch", "loss")
+    _label(axes, "Training loss", "epoch", "loss")
 
 
 def _label(axes: "Axes", title: str, x: str, y: str) -> None:

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from tests.digits import write_idx_dataset
 
 from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli
+from mnist_tracking.datasets import check_directory, load_images
 
 Run = Callable[..., Result]
 
@@ -74,6 +77,27 @@ def test_the_whole_workflow_runs_and_leaves_only_its_results(run: Run, tmp_path:
     assert result.stderr.startswith("embedded SageMaker in ")
     assert left_in(tmp_path / "home") == {}
     check_files(tmp_path / "out")
+
+
+def test_what_is_kept_works_until_the_command_that_is_printed_removes_it(run: Run, tmp_path: Path, small: Path) -> None:
+    home = tmp_path / "a 'home'"
+    told = re.search(
+        r"^Kept: .* and endpoint (.*); to remove all: (.*)$", run("--channels", "2", "--keep", home=home).stdout, re.M
+    )
+    assert told is not None
+    workspace = Workspace.embedded(home)
+    answer = workspace.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=told[1],
+        ContentType="application/json",
+        Accept="application/json",
+        Body=json.dumps(load_images(check_directory(small), "test")[:3].tolist()),
+    )
+    answers = json.load(answer["Body"])
+    workspace.close()
+    subprocess.run(shlex.split(told[2]), check=True, capture_output=True, cwd=tmp_path)
+
+    assert len(answers) == 3
+    assert left_in(home) == {}
 
 
 def check_files(out: Path) -> None:
@@ -227,5 +251,5 @@ def test_ctrl_c_stops_everything_and_says_what_is_left(tmp_path: Path, small: Pa
 
     assert process.returncode == 130
     assert last.startswith("mnist-tracking: interrupted. Jobs and endpoint are stopped; deleted ")
-    assert last.endswith("which cannot be deleted.")
+    assert re.search(r"\. Left: the records of [12] training jobs?, which cannot be deleted\.$", last)
     assert left_in(home) == {}

@@ -57,6 +57,40 @@ def test_a_terminal_shows_a_row_for_every_trial() -> None:
     assert last[1] == "5 waiting"
 
 
+def test_the_table_does_not_jump_while_one_reads_it() -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
+    view = TrialsView(console, mnist_job().metrics, channels=[2], epochs=2)
+    drawn = [drawing(console, view)]
+    view.started("demo-trial-2", "job", {"hidden_channels": 2})
+    for line in LOG:
+        drawn.append(drawing(console, view))
+        view.logged("demo-trial-2", line)
+    view.ended(a_trial(2))
+    drawn.append(drawing(console, view))
+
+    assert len({tuple(heading) for *heading, _ in drawn}) == 1
+    assert [row.split()[1] for *_, row in drawn] == ["waiting", "starting", "training", "training", "completed"]
+
+
+def drawing(console: Console, view: TrialsView) -> tuple[str, ...]:
+    with console.capture() as captured:
+        console.print(view)
+    return tuple(captured.get().splitlines())
+
+
+def test_a_terminal_breaks_lines_between_words_unless_they_are_to_be_copied() -> None:
+    told = StringIO()
+    report = Report(Console(file=told, force_terminal=True, width=20, color_system=None))
+    report.say("twenty columns are few for this")
+    report.say("python -c 'twenty columns are few'", wrap=False)
+
+    assert [line.rstrip() for line in told.getvalue().splitlines()] == [
+        "twenty columns are",
+        "few for this",
+        "python -c 'twenty columns are few'",
+    ]
+
+
 def test_elsewhere_there_is_a_line_for_every_event() -> None:
     view, told = watch(terminal=False)
 
@@ -109,6 +143,8 @@ def test_an_interrupt_that_was_dropped_is_raised_at_the_next_step() -> None:
         with pytest.raises(KeyboardInterrupt):
             interrupts.check()
         interrupts.check()
+        interrupts.ignore()
+        signal.raise_signal(signal.SIGINT)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

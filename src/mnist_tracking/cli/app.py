@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 import mnist_tracking
+from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.command import demo
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import MnistTrackingError
@@ -31,6 +32,7 @@ class _Group(click.Group):
             click.echo(f"mnist-tracking: {error}", err=True)
             ctx.exit(1)
         except (KeyboardInterrupt, click.Abort) as stop:
+            interrupts.ignore()  # another one would only break off the exit
             click.echo(f"\nmnist-tracking: interrupted. {stop}".rstrip(), err=True)
             ctx.exit(130)
 

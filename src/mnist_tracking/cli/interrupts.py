@@ -8,7 +8,7 @@ signal is remembered too, and `check` raises it at the next step.
 import signal
 from types import FrameType
 
-__all__ = ["check", "listen"]
+__all__ = ["check", "ignore", "listen"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _pending: list[int] = []
@@ -19,6 +19,12 @@ def listen() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
+
+
+def ignore() -> None:
+    """Let nothing break off what is left to do, which is to exit."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def check() -> None:

@@ -1,5 +1,6 @@
 """What the global options say: where the calls go, and how errors are shown."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -42,11 +43,16 @@ class Settings:
 
     def cleanup_command(self, experiment: str) -> list[str]:
         """Return the command that removes an experiment and all that was made for it."""
-        place = f"embedded({str(self.home.absolute())!r})"
+        place = f"embedded({_literal(str(self.home.absolute()))})"
         if self.backend == "aws":
-            place = f"aws(profile={self.profile!r}, region={self.region!r})"
+            place = f"aws(profile={_literal(self.profile)}, region={_literal(self.region)})"
         code = (
             "from mnist_tracking import ExperimentRunner, Workspace; "
-            f"print(ExperimentRunner(Workspace.{place}, {experiment!r}).cleanup())"
+            f"print(ExperimentRunner(Workspace.{place}, {_literal(experiment)}).cleanup())"
         )
         return [sys.executable, "-c", code]
+
+
+def _literal(text: str | None) -> str:
+    """Return it as Python source in double quotes, which a shell's single quotes hold as they are."""
+    return "None" if text is None else json.dumps(text)

@@ -23,12 +23,16 @@ class Files:
     Args:
         folder: The folder; made if missing.
 
+    Attributes:
+        written: The names of the files so far.
+
     Raises:
         ConfigError: If it cannot be made or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.written: list[str] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -73,5 +77,6 @@ class Files:
         path = self.folder / name
         try:
             yield path
+            self.written.append(name)
         except OSError as error:
             raise ConfigError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error

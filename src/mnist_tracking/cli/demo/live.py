@@ -19,7 +19,16 @@ from mnist_tracking.records import Scalar, TrialResult
 __all__ = ["TrialsView"]
 
 _PROGRESS = re.compile(r"Train Epoch: (\d+) \[(\d+)/(\d+)")
-_COLUMNS = ("channels", "status", "epoch", "train loss", "validation loss", "validation accuracy", "seconds")
+# headings, and the widest that comes below them: a table whose columns grow jumps while one reads it
+_COLUMNS = {
+    "channels": 8,
+    "status": len("completed"),
+    "epoch": len("1/2 100%"),
+    "train\nloss": 7,
+    "validation\nloss": 10,
+    "validation\naccuracy": 10,
+    "seconds": 7,
+}
 
 
 @attrs.define
@@ -72,7 +81,7 @@ class TrialsView:
         self._rows: dict[Scalar, _Row] = {count: _Row(count) for count in channels}
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.Lock()
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4)
+        self._live = Live(console=console, get_renderable=self.__rich__, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -101,7 +110,7 @@ class TrialsView:
         with self._lock:
             channels = hyperparameters.get("hidden_channels")
             row = self._by_trial[trial_name] = self._rows.setdefault(channels, _Row(channels))
-            row.status, row.begun = "training", time.monotonic()
+            row.status, row.begun = "starting", time.monotonic()
         self._say(row, f"training as job {job_name}")
 
     def logged(self, trial_name: str, line: str) -> None:
@@ -113,6 +122,7 @@ class TrialsView:
             progress = _PROGRESS.search(line)
             if progress and "train:loss" in found:
                 epoch, seen, of = map(int, progress.groups())
+                row.status = "training"
                 row.advance(epoch, seen, of, row.values["train:loss"])
         if "validation:accuracy" in found:
             loss, accuracy = row.value("validation:loss", "{:.4f}"), row.value("validation:accuracy", "{:.2f} %")
@@ -129,16 +139,18 @@ class TrialsView:
         if not self._console.is_terminal:
             self._console.print(f"{row.channels} channels: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    def _table(self) -> Table:
+    def __rich__(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
-        for name in _COLUMNS:
-            table.add_column(name, justify="left" if name == "status" else "right")
+        for name, width in _COLUMNS.items():
+            table.add_column(name, min_width=width, justify="left" if name == "status" else "right")
         with self._lock:
             for row in self._rows.values():
                 table.add_row(
                     str(row.channels),
                     row.status,
-                    f"{row.epoch}/{self._epochs} {row.seen / row.of:4.0%}" if row.epoch else "",
+                    f"{row.epoch:{len(str(self._epochs))}}/{self._epochs} {row.seen / row.of:4.0%}"
+                    if row.epoch
+                    else "",
                     row.value("train:loss", "{:.4f}"),
                     row.value("validation:loss", "{:.4f}"),
                     row.value("validation:accuracy", "{:.2f} %"),

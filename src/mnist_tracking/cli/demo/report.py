@@ -1,5 +1,6 @@
 """What the demo answers: tables on a terminal, plain lines elsewhere."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,14 @@ from rich.table import Table
 
 from mnist_tracking import Leaderboard, Lineage, TrialResult
 
-__all__ = ["Report", "channels_of"]
+__all__ = ["Report", "channels_of", "say"]
 
 _SHOWN = 10
+
+
+def say(console: Console, text: str, *, wrap: bool = True) -> None:
+    """Write text as it is. A terminal breaks its lines between words, unless they are to be copied; a file does not."""
+    console.print(text, markup=False, highlight=False, soft_wrap=not (wrap and console.is_terminal))
 
 
 class Report:
@@ -21,9 +27,9 @@ class Report:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, text: str) -> None:
-        """Write lines as they are."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def say(self, text: str, *, wrap: bool = True) -> None:
+        """Write text; see `say`."""
+        say(self._console, text, wrap=wrap)
 
     def leaderboard(self, board: Leaderboard) -> None:
         """Show the trials, best first."""
@@ -40,7 +46,7 @@ class Report:
         rows = []
         for node in lineage.nodes:
             sources = dict.fromkeys(source.kind for source in lineage.upstream(node.id))
-            rows.append([node.kind, ", ".join(sources), self._fit(node.label.removeprefix(f"{prefix}/"), prefix)])
+            rows.append([node.kind, ", ".join(sources), self._shorten(node.label.removeprefix(f"{prefix}/"), prefix)])
         self._table(f"Lineage of {lineage.trial_name}, below {prefix}", ["what", "made from", "name"], rows)
 
     def answers(self, endpoint: str, labels: NDArray[Any], answers: NDArray[Any]) -> None:
@@ -53,9 +59,11 @@ class Report:
         self.say(f"\nEndpoint {endpoint}: {right} of {len(labels)} test images right ({right / len(labels):.2%})")
         self.say(f"{len(shown)} of its answers: {', '.join(shown)}")
 
-    def _fit(self, name: str, prefix: str) -> str:
-        """Leave the experiment out of a name where there is little room; the title shows it."""
-        return name.replace(prefix.rsplit("/", 1)[1] + "-", "") if self._console.is_terminal else name
+    def _shorten(self, name: str, prefix: str) -> str:
+        """Leave out, where there is little room, the experiment and the job's folder: the table shows them already."""
+        if not self._console.is_terminal:
+            return name
+        return re.sub("^jobs/[^/]+/", "jobs/.../", name).replace(prefix.rsplit("/", 1)[1] + "-", "")
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self.say(f"\n{title}")

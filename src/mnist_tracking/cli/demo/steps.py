@@ -21,7 +21,7 @@ from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.files import Files
 from mnist_tracking.cli.demo.live import TrialsView
 from mnist_tracking.cli.demo.options import Options
-from mnist_tracking.cli.demo.report import Report, channels_of
+from mnist_tracking.cli.demo.report import Report, channels_of, say
 from mnist_tracking.cli.demo.timings import Timings
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.datasets import Dataset, find_mnist, load_images, load_labels
@@ -66,7 +66,7 @@ class Demo:
                 dataset = self._find_data()
             with self._phase("import"):
                 workspace = self._open()
-            with closing(workspace), self._never_left_running(workspace):
+            with closing(workspace), self._never_left_running(workspace, files):
                 board = self._workflow(workspace, dataset, files)
         finally:
             files.forget_if_empty()
@@ -148,7 +148,7 @@ class Demo:
 
     def _finish(self, runner: ExperimentRunner) -> None:
         if self._options.keep:
-            self._report.say(f"\nKept: {self._left(with_endpoint=True)}")
+            self._report.say(f"\nKept: {self._left(with_endpoint=True)}", wrap=False)
             return
         with self._phase("cleanup"):
             report = runner.cleanup()
@@ -161,16 +161,16 @@ class Demo:
             yield
 
     @contextmanager
-    def _never_left_running(self, workspace: Workspace) -> Iterator[None]:
+    def _never_left_running(self, workspace: Workspace, files: Files) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._abandon(workspace)) from None
+            raise KeyboardInterrupt(self._abandon(workspace, files)) from None
         except BaseException:
-            self._note(self._abandon(workspace))
+            say(self._notes, self._abandon(workspace, files), wrap=False)
             raise
 
-    def _abandon(self, workspace: Workspace) -> str:
+    def _abandon(self, workspace: Workspace, files: Files) -> str:
         """Stop what runs, remove what was made unless --keep, and say in one line what is left."""
         self._note("stopping the jobs and the endpoint ...")
         try:
@@ -180,10 +180,13 @@ class Demo:
                 return f"Jobs and endpoint are stopped. Left: {self._left(with_endpoint=False)}"
             report = str(ExperimentRunner(workspace, self._name).cleanup()).replace("\n", "; ")
         except (KeyboardInterrupt, MnistTrackingError) as error:
-            return f"Cleaning up ended early ({error or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
-        jobs = self._view.job_count
-        left = f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted" if jobs else "nothing"
-        return f"Jobs and endpoint are stopped; {report}. Left: {left}."
+            return (
+                f"Cleaning up ended early ({str(error) or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
+            )
+        left = [f"{', '.join(files.written)} in {files.folder}"] if files.written else []
+        if jobs := self._view.job_count:
+            left.append(f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted")
+        return f"Jobs and endpoint are stopped; {report}. Left: {' and '.join(left) or 'nothing'}."
 
     def _left(self, *, with_endpoint: bool) -> str:
         endpoint = f" and endpoint {self._endpoint.name}" if with_endpoint and self._endpoint else ""
@@ -191,7 +194,7 @@ class Demo:
         return f"experiment {self._name}{endpoint}; to remove all: {command}"
 
     def _note(self, text: str) -> None:
-        self._notes.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self._notes, text)
 
 
 def _refuse_failures(board: Leaderboard) -> None:
