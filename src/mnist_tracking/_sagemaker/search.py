@@ -1,33 +1,36 @@
 """Read components through Search: pages of 100, one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mnist_tracking._sagemaker.convert import component_from_aws
 from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.filters import Condition, Filter, Junction
 from mnist_tracking.records import Component
 
 _PAGE = 100
+_MOST_CONDITIONS = 50
+_MOST_TOGETHER = 20
 
 
 def iter_search(
     client: Any,
     resource: str,
-    filters: dict[str, str],
+    expression: Mapping[str, Any] | None = None,
     *,
     sort_by: str = "CreationTime",
     ascending: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    """Yield what Search finds for filters that must all hold, lazily, as raw results."""
+    """Yield what Search finds for an expression, lazily, as raw results."""
     request: dict[str, Any] = {
         "Resource": resource,
         "SortBy": sort_by,
         "SortOrder": "Ascending" if ascending else "Descending",
         "MaxResults": _PAGE,
     }
-    if filters:
-        conditions = [{"Name": name, "Operator": "Equals", "Value": value} for name, value in filters.items()]
-        request["SearchExpression"] = {"Filters": conditions}
+    if expression:
+        request["SearchExpression"] = expression
     while True:
         with translated():
             page = client.search(**request)
@@ -39,6 +42,50 @@ def iter_search(
 
 def iter_components(client: Any, **filters: str) -> Iterator[Component]:
     """Yield components in order of creation; keyword ``Parents_TrialName`` stands for ``Parents.TrialName``."""
-    named = {name.replace("_", "."): value for name, value in filters.items()}
-    for result in iter_search(client, "ExperimentTrialComponent", named):
+    conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
+    for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
         yield component_from_aws(result["TrialComponent"])
+
+
+def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    Return the SearchExpression that asks for filters which must all hold; a raw one among them is taken as it is.
+
+    Raises:
+        ConfigError: If it holds more conditions than Search takes.
+
+    Example:
+        >>> expression_of([Condition("DisplayName", "Equals", "Training")])
+        {'Filters': [{'Name': 'DisplayName', 'Operator': 'Equals', 'Value': 'Training'}]}
+    """
+    wanted = list(where)
+    raw = [dict(item) for item in wanted if isinstance(item, Mapping)]
+    expression = _junction("And", [item for item in wanted if isinstance(item, Filter)])
+    if raw:
+        expression["SubExpressions"] = [*expression.get("SubExpressions", []), *raw]
+    if (count := _count(expression)) > _MOST_CONDITIONS:
+        raise ConfigError(f"This search has {count} conditions; Search takes at most {_MOST_CONDITIONS}.")
+    return expression
+
+
+def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
+    filters: list[dict[str, str]] = []
+    nested: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case Condition(name, how, None):
+                filters.append({"Name": name, "Operator": how})
+            case Condition(name, how, value):
+                filters.append({"Name": name, "Operator": how, "Value": str(value)})
+            case Junction(inner, members):
+                nested.append(_junction(inner, members))
+    for what, found in (("conditions", filters), ("groups", nested)):
+        if len(found) > _MOST_TOGETHER:
+            raise ConfigError(f"This search joins {len(found)} {what}; Search takes {_MOST_TOGETHER} together.")
+    joined = {"Filters": filters, "SubExpressions": nested, "Operator": operator if operator == "Or" else None}
+    return {name: value for name, value in joined.items() if value}
+
+
+def _count(expression: Mapping[str, Any]) -> int:
+    own = len(expression.get("Filters", ())) + sum(len(n["Filters"]) for n in expression.get("NestedFilters", ()))
+    return own + sum(_count(part) for part in expression.get("SubExpressions", ()))
