@@ -9,7 +9,17 @@ import attrs
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Artifact", "Component", "Metric", "MetricPoint", "MetricSeries", "Scalar", "Status", "TrialResult"]
+__all__ = [
+    "Artifact",
+    "Component",
+    "ExperimentSummary",
+    "Metric",
+    "MetricPoint",
+    "MetricSeries",
+    "Scalar",
+    "Status",
+    "TrialResult",
+]
 
 Scalar = str | int | float | bool | None
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -129,8 +139,7 @@ class Component:
         inputs: What it read.
         outputs: What it wrote.
         metrics: By name.
-        trials: The trials it belongs to, in order of attachment.
-        experiments: The experiments of those trials, once each.
+        parents: The trials it belongs to, in order of attachment, each with its experiment.
         tags: Its tags.
     """
 
@@ -147,15 +156,44 @@ class Component:
     inputs: tuple[Artifact, ...]
     outputs: tuple[Artifact, ...]
     metrics: Mapping[str, Metric]
-    trials: tuple[str, ...]
-    experiments: tuple[str, ...]
+    parents: tuple[tuple[str, str], ...]
     tags: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        """The trials it belongs to, in order of attachment."""
+        return tuple(trial for trial, _ in self.parents)
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """The experiments of those trials, once each."""
+        return tuple(dict.fromkeys(experiment for _, experiment in self.parents))
 
     @property
     def job_name(self) -> str | None:
         """The training job that it stands for."""
         is_job = self.source_arn is not None and ":training-job/" in self.source_arn
         return self.name.removesuffix("-aws-training-job") if is_job else None
+
+
+@attrs.frozen
+class ExperimentSummary:
+    """
+    An experiment, as a search finds it. A snapshot.
+
+    Attributes:
+        name: Unique in the account and region.
+        arn: Its ARN.
+        description: What it was created with; may be empty.
+        created: When it was made.
+        tags: Its tags.
+    """
+
+    name: str
+    arn: str
+    description: str
+    created: datetime
+    tags: Mapping[str, str]
 
 
 @attrs.frozen

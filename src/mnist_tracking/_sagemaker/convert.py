@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mnist_tracking.records import Artifact, Component, Metric, Scalar, Status, TrialResult
+from mnist_tracking.records import Artifact, Component, ExperimentSummary, Metric, Scalar, Status, TrialResult
 
 TRAINING = "Training"
 CREATED_BY = "mnist-tracking:created-by"
@@ -39,7 +39,6 @@ def decode_parameter(value: Mapping[str, Any]) -> Scalar:
 def component_from_aws(response: Mapping[str, Any]) -> Component:
     """Read a trial component as Search gives it."""
     status = response.get("Status", {})
-    parents = response.get("Parents", [])
     return Component(
         name=response["TrialComponentName"],
         arn=response["TrialComponentArn"],
@@ -54,10 +53,25 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
         inputs=_artifacts(response.get("InputArtifacts", {})),
         outputs=_artifacts(response.get("OutputArtifacts", {})),
         metrics={m["MetricName"]: _metric(m) for m in response.get("Metrics", [])},
-        trials=tuple(p["TrialName"] for p in parents if p.get("TrialName")),
-        experiments=tuple(dict.fromkeys(p["ExperimentName"] for p in parents if p.get("ExperimentName"))),
-        tags={tag["Key"]: tag["Value"] for tag in response.get("Tags", [])},
+        parents=tuple((p["TrialName"], p["ExperimentName"]) for p in response.get("Parents", []) if "TrialName" in p),
+        tags=tags_from_aws(response.get("Tags", [])),
     )
+
+
+def experiment_from_aws(response: Mapping[str, Any]) -> ExperimentSummary:
+    """Read an experiment as Search gives it."""
+    return ExperimentSummary(
+        name=response["ExperimentName"],
+        arn=response["ExperimentArn"],
+        description=response.get("Description", ""),
+        created=response["CreationTime"],
+        tags=tags_from_aws(response.get("Tags", [])),
+    )
+
+
+def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Read tags."""
+    return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def _artifacts(artifacts: Mapping[str, Mapping[str, str]]) -> tuple[Artifact, ...]:
@@ -76,15 +90,15 @@ def _metric(metric: Mapping[str, Any]) -> Metric:
     )
 
 
-def trial_from_component(component: Component, trial_name: str) -> TrialResult:
-    """Read the outcome of a trial from the component that recorded its training."""
+def trial_from_component(component: Component, trial_name: str, experiment_name: str | None = None) -> TrialResult:
+    """Read the outcome of a trial from the component that recorded its training, which may be in others as well."""
     outputs = {artifact.name: artifact.uri for artifact in component.outputs}
     code = component.parameters.get("sagemaker_submit_directory")
     status: Status = component.status or "InProgress"
     ended, started = component.ended, component.started
     return TrialResult(
         trial_name=trial_name,
-        experiment_name=component.experiments[0] if component.experiments else "",
+        experiment_name=experiment_name or dict(component.parents).get(trial_name, ""),
         status=status,
         failure_reason=component.message if status == "Failed" else "",
         hyperparameters={k: v for k, v in component.parameters.items() if not k.startswith(_OWN_PREFIXES)},

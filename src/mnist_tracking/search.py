@@ -1,0 +1,107 @@
+"""Find experiments and trials, whoever made them. Reading never writes."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws, trial_from_component
+from mnist_tracking._sagemaker.search import expression_of, iter_search
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.filters import Condition, Filter, Property, created, parent, tag
+from mnist_tracking.records import Component, ExperimentSummary, TrialResult
+from mnist_tracking.results import Results
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Where", "find_experiments", "find_trials", "trial_row"]
+
+Where = Filter | Mapping[str, Any]
+_IS_TRAINING = (
+    (Property("DisplayName", "", "text") == TRAINING)
+    | Condition("Source.SourceArn", "Contains", ":training-job/")
+    | (tag("sagemaker:trial-component-source") == "run")
+)
+"""What counts as the training of a trial: by this library, by a training job, or by the SDK's `Run`."""
+
+
+def find_experiments(
+    workspace: "Workspace",
+    *,
+    name_contains: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Results[ExperimentSummary]:
+    """Return experiments, the newest first; see `Workspace.experiments`."""
+    where: list[Where] = [tag(key) == value for key, value in (tags or {}).items()]
+    if name_contains is not None:
+        where.append(Property("ExperimentName", "name_contains", "text").contains(name_contains))
+    if created_after is not None:
+        where.append(created() > created_after)
+    if created_before is not None:
+        where.append(created() < created_before)
+    found = _search(workspace, "Experiment", where)
+    return Results("experiments", (experiment_from_aws(item["Experiment"]) for item in found), _experiment_row)
+
+
+def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
+    return {
+        "experiment": experiment.name,
+        "created": experiment.created,
+        "description": experiment.description,
+        **{f"tag.{key}": value for key, value in sorted(experiment.tags.items())},
+    }
+
+
+def find_trials(
+    workspace: "Workspace",
+    experiment: str | Sequence[str] | None = None,
+    where: Where | Iterable[Where] = (),
+) -> Results[TrialResult]:
+    """Return trials, the newest first; see `Workspace.trials`."""
+    experiments = [experiment] if isinstance(experiment, str) else experiment
+    conditions: list[Where] = [_IS_TRAINING, *_listed(where)]
+    if experiments is not None:
+        conditions.append(parent("experiment").isin(experiments))
+    found = _search(workspace, "ExperimentTrialComponent", conditions)
+    components = (component_from_aws(item["TrialComponent"]) for item in found)
+    return Results("trials", _trials(components, experiments), trial_row)
+
+
+def _listed(where: Where | Iterable[Where]) -> list[Where]:
+    listed = [where] if isinstance(where, Filter | Mapping) else list(where)
+    for item in listed:
+        if not isinstance(item, Filter | Mapping):
+            raise ConfigError(
+                f"{item!r} is no filter. Compare a property, as in metric('test:accuracy') > 0.97, or give a "
+                "SearchExpression as a dictionary."
+            )
+    return listed
+
+
+def _trials(components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[TrialResult]:
+    """Yield a trial for each that a component belongs to, in one of the experiments that are asked for."""
+    for component in components:
+        for name, experiment in component.parents:
+            if experiments is None or experiment in experiments:
+                yield trial_from_component(component, name, experiment)
+
+
+def trial_row(trial: TrialResult) -> dict[str, object]:
+    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
+    return {
+        "trial": trial.trial_name,
+        "experiment": trial.experiment_name,
+        "status": trial.status,
+        "created": trial.created,
+        "duration_s": trial.duration_s,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
+        "failure_reason": trial.failure_reason,
+    }
+
+
+def _search(workspace: "Workspace", resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:
+    expression = expression_of(where)  # at once: what is wrong with it is said before anything is read
+    return iter_search(workspace.client("sagemaker"), resource, expression, ascending=False)
