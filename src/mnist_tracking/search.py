@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws, trial_from_component
+from mnist_tracking._sagemaker.convert import (
+    RUN_TAG,
+    TRAINING,
+    component_from_aws,
+    experiment_from_aws,
+    trial_from_component,
+)
 from mnist_tracking._sagemaker.search import expression_of, iter_search
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.filters import Condition, Filter, Property, created, parent, tag
@@ -20,9 +26,9 @@ Where = Filter | Mapping[str, Any]
 _IS_TRAINING = (
     (Property("DisplayName", "", "text") == TRAINING)
     | Condition("Source.SourceArn", "Contains", ":training-job/")
-    | (tag("sagemaker:trial-component-source") == "run")
+    | (tag(RUN_TAG) == "run")
 )
-"""What counts as the training of a trial: by this library, by a training job, or by the SDK's `Run`."""
+"""What `is_training` says, as Search is asked it."""
 
 
 def find_experiments(

@@ -8,6 +8,7 @@ from typing import Any
 from mnist_tracking.records import Artifact, Component, ExperimentSummary, Metric, Scalar, Status, TrialResult
 
 TRAINING = "Training"
+RUN_TAG = "sagemaker:trial-component-source"
 CREATED_BY = "mnist-tracking:created-by"
 ADAPTER = "mnist-tracking:adapter"
 _OWN_PREFIXES = ("sagemaker_", "SageMaker.")
@@ -88,6 +89,12 @@ def _metric(metric: Mapping[str, Any]) -> Metric:
         std_dev=float(metric.get("StdDev", 0.0)),
         count=int(metric.get("Count", 0)),
     )
+
+
+def is_training(component: Component) -> bool:
+    """Whether a component is the training of a trial: by this library, by a training job, or by the SDK's `Run`."""
+    is_run = component.tags.get(RUN_TAG) == "run"
+    return is_run or component.display_name == TRAINING or component.job_name is not None
 
 
 def trial_from_component(component: Component, trial_name: str, experiment_name: str | None = None) -> TrialResult:

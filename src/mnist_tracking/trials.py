@@ -1,0 +1,99 @@
+"""One trial with all that was recorded of it."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mnist_tracking._sagemaker.convert import is_training, trial_from_component
+from mnist_tracking._sagemaker.experiments import require_trial
+from mnist_tracking._sagemaker.metrics import read_series
+from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking.lineage import Lineage, LineageTracer
+from mnist_tracking.records import Component, MetricSeries, TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Trial", "read_trial"]
+
+
+@attrs.frozen(repr=False)
+class Trial:
+    """
+    One trial with all its steps. A snapshot, whoever made it; `metrics` and `lineage` read more.
+
+    Attributes:
+        name: Unique in the account and region.
+        experiment_name: The experiment it belongs to.
+        components: Its steps, in order of creation.
+    """
+
+    name: str
+    experiment_name: str
+    components: tuple[Component, ...]
+    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+
+    def __repr__(self) -> str:
+        steps = ", ".join(component.display_name for component in self.components) or "no steps"
+        return f"<Trial {self.name!r} of {self.experiment_name!r}: {steps}>"
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.dataframe().to_string(index=False)}" if self.components else repr(self)
+
+    def _repr_html_(self) -> str:
+        return str(self.dataframe().to_html(index=False))
+
+    @property
+    def result(self) -> TrialResult | None:
+        """How its training went: the last step that is one; None if it has none."""
+        found = [component for component in self.components if is_training(component)]
+        return trial_from_component(found[-1], self.name, self.experiment_name) if found else None
+
+    def metrics(self) -> dict[str, MetricSeries]:
+        """
+        Read every value of every metric of its steps, also while they go on.
+
+        Where two steps have a metric of the same name, that of the later step is returned.
+        """
+        series: dict[str, MetricSeries] = {}
+        for component in self.components:
+            series |= read_series(self._workspace, component)
+        return series
+
+    def lineage(self) -> Lineage:
+        """Trace what went into its model, and what came of it."""
+        return LineageTracer(self._workspace).trace(self.name)
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""
+        import pandas as pd
+
+        return pd.DataFrame([_row(component) for component in self.components])
+
+
+def _row(component: Component) -> dict[str, object]:
+    is_over = component.ended and component.started
+    return {
+        "step": component.display_name,
+        "status": component.status,
+        "started": component.started,
+        "duration_s": (component.ended - component.started).total_seconds() if is_over else None,  # type: ignore[operator]
+        "parameters": dict(component.parameters),
+        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
+        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
+        "metrics": {name: metric.last for name, metric in component.metrics.items()},
+    }
+
+
+def read_trial(workspace: "Workspace", name: str) -> Trial:
+    """
+    Read one trial; see `Workspace.trial`.
+
+    Raises:
+        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+    """
+    experiment = require_trial(workspace, name)
+    components = tuple(iter_components(workspace.client("sagemaker"), Parents_TrialName=name))
+    return Trial(name, experiment, components, workspace)
