@@ -182,3 +182,11 @@ def test_pages_are_in_order_and_complete(
     assert numbers == sorted(numbers, reverse=is_descending)
     assert values[: len(numbers)] == numbers
     assert values[len(values) - values.count(None) :] == [None] * values.count(None)
+
+
+def test_long_lists_of_values_are_quickly_compared(client: Any) -> None:
+    """As many as fit into a filter, in as many filters as an expression holds: joined by OR they never came back."""
+    values = {"Name": "Parameters.p", "Operator": "In", "Value": ",".join(["ab"] * 340)}
+    below = [{"Operator": "Or", "Filters": [values] * 16} for _ in range(3)]
+
+    assert search(client, SearchExpression={"SubExpressions": below}) is not None
