@@ -141,7 +141,9 @@ def test_experiments_can_be_listed_by_creation_time(rig: Rig) -> None:
 
 
 @pytest.mark.needs("validation")
-@pytest.mark.parametrize("token", ["nonsense", "bm9uc2Vuc2U=", "eyJvZmZzZXQiOiAtMX0=", "é"])
+@pytest.mark.parametrize(
+    "token", ["nonsense", "bm9uc2Vuc2U=", "eyJvZmZzZXQiOiAtMX0=", "WzEsMl0=", "WyJhIiwgInoiXQ==", "é"]
+)
 def test_broken_token_is_rejected(rig: Rig, token: str) -> None:
     """A token that no page gave is a ValidationException."""
     with pytest.raises(ClientError, match="ValidationException"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from tests.rigs import Rig
@@ -102,3 +104,33 @@ def test_experiment_holds_300_trials(rig: Rig) -> None:
         client.create_trial(TrialName=f"trial-{number}", ExperimentName="digits")
     with pytest.raises(client.exceptions.ResourceLimitExceeded, match="is 300 Trials"):
         client.create_trial(TrialName="one-more", ExperimentName="digits")
+
+
+def test_trials_can_be_deleted_while_they_are_listed(rig: Rig) -> None:
+    """A page starts after the last one's end, not at a number: smexperiments' delete_all deletes between pages."""
+    client = rig.sagemaker()
+    for number in range(25):
+        client.create_trial(TrialName=f"trial-{number}", ExperimentName="digits")
+    for page in client.get_paginator("list_trials").paginate(ExperimentName="digits"):
+        for summary in page["TrialSummaries"]:
+            client.delete_trial(TrialName=summary["TrialName"])
+
+    assert client.list_trials(ExperimentName="digits")["TrialSummaries"] == []
+
+
+@pytest.mark.needs("validation")
+@pytest.mark.parametrize("sort_by", ["Name", "CreationTime"])
+@pytest.mark.parametrize("sort_order", ["Ascending", "Descending"])
+def test_pages_of_trials_are_in_order(rig: Rig, sort_by: Any, sort_order: Any) -> None:
+    """Names sort without case; every trial comes once, though many are made in the same moment."""
+    client = rig.sagemaker()
+    for number in range(12):
+        client.create_trial(TrialName=f"{'bAcD'[number % 4]}-{number}", ExperimentName="digits")
+    pages = client.get_paginator("list_trials").paginate(
+        SortBy=sort_by, SortOrder=sort_order, PaginationConfig={"PageSize": 5}
+    )
+    found = [summary for page in pages for summary in page["TrialSummaries"]]
+
+    key = "TrialName" if sort_by == "Name" else "CreationTime"
+    assert len(found) == 12
+    assert found == sorted(found, key=lambda item: str(item[key]).lower(), reverse=sort_order == "Descending")  # type: ignore[literal-required]

@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
-from mnist_tracking.embedded.paging import next_token, page_size, read_offset
+from mnist_tracking.embedded.paging import bad_token, make_token, page_size, read_token
 from mnist_tracking.embedded.times import as_seconds
 
 KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
@@ -64,13 +64,26 @@ def listing(
     bounds = {"t.created >= ?": params.get("CreatedAfter"), "t.created <= ?": params.get("CreatedBefore")}
     conditions = {**where, **{sql: as_seconds(moment) for sql, moment in bounds.items() if moment is not None}}
     used = {sql: value for sql, value in conditions.items() if value is not None}
-    column = "t.name" if params.get("SortBy") == "Name" else "t.created"
-    direction = "ASC" if params.get("SortOrder") == "Ascending" else "DESC"
-    size, offset = page_size(params), read_offset(params)
-    clause = f" WHERE {' AND '.join(used)}" if used else ""
-    order = f" ORDER BY {column} {direction}, t.id {direction} LIMIT ? OFFSET ?"
-    rows = connection.execute(select + clause + order, [*used.values(), size + 1, offset]).fetchall()
-    return rows[:size], next_token(offset, size, len(rows))
+    column = "name" if params.get("SortBy") == "Name" else "created"
+    direction, beyond = ("ASC", ">") if params.get("SortOrder") == "Ascending" else ("DESC", "<")
+    after, size = _after(params.get("NextToken")), page_size(params)
+    clauses = [*used, f"(t.{column}, t.id) {beyond} (?, ?)"] if after else [*used]
+    clause = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    order = f" ORDER BY t.{column} {direction}, t.id {direction} LIMIT ?"
+    rows = connection.execute(select + clause + order, [*used.values(), *after, size + 1]).fetchall()
+    if len(rows) <= size:
+        return rows, {}
+    return rows[:size], {"NextToken": make_token([rows[size - 1][column], rows[size - 1]["id"]])}
+
+
+def _after(token: str | None) -> list[Any]:
+    """Return what the page before ended with: its place stays the same whatever is added or deleted meanwhile."""
+    if not token:
+        return []
+    match read_token(token):
+        case [str() | float() as value, int(row_id)] if row_id < 2**63:
+            return [value, row_id]
+    raise bad_token()
 
 
 def touch(
