@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import trial_from_component
+from mnist_tracking._sagemaker.experiments import jobs_of, require_trial
 from mnist_tracking._sagemaker.logs import JobLog, log_tail
 from mnist_tracking._sagemaker.metrics import job_series
 from mnist_tracking._sagemaker.training import (
@@ -15,7 +16,7 @@ from mnist_tracking._sagemaker.training import (
     wait_for_component,
     wait_for_job,
 )
-from mnist_tracking.errors import JobFailedError
+from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.records import MetricSeries, Status, TrialResult
 
 if TYPE_CHECKING:
@@ -114,3 +115,18 @@ class SubmittedTrial:
         if trial.status == "Failed":
             reason = failure_reason(self._workspace, self.job_name)
             raise JobFailedError(self.job_name, reason, log_tail(self._workspace, self.job_name))
+
+
+def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:
+    """
+    Find the job of a trial that was submitted before; see `Workspace.submitted`.
+
+    Raises:
+        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        StateError: If it has no training job.
+    """
+    require_trial(workspace, trial_name)
+    jobs = jobs_of(workspace, trial_name)
+    if not jobs:
+        raise StateError("trial", trial_name, "has no training job to wait for; workspace.trial() reads what it has")
+    return SubmittedTrial(workspace, trial_name, jobs[-1])

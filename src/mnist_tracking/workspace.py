@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.reading import Reader
 
 if TYPE_CHECKING:
     import boto3
@@ -33,7 +34,7 @@ class _Settings:
     tags: Mapping[str, str] = attrs.field(factory=dict)
 
 
-class Workspace:
+class Workspace(Reader):
     """
     Hands out a `boto3.Session`; everything else in this library is built on that.
 
@@ -43,7 +44,7 @@ class Workspace:
     and the bucket are looked up when they are first needed.
 
     Example:
-        >>> workspace = Workspace.embedded(getfixture("tmp_path"))
+        >>> workspace = Workspace.embedded()
         >>> workspace.bucket
         'sagemaker-us-east-1-000000000000'
         >>> workspace.close()

@@ -1,0 +1,119 @@
+"""The part of a workspace that looks at what is there. Reading never writes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from mnist_tracking.comparison import Comparison
+    from mnist_tracking.records import ExperimentSummary, TrialResult
+    from mnist_tracking.results import Results
+    from mnist_tracking.search import Where
+    from mnist_tracking.submission import SubmittedTrial
+    from mnist_tracking.trials import Trial
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """What `Workspace` can look up, whoever made it."""
+
+    def experiments(
+        self,
+        *,
+        name_contains: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Results[ExperimentSummary]":
+        """
+        Find experiments, the newest first.
+
+        Args:
+            name_contains: A part of the name; case does not matter.
+            created_after: The time after which they were made; one without a zone is local time.
+            created_before: The time before which they were made.
+            tags: What they are tagged with, all of it.
+
+        Returns:
+            The experiments, read page by page as they are looked at.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> _ = ExperimentRunner(workspace, "digits")
+            >>> [experiment.name for experiment in workspace.experiments(name_contains="digit")]
+            ['digits']
+            >>> workspace.close()
+        """
+        from mnist_tracking.search import find_experiments
+
+        return find_experiments(
+            self._workspace,
+            name_contains=name_contains,
+            created_after=created_after,
+            created_before=created_before,
+            tags=tags,
+        )
+
+    def trials(
+        self, experiment: str | Sequence[str] | None = None, *, where: "Where | Iterable[Where]" = ()
+    ) -> "Results[TrialResult]":
+        """
+        Find trials, the newest first: those that this library made, those of training jobs, and the SDK's runs.
+
+        Args:
+            experiment: The experiment, or several; by default all.
+            where: What they must satisfy: filters, as in ``metric("test:accuracy") > 0.97``, or a ``SearchExpression``
+                as a dictionary; of several all must hold.
+
+        Returns:
+            The trials, read page by page as they are looked at. Search is eventually consistent: on AWS a trial may
+            take some seconds to appear.
+
+        Raises:
+            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+        """
+        from mnist_tracking.search import find_trials
+
+        return find_trials(self._workspace, experiment, where)
+
+    def trial(self, name: str) -> "Trial":
+        """
+        Read one trial with all its steps.
+
+        Raises:
+            NotFoundError: If there is no such trial; the message names those nearest that there are.
+        """
+        from mnist_tracking.trials import read_trial
+
+        return read_trial(self._workspace, name)
+
+    def compare(self, *trials: "str | TrialResult") -> "Comparison":
+        """
+        Say what differs between trials, steps included.
+
+        Raises:
+            NotFoundError: If there is no such trial.
+            ConfigError: If fewer than two are given, or one twice.
+        """
+        from mnist_tracking.comparison import compare
+
+        names = [trial if isinstance(trial, str) else trial.trial_name for trial in trials]
+        return compare([self.trial(name) for name in names])
+
+    def submitted(self, trial_name: str) -> "SubmittedTrial":
+        """
+        Take up a trial whose job was started before, by this program or another.
+
+        Raises:
+            NotFoundError: If there is no such trial.
+            StateError: If the trial has no training job.
+        """
+        from mnist_tracking.submission import take_up
+
+        return take_up(self._workspace, trial_name)
+
+    @property
+    def _workspace(self) -> "Workspace":
+        return cast("Workspace", self)
