@@ -61,10 +61,12 @@ def test_every_pattern_compiles() -> None:
         (r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*", "a-b [c] {d} €", "a\nb"),
         (r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}", "a--b", "a-"),
         (r"^[\w]+\z", "abc", "abc\n"),
+        (r"[-\w]+\/[-\w+]+", "text/csv", "t\u00e9xt/csv"),
+        (r"\d+", "12", "\u0661\u0662"),
     ],
 )
 def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
-    """Letters, blanks, signs and punctuation of any script."""
+    """Letters, blanks, signs and punctuation of any script; without them, word characters and digits are ASCII's."""
     assert _compiled(pattern).fullmatch(good)
     assert not _compiled(pattern).fullmatch(bad)
 
@@ -79,13 +81,13 @@ def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
         ),
         (
             {"ExperimentName": "ok", "Description": "d" * 3073},
-            f"1 validation error detected: Value '{'d' * 3073}' at 'description' failed to satisfy constraint: "
+            f"1 validation error detected: Value '{'d' * 256}...' at 'description' failed to satisfy constraint: "
             "Member must have length less than or equal to 3072",
         ),
         (
             {"ExperimentName": "ok", "Tags": [{"Key": "k", "Value": "v" * 257}]},
-            f"1 validation error detected: Value '{'v' * 257}' at 'tags.1.member.value' failed to satisfy constraint: "
-            "Member must have length less than or equal to 256",
+            f"1 validation error detected: Value '{'v' * 256}...' at 'tags.1.member.value' failed to satisfy "
+            "constraint: Member must have length less than or equal to 256",
         ),
         ({"ExperimentName": "x" * 121, "DisplayName": "-"}, "3 validation errors detected: "),
     ],
@@ -104,7 +106,7 @@ def test_error_has_the_words_of_aws(engine: EmbeddedSageMaker, params: dict[str,
     ("params", "constraint"),
     [
         ({"SortBy": "Colour"}, "Member must satisfy enum value set: [Name, CreationTime]"),
-        ({"MaxResults": 101}, "Member must have value less than or equal to 100"),
+        ({"MaxResults": 101}, "Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less"),
     ],
 )
 def test_enums_and_ranges_are_checked(engine: EmbeddedSageMaker, params: dict[str, Any], constraint: str) -> None:
@@ -131,3 +133,50 @@ def test_botocores_own_checks_come_first(engine: EmbeddedSageMaker) -> None:
     for params in ({}, {"ExperimentName": "a", "Colour": "red"}, {"ExperimentName": ""}, {"ExperimentName": 1}):
         with pytest.raises(ParamValidationError):
             client.create_experiment(**params)
+
+
+def test_body_and_sensitive_values_are_not_shown(engine: EmbeddedSageMaker) -> None:
+    """What the model calls sensitive is in no message, which ends in logs; the runtime has a code of its own."""
+    client = engine.session().client("sagemaker-runtime")
+    with pytest.raises(client.exceptions.ValidationError) as caught:
+        client.invoke_endpoint(EndpointName="digits", Body=b"secret" * (2 << 20), CustomAttributes="secret é")
+
+    message = caught.value.response["Error"]["Message"]
+    assert message.startswith("2 validation errors detected: Value at 'body' failed to satisfy constraint: ")
+    assert "secret" not in message
+
+
+def test_lists_are_not_shown(engine: EmbeddedSageMaker) -> None:
+    """What they hold may be sensitive, and is long."""
+    tags: Any = [{"Key": f"k{number}", "Value": "secret"} for number in range(51)]
+    with pytest.raises(ClientError) as caught:
+        engine.session().client("sagemaker").create_experiment(ExperimentName="digits", Tags=tags)
+
+    assert caught.value.response["Error"]["Message"] == (
+        "1 validation error detected: Value at 'tags' failed to satisfy constraint: "
+        "Member must have length less than or equal to 50"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "params", "code"),
+    [
+        ("logs", "describe_log_streams", {"logGroupName": "a b"}, "InvalidParameterException"),
+        ("iam", "get_role", {"RoleName": "a b"}, "ValidationError"),
+    ],
+)
+def test_each_service_has_its_own_code(
+    engine: EmbeddedSageMaker, service: Any, call: str, params: dict[str, Any], code: str
+) -> None:
+    """As their own documentation lists under common errors."""
+    with pytest.raises(ClientError) as caught:
+        getattr(engine.session().client(service), call)(**params)
+
+    assert caught.value.response["Error"]["Code"] == code
+
+
+def test_integers_have_a_size(engine: EmbeddedSageMaker) -> None:
+    """What does not fit into the service's integers is refused, not handed to the store."""
+    data: Any = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 0, "Step": 10**30}]
+    with pytest.raises(ClientError, match="less than or equal to 2147483647"):
+        engine.session().client("sagemaker-metrics").batch_put_metrics(TrialComponentName="a", MetricData=data)

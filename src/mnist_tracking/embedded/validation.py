@@ -15,6 +15,15 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from mnist_tracking.embedded.faults import ValidationFault
 
 Check = Callable[[Any, str], Iterator[str]]
+_CODES = {  # where it is not SageMaker's ValidationException
+    "sagemaker-runtime": "ValidationError",
+    "logs": "InvalidParameterException",
+    "iam": "ValidationError",
+    "sts": "ValidationError",
+    "cloudwatch": "ValidationError",
+}
+_LONGEST_SHOWN = 256
+_LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 _UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
 _JAVA_CLASSES = {  # what Java's regular expressions have and Python's lack; nearly all stand inside a character class
     r"\p{L}": r"\w",
@@ -43,7 +52,8 @@ def check_request(model: OperationModel, params: dict[str, Any]) -> None:
     problems = list(_structure(shape, params, ""))
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
-        raise ValidationFault(f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
+        message = f"{len(problems)} validation {noun} detected: " + "; ".join(problems)
+        raise ValidationFault(message, code=_CODES.get(service))
 
 
 def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
@@ -70,11 +80,15 @@ def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
 def _limits(shape: Shape, value: Any, path: str) -> Iterator[str]:
     for constraint, is_broken in _constraints(shape):
         if is_broken(value):
-            yield f"Value {_shown(value)} at '{path}' failed to satisfy constraint: {constraint}"
+            yield f"Value{_shown(shape, value)} at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def _shown(value: Any) -> str:
-    return f"'{value}'"
+def _shown(shape: Shape, value: Any) -> str:
+    """Quote a value, shortened if it is long; not if it is sensitive, or may hold what is: a list, a map, a body."""
+    if shape.metadata.get("sensitive") or not isinstance(value, (str, int, float)):
+        return ""
+    text = str(value)
+    return f" '{text}'" if len(text) <= _LONGEST_SHOWN else f" '{text[:_LONGEST_SHOWN]}...'"
 
 
 def _constraints(shape: Shape) -> list[tuple[str, Callable[[Any], bool]]]:
@@ -85,7 +99,7 @@ def _constraints(shape: Shape) -> list[tuple[str, Callable[[Any], bool]]]:
         found.append(_enum(choices))
     if shape.type_name == "string" and (pattern := metadata.get("pattern")):
         found.append(_pattern(pattern))
-    if (most := metadata.get("max")) is not None:
+    if (most := metadata.get("max", _LARGEST.get(shape.type_name))) is not None:
         found.append(_maximum(most, shape.type_name in ("string", "list", "map", "blob")))
     return found
 
@@ -117,6 +131,7 @@ def _maximum(most: float, is_length: bool) -> tuple[str, Callable[[Any], bool]]:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    flags = re.NOFLAG if r"\p{" in pattern else re.ASCII  # Java's \w and \d are ASCII's
     for java, python in _JAVA_CLASSES.items():
         pattern = pattern.replace(java, python)
-    return re.compile(pattern)
+    return re.compile(pattern, flags)
