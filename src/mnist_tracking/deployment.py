@@ -8,12 +8,19 @@ import numpy as np
 from mnist_tracking._sagemaker.convert import TRAINING, trial_from_component
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import attach, nearest, record_step
-from mnist_tracking._sagemaker.hosting import adapter_of, delete_endpoint, deploy_model, wait_for_endpoint
+from mnist_tracking._sagemaker.hosting import (
+    adapter_of,
+    delete_endpoint,
+    deploy_model,
+    refuse_taken,
+    wait_for_endpoint,
+)
+from mnist_tracking._sagemaker.invocation import invoke
 from mnist_tracking._sagemaker.names import check_name, unique_name
-from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking._sagemaker.search import iter_components
-from mnist_tracking.digits import check_digits, digits_of
-from mnist_tracking.errors import NotFoundError, StateError
+from mnist_tracking.digits import as_array, check_digits, digits_of
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
+from mnist_tracking.jobs import Objective
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Component, TrialResult
 
@@ -32,18 +39,17 @@ class Endpoint:
     """
     A model that answers. Leaving its ``with`` block deletes the endpoint, its configuration and its model.
 
+    **Thread safety.** `predict` may be called from several threads at once.
+
     Attributes:
         name: Its name.
         trial_name: The trial whose model it serves.
     """
 
-    def __init__(
-        self, workspace: "Workspace", name: str, trial_name: str, *, predictor: Any, adapter: str | None
-    ) -> None:
+    def __init__(self, workspace: "Workspace", name: str, trial_name: str, *, adapter: str | None) -> None:
         self.name = name
         self.trial_name = trial_name
         self._workspace = workspace
-        self._predictor = predictor
         self._adapter = adapter
 
     def __repr__(self) -> str:
@@ -63,26 +69,26 @@ class Endpoint:
 
         Args:
             data: For the CNN: ``(28, 28)``, ``(N, 28, 28)`` or ``(N, 1, 28, 28)`` uint8 in [0, 255]; the endpoint
-                normalises. For any other model: an array, sent as it is.
+                normalises. Any number of images: they go in requests that the service takes. For any other model: an
+                array, sent as it is in one request.
             probabilities: For the CNN: give ``(N, 10)`` float32 probabilities.
 
         Returns:
             For the CNN ``(N,)`` int64 digits, or the probabilities. For any other model what it answers.
 
         Raises:
-            ConfigError: If the CNN is asked with another shape or dtype. Nothing was sent.
+            ConfigError: If the CNN is asked with another shape or dtype, or if the data are no array. Nothing was sent.
             ServiceError: If the model fails; carries its message.
+            NotFoundError: If the endpoint was deleted.
+            StateError: If it is no longer in service.
         """
         if self._adapter != "digits":
-            return self._invoke(np.asarray(data))
+            return invoke(self._workspace, self.name, as_array(data))
         images = check_digits(data)
-        answers = [self._invoke(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+        batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+        answers = [invoke(self._workspace, self.name, batch) for batch in batches]
         together = np.concatenate(answers).astype(np.float32) if answers else np.empty((0, 10), np.float32)
         return together if probabilities else digits_of(together)
-
-    def _invoke(self, array: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
-        with quiet(), translated():
-            return np.asarray(self._predictor.predict(array))
 
     def delete(self) -> None:
         """Delete the endpoint, its configuration and its model. Again is fine."""
@@ -106,6 +112,7 @@ class BestModelDeployer:
         self,
         target: Leaderboard | TrialResult | str,
         *,
+        objective: Objective | str | None = None,
         name: str | None = None,
         timeout_s: float | None = 1800.0,
     ) -> Endpoint:
@@ -115,40 +122,48 @@ class BestModelDeployer:
         The deployment is recorded as the step ``Deployment`` of the trial, so that the lineage shows it.
 
         Args:
-            target: A leaderboard (its best trial), a trial, or the name of a trial.
+            target: A leaderboard (its best trial), a trial, or the name of a trial; with *objective*, the name of an
+                experiment.
+            objective: What the best trial of the experiment named by *target* is the best at.
             name: The endpoint's name. Defaults to a generated one.
-            timeout_s: Give up after this many seconds; what was made is deleted again.
+            timeout_s: Give up after this many seconds.
 
         Raises:
             StateError: If no trial completed, or the trial has no model.
-            NotFoundError: If there is no such trial.
-            JobFailedError: If the endpoint fails to start; what was made is deleted again.
+            NotFoundError: If there is no such trial or experiment, or its model is no longer in S3.
+            AlreadyExistsError: If *name* is taken; what has it is left alone.
+            JobFailedError: If the endpoint fails to start; carries the end of its log. What was made is deleted again.
+            JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
         """
-        component, trial = self._training_of(target)
-        if trial.model_uri is None or trial.code_uri is None or trial.status != "Completed":
-            raise StateError("trial", trial.trial_name, f"is {trial.status} and has no model to deploy")
-        endpoint_name = check_name("endpoint", name) if name else unique_name(trial.trial_name[:32], "endpoint")
-        is_ours = name is None  # a given name may be that of an endpoint which exists
+        component, trial = self._training_of(self._chosen(target, objective))
+        model_uri, code_uri = _model_of(trial)
+        endpoint_name = self._endpoint_name(trial, name)
         try:
-            predictor = deploy_model(
+            deploy_model(
                 self._workspace,
                 name=endpoint_name,
-                model_uri=trial.model_uri,
+                model_uri=model_uri,
                 entry_point=str(component.parameters["sagemaker_program"]),
-                code_uri=trial.code_uri,
-                code_location=trial.model_uri.rsplit("/jobs/", 1)[0] + "/models",
+                code_uri=code_uri,
+                code_location=model_uri.rsplit("/jobs/", 1)[0] + "/models",
                 instance_type=self._instance_type,
                 tags=self._workspace.tags,
             )
-            is_ours = True
             arn = wait_for_endpoint(self._workspace, endpoint_name, timeout_s)
-            self._record(trial, endpoint_name, arn)
             adapter = adapter_of(self._workspace, component.source_arn)
-        except BaseException:  # an interrupt from the keyboard too, at any point
-            if is_ours:
-                delete_endpoint(self._workspace, endpoint_name)
+            self._record(trial, endpoint_name, arn)
+            return Endpoint(self._workspace, endpoint_name, trial.trial_name, adapter=adapter)
+        except AlreadyExistsError:  # somebody took the name just now
             raise
-        return Endpoint(self._workspace, endpoint_name, trial.trial_name, predictor=predictor, adapter=adapter)
+        except BaseException:  # an interrupt from the keyboard too, at any point
+            delete_endpoint(self._workspace, endpoint_name)
+            raise
+
+    def _endpoint_name(self, trial: TrialResult, name: str | None) -> str:
+        if name is None:
+            return unique_name(trial.trial_name[:32], "endpoint")
+        refuse_taken(self._workspace, check_name("endpoint", name))
+        return name
 
     def _record(self, trial: TrialResult, endpoint_name: str, arn: str) -> None:
         name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
@@ -163,13 +178,29 @@ class BestModelDeployer:
         )
         attach(self._workspace, trial.trial_name, name)
 
-    def _training_of(self, target: Leaderboard | TrialResult | str) -> tuple[Component, TrialResult]:
+    def _chosen(self, target: Leaderboard | TrialResult | str, objective: Objective | str | None) -> str:
+        """Return the name of the trial that *target* stands for."""
+        if objective is not None:
+            if not isinstance(target, str):
+                raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
+            target = Leaderboard.load(self._workspace, target, objective=objective)
         if isinstance(target, Leaderboard):
             target = target.best
-        name = target.trial_name if isinstance(target, TrialResult) else target
+        return target.trial_name if isinstance(target, TrialResult) else target
+
+    def _training_of(self, name: str) -> tuple[Component, TrialResult]:
         found = list(iter_components(self._workspace.client("sagemaker"), Parents_TrialName=name, DisplayName=TRAINING))
         if not found:
             with translated():
                 trials = self._workspace.client("sagemaker").list_trials(MaxResults=100)["TrialSummaries"]
             raise NotFoundError("trained trial", name, nearest(name, [t["TrialName"] for t in trials]))
         return found[-1], trial_from_component(found[-1], name)
+
+
+def _model_of(trial: TrialResult) -> tuple[str, str]:
+    """Return where the model and the code of a trial are."""
+    if trial.status != "Completed":
+        raise StateError("trial", trial.trial_name, f"is {trial.status}; only a completed trial can be deployed")
+    if trial.model_uri is None or trial.code_uri is None:
+        raise StateError("trial", trial.trial_name, "has no model to deploy")
+    return trial.model_uri, trial.code_uri

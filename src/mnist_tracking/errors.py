@@ -10,7 +10,7 @@ Every error this library raises, as one tree.
     ├── AlreadyExistsError                   .kind .name
     ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
     ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
-    ├── JobTimeoutError(TimeoutError)        .job_name .waited_s
+    ├── JobTimeoutError(TimeoutError)        .job_name .waited_s .outcome .log_tail
     ├── ServiceError(RuntimeError)           any other AWS error; .code .operation .detail .request_id
     │   ├── AccessDeniedError(PermissionError)
     │   └── ThrottledError                   after botocore's own retries
@@ -122,25 +122,37 @@ class JobFailedError(MnistTrackingError, RuntimeError):
         self.job_name, self.reason, self.log_tail = job_name, reason, tuple(log_tail)
 
     def __str__(self) -> str:
-        tail = "".join(f"\n  | {line}" for line in self.log_tail)
-        return f"{self.job_name!r} failed: {self.reason}" + (f"\nThe end of its log:{tail}" if tail else "")
+        return f"{self.job_name!r} failed: {self.reason}{_end_of_log(self.log_tail)}"
+
+
+def _end_of_log(lines: Sequence[str]) -> str:
+    return "\n  | ".join(["\nThe end of its log:", *lines]) if lines else ""
 
 
 class JobTimeoutError(MnistTrackingError, TimeoutError):
     """
-    Waiting took longer than allowed. What was waited for goes on.
+    Waiting took longer than allowed.
 
     Attributes:
         job_name: The name of the job or endpoint.
         waited_s: How long was waited, in seconds.
+        outcome: What becomes of what was waited for: a job goes on, an endpoint is deleted.
+        log_tail: The last lines of its log, oldest first; empty where they were not read.
     """
 
-    def __init__(self, job_name: str, waited_s: float) -> None:
-        super().__init__(job_name, waited_s)
+    def __init__(
+        self,
+        job_name: str,
+        waited_s: float,
+        outcome: str = "It goes on; ask again, or stop it.",
+        log_tail: Sequence[str] = (),
+    ) -> None:
+        super().__init__(job_name, waited_s, outcome, tuple(log_tail))
         self.job_name, self.waited_s = job_name, waited_s
+        self.outcome, self.log_tail = outcome, tuple(log_tail)
 
     def __str__(self) -> str:
-        return f"{self.job_name!r} did not end within {self.waited_s:g} s. It goes on; ask again, or stop it."
+        return f"{self.job_name!r} took longer than {self.waited_s:g} s. {self.outcome}{_end_of_log(self.log_tail)}"
 
 
 class ServiceError(MnistTrackingError, RuntimeError):

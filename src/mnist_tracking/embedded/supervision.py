@@ -14,22 +14,24 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
     Args:
         module: What to run.
         arguments: Its arguments.
-        lock: The descriptor of the lock that it is to hold; closed here once it has been handed down.
+        lock: The descriptor of the lock that it is to hold; closed here in any case.
         folder: Where its own output goes, to ``supervisor.log``.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
-    with (folder / "supervisor.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=env,
-            cwd=folder,
-            pass_fds=(lock,),
-            start_new_session=True,
-        )
-    os.close(lock)
+    try:
+        with (folder / "supervisor.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                cwd=folder,
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)  # also when it was not handed down: else the lock would be held as long as this process lives
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid

@@ -9,6 +9,7 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.endpoint_configs import require_config
 from mnist_tracking.embedded.services.models import container_of, listed, refuse_taken, require_model
 from mnist_tracking.embedded.services.rows import listing, present
+from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime
 
@@ -29,12 +30,20 @@ def create_endpoint(call: Call) -> Response:
         put_tags(connection, arn, call.params.get("Tags"))
     try:
         launcher.start(store, name, lock)
-    except OSError as error:
-        with store.write() as connection:
-            connection.execute("DELETE FROM endpoints WHERE name = ?", (name,))
-            delete_tags(connection, arn)
+    except BaseException as error:  # an interrupt too: without its process the endpoint would be Creating for ever
+        _take_back(store, name, arn)
+        if not isinstance(error, OSError):
+            raise
         raise AwsFault(f"The endpoint's process cannot be started: {error}.", status=500) from error
     return {"EndpointArn": arn}
+
+
+def _take_back(store: Store, name: str, arn: str) -> None:
+    with store.write() as connection:
+        connection.execute("DELETE FROM endpoints WHERE name = ?", (name,))
+        delete_tags(connection, arn)
+        delete_folder = launcher.put_aside(store, name)
+    delete_folder()
 
 
 def _prepare(connection: sqlite3.Connection, call: Call, config: sqlite3.Row) -> int:

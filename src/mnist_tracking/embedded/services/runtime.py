@@ -88,6 +88,7 @@ def _body(params: dict[str, Any]) -> bytes:
 
 def _port(call: Call) -> int:
     name = call.params["EndpointName"]
+    state.recover_lost(call.engine.store, call.engine.now(), name)
     with call.engine.store.read() as connection:
         row = state.read_endpoint(connection, name)
     if row is None or row["status"] != "InService":
@@ -111,7 +112,6 @@ def _post(call: Call, port: int, body: bytes) -> _Answer:
         said = f"Your invocation timed out while waiting for a response: the model took longer than {_TIMEOUT_S:g} s."
         raise _model_error(call, 0, said) from error
     except (OSError, http.client.HTTPException) as error:
-        state.recover_lost(call.engine.store, call.engine.now(), call.params["EndpointName"])
         raise _model_error(call, 0, f"The model server does not answer, it may have ended: {error!r}") from error
 
 

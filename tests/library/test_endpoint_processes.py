@@ -1,0 +1,108 @@
+"""Waiting for, and asking, an endpoint whose processes die without a word."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.embedded.hosting.account import Account, until
+
+from mnist_tracking import EmbeddedSageMaker, JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
+from mnist_tracking._sagemaker.hosting import wait_for_endpoint
+from mnist_tracking._sagemaker.invocation import invoke
+from mnist_tracking.embedded import process_locks
+
+LOADING = "import os, threading\nprint(os.getpid())\nthreading.Event().wait()\n"
+SERVING = """
+import os
+print(os.getpid())
+def model_fn(model_dir): pass
+def transform_fn(model, body, content_type, accept): return "[1.0]", "application/json"
+"""
+LOST = "was killed, or the machine was restarted"
+KILLED = "The model server was killed by SIGKILL"
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    engine = EmbeddedSageMaker(tmp_path / "home")
+    account = Account(engine)
+    yield account
+    account.delete_all()
+    engine.close()
+
+
+@pytest.fixture
+def workspace(account: Account) -> Workspace:
+    return Workspace.embedded(engine=account.engine)
+
+
+def kill(account: Account, victims: str) -> None:
+    """Kill processes of the endpoint without notice, the first named first."""
+    pids = {"supervisor": account.row()["supervisor_pid"], "server": int(account.log()[0])}
+    for victim in victims.split(" and "):
+        os.kill(pids[victim], signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("victims", "reason"), [("supervisor", LOST), ("server", KILLED), ("supervisor and server", LOST)]
+)
+def test_waiting_ends_when_the_processes_die(account: Account, workspace: Workspace, victims: str, reason: str) -> None:
+    """The error carries the end of the log."""
+    account.make_model(script=LOADING)
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    until(lambda: len(account.log()) == 1)
+    kill(account, victims)
+
+    with pytest.raises(JobFailedError, match=reason) as caught:
+        wait_for_endpoint(workspace, "digits", timeout_s=60)
+    assert caught.value.log_tail == tuple(account.log())
+
+
+def test_waiting_that_takes_too_long_shows_the_log(account: Account, workspace: Workspace) -> None:
+    account.make_model(script=LOADING)
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    until(lambda: len(account.log()) == 1)
+
+    with pytest.raises(JobTimeoutError) as caught:
+        wait_for_endpoint(workspace, "digits", timeout_s=0)
+    assert caught.value.log_tail == tuple(account.log())
+
+
+def test_waiting_for_an_endpoint_that_somebody_deletes_ends(account: Account, workspace: Workspace) -> None:
+    account.make_model(script=LOADING)
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    with pytest.raises(NotFoundError, match="No endpoint named 'digits'"):
+        wait_for_endpoint(workspace, "digits", timeout_s=60)
+
+
+def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: Account, workspace: Workspace) -> None:
+    account.deploy(script=SERVING)
+    until(lambda: len(account.log()) == 1)
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+    account.s3.put_object(Bucket="models", Key="digits", Body=b"this is no archive")
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
+
+    with pytest.raises(JobFailedError, match=r"model\.tar\.gz cannot be unpacked") as caught:
+        wait_for_endpoint(workspace, "digits", timeout_s=60)
+    assert caught.value.log_tail == ()
+
+
+@pytest.mark.parametrize(
+    ("victims", "reason"), [("supervisor", LOST), ("server", KILLED), ("server and supervisor", f"{LOST}|{KILLED}")]
+)
+def test_asking_an_endpoint_whose_processes_died_says_so(
+    account: Account, workspace: Workspace, victims: str, reason: str
+) -> None:
+    account.deploy(script=SERVING)
+    until(lambda: len(account.log()) == 1)
+    assert invoke(workspace, "digits", np.ones(1)).tolist() == [1.0]
+    kill(account, victims)
+    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+
+    with pytest.raises(StateError, match=f"The endpoint 'digits' is Failed: .*({reason})"):
+        invoke(workspace, "digits", np.ones(1))
