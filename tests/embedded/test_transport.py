@@ -72,11 +72,15 @@ def test_observers_see_every_response(engine: EmbeddedSageMaker, monkeypatch: py
     assert [(name, response["ExperimentSummaries"]) for name, response in seen] == [("ListExperiments", [])]
 
 
-def test_presigned_address_is_never_fetched_by_botocore(engine: EmbeddedSageMaker) -> None:
-    """Making one is local; nothing is sent."""
-    address = engine.session().client("s3").generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
-
-    assert address.startswith("https://")
+def test_no_address_that_leads_to_aws_is_made(engine: EmbeddedSageMaker) -> None:
+    """A presigned URL would be answered by AWS, from somebody else's bucket of that name."""
+    s3, sts = engine.session().client("s3"), engine.session().client("sts")
+    with pytest.raises(UnsupportedOperationError, match="s3:GetObject by a presigned URL"):
+        s3.generate_presigned_url("get_object", Params={"Bucket": "digits", "Key": "7"})
+    with pytest.raises(UnsupportedOperationError, match="by a presigned URL"):
+        s3.generate_presigned_post("digits", "7")
+    with pytest.raises(UnsupportedOperationError, match="sts:GetCallerIdentity by a presigned URL"):
+        sts.generate_presigned_url("get_caller_identity")
 
 
 def test_requests_that_pass_by_the_transport_are_stopped() -> None:

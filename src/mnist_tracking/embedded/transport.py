@@ -6,6 +6,7 @@ botocore emits ``before-parameter-build`` with the caller's own parameters and, 
 way. So clients, paginators, waiters and typed exceptions are botocore's; only the answer is ours.
 """
 
+import sqlite3
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from botocore.session import Session
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
+from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.validation import check_request
 from mnist_tracking.errors import UnsupportedOperationError
 
@@ -36,9 +38,16 @@ def install(session: Session, engine: "EmbeddedSageMaker") -> None:
         return _answer(engine, model, context[_PARAMS])
 
     emitter = session.get_component("event_emitter")
+    emitter.register_first("before-parameter-build", _refuse_to_presign)
     emitter.register_last("before-parameter-build", _remember_params)
     emitter.register_first("before-call", answer)
     emitter.register_first("before-send", _refuse_to_send)
+
+
+def _refuse_to_presign(model: OperationModel, context: dict[str, Any], **_: object) -> None:
+    """A presigned address would lead to AWS, to a bucket of that name that is somebody else's."""
+    if context.get("is_presign_request"):
+        raise UnsupportedOperationError(model.service_model.service_name, f"{model.name} by a presigned URL")
 
 
 def _remember_params(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
@@ -68,7 +77,13 @@ def _answer(
 
 def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
     check_request(model, call.params)
-    return handler(call)
+    try:
+        return handler(call)
+    except (sqlite3.OperationalError, OSError) as error:
+        if not is_storage_error(error):
+            raise
+        said = f"The embedded SageMaker cannot write to {str(call.engine.home)!r}: {error}. Nothing was changed."
+        raise AwsFault(said, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
 
 
 def _reply(status: int, parsed: Response) -> tuple[SimpleNamespace, Response]:

@@ -1,7 +1,13 @@
-"""Refuse to keep a WAL file where its shared memory does not work: on a network file system."""
+"""
+The file system below a store: whether it is one that will do, and whether an error is its own.
 
+A write-ahead log does not work on a network file system, where its users do not share memory.
+"""
+
+import errno
 import os
 import re
+import sqlite3
 from pathlib import Path
 
 from mnist_tracking.errors import ConfigError
@@ -11,6 +17,15 @@ _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes blanks and backsla
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
 )
+_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+_SQLITE_STORAGE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
+
+
+def is_storage_error(error: Exception) -> bool:
+    """Whether a write failed since the disk is full, broken or not writable."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_STORAGE_ERRORS  # without the extended code
+    return isinstance(error, OSError) and error.errno in _STORAGE_ERRORS
 
 
 def refuse_network_file_system(folder: Path) -> None:
