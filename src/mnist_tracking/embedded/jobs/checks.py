@@ -35,7 +35,7 @@ def _check_metric(definition: dict[str, str]) -> None:
     name, regex = definition["Name"], definition["Regex"]
     try:
         groups = re.compile(regex).groups
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValidationFault(f"The regex of metric {name} does not compile: {error}: {regex}") from None
     if not groups:
         raise ValidationFault(f"The regex of metric {name} must have a capture group: {regex}")

@@ -2,16 +2,16 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.jobs.layout import HOST, Layout, input_data_config, resource_config
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
-_NO_CREDENTIALS = {  # those in files, and those of an instance; variables are not handed down anyway
+_NO_CREDENTIALS = {  # those in files below HOME, and those of an instance; variables are not handed down anyway
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
+    "BOTO_CONFIG": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
@@ -22,7 +22,7 @@ def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
     for name, value in raw.items():
         try:
             decoded[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded[name] = value
     return decoded
 
@@ -40,14 +40,14 @@ def _argument(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return ",".join(f"{key}={item}" for key, item in value.items())
+        return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
     return str(value)
 
 
 def clean_environment() -> dict[str, str]:
-    """Return what a job may see of its starter's environment: never credentials, never a PYTHONPATH."""
+    """Return what a job or an endpoint may see of its starter's environment: no credentials, no PYTHONPATH."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
 
 
 def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, program: str) -> dict[str, str]:
@@ -70,7 +70,7 @@ def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, pr
     }
     toolkit = _toolkit(layout, request, user, program)
     shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that
-    return {**clean_environment(), **_NO_CREDENTIALS, **platform, **shown, **request.get("Environment", {})}
+    return {**clean_environment(), **platform, **shown, **request.get("Environment", {})}
 
 
 def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], program: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _toolkit(layout: Layout, request: dict[str, Any], user: dict[str, Any], prog
         "SM_INSTANCE_GROUPS_DICT": {group["instance_group_name"]: group for group in groups},
         "SM_DISTRIBUTION_INSTANCE_GROUPS": [],
         "SM_IS_HETERO": False,
-        "SM_MODULE_NAME": Path(program).stem,
+        "SM_MODULE_NAME": program.removesuffix(".py"),
         "SM_LOG_LEVEL": 20,
         "SM_FRAMEWORK_MODULE": _FRAMEWORK_MODULE,
         "SM_INPUT_DIR": str(layout.base / "input"),
@@ -136,12 +136,15 @@ def _training_env(layout: Layout, request: dict[str, Any], user: dict[str, Any],
         "instance_groups_dict": groups,
         "is_hetero": False,
         "is_master": True,
+        "is_modelparallel_enabled": None,
+        "is_smddpmprun_installed": False,
+        "is_smddprun_installed": False,
         "job_name": request["TrainingJobName"],
         "log_level": 20,
         "master_hostname": HOST,
         "model_dir": str(layout.model),
         "module_dir": _module_dir(request),
-        "module_name": Path(program).stem,
+        "module_name": program.removesuffix(".py"),
         "network_interface_name": resources["network_interface_name"],
         "num_cpus": os.cpu_count() or 1,
         "num_gpus": 0,
@@ -150,6 +153,7 @@ def _training_env(layout: Layout, request: dict[str, Any], user: dict[str, Any],
         "output_dir": str(layout.output),
         "output_intermediate_dir": str(layout.output / "intermediate"),
         "resource_config": resources,
+        "topology": [],
         "user_entry_point": program,
     }
 

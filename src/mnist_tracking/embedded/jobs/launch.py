@@ -42,19 +42,18 @@ class Launch:
 
     def start(self) -> None:
         """Start the supervisor; a job whose supervisor cannot be started has failed."""
-        assert self._lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
-        arguments = [str(self._store.home), self._name, str(self._lock), self._region, str(GRACE_S)]
+        lock, self._lock = self._lock, None
+        assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
+        arguments = [str(self._store.home), self._name, str(lock), self._region, str(GRACE_S)]
         try:
-            start_detached(_MODULE, arguments, lock=self._lock, folder=state.folder_of(self._store, self._name))
+            start_detached(_MODULE, arguments, lock=lock, folder=state.folder_of(self._store, self._name))
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
-            self.drop_lock()
-        self._lock = None
 
     def _fail(self, reason: str) -> None:
         with self._store.write() as connection:
             job = state.read_job(connection, self._name)
-            if job is not None:
+            if job is not None and job["status"] not in state.ENDED:  # nobody has taken it for lost meanwhile
                 state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
 
 

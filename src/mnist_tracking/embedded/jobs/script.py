@@ -12,14 +12,14 @@ from pathlib import Path
 from signal import Signals
 from typing import IO
 
+from mnist_tracking.embedded.jobs.metrics import Lines
+
 _END = None
 _STDERR_LINES = 40
 _LOOK_S = 1.0  # how long to wait for a line before looking at the metric files, and at the process
 _LAST_WORDS_S = 10.0  # how long to read on when the script has ended but a stray child keeps writing
 _WAITING_LINES = 10_000  # a script that writes faster than the store takes it has to wait, as at any full pipe
 _LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is cut in parts
-
-Lines = list[tuple[float, str]]
 
 
 class Script:
@@ -85,7 +85,8 @@ class Script:
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             if is_error:
                 self.stderr.append(line)
-            self._lines.put((time.time(), line))
+            if line:  # no event of CloudWatch is empty
+                self._lines.put((time.time(), line))
         self._lines.put(_END)
 
     def _batch(self) -> tuple[Lines, int]:

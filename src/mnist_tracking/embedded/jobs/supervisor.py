@@ -21,8 +21,8 @@ from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import liveness, state
 from mnist_tracking.embedded.jobs.environment import arguments, decode_hyperparameters, variables
 from mnist_tracking.embedded.jobs.layout import HOST, Layout
-from mnist_tracking.embedded.jobs.metrics import FileMetrics, LogMetrics, MetricValue
-from mnist_tracking.embedded.jobs.script import Lines, Script, failure_reason
+from mnist_tracking.embedded.jobs.metrics import FileMetrics, Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.script import Script, failure_reason
 from mnist_tracking.embedded.jobs.transfers import JobError, download_inputs, upload_outputs
 from mnist_tracking.embedded.store import Store
 
@@ -65,6 +65,8 @@ class Supervisor:
         outcome, has_model = self._upload(self._attempt(self._train))
         shutil.rmtree(self._layout.base, ignore_errors=True)
         with self._store.write() as connection:
+            if outcome.status == "Completed" and state.is_stopping(connection, self._job["id"]):
+                outcome = Outcome("Stopped")  # asked while the model was uploaded
             ending = attrs.asdict(outcome)
             state.end_job(connection, self._job["id"], **ending, has_model=has_model, now=time.time())
 
@@ -115,7 +117,7 @@ class Supervisor:
 
     def _run_script(self) -> None:
         if (self._layout.code / "requirements.txt").is_file():
-            self._record([(time.time(), _NOT_INSTALLED)], [])
+            self._say(_NOT_INSTALLED)
         script = self._script = self._start()
         if self._ended_as:  # asked while the script was being started
             self._terminate()
@@ -145,12 +147,21 @@ class Supervisor:
             raise JobError(f"AlgorithmError: {interpreter[0]} cannot run the entry point: {error}") from error
 
     def _recorder(self, files: FileMetrics) -> Callable[[Lines], None]:
-        log = LogMetrics(self._request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        log = LogMetrics(self._request["AlgorithmSpecification"].get("MetricDefinitions", []), warn=self._say)
 
         def on_lines(lines: Lines) -> None:
-            self._record(lines, [*(value for when, line in lines for value in log.find(line, when)), *files.find()])
+            self._leave_if_deleted()
+            self._record(lines, [*log.find(lines), *files.find()])
 
         return on_lines
+
+    def _leave_if_deleted(self) -> None:
+        """End at once, script and all, when the job's folder is gone: nobody is left to record anything for."""
+        if not self._layout.base.parent.is_dir():
+            raise SystemExit("The folder of this job was deleted.")
+
+    def _say(self, line: str) -> None:
+        self._record([(time.time(), line)], [])
 
     def _record(self, lines: Lines, values: list[MetricValue]) -> None:
         if lines or values:

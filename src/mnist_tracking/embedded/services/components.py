@@ -5,6 +5,7 @@ import sqlite3
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.rows import get, listing, present, refuse_taken, touch
 from mnist_tracking.embedded.store.metrics import sample_deviation
@@ -115,6 +116,7 @@ def _refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
 
 @serves("sagemaker", "DescribeTrialComponent")
 def describe_trial_component(call: Call) -> Response:
+    recover_lost(call.engine.store, call.engine.now())
     with call.engine.store.snapshot() as connection:
         row = get(connection, "components", call.params["TrialComponentName"], call.engine.identity)
         return describe(connection, row)
@@ -123,7 +125,8 @@ def describe_trial_component(call: Call) -> Response:
 def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
     """Build what DescribeTrialComponent and Search say of a component."""
     return {
-        **summary(row),
+        **_common(row),
+        **present(Source=_source(row)),
         "Parameters": _parameters(connection, row["id"]),
         "InputArtifacts": _artifacts(connection, row["id"], "Input"),
         "OutputArtifacts": _artifacts(connection, row["id"], "Output"),
@@ -131,15 +134,17 @@ def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
     }
 
 
-def summary(row: sqlite3.Row) -> Response:
-    """Build what ListTrialComponents says of a component."""
-    source = present(SourceArn=row["source_arn"], SourceType=row["source_type"]) if row["source_arn"] else None
+def _source(row: sqlite3.Row) -> Response | None:
+    return present(SourceArn=row["source_arn"], SourceType=row["source_type"]) if row["source_arn"] else None
+
+
+def _common(row: sqlite3.Row) -> Response:
+    """Build what every operation says of a component."""
     status = present(PrimaryStatus=row["status"], Message=row["message"]) or None
     return present(
         TrialComponentName=row["name"],
         TrialComponentArn=row["arn"],
         DisplayName=row["display_name"],
-        Source=source,
         Status=status,
         StartTime=None if row["started"] is None else as_datetime(row["started"]),
         EndTime=None if row["ended"] is None else as_datetime(row["ended"]),
@@ -196,9 +201,11 @@ def list_trial_components(call: Call) -> Response:
     params = call.params
     if len({"ExperimentName", "TrialName", "SourceArn"} & params.keys()) > 1:
         raise ValidationFault("Only one of ExperimentName, TrialName and SourceArn can be given.")
+    recover_lost(call.engine.store, call.engine.now())
     with call.engine.store.read() as connection:
         rows, token = listing(connection, "SELECT t.* FROM components t", _scope(connection, call), params)
-    return {"TrialComponentSummaries": [summary(row) for row in rows], **token}
+    found = [{**_common(row), **present(TrialComponentSource=_source(row))} for row in rows]
+    return {"TrialComponentSummaries": found, **token}
 
 
 def _scope(connection: sqlite3.Connection, call: Call) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.paging import next_token, page_size, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.search.expression import compile_expression
@@ -64,6 +65,7 @@ def search(call: Call) -> Response:
         possible = ", ".join(SEARCHABLE)
         raise ValidationFault(f"The embedded SageMaker searches {possible}; asked for {params['Resource']}.")
     size, offset = page_size(params), read_offset(params)
+    recover_lost(call.engine.store, call.engine.now())
     with call.engine.store.snapshot() as connection:
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()

@@ -1,0 +1,49 @@
+"""What a job says of its own trial component: requests that it leaves in a folder, since it has no network."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mnist_tracking.embedded.identity import Identity
+
+
+class Updates:
+    """
+    The requests in a folder, each a JSON file that holds what UpdateTrialComponent is to be given.
+
+    They are sent through a client of an engine on the same home, so they are checked, applied and refused as any other.
+    Most jobs leave none; so botocore is not imported before the first one.
+
+    Args:
+        folder: Where the requests are; a file is deleted when it has been read.
+        home: The home of the embedded SageMaker.
+        identity: The account and region of the job.
+        warn: Told why a request was refused.
+    """
+
+    def __init__(self, folder: Path, *, home: Path, identity: Identity, warn: Callable[[str], object]) -> None:
+        self._folder, self._home, self._identity, self._warn = folder, home, identity, warn
+        self._client: Any = None
+
+    def apply(self) -> None:
+        """Apply what has come since the last time, in the order of the files' names."""
+        for path in sorted(self._folder.glob("*.json")):
+            body = path.read_bytes()
+            path.unlink()
+            self._update(body)
+
+    def _update(self, body: bytes) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        self._client = self._client or self._connect()
+        try:
+            self._client.update_trial_component(**json.loads(body))
+        except (BotoCoreError, ClientError, TypeError, ValueError, RecursionError) as error:
+            self._warn(f"What the job says of its trial component is not recorded: {error}")
+
+    def _connect(self) -> Any:
+        from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+        engine = EmbeddedSageMaker(self._home, region=self._identity.region, account_id=self._identity.account_id)
+        return engine.session().client("sagemaker")

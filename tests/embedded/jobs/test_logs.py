@@ -1,0 +1,109 @@
+"""What a script prints, line by line, while it runs."""
+
+import threading
+from typing import Any
+
+import pytest
+from tests.embedded.jobs.account import Account
+
+GROUP = "/aws/sagemaker/TrainingJobs"
+STEPS = """
+import os
+for step in range(3):
+    print("step", step, flush=True)
+    while not os.path.exists(str(step)): pass
+"""
+
+
+def stream(account: Account) -> str:
+    found = account.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="job/")["logStreams"]
+    return str(found[0]["logStreamName"])
+
+
+def read(account: Account, **more: Any) -> list[str]:
+    page = account.logs.get_log_events(logGroupName=GROUP, logStreamName=stream(account), startFromHead=True, **more)
+    return [event["message"] for event in page["events"]]
+
+
+def test_it_is_followed_while_the_script_runs(account: Account) -> None:
+    account.submit(STEPS)
+    for step in range(3):
+        account.follow(f"step {step}")
+        assert read(account) == [f"step {number}" for number in range(step + 1)]
+        (account.folder() / "ml" / "code" / str(step)).touch()
+
+    assert account.wait()["TrainingJobStatus"] == "Completed"
+
+
+def test_two_can_follow_one_job(account: Account) -> None:
+    account.submit(STEPS)
+    seen: list[list[str]] = []
+
+    def follow() -> None:
+        for step in range(3):
+            account.follow(f"step {step}")
+            (account.folder() / "ml" / "code" / str(step)).touch()
+        seen.append(read(account))
+
+    threads = [threading.Thread(target=follow) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [["step 0", "step 1", "step 2"]] * 2
+
+
+def test_the_stream_is_named_after_job_and_host(account: Account) -> None:
+    account.run("print('trained')")
+
+    assert stream(account).startswith("job/algo-1-")
+
+
+def test_both_streams_are_logged(account: Account) -> None:
+    account.run("import sys\nprint('out')\nprint('err', file=sys.stderr)")
+
+    assert sorted(read(account)) == ["err", "out"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "lines"),
+    [
+        (rb"b'a\nb'", ["a", "b"]),
+        (rb"b'a\r\nb\r\n'", ["a", "b"]),
+        (rb"b'caf\xe9\n'", ["caf\ufffd"]),
+        ("'caf\u00e9\\n'.encode()".encode(), ["caf\u00e9"]),
+        (rb"b'a\x00b\n'", ["a\0b"]),
+        (rb"b'\n\na\n\n'", ["a"]),
+    ],
+)
+def test_whatever_is_printed_becomes_lines(account: Account, printed: bytes, lines: list[str]) -> None:
+    """No event of CloudWatch is empty, so empty lines are left out."""
+    account.run(f"import os\nos.write(1, {printed.decode()})")
+
+    assert read(account) == lines
+
+
+def test_many_lines_keep_their_order(account: Account) -> None:
+    account.run("print('\\n'.join(map(str, range(30_000))))")
+
+    assert account.log() == list(map(str, range(30_000)))
+
+
+def test_a_very_long_line_is_cut_in_parts(account: Account) -> None:
+    account.run("print('x' * 1_000_000)")
+
+    assert [len(line) for line in account.log()] == [1 << 18, 1 << 18, 1 << 18, 1_000_000 - 3 * (1 << 18)]
+
+
+def test_a_script_that_closes_its_output_goes_on(account: Account) -> None:
+    job = account.run("import os\nos.close(1)\nos.close(2)\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w')")
+
+    assert job["TrainingJobStatus"] == "Completed"
+    assert account.members("jobs/job/output/model.tar.gz") == {"model": b""}
+
+
+def test_a_script_has_nothing_to_read(account: Account) -> None:
+    account.run("import sys\nprint(repr(sys.stdin.read()))")
+
+    assert account.log() == ["''"]

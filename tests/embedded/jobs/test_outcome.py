@@ -1,0 +1,129 @@
+"""How a job ends: Completed, or Failed with a reason that says why."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.embedded.jobs.account import Account, archive
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.jobs.script import failure_reason
+
+SAVES = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'model.pth').write_text('weights')\n"
+DATA = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}
+
+
+def test_a_job_that_completes_has_been_through_every_stage(account: Account) -> None:
+    job = account.run(SAVES)
+
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Completed", "Completed")
+    assert [stage["Status"] for stage in job["SecondaryStatusTransitions"]] == [
+        *("Starting", "Downloading", "Training", "Uploading", "Completed")
+    ]
+    assert all(stage["StartTime"] <= stage["EndTime"] for stage in job["SecondaryStatusTransitions"])
+    assert job["TrainingStartTime"] <= job["TrainingEndTime"]
+    assert "FailureReason" not in job
+
+
+def test_the_model_and_other_output_are_uploaded(account: Account) -> None:
+    script = SAVES + "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'plot.csv').write_text('1,2')"
+    job = account.run(script)
+
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://bucket/jobs/job/output/model.tar.gz"
+    assert account.members("jobs/job/output/model.tar.gz") == {"model.pth": b"weights"}
+    assert account.members("jobs/job/output/output.tar.gz") == {"plot.csv": b"1,2"}
+
+
+def test_checkpoints_come_from_s3_and_go_back(account: Account) -> None:
+    account.put("checkpoints/epoch", "1")
+    script = "import os, pathlib\npath = pathlib.Path(os.environ['SM_MODEL_DIR']).parent / 'checkpoints' / 'epoch'\n"
+    account.run(
+        f"{script}path.write_text(path.read_text() + '2')", CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"}
+    )
+
+    assert account.get("checkpoints/epoch") == b"12"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("raise SystemExit(7)", 'ExitCode 7\nErrorMessage ""'),
+        ("raise SystemExit('the data are upside down')", 'ExitCode 1\nErrorMessage "the data are upside down"'),
+        ("1 / 0", 'ZeroDivisionError: division by zero"\nCommand "'),
+        ("import os; os.kill(os.getpid(), 9)", "ExitCode -9 (killed by SIGKILL)"),
+        ("import os; os.write(2, b'caf\\xe9'); os._exit(3)", 'ExitCode 3\nErrorMessage "caf\ufffd"'),
+    ],
+)
+def test_a_script_that_fails_says_why(account: Account, script: str, said: str) -> None:
+    job = account.run(SAVES + script)
+
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError:\n")
+    assert said in job["FailureReason"]
+    assert account.component()["Status"] == {"PrimaryStatus": "Failed", "Message": job["FailureReason"]}
+    assert "SageMaker.ModelArtifact" not in account.component()["OutputArtifacts"]
+
+
+def test_a_long_traceback_keeps_its_end(account: Account) -> None:
+    reason = account.run("raise ValueError('x' * 3000 + ' the end')")["FailureReason"]
+
+    assert len(reason) == 1024
+    assert ' the end"\nCommand "' in reason
+
+
+def test_a_signal_without_a_name_is_told_by_number() -> None:
+    assert "ExitCode -45 (killed by signal 45)" in failure_reason(-45, [], ["train.py"], 1024)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (
+            {"code": archive({"trian.py": ""})},
+            "the entry point 'train.py' is not in the source archive, which has trian",
+        ),
+        ({"code": archive({"../train.py": ""})}, "its member '../train.py' leaves the folder"),
+        ({"code": b"no archive"}, "s3://bucket/code.tar.gz: the source archive cannot be unpacked"),
+        ({"HyperParameters": {"sagemaker_program": '"../../x"'}}, "the entry point '../../x' is not in the source"),
+        ({"HyperParameters": {"sagemaker_submit_directory": '"s3://bucket/gone"'}}, "s3://bucket/gone does not exist"),
+        ({"HyperParameters": {"sagemaker_program": '""'}}, "no script: sagemaker_program"),
+        (
+            {"InputDataConfig": [{"ChannelName": "train", "DataSource": DATA}]},
+            "no S3 objects found under the prefix s3",
+        ),
+        ({"OutputDataConfig": {"S3OutputPath": "s3://gone/x"}}, "The bucket 'gone' of s3://gone/x does not exist"),
+    ],
+)
+def test_a_job_that_cannot_start_its_script_says_why(account: Account, request_: dict[str, Any], said: str) -> None:
+    job = account.run(**request_)
+
+    assert job["TrainingJobStatus"] == "Failed"
+    assert said in job["FailureReason"]
+    assert "TrainingStartTime" not in job
+
+
+def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    engine = EmbeddedSageMaker(tmp_path / "home", python="/no/such/python")
+    job = Account(engine).run()
+
+    assert job["FailureReason"].startswith("AlgorithmError: /no/such/python cannot run the entry point:")
+    engine.close()
+
+
+def test_a_failed_upload_is_told(account: Account) -> None:
+    script = SAVES + "print('started', flush=True)\nwhile not os.path.exists('go'): pass"
+    account.submit(script)
+    account.follow("started")
+    account.s3.delete_object(Bucket="bucket", Key="code.tar.gz")
+    account.s3.delete_bucket(Bucket="bucket")
+    (account.folder() / "ml" / "code" / "go").touch()
+
+    assert "ClientError: Artifact upload failed: " in account.wait()["FailureReason"]
+
+
+@pytest.mark.parametrize("does", ["rmtree(model)", "rmtree(model); open(model, 'w')", "rmtree(os.path.dirname(model))"])
+def test_a_script_without_a_model_completes(account: Account, does: str) -> None:
+    job = account.run(f"import os\nfrom shutil import rmtree\nmodel = os.environ['SM_MODEL_DIR']\n{does}")
+
+    assert job["TrainingJobStatus"] == "Completed"
+    assert "SageMaker.ModelArtifact" not in account.component()["OutputArtifacts"]

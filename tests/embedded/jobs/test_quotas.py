@@ -1,0 +1,54 @@
+"""How many jobs may run at once, by instance type."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.embedded.jobs.account import WAITS, Account
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Account]:
+    """An account that may run one job at a time on ml.m5.xlarge."""
+    engine = EmbeddedSageMaker(tmp_path / "limited", quotas={"ml.m5.xlarge": 1})
+    account = Account(engine)
+    yield account
+    account.end_all()
+    engine.close()
+
+
+def test_one_too_many_is_refused_and_leaves_nothing(limited: Account) -> None:
+    limited.submit(WAITS, "first")
+
+    with pytest.raises(
+        limited.sagemaker.exceptions.ResourceLimitExceeded, match="is 1 Instances, with current utilization of 1"
+    ):
+        limited.submit(WAITS, "second")
+    names = [job["TrainingJobName"] for job in limited.sagemaker.list_training_jobs()["TrainingJobSummaries"]]
+    assert names == ["first"]
+    assert not limited.folder("second").exists()
+
+
+def test_another_kind_of_instance_is_not_counted(limited: Account) -> None:
+    limited.submit(WAITS, "first")
+    limited.submit(WAITS, "second", ResourceConfig={"InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1})
+
+
+def test_a_job_that_has_ended_makes_room(limited: Account) -> None:
+    limited.run(name="first")
+
+    assert limited.run(name="second")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_that_was_lost_makes_room(limited: Account) -> None:
+    limited.submit(WAITS, "first")
+    limited.follow(name="first")
+    os.kill(limited.supervisor("first"), signal.SIGKILL)
+    limited.signal_script(signal.SIGKILL, "first")
+    limited.wait("first")
+
+    assert limited.run(name="second")["TrainingJobStatus"] == "Completed"

@@ -1,0 +1,102 @@
+"""A job is stopped, by its user or by its runtime limit, and what it saved is kept."""
+
+import signal
+
+import pytest
+from tests.embedded.jobs.account import WAITS, Account, until
+
+from mnist_tracking.embedded.jobs import launch
+
+IGNORES = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAITS}"
+SAVES = f"""
+import os, signal, sys
+def save(*_):
+    open(os.environ["SM_MODEL_DIR"] + "/model", "w").write("so far")
+    sys.exit()
+signal.signal(signal.SIGTERM, save)
+{WAITS}
+"""
+
+
+def ended(account: Account, name: str = "job") -> tuple[str, str, str]:
+    job = account.wait(name)
+    return job["TrainingJobStatus"], job["SecondaryStatus"], account.component(name)["Status"]["PrimaryStatus"]
+
+
+def test_before_the_script_starts(account: Account) -> None:
+    account.submit("print('started')")
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+
+
+def test_while_the_script_runs(account: Account) -> None:
+    account.submit(WAITS)
+    account.follow()
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+    stages = [stage["Status"] for stage in account.describe()["SecondaryStatusTransitions"]]
+    assert stages == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
+
+
+def test_it_is_stopping_meanwhile(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+    account.submit(f"{IGNORES}")
+    account.follow()
+    account.stop()
+    account.stop()
+
+    assert account.describe()["TrainingJobStatus"] == "Stopping"
+    assert account.component()["Status"]["PrimaryStatus"] == "Stopping"
+    account.signal_script(signal.SIGKILL)
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+
+
+def test_a_script_that_ignores_it_is_killed(account: Account) -> None:
+    account.submit(IGNORES)
+    account.follow()
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+
+
+def test_what_the_script_saves_at_the_end_is_kept(account: Account) -> None:
+    account.submit(SAVES)
+    account.follow()
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+    assert account.members("jobs/job/output/model.tar.gz") == {"model": b"so far"}
+    assert "SageMaker.ModelArtifact" in account.component()["OutputArtifacts"]
+
+
+def test_while_the_model_is_uploaded(account: Account) -> None:
+    """A stop that was accepted is never answered with Completed."""
+    account.submit("import os\nwith open(os.environ['SM_MODEL_DIR'] + '/model', 'wb') as file: file.truncate(1 << 28)")
+    until(lambda: account.describe()["SecondaryStatus"] == "Uploading")
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+    assert "SageMaker.ModelArtifact" in account.component()["OutputArtifacts"]
+
+
+@pytest.mark.parametrize("script", ["", "raise SystemExit(1)"])
+def test_after_it_has_ended_it_is_refused(account: Account, script: str) -> None:
+    status = account.run(script)["TrainingJobStatus"]
+
+    with pytest.raises(account.sagemaker.exceptions.ClientError, match=f"the training job is in status {status}"):
+        account.stop()
+    assert account.describe()["TrainingJobStatus"] == status
+
+
+def test_a_job_that_does_not_exist_is_not_found(account: Account) -> None:
+    with pytest.raises(account.sagemaker.exceptions.ResourceNotFound):
+        account.stop("gone")
+
+
+@pytest.mark.parametrize("script", [WAITS, IGNORES])
+def test_the_runtime_limit_ends_the_script(account: Account, script: str) -> None:
+    account.submit(script, StoppingCondition={"MaxRuntimeInSeconds": 1})
+
+    assert ended(account) == ("Stopped", "MaxRuntimeExceeded", "Stopped")

@@ -1,0 +1,178 @@
+"""A job's processes: they outlive who asked for the job, end together, and are missed when they die."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.embedded.jobs.account import WAITS, Account, until
+
+from mnist_tracking.embedded import process_locks
+from mnist_tracking.embedded.jobs.liveness import supervisor_lock
+
+LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+PID = f"import os\nprint(os.getpid(), flush=True)\n{WAITS}"
+CREATOR = """
+import json, sys
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+home, request = sys.argv[1:]
+try:
+    EmbeddedSageMaker(home).session().client("sagemaker").create_training_job(**json.loads(request))
+    print("created")
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def create_elsewhere(account: Account, *names: str) -> list[str]:
+    """Create jobs from processes of their own, all at once; return what each says."""
+    requests = [account.request(name) for name in names]
+    command = [sys.executable, "-c", CREATOR, str(account.engine.home)]
+    processes = [
+        subprocess.Popen([*command, request], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        for request in requests
+    ]
+    return [process.communicate()[0].strip() for process in processes]
+
+
+def test_a_job_outlives_its_creator(account: Account) -> None:
+    account.send("import os\nwhile not os.path.exists('go'): pass\nprint('trained')")
+    assert create_elsewhere(account, "job") == ["created"]
+    until((account.folder() / "ml" / "code").is_dir)
+    (account.folder() / "ml" / "code" / "go").touch()
+
+    assert account.wait()["TrainingJobStatus"] == "Completed"
+    assert account.log() == ["trained"]
+
+
+def test_a_name_is_given_once_however_many_ask_at_once(account: Account) -> None:
+    """Without case, too, as SageMaker's names are."""
+    account.send("print('trained')")
+    said = create_elsewhere(account, "job", "job", "Job", "JOB")
+
+    assert sorted(said) == ["ResourceInUse", "ResourceInUse", "ResourceInUse", "created"]
+    assert account.wait()["TrainingJobStatus"] == "Completed"
+    assert account.log() == ["trained"]
+
+
+def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: Account) -> None:
+    account.submit(PID)
+    account.follow()
+    os.kill(account.supervisor(), signal.SIGKILL)
+    job = account.wait()
+
+    assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", LOST)
+    assert account.component()["Status"] == {"PrimaryStatus": "Failed", "Message": LOST}
+    until(lambda: not is_alive(int(account.log()[0])))
+    assert not (account.folder() / "ml").exists()
+
+
+LOOKS: dict[str, Callable[[Any], str]] = {
+    "ListTrainingJobs": lambda client: client.list_training_jobs()["TrainingJobSummaries"][0]["TrainingJobStatus"],
+    "Search for jobs": lambda client: client.search(Resource="TrainingJob")["Results"][0]["TrainingJob"][
+        "TrainingJobStatus"
+    ],
+    "Search for components": lambda client: client.search(Resource="ExperimentTrialComponent")["Results"][0][
+        "TrialComponent"
+    ]["Status"]["PrimaryStatus"],
+    "DescribeTrialComponent": lambda client: client.describe_trial_component(TrialComponentName="job-aws-training-job")[
+        "Status"
+    ]["PrimaryStatus"],
+    "ListTrialComponents": lambda client: client.list_trial_components()["TrialComponentSummaries"][0]["Status"][
+        "PrimaryStatus"
+    ],
+}
+
+
+@pytest.mark.parametrize("looks", LOOKS)
+def test_whoever_looks_notices_it(account: Account, looks: str) -> None:
+    account.submit(WAITS)
+    account.follow()
+    os.kill(account.supervisor(), signal.SIGKILL)
+    until(lambda: not process_locks.is_held(supervisor_lock(account.engine.store, "job")))
+
+    assert LOOKS[looks](account.sagemaker) == "Failed"
+
+
+def test_a_supervisor_killed_before_it_begins_is_noticed(account: Account) -> None:
+    account.submit(WAITS)
+    os.kill(account.supervisor(), signal.SIGKILL)
+
+    assert account.wait()["FailureReason"] == LOST
+
+
+def test_both_killed_at_once_are_noticed(account: Account) -> None:
+    account.submit(WAITS)
+    account.follow()
+    os.kill(account.supervisor(), signal.SIGKILL)
+    account.signal_script(signal.SIGKILL)
+
+    assert account.wait()["FailureReason"] == LOST
+
+
+def test_children_of_the_script_end_with_it(account: Account) -> None:
+    """They hold its output open, and must not keep the job from ending."""
+    script = f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {WAITS!r}]).pid, flush=True)"
+    job = account.run(script)
+
+    assert job["TrainingJobStatus"] == "Completed"
+    assert not is_alive(int(account.log()[0]))
+
+
+def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: Account) -> None:
+    child = f"import os\nos.setsid()\n{PID}"
+    account.submit(
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}])\nprint('child', child.pid, flush=True)\n"
+    )
+    job = account.wait()
+    pid = int(next(line.split()[1] for line in account.log() if line.startswith("child")))
+    if is_alive(pid):
+        os.kill(pid, signal.SIGKILL)
+
+    assert job["TrainingJobStatus"] == "Completed"
+
+
+def test_deleting_the_home_ends_the_job(account: Account) -> None:
+    account.submit(PID)
+    account.follow()
+    script, supervisor = int(account.log()[0]), account.supervisor()
+    account.folder().rename(account.engine.home / "gone")
+
+    until(lambda: not is_alive(script) and not is_alive(supervisor))
+
+
+def test_a_lock_is_seen_by_all_who_look(tmp_path: Path) -> None:
+    assert not process_locks.is_held(tmp_path / "lock")
+    descriptor = process_locks.take(tmp_path / "lock")
+
+    assert process_locks.is_held(tmp_path / "lock")
+    with pytest.raises(BlockingIOError):
+        process_locks.take(tmp_path / "lock")
+    os.close(descriptor)
+    assert not process_locks.is_held(tmp_path / "lock")
+
+
+def test_two_who_look_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
+    import fcntl
+
+    os.close(process_locks.take(tmp_path / "lock"))
+    with (tmp_path / "lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert not process_locks.is_held(tmp_path / "lock")
