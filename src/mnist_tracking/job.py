@@ -1,0 +1,256 @@
+"""
+What a training script may call: the same line records on a laptop, in SageMaker and on the embedded SageMaker.
+
+::
+
+    from mnist_tracking.job import log_artifact, log_metric, log_parameter
+
+    log_parameter("optimizer", "adam")
+    for epoch in range(epochs):
+        log_metric("validation:accuracy", accuracy, step=epoch)
+    log_artifact("confusion.png")
+
+Everything is printed. In a training job it also reaches the job's trial component: metrics by way of the log, as
+``JobSpec(metrics=["validation:accuracy"])`` asks for them; parameters and artifacts at once.
+
+A mistake in the script raises `ConfigError`, on a laptop as in the job: a value of a type that cannot be recorded, a
+file that is not there. What training or the service brings about never does, so that hours of work are not lost over a
+record: a number that is not finite, a text that is too long, no network, no permission are a line on standard error.
+
+In a job on several hosts or processes, call these from one of them. Standard library only, and boto3 inside a job on
+AWS, where every container has it: this module travels with the job.
+"""
+
+import json
+import math
+import mimetypes
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from numbers import Integral, Real
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from mnist_tracking._job_component import record, warn
+from mnist_tracking.errors import ConfigError
+
+__all__ = ["log_artifact", "log_metric", "log_parameter", "log_parameters", "metric_regex"]
+
+#: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
+OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
+
+_LONGEST_TEXT = 2500
+_EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component keeps
+_MEDIA_TYPE = re.compile(r"[-\w]{1,64}/[-\w+]+")
+
+
+def metric_regex(name: str) -> str:
+    r"""
+    Return the regular expression that finds the values of one metric, and of no other, in what `log_metric` prints.
+
+    Example:
+        >>> metric_regex("validation:accuracy")
+        'metric "validation:accuracy"=([-+.0-9e]+)(?: step=\\d+)?;'
+    """
+    return rf"metric {re.escape(json.dumps(name))}=([-+.0-9e]+)(?: step=\d+)?;"
+
+
+def log_metric(name: str, value: float, *, step: int | None = None) -> None:
+    """
+    Record one value of a metric, at full precision.
+
+    A value that is not finite is printed, and not recorded: SageMaker takes none.
+
+    Args:
+        name: Such as ``"validation:accuracy"``; what `JobSpec.metrics` lists is what SageMaker records.
+        value: A number; also one of numpy or torch.
+        step: Which one it is, from 0.
+
+    Raises:
+        ConfigError: If *value* is no number, or *step* no whole number from 0.
+
+    Example:
+        >>> log_metric("validation:accuracy", 0.9734, step=3)
+        metric "validation:accuracy"=0.9734 step=3;
+    """
+    number, shown_step = _number(name, value), _shown_step(name, step)
+    if not math.isfinite(number):
+        warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
+    _print("metric", name, f"{number!r}{shown_step}")
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(_plain(value))
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise ConfigError(f"The metric {name!r} is {_shortened(value)}, which is no number: {error}.") from None
+
+
+def _shown_step(name: str, step: object) -> str:
+    match step:
+        case None:
+            return ""
+        case Integral() if int(step) >= 0:
+            return f" step={int(step)}"
+    raise ConfigError(f"The metric {name!r} has step={step!r}; steps are whole numbers from 0.")
+
+
+def log_parameter(name: str, value: object) -> None:
+    """
+    Record one setting, or another fact that is known once; see `log_parameters`.
+
+    Example:
+        >>> log_parameter("optimizer", "sgd")
+        parameter "optimizer"="sgd";
+    """
+    log_parameters({name: value})
+
+
+def log_parameters(values: Mapping[str, object]) -> None:
+    """
+    Record settings on the job's trial component, at once; a name that was used before is replaced.
+
+    They are read back as they were put in; whole numbers beyond 2**53 as text, since a component keeps no such numbers.
+
+    Args:
+        values: Numbers, also those of numpy and torch, texts of up to 2500 characters, booleans and None.
+
+    Raises:
+        ConfigError: If a value is of another type. Nothing was recorded.
+
+    Example:
+        >>> log_parameters({"lr": 0.1, "shuffle": True, "patience": None})
+        parameter "lr"=0.1;
+        parameter "shuffle"=true;
+        parameter "patience"=null;
+    """
+    scalars = {name: _scalar(name, value) for name, value in values.items()}
+    encoded = {name: _encoded(value) for name, value in scalars.items()}
+    for name in (name for name, value in encoded.items() if value is None):
+        warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
+    record("Parameters", {name: value for name, value in encoded.items() if value is not None})
+    for name, value in scalars.items():
+        _print("parameter", name, json.dumps(value))
+
+
+def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
+    """
+    Keep a file or a folder, beside the model: it travels in the job's ``output.tar.gz``.
+
+    The trial component has an output artifact of that name, whose URI is that of the archive, and the name as its
+    fragment. On a laptop the file stays where it is.
+
+    Args:
+        path: A file or a folder; copied now, so that it may change afterwards.
+        name: Its name in the archive and on the component, such as ``"plots/roc.png"``; that of the file by default.
+            A name that was used before is replaced.
+
+    Raises:
+        ConfigError: If there is no such file, or *name* is no relative path.
+
+    Example:
+        >>> log_artifact(getfixture("tmp_path"), name="plots")
+        artifact "plots"="...";
+    """
+    source = Path(path).absolute()
+    if not source.exists():
+        raise ConfigError(f"There is no file or folder {str(source)!r} to be kept.")
+    folder = os.environ.get("SM_OUTPUT_DATA_DIR")
+    name = name or _name_in(folder, source)
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise ConfigError(f"The name {name!r} leaves the archive; names are relative paths, such as 'plots/roc.png'.")
+    place = str(source)
+    if folder:
+        _copy(source, Path(folder, name))
+        place = _record_output(name) or place
+    _print("artifact", name, json.dumps(place))
+
+
+def _name_in(folder: str | None, source: Path) -> str:
+    """Return the name of a file that may be in the output folder already."""
+    if folder and source.is_relative_to(folder) and source != Path(folder):
+        return source.relative_to(folder).as_posix()
+    return source.name
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.resolve() == source.resolve():
+        return
+    if target.resolve().is_relative_to(source.resolve()):
+        raise ConfigError(f"{str(source)!r} holds the output folder itself.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _record_output(name: str) -> str | None:
+    archive = os.environ.get(OUTPUT_URI)
+    if not archive:
+        warn(f"{OUTPUT_URI} does not say where the output goes; artifacts are kept, and not recorded.")
+        return None
+    uri = f"{archive}#{quote(name)}"
+    media_type = mimetypes.guess_type(name)[0] or ""
+    kind = {"MediaType": media_type} if _MEDIA_TYPE.fullmatch(media_type) else {}
+    record("OutputArtifacts", {name: {"Value": uri, **kind}})
+    return uri
+
+
+def _plain(value: Any) -> Any:
+    """Return Python's own form of a number of numpy or torch; an array of several numbers as it is."""
+    item = getattr(value, "item", None)
+    try:
+        return item() if callable(item) else value
+    except (TypeError, ValueError, RuntimeError):
+        return value
+
+
+def _scalar(name: str, value: object) -> str | int | float | bool | None:
+    plain = _plain(value)
+    match plain:
+        case None | bool() | str():
+            return plain
+        case Integral():
+            return int(plain)
+        case Real():
+            return float(plain)
+    raise ConfigError(
+        f"The parameter {name!r} is {_shortened(value)} ({type(value).__name__}); possible are numbers, texts, "
+        "booleans and None."
+    )
+
+
+def _encoded(value: str | float | bool | None) -> dict[str, object] | None:
+    """Return a value as a component keeps it; None if it keeps no such value."""
+    match value:
+        case None | bool():
+            return {"StringValue": json.dumps(value)}
+        case str():
+            text = value if _reads_back(value) else json.dumps(value)
+        case int() if abs(value) > _EXACT:
+            text = str(value)
+        case _:
+            return {"NumberValue": float(value)} if math.isfinite(value) else None
+    return {"StringValue": text} if len(text) <= _LONGEST_TEXT else None
+
+
+def _reads_back(text: str) -> bool:
+    """Whether a text is recorded as it is: it is one line, and no JSON for anything else."""
+    is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
+    return not is_json and text.splitlines() == [text]
+
+
+def _print(kind: str, name: str, value: str) -> None:
+    """Print one line by one write, so that lines of several threads and processes do not mix."""
+    sys.stdout.write(f"{kind} {json.dumps(name)}={value};\n")
+    sys.stdout.flush()
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
