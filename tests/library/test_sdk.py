@@ -1,0 +1,110 @@
+"""What importing and calling the SDKs leaves behind in the process: nothing."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from mnist_tracking import ExperimentRunner, JobSpec, Workspace
+from mnist_tracking._sagemaker.sdk import quiet
+
+
+def run_apart(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh process, where nobody has imported the SDKs before."""
+    code = textwrap.dedent(script)
+    settings = {**os.environ, **environment}
+    return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=False)
+
+
+def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warnings() -> None:
+    """A program's own `logging.basicConfig` still works afterwards, and nothing was printed."""
+    done = run_apart(
+        """
+        import logging, os, sys, warnings
+        warnings.filterwarnings("ignore", message="mine")
+        mine, hook, environment = warnings.filters[0], sys.excepthook, dict(os.environ)
+        from mnist_tracking._sagemaker.sdk import quiet
+        with quiet():
+            import sagemaker
+        assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)
+        assert logging.getLogger("sagemaker").level == logging.NOTSET
+        assert sys.excepthook is hook
+        assert dict(os.environ) == environment
+        assert mine in warnings.filters
+        before = set(sys.modules)
+        import sagemaker.experiments.run
+        assert set(sys.modules) == before, "fit would import it, and it configures the root logger"
+        warnings.warn("seen", UserWarning)
+        """
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [line for line in done.stderr.splitlines() if "Warning" in line] == ["<string>:16: UserWarning: seen"]
+
+
+def test_the_programs_logging_configuration_decides_what_the_sdks_log() -> None:
+    """The SDK gives one of its loggers a level and a handler on standard output of its own."""
+    done = run_apart(
+        """
+        import logging, sys
+        from mnist_tracking._sagemaker.sdk import load
+        load()
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+        logging.getLogger("sagemaker.config").info("not wanted")
+        logging.root.setLevel(logging.INFO)
+        logging.getLogger("sagemaker.config").info("wanted")
+        """
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "INFO:sagemaker.config:wanted\n")
+
+
+def test_the_sdks_are_quiet_only_in_this_librarys_calls_and_in_their_thread(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program's own estimator still says that version 2 will end, also while this library calls in a thread."""
+    with quiet():
+        from sagemaker import deprecations
+        from sagemaker.pytorch import PyTorch
+    monkeypatch.setattr(deprecations, "_v2_deprecation_warned", set())
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    session = workspace.sagemaker_session
+
+    def estimator() -> Any:
+        settings = {"framework_version": "2.6.0", "py_version": "py312", "instance_type": "ml.m5.xlarge"}
+        return PyTorch("x.py", role="r", instance_count=1, sagemaker_session=session, **settings)
+
+    with ThreadPoolExecutor(1) as thread, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with quiet():
+            assert estimator().tensorboard_app is None
+            assert seen == []
+            assert thread.submit(estimator).result().tensorboard_app is not None
+
+    assert [str(warning.message).split(" is ")[0] for warning in seen] == ["PyTorch"]
+
+
+def test_a_run_reads_none_of_the_users_aws_configuration(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's estimator would make a client of the default session."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    (tmp_path / "train.py").write_text("print('trained')\n")
+
+    ExperimentRunner(workspace, "own", job=JobSpec(entry_point=tmp_path / "train.py")).run()
+
+    assert boto3.DEFAULT_SESSION is None
+
+
+def test_a_wrong_aws_profile_is_a_clear_error() -> None:
+    done = run_apart("from mnist_tracking._sagemaker.sdk import load; load()", AWS_PROFILE="nope")
+
+    assert "ConfigError: The SageMaker SDK cannot be imported" in done.stderr
+    assert "(nope) could not be found" in done.stderr
