@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from mnist_tracking.training.data import read_idx
+from mnist_tracking.training.digit_files import FILES, IMAGES, LABELS, MEAN, STD, SplitName, file_path, find_directory
+from mnist_tracking.training.idx import Pixels, read_idx, write_idx
 
-MEAN, STD = 0.1307, 0.3081
+MakeDataset: TypeAlias = Callable[[SplitName], Dataset[tuple[Tensor, int]]]
 
 
 class ReferenceNet(nn.Module):
@@ -54,9 +55,9 @@ class ReferenceNet(nn.Module):
 class PerImageDigits(Dataset[tuple[Tensor, int]]):
     """Digits that are turned from bytes into a normalised tensor one at a time, each time they are asked for."""
 
-    def __init__(self, directory: Path, part: str) -> None:
-        self.images = torch.from_numpy(_read(directory, f"{part}-images-idx3-ubyte", 3))
-        self.labels = torch.from_numpy(_read(directory, f"{part}-labels-idx1-ubyte", 1).astype(np.int64))
+    def __init__(self, directory: Path, split: SplitName) -> None:
+        images, labels = _read(directory, split)
+        self.images, self.labels = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,35 +71,31 @@ class PerImageDigits(Dataset[tuple[Tensor, int]]):
         return scaled.clone().sub_(mean).div_(std), int(self.labels[index])
 
 
-def _read(directory: Path, name: str, dimensions: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    raw = directory / name
-    return read_idx(raw if raw.exists() else directory / f"{name}.gz", dimensions=dimensions).copy()
+def _read(directory: Path, split: SplitName) -> tuple[Pixels, Pixels]:
+    images, labels = (file_path(find_directory(directory), name) for name in FILES[split])
+    return read_idx(images, dimensions=IMAGES), read_idx(labels, dimensions=LABELS)
 
 
-def _torchvision_digits(directory: Path, part: str) -> Dataset[tuple[Tensor, int]]:
-    """torchvision's MNIST, on the same files, unpacked to where it looks for them."""
-    datasets = importlib.import_module("torchvision.datasets")
-    transforms = importlib.import_module("torchvision.transforms")
-    root = Path(tempfile.mkdtemp())
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in directory.glob("*-ubyte*"):
-        dimensions = 3 if "idx3" in path.name else 1
-        array = read_idx(path, dimensions=dimensions)
-        header = bytes([0, 0, 8, dimensions]) + np.array(array.shape, ">u4").tobytes()
-        (raw / path.name.removesuffix(".gz")).write_bytes(header + array.tobytes())
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
-    digits: Dataset[tuple[Tensor, int]] = datasets.MNIST(root, train=part == "train", transform=transform)
-    return digits
+def choose_dataset(directory: Path, scratch: Path) -> tuple[str, MakeDataset]:
+    """
+    Return torchvision's dataset if it can be imported, else ours, and its name.
 
-
-def choose_dataset() -> tuple[str, Callable[[Path, str], Dataset[tuple[Tensor, int]]]]:
-    """Return torchvision's dataset if it can be imported, else ours, and its name."""
+    Args:
+        directory: Holds the four IDX files.
+        scratch: Gets them unpacked, where torchvision looks for them; that is not counted.
+    """
     try:
-        importlib.import_module("torchvision")
+        datasets = importlib.import_module("torchvision.datasets")
+        transforms = importlib.import_module("torchvision.transforms")
     except (ImportError, RuntimeError):  # RuntimeError: built for another torch
-        return "PerImageDigits", PerImageDigits
-    return "torchvision.datasets.MNIST", _torchvision_digits
+        return "PerImageDigits", lambda split: PerImageDigits(directory, split)
+    for split in FILES:
+        for name, array in zip(FILES[split], _read(directory, split), strict=True):
+            write_idx(array, scratch / "MNIST" / "raw" / name)
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
+    return "torchvision.datasets.MNIST", lambda split: datasets.MNIST(
+        scratch, train=split == "train", transform=transform
+    )
 
 
 def score(model: nn.Module, loader: "DataLoader[tuple[Tensor, int]]") -> float:
@@ -117,12 +114,20 @@ def train_reference(
     directory: Path, *, hidden_channels: int, epochs: int, seed: int, dropout: float = 0.2
 ) -> tuple[float, float, str]:
     """Train as the reference does; return the test accuracy, the core-seconds and the name of the dataset."""
+    with tempfile.TemporaryDirectory() as scratch:
+        name, dataset = choose_dataset(directory, Path(scratch))
+        accuracy, spent = _train(dataset, hidden_channels=hidden_channels, epochs=epochs, seed=seed, dropout=dropout)
+    return accuracy, spent, name
+
+
+def _train(
+    dataset: MakeDataset, *, hidden_channels: int, epochs: int, seed: int, dropout: float
+) -> tuple[float, float]:
     torch.manual_seed(seed)
-    name, dataset = choose_dataset()
     torch.optim.SGD([torch.zeros(1)], lr=0.01)  # imports torch's compiler, which is not counted
     started = time.process_time()
-    training = DataLoader(dataset(directory, "train"), batch_size=64, shuffle=True)
-    test = DataLoader(dataset(directory, "t10k"), batch_size=1000, shuffle=True)
+    training = DataLoader(dataset("train"), batch_size=64, shuffle=True)
+    test = DataLoader(dataset("test"), batch_size=1000, shuffle=True)
     model = ReferenceNet(hidden_channels, dropout)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
     accuracy = 0.0
@@ -134,7 +139,7 @@ def train_reference(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         accuracy = score(model, test)
-    return accuracy, time.process_time() - started, name
+    return accuracy, time.process_time() - started
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_tracking._idx import Pixels, write_idx
 from mnist_tracking.errors import MissingDependencyError
+from mnist_tracking.training.digit_files import FILES
+from mnist_tracking.training.idx import Pixels, write_idx
 
 __all__ = ["write_digits"]
 
@@ -31,9 +32,9 @@ def write_digits(directory: Path) -> None:
     small, labels = load_digits(return_X_y=True)
     images, labels = enlarge(small.reshape(-1, 8, 8)), labels.astype(np.uint8)
     is_test = np.arange(len(labels)) % _TEST_STEP == 0
-    for part, chosen in (("train", ~is_test), ("t10k", is_test)):
-        write_idx(images[chosen], directory / f"{part}-images-idx3-ubyte")
-        write_idx(labels[chosen], directory / f"{part}-labels-idx1-ubyte")
+    for (images_name, labels_name), chosen in ((FILES["train"], ~is_test), (FILES["test"], is_test)):
+        write_idx(images[chosen], directory / images_name)
+        write_idx(labels[chosen], directory / labels_name)
 
 
 def enlarge(small: np.ndarray[tuple[int, int, int], np.dtype[np.float64]]) -> Pixels:

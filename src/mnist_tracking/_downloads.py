@@ -8,8 +8,9 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mnist_tracking._idx import read_content, unpack, write_atomically
 from mnist_tracking.errors import ConfigError, DatasetError
+from mnist_tracking.training.files import write_atomically
+from mnist_tracking.training.idx import read_content, unpack
 
 __all__ = ["CONTENT_MD5", "MIRRORS", "OnProgress", "default_cache", "download_mnist"]
 

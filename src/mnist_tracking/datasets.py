@@ -6,30 +6,33 @@ A dataset is a directory of four IDX files, raw or gzipped, under the names that
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import attrs
 
 from mnist_tracking._downloads import CONTENT_MD5, MIRRORS, OnProgress, default_cache, download_mnist
-from mnist_tracking._idx import Pixels, parse_idx, read_content
 from mnist_tracking.errors import DatasetError, MissingDependencyError
+from mnist_tracking.training.digit_files import (
+    FILES,
+    IMAGES,
+    LABELS,
+    MEAN,
+    STD,
+    SplitName,
+    file_path,
+    find_directory,
+    parse_split,
+    read_contents,
+    side,
+)
+from mnist_tracking.training.idx import Pixels, read_idx
 
 __all__ = ["DataFile", "Dataset", "check_directory", "find_mnist", "load_images", "load_labels"]
 
 Source = Literal["directory", "environment", "download", "scikit-learn digits"]
 Kind = Literal["mnist", "custom", "digits"]
-SplitName = Literal["train", "test"]
-
-_IMAGES, _LABELS = 3, 1
-_CLASSES = 10
-_FILES: Mapping[SplitName, tuple[str, str]] = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-_NAMES = tuple(name for pair in _FILES.values() for name in pair)
-_MEAN, _STD = 0.1307, 0.3081  # of the pixels in 0..1, as the training script has them
 
 
 @attrs.frozen
@@ -94,17 +97,15 @@ class Dataset:
             "test_images": self.test_count,
             "image_height": height,
             "image_width": width,
-            "normalization_mean": _MEAN,
-            "normalization_std": _STD,
+            "normalization_mean": MEAN,
+            "normalization_std": STD,
             **{f"sha256:{file.name}": file.sha256 for file in self.files},
         }
 
     def describe(self) -> str:
         """Return one line: what it is, how much of it, where it is, and why it is not MNIST where it should be."""
         what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "scikit-learn's few digits"}
-        counts = (
-            f"{self.train_count:,} training and {self.test_count:,} test images of {_side(self.image_shape)} pixels"
-        )
+        counts = f"{self.train_count:,} training and {self.test_count:,} test images of {side(self.image_shape)} pixels"
         note = f". Not MNIST: {self.note}" if self.note else ""
         return f"{what[self.kind]}: {counts} in {self.directory}{note}"
 
@@ -167,14 +168,17 @@ def check_directory(
         DatasetError: If there is no such directory, or its files are missing, truncated, corrupt, do not fit each
             other, or are not what *require_mnist* asks for.
     """
-    directory = _idx_directory(Path(path).expanduser(), source).absolute()
-    contents = {name: read_content(_path_of(directory, name)) for name in _NAMES}
-    files = tuple(_data_file(name, _path_of(directory, name), content) for name, content in contents.items())
-    train, test = _check_split(directory, "train", contents), _check_split(directory, "test", contents)
-    if train[1:] != test[1:]:
+    path = Path(path).expanduser()
+    asked = f"MNIST_DATA_DIR names {str(path)!r}" if source == "environment" else ""
+    directory = find_directory(path, asked=asked).absolute()
+    contents = read_contents(directory)
+    files = tuple(_data_file(name, file_path(directory, name), content) for name, content in contents.items())
+    train, _ = parse_split(directory, "train", contents)
+    test, _ = parse_split(directory, "test", contents)
+    if train.shape[1:] != test.shape[1:]:
         raise DatasetError(
-            f"{str(directory)!r} holds training images of {_side(train[1:])} pixels, but test images of "
-            f"{_side(test[1:])}; they must be of one size."
+            f"{str(directory)!r} holds training images of {side(train.shape[1:])} pixels, but test images of "
+            f"{side(test.shape[1:])}; they must be of one size."
         )
     if require_mnist:
         _check_mnist(files)
@@ -183,9 +187,9 @@ def check_directory(
         files=files,
         source=source,
         kind="mnist" if all(file.md5 == CONTENT_MD5[file.name] for file in files) else "custom",
-        train_count=train[0],
-        test_count=test[0],
-        image_shape=(train[1], train[2]),
+        train_count=len(train),
+        test_count=len(test),
+        image_shape=(train.shape[1], train.shape[2]),
     )
 
 
@@ -196,7 +200,7 @@ def load_images(dataset: Dataset, split: SplitName) -> Pixels:
     Returns:
         (N, 28, 28) uint8 in 0..255 for MNIST; read-only.
     """
-    return _load(dataset.directory, _FILES[split][0], _IMAGES)
+    return read_idx(file_path(dataset.directory, FILES[split][0]), dimensions=IMAGES)
 
 
 def load_labels(dataset: Dataset, split: SplitName) -> Pixels:
@@ -206,66 +210,12 @@ def load_labels(dataset: Dataset, split: SplitName) -> Pixels:
     Returns:
         (N,) uint8 in 0..9, in the order of the images; read-only.
     """
-    return _load(dataset.directory, _FILES[split][1], _LABELS)
-
-
-def _load(directory: Path, name: str, dimensions: int) -> Pixels:
-    path = _path_of(directory, name)
-    return parse_idx(read_content(path), path, dimensions=dimensions)
-
-
-def _idx_directory(path: Path, source: Source) -> Path:
-    asked = f"{'MNIST_DATA_DIR names ' if source == 'environment' else ''}{str(path)!r}"
-    if not path.exists():
-        raise DatasetError(f"{asked}: there is no such directory.")
-    if not path.is_dir():
-        raise DatasetError(f"{asked}: that is a file. Name the directory that holds it.")
-    try:
-        for directory in (path, path / "MNIST" / "raw"):
-            if any(_find_path(directory, name) for name in _NAMES):
-                return directory
-        others = sorted(entry.name for entry in path.iterdir() if "ubyte" in entry.name)[:4]
-    except OSError as exc:
-        raise DatasetError(f"{asked}: it cannot be read ({exc.strerror or exc}).") from exc
-    found = f" Found instead: {', '.join(others)}." if others else ""
-    raise DatasetError(f"{asked}: it holds no IDX files. Looked for {', '.join(_NAMES)}, each raw or .gz.{found}")
-
-
-def _find_path(directory: Path, name: str) -> Path | None:
-    return next((path for path in (directory / name, directory / f"{name}.gz") if path.is_file()), None)
-
-
-def _path_of(directory: Path, name: str) -> Path:
-    if path := _find_path(directory, name):
-        return path
-    there = ", ".join(other for other in _NAMES if _find_path(directory, other)) or "none of the four files"
-    raise DatasetError(f"{str(directory)!r} lacks {name}, raw or .gz; it holds {there}.")
+    return read_idx(file_path(dataset.directory, FILES[split][1]), dimensions=LABELS)
 
 
 def _data_file(name: str, path: Path, content: bytes) -> DataFile:
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     return DataFile(name, path, len(content), hashlib.sha256(content).hexdigest(), md5)
-
-
-def _check_split(directory: Path, split: SplitName, contents: Mapping[str, bytes]) -> tuple[int, int, int]:
-    """Return how many images there are, their height and their width."""
-    images_path, labels_path = (_path_of(directory, name) for name in _FILES[split])
-    images = parse_idx(contents[_FILES[split][0]], images_path, dimensions=_IMAGES)
-    labels = parse_idx(contents[_FILES[split][1]], labels_path, dimensions=_LABELS)
-    if not images.size:
-        raise DatasetError(f"{str(images_path)!r} holds no pixels: {len(images)} images of {_side(images.shape[1:])}.")
-    if len(images) != len(labels):
-        raise DatasetError(
-            f"{str(images_path)!r} holds {len(images)} images, but {labels_path.name} {len(labels)} labels."
-        )
-    if (largest := int(labels.max())) >= _CLASSES:
-        raise DatasetError(f"{str(labels_path)!r} holds the label {largest}; labels go from 0 to {_CLASSES - 1}.")
-    count, height, width = images.shape
-    return count, height, width
-
-
-def _side(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _check_mnist(files: Sequence[DataFile]) -> None:

@@ -87,8 +87,8 @@ BREAKAGES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "left over": (IMAGES, lambda content: content + b"x", "has bytes left over"),
     "empty": (IMAGES, lambda _: b"", "is not an IDX file"),
     "not idx": (IMAGES, lambda _: b"<html>404</html>", "is not an IDX file"),
-    "images as labels": (LABELS, lambda _: idx_bytes(ZEROS), "holds images, but labels .* swapped"),
-    "labels as images": (IMAGES, lambda _: idx_bytes(ZEROS[:, 0, 0]), "holds labels, but images .* swapped"),
+    "images as labels": (LABELS, lambda _: idx_bytes(ZEROS), "holds images, where labels .* swapped"),
+    "labels as images": (IMAGES, lambda _: idx_bytes(ZEROS[:, 0, 0]), "holds labels, where images .* swapped"),
     "count": (LABELS, lambda _: idx_bytes(np.zeros(7, np.uint8)), "300 images, but .* 7 labels"),
     "side": (IMAGES, lambda _: idx_bytes(ZEROS), "8x8 pixels"),
     "label": (LABELS, lambda _: idx_bytes(np.full(300, 10, np.uint8)), "holds the label 10"),
@@ -111,10 +111,11 @@ def test_missing_files_are_a_clear_error(broken: Path) -> None:
     (broken / LABELS).unlink()
     with pytest.raises(DatasetError, match="lacks train-labels-idx1-ubyte"):
         load(broken)
-    (broken / IMAGES).unlink()
+    for path in broken.iterdir():
+        path.unlink()
     with pytest.raises(DatasetError, match="holds no IDX files"):
         load(broken)
-    with pytest.raises(DatasetError, match="There is no folder"):
+    with pytest.raises(DatasetError, match="there is no such directory"):
         load(broken / "nowhere")
 
 
@@ -122,7 +123,7 @@ def test_a_set_without_images_is_a_clear_error(broken: Path) -> None:
     """Well-formed, but of no use."""
     (broken / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((0, 28, 28), np.uint8)))
     (broken / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(0, np.uint8)))
-    with pytest.raises(DatasetError, match="holds no images"):
+    with pytest.raises(DatasetError, match="holds no pixels: 0 images"):
         load(broken)
 
 
@@ -133,7 +134,7 @@ def test_a_damaged_gzip_file_is_a_clear_error(tmp_path: Path, damage: Callable[[
     path = directory / f"{IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
 
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with pytest.raises(DatasetError, match=r"is truncated|is corrupt|is not a whole gzip file"):
         load(directory)
 
 

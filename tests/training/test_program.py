@@ -101,7 +101,7 @@ def test_missing_and_broken_data_are_one_line_and_exit_1(
     broken = Path(shutil.copytree(digits_dir, tmp_path / "broken"))
     (broken / "t10k-labels-idx1-ubyte").write_bytes(b"\0")
 
-    assert "There is no folder" in failing(["--data-dir", "nowhere"], capsys)
+    assert "there is no such directory" in failing(["--data-dir", "nowhere"], capsys)
     assert "is not an IDX file" in failing(["--data-dir", str(broken)], capsys)
 
 

@@ -12,9 +12,9 @@ from tests.digits import make_digits
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.artifact import FILE_NAME, Artifact, load_artifact, save_artifact
 from mnist_tracking.training.data import load_data
-from mnist_tracking.training.files import save_plain
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import TrainingResult
+from mnist_tracking.training.plain import save_plain
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.run import run
 from mnist_tracking.training.serving import input_fn, model_fn, output_fn, predict_fn
@@ -76,7 +76,7 @@ def test_an_artifact_comes_back_as_it_was(model_dir: Path, tmp_path: Path) -> No
 
 def test_a_missing_or_foreign_artifact_is_a_clear_error(tmp_path: Path) -> None:
     """The path is in the message."""
-    with pytest.raises(DatasetError, match=r"model\.pth is not a model artifact"):
+    with pytest.raises(DatasetError, match=r"model\.pth' is not a model artifact: No such file"):
         model_fn(str(tmp_path))
     save_plain({"format": "mnist-tracking/99"}, tmp_path / FILE_NAME)
     with pytest.raises(DatasetError, match="'mnist-tracking/99'; this version reads 'mnist-tracking/1'"):

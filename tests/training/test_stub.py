@@ -4,16 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from tests.isolation import isolated_interpreter
 
 from mnist_tracking.training.artifact import load_artifact
 from mnist_tracking.training.entry import ENTRY_POINT, PACKAGE_DIR, SOURCE_DIR
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKED = ("mnist_tracking", "boto3", "botocore", "sagemaker", "smexperiments", "attr", "attrs", "pandas", "click")
 ASK = """
 import io, sys
 import numpy as np
@@ -25,26 +24,17 @@ print(tuple(answer.shape), sys.modules["mnist_tracking"].__file__)
 """
 
 
-def isolated(code_dir: Path, blocked: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """
-    Run Python in *code_dir* with torch in reach, but no installed mnist_tracking and no SDK.
-
-    ``-S`` leaves out the ``.pth`` files, editable installs with them; modules that raise stand before
-    site-packages.
-    """
-    path = os.pathsep.join([str(blocked), sysconfig.get_paths()["purelib"]])
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-S", *arguments]
-    return subprocess.run(command, cwd=code_dir, env=environment, capture_output=True, text=True, check=False)
+def isolated(code_dir: Path, python: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter in *code_dir*."""
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.run(
+        [python, *arguments], cwd=code_dir, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture
-def blocked(tmp_path: Path) -> Path:
-    folder = tmp_path / "blocked"
-    folder.mkdir()
-    for name in BLOCKED:
-        (folder / f"{name}.py").write_text(f"raise ImportError('{name} is blocked')\n")
-    return folder
+def python(tmp_path: Path) -> Path:
+    return isolated_interpreter(tmp_path / "interpreter")
 
 
 def unpack(code_dir: Path, *, dependencies: str) -> Path:
@@ -65,13 +55,13 @@ def test_the_source_folder_holds_the_stub_alone() -> None:
     assert [path.name for path in SOURCE_DIR.iterdir() if path.name != "__pycache__"] == [ENTRY_POINT]
 
 
-def test_a_job_and_an_endpoint_run_what_was_sent(digits_dir: Path, blocked: Path, tmp_path: Path) -> None:
+def test_a_job_and_an_endpoint_run_what_was_sent(digits_dir: Path, python: Path, tmp_path: Path) -> None:
     """A job has the package beside the stub, an endpoint in lib/."""
     unpack(tmp_path / "job", dependencies="")
     arguments = [ENTRY_POINT, "--data-dir", str(digits_dir), "--model-dir", str(tmp_path / "model")]
-    job = isolated(tmp_path / "job", blocked, [*arguments, "--epochs", "1", "--hidden_channels", "2"])
+    job = isolated(tmp_path / "job", python, [*arguments, "--epochs", "1", "--hidden_channels", "2"])
     package = unpack(tmp_path / "endpoint", dependencies="lib")
-    endpoint = isolated(tmp_path / "endpoint", blocked, ["-c", ASK, str(tmp_path / "model")])
+    endpoint = isolated(tmp_path / "endpoint", python, ["-c", ASK, str(tmp_path / "model")])
 
     assert (job.returncode, job.stderr) == (0, "")
     assert load_artifact(tmp_path / "model").architecture.hidden_channels == 2
@@ -90,10 +80,10 @@ def test_what_was_sent_wins_over_what_is_installed(tmp_path: Path) -> None:
     assert done.stdout == "from the archive\n"
 
 
-def test_a_wrong_hyperparameter_fails_the_job_with_one_line(blocked: Path, tmp_path: Path) -> None:
+def test_a_wrong_hyperparameter_fails_the_job_with_one_line(python: Path, tmp_path: Path) -> None:
     """Which is what the failure reason then shows."""
     unpack(tmp_path / "job", dependencies="")
-    job = isolated(tmp_path / "job", blocked, [ENTRY_POINT, "--depth", "3"])
+    job = isolated(tmp_path / "job", python, [ENTRY_POINT, "--depth", "3"])
 
     assert (job.returncode, job.stderr.count("\n")) == (2, 1)
     assert "No hyperparameter named 'depth'" in job.stderr

@@ -12,11 +12,11 @@ from pathlib import Path
 from torch import Tensor
 
 from mnist_tracking.errors import DatasetError
-from mnist_tracking.training.data import MEAN, STD
-from mnist_tracking.training.files import load_plain, save_plain
+from mnist_tracking.training.digit_files import MEAN, STD
 from mnist_tracking.training.hyperparameters import Hyperparameters, Scalar
 from mnist_tracking.training.loop import TrainingResult
 from mnist_tracking.training.model import Architecture, DigitNet
+from mnist_tracking.training.plain import load_plain, save_plain
 
 __all__ = ["FILE_NAME", "FORMAT", "Artifact", "load_artifact", "save_artifact"]
 

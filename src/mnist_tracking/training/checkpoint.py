@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_tracking.training.files import load_plain, save_plain
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import BatchEnd, EpochEnd, Observer, Score, Snapshot
 from mnist_tracking.training.model import Architecture
+from mnist_tracking.training.plain import load_plain, save_plain
 
 __all__ = ["CheckpointWriter", "checkpoint_path", "load_checkpoint"]
 

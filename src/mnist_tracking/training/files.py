@@ -1,54 +1,50 @@
-"""Files that are either there in full or not there at all."""
+"""Files that are either there in full or not there at all. Standard library only."""
 
-import io
+import contextlib
 import os
-import pickle
-from collections.abc import Mapping
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import torch
+from mnist_tracking.errors import ConfigError
 
-from mnist_tracking.errors import DatasetError
-
-__all__ = ["load_plain", "save_plain"]
+__all__ = ["check_writable", "write_atomically"]
 
 
-def save_plain(content: Mapping[str, Any], path: Path) -> None:
+def write_atomically(content: bytes, path: Path) -> None:
     """
-    Write a dict of plain values and tensors, atomically: another process sees the old file or the new one.
+    Put *content* at *path*, so that another process sees the old file or all of the new one.
 
     Args:
-        content: Numbers, strings, lists, dicts and tensors only, so that it loads with ``weights_only=True``.
-        path: Its folder is made if need be.
-    """
-    buffer = io.BytesIO()
-    torch.save(dict(content), buffer)
-    write_atomically(path, buffer.getvalue())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write *content* to *path* by way of a hidden file beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
-
-
-def load_plain(path: Path, *, what: str) -> dict[str, Any]:
-    """
-    Read what :func:`save_plain` wrote, onto the CPU; nothing in the file is executed.
+        content: All of the file.
+        path: Its directory is made if need be.
 
     Raises:
-        DatasetError: If the file is missing, or not such a file; *what* says what it should be.
+        ConfigError: If it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
+
+
+def check_writable(directory: Path) -> None:
+    """
+    Make *directory* if need be, and see that files can be written to it, before hours of work are lost.
+
+    Raises:
+        ConfigError: If they cannot.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as exc:
-        raise DatasetError(f"{path} is not {what}: {exc}") from exc
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} is not {what}: it holds a {type(content).__name__}.")
-    return content
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as exc:
+        raise ConfigError(f"Nothing can be written to {str(directory)!r}: {exc.strerror or exc}.") from exc

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.training.data import CLASSES, IMAGE_SIZE
+from mnist_tracking.training.data import IMAGE_SIZE
+from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.pooling import max_pool_2x2
 

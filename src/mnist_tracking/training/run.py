@@ -88,4 +88,4 @@ def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNe
 
 def _write_history(result: TrainingResult, hyperparameters: Hyperparameters, directory: Path) -> None:
     history = {"hyperparameters": hyperparameters.as_dict(), **dataclasses.asdict(result)}
-    write_atomically(directory / "history.json", json.dumps(history, indent=2).encode())
+    write_atomically(json.dumps(history, indent=2).encode(), directory / "history.json")

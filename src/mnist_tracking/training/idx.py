@@ -1,18 +1,17 @@
-"""IDX, the file format of MNIST: arrays of bytes behind a short header, raw or gzipped."""
+"""IDX, the file format of MNIST: arrays of bytes behind a short header, raw or gzipped. Needs numpy alone."""
 
-import contextlib
 import gzip
 import math
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tracking.errors import ConfigError, DatasetError
+from mnist_tracking.errors import DatasetError
+from mnist_tracking.training.files import write_atomically
 
-__all__ = ["Pixels", "parse_idx", "read_content", "write_atomically", "write_idx"]
+__all__ = ["Pixels", "parse_idx", "read_content", "read_idx", "unpack", "write_idx"]
 
 #: An array of unsigned bytes.
 Pixels = NDArray[np.uint8]
@@ -20,6 +19,16 @@ Pixels = NDArray[np.uint8]
 _MAGIC_LENGTH = 4
 _UINT8 = 0x08
 _CONTENTS = {1: "labels", 3: "images"}
+
+
+def read_idx(path: Path, *, dimensions: int) -> Pixels:
+    """
+    Read one IDX file of bytes; a name that ends in ``.gz`` is unpacked.
+
+    Raises:
+        DatasetError: As :func:`read_content` and :func:`parse_idx` do.
+    """
+    return parse_idx(read_content(path), path, dimensions=dimensions)
 
 
 def read_content(path: Path) -> bytes:
@@ -84,7 +93,8 @@ def _check_magic(content: bytes, path: Path, dimensions: int) -> None:
         raise DatasetError(f"{str(path)!r} is gzipped; its name should end in '.gz'.")
     if content[:3] == magic[:3] and len(content) > 3:
         held = _CONTENTS.get(content[3], f"an array of {content[3]} dimensions")
-        raise DatasetError(f"{str(path)!r} holds {held}, where {_CONTENTS[dimensions]} are expected.")
+        hint = " Are two files swapped?" if content[3] in _CONTENTS else ""
+        raise DatasetError(f"{str(path)!r} holds {held}, where {_CONTENTS[dimensions]} are expected.{hint}")
     raise DatasetError(
         f"{str(path)!r} is not an IDX file of {_CONTENTS[dimensions]}: it starts with {_start(content)}, "
         f"where {magic.hex(' ')} is expected."
@@ -99,21 +109,3 @@ def write_idx(array: Pixels, path: Path) -> None:
     """Write an array of bytes as a raw IDX file, atomically."""
     header = bytes([0, 0, _UINT8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
     write_atomically(header + np.ascontiguousarray(array, dtype=np.uint8).tobytes(), path)
-
-
-def write_atomically(content: bytes, path: Path) -> None:
-    """
-    Put *content* at *path* so that another process sees all of it or none.
-
-    Raises:
-        ConfigError: If the directory cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
