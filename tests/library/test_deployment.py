@@ -19,6 +19,7 @@ from mnist_tracking import (
     JobTimeoutError,
     Leaderboard,
     NotFoundError,
+    ServiceError,
     StateError,
     TrialResult,
     Workspace,
@@ -194,3 +195,44 @@ def test_predicting_after_deletion_says_that_it_is_gone(runner: ExperimentRunner
     with pytest.raises(NotFoundError, match="No endpoint named 'mine'"):
         endpoint.predict(np.ones(1))
     endpoint.delete()
+
+
+RAISES = """
+def model_fn(model_dir): return None
+def input_fn(body, content_type): return None
+def predict_fn(data, model): raise RuntimeError("too many fingers")
+def output_fn(prediction, accept): return prediction
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (RAISES, "too many fingers"),
+        (RAISES.replace("raise RuntimeError", "return "), r"calls its answer application/x-npy"),
+        (RAISES.replace("raise RuntimeError(", "return (").replace("prediction\n", "'', 'text/html'\n"), "text/html"),
+    ],
+)
+def test_a_model_that_fails_to_answer_is_a_service_error(
+    workspace: Workspace, train: Train, script: str, message: str
+) -> None:
+    with (
+        BestModelDeployer(workspace).deploy(train(script)) as endpoint,
+        pytest.raises(ServiceError, match=message),
+    ):
+        endpoint.predict(np.ones(1))
+
+
+def test_what_is_no_array_is_refused_before_anything_is_sent(runner: ExperimentRunner, workspace: Workspace) -> None:
+    with BestModelDeployer(workspace).deploy(runner.run({"slope": 1.0})) as endpoint:
+        with pytest.raises(ConfigError, match="no array"):
+            endpoint.predict([[1.0], [1.0, 2.0]])
+        with pytest.raises(ConfigError, match="Python objects cannot be sent"):
+            endpoint.predict(np.array([object()]))
+
+
+def test_two_endpoints_answer_at_once(runner: ExperimentRunner, workspace: Workspace) -> None:
+    deployer = BestModelDeployer(workspace)
+    first, second = runner.run({"slope": 1.0}), runner.run({"slope": 8.0})
+    with deployer.deploy(first) as one, deployer.deploy(second) as other:
+        assert [float(endpoint.predict([8.0])[0]) for endpoint in (one, other, one)] == [7.0, 56.0, 7.0]
