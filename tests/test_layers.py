@@ -42,7 +42,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     **dict.fromkeys(("steps", "submission"), {"_sagemaker", "errors", "records"}),
     "doctor": {"_sagemaker", "errors"},
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "runner", "sweep", "deployment"), LIBRARY),
-    "cli": LIBRARY | {"deployment", "embedded", "plots"},
+    "cli": LIBRARY | {"deployment", "doctor", "embedded", "plots"},
 }
 FOREIGN = {  # a package of others: the parts that may import it
     "sagemaker": {"_sagemaker"},

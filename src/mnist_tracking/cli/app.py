@@ -12,6 +12,7 @@ from click.core import ParameterSource
 import mnist_tracking
 from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.command import demo
+from mnist_tracking.cli.doctor import doctor
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import MnistTrackingError
 
@@ -79,3 +80,4 @@ def cli(
 
 
 cli.add_command(demo)
+cli.add_command(doctor)

@@ -1,9 +1,16 @@
 """IAM: the one role there is."""
 
+import json
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
+
+_SAGEMAKER_MAY_ASSUME_IT = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 
 
 @serves("iam", "GetRole")
@@ -17,5 +24,6 @@ def get_role(call: Call) -> Response:
         "RoleId": "AROAEMBEDDEDSAGEMAKER",
         "Arn": identity.role_arn,
         "CreateDate": datetime(2026, 1, 1, tzinfo=UTC),
+        "AssumeRolePolicyDocument": quote(json.dumps(_SAGEMAKER_MAY_ASSUME_IT)),  # IAM sends it URL-encoded
     }
     return {"Role": role}

@@ -1,0 +1,145 @@
+"""
+The API operations that this library makes, and the permissions that each needs.
+
+From this one table come the policy that `mnist-tracking doctor --print-policy` prints and the permissions that the
+doctor checks. A test runs the whole workflow and reads our source, and holds the table to what it finds, both ways.
+The actions and the resources that they can be limited to are those of AWS's Service Authorization Reference,
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its neighbours.
+"""
+
+from collections.abc import Iterator
+
+import attrs
+
+
+@attrs.frozen
+class Grant:
+    """
+    Permission for one action.
+
+    Attributes:
+        action: Such as ``"s3:GetObject"``.
+        resource: What it can be limited to, a key of `RESOURCES`.
+    """
+
+    action: str
+    resource: str
+
+
+@attrs.frozen
+class ApiCall:
+    """
+    One API operation.
+
+    Attributes:
+        service: As boto3 calls it, such as ``"sagemaker-metrics"``.
+        operation: Such as ``"BatchPutMetrics"``.
+        grants: The permissions that it needs; none if anybody may call it.
+    """
+
+    service: str
+    operation: str
+    grants: tuple[Grant, ...] = ()
+
+
+ANY = "*"
+"""The resource of actions that cannot be limited to one."""
+
+RESOURCES = {  # by kind: the statement of the policy that it belongs to, and the pattern of its ARN
+    "experiment": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:experiment/*"),
+    "experiment-trial": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:experiment-trial/*"),
+    "experiment-trial-component": (
+        "SageMaker",
+        "arn:{partition}:sagemaker:{region}:{account}:experiment-trial-component/*",
+    ),
+    "training-job": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:training-job/*"),
+    "model": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:model/*"),
+    "endpoint-config": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:endpoint-config/*"),
+    "endpoint": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:endpoint/*"),
+    "log": ("Logs", "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*"),
+    "bucket": ("Bucket", "arn:{partition}:s3:::{bucket}"),
+    "object": ("Objects", "arn:{partition}:s3:::{objects}"),
+    "role": ("Role", "{role}"),
+    "passed role": ("PassRole", "{role}"),
+    ANY: ("ListAndSearch", "*"),
+    "doctor": ("DoctorLists", "*"),
+    "principal": ("DoctorSimulates", "arn:{partition}:iam::{account}:*"),
+}
+"""What only the doctor asks is in statements of its own, which may be left out; it then skips what it may not ask."""
+
+
+def _sagemaker(operation: str, *resources: str, tagged: bool = False, passes_role: bool = False) -> ApiCall:
+    """Describe an operation whose action has its name; creating with tags or with a role needs an action more."""
+    grants = [Grant(f"sagemaker:{operation}", resource) for resource in resources]
+    grants += [Grant("sagemaker:AddTags", resource) for resource in resources if tagged]
+    grants += [Grant("iam:PassRole", "passed role")] if passes_role else []
+    return ApiCall("sagemaker", operation, tuple(grants))
+
+
+def _s3(action: str, resource: str, *operations: str) -> Iterator[ApiCall]:
+    for operation in operations:
+        yield ApiCall("s3", operation, (Grant(f"s3:{action}", resource),))
+
+
+_TRACKED = ("experiment", "experiment-trial", "experiment-trial-component", "training-job", "model", "endpoint")
+
+CALLS = (
+    ApiCall("sts", "GetCallerIdentity"),
+    ApiCall("iam", "GetRole", (Grant("iam:GetRole", "role"),)),
+    _sagemaker("CreateExperiment", "experiment", tagged=True),
+    _sagemaker("DescribeExperiment", "experiment"),
+    _sagemaker("DeleteExperiment", "experiment"),
+    _sagemaker("CreateTrial", "experiment-trial", "experiment", tagged=True),
+    _sagemaker("DescribeTrial", "experiment-trial"),
+    _sagemaker("DeleteTrial", "experiment-trial"),
+    _sagemaker("CreateTrialComponent", "experiment-trial-component", tagged=True),
+    _sagemaker("DescribeTrialComponent", "experiment-trial-component"),
+    _sagemaker("UpdateTrialComponent", "experiment-trial-component"),
+    _sagemaker("DeleteTrialComponent", "experiment-trial-component"),
+    _sagemaker("AssociateTrialComponent", "experiment-trial-component", "experiment-trial"),
+    _sagemaker("DisassociateTrialComponent", "experiment-trial-component", "experiment-trial"),
+    _sagemaker("CreateTrainingJob", "training-job", tagged=True, passes_role=True),
+    _sagemaker("DescribeTrainingJob", "training-job"),
+    _sagemaker("StopTrainingJob", "training-job"),
+    _sagemaker("CreateModel", "model", tagged=True, passes_role=True),
+    _sagemaker("DescribeModel", "model"),
+    _sagemaker("DeleteModel", "model"),
+    _sagemaker("CreateEndpointConfig", "endpoint-config", tagged=True),
+    _sagemaker("DescribeEndpointConfig", "endpoint-config"),
+    _sagemaker("DeleteEndpointConfig", "endpoint-config"),
+    _sagemaker("CreateEndpoint", "endpoint", "endpoint-config", tagged=True),
+    _sagemaker("DescribeEndpoint", "endpoint"),
+    _sagemaker("DeleteEndpoint", "endpoint"),
+    _sagemaker("ListTags", *_TRACKED),
+    _sagemaker("ListExperiments", ANY),
+    _sagemaker("ListTrials", ANY),
+    _sagemaker("ListTrialComponents", ANY),
+    _sagemaker("ListTrainingJobs", "doctor"),
+    _sagemaker("ListEndpoints", "doctor"),
+    _sagemaker("Search", ANY),
+    ApiCall("sagemaker-runtime", "InvokeEndpoint", (Grant("sagemaker:InvokeEndpoint", "endpoint"),)),
+    ApiCall(
+        "sagemaker-metrics",
+        "BatchPutMetrics",
+        (Grant("sagemaker:BatchPutMetrics", "experiment-trial-component"),),
+    ),
+    ApiCall(
+        "sagemaker-metrics",
+        "BatchGetMetrics",
+        (
+            Grant("sagemaker:BatchGetMetrics", "experiment-trial-component"),
+            Grant("sagemaker:BatchGetMetrics", "training-job"),
+        ),
+    ),
+    ApiCall("logs", "DescribeLogStreams", (Grant("logs:DescribeLogStreams", "log"),)),
+    ApiCall("logs", "GetLogEvents", (Grant("logs:GetLogEvents", "log"),)),
+    *_s3("CreateBucket", "bucket", "CreateBucket"),
+    *_s3("ListBucket", "bucket", "HeadBucket", "ListObjectsV2"),
+    *_s3("GetObject", "object", "HeadObject", "GetObject"),
+    *_s3("PutObject", "object", "PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
+    *_s3("AbortMultipartUpload", "object", "AbortMultipartUpload"),
+    *_s3("DeleteObject", "object", "DeleteObject", "DeleteObjects"),
+    ApiCall("service-quotas", "ListServiceQuotas", (Grant("servicequotas:ListServiceQuotas", "doctor"),)),
+    ApiCall("iam", "SimulatePrincipalPolicy", (Grant("iam:SimulatePrincipalPolicy", "principal"),)),
+)
+"""What the library and the SDKs under it call."""
