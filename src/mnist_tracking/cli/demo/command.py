@@ -58,7 +58,7 @@ def demo(
     out: Path,
     yes: bool,
 ) -> None:
-    r"""
+    """
     Train CNNs on MNIST, track, compare, trace, deploy the best one and ask it, then clean up.
 
     The report goes to standard output; the trials' progress and notes go to standard error. Writes leaderboard.csv,
@@ -69,7 +69,7 @@ def demo(
     Examples:
       mnist-tracking demo
       mnist-tracking demo --epochs 1 --channels 2,5 --data-dir ~/mnist
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     options = Options(
         epochs=epochs,
         channels=channels,
