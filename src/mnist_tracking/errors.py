@@ -6,6 +6,7 @@ Every error this library raises, as one tree.
     MnistTrackingError
     ├── ConfigError(ValueError)              a wrong argument; nothing was sent
     ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
+    ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
     ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
@@ -28,6 +29,7 @@ __all__ = [
     "AlreadyExistsError",
     "ConfigError",
     "DatasetError",
+    "DivergedError",
     "JobFailedError",
     "JobTimeoutError",
     "MissingDependencyError",
@@ -50,6 +52,23 @@ class ConfigError(MnistTrackingError, ValueError):
 
 class DatasetError(MnistTrackingError, ValueError):
     """Data are missing, truncated, corrupt, or not the data that were asked for."""
+
+
+class DivergedError(MnistTrackingError, ArithmeticError):
+    """
+    Training was stopped: a loss is not a finite number.
+
+    Attributes:
+        loss: What it is.
+        moment: When it was found, such as ``"epoch 2, step 31"``.
+    """
+
+    def __init__(self, loss: float, moment: str) -> None:
+        super().__init__(loss, moment)
+        self.loss, self.moment = loss, moment
+
+    def __str__(self) -> str:
+        return f"The loss is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
 
 
 class NotFoundError(MnistTrackingError, LookupError):

@@ -10,14 +10,13 @@ import pytest
 import torch
 from tests.training.conftest import Recorder, Training
 
-from mnist_tracking.errors import DatasetError
+from mnist_tracking.errors import DatasetError, DivergedError
 from mnist_tracking.training.checkpoint import CheckpointWriter, checkpoint_path, load_checkpoint
 from mnist_tracking.training.data import DigitData, Split
 from mnist_tracking.training.entry import METRIC_REGEXES
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import (
     BatchEnd,
-    DivergedError,
     EpochEnd,
     Score,
     Snapshot,

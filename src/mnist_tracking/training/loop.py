@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mnist_tracking.errors import MnistTrackingError
+from mnist_tracking.errors import DivergedError
 from mnist_tracking.training.data import DigitData, Split
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.model import DigitNet
@@ -22,7 +22,6 @@ from mnist_tracking.training.randomness import seeded
 
 __all__ = [
     "BatchEnd",
-    "DivergedError",
     "EpochEnd",
     "Observer",
     "Score",
@@ -132,23 +131,6 @@ class TrainingResult:
     epochs: tuple[EpochEnd, ...]
     best: EpochEnd
     test: Score
-
-
-class DivergedError(MnistTrackingError, ArithmeticError):
-    """
-    Training was stopped, since a loss is not a finite number.
-
-    Attributes:
-        loss: What it is.
-        moment: When it was found, such as ``"epoch 2, step 31"``.
-    """
-
-    def __init__(self, loss: float, moment: str) -> None:
-        super().__init__(loss, moment)
-        self.loss, self.moment = loss, moment
-
-    def __str__(self) -> str:
-        return f"The loss is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
 
 
 def train(model: DigitNet, data: DigitData, hyperparameters: Hyperparameters, observer: Observer) -> TrainingResult:
