@@ -1,6 +1,8 @@
 """What to train and what counts: job specifications, metric definitions and the objective."""
 
 import difflib
+import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ Goal = Literal["maximize", "minimize"]
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
+_MAX_HYPERPARAMETERS = 95  # SageMaker takes 100, of which its SDK needs five
+_MAX_NAME, _MAX_VALUE = 256, 2500
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -106,7 +110,13 @@ def _frozen_dict(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _definitions(metrics: Mapping[str, str] | Iterable[MetricDefinition]) -> tuple[MetricDefinition, ...]:
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
-    return tuple(metrics)
+    found = tuple(metrics)
+    for definition in found:
+        if not isinstance(definition, MetricDefinition):
+            raise ConfigError(
+                f"The metric {definition!r} has no regex. Give a mapping, such as {{'loss': 'loss=(.*?);'}}."
+            )
+    return found
 
 
 @attrs.frozen(kw_only=True)
@@ -153,6 +163,10 @@ class JobSpec:
 
     def __attrs_post_init__(self) -> None:
         self._check_files()
+        _check_inputs(self.inputs)
+        for what, number in (("instance_count", self.instance_count), ("max_run_s", self.max_run_s)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigError(f"{what}={number!r}; a whole number from 1 is needed.")
         if len(self.metrics) > _MAX_METRICS:
             raise ConfigError(f"{len(self.metrics)} metrics; SageMaker takes {_MAX_METRICS}.")
 
@@ -171,21 +185,50 @@ class JobSpec:
 
     def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """
-        Return the job's hyperparameters with a trial's own on top.
+        Return the job's hyperparameters with a trial's own on top, numpy's numbers as Python's.
 
         Raises:
-            ConfigError: If a value has a type that cannot be sent, or the job's own check refuses one.
+            ConfigError: If a name or a value cannot be sent, or the job's own check refuses one.
         """
-        merged = {**self.hyperparameters, **hyperparameters}
-        for name, value in dict[str, object](merged).items():
-            if not isinstance(value, _SCALARS):
-                kind = type(value).__name__
-                raise ConfigError(
-                    f"Hyperparameter {name!r} is {value!r} ({kind}); possible are str, int, float, bool, None."
-                )
+        if not isinstance(hyperparameters, Mapping):
+            raise ConfigError(f"The hyperparameters are {hyperparameters!r}; give a mapping, such as {{'epochs': 2}}.")
+        together = {**self.hyperparameters, **hyperparameters}
+        merged = {_checked_name(name): _checked_value(name, value) for name, value in together.items()}
+        if len(merged) > _MAX_HYPERPARAMETERS:
+            raise ConfigError(f"{len(merged)} hyperparameters; SageMaker takes {_MAX_HYPERPARAMETERS}.")
         if self.check is not None:
             self.check(merged)
         return merged
+
+
+def _check_inputs(inputs: Mapping[str, object]) -> None:
+    for channel, uri in inputs.items():
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", channel):
+            raise ConfigError(f"The channel name {channel!r} is refused: letters, digits, '.', '_' and '-', 1 to 64.")
+        if not isinstance(uri, str) or not uri.startswith("s3://"):
+            raise ConfigError(f"The input {channel!r} is {uri!r}; a location in S3 is needed, 's3://bucket/prefix'.")
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME or "\n" in name or name.startswith("sagemaker_"):
+        raise ConfigError(
+            f"The hyperparameter name {name!r} is refused: a text of 1 to {_MAX_NAME} characters in one line is "
+            "needed, which does not begin with 'sagemaker_'."
+        )
+    return name
+
+
+def _checked_value(name: str, value: object) -> Scalar:
+    """Return a value as a Python scalar; numpy's have `item`."""
+    scalar = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+    if not isinstance(scalar, _SCALARS) or (isinstance(scalar, float) and not math.isfinite(scalar)):
+        raise ConfigError(
+            f"Hyperparameter {name!r} is {value!r} ({type(value).__name__}); possible are str, int, finite float, "
+            "bool, None."
+        )
+    if (length := len(json.dumps(scalar))) > _MAX_VALUE:
+        raise ConfigError(f"Hyperparameter {name!r} takes {length} characters; SageMaker takes {_MAX_VALUE}.")
+    return scalar
 
 
 def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar) -> JobSpec:

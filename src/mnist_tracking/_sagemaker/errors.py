@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from mnist_tracking.errors import (
@@ -41,7 +42,7 @@ def translated() -> Iterator[None]:
         raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.") from error
     except NoCredentialsError as error:
         raise AccessDeniedError("NoCredentials", "any call", "no AWS credentials were found") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise ServiceError(type(error).__name__, "a call", str(error)) from error
 
 

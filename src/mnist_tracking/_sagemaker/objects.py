@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
-from boto3.exceptions import S3UploadFailedError
-
 from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking.errors import ServiceError
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -33,11 +30,8 @@ def upload_directory(
 def upload_file(workspace: "Workspace", path: Path, uri: str) -> None:
     """Upload one file to *uri*."""
     bucket, key = split_uri(uri)
-    try:
-        with translated():
-            workspace.client("s3").upload_file(str(path), bucket, key)
-    except S3UploadFailedError as error:
-        raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
+    with translated():
+        workspace.client("s3").upload_file(str(path), bucket, key)
 
 
 def iter_keys(workspace: "Workspace", uri: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Start a training job with the real PyTorch estimator, and follow it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import ADAPTER, TRAINING
@@ -9,7 +10,7 @@ from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.logs import JobLog
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.errors import JobTimeoutError
+from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError
 from mnist_tracking.jobs import JobSpec
 from mnist_tracking.records import Component, Scalar, Status
 
@@ -30,9 +31,14 @@ def start_job(
     inputs: Mapping[str, str],
     prefix: str,
 ) -> None:
-    """Start the job of one trial; does not wait. *prefix* is where its code and its model go, ``s3://...``."""
+    """
+    Start the job of one trial; does not wait. *prefix* is where its code and its model go, ``s3://...``.
+
+    Raises:
+        ConfigError: If the SDK refuses the job, such as for a version that no container has.
+    """
     tags = {**workspace.tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}
-    with quiet(), translated():
+    with quiet(), translated(), _refusals():
         from sagemaker.pytorch import PyTorch
 
         estimator = PyTorch(
@@ -61,6 +67,16 @@ def start_job(
             wait=False,
             experiment_config={"TrialName": trial_name, "TrialComponentDisplayName": TRAINING},
         )
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except MnistTrackingError:
+        raise
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"The SageMaker SDK refuses the job: {error}") from error
 
 
 def wait_for_job(

@@ -38,8 +38,8 @@ class HyperparameterSweep:
     ) -> None:
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
-        if max_parallel < 1:
-            raise ConfigError(f"max_parallel={max_parallel}; at least 1 trial must be allowed at once.")
+        if isinstance(max_parallel, bool) or not isinstance(max_parallel, int) or max_parallel < 1:
+            raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
         self.runner = runner
         self.points = expand_grid(space)
         self.max_parallel = max_parallel

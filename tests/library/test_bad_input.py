@@ -1,0 +1,125 @@
+"""What is wrong is refused before anything is sent, with what would be possible; nothing is lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_tracking import ConfigError, ExperimentRunner, HyperparameterSweep, JobSpec, MetricDefinition, Workspace
+
+
+def trials_of(workspace: Workspace) -> list[Any]:
+    return list(workspace.client("sagemaker").list_trials()["TrialSummaries"])
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "said"),
+    [
+        ({"slope": float("nan")}, "'slope' is nan.*finite float"),
+        ({"slope": np.float32("inf")}, "finite float"),
+        ({"slope": [1.0]}, "list"),
+        ({"slope": np.ones(2)}, "ndarray"),
+        ({"note": "x" * 2499}, "2501 characters; SageMaker takes 2500"),
+        ({"": 1}, "name ''"),
+        ({"x" * 257: 1}, "1 to 256"),
+        ({"two\nlines": 1}, "in one line"),
+        ({3: 1}, "name 3"),
+        ({"sagemaker_program": "other.py"}, "does not begin with 'sagemaker_'"),
+        ({f"h{n}": n for n in range(96)}, "96 hyperparameters; SageMaker takes 95"),
+        ([("slope", 1.0)], "give a mapping"),
+    ],
+)
+def test_hyperparameters_that_cannot_be_sent_are_refused(
+    runner: ExperimentRunner, hyperparameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        runner.run(hyperparameters)
+
+    assert trials_of(runner.workspace) == []
+
+
+def test_numpys_numbers_are_hyperparameters(runner: ExperimentRunner) -> None:
+    given: dict[str, Any] = {"slope": np.float32(0.5), "steps": np.int64(2), "behaviour": np.str_("train")}
+    flag: Any = np.bool_(True)
+
+    trial = runner.run(given)
+
+    assert trial.hyperparameters == {"slope": 0.5, "steps": 2, "behaviour": "train"}
+    assert runner.job is not None
+    assert runner.job.merged({"flag": flag}) == {"flag": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"instance_count": 0}, "instance_count=0"),
+        ({"max_run_s": 1.5}, "max_run_s=1.5"),
+        ({"inputs": {"training": "/data"}}, "a location in S3"),
+        ({"inputs": {"my data": "s3://b/k"}}, "channel name 'my data'"),
+        ({"metrics": ["score"]}, "'score' has no regex"),
+        ({"metrics": {f"m{n}": "(x)" for n in range(41)}}, "41 metrics; SageMaker takes 40"),
+        ({"source_dir": "/nowhere"}, "is not a folder"),
+    ],
+)
+def test_a_wrong_job_is_refused(toy_job: Callable[..., JobSpec], changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        toy_job(**changes)
+
+
+def test_a_long_regex_is_refused() -> None:
+    with pytest.raises(ConfigError, match="504 characters; SageMaker takes 500"):
+        MetricDefinition("loss", "x" * 501 + "(.)")
+
+
+def test_what_only_the_sdk_refuses_is_a_clear_error_and_leaves_no_trial(
+    workspace: Workspace, toy_job: Callable[..., JobSpec]
+) -> None:
+    runner = ExperimentRunner(workspace, "versions", job=toy_job(framework_version="99.0"))
+
+    with pytest.raises(ConfigError, match=r"Unsupported pytorch version: 99\.0"):
+        runner.run()
+
+    assert trials_of(workspace) == []
+
+
+def test_a_script_that_has_gone_is_a_clear_error_and_leaves_no_trial(workspace: Workspace, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.touch()
+    runner = ExperimentRunner(workspace, "gone", job=JobSpec(entry_point=script))
+    script.unlink()
+
+    with pytest.raises(ConfigError, match=r"train\.py"):
+        runner.run()
+
+    assert trials_of(workspace) == []
+
+
+@pytest.mark.parametrize("name", ["", None, "größe", "-a", "a-", "a b", "a\n", 3])
+def test_a_name_that_sagemaker_refuses_is_refused(workspace: Workspace, name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"would do\."):
+        ExperimentRunner(workspace, name)
+
+    assert workspace.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ([1, 2], "give a mapping"),
+        (None, "give a mapping"),
+        ({"lr": {"min": 0.1, "max": 1}}, "give a list"),
+        ({"lr": 0.1}, "give a list"),
+        ({"lr": [[0.1]]}, r"possible are str, int"),
+    ],
+)
+def test_a_space_that_is_no_grid_is_refused(runner: ExperimentRunner, space: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        HyperparameterSweep(runner, space)
+
+
+@pytest.mark.parametrize("max_parallel", [0, -1, 1.5, "2", None, True])
+def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_parallel: Any) -> None:
+    with pytest.raises(ConfigError, match="max_parallel="):
+        HyperparameterSweep(runner, {"slope": [1.0]}, max_parallel=max_parallel)
