@@ -85,6 +85,9 @@ def test_all_objects_are_below_the_prefix(called: Called) -> None:
 def whole_workflow(workspace: Workspace, job: JobSpec, data: Path) -> None:
     runner = ExperimentRunner(workspace, "lines", description="Fitted lines.", job=job)
     runner.upload_dataset(data, fingerprint="abc", parameters={"rows": 1})
+    with runner.step("Evaluation") as step:
+        step.log_artifact(data / "rows.csv")
+        step.log_metric("rows", 1.0)
     board = HyperparameterSweep(runner, {"slope": [1.0, 8.0]}, max_parallel=2).run()
     board.dataframe("analytics")
     with BestModelDeployer(workspace).deploy(board) as endpoint:
