@@ -102,6 +102,18 @@ def test_parameter_that_is_no_number_is_rejected(rig: Rig) -> None:
             )
 
 
+def test_any_number_of_python_is_a_double(rig: Rig) -> None:
+    """botocore lets whole numbers of any size and truth values pass as NumberValue."""
+    client = rig.sagemaker()
+    given = {"large": 10**30, "true": True, "whole": 3}
+    client.create_trial_component(
+        TrialComponentName="prep", Parameters={name: {"NumberValue": value} for name, value in given.items()}
+    )
+    parameters = client.describe_trial_component(TrialComponentName="prep")["Parameters"]
+
+    assert {name: value["NumberValue"] for name, value in parameters.items()} == {"large": 1e30, "true": 1, "whole": 3}
+
+
 @pytest.mark.needs("validation")
 def test_update_cannot_exceed_what_a_component_holds(rig: Rig) -> None:
     """300 parameters are the maximum of the component, not only of a request; a refused update changes nothing."""

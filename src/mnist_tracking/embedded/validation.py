@@ -9,12 +9,16 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from mnist_tracking.embedded.faults import ValidationFault
 
-Check = Callable[[Any, str], Iterator[str]]
+Constraint = tuple[str, Callable[[Any], bool]]
+"""AWS's sentence, and whether a value breaks it."""
+
+_known: WeakKeyDictionary[Shape, list[Constraint]] = WeakKeyDictionary()
 _CODES = {  # where it is not SageMaker's ValidationException
     "sagemaker-runtime": "ValidationError",
     "logs": "InvalidParameterException",
@@ -49,38 +53,35 @@ def check_request(model: OperationModel, params: dict[str, Any]) -> None:
     service, shape = model.service_model.service_name, model.input_shape
     if shape is None or service in _UNCHECKED_SERVICES:
         return
-    problems = list(_structure(shape, params, ""))
+    problems: list[str] = []
+    _structure(shape, params, "", problems)
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
         message = f"{len(problems)} validation {noun} detected: " + "; ".join(problems)
         raise ValidationFault(message, code=_CODES.get(service))
 
 
-def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
+def _structure(shape: StructureShape, value: dict[str, Any], path: str, problems: list[str]) -> None:
     for name, member in value.items():
         if name in shape.members and member is not None:
             here = name[0].lower() + name[1:]
-            yield from _check(shape.members[name], member, f"{path}.{here}" if path else here)
+            _check(shape.members[name], member, f"{path}.{here}" if path else here, problems)
 
 
-def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    yield from _limits(shape, value, path)
+def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
+    for sentence, is_broken in _constraints(shape):
+        if is_broken(value):
+            problems.append(f"Value{_shown(shape, value)} at '{path}' failed to satisfy constraint: {sentence}")
     match shape:
         case StructureShape():
-            yield from _structure(shape, value, path)
+            _structure(shape, value, path, problems)
         case ListShape():
             for number, item in enumerate(value, start=1):
-                yield from _check(shape.member, item, f"{path}.{number}.member")
+                _check(shape.member, item, f"{path}.{number}.member", problems)
         case MapShape():
             for key, item in value.items():
-                yield from _check(shape.key, key, f"{path}.{key}.key")
-                yield from _check(shape.value, item, f"{path}.{key}.member")
-
-
-def _limits(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    for constraint, is_broken in _constraints(shape):
-        if is_broken(value):
-            yield f"Value{_shown(shape, value)} at '{path}' failed to satisfy constraint: {constraint}"
+                _check(shape.key, key, f"{path}.{key}.key", problems)
+                _check(shape.value, item, f"{path}.{key}.member", problems)
 
 
 def _shown(shape: Shape, value: Any) -> str:
@@ -91,27 +92,32 @@ def _shown(shape: Shape, value: Any) -> str:
     return f" '{text}'" if len(text) <= _LONGEST_SHOWN else f" '{text[:_LONGEST_SHOWN]}...'"
 
 
-def _constraints(shape: Shape) -> list[tuple[str, Callable[[Any], bool]]]:
-    """List what a shape demands of one value, as (AWS's sentence, whether a value breaks it)."""
-    found = []
-    metadata = shape.metadata
-    if choices := tuple(metadata.get("enum", ())):
-        found.append(_enum(choices))
-    if shape.type_name == "string" and (pattern := metadata.get("pattern")):
-        found.append(_pattern(pattern))
-    if (most := metadata.get("max", _LARGEST.get(shape.type_name))) is not None:
-        found.append(_maximum(most, shape.type_name in ("string", "list", "map", "blob")))
+def _constraints(shape: Shape) -> list[Constraint]:
+    """List what a shape demands of one value; put together once for each shape of a client's service model."""
+    found = _known.get(shape)
+    if found is None:
+        found = _known[shape] = list(_read_constraints(shape))
     return found
 
 
+def _read_constraints(shape: Shape) -> Iterator[Constraint]:
+    metadata = shape.metadata
+    if choices := tuple(metadata.get("enum", ())):
+        yield _enum(choices)
+    if shape.type_name == "string" and (pattern := metadata.get("pattern")):
+        yield _pattern(pattern)
+    if (most := metadata.get("max", _LARGEST.get(shape.type_name))) is not None:
+        yield _maximum(most, shape.type_name in ("string", "list", "map", "blob"))
+
+
 @cache
-def _enum(choices: tuple[str, ...]) -> tuple[str, Callable[[Any], bool]]:
+def _enum(choices: tuple[str, ...]) -> Constraint:
     sentence = f"Member must satisfy enum value set: [{', '.join(choices)}]"
     return sentence, lambda value: value not in choices
 
 
 @cache
-def _pattern(pattern: str) -> tuple[str, Callable[[Any], bool]]:
+def _pattern(pattern: str) -> Constraint:
     matcher = _compiled(pattern)
     return (
         f"Member must satisfy regular expression pattern: {pattern}",
@@ -120,7 +126,7 @@ def _pattern(pattern: str) -> tuple[str, Callable[[Any], bool]]:
 
 
 @cache
-def _maximum(most: float, is_length: bool) -> tuple[str, Callable[[Any], bool]]:
+def _maximum(most: float, is_length: bool) -> Constraint:
     if is_length:
         return (
             f"Member must have length less than or equal to {most}",

@@ -71,13 +71,19 @@ def _put_status(connection: sqlite3.Connection, row_id: int, status: dict[str, s
 
 def put_parameters(connection: sqlite3.Connection, row_id: int, parameters: dict[str, dict[str, Any]]) -> None:
     """Set parameters, each ``{"NumberValue": ...}`` or ``{"StringValue": ...}``."""
-    for name, value in parameters.items():
-        if not math.isfinite(value.get("NumberValue", 0)):
-            raise ValidationFault(f"The value {value['NumberValue']} of the parameter {name!r} is not a finite number.")
     connection.executemany(
         "INSERT OR REPLACE INTO component_parameters VALUES (?, ?, ?, ?)",
-        [(row_id, name, value.get("NumberValue"), value.get("StringValue")) for name, value in parameters.items()],
+        [(row_id, name, _number(name, value), value.get("StringValue")) for name, value in parameters.items()],
     )
+
+
+def _number(name: str, value: dict[str, Any]) -> float | None:
+    if "NumberValue" not in value:
+        return None
+    number = float(value["NumberValue"])
+    if not math.isfinite(number):
+        raise ValidationFault(f"The value {number} of the parameter {name!r} is not a finite number.")
+    return number
 
 
 def put_artifacts(

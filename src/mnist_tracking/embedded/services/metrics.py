@@ -20,23 +20,12 @@ def batch_put_metrics(call: Call) -> Response:
     with call.engine.store.write() as connection:
         component = find(connection, "components", call.params["TrialComponentName"])
         for index, metric in enumerate(call.params["MetricData"]):
-            code = _problem(component, metric, now)
-            if code is None and component is not None:
-                timestamp = as_seconds(metric["Timestamp"])
-                record_metric(
-                    connection, component["id"], metric["MetricName"], metric["Value"], timestamp, metric.get("Step")
-                )
+            value, timestamp = float(metric["Value"]), as_seconds(metric["Timestamp"])
+            if component is None or not math.isfinite(value) or not -_NEWEST_S <= now - timestamp <= _OLDEST_S:
+                errors.append({"Code": "VALIDATION_ERROR", "MetricIndex": index})
             else:
-                errors.append({"Code": code, "MetricIndex": index})
+                record_metric(connection, component["id"], metric["MetricName"], value, timestamp, metric.get("Step"))
     return {"Errors": errors} if errors else {}
-
-
-def _problem(component: sqlite3.Row | None, metric: dict[str, Any], now: float) -> str | None:
-    if component is None:
-        return "VALIDATION_ERROR"
-    age = now - as_seconds(metric["Timestamp"])
-    is_good = math.isfinite(metric["Value"]) and -_NEWEST_S <= age <= _OLDEST_S
-    return None if is_good else "VALIDATION_ERROR"
 
 
 @serves("sagemaker-metrics", "BatchGetMetrics")
