@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -49,7 +50,8 @@ def answering(engine: EmbeddedSageMaker) -> Answering:
 
 def _handler(answer: Answer) -> Callable[..., tuple[SimpleNamespace, dict[str, Any]]]:
     def handle(params: dict[str, Any], **_: object) -> tuple[SimpleNamespace, dict[str, Any]]:
-        response = copy.deepcopy(answer(params["body"] if isinstance(params["body"], dict) else {}))
+        body = params["body"]
+        response = copy.deepcopy(answer(json.loads(body) if isinstance(body, bytes) and body else body))
         status = 403 if "Error" in response else 200
         return SimpleNamespace(status_code=status, headers={}, raw=None, content=b""), response
 
@@ -196,6 +198,30 @@ def test_pass_role_is_asked_for_sagemaker(answering: Answering) -> None:
     assert {ROLE, "iam:PassedToService", "sagemaker.amazonaws.com"} <= set(about.values())
 
 
+def calling_as(arn: str) -> Answer:
+    return lambda _: {"Account": "000000000000", "UserId": "A", "Arn": arn}
+
+
+def test_the_policies_of_a_user_are_asked_for(answering: Answering) -> None:
+    user = "arn:aws:iam::000000000000:user/team/ann"
+    asked: set[str] = set()
+
+    def answer(body: Mapping[str, str]) -> dict[str, Any]:
+        asked.add(body["PolicySourceArn"])
+        return denying()(body)
+
+    workspace = answering({"sts.GetCallerIdentity": calling_as(user), "iam.SimulatePrincipalPolicy": answer}, role=ROLE)
+
+    assert one(workspace, "PassRole").outcome == "ok"
+    assert asked == {user}
+
+
+def test_the_root_user_is_not_simulated(answering: Answering) -> None:
+    root = {"sts.GetCallerIdentity": calling_as("arn:aws:iam::000000000000:root")}
+
+    assert one(answering(root, role=ROLE), "permissions").outcome == "skipped"
+
+
 def test_permissions_that_are_denied_are_named(answering: Answering) -> None:
     workspace = answering({"iam.SimulatePrincipalPolicy": denying("sagemaker:Search", "s3:PutObject")})
 
@@ -274,6 +300,55 @@ def test_what_runs_is_listed_with_its_cost(workspace: Workspace, toy_job: Callab
     assert checks["endpoint"][0].remedy.endswith(f"delete_endpoint(EndpointName={endpoint.name!r})")
     assert (others.outcome, others.remedy) == ("ok", "")
     assert others.detail.endswith("made by others.")
+
+
+def test_serverless_endpoints_and_those_that_vanish_meanwhile(answering: Answering) -> None:
+    made = {"CreationTime": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "EndpointStatus": "InService"}
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/"
+    listed = [{**made, "EndpointName": name, "EndpointArn": arn + name} for name in ("here", "gone")]
+
+    def describe(body: Mapping[str, str]) -> dict[str, Any]:
+        if body["EndpointName"] == "gone":
+            return {"Error": {"Code": "ValidationException", "Message": 'Could not find endpoint "gone".'}}
+        return {"EndpointConfigName": "config", "ProductionVariants": [{"VariantName": "a"}]}
+
+    variants = [{"VariantName": "a", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}]
+    workspace = answering(
+        {
+            "sagemaker.ListEndpoints": lambda _: {"Endpoints": listed},
+            "sagemaker.DescribeEndpoint": describe,
+            "sagemaker.DescribeEndpointConfig": lambda _: {"ProductionVariants": variants},
+            "sagemaker.ListTags": lambda _: {"Tags": []},
+        }
+    )
+
+    assert one(workspace, "endpoint").detail == (
+        "here: serverless, 0.00 USD an hour, since 2026-01-02 03:04, made by others."
+    )
+
+
+def test_a_warm_pool_costs_and_can_be_ended(answering: Answering) -> None:
+    job = {
+        "TrainingJobName": "warm",
+        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:000000000000:training-job/warm",
+        "CreationTime": datetime(2026, 1, 2, tzinfo=UTC),
+        "TrainingJobStatus": "Completed",
+    }
+    groups = [{"InstanceType": "ml.m5.large", "InstanceCount": 2}, {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1}]
+    tags = [{"Key": "mnist-tracking:created-by", "Value": "mnist-tracking"}]
+    workspace = answering(
+        {
+            "sagemaker.ListTrainingJobs": lambda body: {
+                "TrainingJobSummaries": [job] if "WarmPoolStatusEquals" in body else []
+            },
+            "sagemaker.DescribeTrainingJob": lambda _: {"ResourceConfig": {"InstanceGroups": groups}},
+            "sagemaker.ListTags": lambda _: {"Tags": tags},
+        }
+    )
+    check = one(workspace, "warm pool")
+
+    assert check.detail.startswith("warm: 2 ml.m5.large + 1 ml.m5.xlarge, 0.46 USD an hour")
+    assert "'KeepAlivePeriodInSeconds': 0" in check.remedy
 
 
 def disown(workspace: Workspace, endpoint: str) -> None:

@@ -41,14 +41,14 @@ class Running:
     is_ours: bool
 
 
-def describe_account(workspace: "Workspace", role: str) -> Account:
-    """Return what ARNs are made of; makes nothing."""
+def describe_account(workspace: "Workspace", role: str | None) -> Account:
+    """Return what ARNs are made of, with a placeholder for an unknown role; makes nothing."""
     partition = workspace.boto_session.get_partition_for_region(workspace.region)
     return Account(
         partition=partition,
         region=workspace.region,
         account_id=workspace.account_id,
-        role=role.format(partition=partition, account=workspace.account_id),
+        role=role or f"arn:{partition}:iam::{workspace.account_id}:role/THE-ROLE-OF-YOUR-JOBS",
         bucket=bucket_name(workspace),
         prefix=workspace.prefix,
     )

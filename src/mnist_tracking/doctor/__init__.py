@@ -40,6 +40,7 @@ def diagnose(workspace: "Workspace") -> Diagnosis:
         workspace: The account, or the folder, to look at.
 
     Example:
+        >>> from mnist_tracking.doctor import diagnose
         >>> workspace = Workspace.embedded()
         >>> diagnose(workspace).is_healthy
         True

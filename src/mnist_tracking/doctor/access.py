@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SAGEMAKER = "sagemaker.amazonaws.com"
 _NO_ROLE = "There is no role to ask about."
 _NO_PRINCIPAL = "IAM answers this for users and roles, not for the root user or a federated one."
-_OPTIONAL = ("doctor", "principal", "passed role")  # the last has a check of its own
+_NOT_ASKED = ("doctor", "principal", "new bucket", "passed role")  # one can do without; the last has its own check
 
 
 def check_credentials(workspace: "Workspace") -> Iterator[Check]:
@@ -90,7 +90,7 @@ def check_permissions(workspace: "Workspace") -> Iterator[Check]:
     if principal is None:
         yield Check("permissions", "skipped", _NO_PRINCIPAL)
         return
-    account, wanted = describe_account(workspace, _role(workspace) or "*"), _actions_by_resource()
+    account, wanted = describe_account(workspace, _role(workspace)), _actions_by_resource()
     denied: set[str] = set()
     for resource, actions in wanted.items():
         example = resource if resource == ANY else account.arn(resource).replace("*", "mnist-tracking")
@@ -144,6 +144,6 @@ def _is_arn(role: str) -> bool:
 def _actions_by_resource() -> dict[str, list[str]]:
     wanted: dict[str, list[str]] = {}
     for grant in all_grants():
-        if grant.resource not in _OPTIONAL:
+        if grant.resource not in _NOT_ASKED:
             wanted.setdefault(grant.resource, []).append(grant.action)
     return wanted

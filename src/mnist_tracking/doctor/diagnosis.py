@@ -68,7 +68,7 @@ class Diagnosis:
         return pd.DataFrame(self.rows(), columns=[field.name for field in attrs.fields(Check)])
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the checks as dictionaries, for `json.dumps`."""
+        """Return the checks as dictionaries, for ``json.dumps``."""
         return [attrs.asdict(check) for check in self.checks]
 
 
