@@ -1,5 +1,7 @@
 """Sweeps and leaderboards."""
 
+import _thread
+import threading
 from collections.abc import Callable
 
 import pandas as pd
@@ -17,6 +19,7 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking.sweep.scheduler import run_all
 
 
 def test_a_sweep_trains_every_point_and_ranks_them(runner: ExperimentRunner) -> None:
@@ -66,6 +69,27 @@ def test_a_full_quota_is_waited_out(limited_workspace: Workspace, toy_job: Calla
 def test_a_bad_grid_is_refused(runner: ExperimentRunner, space: dict[str, list[float]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         HyperparameterSweep(runner, space)
+
+
+def test_an_interrupt_that_comes_twice_still_stops_the_trials() -> None:
+    """The command `timeout`, for one, sends its signal twice."""
+    stopped, asked = threading.Event(), list[str]()
+
+    def run_one(_point: object) -> None:
+        _thread.interrupt_main()
+        stopped.wait(10)
+
+    def stop() -> None:
+        asked.append("stop")
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        stopped.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(run_one, [{}], max_parallel=1, pause_s=0.0, on_interrupt=stop)
+
+    assert asked == ["stop", "stop"]
+    assert stopped.is_set()
 
 
 def test_best_without_a_completed_trial_says_what_became_of_them(runner: ExperimentRunner) -> None:

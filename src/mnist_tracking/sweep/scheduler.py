@@ -33,8 +33,16 @@ def run_all(
         except BaseException as error:
             cancelled.set()
             if isinstance(error, KeyboardInterrupt):
-                on_interrupt()
+                _insist(on_interrupt)
             raise
+
+
+def _insist(stop: Callable[[], None]) -> None:
+    """Stop the trials though the interrupt comes again meanwhile; their threads are waited for in any case."""
+    try:
+        stop()
+    except KeyboardInterrupt:
+        stop()
 
 
 def _run_point(run_one: RunOne, point: Mapping[str, Scalar], cancelled: threading.Event, pause_s: float) -> None:
