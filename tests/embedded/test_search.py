@@ -1,5 +1,6 @@
 """Search against a naive model in Python, over components and expressions that hypothesis makes up."""
 
+import json
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.search.expression import compile_expression
+from mnist_tracking.embedded.search.properties import SEARCHABLE
 
 TRIALS = {"one": "digits", "two": "digits", "three": "letters"}
 TEXTS = ["a", "ab", "B", "2", "a,b"]
@@ -190,3 +193,21 @@ def test_long_lists_of_values_are_quickly_compared(client: Any) -> None:
     below = [{"Operator": "Or", "Filters": [values] * 16} for _ in range(3)]
 
     assert search(client, SearchExpression={"SubExpressions": below}) is not None
+
+
+def test_only_what_is_a_number_compares_as_one(engine: EmbeddedSageMaker) -> None:
+    """Hyperparameters are texts; a date or a range is not the number that it begins with."""
+    for name, value in {"number": "1e-05", "range": "1-2", "date": "2020-01-01", "quoted": '"7"'}.items():
+        with engine.store.write() as connection:
+            connection.execute(
+                "INSERT INTO training_jobs (name, arn, request, python, status, secondary_status, created, modified) "
+                "VALUES (?, ?, ?, 'python', 'Completed', 'Completed', 0, 0)",
+                (name, name, json.dumps({"HyperParameters": {"p": value}})),
+            )
+    compiled, arguments = compile_expression(
+        SEARCHABLE["TrainingJob"], {"Filters": [{"Name": "HyperParameters.p", "Operator": "GreaterThan", "Value": "0"}]}
+    )
+
+    with engine.store.read() as connection:
+        rows = connection.execute(f"SELECT name FROM training_jobs t WHERE {compiled}", arguments).fetchall()
+    assert [row["name"] for row in rows] == ["number"]

@@ -179,6 +179,20 @@ def test_durability_is_sqlites(tmp_path: Path, durability: str, expected: int) -
     store.close()
 
 
+@pytest.mark.parametrize(("durability", "expected"), [("normal", 0), ("full", 3)])
+def test_contents_are_as_durable_as_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, expected: int
+) -> None:
+    """With "full", the file and the two folders that name it are synced before the row that refers to it."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    store = Store(tmp_path, durability=durability)
+    store.blobs.put(b"seven")
+
+    assert len(synced) == expected
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [

@@ -98,3 +98,15 @@ def test_objects_survive_reopening(engine: EmbeddedSageMaker, s3: "S3Client") ->
     found = reopened.session().client("s3").get_object(Bucket="digits", Key="7")
     assert (found["Body"].read(), found["Metadata"]) == (b"seven", {"writer": "me"})
     reopened.close()
+
+
+@pytest.mark.parametrize("size", [5, 12 * MIB + 7])
+def test_a_transfer_tells_its_progress(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
+    """Up and down, in one part or several, the callback hears of each byte once: a progress bar ends at 100 %."""
+    (tmp_path / "up").write_bytes(content[:size])
+    up: list[int] = []
+    down: list[int] = []
+    s3.upload_file(str(tmp_path / "up"), "digits", "7", Callback=up.append)
+    s3.download_file("digits", "7", str(tmp_path / "down"), Callback=down.append)
+
+    assert (sum(up), sum(down)) == (size, size)

@@ -104,7 +104,7 @@ def _tag(key: str) -> Property:
 
 def _hyperparameter(name: str) -> Property:
     row = "FROM json_each(t.request, '$.HyperParameters') WHERE key = ?"
-    is_number = "value GLOB '*[0-9]*' AND NOT value GLOB '*[^-+.eE0-9]*'"
+    is_number = "json_valid(value) AND json_type(value) IN ('integer', 'real')"  # the SDK writes values as JSON
     number = f"(SELECT CASE WHEN {is_number} THEN CAST(value AS REAL) END {row})"
     return Property(text=f"(SELECT value {row})", number=number, args=(name,))
 

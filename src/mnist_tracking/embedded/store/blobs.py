@@ -22,10 +22,17 @@ class Blob:
 
 
 class Blobs:
-    """A folder of immutable contents. A content is visible only when it is whole."""
+    """
+    A folder of immutable contents. A content is visible only when it is whole.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they lie.
+        is_synced: Whether a content is on the disk itself before anything refers to it.
+    """
+
+    def __init__(self, folder: Path, *, is_synced: bool = False) -> None:
         self.folder = folder
+        self._is_synced = is_synced
 
     def path(self, name: str) -> Path:
         """Return where the content of that name lies."""
@@ -44,7 +51,12 @@ class Blobs:
                     file.write(chunk)
                     digest.update(chunk)
                     size += len(chunk)
+                if self._is_synced:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
+            if self._is_synced:
+                _sync_folders(path.parent, self.folder)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -53,6 +65,16 @@ class Blobs:
     def delete(self, name: str) -> None:
         """Forget a content; one that is gone already is fine."""
         self.path(name).unlink(missing_ok=True)
+
+
+def _sync_folders(*folders: Path) -> None:
+    """Put the names in folders on the disk: a file that is synced may still have lost its name."""
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _chunks(body: bytes | BinaryIO) -> Iterator[bytes]:

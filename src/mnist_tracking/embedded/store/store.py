@@ -56,7 +56,7 @@ class Store:
         self._start_process()
         _make_writable(home)
         refuse_network_file_system(home)
-        self.blobs = Blobs(home / "s3")
+        self.blobs = Blobs(home / "s3", is_synced=durability == "full")
         try:
             migrate(self._connection())
         except ConfigError:

@@ -31,6 +31,8 @@ def key_of(params: Params) -> str:
 def body_of(params: Params) -> bytes | BinaryIO:
     """Return the content that a request carries: bytes, or a file read from where it stands."""
     body = params.get("Body", b"")
+    if hasattr(body, "signal_transferring"):  # from here on, a transfer counts what is read as progress
+        body.signal_transferring()
     return body.encode() if isinstance(body, str) else body
 
 
