@@ -18,7 +18,9 @@ LIBRARY = BASE | {
     "digits",
     "leaderboard",
     "lineage",
+    "recorder",
     "runner",
+    "shared_steps",
     "steps",
     "submission",
     "sweep",
@@ -34,22 +36,29 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_digits": {"errors", "training"},
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
-    "training": {"errors"},
+    "job": {"_job_component", "errors"},
+    "training": {"errors", "job"},
     "embedded": {"errors"},
-    "jobs": {"errors", "records", "training"},
-    "_sagemaker": BASE,
-    "workspace": {"_sagemaker", "embedded", "errors"},
+    "jobs": {"errors", "job", "records", "training"},
+    "_sagemaker": BASE | {"job"},
+    "workspace": {"_sagemaker", "embedded", "errors", "reading"},
+    "results": {"errors"},
+    "search": {"_sagemaker", "errors", "filters", "records", "results"},
+    "trials": {"_sagemaker", "lineage", "records"},
+    "comparison": {"errors", "records", "trials"},
+    "reading": {"comparison", "search", "submission", "trials"},
     **dict.fromkeys(("steps", "submission"), {"_sagemaker", "errors", "records"}),
+    "shared_steps": {"_sagemaker", "errors", "records", "steps"},
     "doctor": {"_sagemaker", "errors"},
-    **dict.fromkeys(("cleanup", "leaderboard", "lineage", "runner", "sweep", "deployment"), LIBRARY),
+    **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),
     "cli": LIBRARY | {"deployment", "doctor", "embedded", "plots"},
 }
 FOREIGN = {  # a package of others: the parts that may import it
     "sagemaker": {"_sagemaker"},
     "smexperiments": {"_sagemaker"},
     "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
-    "boto3": {"_sagemaker", "embedded", "workspace"},
-    "botocore": {"_sagemaker", "cleanup", "embedded", "workspace"},
+    "boto3": {"_job_component", "_sagemaker", "embedded", "workspace"},
+    "botocore": {"_job_component", "_sagemaker", "cleanup", "embedded", "workspace"},
     "click": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"plots", "cli"},
@@ -104,7 +113,7 @@ def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> No
     assert users <= FOREIGN[package]
 
 
-@pytest.mark.parametrize("module", ["errors", "training.hyperparameters"])
+@pytest.mark.parametrize("module", ["errors", "job", "training.hyperparameters"])
 def test_module_needs_only_the_standard_library(module: str) -> None:
     """Errors travel with every job; hyperparameters are checked without torch."""
     names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}

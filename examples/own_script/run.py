@@ -23,7 +23,7 @@ with TemporaryDirectory() as folder:
     data = Path(folder, "measurements.csv")
     np.savetxt(data, np.column_stack([x, y]), delimiter=",")
     fingerprint = hashlib.sha256(data.read_bytes()).hexdigest()
-    runner.use_prepared(folder, fingerprint=fingerprint, parameters={"rows": len(x)})
+    runner.upload_dataset(folder, fingerprint=fingerprint, parameters={"rows": len(x)})
 
 leaderboard = mt.HyperparameterSweep(runner, {"degree": [1, 3, 5, 20]}, max_parallel=2).run()
 print(leaderboard)

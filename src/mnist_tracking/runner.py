@@ -1,41 +1,21 @@
-"""ExperimentRunner: an experiment, its data, and its trials."""
+"""ExperimentRunner: an experiment whose trials are trained by jobs."""
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from mnist_tracking._sagemaker.convert import trial_from_component
-from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking._sagemaker.experiments import (
-    attach,
-    create_trial,
-    delete_trial,
-    load_or_create_experiment,
-    record_step,
-)
-from mnist_tracking._sagemaker.logs import log_tail
-from mnist_tracking._sagemaker.names import check_name, unique_name
-from mnist_tracking._sagemaker.objects import upload_directory
-from mnist_tracking._sagemaker.search import iter_components
-from mnist_tracking._sagemaker.training import (
-    failure_reason,
-    start_job,
-    stop_job,
-    wait_for_component,
-    wait_for_job,
-)
-from mnist_tracking.errors import ConfigError, JobFailedError, MnistTrackingError
+from mnist_tracking._sagemaker.names import unique_name
+from mnist_tracking._sagemaker.training import start_job
+from mnist_tracking.errors import ConfigError
 from mnist_tracking.jobs import JobSpec
-from mnist_tracking.records import Component, Scalar, TrialResult
+from mnist_tracking.recorder import ExperimentRecorder
+from mnist_tracking.records import Scalar, TrialResult
+from mnist_tracking.submission import SubmittedTrial
 
 if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupReport
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["ExperimentRunner", "TrialObserver"]
-
-PREPROCESSING = "Preprocessing"
 
 
 class TrialObserver(Protocol):
@@ -59,12 +39,12 @@ class _Silent:
     def ended(self, trial: TrialResult) -> None: ...
 
 
-class ExperimentRunner:
+class ExperimentRunner(ExperimentRecorder):
     """
     Runs trials of one experiment. Constructing it loads the experiment, or creates it.
 
-    **Idempotence.** Constructing it again finds the experiment and its data again; a different description never
-    overwrites. **Thread safety.** `run` may be called from several threads at once.
+    **Idempotence.** Constructing it again finds the experiment and its steps again; a different description never
+    overwrites. **Thread safety.** `run`, `submit`, `step` and `trial` may be called from several threads at once.
 
     Args:
         workspace: Where the calls go.
@@ -89,94 +69,26 @@ class ExperimentRunner:
         tags: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> None:
-        self.workspace = workspace
-        self.name = check_name("experiment", name)
+        super().__init__(workspace, name, description=description, tags=tags, create=create)
         self.job = job
-        self._tags = {**(tags or {}), **workspace.tags}
-        load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
-        self._data = self._find_data()
 
-    def __repr__(self) -> str:
-        return f"<ExperimentRunner {self.name!r} on {self.workspace!r}>"
-
-    @property
-    def prefix(self) -> str:
-        """Where everything of this experiment goes: ``s3://bucket/prefix/experiment``."""
-        parts = [self.workspace.bucket, self.workspace.prefix, self.name]
-        return "s3://" + "/".join(part for part in parts if part)
-
-    @property
-    def data_uri(self) -> str | None:
-        """Where the prepared dataset is in S3; None before `prepare_dataset`."""
-        return self._data.inputs[0].uri if self._data and self._data.inputs else None
-
-    def prepare_dataset(
-        self, data_dir: str | os.PathLike[str] | None = None, *, require_mnist: bool = False
-    ) -> Component:
+    def submit(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> SubmittedTrial:
         """
-        Check a dataset, upload it, and record that as the step ``Preprocessing``, attached to all later trials.
-
-        The same data are not uploaded twice.
+        Start the training of one model as a trial of this experiment, and do not wait.
 
         Args:
-            data_dir: A folder of MNIST's four IDX files, raw or .gz. Without it: ``MNIST_DATA_DIR``, else the cached
-                download.
-            require_mnist: Refuse data that are not MNIST, bit for bit.
+            hyperparameters: What differs from the job's own hyperparameters.
+            name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
 
         Returns:
-            The recorded step.
+            What to look at it with, wait for it, and stop it. The job goes on without; `Workspace.submitted` gives
+            another one.
 
         Raises:
-            DatasetError: If files are missing, truncated, corrupt, or not what *require_mnist* asks for.
+            ConfigError: If there is no job, a hyperparameter is wrong, or *name* is refused. Nothing was sent.
+            AlreadyExistsError: If *name* is taken.
         """
-        from mnist_tracking.datasets import find_mnist
-
-        dataset = find_mnist(data_dir, require_mnist=require_mnist)
-        return self.use_prepared(
-            dataset.directory,
-            fingerprint=dataset.fingerprint,
-            parameters=dataset.parameters(),
-            files=[file.path for file in dataset.files],
-        )
-
-    def use_prepared(
-        self,
-        directory: str | os.PathLike[str],
-        *,
-        fingerprint: str,
-        parameters: Mapping[str, Scalar],
-        files: Sequence[Path] | None = None,
-    ) -> Component:
-        """
-        Upload any folder of data and record that as the step ``Preprocessing``, attached to all later trials.
-
-        Args:
-            directory: The folder.
-            fingerprint: Names the content; an equal one is taken for the same data, which are not uploaded again.
-            parameters: What to record of it.
-            files: The files below it that are sent; by default all.
-        """
-        uri = f"{self.prefix}/data/{fingerprint[:16]}"
-        known = self._data
-        if known and known.parameters.get("fingerprint") == fingerprint and self.data_uri == uri:
-            return known
-        upload_directory(self.workspace, directory, uri, files=files)
-        name = unique_name(f"{self.name}-preprocessing", "trial component")
-        record_step(
-            self.workspace,
-            name,
-            PREPROCESSING,
-            parameters={**parameters, "fingerprint": fingerprint},
-            inputs={"mnist-dataset" if self._is_mnist else "dataset": uri},
-            outputs={},
-            tags={**self._tags, _EXPERIMENT: self.name},
-        )
-        self._data = self._component(name)
-        return self._data
-
-    @property
-    def _is_mnist(self) -> bool:
-        return self.job is not None and self.job.adapter == "digits"
+        return self._submit(self._require_job().merged(hyperparameters or {}), name)
 
     def run(
         self,
@@ -187,7 +99,7 @@ class ExperimentRunner:
         observer: TrialObserver | None = None,
     ) -> TrialResult:
         """
-        Train one model and record it as a trial of this experiment.
+        Train one model and record it as a trial of this experiment: `submit`, and wait.
 
         Blocks until the job ends. The trial exists, with status "Failed", even when training fails. Interrupted from
         the keyboard, it asks the job to stop.
@@ -208,58 +120,33 @@ class ExperimentRunner:
             JobTimeoutError: If it takes longer than *timeout_s*.
         """
         observer = observer or _Silent()
-        trial_name, job_name = self._start(hyperparameters or {}, name, observer)
+        merged = self._require_job().merged(hyperparameters or {})
+        submitted = self._submit(merged, name)
+        trial_name = submitted.trial_name
+        observer.started(trial_name, submitted.job_name, merged)
         try:
-            wait_for_job(
-                self.workspace,
-                job_name,
-                on_line=lambda line: observer.logged(trial_name, line),
-                timeout_s=timeout_s,
-            )
+            trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(trial_name, line))
         except KeyboardInterrupt:
-            stop_job(self.workspace, job_name)
+            submitted.stop()
             raise
-        component = wait_for_component(self.workspace, trial_name, job_name)
-        trial = trial_from_component(component, trial_name)
         observer.ended(trial)
-        if trial.status == "Failed":
-            reason = failure_reason(self.workspace, job_name)
-            raise JobFailedError(job_name, reason, log_tail(self.workspace, job_name))
+        submitted.raise_if_failed(trial)
         return trial
 
-    def _start(
-        self, hyperparameters: Mapping[str, Scalar], name: str | None, observer: TrialObserver
-    ) -> tuple[str, str]:
-        merged = self._require_job().merged(hyperparameters)
-        trial_name = check_name("trial", name) if name is not None else unique_name(self.name, "trial")
-        job_name = unique_name(self.name, "training job")
-        create_trial(self.workspace, trial_name, self.name, self._tags)
-        if self._data is not None:
-            attach(self.workspace, trial_name, self._data.name)
-        try:
-            self._start_job(job_name, trial_name, merged)
-        except MnistTrackingError:
-            delete_trial(self.workspace, trial_name)
-            raise
-        observer.started(trial_name, job_name, merged)
-        return trial_name, job_name
-
-    def _start_job(self, job_name: str, trial_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
-        job = self._require_job()
-        start_job(
-            self.workspace,
-            job,
-            job_name=job_name,
-            trial_name=trial_name,
-            hyperparameters=hyperparameters,
-            inputs=job.inputs or ({"training": self.data_uri} if self.data_uri else {}),
-            prefix=self.prefix,
-        )
-
-    def _require_job(self) -> JobSpec:
-        if self.job is None:
-            raise ConfigError("This runner has no job. Pass job=JobSpec(...) or job=mnist_job() to ExperimentRunner.")
-        return self.job
+    def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None) -> SubmittedTrial:
+        job, job_name = self._require_job(), unique_name(self.name, "training job")
+        data = {"training": self.data_uri} if self.data_uri else {}
+        with self._new_trial(name) as trial_name:
+            start_job(
+                self.workspace,
+                job,
+                job_name=job_name,
+                trial_name=trial_name,
+                hyperparameters=hyperparameters,
+                inputs={**data, **job.inputs},
+                prefix=self.prefix,
+            )
+        return SubmittedTrial(self.workspace, trial_name, job_name)
 
     def cleanup(self) -> "CleanupReport":
         """
@@ -271,18 +158,10 @@ class ExperimentRunner:
         from mnist_tracking.cleanup import clean_experiment
 
         report = clean_experiment(self.workspace, self.name, self.prefix)
-        self._data = None
+        self._find_steps()
         return report
 
-    def _component(self, name: str) -> Component:
-        found = iter_components(self.workspace.client("sagemaker"), TrialComponentName=name)
-        with translated():
-            return next(found)
-
-    def _find_data(self) -> Component | None:
-        client = self.workspace.client("sagemaker")
-        found = list(iter_components(client, **{f"Tags.{_EXPERIMENT}": self.name}))
-        return found[-1] if found else None
-
-
-_EXPERIMENT = "mnist-tracking:experiment"
+    def _require_job(self) -> JobSpec:
+        if self.job is None:
+            raise ConfigError("This runner has no job. Pass job=JobSpec(...) or job=mnist_job() to ExperimentRunner.")
+        return self.job

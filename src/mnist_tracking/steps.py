@@ -3,7 +3,8 @@
 import math
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,15 @@ from mnist_tracking._sagemaker.tracking import (
     draw_roc_curve,
     draw_table,
 )
-from mnist_tracking.errors import ConfigError
-from mnist_tracking.records import Scalar
+from mnist_tracking.errors import ConfigError, MnistTrackingError
+from mnist_tracking.records import Scalar, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["LocalTrial", "Step"]
+__all__ = ["LocalTrial", "Step", "tracked"]
 
 
 class Step:
@@ -209,6 +210,23 @@ class LocalTrial(Step):
                 {"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)}
             )
         return model.uri
+
+
+@contextmanager
+def tracked(step: Step) -> Iterator[None]:
+    """Mark a step as begun, and after the block as what became of it; an exception goes on."""
+    tracker = step._tracker
+    tracker.start()
+    try:
+        yield
+    except BaseException as error:
+        status: Status = "Stopped" if isinstance(error, KeyboardInterrupt) else "Failed"
+        try:
+            tracker.finish(status, str(error) or type(error).__name__)
+        except MnistTrackingError as second:  # the first error is the one to be told
+            error.add_note(f"The step {step.name!r} could not be marked {status}: {second}")
+        raise
+    tracker.finish("Completed")
 
 
 def _finite(name: str, value: float) -> float:

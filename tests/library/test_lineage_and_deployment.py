@@ -25,7 +25,7 @@ def prepared(runner: ExperimentRunner, tmp_path: Path) -> ExperimentRunner:
     data = tmp_path / "data"
     data.mkdir()
     (data / "rows.csv").write_text("1,2\n")
-    runner.use_prepared(data, fingerprint="abc", parameters={"rows": 1})
+    runner.upload_dataset(data, fingerprint="abc", parameters={"rows": 1})
     return runner
 
 

@@ -110,8 +110,8 @@ def test_data_are_uploaded_once(runner: ExperimentRunner, workspace: Workspace, 
     data.mkdir()
     (data / "rows.csv").write_text("1,2\n")
 
-    first = runner.use_prepared(data, fingerprint="abc", parameters={"rows": 1})
-    again = ExperimentRunner(workspace, "lines").use_prepared(data, fingerprint="abc", parameters={"rows": 1})
+    first = runner.upload_dataset(data, fingerprint="abc", parameters={"rows": 1})
+    again = ExperimentRunner(workspace, "lines").upload_dataset(data, fingerprint="abc", parameters={"rows": 1})
 
     assert first.name == again.name
     assert first.parameters["rows"] == 1

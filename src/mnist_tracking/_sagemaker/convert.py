@@ -10,6 +10,7 @@ from mnist_tracking.records import Artifact, Component, ExperimentSummary, Metri
 TRAINING = "Training"
 RUN_TAG = "sagemaker:trial-component-source"
 CREATED_BY = "mnist-tracking:created-by"
+EXPERIMENT_TAG = "mnist-tracking:experiment"
 ADAPTER = "mnist-tracking:adapter"
 _OWN_PREFIXES = ("sagemaker_", "SageMaker.")
 

@@ -9,6 +9,7 @@ from mnist_tracking.errors import ConfigError
 _LIMITS = {
     "experiment": 120,
     "trial": 120,
+    "step": 120,
     "trial component": 120,
     "training job": 63,
     "model": 63,

@@ -85,7 +85,7 @@ class ComponentTracker:
 
     def parameters(self, values: Mapping[str, Scalar]) -> None:
         """Record parameters; `decode_parameter` gives back what was put in."""
-        encoded = {name: encode_parameter(name, value) for name, value in values.items()}
+        encoded = encode_parameters(values)
         with self._changing() as tracker:
             tracker.log_parameters(encoded)
 
@@ -137,6 +137,16 @@ class ComponentTracker:
             except (ValueError, TypeError) as error:  # the Tracker's own checks
                 raise ConfigError(f"{error}".rstrip(".") + ".") from error
             self._tracker.trial_component.save()
+
+
+def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | int | float]:
+    """
+    Return parameters as a component keeps them.
+
+    Raises:
+        ConfigError: If one cannot be kept.
+    """
+    return {name: encode_parameter(name, value) for name, value in values.items()}
 
 
 def encode_parameter(name: str, value: object) -> str | int | float:

@@ -75,7 +75,7 @@ class Demo:
     def _workflow(self, workspace: Workspace, dataset: Dataset, files: Files) -> Leaderboard:
         with self._phase("data"):
             runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=self._job)
-            runner.use_prepared(dataset.directory, fingerprint=dataset.fingerprint, parameters=dataset.parameters())
+            runner.prepare_dataset(dataset)
         board = self._train(runner, files)
         self._trace(runner, board, files)
         self._deploy(workspace, board)

@@ -1,0 +1,264 @@
+"""An experiment, its data and its steps: what a program records of its own work."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG, TRAINING
+from mnist_tracking._sagemaker.experiments import (
+    attach,
+    create_trial,
+    delete_trial,
+    load_or_create_experiment,
+    require_trial,
+)
+from mnist_tracking._sagemaker.names import check_name, unique_name
+from mnist_tracking._sagemaker.objects import upload_directory
+from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
+from mnist_tracking.errors import ConfigError, MnistTrackingError
+from mnist_tracking.records import Component, Scalar, TrialResult
+from mnist_tracking.shared_steps import SharedSteps, data_uri, fingerprint_of, is_same_data, record_data
+from mnist_tracking.steps import LocalTrial, Step, tracked
+
+if TYPE_CHECKING:
+    from mnist_tracking.datasets import Dataset
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["ExperimentRecorder"]
+
+PREPROCESSING = "Preprocessing"
+
+
+class ExperimentRecorder:
+    """
+    What `ExperimentRunner` does without a job. Constructing it loads the experiment, or creates it.
+
+    Args:
+        workspace: Where the calls go.
+        name: The experiment's name.
+        description: For a new experiment.
+        tags: Put on everything this makes, beside the workspace's.
+        create: Ask for a new experiment; one that exists is then an error.
+
+    Raises:
+        ConfigError: If SageMaker would refuse the name; the message shows one that would do.
+        AlreadyExistsError: If *create* is true and the experiment exists.
+    """
+
+    def __init__(
+        self,
+        workspace: "Workspace",
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        create: bool = False,
+    ) -> None:
+        self.workspace = workspace
+        self.name = check_name("experiment", name)
+        self._tags = {**(tags or {}), **workspace.tags}
+        load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
+        self._find_steps()
+
+    def _find_steps(self) -> None:
+        self._shared = SharedSteps(self.workspace, self.name)
+        self._data = self._shared.find(PREPROCESSING)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} on {self.workspace!r}>"
+
+    @property
+    def prefix(self) -> str:
+        """Where everything of this experiment goes: ``s3://bucket/prefix/experiment``."""
+        parts = [self.workspace.bucket, self.workspace.prefix, self.name]
+        return "s3://" + "/".join(part for part in parts if part)
+
+    @property
+    def data_uri(self) -> str | None:
+        """Where the prepared dataset is in S3; None before there is one."""
+        return data_uri(self._data)
+
+    def prepare_dataset(
+        self, data: "str | os.PathLike[str] | Dataset | None" = None, *, require_mnist: bool = False
+    ) -> Component:
+        """
+        Check MNIST, or data in its format, and record and upload them as `upload_dataset` does.
+
+        Args:
+            data: A folder of MNIST's four IDX files, raw or .gz, or what `find_mnist` has found. Without it:
+                ``MNIST_DATA_DIR``, else the cached download.
+            require_mnist: Refuse data that are not MNIST, bit for bit.
+
+        Returns:
+            The recorded step.
+
+        Raises:
+            DatasetError: If files are missing, truncated, corrupt, or not what *require_mnist* asks for.
+        """
+        from mnist_tracking.datasets import Dataset, find_mnist
+
+        dataset = data if isinstance(data, Dataset) else find_mnist(data, require_mnist=require_mnist)
+        files = [file.path for file in dataset.files]
+        uri = self._upload(dataset.directory, dataset.fingerprint, files)
+        return self._use_data(uri, dataset.fingerprint, dataset.parameters(), input_name="mnist-dataset")
+
+    def upload_dataset(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        parameters: Mapping[str, Scalar] | None = None,
+        fingerprint: str | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> Component:
+        """
+        Upload a folder of data and record that as the step ``Preprocessing``, attached to all later trials.
+
+        Their jobs see the folder as the channel ``training``. Unchanged data are not uploaded twice.
+
+        Args:
+            directory: The folder.
+            parameters: What to record of the data.
+            fingerprint: Names the content: an equal one is taken for the same data. By default a SHA-256 of all of it.
+            files: The files below the folder that are sent; by default all.
+
+        Returns:
+            The recorded step.
+
+        Raises:
+            ConfigError: If *directory* is no folder, or holds no files.
+        """
+        fingerprint = fingerprint or fingerprint_of(Path(directory), files)
+        uri = self._upload(directory, fingerprint, files)
+        return self._use_data(uri, fingerprint, parameters or {})
+
+    def _upload(self, directory: str | os.PathLike[str], fingerprint: str, files: Sequence[Path] | None) -> str:
+        uri = f"{self.prefix}/data/{fingerprint[:16]}"
+        if not is_same_data(self._data, uri, fingerprint):
+            upload_directory(self.workspace, directory, uri, files=files)
+        return uri
+
+    def use_dataset(self, uri: str, *, parameters: Mapping[str, Scalar] | None = None) -> Component:
+        """
+        Take data that are in S3 already, and record that as `upload_dataset` does; nothing is copied.
+
+        Args:
+            uri: Where they are, ``s3://bucket/prefix``.
+            parameters: What to record of the data.
+
+        Raises:
+            ConfigError: If *uri* is no location in S3.
+        """
+        if not uri.startswith("s3://"):
+            raise ConfigError(
+                f"{uri!r} is no location in S3, such as 's3://bucket/prefix'. upload_dataset() sends one."
+            )
+        return self._use_data(uri, uri, parameters or {})
+
+    def _use_data(
+        self, uri: str, fingerprint: str, parameters: Mapping[str, Scalar], input_name: str = "dataset"
+    ) -> Component:
+        if self._data is not None and is_same_data(self._data, uri, fingerprint):
+            return self._data
+        with self.step(PREPROCESSING) as step:
+            record_data(step, uri, input_name=input_name, fingerprint=fingerprint, parameters=parameters)
+        self._data = self._shared.find(PREPROCESSING)
+        assert self._data is not None, "recorded just before"  # noqa: S101 - for the type checker
+        return self._data
+
+    @contextmanager
+    def step(self, name: str, *, trial: TrialResult | str | None = None) -> Iterator[Step]:
+        """
+        Track a step that this program does itself: before, after or beside training.
+
+        Entering the block marks the step ``InProgress``, leaving it ``Completed``; an exception marks it ``Failed``
+        with its message, an interrupt from the keyboard ``Stopped``, and goes on.
+
+        Args:
+            name: What kind of step it is, such as ``"Evaluation"``.
+            trial: The trial that it belongs to. Without one it is attached to all trials that follow, until another
+                step of that name takes its place.
+
+        Raises:
+            ConfigError: If SageMaker would refuse the name.
+            NotFoundError: If there is no such trial.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> runner = ExperimentRunner(workspace, "churn")
+            >>> with runner.step("Cleaning") as step:
+            ...     step.log_parameters({"rows": 10_000, "shuffled": True})
+            ...     step.log_metric("dropped", 12)
+            >>> workspace.close()
+        """
+        check_name("step", name)
+        trial_name = trial.trial_name if isinstance(trial, TrialResult) else trial
+        if trial_name is not None:
+            require_trial(self.workspace, trial_name)
+        shared = {EXPERIMENT_TAG: self.name} if trial_name is None else {}
+        step = Step(self.workspace, name, self._create_component(name, shared), self._steps_folder)
+        with tracked(step):
+            if trial_name is not None:
+                attach(self.workspace, trial_name, step.component_name)
+                yield step
+            else:
+                with self._shared.adding(step):
+                    yield step
+
+    @contextmanager
+    def trial(self, parameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> Iterator[LocalTrial]:
+        """
+        Track a trial that is computed right here, without a training job, on the same leaderboard.
+
+        The block is its training; it ends as that of `step` does.
+
+        Args:
+            parameters: What the trial is tried with.
+            name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
+
+        Raises:
+            ConfigError: If a parameter cannot be recorded, or *name* is refused. Nothing was sent.
+            AlreadyExistsError: If *name* is taken.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> runner = ExperimentRunner(workspace, "churn")
+            >>> with runner.trial({"C": 1.0}, name="baseline") as trial:
+            ...     trial.log_metric("validation:accuracy", 0.91)
+            >>> [(trial.trial_name, trial.status) for trial in Leaderboard.load(workspace, "churn")]
+            [('baseline', 'Completed')]
+            >>> workspace.close()
+        """
+        encode_parameters(parameters or {})
+        with self._new_trial(name) as trial_name:
+            component = self._create_component(TRAINING, {})
+            attach(self.workspace, trial_name, component)
+        output = f"{self.prefix}/jobs/{trial_name}/output"
+        local = LocalTrial(
+            self.workspace, TRAINING, component, self._steps_folder, trial_name=trial_name, output_uri=output
+        )
+        with tracked(local):
+            local.log_parameters(parameters or {})
+            yield local
+
+    @contextmanager
+    def _new_trial(self, name: str | None) -> Iterator[str]:
+        """Create a trial with the shared steps; it is taken back if the block cannot give it its training."""
+        trial_name = check_name("trial", name) if name is not None else unique_name(self.name, "trial")
+        create_trial(self.workspace, trial_name, self.name, self._tags)
+        try:
+            self._shared.attach_to(trial_name)
+            yield trial_name
+        except MnistTrackingError:
+            delete_trial(self.workspace, trial_name)
+            raise
+
+    def _create_component(self, display_name: str, tags: Mapping[str, str]) -> str:
+        name = unique_name(f"{self.name}-{display_name.lower()}", "trial component")
+        create_component(self.workspace, name, display_name, {**self._tags, **tags})
+        return name
+
+    @property
+    def _steps_folder(self) -> str:
+        return f"{self.prefix}/steps"

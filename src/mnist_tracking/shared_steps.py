@@ -1,0 +1,98 @@
+"""The steps of an experiment that its later trials share, and the data among them."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
+from mnist_tracking._sagemaker.experiments import attach
+from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.records import Component, Scalar
+from mnist_tracking.steps import Step
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+FINGERPRINT = "fingerprint"
+_SPOILT = ("Failed", "Stopping", "Stopped")
+
+
+class SharedSteps:
+    """
+    The latest good step of each name that was recorded without a trial.
+
+    Args:
+        workspace: Where the experiment is.
+        experiment: Its name.
+    """
+
+    def __init__(self, workspace: "Workspace", experiment: str) -> None:
+        self._workspace = workspace
+        self._experiment = experiment
+        client = workspace.client("sagemaker")
+        found = iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment})
+        self._names = {step.display_name: step.name for step in found if step.status not in _SPOILT}
+
+    @contextmanager
+    def adding(self, step: Step) -> Iterator[None]:
+        """Share a step with the trials that follow, in place of an earlier one of that name, unless the block fails."""
+        before = self._names.get(step.name)
+        self._names[step.name] = step.component_name
+        try:
+            yield
+        except BaseException:
+            self._names.pop(step.name)
+            if before is not None:
+                self._names[step.name] = before
+            raise
+
+    def attach_to(self, trial: str) -> None:
+        """Attach all of them to a trial."""
+        for component in list(self._names.values()):
+            attach(self._workspace, trial, component)
+
+    def find(self, name: str) -> Component | None:
+        """Read the shared step of that name."""
+        component = self._names.get(name)
+        if component is None:
+            return None
+        return next(iter_components(self._workspace.client("sagemaker"), TrialComponentName=component), None)
+
+
+def record_data(step: Step, uri: str, *, input_name: str, fingerprint: str, parameters: Mapping[str, Scalar]) -> None:
+    """Record which data a step prepared."""
+    step.log_parameters({**parameters, FINGERPRINT: fingerprint})
+    step.log_input(input_name, uri, media_type="s3/uri")
+
+
+def is_same_data(component: Component | None, uri: str, fingerprint: str) -> bool:
+    """Whether a step recorded these very data."""
+    return component is not None and component.parameters.get(FINGERPRINT) == fingerprint and data_uri(component) == uri
+
+
+def data_uri(component: Component | None) -> str | None:
+    """Return where the data are that a step prepared."""
+    return component.inputs[0].uri if component and component.inputs else None
+
+
+def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
+    """
+    Return a SHA-256 over the names and contents of a folder's files: equal for equal data, wherever they are.
+
+    Raises:
+        ConfigError: If it is no folder, or holds no files.
+    """
+    if not directory.is_dir():
+        raise ConfigError(f"{str(directory)!r} is no folder of data.")
+    chosen = sorted(files if files is not None else (path for path in directory.rglob("*") if path.is_file()))
+    if not chosen:
+        raise ConfigError(f"The folder {str(directory)!r} holds no files.")
+    whole = hashlib.sha256()
+    for path in chosen:
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(directory).as_posix()}\0{digest}\n".encode())
+    return whole.hexdigest()
