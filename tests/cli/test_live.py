@@ -1,4 +1,3 @@
-import signal
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -6,7 +5,6 @@ import pytest
 from rich.console import Console
 
 from mnist_tracking import Metric, Objective, TrialResult, Workspace, mnist_job
-from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.live import TrialsView
 from mnist_tracking.cli.demo.report import Report
 from mnist_tracking.cli.demo.timings import Timings
@@ -132,19 +130,3 @@ def test_the_phases_and_the_rest_are_the_total() -> None:
     assert isinstance(phases, dict)
     assert summary["total_s"] == pytest.approx(sum(phases.values()))
     assert list(phases) == ["plots", "training", "other"]
-
-
-def test_an_interrupt_that_was_dropped_is_raised_at_the_next_step() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        interrupts.listen()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt):
-            interrupts.check()
-        interrupts.check()
-        interrupts.ignore()
-        signal.raise_signal(signal.SIGINT)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

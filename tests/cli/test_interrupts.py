@@ -1,0 +1,58 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from mnist_tracking.cli import interrupts
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def _handlers_as_they_were() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interrupt_that_was_dropped_is_raised_at_the_next_step(number: signal.Signals) -> None:
+    interrupts.listen()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    interrupts.check()
+
+
+def test_the_echo_of_a_signal_is_none_of_its_own() -> None:
+    now = [0.0]
+    interrupts.listen(clock=lambda: now[0])
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    signal.raise_signal(signal.SIGTERM)
+    interrupts.check()
+
+    now[0] = 1.0
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+
+
+def test_nothing_breaks_off_the_exit() -> None:
+    interrupts.listen()
+    interrupts.ignore()
+    signal.raise_signal(signal.SIGINT)
+    interrupts.check()
+
+
+def test_what_a_process_is_told_to_ignore_stays_ignored() -> None:
+    """As ``nohup`` does."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupts.listen()
+    signal.raise_signal(signal.SIGHUP)
+    interrupts.check()
