@@ -1,24 +1,27 @@
 """Delete an experiment and all that this library made for it."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from botocore.exceptions import ClientError
 
-from mnist_tracking._sagemaker.convert import CREATED_BY
-from mnist_tracking._sagemaker.errors import is_missing, translate, translated
+from mnist_tracking._sagemaker.convert import CREATED_BY, EXPERIMENT_TAG
+from mnist_tracking._sagemaker.errors import is_missing, is_still_linked, translated
 from mnist_tracking._sagemaker.experiments import require_experiment
 from mnist_tracking._sagemaker.hosting import delete_endpoint
 from mnist_tracking._sagemaker.objects import delete_below
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking._sagemaker.training import stop_job, wait_for_job
+from mnist_tracking.errors import ServiceError
 from mnist_tracking.records import Component
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["CleanupReport", "clean_experiment"]
+
+_UNLINKED_WITHIN_S = 30.0
 
 
 @attrs.frozen
@@ -45,17 +48,11 @@ class CleanupReport:
         return "\n".join([*lines, *(f"kept {kind} {name}: {reason}" for kind, name, reason in self.kept)])
 
 
-@attrs.define
-class _Log:
-    deleted: list[tuple[str, str]] = attrs.field(factory=list)
-    kept: list[tuple[str, str, str]] = attrs.field(factory=list)
-
-
 def clean_experiment(workspace: "Workspace", experiment: str, prefix: str) -> CleanupReport:
     """
     Delete what this library made for an experiment: endpoints first, components that trials share last.
 
-    May be called again after an interruption: it carries on.
+    Stopped half-way, it carries on when called again: the experiment itself goes last.
 
     Args:
         workspace: Where it is.
@@ -63,91 +60,131 @@ def clean_experiment(workspace: "Workspace", experiment: str, prefix: str) -> Cl
         prefix: Where its objects are, ``s3://bucket/prefix/experiment``.
 
     Raises:
-        NotFoundError: If there is no such experiment.
+        NotFoundError: If there is no such experiment, or no more.
     """
     require_experiment(workspace, experiment)
-    client, log = workspace.client("sagemaker"), _Log()
-    components = list(iter_components(client, Parents_ExperimentName=experiment))
-    _stop_jobs(workspace, components)
-    for component in components:
-        if name := component.parameters.get("endpoint_name"):
-            log.deleted += delete_endpoint(workspace, str(name))
-    for component in sorted(components, key=lambda c: len(c.trials)):
-        _delete_component(client, component, experiment, log)
-    _delete_trials_and_experiment(client, experiment, log)
-    objects = delete_below(workspace, f"{prefix}/")
-    return CleanupReport(tuple(log.deleted), tuple(log.kept), objects)
+    return _Cleanup(workspace, experiment, prefix).run()
 
 
-def _stop_jobs(workspace: "Workspace", components: Iterable[Component]) -> None:
-    running = [c.job_name for c in components if c.job_name and c.status in ("InProgress", "Stopping")]
-    for job_name in running:
-        stop_job(workspace, job_name)
-    for job_name in running:
-        wait_for_job(workspace, job_name)
+@attrs.define
+class _Cleanup:
+    workspace: "Workspace"
+    experiment: str
+    prefix: str
+    deleted: list[tuple[str, str]] = attrs.field(factory=list)
+    kept: list[tuple[str, str, str]] = attrs.field(factory=list)
 
+    @property
+    def client(self) -> Any:
+        return self.workspace.client("sagemaker")
 
-def _delete_component(client: Any, component: Component, experiment: str, log: _Log) -> None:
-    ours, foreign = _trials_by_owner(client, component, experiment)
-    for trial in ours:
+    def run(self) -> CleanupReport:
+        trials = self._trials()
+        components = self._components()
+        ours = [component for component in components if self._made(component)]
+        self._stop_jobs(ours)
+        self._delete_endpoints(ours)
+        staying = [
+            component
+            for component in sorted(components, key=lambda c: len(c.trials))
+            if not self._delete_component(component, trials, is_ours=component in ours)
+        ]
+        for name, is_ours in trials.items():
+            self._delete_trial(name, is_ours=is_ours)
+        objects = delete_below(self.workspace, f"{self.prefix}/", keep=_locations(staying))
+        self._delete_experiment()
+        return CleanupReport(tuple(self.deleted), tuple(self.kept), objects)
+
+    def _trials(self) -> dict[str, bool]:
+        """Return the experiment's trials, and whether this library made each."""
         with translated():
-            client.disassociate_trial_component(TrialName=trial, TrialComponentName=component.name)
-    if foreign:
-        log.kept.append(("trial component", component.name, f"also in {', '.join(foreign)}"))
-    elif not _is_ours(client, component):
-        log.kept.append(("trial component", component.name, "not made by mnist-tracking"))
-    else:
-        _delete(
-            log,
-            "trial component",
-            component.name,
-            lambda: client.delete_trial_component(TrialComponentName=component.name),
-        )
+            pages = self.client.get_paginator("list_trials").paginate(ExperimentName=self.experiment)
+            found = [(trial["TrialName"], trial["TrialArn"]) for page in pages for trial in page["TrialSummaries"]]
+        return {name: self._is_tagged(arn) for name, arn in found}
 
+    def _components(self) -> list[Component]:
+        """Return the steps of the experiment's trials, and those prepared for trials that it has no more or not yet."""
+        named = ({"Parents_ExperimentName": self.experiment}, {f"Tags.{EXPERIMENT_TAG}": self.experiment})
+        return list({c.name: c for filters in named for c in iter_components(self.client, **filters)}.values())
 
-def _trials_by_owner(client: Any, component: Component, experiment: str) -> tuple[list[str], list[str]]:
-    if component.experiments == (experiment,):
-        return list(component.trials), []
-    with translated():
-        pages = client.get_paginator("list_trials").paginate(ExperimentName=experiment)
-        own = {trial["TrialName"] for page in pages for trial in page["TrialSummaries"]}
-    return [t for t in component.trials if t in own], [t for t in component.trials if t not in own]
+    def _made(self, component: Component) -> bool:
+        if CREATED_BY in component.tags:
+            return True
+        return component.source_arn is not None and self._is_tagged(component.source_arn)
 
+    def _is_tagged(self, arn: str, *, if_missing: bool = False) -> bool:
+        try:
+            with translated():
+                return any(tag["Key"] == CREATED_BY for tag in self.client.list_tags(ResourceArn=arn)["Tags"])
+        except ServiceError as error:
+            if not is_missing(error):
+                raise
+            return if_missing
 
-def _is_ours(client: Any, component: Component) -> bool:
-    if CREATED_BY in component.tags:
-        return True
-    return component.source_arn is not None and _is_tagged(client, component.source_arn)
+    def _stop_jobs(self, components: Iterable[Component]) -> None:
+        running = [c.job_name for c in components if c.job_name and c.status in ("InProgress", "Stopping")]
+        for job_name in running:
+            stop_job(self.workspace, job_name)
+        for job_name in running:
+            wait_for_job(self.workspace, job_name)
 
+    def _delete_endpoints(self, components: Iterable[Component]) -> None:
+        """Delete what was deployed; of an endpoint that is gone, the configuration and the model may be left."""
+        for component in components:
+            for artifact in component.outputs:
+                _, is_endpoint, name = artifact.uri.rpartition(":endpoint/")
+                if is_endpoint and self._is_tagged(artifact.uri, if_missing=True):
+                    self.deleted += delete_endpoint(self.workspace, name)
 
-def _is_tagged(client: Any, arn: str) -> bool:
-    with translated():
-        return any(tag["Key"] == CREATED_BY for tag in client.list_tags(ResourceArn=arn)["Tags"])
-
-
-def _delete_trials_and_experiment(client: Any, experiment: str, log: _Log) -> None:
-    with translated():
-        pages = client.get_paginator("list_trials").paginate(ExperimentName=experiment)
-        trials = [(trial["TrialName"], trial["TrialArn"]) for page in pages for trial in page["TrialSummaries"]]
-        arn = client.describe_experiment(ExperimentName=experiment)["ExperimentArn"]
-    for name, trial_arn in trials:
-        if _is_tagged(client, trial_arn):
-            _delete(log, "trial", name, lambda name=name: client.delete_trial(TrialName=name))  # type: ignore[misc]
+    def _delete_component(self, component: Component, trials: dict[str, bool], *, is_ours: bool) -> bool:
+        """Take a component out of our trials, and delete it if it is ours and nobody else has it."""
+        for trial in component.trials:
+            if trials.get(trial):
+                with translated():
+                    self.client.disassociate_trial_component(TrialName=trial, TrialComponentName=component.name)
+        others = [trial for trial in component.trials if not trials.get(trial)]
+        if not is_ours:
+            self.kept.append(("trial component", component.name, "not made by mnist-tracking"))
+        elif others:
+            self.kept.append(("trial component", component.name, f"also in {', '.join(others)}"))
         else:
-            log.kept.append(("trial", name, "not made by mnist-tracking"))
-    if not _is_tagged(client, arn):
-        log.kept.append(("experiment", experiment, "not made by mnist-tracking"))
-    elif any(kind == "trial" for kind, _, _ in log.kept):
-        log.kept.append(("experiment", experiment, "it still has trials"))
-    else:
-        _delete(log, "experiment", experiment, lambda: client.delete_experiment(ExperimentName=experiment))
+            self._delete("trial component", component.name, TrialComponentName=component.name)
+        return is_ours and not others
+
+    def _delete_trial(self, name: str, *, is_ours: bool) -> None:
+        if is_ours:
+            self._delete("trial", name, TrialName=name)
+        else:
+            self.kept.append(("trial", name, "not made by mnist-tracking"))
+
+    def _delete_experiment(self) -> None:
+        with translated():
+            arn = self.client.describe_experiment(ExperimentName=self.experiment)["ExperimentArn"]
+        if not self._is_tagged(arn):
+            self.kept.append(("experiment", self.experiment, "not made by mnist-tracking"))
+        elif any(kind == "trial" for kind, _, _ in self.kept):
+            self.kept.append(("experiment", self.experiment, "it still has trials"))
+        else:
+            self._delete("experiment", self.experiment, ExperimentName=self.experiment)
+
+    def _delete(self, kind: str, name: str, **arguments: str) -> None:
+        """Delete one thing. The service may take a while to see that nothing hangs on it any more."""
+        call, begun = getattr(self.client, f"delete_{kind.replace(' ', '_')}"), time.monotonic()
+        while True:
+            try:
+                with translated():
+                    call(**arguments)
+            except ServiceError as error:
+                if is_missing(error):
+                    return
+                if not is_still_linked(error) or time.monotonic() - begun > _UNLINKED_WITHIN_S:
+                    raise
+                time.sleep(self.workspace.poll_s)
+            else:
+                self.deleted.append((kind, name))
+                return
 
 
-def _delete(log: _Log, kind: str, name: str, call: Callable[[], object]) -> None:
-    try:
-        call()
-    except ClientError as error:
-        if not is_missing(error):
-            raise translate(error) from error
-    else:
-        log.deleted.append((kind, name))
+def _locations(components: Iterable[Component]) -> list[str]:
+    """Return where the data of components that stay are."""
+    return [artifact.uri for c in components for artifact in (*c.inputs, *c.outputs)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ParamValidationError
 
 from mnist_tracking.errors import (
     AccessDeniedError,
@@ -38,6 +38,8 @@ def translated() -> Iterator[None]:
         raise
     except ClientError as error:
         raise translate(error) from error
+    except ParamValidationError as error:
+        raise ConfigError(f"{error}".rstrip(".") + ".") from error
     except NoRegionError as error:
         raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.") from error
     except NoCredentialsError as error:
@@ -55,11 +57,22 @@ def translate(error: ClientError) -> ServiceError:
     return found(code, error.operation_name, str(told.get("Message", "")), request_id)
 
 
-def is_missing(error: ClientError) -> bool:
+def is_missing(error: ClientError | ServiceError) -> bool:
     """Whether AWS says that the thing does not exist; older operations say so by a ValidationException."""
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    code, message = _told(error)
     words = ("not found", "could not find", "does not exist")
     return code in _MISSING or (code == "ValidationException" and any(word in message.lower() for word in words))
+
+
+def is_still_linked(error: ServiceError) -> bool:
+    """Whether AWS says that something hangs on what is to be deleted."""
+    return error.code == "ValidationException" and "cannot be deleted" in error.detail
+
+
+def _told(error: ClientError | ServiceError) -> tuple[str, str]:
+    if isinstance(error, ServiceError):
+        return error.code, error.detail
+    return error.response["Error"]["Code"], error.response["Error"].get("Message", "")
 
 
 def is_taken(error: ClientError) -> bool:

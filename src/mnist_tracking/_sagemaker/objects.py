@@ -42,12 +42,17 @@ def iter_keys(workspace: "Workspace", uri: str) -> Iterator[str]:
             yield from (item["Key"] for item in page.get("Contents", ()))
 
 
-def delete_below(workspace: "Workspace", uri: str) -> int:
-    """Delete every object below *uri* and return how many there were."""
+def delete_below(workspace: "Workspace", uri: str, *, keep: Iterable[str] = ()) -> int:
+    """Delete every object below *uri*, but for those at the locations to *keep*, and return how many there were."""
     bucket, _ = split_uri(uri)
-    keys = list(iter_keys(workspace, uri))
+    kept = [split_uri(location)[1] for location in keep if split_uri(location)[0] == bucket]
+    keys = [key for key in iter_keys(workspace, uri) if not any(_is_at(key, location) for location in kept)]
     with translated():
         for start in range(0, len(keys), 1000):
             batch = [{"Key": key} for key in keys[start : start + 1000]]
             workspace.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
     return len(keys)
+
+
+def _is_at(key: str, location: str) -> bool:
+    return key == location or key.startswith(f"{location.rstrip('/')}/")
