@@ -71,7 +71,7 @@ def moto(_home: Path) -> Iterator[Rig]:
 
 RIGS: Mapping[str, Callable[[Path], AbstractContextManager[Rig]]] = {"embedded": embedded, "moto": moto}
 
-_MOTO_LACKS = frozenset({"updates", "validation", "typed errors", "search", "metric rules"})
+_MOTO_LACKS = frozenset({"updates", "validation", "typed errors", "search", "metric rules", "lineage"})
 _ONE_TRIAL = "moto keeps only the last trial that a component was associated to"
 _NO_MEMBERS = "moto forgets Description and DisplayName"
 _NO_LISTS = "moto ignores how a list should be sorted, paged or limited"

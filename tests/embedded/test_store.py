@@ -111,6 +111,17 @@ def test_forked_child_works_on_connections_of_its_own(tmp_path: Path) -> None:
     store.close()
 
 
+def test_components_are_found_by_their_source_in_any_case(engine: EmbeddedSageMaker) -> None:
+    """The SDK's Run asks for a job's ARN in lower case."""
+    client, arn = engine.session().client("sagemaker"), "arn:aws:sagemaker:us-east-1:000000000000:training-job/Job"
+    client.create_trial_component(TrialComponentName="job-aws-training-job")
+    with engine.store.write() as connection:
+        connection.execute("UPDATE components SET source_arn = ?", (arn,))
+
+    for asked, expected in ((arn, 1), (arn.lower(), 1), (f"{arn}-2", 0)):
+        assert len(client.list_trial_components(SourceArn=asked)["TrialComponentSummaries"]) == expected
+
+
 def test_failed_write_changes_nothing(tmp_path: Path) -> None:
     """A write happens whole or not at all, and the next one is not disturbed."""
     store = Store(tmp_path / "home")

@@ -3,8 +3,9 @@
 import json
 import uuid
 
-from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.rows import has_arn
 from mnist_tracking.embedded.store.tags import put_tags
 
 
@@ -34,6 +35,9 @@ def add_association(call: Call) -> Response:
     if source == destination:
         raise ValidationFault("Source and destination of an association must differ.")
     with call.engine.store.write() as connection:
+        for arn in (source, destination):
+            if not has_arn(connection, arn):
+                raise ResourceNotFoundFault(f"There is no resource {arn} to be associated.")
         connection.execute(
             "INSERT OR REPLACE INTO lineage_associations VALUES (?, ?, ?, ?)",
             (source, destination, call.params.get("AssociationType"), call.engine.now()),

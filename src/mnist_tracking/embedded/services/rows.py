@@ -10,6 +10,7 @@ from mnist_tracking.embedded.paging import bad_token, make_token, page_size, rea
 from mnist_tracking.embedded.times import as_seconds
 
 KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
+_WITH_ARN = (*KINDS, "training_jobs", "models", "endpoint_configs", "endpoints", "lineage_artifacts")
 _TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial component"}
 
 
@@ -32,6 +33,12 @@ def get(connection: sqlite3.Connection, table: str, name: str, identity: Identit
         arn = identity.sagemaker_arn(KINDS[table], name.rsplit("/", 1)[-1])
         raise ResourceNotFoundFault(f"{_TITLES[table]} {name!r} does not exist: could not find {arn}.")
     return row
+
+
+def has_arn(connection: sqlite3.Connection, arn: str) -> bool:
+    """Whether there is a resource of that ARN, of whatever kind."""
+    tables = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE arn = :arn" for table in _WITH_ARN)
+    return connection.execute(tables, {"arn": arn}).fetchone() is not None
 
 
 def refuse_taken(connection: sqlite3.Connection, table: str, name: str) -> None:

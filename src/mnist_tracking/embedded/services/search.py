@@ -59,6 +59,7 @@ _RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
 
 @serves("sagemaker", "Search")
 def search(call: Call) -> Response:
+    """Search, at once up to date; pages are cut by number, so what is deleted between two of them moves the next."""
     params = call.params
     resource = SEARCHABLE.get(params["Resource"])
     if resource is None:

@@ -2,6 +2,7 @@
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.rows import has_arn
 from mnist_tracking.embedded.store.tags import put_tags, read_tags
 
 MAX_TAGS = 50
@@ -11,6 +12,8 @@ MAX_TAGS = 50
 def add_tags(call: Call) -> Response:
     arn = call.params["ResourceArn"]
     with call.engine.store.write() as connection:
+        if not has_arn(connection, arn):  # as aws/amazon-sagemaker-feedback, issue 108
+            raise ValidationFault(f"There is no resource {arn} to be tagged.")
         put_tags(connection, arn, call.params["Tags"])
         tags = read_tags(connection, arn)
         if len(tags) > MAX_TAGS:

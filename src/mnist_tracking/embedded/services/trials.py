@@ -19,6 +19,7 @@ _LIMIT = (
 
 @serves("sagemaker", "CreateTrial")
 def create_trial(call: Call) -> Response:
+    """Create a trial; an experiment holds 300, the quota of an account that has not asked for more."""
     params, now = call.params, call.engine.now()
     name = params["TrialName"]
     arn = call.engine.identity.sagemaker_arn("experiment-trial", name)
@@ -115,6 +116,7 @@ def _summary(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "AssociateTrialComponent")
 def associate_trial_component(call: Call) -> Response:
+    """Add a component to a trial; a trial holds 50, the quota of an account that has not asked for more."""
     params = call.params
     with call.engine.store.write() as connection:
         trial = get(connection, "trials", params["TrialName"], call.engine.identity)
