@@ -42,7 +42,7 @@ def test_while_the_script_runs(account: Account) -> None:
 
 def test_it_is_stopping_meanwhile(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "GRACE_S", 3600.0)
-    account.submit(f"{IGNORES}")
+    account.submit(IGNORES)
     account.follow()
     account.stop()
     account.stop()
@@ -95,7 +95,7 @@ def test_a_job_that_does_not_exist_is_not_found(account: Account) -> None:
         account.stop("gone")
 
 
-@pytest.mark.parametrize("script", [WAITS, IGNORES])
+@pytest.mark.parametrize("script", [WAITS, IGNORES], ids=["ends", "ignores"])
 def test_the_runtime_limit_ends_the_script(account: Account, script: str) -> None:
     account.submit(script, StoppingCondition={"MaxRuntimeInSeconds": 1})
 

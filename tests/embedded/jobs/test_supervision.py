@@ -1,5 +1,6 @@
 """A job's processes: they outlive who asked for the job, end together, and are missed when they die."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -170,8 +171,6 @@ def test_a_lock_is_seen_by_all_who_look(tmp_path: Path) -> None:
 
 
 def test_two_who_look_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
-    import fcntl
-
     os.close(process_locks.take(tmp_path / "lock"))
     with (tmp_path / "lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
