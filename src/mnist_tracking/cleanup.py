@@ -8,7 +8,7 @@ import attrs
 
 from mnist_tracking._sagemaker.convert import CREATED_BY, EXPERIMENT_TAG
 from mnist_tracking._sagemaker.errors import is_missing, is_still_linked, translated
-from mnist_tracking._sagemaker.experiments import require_experiment
+from mnist_tracking._sagemaker.experiments import require_experiment, trials_of
 from mnist_tracking._sagemaker.hosting import delete_endpoint
 from mnist_tracking._sagemaker.objects import delete_below
 from mnist_tracking._sagemaker.search import iter_components
@@ -97,10 +97,7 @@ class _Cleanup:
 
     def _trials(self) -> dict[str, bool]:
         """Return the experiment's trials, and whether this library made each."""
-        with translated():
-            pages = self.client.get_paginator("list_trials").paginate(ExperimentName=self.experiment)
-            found = [(trial["TrialName"], trial["TrialArn"]) for page in pages for trial in page["TrialSummaries"]]
-        return {name: self._is_tagged(arn) for name, arn in found}
+        return {name: self._is_tagged(arn) for name, arn in trials_of(self.workspace, self.experiment).items()}
 
     def _components(self) -> list[Component]:
         """Return the steps of the experiment's trials, and those prepared for trials that it has no more or not yet."""

@@ -1,5 +1,6 @@
 """Leaderboard: the trials of an experiment, best first."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -7,11 +8,11 @@ import attrs
 
 from mnist_tracking._sagemaker.analytics import analytics_frame
 from mnist_tracking._sagemaker.convert import TRAINING, trial_from_component
-from mnist_tracking._sagemaker.experiments import require_experiment
+from mnist_tracking._sagemaker.experiments import require_experiment, trials_of
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.jobs import Objective
-from mnist_tracking.records import TrialResult
+from mnist_tracking.records import Component, TrialResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ Layout = Literal["tidy", "analytics"]
 @attrs.frozen(repr=False)
 class Leaderboard(Sequence[TrialResult]):
     """
-    A snapshot of trials, sorted by an objective: the best first, those without a value for it last.
+    A snapshot of trials, sorted by an objective: the best first, those without a value for it, or with NaN, last.
 
     **Ties** are won by the trial that was created first. Failed and running trials are kept.
 
@@ -58,7 +59,11 @@ class Leaderboard(Sequence[TrialResult]):
         """
         require_experiment(workspace, experiment)
         found = iter_components(workspace.client("sagemaker"), Parents_ExperimentName=experiment, DisplayName=TRAINING)
-        trials = [trial_from_component(component, name) for component in found for name in component.trials]
+        trials = [
+            attrs.evolve(trial_from_component(component, name), experiment_name=experiment)
+            for component in found
+            for name in _trials_within(workspace, component, experiment)
+        ]
         chosen = Objective.of(objective) if objective is not None else None
         return cls(tuple(_ranked(trials, chosen)), chosen, experiment, workspace)
 
@@ -136,13 +141,23 @@ class Leaderboard(Sequence[TrialResult]):
             raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
         import pandas as pd
 
-        return pd.DataFrame([_row(trial, self.objective) for trial in self.trials])
+        rows = [_row(trial, self.objective) for trial in self.trials]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
+
+
+def _trials_within(workspace: "Workspace", component: Component, experiment: str) -> Sequence[str]:
+    """Return a component's trials in one experiment; it may belong to those of several."""
+    if len(component.experiments) == 1:
+        return component.trials
+    here = trials_of(workspace, experiment)
+    return [trial for trial in component.trials if trial in here]
 
 
 def score(trial: TrialResult, objective: Objective) -> float | None:
-    """Return a trial's value for an objective; None if it has none."""
+    """Return a trial's value for an objective; None if it has none, or NaN."""
     metric = trial.metrics.get(objective.metric)
-    return metric.statistic(objective.statistic) if metric and metric.count else None
+    value = metric.statistic(objective.statistic) if metric and metric.count else math.nan
+    return None if math.isnan(value) else value
 
 
 def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[TrialResult]:
@@ -157,6 +172,7 @@ def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[Tria
     return sorted(trials, key=rank)
 
 
+_FIRST, _LAST = ("trial", "status", "duration_s", "objective"), "failure_reason"
 _STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
 
 

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tracking import ConfigError, ExperimentRunner, HyperparameterSweep, JobSpec, MetricDefinition, Workspace
+from mnist_tracking import (
+    AccessDeniedError,
+    ConfigError,
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobSpec,
+    Leaderboard,
+    LineageTracer,
+    MetricDefinition,
+    NotFoundError,
+    Workspace,
+)
 
 
 def trials_of(workspace: Workspace) -> list[Any]:
@@ -58,7 +69,8 @@ def test_numpys_numbers_are_hyperparameters(runner: ExperimentRunner) -> None:
         ({"max_run_s": 1.5}, "max_run_s=1.5"),
         ({"inputs": {"training": "/data"}}, "a location in S3"),
         ({"inputs": {"my data": "s3://b/k"}}, "channel name 'my data'"),
-        ({"metrics": ["score"]}, "'score' has no regex"),
+        ({"metrics": [1]}, "1 is neither a name"),
+        ({"metrics": "score"}, r"such as \['score'\]"),
         ({"metrics": {f"m{n}": "(x)" for n in range(41)}}, "41 metrics; SageMaker takes 40"),
         ({"source_dir": "/nowhere"}, "is not a folder"),
     ],
@@ -123,3 +135,51 @@ def test_a_space_that_is_no_grid_is_refused(runner: ExperimentRunner, space: Any
 def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_parallel: Any) -> None:
     with pytest.raises(ConfigError, match="max_parallel="):
         HyperparameterSweep(runner, {"slope": [1.0]}, max_parallel=max_parallel)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"description": "x" * 3073}, "3073 characters; SageMaker takes 3072"),
+        ({"tags": {f"t{n}": "" for n in range(50)}}, "AWS takes 50"),
+        ({"tags": {"aws:team": "cv"}}, "tag 'aws:team'"),
+        ({"tags": {"team": 1}}, "tag 'team' is 1"),
+        ({"tags": {"team": "x" * 257}}, "at most 256"),
+    ],
+)
+def test_a_description_and_tags_that_aws_refuses_are_refused(
+    workspace: Workspace, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ExperimentRunner(workspace, "tagged", **arguments)
+
+    assert workspace.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
+
+
+@pytest.mark.parametrize("name", [None, 3])
+def test_a_name_that_is_no_text_is_refused(workspace: Workspace, name: Any) -> None:
+    """botocore's own errors never reach a user."""
+    with pytest.raises(ConfigError, match="Invalid type"):
+        Leaderboard.load(workspace, name)
+    with pytest.raises(ConfigError, match="Invalid type"):
+        LineageTracer(workspace).trace(name)
+
+
+def test_a_trial_after_cleanup_says_that_the_experiment_is_gone(runner: ExperimentRunner) -> None:
+    runner.cleanup()
+
+    with pytest.raises(NotFoundError, match="No experiment named 'lines'"):
+        runner.run()
+
+
+def test_no_credentials_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    workspace = Workspace.aws(region="us-east-1")
+
+    with pytest.raises(AccessDeniedError, match="no AWS credentials were found"):
+        ExperimentRunner(workspace, "nobody")
+    with pytest.raises(AccessDeniedError, match="no AWS credentials were found"):
+        _ = workspace.bucket
+    with pytest.raises(ConfigError, match="Give role="):
+        _ = workspace.role

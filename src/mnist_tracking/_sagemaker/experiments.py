@@ -5,17 +5,32 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from mnist_tracking._sagemaker.errors import is_missing, is_taken, translate, translated
+from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.errors import AlreadyExistsError, NotFoundError
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
 from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
+_MAX_KEY, _MAX_VALUE, _MAX_TAGS = 128, 256, 50
+_MAX_DESCRIPTION = 3072
+
 
 def aws_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Convert tags to the form that AWS takes."""
+    """
+    Convert tags to the form that AWS takes.
+
+    Raises:
+        ConfigError: If AWS would refuse one, or so many.
+    """
+    for key, value in tags.items():
+        if not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY or key.startswith("aws:"):
+            raise ConfigError(f"The tag {key!r} is refused: a text of 1 to {_MAX_KEY} characters, not with 'aws:'.")
+        if not isinstance(value, str) or len(value) > _MAX_VALUE:
+            raise ConfigError(f"The tag {key!r} is {value!r}; a text of at most {_MAX_VALUE} characters is needed.")
+    if len(tags) > _MAX_TAGS:
+        raise ConfigError(f"{len(tags)} tags, those of this library included; AWS takes {_MAX_TAGS}.")
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
@@ -26,10 +41,13 @@ def load_or_create_experiment(
     Make sure that an experiment exists. An existing one keeps its description.
 
     Raises:
+        ConfigError: If the description or the tags are refused.
         AlreadyExistsError: If it exists and *create* asks for a new one.
     """
+    if description is not None and len(description) > _MAX_DESCRIPTION:
+        raise ConfigError(f"The description has {len(description)} characters; SageMaker takes {_MAX_DESCRIPTION}.")
     client = workspace.client("sagemaker")
-    with quiet():
+    with quiet(), translated():
         from smexperiments.experiment import Experiment
 
         try:
@@ -41,7 +59,7 @@ def load_or_create_experiment(
             )
         except ClientError as error:
             if not is_taken(error):
-                raise translate(error) from error
+                raise
             if create:
                 raise AlreadyExistsError("experiment", name) from error
 
@@ -52,8 +70,9 @@ def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mappi
 
     Raises:
         AlreadyExistsError: If the name is taken.
+        NotFoundError: If the experiment is gone.
     """
-    with quiet():
+    with quiet(), translated():
         from smexperiments.trial import Trial
 
         try:
@@ -66,14 +85,17 @@ def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mappi
         except ClientError as error:
             if is_taken(error):
                 raise AlreadyExistsError("trial", name) from error
-            raise translate(error) from error
+            if is_missing(error):
+                raise NotFoundError("experiment", experiment) from error
+            raise
 
 
 def delete_trial(workspace: "Workspace", name: str) -> None:
     """Take back a trial whose job could not be started; its components stay."""
     client = workspace.client("sagemaker")
     with translated():
-        for component in client.list_trial_components(TrialName=name)["TrialComponentSummaries"]:
+        pages = client.get_paginator("list_trial_components").paginate(TrialName=name)
+        for component in [component for page in pages for component in page["TrialComponentSummaries"]]:
             client.disassociate_trial_component(TrialName=name, TrialComponentName=component["TrialComponentName"])
         client.delete_trial(TrialName=name)
 
@@ -126,6 +148,13 @@ def jobs_of(workspace: "Workspace", trial: str) -> list[str]:
     return [component["TrialComponentName"].removesuffix("-aws-training-job") for component in jobs]
 
 
+def trials_of(workspace: "Workspace", experiment: str) -> dict[str, str]:
+    """Return the names and the ARNs of an experiment's trials."""
+    with translated():
+        pages = workspace.client("sagemaker").get_paginator("list_trials").paginate(ExperimentName=experiment)
+        return {trial["TrialName"]: trial["TrialArn"] for page in pages for trial in page["TrialSummaries"]}
+
+
 def require_trial(workspace: "Workspace", name: str) -> str:
     """
     Return the name of a trial's experiment.
@@ -134,14 +163,14 @@ def require_trial(workspace: "Workspace", name: str) -> str:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
     """
     client = workspace.client("sagemaker")
-    try:
-        return str(client.describe_trial(TrialName=name)["ExperimentName"])
-    except ClientError as error:
-        if not is_missing(error) and error.response["Error"]["Code"] != "ValidationException":
-            raise translate(error) from error
-        with translated():
+    with translated():
+        try:
+            return str(client.describe_trial(TrialName=name)["ExperimentName"])
+        except ClientError as error:
+            if not _is_no_such_name(error):
+                raise
             known = [t["TrialName"] for t in client.list_trials(MaxResults=100)["TrialSummaries"]]
-        raise NotFoundError("trial", name, nearest(name, known)) from error
+            raise NotFoundError("trial", name, nearest(name, known)) from error
 
 
 def require_experiment(workspace: "Workspace", name: str) -> None:
@@ -152,14 +181,19 @@ def require_experiment(workspace: "Workspace", name: str) -> None:
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
     client = workspace.client("sagemaker")
-    try:
-        client.describe_experiment(ExperimentName=name)
-    except ClientError as error:
-        if not is_missing(error) and error.response["Error"]["Code"] != "ValidationException":
-            raise translate(error) from error
-        with translated():
+    with translated():
+        try:
+            client.describe_experiment(ExperimentName=name)
+        except ClientError as error:
+            if not _is_no_such_name(error):
+                raise
             known = [e["ExperimentName"] for e in client.list_experiments(MaxResults=100)["ExperimentSummaries"]]
-        raise NotFoundError("experiment", name, nearest(name, known)) from error
+            raise NotFoundError("experiment", name, nearest(name, known)) from error
+
+
+def _is_no_such_name(error: ClientError) -> bool:
+    """Whether nothing has that name, be it that nothing could have it."""
+    return is_missing(error) or error.response["Error"]["Code"] == "ValidationException"
 
 
 def nearest(name: str, known: list[str], most: int = 5) -> list[str]:

@@ -1,0 +1,111 @@
+"""The order of a leaderboard, and its frames, whatever the trials look like and whoever made them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mnist_tracking import ConfigError, ExperimentRunner, JobFailedError, JobSpec, Leaderboard, Objective, Workspace
+from mnist_tracking._sagemaker.sdk import quiet
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> Any:
+    return workspace.client("sagemaker")
+
+
+def add_training(client: Any, experiment: str, trial: str, component: str, **parameters: float) -> None:
+    """A trial as another tool would make it: no job, no metrics, no tags."""
+    client.create_trial(TrialName=trial, ExperimentName=experiment)
+    values = {name: {"NumberValue": value} for name, value in parameters.items()}
+    client.create_trial_component(TrialComponentName=component, DisplayName="Training", Parameters=values)
+    client.associate_trial_component(TrialName=trial, TrialComponentName=component)
+
+
+def test_a_value_that_is_nan_comes_last(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
+    runner = ExperimentRunner(workspace, "nan", job=toy_job())
+    names = [runner.run({"slope": slope}).trial_name for slope in ("nan", 1.0, "nan", 2.0)]
+
+    for goal, best in (("maximize", [3, 1, 0, 2]), ("minimize", [1, 3, 0, 2])):
+        board = Leaderboard.load(workspace, "nan", objective=Objective("score", goal=goal))  # type: ignore[arg-type]
+        assert [trial.trial_name for trial in board] == [names[index] for index in best]
+    assert board.best.trial_name == names[1]
+
+
+def test_the_layout_of_analytics_is_exact_for_ties_failures_and_trials_without_metrics(
+    runner: ExperimentRunner, client: Any
+) -> None:
+    for _ in range(2):
+        runner.run({"steps": 1})
+    runner.run({"behaviour": "silent"})
+    with pytest.raises(JobFailedError):
+        runner.run({"behaviour": "exit"})
+    add_training(client, runner.name, "theirs", "their-training", slope=1.5)
+    filters = [{"Name": "DisplayName", "Operator": "Equals", "Value": "Training"}]
+    with quiet():
+        from sagemaker.analytics import ExperimentAnalytics
+
+        expected = ExperimentAnalytics(
+            sagemaker_session=runner.workspace.sagemaker_session,
+            experiment_name=runner.name,
+            search_expression={"Filters": filters},
+            sort_by="metrics.score.max",
+            sort_order="Ascending",
+        ).dataframe()
+
+    objective = Objective("score", goal="minimize", statistic="max")
+    board = Leaderboard.load(runner.workspace, runner.name, objective=objective)
+    pd.testing.assert_frame_equal(expected, board.dataframe(layout="analytics"))
+    assert len(expected) == len(board) == 5
+
+
+def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> None:
+    board = Leaderboard.load(runner.workspace, runner.name, objective="score")
+
+    assert list(board.dataframe().columns) == ["trial", "status", "duration_s", "objective", "failure_reason"]
+    assert "<table" in board._repr_html_()
+    assert str(board) == "<Leaderboard of 'lines': 0 trials by score>"
+
+
+def test_several_trainings_in_one_trial_are_several_rows(runner: ExperimentRunner, client: Any) -> None:
+    add_training(client, runner.name, "twice", "first", slope=1)
+    client.create_trial_component(TrialComponentName="second", DisplayName="Training")
+    client.associate_trial_component(TrialName="twice", TrialComponentName="second")
+
+    board = Leaderboard.load(runner.workspace, runner.name)
+
+    assert [(t.trial_name, t.component_name) for t in board] == [("twice", "first"), ("twice", "second")]
+
+
+def test_a_training_of_two_experiments_is_one_row_in_each(runner: ExperimentRunner, client: Any) -> None:
+    add_training(client, runner.name, "here", "shared")
+    client.create_experiment(ExperimentName="elsewhere")
+    client.create_trial(TrialName="there", ExperimentName="elsewhere")
+    client.associate_trial_component(TrialName="there", TrialComponentName="shared")
+
+    boards = [Leaderboard.load(runner.workspace, name) for name in (runner.name, "elsewhere")]
+
+    rows = [[(trial.trial_name, trial.experiment_name) for trial in board] for board in boards]
+    assert rows == [[("here", "lines")], [("there", "elsewhere")]]
+
+
+def test_html_is_escaped(runner: ExperimentRunner, client: Any) -> None:
+    add_training(client, runner.name, "one", "plain")
+    add_training(client, runner.name, "two", "html")
+    text = {"note": {"StringValue": "<script>alert(1)</script>"}}
+    client.update_trial_component(TrialComponentName="html", Parameters=text)
+
+    page = Leaderboard.load(runner.workspace, runner.name)._repr_html_()
+
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+
+
+def test_an_unknown_layout_names_those_that_exist(runner: ExperimentRunner) -> None:
+    board = Leaderboard.load(runner.workspace, runner.name)
+
+    with pytest.raises(ConfigError, match="possible are 'tidy', 'analytics'"):
+        board.dataframe(layout="wide")  # type: ignore[call-overload, arg-type, unused-ignore]
+    with pytest.raises(ConfigError, match="objective='metric name'"):
+        _ = board.best
