@@ -26,11 +26,15 @@ def images(count: int = 4) -> torch.Tensor:
 
 @pytest.mark.parametrize("kernel_size", range(1, 10))
 def test_every_sensible_kernel_works(kernel_size: int) -> None:
-    """From 1 to 9 pixels; the answers are log-probabilities."""
-    answers = build(kernel_size=kernel_size)(images())
+    """From 1 to 9 pixels: the answers are log-probabilities, and every weight of such kernels learns from them."""
+    model = build(kernel_size=kernel_size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    answers = model(images())
+    answers[:, 3].sum().backward()
 
     assert answers.shape == (4, 10)
     torch.testing.assert_close(answers.exp().sum(dim=1), torch.ones(4))
+    assert model.conv1.weight.shape[2:] == model.conv2.weight.shape[2:] == (kernel_size, kernel_size)
+    assert all(bool(weight.grad.abs().sum() > 0) for weight in model.parameters())
 
 
 @pytest.mark.parametrize("kernel_size", [-1, 0, 10, 29])

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mnist_tracking.training.artifact import load_artifact
 from mnist_tracking.training.entry import METRIC_REGEXES
+from mnist_tracking.training.hyperparameters import known_hyperparameters
 from mnist_tracking.training.main import main
 
 SMALL = ["--epochs", "1", "--hidden_channels", "2", "--batch-size", "50"]
@@ -108,7 +111,7 @@ def test_missing_and_broken_data_are_one_line_and_exit_1(
 def test_a_diverging_loss_is_one_line_and_exit_1(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No model is left behind."""
     assert "The loss is" in failing(["--data-dir", str(digits_dir), *SMALL, "--lr", "1e18"], capsys)
-    assert not Path("model").exists()
+    assert not list(Path("model").iterdir())
 
 
 def test_several_hosts_are_refused(
@@ -120,11 +123,88 @@ def test_several_hosts_are_refused(
     assert "There are 2 hosts" in failing(["--data-dir", str(digits_dir), *SMALL], capsys)
 
 
-def test_a_model_folder_that_cannot_be_written_is_exit_1(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """For example since it is a file."""
+@pytest.mark.parametrize("option", ["--model-dir", "--output-data-dir", "--checkpoint-dir"])
+def test_a_folder_that_cannot_be_written_is_noticed_before_training(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """For example since it is a file. The data are not even looked for."""
     Path("taken").write_text("")
 
-    assert "taken" in failing(["--data-dir", str(digits_dir), *SMALL, "--model-dir", "taken"], capsys)
+    assert "Nothing can be written to 'taken'" in failing(["--data-dir", "nowhere", option, "taken"], capsys)
+    assert "Nothing can be written to 'taken/in'" in failing(["--data-dir", "nowhere", option, "taken/in"], capsys)
+
+
+@pytest.mark.parametrize("hosts", ["3", "algo-1"])
+def test_a_wrong_list_of_hosts_is_exit_1(digits_dir: Path, capsys: pytest.CaptureFixture[str], hosts: str) -> None:
+    """No traceback, whatever it is."""
+    assert "The list of hosts" in failing(["--data-dir", str(digits_dir), *SMALL, "--hosts", hosts], capsys)
+
+
+def start(digits_dir: Path) -> subprocess.Popen[str]:
+    """Train for longer than any test takes, with Ctrl-C as on a terminal: a shell's background job ignores it."""
+    script = (
+        "import signal, sys\n"
+        "from mnist_tracking.training.main import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(main())"
+    )
+    command = [sys.executable, "-c", script, "--data-dir", str(digits_dir), "--epochs", "1000000"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_an_interrupt_is_one_line_and_exit_130(digits_dir: Path) -> None:
+    """Ctrl-C while training."""
+    with start(digits_dir) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate()
+
+    assert (program.returncode, err) == (130, "error: interrupted; no model was written.\n")
+
+
+def test_a_log_that_nobody_reads_any_more_ends_training(digits_dir: Path) -> None:
+    """As in ``... | head -1``."""
+    with start(digits_dir) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.readline()
+        program.stdout.close()
+        err = program.stderr.read()
+
+    assert (program.returncode, err) == (1, "error: whoever read the log has gone; no model was written.\n")
+
+
+def test_without_torch_the_command_to_install_it_is_shown(digits_dir: Path) -> None:
+    """After the arguments were checked, which needs no torch."""
+    script = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from mnist_tracking.training.main import main\n"
+        f"sys.exit(main(['--data-dir', {str(digits_dir)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: torch is not installed. Run: pip install 'mnist-tracking[training]'\n"
+
+
+def test_two_processes_give_bit_identical_weights(digits_dir: Path) -> None:
+    """Whatever is logged, written besides, or imported and drawn before; another seed gives others."""
+    train = "from mnist_tracking.training.main import main; import sys; sys.exit(main(sys.argv[1:]))"
+    busy = f"import torch; torch.manual_seed(5); torch.rand(9); torch.set_num_threads(2); {train}"
+    runs = {
+        "plain": (train, "7", []),
+        "busy": (busy, "7", ["--log-interval", "1", "--checkpoint-dir", "c", "--test-batch-size", "7"]),
+        "other": (train, "8", []),
+    }
+    for name, (script, seed, more) in runs.items():
+        command = [sys.executable, "-c", script, "--data-dir", str(digits_dir), "--model-dir", name, "--seed", seed]
+        subprocess.run([*command, *SMALL, *more], check=True, capture_output=True)
+    plain, busy_one, other = (load_artifact(Path(name)).weights for name in runs)
+
+    assert all(torch.equal(weight, busy_one[name]) for name, weight in plain.items())
+    assert not torch.equal(plain["fc1.weight"], other["fc1.weight"])
 
 
 def test_as_a_module_it_stays_clear_of_what_it_does_not_need(digits_dir: Path) -> None:
@@ -140,13 +220,14 @@ def test_as_a_module_it_stays_clear_of_what_it_does_not_need(digits_dir: Path) -
     assert done.stdout.splitlines()[-1] == "[] 0"
 
 
-def test_help_names_every_option_once() -> None:
+def test_help_names_every_option_and_shows_an_example() -> None:
     """As ``python -m mnist_tracking.training --help``."""
     command = [sys.executable, "-m", "mnist_tracking.training", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert "--hidden_channels" in done.stdout
-    assert "--data-dir" in done.stdout
+    assert all(f"--{name.replace('_', '-')}" in done.stdout for name in known_hyperparameters())
+    assert "--data-dir mnist --epochs 2" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
 
 
 @pytest.mark.real_mnist

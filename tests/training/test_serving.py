@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +84,61 @@ def test_a_missing_or_foreign_artifact_is_a_clear_error(tmp_path: Path) -> None:
     save_plain({"format": "mnist-tracking/99"}, tmp_path / FILE_NAME)
     with pytest.raises(DatasetError, match="'mnist-tracking/99'; this version reads 'mnist-tracking/1'"):
         model_fn(str(tmp_path))
+
+
+class Malicious:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
+def test_a_malicious_artifact_is_refused_unread(tmp_path: Path, save: Callable[[object, Path], object]) -> None:
+    """Neither torch's format nor a bare pickle runs anything; the message does not advise to try harder."""
+    save({"format": "mnist-tracking/1", "state_dict": Malicious(tmp_path / "owned")}, tmp_path / FILE_NAME)
+    with pytest.raises(DatasetError, match="is not a model artifact") as refused:
+        model_fn(str(tmp_path))
+
+    assert not (tmp_path / "owned").exists()
+    assert "weights_only" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda _: b"hello", lambda c: c[:-300], lambda c: c[:50] + c[90:]])
+def test_a_damaged_artifact_is_one_line(model_dir: Path, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Empty, something else, cut short, or with a hole."""
+    (tmp_path / FILE_NAME).write_bytes(damage((model_dir / FILE_NAME).read_bytes()))
+    with pytest.raises(DatasetError, match="is not a model artifact") as refused:
+        load_artifact(tmp_path)
+
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scores", None),
+        ("architecture", {"hidden_channels": 4}),
+        ("architecture", {"hidden_channels": 5, "kernel_size": 3, "dropout": 0.1}),
+        ("state_dict", {}),
+        ("normalisation", {"median": 1.0}),
+    ],
+)
+def test_an_artifact_with_a_part_that_is_wrong_is_one_line(
+    model_dir: Path, tmp_path: Path, key: str, value: object
+) -> None:
+    """Missing, incomplete, or not what the weights belong to."""
+    content = torch.load(model_dir / FILE_NAME, weights_only=True)
+    content.pop(key)
+    save_plain(content | ({key: value} if value is not None else {}), tmp_path / FILE_NAME)
+    with pytest.raises(DatasetError, match="is not a whole model artifact") as refused:
+        load_artifact(tmp_path)
+
+    assert "\n" not in str(refused.value)
 
 
 def test_the_endpoint_knows_the_digits(model_dir: Path) -> None:

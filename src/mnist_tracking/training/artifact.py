@@ -96,11 +96,16 @@ def load_artifact(model_dir: Path) -> Artifact:
     path = Path(model_dir) / FILE_NAME
     content = load_plain(path, what="a model artifact")
     if content.get("format") != FORMAT:
-        raise DatasetError(f"{path} has the format {content.get('format')!r}; this version reads {FORMAT!r}.")
-    return Artifact(
-        architecture=Architecture(**content["architecture"]),
-        weights=content["state_dict"],
-        scores=content["scores"],
-        hyperparameters=content["hyperparameters"],
-        **content["normalisation"],
-    )
+        raise DatasetError(f"{str(path)!r} has the format {content.get('format')!r}; this version reads {FORMAT!r}.")
+    try:
+        artifact = Artifact(
+            architecture=Architecture(**content["architecture"]),
+            weights=content["state_dict"],
+            scores=content["scores"],
+            hyperparameters=content["hyperparameters"],
+            **content["normalisation"],
+        )
+        artifact.model()
+    except (KeyError, TypeError, RuntimeError) as exc:  # RuntimeError: weights that do not fit
+        raise DatasetError(f"{str(path)!r} is not a whole model artifact: {str(exc).splitlines()[0]}") from exc
+    return artifact

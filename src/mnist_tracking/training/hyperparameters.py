@@ -192,16 +192,22 @@ def _number(value: object) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one option per hyperparameter to *parser*; ``--batch-size`` and ``--batch_size`` are the same."""
     group = parser.add_argument_group("hyperparameters")
-    for field in dataclasses.fields(Hyperparameters):
-        limits: _Limits = field.metadata["limits"]
+    for name, default in Hyperparameters().as_dict().items():
+        limits = _LIMITS[name]
         group.add_argument(
-            *dict.fromkeys((f"--{field.name}", f"--{field.name.replace('_', '-')}")),
-            dest=field.name,
-            type=_argument_type(field.name),
-            default=field.default,
+            *dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")),
+            dest=name,
+            type=_argument_type(name),
+            default=default,
             metavar="{" + ",".join(limits.choices) + "}" if limits.choices else limits.kind.__name__.upper(),
-            help=f"{limits.meaning} (default: {field.default})",
+            help=f"{limits.meaning} (default: {_shown(default)})",
         )
+
+
+def _shown(default: Scalar) -> str:
+    if default is None:
+        return "none"
+    return f"{default:.3g}" if isinstance(default, float) else str(default)
 
 
 def _argument_type(name: str) -> Callable[[str], Scalar]:

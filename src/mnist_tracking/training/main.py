@@ -8,6 +8,7 @@ imported only once the arguments are right.
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,15 @@ from mnist_tracking.training.hyperparameters import (
 __all__ = ["main"]
 
 _SAGEMAKER_CHECKPOINTS = Path("/opt/ml/checkpoints")
+_INTERRUPTED = 128 + signal.SIGINT
+_EXAMPLE = """\
+example:
+  python -m mnist_tracking.training --data-dir mnist --epochs 2 --hidden-channels 20
+
+The log has a line every --log-interval steps and one per epoch. The epoch with the best accuracy on the held-out
+images is kept, and scored once on the test images. Exit codes: 0, 1 for an error while training, 2 for wrong
+arguments.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; ``sys.argv`` by default.
 
     Returns:
-        The exit code: 0, or 1 after one line that says what went wrong. Wrong arguments exit with 2 at once.
+        The exit code: 0, or 1 after one line that says what went wrong, or 130 after an interrupt. Wrong arguments
+        exit with 2 at once.
     """
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
@@ -60,10 +71,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checkpoint_dir=options.checkpoint_dir,
             num_gpus=options.num_gpus,
         )
+    except KeyboardInterrupt:
+        return _fail("interrupted; no model was written.", code=_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+        return _fail("whoever read the log has gone; no model was written.")
     except (MnistTrackingError, OSError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 1
+        return _fail(str(exc))
     return 0
+
+
+def _fail(message: str, *, code: int = 1) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
 
 
 def _import_run() -> Callable[..., object]:
@@ -79,16 +99,25 @@ def _import_run() -> Callable[..., object]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="mnist_tracking.training",
+        prog="python -m mnist_tracking.training",
+        usage="%(prog)s --data-dir DIR [options]",
         description="Train a small convolutional network on MNIST, or on other digits in its format.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    places = parser.add_argument_group("places", "SageMaker's SM_* variables, where set, are the defaults.")
+    _add_places(parser)
+    add_arguments(parser)
+    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    places = parser.add_argument_group("places", "In a SageMaker job its variables SM_* are the defaults.")
     channel = os.environ.get("SM_CHANNEL_TRAINING") or os.environ.get("MNIST_DATA_DIR")
     checkpoints = _SAGEMAKER_CHECKPOINTS if _SAGEMAKER_CHECKPOINTS.is_dir() else None
     output = os.environ.get("SM_OUTPUT_DATA_DIR")
     for name, default, meaning in (
-        ("data-dir", channel, "folder with the four IDX files, raw or .gz"),
+        ("data-dir", channel, "holds the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
         ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "gets model.pth (default: ./model)"),
         ("output-data-dir", output, "gets history.json, the scores of every epoch"),
         ("checkpoint-dir", checkpoints, "gets one checkpoint per epoch"),
@@ -104,8 +133,6 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("SM_NUM_GPUS") or None,
         help=argparse.SUPPRESS,
     )
-    add_arguments(parser)
-    return parser
 
 
 def _unknown(argument: str) -> str:
@@ -119,5 +146,7 @@ def _refuse_several_hosts(hosts: str) -> None:
         names = json.loads(hosts)
     except ValueError as exc:
         raise ConfigError(f"The list of hosts {hosts!r} is not JSON.") from exc
+    if not isinstance(names, list):
+        raise ConfigError(f"The list of hosts {hosts!r} is not a list.")
     if len(names) > 1:
         raise ConfigError(f"There are {len(names)} hosts, but this version trains on one. Set instance_count=1.")

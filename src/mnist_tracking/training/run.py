@@ -11,7 +11,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import Artifact, save_artifact
 from mnist_tracking.training.checkpoint import CheckpointWriter
 from mnist_tracking.training.data import load_data
-from mnist_tracking.training.files import write_atomically
+from mnist_tracking.training.files import check_writable, write_atomically
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import Observer, TrainingResult, train
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
@@ -33,7 +33,7 @@ def run(
     """
     Train on the files of *data_dir*, log to standard output, and write the model to *model_dir*.
 
-    Sets torch's number of threads, which is the whole process's.
+    The directories to write to are made and tried first. Sets torch's number of threads, which is the whole process's.
 
     Args:
         hyperparameters: How to train.
@@ -45,9 +45,11 @@ def run(
 
     Raises:
         DatasetError: If the data are missing or broken.
-        ConfigError: If there is no such device.
+        ConfigError: If there is no such device, or a directory cannot be written.
         DivergedError: If a loss is not finite.
     """
+    for directory in filter(None, (model_dir, output_dir, checkpoint_dir)):
+        check_writable(directory)
     torch.set_num_threads(hyperparameters.threads)
     device = choose_device(hyperparameters.device, num_gpus=num_gpus)
     model = new_model(hyperparameters, device)
