@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupReport
+    from mnist_tracking.comparison import Comparison, Difference
     from mnist_tracking.deployment import BestModelDeployer, Endpoint
     from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.errors import (
@@ -27,18 +28,32 @@ if TYPE_CHECKING:
         ThrottledError,
         UnsupportedOperationError,
     )
+    from mnist_tracking.filters import created, metric, param, parent, status, tag
     from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
     from mnist_tracking.leaderboard import Leaderboard
     from mnist_tracking.lineage import Lineage, LineageTracer
-    from mnist_tracking.records import Artifact, Component, Metric, TrialResult
+    from mnist_tracking.records import (
+        Artifact,
+        Component,
+        ExperimentSummary,
+        Metric,
+        MetricPoint,
+        MetricSeries,
+        TrialResult,
+    )
+    from mnist_tracking.results import Results
     from mnist_tracking.runner import ExperimentRunner, TrialObserver
+    from mnist_tracking.steps import LocalTrial, Step
+    from mnist_tracking.submission import SubmittedTrial
     from mnist_tracking.sweep import HyperparameterSweep
+    from mnist_tracking.trials import Trial
     from mnist_tracking.workspace import Workspace
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "cleanup": ("CleanupReport",),
+    "comparison": ("Comparison", "Difference"),
     "deployment": ("BestModelDeployer", "Endpoint"),
     "embedded": ("EmbeddedSageMaker",),
     "errors": (
@@ -57,12 +72,25 @@ _HOMES = {
         "ThrottledError",
         "UnsupportedOperationError",
     ),
+    "filters": ("created", "metric", "param", "parent", "status", "tag"),
     "jobs": ("JobSpec", "MetricDefinition", "Objective", "mnist_job"),
     "leaderboard": ("Leaderboard",),
     "lineage": ("Lineage", "LineageTracer"),
-    "records": ("Artifact", "Component", "Metric", "TrialResult"),
+    "records": (
+        "Artifact",
+        "Component",
+        "ExperimentSummary",
+        "Metric",
+        "MetricPoint",
+        "MetricSeries",
+        "TrialResult",
+    ),
+    "results": ("Results",),
     "runner": ("ExperimentRunner", "TrialObserver"),
+    "steps": ("LocalTrial", "Step"),
+    "submission": ("SubmittedTrial",),
     "sweep": ("HyperparameterSweep",),
+    "trials": ("Trial",),
     "workspace": ("Workspace",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -73,13 +101,16 @@ __all__ = [
     "Artifact",
     "BestModelDeployer",
     "CleanupReport",
+    "Comparison",
     "Component",
     "ConfigError",
     "DatasetError",
+    "Difference",
     "DivergedError",
     "EmbeddedSageMaker",
     "Endpoint",
     "ExperimentRunner",
+    "ExperimentSummary",
     "HyperparameterSweep",
     "JobFailedError",
     "JobSpec",
@@ -87,20 +118,33 @@ __all__ = [
     "Leaderboard",
     "Lineage",
     "LineageTracer",
+    "LocalTrial",
     "Metric",
     "MetricDefinition",
+    "MetricPoint",
+    "MetricSeries",
     "MissingDependencyError",
     "MnistTrackingError",
     "NotFoundError",
     "Objective",
+    "Results",
     "ServiceError",
     "StateError",
+    "Step",
+    "SubmittedTrial",
     "ThrottledError",
+    "Trial",
     "TrialObserver",
     "TrialResult",
     "UnsupportedOperationError",
     "Workspace",
+    "created",
+    "metric",
     "mnist_job",
+    "param",
+    "parent",
+    "status",
+    "tag",
 ]
 
 

@@ -243,7 +243,7 @@ def status() -> Property:
 
 def created() -> Property:
     """
-    Look at the time of creation; compare it with a `datetime`, to the second. One without a zone is local time.
+    Look at the time of creation; compare it with a ``datetime``, to the second. One without a zone is local time.
 
     Example:
         >>> created() >= datetime(2026, 11, 24, tzinfo=UTC)

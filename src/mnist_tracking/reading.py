@@ -68,8 +68,8 @@ class Reader:
                 as a dictionary; of several all must hold.
 
         Returns:
-            The trials, read page by page as they are looked at. Search is eventually consistent: on AWS a trial may
-            take some seconds to appear.
+            The trials, read page by page as they are looked at. On AWS a trial may take some seconds to appear, since
+            Search is eventually consistent.
 
         Raises:
             ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.

@@ -17,7 +17,7 @@ class Results(Sequence[T], Generic[T]):
     """
     Records in the order of the search.
 
-    Looping reads a page when it comes to it; `len`, negative indices and `dataframe` read everything. What was read is
+    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything. What was read is
     kept, and not asked for again. **Thread safety.** For one thread.
 
     Args:

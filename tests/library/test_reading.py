@@ -1,0 +1,263 @@
+"""Looking at what is there, whoever made it; over raw calls of others and over our own classes."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mnist_tracking import (
+    ConfigError,
+    ExperimentRunner,
+    NotFoundError,
+    StateError,
+    Workspace,
+    created,
+    metric,
+    param,
+    parent,
+    status,
+    tag,
+)
+from mnist_tracking.filters import Filter
+
+ANY = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(workspace: Workspace) -> Workspace:
+    """Three trials in two experiments, each with what it scored."""
+    for experiment, name, optimizer, accuracy in (
+        ("one", "low", "sgd", 0.5),
+        ("one", "high", "adam", 0.9),
+        ("two", "middle", "sgd", 0.7),
+    ):
+        runner = ExperimentRunner(workspace, experiment, tags={"team": "cv" if experiment == "one" else "nlp"})
+        with runner.trial({"optimizer": optimizer, "rate": accuracy / 10, "fast": True}, name=name) as trial:
+            trial.log_metric("accuracy", 0.1)
+            trial.log_metric("accuracy", accuracy)
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ((), ["middle", "high", "low"]),
+        (metric("accuracy") > 0.6, ["middle", "high"]),
+        (metric("accuracy") <= 0.5, ["low"]),
+        (metric("accuracy", "min") == 0.1, ["middle", "high", "low"]),
+        (metric("loss").exists(), []),
+        (metric("loss").exists(False), ["middle", "high", "low"]),
+        (param("optimizer") == "sgd", ["middle", "low"]),
+        (param("optimizer") != "sgd", ["high"]),
+        (param("optimizer").isin(["adam", "lion"]), ["high"]),
+        (param("optimizer").contains("dam"), ["high"]),
+        (param("fast") == True, ["middle", "high", "low"]),  # noqa: E712 - builds a filter
+        (param("rate") >= 0.06, ["middle", "high"]),
+        (tag("team") == "nlp", ["middle"]),
+        (status() == "Completed", ["middle", "high", "low"]),
+        (status() != "Completed", []),
+        (created() > ANY, ["middle", "high", "low"]),
+        (created() < ANY, []),
+        (parent("trial") == "low", ["low"]),
+        ([param("optimizer") == "sgd", metric("accuracy") > 0.6], ["middle"]),
+        ((param("optimizer") == "adam") | (metric("accuracy") < 0.6), ["high", "low"]),
+        ((param("optimizer") == "sgd") & ((tag("team") == "cv") | (metric("accuracy") > 0.8)), ["low"]),
+        ({"Filters": [{"Name": "Parameters.optimizer", "Operator": "Equals", "Value": "adam"}]}, ["high"]),
+    ],
+)
+def test_trials_are_found_by_filters(filled: Workspace, where: Any, names: list[str]) -> None:
+    assert [trial.trial_name for trial in filled.trials(where=where)] == names
+
+
+def test_trials_of_some_experiments(filled: Workspace) -> None:
+    assert [trial.trial_name for trial in filled.trials("one")] == ["high", "low"]
+    assert [trial.experiment_name for trial in filled.trials(["one", "two"])] == ["two", "one", "one"]
+    assert list(filled.trials("none")) == []
+
+
+def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: ExperimentRunner) -> None:
+    """The SDK JSON-quotes them; nobody should have to know."""
+    runner.run({"behaviour": "silent"}, name="quoted")
+
+    found = runner.workspace.trials("lines", where=param("behaviour") == "silent")
+    assert [trial.trial_name for trial in found] == ["quoted"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: metric("accuracy") == "high", r"metric\('accuracy'\) cannot be compared with 'high'. Possible: =="),
+        (lambda: metric("accuracy", "median") > 1, "statistic='median'; possible are 'last', 'max'"),
+        (lambda: metric("accuracy").contains("9"), "contains.. is for texts"),
+        (lambda: param("optimizer") > "sgd", "Search cannot order this. Possible: ==, !=, contains"),
+        (lambda: tag("team") < 3, "Search cannot order this"),
+        (lambda: status() == "Done", "never 'Done'; possible are 'InProgress'"),
+        (lambda: created() == "today", "Possible: <, <=, >, >= with a datetime"),
+        (lambda: parent("model"), "possible are 'experiment', 'trial'"),
+        (lambda: ~(tag("team") == "cv"), "Use != instead"),
+        (lambda: bool(tag("team") == "cv"), "Join filters with & and |"),
+        (lambda: (tag("team") == "cv") & True, "Are there parentheses"),
+        (lambda: param("a").isin([]), "was given no values"),
+        (lambda: tag("team") == "", "Search takes 1 to 1024"),
+    ],
+)
+def test_what_search_cannot_ask_is_refused_with_what_it_can(ask: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ask()
+
+
+def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspace) -> None:
+    many = [param(f"p{number}") > number for number in range(21)]
+
+    with pytest.raises(ConfigError, match="joins 22 conditions; Search takes 20"):
+        workspace.trials("one", where=many)
+    with pytest.raises(ConfigError, match="is no filter"):
+        workspace.trials(where=["accuracy > 3"])  # type: ignore[list-item]
+
+
+def test_trials_of_other_tools_are_found(workspace: Workspace) -> None:
+    client = workspace.client("sagemaker")
+    client.create_experiment(ExperimentName="theirs")
+    client.create_trial(TrialName="their-trial", ExperimentName="theirs")
+    tags = [{"Key": "sagemaker:trial-component-source", "Value": "run"}]
+    for name, given in (("their-run", {"Tags": tags}), ("their-notes", {})):
+        client.create_trial_component(TrialComponentName=name, **given)
+        client.associate_trial_component(TrialComponentName=name, TrialName="their-trial")
+
+    assert [trial.component_name for trial in workspace.trials("theirs")] == ["their-run"]
+    read = workspace.trial("their-trial")
+    assert [step.name for step in read.components] == ["their-run", "their-notes"]
+    assert read.result is not None
+    assert read.result.component_name == "their-run"
+
+
+def test_experiments_are_found_the_newest_first(filled: Workspace) -> None:
+    now = datetime.now(UTC)
+
+    assert [found.name for found in filled.experiments()] == ["two", "one"]
+    assert [found.name for found in filled.experiments(name_contains="ON")] == ["one"]
+    assert [found.tags["team"] for found in filled.experiments(tags={"team": "nlp"})] == ["nlp"]
+    assert list(filled.experiments(created_after=now + timedelta(hours=1))) == []
+    assert len(filled.experiments(created_before=now + timedelta(hours=1), created_after=ANY)) == 2
+
+
+def test_results_are_read_page_by_page_and_once(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "many")
+    client, calls = workspace.client("sagemaker"), count_calls(workspace, "Search")
+    for number in range(250):
+        if number % 50 == 0:  # the most that a trial takes
+            client.create_trial(TrialName=f"parent-{number}", ExperimentName=runner.name)
+        client.create_trial_component(TrialComponentName=f"c-{number}", DisplayName="Training")
+        client.associate_trial_component(TrialComponentName=f"c-{number}", TrialName=f"parent-{number // 50 * 50}")
+    calls.clear()
+
+    found = workspace.trials("many")
+    assert (calls, repr(found)) == ([], "<Results: trials, 0 read so far>")
+    assert found[0].component_name == "c-249"
+    assert len(calls) == 1
+    assert len(found) == len(list(found)) == len(found.dataframe()) == 250
+    assert len(calls) == 3
+    assert [found[-1].component_name, found[1:3][0].component_name] == ["c-0", "c-248"]
+    assert bool(found)
+
+
+def count_calls(workspace: Workspace, operation: str) -> list[str]:
+    """Return a list that grows with each call of one operation."""
+    calls: list[str] = []
+    events = workspace.client("sagemaker").meta.events
+    events.register_first(f"before-call.sagemaker.{operation}", lambda **_: calls.append(operation))
+    return calls
+
+
+def test_results_print_as_tables(filled: Workspace) -> None:
+    found = filled.trials("one")
+
+    assert "high" in str(found)
+    assert "<table" in found._repr_html_()
+    assert str(filled.trials("none")) == "no trials"
+    assert {"trial", "param.optimizer", "metric.accuracy.last"} <= set(found.dataframe().columns)
+
+
+def test_a_trial_that_does_not_exist_names_those_that_do(filled: Workspace) -> None:
+    with pytest.raises(NotFoundError, match=r"No trial named 'hihg'\. Existing: 'high'"):
+        filled.trial("hihg")
+
+
+def test_a_comparison_says_what_differs_and_nothing_else(filled: Workspace) -> None:
+    with ExperimentRunner(filled, "one").step("Evaluation", trial="high") as step:
+        step.log_metric("f1", 0.5)
+
+    found = filled.compare("low", filled.trials("one")[0])
+
+    assert [(row.step, row.kind, row.name, row.values) for row in found.differences] == [
+        ("Training", "parameter", "optimizer", ("sgd", "adam")),
+        ("Training", "parameter", "rate", (0.05, 0.09)),
+        ("Training", "metric", "accuracy", (0.5, 0.9)),
+        ("Evaluation", "step", "recorded", (None, True)),
+        ("Evaluation", "status", "status", (None, "Completed")),
+        ("Evaluation", "metric", "f1", (None, 0.5)),
+    ]
+    assert list(found.dataframe().columns) == ["step", "kind", "name", "low", "high"]
+    assert "optimizer" in str(found)
+    assert "<table" in found._repr_html_()
+    for wrong in ((), ("low",), ("low", "low")):
+        with pytest.raises(ConfigError, match="two or more trials"):
+            filled.compare(*wrong)
+
+
+@pytest.fixture
+def slow(runner: ExperimentRunner) -> Iterator[ExperimentRunner]:
+    """A runner whose hanging jobs are stopped after the test."""
+    yield runner
+    for trial in runner.workspace.trials(runner.name, where=status() == "InProgress"):
+        runner.workspace.submitted(trial.trial_name).stop()
+
+
+def test_a_submitted_trial_is_taken_up_by_its_name_alone(slow: ExperimentRunner) -> None:
+    slow.submit({"behaviour": "hang"}, name="hanging")
+
+    again = Workspace.embedded(slow.workspace._engine.home).submitted("hanging")  # type: ignore[union-attr]
+    lines = again.logs(follow=True)
+    assert next(lines) == "hanging"
+    assert again.status == "InProgress"
+    again.stop()
+    assert list(lines) == []
+    assert again.result().status == again.status == "Stopped"
+
+
+def test_metrics_and_logs_of_a_job_are_read_back_whole(runner: ExperimentRunner) -> None:
+    submitted = runner.submit({"steps": 5, "slope": 2.0})
+    trial = submitted.result(timeout_s=60)
+
+    assert trial.metrics["score"].last == 1.9375
+    assert submitted.metrics()["score"].values == (1.0, 1.5, 1.75, 1.875, 1.9375)
+    assert runner.workspace.trial(trial.trial_name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
+    assert len([line for line in submitted.logs() if line.startswith("step")]) == 5
+
+
+def test_what_was_never_submitted_cannot_be_taken_up(filled: Workspace) -> None:
+    with pytest.raises(StateError, match="has no training job"):
+        filled.submitted("low")
+    with pytest.raises(NotFoundError, match="Existing"):
+        filled.submitted("lwo")
+
+
+def test_reading_never_writes(filled: Workspace) -> None:
+    written: list[str] = []
+    filled.client("sagemaker").meta.events.register_first("before-call", lambda model, **_: written.append(model.name))
+
+    list(filled.trials(where=metric("accuracy") > 0.1))
+    list(filled.experiments())
+    filled.trial("low").metrics()
+    filled.trial("low").lineage()
+    filled.compare("low", "high")
+
+    assert {name for name in written if not name.startswith(("Describe", "List", "Search"))} == set()
+
+
+def test_a_filter_is_a_plain_record() -> None:
+    both: Filter = (metric("a") > 1) & (param("b") == "c")
+
+    assert both == (metric("a") > 1) & (param("b") == "c")
+    assert hash(both) == hash((metric("a") > 1) & (param("b") == "c"))
