@@ -65,7 +65,7 @@ def log_metric(name: str, value: float, *, step: int | None = None) -> None:
     A value that is not finite is printed, and not recorded: SageMaker takes none.
 
     Args:
-        name: Such as ``"validation:accuracy"``; what `JobSpec.metrics` lists is what SageMaker records.
+        name: Such as ``"validation:accuracy"``; SageMaker records those that ``JobSpec(metrics=...)`` lists.
         value: A number; also one of numpy or torch.
         step: Which one it is, from 0.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import attrs
 
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.job import metric_regex
 from mnist_tracking.records import Scalar
 
 __all__ = ["JobSpec", "MetricDefinition", "Objective", "mnist_job"]
@@ -107,16 +108,21 @@ def _frozen_dict(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
 
 
-def _definitions(metrics: Mapping[str, str] | Iterable[MetricDefinition]) -> tuple[MetricDefinition, ...]:
+def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) -> tuple[MetricDefinition, ...]:
+    if isinstance(metrics, str):
+        raise ConfigError(f"metrics={metrics!r} is one text; give a list of names, such as [{metrics!r}].")
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
-    found = tuple(metrics)
-    for definition in found:
-        if not isinstance(definition, MetricDefinition):
-            raise ConfigError(
-                f"The metric {definition!r} has no regex. Give a mapping, such as {{'loss': 'loss=(.*?);'}}."
-            )
-    return found
+    return tuple(map(_definition, metrics))
+
+
+def _definition(metric: object) -> MetricDefinition:
+    match metric:
+        case MetricDefinition():
+            return metric
+        case str():
+            return MetricDefinition(metric, metric_regex(metric))
+    raise ConfigError(f"The metric {metric!r} is neither a name nor a MetricDefinition.")
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +135,8 @@ class JobSpec:
         source_dir: The folder that is sent along; None sends the script alone.
         dependencies: Further folders or files that are sent along, beside the script.
         hyperparameters: What every trial is given, unless it says otherwise.
-        metrics: The metric definitions, or a mapping of names to regular expressions.
+        metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; else a mapping of
+            names to the regular expressions that find them in the log, or metric definitions.
         objective: What makes one trial better than another; None if nothing does.
         inputs: S3 locations by channel name.
         instance_type: SageMaker's instance type.

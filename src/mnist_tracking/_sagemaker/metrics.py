@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_PER_CALL = 10
 _QUERIES_PER_CALL = 100
+_STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.job.log_metric` prints it
 
 
 def put_metrics(workspace: "Workspace", component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
@@ -74,7 +75,8 @@ def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, s
             match = regex.search(line)
             if match and (value := _as_float(match.group(1))) is not None:
                 points = found.setdefault(name, [])
-                points.append(MetricPoint(len(points), value, moment))
+                step = _STEP.match(line, match.end(1))
+                points.append(MetricPoint(int(step.group(1)) if step else len(points), value, moment))
     return {name: MetricSeries(name, tuple(points)) for name, points in found.items()}
 
 

@@ -9,6 +9,7 @@ from mnist_tracking._sagemaker.convert import ADAPTER, TRAINING
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.logs import JobLog
+from mnist_tracking._sagemaker.packing import dependencies_of, environment_of
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError
 from mnist_tracking.jobs import JobSpec
@@ -41,10 +42,12 @@ def start_job(
     with quiet(), translated(), _refusals():
         from sagemaker.pytorch import PyTorch
 
+        dependencies = dependencies_of(spec)
+        environment = environment_of(spec, dependencies, f"{prefix}/jobs/{job_name}/output")
         estimator = PyTorch(
             entry_point=spec.entry_point,
             source_dir=spec.source_dir,
-            dependencies=list(spec.dependencies),
+            dependencies=dependencies,
             role=workspace.role,
             framework_version=spec.framework_version,
             py_version=spec.py_version,
@@ -52,7 +55,7 @@ def start_job(
             instance_count=spec.instance_count,
             hyperparameters=dict(hyperparameters),
             metric_definitions=[{"Name": m.name, "Regex": m.regex} for m in spec.metrics] or None,
-            environment=dict(spec.environment) or None,
+            environment=environment or None,
             max_run=spec.max_run_s,
             output_path=f"{prefix}/jobs",
             code_location=f"{prefix}/jobs",

@@ -63,6 +63,7 @@ def variables(layout: Layout, request: dict[str, Any], arn: str, region: str, pr
         "SAGEMAKER_JOB_NAME": name,
         "SAGEMAKER_REGION": region,
         "SAGEMAKER_METRICS_DIRECTORY": str(layout.metrics),
+        "MNIST_TRACKING_UPDATES": str(layout.updates),
         "CURRENT_HOST": HOST,
         "MASTER_ADDR": HOST,
         "MASTER_PORT": "7777",

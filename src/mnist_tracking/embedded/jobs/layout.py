@@ -42,6 +42,10 @@ class Layout:
         return self.output / "metrics" / "sagemaker"
 
     @property
+    def updates(self) -> Path:
+        return self.base / "updates"
+
+    @property
     def config(self) -> Path:
         return self.base / "input" / "config"
 
@@ -60,6 +64,7 @@ class Layout:
             self.output_data,
             self.output / "intermediate",
             self.metrics,
+            self.updates,
             self.config,
         ):
             folder.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from mnist_tracking.embedded.jobs.layout import HOST, Layout
 from mnist_tracking.embedded.jobs.metrics import FileMetrics, Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.script import Script, failure_reason
 from mnist_tracking.embedded.jobs.transfers import JobError, download_inputs, upload_outputs
+from mnist_tracking.embedded.jobs.updates import Updates
 from mnist_tracking.embedded.store import Store
 
 _NOT_INSTALLED = "requirements.txt is not installed here; the job's interpreter is used as it is."
@@ -51,6 +52,7 @@ class Supervisor:
         self._request = state.request_of(job)
         self._layout = Layout(state.folder_of(store, name) / "ml")
         self._stream = f"{job['name']}/{HOST}-{int(time.time())}"
+        self._updates = Updates(self._layout.updates, home=store.home, warn=self._say)
         self._script: Script | None = None
         self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the script is to end early
 
@@ -130,6 +132,7 @@ class Supervisor:
             limit.cancel()
             script.end()
         self._record([], list(files.find(is_last=True)))
+        self._updates.apply()
         if exit_status:
             raise JobError(failure_reason(exit_status, list(script.stderr), script.argv, state.REASON_LENGTH))
 
@@ -152,6 +155,7 @@ class Supervisor:
         def on_lines(lines: Lines) -> None:
             self._leave_if_deleted()
             self._record(lines, [*log.find(lines), *files.find()])
+            self._updates.apply()
 
         return on_lines
 

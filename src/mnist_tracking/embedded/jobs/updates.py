@@ -5,25 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.identity import Identity
-
 
 class Updates:
     """
     The requests in a folder, each a JSON file that holds what UpdateTrialComponent is to be given.
 
     They are sent through a client of an engine on the same home, so they are checked, applied and refused as any other.
-    Most jobs leave none; so botocore is not imported before the first one.
+    Most jobs leave none, so botocore is not imported before the first one.
 
     Args:
         folder: Where the requests are; a file is deleted when it has been read.
         home: The home of the embedded SageMaker.
-        identity: The account and region of the job.
         warn: Told why a request was refused.
     """
 
-    def __init__(self, folder: Path, *, home: Path, identity: Identity, warn: Callable[[str], object]) -> None:
-        self._folder, self._home, self._identity, self._warn = folder, home, identity, warn
+    def __init__(self, folder: Path, *, home: Path, warn: Callable[[str], object]) -> None:
+        self._folder, self._home, self._warn = folder, home, warn
         self._client: Any = None
 
     def apply(self) -> None:
@@ -45,5 +42,4 @@ class Updates:
     def _connect(self) -> Any:
         from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
-        engine = EmbeddedSageMaker(self._home, region=self._identity.region, account_id=self._identity.account_id)
-        return engine.session().client("sagemaker")
+        return EmbeddedSageMaker(self._home).session().client("sagemaker")
