@@ -157,9 +157,9 @@ def test_a_file_stays_where_it_is_on_a_laptop(tmp_path: Path, capsys: pytest.Cap
     assert [path.name for path in tmp_path.iterdir()] == ["roc.png"]
 
 
-@pytest.mark.parametrize("name", ["../roc.png", "/roc.png", "a/../../b"])
+@pytest.mark.parametrize("name", ["../roc.png", "/roc.png", "a/../../b", "."])
 def test_an_artifact_stays_in_its_archive(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="leaves the archive"):
+    with pytest.raises(ConfigError, match="no name in an archive"):
         log_artifact(tmp_path, name)
 
 
@@ -197,8 +197,37 @@ def test_a_file_in_the_output_is_not_copied(output: Path, capsys: pytest.Capture
 
     assert (output / "deep" / "a.txt").read_text() == "kept"
     assert 'artifact "deep/a.txt"=' in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="holds the output folder"):
-        log_artifact(output.parent)
+
+
+@pytest.mark.parametrize(("kept", "name"), [(".", None), ("..", None), ("deep/a.txt", "deep")])
+def test_a_folder_is_not_kept_inside_itself(kept: str, name: str | None, output: Path) -> None:
+    (output / "deep").mkdir()
+    (output / "deep" / "a.txt").write_text("kept")
+
+    with pytest.raises(ConfigError, match="one is inside the other"):
+        log_artifact(output / kept, name)
+    assert (output / "deep" / "a.txt").read_text() == "kept"
+
+
+def test_a_name_that_was_used_before_is_replaced(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("second")
+    (tmp_path / "folder").mkdir()
+    for source in ("folder", "file", "folder", "file"):
+        log_artifact(tmp_path / source, "it")
+
+    assert (output / "it").read_text() == "second"
+
+
+def test_only_a_job_misses_what_says_where_its_output_goes(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").touch()
+    log_artifact(tmp_path / "a.txt")
+    assert capsys.readouterr() == (f'artifact "a.txt"="{output / "a.txt"}";\n', "")
+
+    monkeypatch.setenv("TRAINING_JOB_ARN", "arn:aws:sagemaker:us-east-1:000000000000:training-job/job-1")
+    log_artifact(tmp_path / "a.txt")
+    assert "artifacts are kept, and not recorded" in capsys.readouterr().err
 
 
 class Service:

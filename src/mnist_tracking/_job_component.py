@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["record", "warn"]
+__all__ = ["in_job", "record", "warn"]
 
 _JOB_NAME, _JOB_ARN = "TRAINING_JOB_NAME", "TRAINING_JOB_ARN"
 _UPDATES = "MNIST_TRACKING_UPDATES"  # the embedded SageMaker's: a folder that takes requests, in place of a network
@@ -24,6 +24,11 @@ _creating = threading.Lock()
 _gave_up = threading.Event()
 
 
+def in_job() -> bool:
+    """Whether this process is in a training job."""
+    return bool(os.environ.get(_JOB_ARN))
+
+
 def record(member: str, values: Mapping[str, object]) -> None:
     """
     Put parameters or artifacts on the component of the job that this process is in, if it is in one.
@@ -34,9 +39,9 @@ def record(member: str, values: Mapping[str, object]) -> None:
         member: A member of UpdateTrialComponent's request, such as ``"Parameters"``.
         values: What it is given.
     """
-    arn = os.environ.get(_JOB_ARN)
-    if not arn or not values:
+    if not in_job() or not values:
         return
+    arn = os.environ[_JOB_ARN]
     job = os.environ.get(_JOB_NAME) or arn.rsplit("/", 1)[-1]
     request = {"TrialComponentName": f"{job}-aws-training-job", member: dict(values)}
     if folder := os.environ.get(_UPDATES):

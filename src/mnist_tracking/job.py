@@ -34,7 +34,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from mnist_tracking._job_component import record, warn
+from mnist_tracking._job_component import in_job, record, warn
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_parameter", "log_parameters", "metric_regex"]
@@ -155,17 +155,18 @@ def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
         >>> log_artifact(getfixture("tmp_path"), name="plots")
         artifact "plots"="...";
     """
-    source = Path(path).absolute()
+    source = Path(os.path.abspath(path))
     if not source.exists():
         raise ConfigError(f"There is no file or folder {str(source)!r} to be kept.")
     folder = os.environ.get("SM_OUTPUT_DATA_DIR")
     name = name or _name_in(folder, source)
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise ConfigError(f"The name {name!r} leaves the archive; names are relative paths, such as 'plots/roc.png'.")
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise ConfigError(f"{name!r} is no name in an archive; names are relative paths, such as 'plots/roc.png'.")
     place = str(source)
     if folder:
         _copy(source, Path(folder, name))
-        place = _record_output(name) or place
+        place = _record_output(name) or str(Path(folder, name))
     _print("artifact", name, json.dumps(place))
 
 
@@ -177,20 +178,24 @@ def _name_in(folder: str | None, source: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if target.resolve() == source.resolve():
+    origin, place = source.resolve(), target.resolve()
+    if origin == place:
         return
-    if target.resolve().is_relative_to(source.resolve()):
-        raise ConfigError(f"{str(source)!r} holds the output folder itself.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target)
+    if place.is_relative_to(origin) or origin.is_relative_to(place):
+        raise ConfigError(f"{str(source)!r} cannot be kept as {str(target)!r}: one is inside the other.")
+    if target.is_dir():
+        shutil.rmtree(target)
     else:
-        shutil.copy2(source, target)
+        target.unlink(missing_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy = shutil.copytree if source.is_dir() else shutil.copy2
+    copy(source, target)
 
 
 def _record_output(name: str) -> str | None:
     archive = os.environ.get(OUTPUT_URI)
+    if not archive and not in_job():
+        return None
     if not archive:
         warn(f"{OUTPUT_URI} does not say where the output goes; artifacts are kept, and not recorded.")
         return None
