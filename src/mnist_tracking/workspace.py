@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -156,8 +157,16 @@ class Workspace(Reader):
         where = repr(self._engine) if self._engine else f"AWS {self.region}"
         return f"<Workspace on {where}>"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Close what this process holds open. Jobs and endpoints go on."""
+        """Close what this process holds open, as leaving a ``with`` block does. Jobs and endpoints go on."""
         if self._engine is not None:
             self._engine.close()
 
@@ -220,16 +229,17 @@ class Workspace(Reader):
         """
         from mnist_tracking._sagemaker.buckets import ensure_bucket
 
-        named = self._settings.bucket
-        create = self._settings.create_bucket
-        ensure_bucket(
-            self.client("s3"),
-            named or f"sagemaker-{self.region}-{self.account_id}",
-            region=self.region,
-            account_id=self.account_id,
-            create=(named is None) if create is None else create,
-        )
-        return named or f"sagemaker-{self.region}-{self.account_id}"
+        named, create = self._settings.bucket, self._settings.create_bucket
+        name = named or f"sagemaker-{self.region}-{self.account_id}"
+        with self._lock:  # S3 refuses to make one bucket twice at once
+            ensure_bucket(
+                self.client("s3"),
+                name,
+                region=self.region,
+                account_id=self.account_id,
+                create=(named is None) if create is None else create,
+            )
+        return name
 
     @cached_property
     def sagemaker_session(self) -> "sagemaker.Session":

@@ -1,9 +1,12 @@
 """Workspace.aws, against moto: a second opinion on S3, STS and IAM."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from mnist_tracking import ConfigError, Workspace
@@ -48,6 +51,68 @@ def test_a_bucket_in_another_region_is_refused() -> None:
 def test_without_a_role_the_error_says_what_to_give() -> None:
     with pytest.raises(ConfigError, match="Give role='arn:aws:iam::"):
         _ = Workspace.aws(region="us-east-1").role
+
+
+@pytest.mark.usefixtures("account")
+def test_the_role_that_a_program_runs_under_is_found() -> None:
+    """As in a notebook or a job: credentials of an assumed role, whose full ARN IAM knows."""
+    iam, sts = boto3.client("iam", region_name="us-east-1"), boto3.client("sts", region_name="us-east-1")
+    role = iam.create_role(RoleName="trainer", Path="/service-role/", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="SageMaker")["Credentials"]
+    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+
+    assert Workspace.aws(boto_session=session).role == role
+
+
+def test_making_a_workspace_makes_no_call() -> None:
+    calls: list[str] = []
+    session = boto3.Session("key", "secret", region_name="eu-west-1")
+    session.events.register("before-call", lambda event_name, **_: calls.append(event_name))
+
+    with Workspace.aws(boto_session=session, bucket="mine", role="r") as workspace:
+        shown = (workspace.region, workspace.prefix, workspace.role, repr(workspace))
+        _ = workspace.sagemaker_session
+
+    assert shown == ("eu-west-1", "mnist-tracking", "r", "<Workspace on AWS eu-west-1>")
+    assert calls == []
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("refusals", "said"),
+    [
+        ([("head_bucket", "403", 403)], "'theirs' belongs to another account"),
+        ([("head_bucket", "404", 404), ("create_bucket", "BucketAlreadyExists", 409)], "'theirs' is taken by another"),
+    ],
+)
+def test_somebody_elses_bucket_is_refused_by_name(refusals: list[tuple[str, str, int]], said: str) -> None:
+    """moto does not look at ExpectedBucketOwner; these are S3's codes, in its API reference of the two operations."""
+    workspace = Workspace.aws(region="us-east-1", bucket="theirs", create_bucket=True)
+    with Stubber(workspace.client("s3")) as s3:
+        for operation, code, status in refusals:
+            s3.add_client_error(operation, code, http_status_code=status)
+
+        with pytest.raises(ConfigError, match=said):
+            _ = workspace.bucket
+
+
+@pytest.mark.usefixtures("account")
+def test_a_bucket_is_made_once_by_several_threads() -> None:
+    workspace = Workspace.aws(region="eu-west-1")
+
+    with ThreadPoolExecutor(4) as pool:
+        names = {future.result() for future in [pool.submit(lambda: workspace.bucket) for _ in range(4)]}
+
+    assert names == {"sagemaker-eu-west-1-123456789012"}
+
+
+def test_an_unknown_profile_names_those_that_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    with pytest.raises(ConfigError, match=r"No AWS profile named 'wrok'\. Existing: work"):
+        Workspace.aws(profile="wrok")
+    assert Workspace.aws(profile="work").region == "eu-west-1"
 
 
 @pytest.mark.usefixtures("account")

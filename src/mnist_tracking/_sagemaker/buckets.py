@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from mnist_tracking._sagemaker.errors import translate
-from mnist_tracking.errors import ConfigError
+from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking.errors import ConfigError, ServiceError
 
 
 def ensure_bucket(s3: Any, name: str, *, region: str, account_id: str, create: bool) -> None:
@@ -16,16 +14,16 @@ def ensure_bucket(s3: Any, name: str, *, region: str, account_id: str, create: b
         ConfigError: If it is missing and may not be created, belongs to another account, or lies in another region.
     """
     try:
-        response = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account_id)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in ("403", "AccessDenied"):
+        with translated():
+            response = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account_id)
+    except ServiceError as error:
+        if error.code in ("403", "AccessDenied"):
             raise ConfigError(
                 f"The bucket {name!r} belongs to another account, or its policy keeps account {account_id} out. "
                 "Give the name of a bucket of yours."
             ) from error
-        if code not in ("404", "NoSuchBucket"):
-            raise translate(error) from error
+        if error.code not in ("404", "NoSuchBucket"):
+            raise
         if not create:
             raise ConfigError(f"The bucket {name!r} does not exist. Create it, or pass create_bucket=True.") from error
         _create(s3, name, region)
@@ -38,11 +36,11 @@ def ensure_bucket(s3: Any, name: str, *, region: str, account_id: str, create: b
 def _create(s3: Any, name: str, region: str) -> None:
     elsewhere = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     try:
-        s3.create_bucket(Bucket=name, **elsewhere)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "BucketAlreadyOwnedByYou":
+        with translated():
+            s3.create_bucket(Bucket=name, **elsewhere)
+    except ServiceError as error:
+        if error.code == "BucketAlreadyOwnedByYou":
             return
-        if code == "BucketAlreadyExists":
+        if error.code == "BucketAlreadyExists":
             raise ConfigError(f"The bucket name {name!r} is taken by another account. Choose another name.") from error
-        raise translate(error) from error
+        raise

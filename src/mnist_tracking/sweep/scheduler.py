@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from mnist_tracking._sagemaker.errors import is_over_limit
 from mnist_tracking.errors import JobFailedError, ServiceError
@@ -29,12 +29,15 @@ def run_all(
     cancelled = threading.Event()
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="sweep") as pool:
         try:
-            _wait_for([pool.submit(_run_point, run_one, point, cancelled, pause_s) for point in points])
-        except BaseException as error:
+            futures = [pool.submit(_run_point, run_one, point, cancelled, pause_s) for point in points]
+            while wait(futures, timeout=0.5).not_done:
+                pass  # an interrupt is noticed between two waits
+        except KeyboardInterrupt:
             cancelled.set()
-            if isinstance(error, KeyboardInterrupt):
-                _insist(on_interrupt)
+            _insist(on_interrupt)
             raise
+    for future in futures:
+        future.result()
 
 
 def _insist(stop: Callable[[], None]) -> None:
@@ -54,15 +57,11 @@ def _run_point(run_one: RunOne, point: Mapping[str, Scalar], cancelled: threadin
             return  # recorded as a failed trial, and shown as one
         except ServiceError as error:
             if not is_over_limit(error):
+                cancelled.set()
                 raise
             cancelled.wait(pause_s)
+        except BaseException:
+            cancelled.set()
+            raise
         else:
             return
-
-
-def _wait_for(futures: Sequence[Future[None]]) -> None:
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
