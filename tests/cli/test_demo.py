@@ -82,7 +82,7 @@ def test_the_whole_workflow_runs_and_leaves_only_its_results(run: Run, tmp_path:
 def test_what_is_kept_works_until_the_command_that_is_printed_removes_it(run: Run, tmp_path: Path, small: Path) -> None:
     home = tmp_path / "a 'home'"
     told = re.search(
-        r"^Kept: .* and endpoint (.*); to remove all: (.*)$", run("--channels", "2", "--keep", home=home).stdout, re.M
+        r"^Kept: .* and endpoint (.*)\nTo remove all: (.*)$", run("--channels", "2", "--keep", home=home).stdout, re.M
     )
     assert told is not None
     workspace = Workspace.embedded(home)

@@ -18,10 +18,18 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
         raise click.BadParameter(str(error)) from None
 
 
-@click.command()
-@click.option("--epochs", type=click.IntRange(min=1), default=2, show_default=True, help="How long each model trains.")
+@click.command(short_help="The whole workflow on MNIST: train, compare, trace, deploy, ask, clean up.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=2,
+    show_default=True,
+    help="How long each model trains.",
+)
 @click.option(
     "--channels",
+    metavar="N,N,...",
     default="2,5,10,20,32",
     show_default=True,
     callback=_channels,
@@ -35,6 +43,7 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
 @click.option(
     "--max-parallel",
     type=click.IntRange(min=1),
+    metavar="N",
     help="How many models train at once.  [default: the cores, at most one for each model]",
 )
 @click.option("--keep", is_flag=True, help="Leave the experiment, its files and the endpoint there; say how to clean.")

@@ -148,7 +148,7 @@ class Demo:
 
     def _finish(self, runner: ExperimentRunner) -> None:
         if self._options.keep:
-            self._report.say(f"\nKept: {self._left(with_endpoint=True)}", wrap=False)
+            self._report.say(f"\nKept: {self._kept(with_endpoint=True)}\nTo remove all: {self._removal()}", wrap=False)
             return
         with self._phase("cleanup"):
             report = runner.cleanup()
@@ -180,18 +180,22 @@ class Demo:
                 return f"Jobs and endpoint are stopped. Left: {self._left(with_endpoint=False)}"
             report = str(ExperimentRunner(workspace, self._name).cleanup()).replace("\n", "; ")
         except (KeyboardInterrupt, MnistTrackingError) as error:
-            return (
-                f"Cleaning up ended early ({str(error) or 'interrupted again'}). Left: {self._left(with_endpoint=True)}"
-            )
+            reason = str(error) or "interrupted again"
+            return f"Cleaning up ended early ({reason}). Left: {self._left(with_endpoint=True)}"
         left = [f"{', '.join(files.written)} in {files.folder}"] if files.written else []
         if jobs := self._view.job_count:
             left.append(f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted")
         return f"Jobs and endpoint are stopped; {report}. Left: {' and '.join(left) or 'nothing'}."
 
     def _left(self, *, with_endpoint: bool) -> str:
+        return f"{self._kept(with_endpoint=with_endpoint)}; to remove all: {self._removal()}"
+
+    def _kept(self, *, with_endpoint: bool) -> str:
         endpoint = f" and endpoint {self._endpoint.name}" if with_endpoint and self._endpoint else ""
-        command = shlex.join(self._settings.cleanup_command(self._name))
-        return f"experiment {self._name}{endpoint}; to remove all: {command}"
+        return f"experiment {self._name}{endpoint}"
+
+    def _removal(self) -> str:
+        return shlex.join(self._settings.cleanup_command(self._name))
 
     def _note(self, text: str) -> None:
         say(self._notes, text)
