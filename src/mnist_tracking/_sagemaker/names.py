@@ -16,6 +16,7 @@ _LIMITS = {
     "endpoint": 63,
 }
 _PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+_STAMP = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{6}(?=-|$)")
 _SUFFIX = len("-20261124-120000-abcdef")
 
 
@@ -43,7 +44,7 @@ def suggest_name(name: str, most: int) -> str:
 
 
 def unique_name(prefix: str, kind: str) -> str:
-    """Return ``<prefix>-<UTC time>-<random>``, sortable and different even within one second."""
+    """Return ``<prefix>-<UTC time>-<random>``, sortable and different even within one second; one time is enough."""
     most = _LIMITS[kind] - _SUFFIX
-    head = suggest_name(prefix, most)
+    head = suggest_name(_STAMP.sub("", prefix), most)
     return f"{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

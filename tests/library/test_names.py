@@ -1,0 +1,40 @@
+"""Generated names, and the names that are proposed."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tracking import ConfigError
+from mnist_tracking._sagemaker.names import check_name, unique_name
+
+LONGEST = {"experiment": 120, "trial": 120, "trial component": 120, "training job": 63, "model": 63, "endpoint": 63}
+
+
+@given(st.text(max_size=150), st.sampled_from(sorted(LONGEST)))
+def test_a_generated_name_is_one_that_sagemaker_takes(prefix: str, kind: str) -> None:
+    name = unique_name(prefix, kind)
+
+    assert check_name(kind, name) == name
+    assert len(name) <= LONGEST[kind]
+
+
+@given(st.text(max_size=150), st.sampled_from(sorted(LONGEST)))
+def test_a_refused_name_comes_with_one_that_would_do(name: str, kind: str) -> None:
+    try:
+        check_name(kind, name)
+    except ConfigError as error:
+        proposed = re.findall(r"'([^']*)' would do\.$", str(error))
+        assert check_name(kind, proposed[0]) == proposed[0]
+
+
+def test_names_differ_within_a_second() -> None:
+    assert len({unique_name("digits", "trial") for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("more", ["", "-preprocessing"])
+def test_a_generated_name_holds_one_time_though_the_experiments_name_has_one(more: str) -> None:
+    name = unique_name(unique_name("digits", "experiment") + more, "trial")
+
+    assert re.fullmatch(rf"digits{more}-\d{{8}}-\d{{6}}-[0-9a-f]{{6}}", name)
