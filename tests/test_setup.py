@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,7 @@ case "$*" in
     *python_version*) echo "${{FAKE_VERSION:-3.11.7}}" ;;
     "-m venv --clear "*) mkdir -p "$4/bin" && touch "$4/pyvenv.cfg" && cp "$0" "$4/bin/python" ;;
     "-m pip "*) echo "$*" >>pip-calls; [ -z "${{FAKE_FULL:-}}" ] || echo "No space left on device" >"$5"
+        [ -z "${{FAKE_KILL:-}}" ] || kill -9 $PPID
         exit ${{FAKE_PIP_EXIT:-0}} ;;
     *) exec {sys.executable} "$@" ;;
 esac
@@ -129,6 +131,24 @@ def test_a_failed_installation_is_tried_again(checkout: Checkout) -> None:
     assert failed.returncode == 1
     assert "setup: pip could not install mnist-tracking[demo]" in failed.stderr
     assert len(checkout.pip_calls) == 2
+
+
+def test_an_installation_that_was_killed_is_done_again(checkout: Checkout) -> None:
+    killed = checkout.setup(FAKE_KILL="1")
+    checkout.setup()
+    checkout.setup()
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(checkout.pip_calls) == 2
+
+
+def test_python_and_place_can_be_chosen(checkout: Checkout, tmp_path: Path) -> None:
+    place = tmp_path / "my environment"
+    done = checkout.setup(PYTHON="python3.11", VENV=str(place))
+
+    assert f"Making {place} with python3.11 (3.11.7)" in done.stderr
+    assert (place / ".installed-demo").is_file()
+    assert not (checkout.root / ".venv").exists()
 
 
 def test_a_broken_environment_is_made_anew(checkout: Checkout) -> None:
