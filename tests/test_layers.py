@@ -10,7 +10,7 @@ import pytest
 import mnist_tracking
 
 ROOT = Path(mnist_tracking.__file__).parent
-BASE = {"errors", "filters", "records", "jobs", "workspace"}
+BASE = {"errors", "filters", "records", "jobs", "settings", "workspace"}
 LIBRARY = BASE | {
     "_sagemaker",
     "cleanup",
@@ -41,7 +41,8 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "embedded": {"errors"},
     "jobs": {"errors", "job", "records", "training"},
     "_sagemaker": BASE | {"job"},
-    "workspace": {"_sagemaker", "embedded", "errors", "reading"},
+    "settings": {"errors"},
+    "workspace": {"_sagemaker", "embedded", "errors", "reading", "settings"},
     "results": {"errors"},
     "search": {"_sagemaker", "errors", "filters", "records", "results"},
     "trials": {"_sagemaker", "lineage", "records"},

@@ -2,15 +2,14 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import attrs
-
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading import Reader
+from mnist_tracking.settings import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -21,18 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 _DEFAULT_HOME = ".mnist-tracking"
+_DEFAULT_PREFIX = "mnist-tracking"
 _BACKENDS = ("embedded", "aws")
-
-
-@attrs.frozen(kw_only=True)
-class _Settings:
-    """What the caller said once, for everything that the workspace makes."""
-
-    role: str | None = None
-    bucket: str | None = None
-    prefix: str = "mnist-tracking"
-    create_bucket: bool | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class Workspace(Reader):
@@ -44,6 +33,10 @@ class Workspace(Reader):
     **Thread safety.** A workspace may be shared by threads. **Cost.** Making one makes no call; the role, the account
     and the bucket are looked up when they are first needed.
 
+    Attributes:
+        boto_session: What all calls go through.
+        settings: What was said once for everything that is made.
+
     Example:
         >>> workspace = Workspace.embedded()
         >>> workspace.bucket
@@ -51,52 +44,80 @@ class Workspace(Reader):
         >>> workspace.close()
     """
 
-    def __init__(self, boto_session: "boto3.Session", *, settings: _Settings, poll_s: float) -> None:
+    def __init__(self, boto_session: "boto3.Session", *, settings: Settings, poll_s: float) -> None:
         self.boto_session = boto_session
+        self.settings = settings
         self.poll_s = poll_s
-        self._settings = settings
         self._engine: EmbeddedSageMaker | None = None
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
 
     @classmethod
-    def embedded(
+    def embedded(  # noqa: PLR0913 - one keyword for each setting
         cls,
         home: str | os.PathLike[str] | None = None,
         *,
         engine: "EmbeddedSageMaker | None" = None,
         python: str | None = None,
+        role: str | None = None,
         bucket: str | None = None,
-        prefix: str = "mnist-tracking",
+        prefix: str | None = None,
+        create_bucket: bool = True,
+        kms_key: str | None = None,
+        subnets: Sequence[str] | None = None,
+        security_group_ids: Sequence[str] | None = None,
+        network_isolation: bool | None = None,
+        encrypt_traffic: bool | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> "Workspace":
         """
         Work on an embedded SageMaker: no account, no Docker, no network.
+
+        It keeps and gives back all settings as AWS does, so that a test can look at what is sent; none of them
+        encrypts or isolates anything here.
 
         Args:
             home: The folder that holds everything; made if missing. Defaults to ``MNIST_TRACKING_HOME``, then to
                 ``./.mnist-tracking``.
             engine: An engine of your own, with quotas or another clock; *home* and *python* are then its business.
             python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
-            bucket: A bucket name of your own; made if missing.
+            role: As for `aws`, and so are those that follow.
+            bucket: A bucket name of your own.
             prefix: Where in the bucket everything goes.
+            create_bucket: Whether a missing bucket is made.
+            kms_key: The key to encrypt with.
+            subnets: The subnets of jobs and models.
+            security_group_ids: Their security groups.
+            network_isolation: Whether jobs and models have no network.
+            encrypt_traffic: Whether the traffic between the hosts of a job is encrypted.
             tags: Put on everything that is made.
 
         Raises:
-            ConfigError: If *home* cannot be written or is on a network file system.
+            ConfigError: If *home* cannot be written or is on a network file system, or AWS would refuse a setting.
         """
         from mnist_tracking.embedded import EmbeddedSageMaker
 
         if engine is None:
             home = home or os.environ.get("MNIST_TRACKING_HOME") or _DEFAULT_HOME
             engine = EmbeddedSageMaker(home, python=python)
-        settings = _Settings(bucket=bucket, prefix=prefix, create_bucket=True, tags=tags or {})
+        settings = Settings(
+            role=role,
+            bucket=bucket,
+            prefix=prefix,
+            create_bucket=create_bucket,
+            kms_key=kms_key,
+            subnets=subnets,
+            security_group_ids=security_group_ids,
+            network_isolation=network_isolation,
+            encrypt_traffic=encrypt_traffic,
+            tags=tags,
+        )
         workspace = cls(engine.session(), settings=settings, poll_s=0.1)
         workspace._engine = engine
         return workspace
 
     @classmethod
-    def aws(
+    def aws(  # noqa: PLR0913 - one keyword for each setting
         cls,
         *,
         boto_session: "boto3.Session | None" = None,
@@ -104,38 +125,57 @@ class Workspace(Reader):
         region: str | None = None,
         role: str | None = None,
         bucket: str | None = None,
-        prefix: str = "mnist-tracking",
+        prefix: str | None = None,
         create_bucket: bool | None = None,
+        kms_key: str | None = None,
+        subnets: Sequence[str] | None = None,
+        security_group_ids: Sequence[str] | None = None,
+        network_isolation: bool | None = None,
+        encrypt_traffic: bool | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> "Workspace":
         """
         Work on an AWS account.
 
+        What is said here holds for every experiment, component, job, model, endpoint and upload. What is not said is
+        left to the config files of the SageMaker SDK (``SAGEMAKER_ADMIN_CONFIG_OVERRIDE``,
+        ``SAGEMAKER_USER_CONFIG_OVERRIDE``), then to AWS.
+
         Args:
             boto_session: A session of your own; otherwise one is made from *profile* and *region*.
             profile: A profile of your AWS configuration.
             region: The region; defaults to the session's.
-            role: The ARN of the role that jobs run under. Without it, the role this program runs under.
+            role: The ARN of the role that jobs and models run under; IAM is then never called. Without it, the role
+                that this program runs under.
             bucket: A bucket of yours; defaults to SageMaker's own, ``sagemaker-<region>-<account>``.
-            prefix: Where in the bucket everything goes.
+            prefix: Where in the bucket everything goes; defaults to ``mnist-tracking``.
             create_bucket: Whether a missing bucket is made. By default only SageMaker's own is.
-            tags: Put on everything that is made.
+            kms_key: The ID or the ARN of the key that uploads, a job's output, and the volumes of jobs and endpoints
+                are encrypted with. Instance types with storage of their own encrypt that themselves.
+            subnets: The IDs of the subnets that jobs and models run in.
+            security_group_ids: The IDs of their security groups.
+            network_isolation: Whether jobs and models have no network at all.
+            encrypt_traffic: Whether the traffic between the hosts of a job is encrypted.
+            tags: Put on everything that is made; objects in S3 have none.
 
         Raises:
-            ConfigError: If no region is known, or the profile does not exist.
+            ConfigError: If no region is known, the profile does not exist, or AWS would refuse a setting.
         """
-        import boto3
-        from botocore.exceptions import ProfileNotFound
+        from mnist_tracking._sagemaker.sessions import find_boto_session
 
-        try:
-            session = boto_session or boto3.Session(profile_name=profile, region_name=region)
-        except ProfileNotFound as error:
-            known = ", ".join(boto3.Session(profile_name=None).available_profiles) or "none"
-            raise ConfigError(f"No AWS profile named {profile!r}. Existing: {known}.") from error
-        if not session.region_name:
-            raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.")
-        settings = _Settings(role=role, bucket=bucket, prefix=prefix, create_bucket=create_bucket, tags=tags or {})
-        return cls(session, settings=settings, poll_s=10.0)
+        settings = Settings(
+            role=role,
+            bucket=bucket,
+            prefix=prefix,
+            create_bucket=create_bucket,
+            kms_key=kms_key,
+            subnets=subnets,
+            security_group_ids=security_group_ids,
+            network_isolation=network_isolation,
+            encrypt_traffic=encrypt_traffic,
+            tags=tags,
+        )
+        return cls(find_boto_session(boto_session, profile, region), settings=settings, poll_s=10.0)
 
     @classmethod
     def from_env(cls) -> "Workspace":
@@ -176,7 +216,7 @@ class Workspace(Reader):
             if service not in self._clients:
                 from mnist_tracking._sagemaker.sessions import make_client
 
-                self._clients[service] = make_client(self.boto_session, service)
+                self._clients[service] = make_client(self, service)
             return self._clients[service]
 
     @property
@@ -187,7 +227,11 @@ class Workspace(Reader):
     @property
     def prefix(self) -> str:
         """Where in the bucket everything goes, without slashes at its ends."""
-        return self._settings.prefix.strip("/")
+        if self.settings.prefix is not None:
+            return self.settings.prefix.strip("/")
+        from mnist_tracking._sagemaker.sessions import configured_prefix
+
+        return "/".join(part for part in (configured_prefix(self), _DEFAULT_PREFIX) if part)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -195,7 +239,7 @@ class Workspace(Reader):
         from mnist_tracking import __version__
         from mnist_tracking._sagemaker.convert import CREATED_BY
 
-        return {**self._settings.tags, CREATED_BY: f"mnist-tracking {__version__}"}
+        return {**self.settings.tags, CREATED_BY: f"mnist-tracking {__version__}"}
 
     @cached_property
     def account_id(self) -> str:
@@ -211,13 +255,26 @@ class Workspace(Reader):
         The ARN of the role that jobs run under.
 
         Raises:
-            ConfigError: If none was given and this program does not run under a role.
+            ConfigError: If none was given or configured, and this program does not run under one.
         """
-        if self._settings.role:
-            return self._settings.role
         from mnist_tracking._sagemaker.sessions import find_role
 
-        return find_role(self.sagemaker_session)
+        return find_role(self)
+
+    @cached_property
+    def bucket_name(self) -> str:
+        """The name of the bucket, whether or not it is there."""
+        from mnist_tracking._sagemaker.sessions import named_bucket
+
+        return named_bucket(self) or f"sagemaker-{self.region}-{self.account_id}"
+
+    @property
+    def creates_bucket(self) -> bool:
+        """Whether a missing bucket is made: by default only SageMaker's own, which nobody named."""
+        from mnist_tracking._sagemaker.sessions import named_bucket
+
+        create = self.settings.create_bucket
+        return named_bucket(self) is None if create is None else create
 
     @cached_property
     def bucket(self) -> str:
@@ -229,21 +286,12 @@ class Workspace(Reader):
         """
         from mnist_tracking._sagemaker.buckets import ensure_bucket
 
-        named, create = self._settings.bucket, self._settings.create_bucket
-        name = named or f"sagemaker-{self.region}-{self.account_id}"
         with self._lock:  # S3 refuses to make one bucket twice at once
-            ensure_bucket(
-                self.client("s3"),
-                name,
-                region=self.region,
-                account_id=self.account_id,
-                create=(named is None) if create is None else create,
-            )
-        return name
+            return ensure_bucket(self, create=self.creates_bucket)
 
     @cached_property
     def sagemaker_session(self) -> "sagemaker.Session":
         """The SageMaker SDK's session on the same boto3 session."""
         from mnist_tracking._sagemaker.sessions import make_session
 
-        return make_session(self.boto_session, self.client("sagemaker"), self._settings.bucket)
+        return make_session(self)

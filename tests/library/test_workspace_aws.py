@@ -11,6 +11,8 @@ from moto import mock_aws
 
 from mnist_tracking import ConfigError, Workspace
 
+ROLE = "arn:aws:iam::123456789012:role/service-role/jobs"
+
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -69,11 +71,11 @@ def test_making_a_workspace_makes_no_call() -> None:
     session = boto3.Session("key", "secret", region_name="eu-west-1")
     session.events.register("before-call", lambda event_name, **_: calls.append(event_name))
 
-    with Workspace.aws(boto_session=session, bucket="mine", role="r") as workspace:
+    with Workspace.aws(boto_session=session, bucket="mine", role=ROLE, prefix="/a/") as workspace:
         shown = (workspace.region, workspace.prefix, workspace.role, repr(workspace))
         _ = workspace.sagemaker_session
 
-    assert shown == ("eu-west-1", "mnist-tracking", "r", "<Workspace on AWS eu-west-1>")
+    assert shown == ("eu-west-1", "a", ROLE, "<Workspace on AWS eu-west-1>")
     assert calls == []
 
 
@@ -117,10 +119,7 @@ def test_an_unknown_profile_names_those_that_exist(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("account")
 def test_a_given_role_is_taken_as_it_is() -> None:
-    assert (
-        Workspace.aws(region="us-east-1", role="arn:aws:iam::123456789012:role/r").role
-        == "arn:aws:iam::123456789012:role/r"
-    )
+    assert Workspace.aws(region="us-east-1", role=ROLE).role == ROLE
 
 
 def test_without_a_region_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from mnist_tracking._sagemaker.buckets import ensure_bucket
 from mnist_tracking._sagemaker.convert import CREATED_BY
 from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking._sagemaker.policy import Account
-from mnist_tracking.errors import ConfigError
+from mnist_tracking.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -49,14 +49,9 @@ def describe_account(workspace: "Workspace", role: str | None) -> Account:
         region=workspace.region,
         account_id=workspace.account_id,
         role=role or f"arn:{partition}:iam::{workspace.account_id}:role/THE-ROLE-OF-YOUR-JOBS",
-        bucket=bucket_name(workspace),
+        bucket=workspace.bucket_name,
         prefix=workspace.prefix,
     )
-
-
-def bucket_name(workspace: "Workspace") -> str:
-    """Return the bucket's name without making the bucket, as `Workspace.bucket` would."""
-    return workspace._settings.bucket or f"sagemaker-{workspace.region}-{workspace.account_id}"
 
 
 def has_bucket(workspace: "Workspace") -> bool:
@@ -66,20 +61,13 @@ def has_bucket(workspace: "Workspace") -> bool:
     Raises:
         ConfigError: If it is another account's, or lies in another region.
     """
-    name, account = bucket_name(workspace), workspace.account_id
     try:
-        ensure_bucket(workspace.client("s3"), name, region=workspace.region, account_id=account, create=False)
+        ensure_bucket(workspace, create=False)
     except ConfigError as error:
-        if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
+        if isinstance(error.__cause__, ServiceError) and is_missing(error.__cause__):
             return False
         raise
     return True
-
-
-def may_create_bucket(workspace: "Workspace") -> bool:
-    """Whether the workspace makes a missing bucket."""
-    settings = workspace._settings
-    return settings.bucket is None if settings.create_bucket is None else settings.create_bucket
 
 
 def caller_arn(workspace: "Workspace") -> str:

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mnist_tracking._sagemaker.account import (
-    bucket_name,
     caller_arn,
     caller_principal,
     denied_actions,
     describe_account,
     has_bucket,
-    may_create_bucket,
     trust_policy,
 )
 from mnist_tracking._sagemaker.calls import ANY
@@ -50,9 +48,7 @@ def check_region(workspace: "Workspace") -> Iterator[Check]:
 def check_role(workspace: "Workspace") -> Iterator[Check]:
     """Find the role of the jobs, and see that it is this account's."""
     role = workspace.role
-    if not _is_arn(role):
-        yield Check("role", "problem", f"{role!r} is not an ARN.", "Give 'arn:aws:iam::<account>:role/<name>'.")
-    elif (owner := role.split(":")[4]) == workspace.account_id:
+    if (owner := role.split(":")[4]) == workspace.account_id:
         yield Check("role", "ok", role)
     else:
         detail = f"{role} is of account {owner}, the credentials are of {workspace.account_id}."
@@ -104,10 +100,10 @@ def check_permissions(workspace: "Workspace") -> Iterator[Check]:
 
 def check_bucket(workspace: "Workspace") -> Iterator[Check]:
     """See whether the bucket is there, ours and in the region; make nothing."""
-    name = bucket_name(workspace)
+    name = workspace.bucket_name
     if has_bucket(workspace):
         yield Check("bucket", "ok", name)
-    elif may_create_bucket(workspace):
+    elif workspace.creates_bucket:
         yield Check("bucket", "ok", f"{name} does not exist yet; it is made when it is first needed.")
     else:
         yield Check("bucket", "problem", f"{name} does not exist.", "Create it, or pass create_bucket=True.")
@@ -132,13 +128,9 @@ def _listed(value: Any) -> list[Any]:
 def _role(workspace: "Workspace") -> str | None:
     """Return the role's ARN; None if there is none, which `check_role` tells."""
     try:
-        return workspace.role if _is_arn(workspace.role) else None
+        return workspace.role
     except ConfigError:
         return None
-
-
-def _is_arn(role: str) -> bool:
-    return role.startswith("arn:") and ":role/" in role
 
 
 def _actions_by_resource() -> dict[str, list[str]]:
