@@ -4,6 +4,7 @@ import io
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mnist_tracking import (
     Workspace,
     mnist_job,
 )
+from mnist_tracking._sagemaker.metrics import series_in_log
 from mnist_tracking._sagemaker.packing import dependencies_of
 from mnist_tracking.job import metric_regex
 
@@ -108,6 +110,11 @@ def test_values_keep_the_steps_that_they_were_logged_with(
     series = bare_workspace.trial(trial.trial_name).metrics()
 
     assert [(point.step, point.value) for point in series["loss"]] == [(10, 0.1), (20, 0.1 / 2), (30, 0.1 / 3)]
+
+
+@pytest.mark.parametrize("line", ["loss=", "loss=nan", "loss=high", "win=1"])
+def test_a_line_without_a_value_has_no_point(line: str) -> None:
+    assert series_in_log([(datetime.now(UTC), line)], {"loss": r"loss=(\w+)?"}) == {}
 
 
 def test_artifacts_are_where_their_uri_says(run: Callable[..., TrialResult], bare_workspace: Workspace) -> None:

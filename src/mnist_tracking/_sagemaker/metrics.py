@@ -1,5 +1,6 @@
 """Send metrics from anywhere, and read back every value that there is."""
 
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -80,11 +81,13 @@ def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, s
     return {name: MetricSeries(name, tuple(points)) for name, points in found.items()}
 
 
-def _as_float(text: str) -> float | None:
+def _as_float(text: str | None) -> float | None:
+    """Return a number that the service would record: a finite one, from a group that took part in the match."""
     try:
-        return float(text)
+        value = float(text or "")
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
 
 
 def _sent(workspace: "Workspace", component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:
