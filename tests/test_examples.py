@@ -6,10 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from tests.digits import write_idx_dataset
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def smaller(source: str) -> str:
+    """Ask for less training than an example shows."""
+    for shown, small in (("[2, 5, 10, 20, 32]", "[2, 3]"), ("epochs=2", "epochs=1")):
+        assert shown in source
+        source = source.replace(shown, small)
+    return source
 
 
 def run_script(script: Path, folder: Path, **environment: str) -> str:
@@ -30,14 +40,11 @@ def run_script(script: Path, folder: Path, **environment: str) -> str:
 def test_the_reference_workflow_runs(tmp_path: Path) -> None:
     """Two small networks for one epoch do here, instead of five for two."""
     data = write_idx_dataset(tmp_path / "data")
-    source = (EXAMPLES / "mnist_workflow.py").read_text()
-    small = source.replace("[2, 5, 10, 20, 32]", "[2, 3]").replace("epochs=2", "epochs=1")
     script = tmp_path / "workflow.py"
-    script.write_text(small)
+    script.write_text(smaller((EXAMPLES / "mnist_workflow.py").read_text()))
 
     printed = run_script(script, tmp_path, MNIST_DATA_DIR=str(data))
 
-    assert small != source
     assert printed.count(" Completed ") == 2
     assert re.search(r"^\d+\.\d\d% of 100 test images right$", printed, re.M)
     assert "2 trials, 1 experiment" in printed
@@ -61,3 +68,25 @@ def test_a_script_of_ones_own_needs_no_torch_and_none_of_our_code() -> None:
 
 def test_the_example_of_ones_own_is_short() -> None:
     assert len((EXAMPLES / "own_script" / "run.py").read_text().splitlines()) < 40
+
+
+def test_the_notebook_runs_and_shows_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a kernel of its own; two small networks for one epoch do here as well."""
+    notebook = nbformat.reads(smaller((EXAMPLES / "mnist.ipynb").read_text()), as_version=4)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(write_idx_dataset(tmp_path / "data")))
+    monkeypatch.setenv("MNIST_TRACKING_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+
+    done = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+
+    outputs = [output for cell in done.cells for output in cell.get("outputs", ())]
+    assert [output.output_type for output in outputs if output.output_type == "error"] == []
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    assert sum("text/html" in output.get("data", {}) for output in outputs) == 2
+
+
+def test_the_notebook_is_kept_with_its_pictures() -> None:
+    kept = (EXAMPLES / "mnist.ipynb").read_text()
+
+    assert kept.count('"image/png"') == 2
+    assert str(Path.home()) not in kept
