@@ -18,12 +18,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mnist_tracking import ConfigError, EmbeddedSageMaker, _job_component, job
+from mnist_tracking import ConfigError, EmbeddedSageMaker, _job_component
 from mnist_tracking._sagemaker.convert import decode_parameter
 from mnist_tracking.job import log_artifact, log_metric, log_parameter, log_parameters, metric_regex
 
 NAMES = st.text(min_size=1, max_size=40)
-SCALARS = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=100)
 COMPONENT = "job-1-aws-training-job"
 FRESH = {"_said": set, "_gave_up": threading.Event}
 
@@ -108,26 +107,6 @@ def test_a_metric_that_is_no_number_is_refused(value: Any) -> None:
 def test_a_step_that_is_no_whole_number_is_refused(step: Any) -> None:
     with pytest.raises(ConfigError, match="whole numbers from 0"):
         log_metric("x", 1.0, step=step)
-
-
-@given(value=SCALARS | st.integers(-(2**53), 2**53))
-@example(value="true")
-@example(value="null")
-@example(value='"quoted"')
-@example(value='"')
-@example(value="")
-@example(value="two\nlines")
-def test_a_parameter_is_read_back_as_it_was_put_in(value: Any) -> None:
-    encoded = job._encoded(value)
-    assert encoded is not None
-    decoded = decode_parameter(encoded)
-
-    assert decoded == value
-    assert isinstance(decoded, type(value)) or value == int(value)  # 2.0 is read back as 2, as everywhere
-
-
-def test_a_large_integer_keeps_its_digits() -> None:
-    assert job._encoded(2**63 - 1) == {"StringValue": "9223372036854775807"}
 
 
 @pytest.mark.parametrize(

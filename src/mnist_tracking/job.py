@@ -28,13 +28,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
-from numbers import Integral, Real
+from collections.abc import Iterator, Mapping
+from numbers import Integral
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import quote
 
 from mnist_tracking._job_component import in_job, record, warn
+from mnist_tracking._parameters import Scalar, encode, plain, scalar, shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_parameter", "log_parameters", "metric_regex"]
@@ -42,8 +42,6 @@ __all__ = ["log_artifact", "log_metric", "log_parameter", "log_parameters", "met
 #: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
 OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
 
-_LONGEST_TEXT = 2500
-_EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component keeps
 _MEDIA_TYPE = re.compile(r"[-\w]{1,64}/[-\w+]+")
 
 
@@ -84,9 +82,9 @@ def log_metric(name: str, value: float, *, step: int | None = None) -> None:
 
 def _number(name: str, value: object) -> float:
     try:
-        return float(_plain(value))
+        return float(plain(value))
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise ConfigError(f"The metric {name!r} is {_shortened(value)}, which is no number: {error}.") from None
+        raise ConfigError(f"The metric {name!r} is {shortened(value)}, which is no number: {error}.") from None
 
 
 def _shown_step(name: str, step: object) -> str:
@@ -127,13 +125,21 @@ def log_parameters(values: Mapping[str, object]) -> None:
         parameter "shuffle"=true;
         parameter "patience"=null;
     """
-    scalars = {name: _scalar(name, value) for name, value in values.items()}
-    encoded = {name: _encoded(value) for name, value in scalars.items()}
-    for name in (name for name, value in encoded.items() if value is None):
-        warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
-    record("Parameters", {name: value for name, value in encoded.items() if value is not None})
+    scalars = {name: scalar(name, value) for name, value in values.items()}
+    record("Parameters", dict(_recordable(scalars)))
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
+
+
+def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, object]]]:
+    for name, value in scalars.items():
+        match encode(value):
+            case None:
+                warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
+            case str() as text:
+                yield name, {"StringValue": text}
+            case number:
+                yield name, {"NumberValue": number}
 
 
 def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -206,56 +212,7 @@ def _record_output(name: str) -> str | None:
     return uri
 
 
-def _plain(value: Any) -> Any:
-    """Return Python's own form of a number of numpy or torch; an array of several numbers as it is."""
-    item = getattr(value, "item", None)
-    try:
-        return item() if callable(item) else value
-    except (TypeError, ValueError, RuntimeError):
-        return value
-
-
-def _scalar(name: str, value: object) -> str | int | float | bool | None:
-    plain = _plain(value)
-    match plain:
-        case None | bool() | str():
-            return plain
-        case Integral():
-            return int(plain)
-        case Real():
-            return float(plain)
-    raise ConfigError(
-        f"The parameter {name!r} is {_shortened(value)} ({type(value).__name__}); possible are numbers, texts, "
-        "booleans and None."
-    )
-
-
-def _encoded(value: str | float | bool | None) -> dict[str, object] | None:
-    """Return a value as a component keeps it; None if it keeps no such value."""
-    match value:
-        case None | bool():
-            return {"StringValue": json.dumps(value)}
-        case str():
-            text = value if _reads_back(value) else json.dumps(value)
-        case int() if abs(value) > _EXACT:
-            text = str(value)
-        case _:
-            return {"NumberValue": float(value)} if math.isfinite(value) else None
-    return {"StringValue": text} if len(text) <= _LONGEST_TEXT else None
-
-
-def _reads_back(text: str) -> bool:
-    """Whether a text is recorded as it is: it is one line, and no JSON for anything else."""
-    is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
-    return not is_json and text.splitlines() == [text]
-
-
 def _print(kind: str, name: str, value: str) -> None:
     """Print one line by one write, so that lines of several threads and processes do not mix."""
     sys.stdout.write(f"{kind} {json.dumps(name)}={value};\n")
     sys.stdout.flush()
-
-
-def _shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -1,15 +1,13 @@
 """One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
 
-import json
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mnist_tracking._parameters import LONGEST_TEXT, encode, scalar, shortened
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.names import suggest_name
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
 Direction = Literal["input", "output"]
-_LONGEST_VALUE, _LONGEST_MESSAGE = 2500, 1024
+_LONGEST_MESSAGE = 1024
 
 
 def create_component(workspace: "Workspace", name: str, display_name: str, tags: Mapping[str, str]) -> None:
@@ -139,7 +137,7 @@ class ComponentTracker:
             self._tracker.trial_component.save()
 
 
-def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | int | float]:
+def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
     """
     Return parameters as a component keeps them.
 
@@ -149,7 +147,7 @@ def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | int | flo
     return {name: encode_parameter(name, value) for name, value in values.items()}
 
 
-def encode_parameter(name: str, value: object) -> str | int | float:
+def encode_parameter(name: str, value: object) -> str | float:
     """
     Return a value as a component keeps it. numpy's numbers are taken too.
 
@@ -160,24 +158,13 @@ def encode_parameter(name: str, value: object) -> str | int | float:
         >>> encode_parameter("shuffle", True), encode_parameter("lr", 0.1)
         ('true', 0.1)
     """
-    match value:
-        case None | bool():
-            return json.dumps(value)
-        case str() if len(value) <= _LONGEST_VALUE:
-            return value
-        case Integral():
-            return int(value)
-        case Real() if math.isfinite(value):
-            return float(value)
-    raise ConfigError(
-        f"The parameter {name!r} is {_shortened(value)} ({type(value).__name__}); possible are finite numbers, texts "
-        f"of at most {_LONGEST_VALUE} characters, booleans and None."
-    )
-
-
-def _shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+    encoded = encode(scalar(name, value))
+    if encoded is None:
+        raise ConfigError(
+            f"The parameter {name!r} is {shortened(value)}; possible are finite numbers, and texts of at most "
+            f"{LONGEST_TEXT} characters."
+        )
+    return encoded
 
 
 def draw_table(tracker: Any, title: str, frame: object) -> None:
