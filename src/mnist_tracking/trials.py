@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._sagemaker.convert import is_training, trial_from_component
+from mnist_tracking._sagemaker.convert import is_own, is_training, trial_from_component
 from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.metrics import read_series
 from mnist_tracking._sagemaker.search import iter_components
@@ -40,7 +40,8 @@ class Trial:
         return f"<Trial {self.name!r} of {self.experiment_name!r}: {steps}>"
 
     def __str__(self) -> str:
-        return f"{self!r}\n{self.dataframe().to_string(index=False)}" if self.components else repr(self)
+        steps = [line for component in self.components for line in _lines(component)]
+        return "\n".join([f"trial {self.name} of experiment {self.experiment_name}", *(steps or ["no steps"])])
 
     def _repr_html_(self) -> str:
         return str(self.dataframe().to_html(index=False))
@@ -71,6 +72,25 @@ class Trial:
         import pandas as pd
 
         return pd.DataFrame([_row(component) for component in self.components])
+
+
+def _lines(component: Component) -> list[str]:
+    """Return what people want to see of a step; its code and its name are in the record."""
+    metrics = {name: metric.last for name, metric in component.metrics.items()}
+    facts: dict[str, dict[str, object]] = {
+        "parameters": {name: value for name, value in component.parameters.items() if not is_own(name)},
+        "metrics": {name: f"{value:.6g}" for name, value in metrics.items()},
+        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
+        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
+    }
+    head = f"{component.display_name}: {component.status or 'no status'}"
+    lines = [f"{head}. {component.message}" if component.message else head]
+    for what, found in facts.items():
+        if what in ("inputs", "outputs"):
+            lines += [f"  {what[:-1]} {name} = {value}" for name, value in found.items()]
+        elif found:
+            lines.append(f"  {what} " + ", ".join(f"{name} = {value}" for name, value in found.items()))
+    return lines
 
 
 def _row(component: Component) -> dict[str, object]:
