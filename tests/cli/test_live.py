@@ -35,10 +35,10 @@ def a_trial(channels: int, status: str = "Completed") -> TrialResult:
     )
 
 
-def watch(*, terminal: bool) -> tuple[TrialsView, str]:
+def watch(*, terminal: bool, kind: str = "xterm") -> tuple[TrialsView, str]:
     """A view that saw one of two trials through, and what it showed."""
     told = StringIO()
-    console = Console(file=told, force_terminal=terminal, width=120, color_system=None)
+    console = Console(file=told, force_terminal=terminal, width=120, color_system=None, _environ={"TERM": kind})
     with TrialsView(console, mnist_job().metrics, channels=[2, 5], epochs=1) as view:
         view.started("demo-trial-2", "job", {"hidden_channels": 2})
         for line in LOG:
@@ -97,6 +97,12 @@ def test_elsewhere_there_is_a_line_for_every_event() -> None:
         "2 channels: epoch 1 of 1, validation loss 0.5000, accuracy 87.12 %",
     ]
     assert view.job_count == 1
+
+
+def test_a_terminal_that_cannot_draw_again_has_lines_too() -> None:
+    _, told = watch(terminal=True, kind="dumb")
+
+    assert told.startswith("2 channels: training as job job\n2 channels: epoch 1 of 1")
 
 
 def test_the_curves_are_the_losses_since_the_line_before() -> None:

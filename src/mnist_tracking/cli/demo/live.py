@@ -81,17 +81,18 @@ class TrialsView:
         self._rows: dict[Scalar, _Row] = {count: _Row(count) for count in channels}
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.Lock()
+        self._is_live = console.is_terminal and not console.is_dumb_terminal  # a dumb one cannot go back to draw again
         self._live = Live(console=console, get_renderable=self.__rich__, refresh_per_second=4)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.stop()
 
     @property
@@ -136,7 +137,7 @@ class TrialsView:
         self._say(row, f"{row.status} after {row.seconds()} s")
 
     def _say(self, row: _Row, text: str) -> None:
-        if not self._console.is_terminal:
+        if not self._is_live:
             self._console.print(f"{row.channels} channels: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> Table:
