@@ -36,11 +36,12 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_digits": {"errors", "training"},
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
-    "job": {"_job_component", "errors"},
+    "_parameters": {"errors"},
+    "job": {"_job_component", "_parameters", "errors"},
     "training": {"errors", "job"},
     "embedded": {"errors"},
     "jobs": {"errors", "job", "records", "training"},
-    "_sagemaker": BASE | {"job"},
+    "_sagemaker": BASE | {"_parameters", "job"},
     "settings": {"errors"},
     "workspace": {"_sagemaker", "embedded", "errors", "reading", "settings"},
     "results": {"errors"},
@@ -114,7 +115,7 @@ def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> No
     assert users <= FOREIGN[package]
 
 
-@pytest.mark.parametrize("module", ["errors", "job", "training.hyperparameters"])
+@pytest.mark.parametrize("module", ["_parameters", "errors", "job", "training.hyperparameters"])
 def test_module_needs_only_the_standard_library(module: str) -> None:
     """Errors travel with every job; hyperparameters are checked without torch."""
     names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}
