@@ -1,17 +1,19 @@
-"""SageMaker in a folder: the engine behind `Workspace.embedded`."""
+"""SageMaker in a folder: the engine behind `Workspace.embedded`, and the errors that it can be made to answer with."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mnist_tracking.embedded.engine import EmbeddedSageMaker
+    from mnist_tracking.embedded.injection import Fault, Injection
 
-__all__ = ["EmbeddedSageMaker"]
+__all__ = ["EmbeddedSageMaker", "Fault", "Injection"]
+
+_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection"}
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine when it is asked for: the supervisors of jobs and endpoints do without boto3."""
-    if name != "EmbeddedSageMaker":
+    """Import what is asked for, when it is: the supervisors of jobs and endpoints do without boto3."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mnist_tracking.embedded.engine import EmbeddedSageMaker
-
-    return EmbeddedSageMaker
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,7 +12,10 @@ from botocore.loaders import create_loader
 
 from mnist_tracking.embedded import services, transport
 from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.injection import Fault, Injection, Injections
+from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.errors import ConfigError
 
 __all__ = ["EmbeddedSageMaker"]
 
@@ -42,10 +45,16 @@ class EmbeddedSageMaker:
         durability: ``"normal"`` or ``"full"``.
         quotas: How many training jobs may run at once, by instance type, such as ``{"ml.m5.xlarge": 2}``; one more is
             answered with ResourceLimitExceeded. Without an entry there is no limit.
+        search_lag_s: How far Search is behind: what was made or changed less than so many seconds ago, and what was put
+            into a trial since, is not found. On AWS it is some seconds; other calls are never behind.
         clock: Gives the time in seconds since the epoch; tests replace it.
+        sleep: Waits between the attempts of a call that was refused by `inject`; tests replace it.
+
+    Attributes:
+        search_lag_s: As given; may be set at any time.
 
     Raises:
-        ConfigError: If *home* cannot be written, or is on a network file system.
+        ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* is negative.
 
     Example:
         >>> engine = EmbeddedSageMaker(getfixture("tmp_path"))
@@ -55,7 +64,7 @@ class EmbeddedSageMaker:
         >>> engine.close()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that a test may want otherwise
         self,
         home: str | os.PathLike[str],
         *,
@@ -64,12 +73,19 @@ class EmbeddedSageMaker:
         python: str | None = None,
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
+        search_lag_s: float = 0.0,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if search_lag_s < 0:
+            raise ConfigError(f"search_lag_s={search_lag_s!r}; seconds from 0 are needed.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region)
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
+        self.search_lag_s = search_lag_s
+        self.sleep = sleep
+        self.injections = Injections()
         self._clock = clock
         self.store = Store(self.home, durability=durability)
 
@@ -79,6 +95,35 @@ class EmbeddedSageMaker:
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""
         return self._clock()
+
+    def inject(self, fault: Fault) -> Injection:
+        """
+        Refuse calls of this engine's sessions with an error of AWS's, to see what a program makes of it.
+
+        As on AWS, a client repeats a refused call as its retry settings say, so a program sees only what is left when
+        its attempts are used up. Calls of other processes, such as training jobs, and of other engines on the same
+        folder are not refused.
+
+        Args:
+            fault: Which calls are refused, how often, and with what.
+
+        Returns:
+            The injected fault, which counts what it refused. It stays until its ``with`` block ends, or until it is
+            removed.
+
+        Raises:
+            ConfigError: If the fault is about an operation that there is not.
+
+        Example:
+            >>> from mnist_tracking.embedded import Fault
+            >>> engine = EmbeddedSageMaker(getfixture("tmp_path"), sleep=lambda seconds: None)
+            >>> with engine.inject(Fault("ThrottlingException", operation="CreateExperiment", times=2)) as injection:
+            ...     response = engine.session().client("sagemaker").create_experiment(ExperimentName="digits")
+            >>> injection.refused, response["ResponseMetadata"]["RetryAttempts"]
+            (2, 2)
+            >>> engine.close()
+        """
+        return self.injections.add(fault, OPERATIONS)
 
     def session(self) -> boto3.Session:
         """

@@ -4,6 +4,9 @@ Answer botocore's calls inside the process.
 botocore emits ``before-parameter-build`` with the caller's own parameters and, after checking and serialising them,
 ``before-call``; a response returned from ``before-call`` takes the place of the network. Its own Stubber works the same
 way. So clients, paginators, waiters and typed exceptions are botocore's; only the answer is ours.
+
+Retrying comes below ``before-call`` in botocore, so an injected error is put to the client's own retry handlers here,
+by ``needs-retry``, as botocore's endpoint does.
 """
 
 import sqlite3
@@ -13,6 +16,8 @@ from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import attrs
+from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 _PARAMS = "mnist_tracking_params"
+Reply = tuple[SimpleNamespace, Response]
 
 response_observers: list[Callable[[OperationModel, Response], None]] = []
 """Called with each successful response before it is returned; the tests check every one against the service model."""
@@ -34,8 +40,11 @@ response_observers: list[Callable[[OperationModel, Response], None]] = []
 def install(session: Session, engine: "EmbeddedSageMaker") -> None:
     """Make every client of a botocore session get its answers from an engine. Call before clients are created."""
 
-    def answer(model: OperationModel, context: dict[str, Any], **_: object) -> tuple[SimpleNamespace, Response]:
-        return _answer(engine, model, context[_PARAMS])
+    def answer(
+        model: OperationModel, params: dict[str, Any], context: dict[str, Any], request_signer: Any, **_: object
+    ) -> Reply:
+        retries = _Retries(request_signer._event_emitter, model, params)
+        return _answer(engine, model, context[_PARAMS], retries)
 
     emitter = session.get_component("event_emitter")
     emitter.register_first("before-parameter-build", _refuse_to_presign)
@@ -58,21 +67,54 @@ def _refuse_to_send(event_name: str, **_: object) -> None:
     raise UnsupportedOperationError(*event_name.split(".")[1:3])
 
 
-def _answer(
-    engine: "EmbeddedSageMaker", model: OperationModel, params: dict[str, Any]
-) -> tuple[SimpleNamespace, Response]:
+@attrs.frozen
+class _Retries:
+    """One call's retries, by the settings of the client that makes it."""
+
+    emitter: BaseEventHooks
+    model: OperationModel
+    request: dict[str, Any]
+
+    def delay_after(self, reply: Reply, attempts: int) -> float | None:
+        """Return how long the client wants to wait before it tries again; None if it gives up."""
+        said = self.emitter.emit(
+            f"needs-retry.{self.model.service_model.service_id.hyphenize()}.{self.model.name}",
+            response=reply,
+            endpoint=None,
+            operation=self.model,
+            attempts=attempts,
+            caught_exception=None,
+            request_dict=self.request,
+        )
+        delay = first_non_none_response(said)
+        return None if delay is None or delay is False else float(delay)
+
+
+def _answer(engine: "EmbeddedSageMaker", model: OperationModel, params: dict[str, Any], retries: _Retries) -> Reply:
     service, operation = model.service_model.service_name, model.name
     handler = OPERATIONS.get((service, operation))
     if handler is None:
         raise UnsupportedOperationError(service, operation)
+    attempts = 0
+    while fault := engine.injections.next_fault(service, operation, params):
+        refusal = _refusal(fault, attempts)
+        attempts += 1
+        delay = retries.delay_after(refusal, attempts)
+        if delay is None:
+            return refusal
+        engine.sleep(delay)
     try:
         response = _handle(handler, model, Call(engine, service, operation, params))
     except AwsFault as fault:
-        error = {"Code": fault.code, "Message": fault.message, "Type": "Sender"}
-        return _reply(fault.status, {"Error": error, **fault.details})
+        return _refusal(fault, attempts)
     for observe in response_observers:
         observe(model, response)
-    return _reply(HTTPStatus.OK, response)
+    return _reply(HTTPStatus.OK, response, attempts)
+
+
+def _refusal(fault: AwsFault, retries: int) -> Reply:
+    error = {"Code": fault.code, "Message": fault.message, "Type": "Sender"}
+    return _reply(fault.status, {"Error": error, **fault.details}, retries)
 
 
 def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
@@ -86,13 +128,13 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
         raise AwsFault(said, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
 
 
-def _reply(status: int, parsed: Response) -> tuple[SimpleNamespace, Response]:
+def _reply(status: int, parsed: Response, retries: int) -> Reply:
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-requestid": request_id}
     parsed["ResponseMetadata"] = {
         "RequestId": request_id,
         "HTTPStatusCode": int(status),
         "HTTPHeaders": headers,
-        "RetryAttempts": 0,
+        "RetryAttempts": retries,
     }
     return SimpleNamespace(status_code=int(status), headers=headers, raw=None, content=b""), parsed

@@ -3,6 +3,8 @@ What can be searched for: each property of a resource as SQL over its row, here 
 
 Choices where AWS's documentation is silent: names of properties compare without case, names of parameters, metrics and
 tags with it; a bare ``Metrics.<name>`` is the last value; a property that is missing sorts last.
+
+``horizon()`` is the time up to which Search is up to date; who runs the SQL defines it.
 """
 
 from collections.abc import Callable, Mapping
@@ -125,7 +127,7 @@ def _time(column: str) -> Property:
 _TIMES = {"creationtime": _time("created"), "lastmodifiedtime": _time("modified")}
 _PARENTS = (
     "FROM associations a JOIN trials pt ON pt.id = a.trial_id JOIN experiments pe ON pe.id = pt.experiment_id "
-    "WHERE a.component_id = t.id"
+    "WHERE a.component_id = t.id AND a.created <= horizon()"
 )
 _PARENT = {
     "parents.trialname": Property(text="pt.name", each=_PARENTS),

@@ -1,5 +1,6 @@
 """Search over experiments, trials, components and training jobs."""
 
+import math
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +39,7 @@ def _parents(connection: sqlite3.Connection, component_id: int) -> list[Response
         """
         SELECT t.name AS trial, e.name AS experiment
         FROM associations a JOIN trials t ON t.id = a.trial_id JOIN experiments e ON e.id = t.experiment_id
-        WHERE a.component_id = ? ORDER BY a.created, t.id
+        WHERE a.component_id = ? AND a.created <= horizon() ORDER BY a.created, t.id
         """,
         (component_id,),
     )
@@ -59,15 +60,22 @@ _RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
 
 @serves("sagemaker", "Search")
 def search(call: Call) -> Response:
-    """Search, at once up to date; pages are cut by number, so what is deleted between two of them moves the next."""
+    """
+    Search, as far behind as the engine is told, by default not at all.
+
+    Pages are cut by number, so what is deleted between two of them moves the next.
+    """
     params = call.params
     resource = SEARCHABLE.get(params["Resource"])
     if resource is None:
         possible = ", ".join(SEARCHABLE)
         raise ValidationFault(f"The embedded SageMaker searches {possible}; asked for {params['Resource']}.")
     size, offset = page_size(params), read_offset(params)
-    recover_lost(call.engine.store, call.engine.now())
+    now, lag = call.engine.now(), call.engine.search_lag_s
+    horizon = now - lag if lag else math.inf
+    recover_lost(call.engine.store, now)
     with call.engine.store.snapshot() as connection:
+        connection.create_function("horizon", 0, lambda: horizon, deterministic=True)
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
         results = [_RESULTS[params["Resource"]](connection, row) for row in rows[:size]]
@@ -79,7 +87,8 @@ def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]
     order, order_args = _order(
         resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
     )
-    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
+    visible = "+t.modified <= horizon()"  # the plus keeps SQLite from reading in that order
+    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} AND {visible} ORDER BY {order} LIMIT ? OFFSET ?"
     return sql, [*args, *order_args]
 
 

@@ -1,0 +1,199 @@
+"""Errors on purpose, and a Search that is behind."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.errors import ConfigError
+
+Mode = Literal["legacy", "standard", "adaptive"]
+THROTTLED = Fault("ThrottlingException", operation="CreateExperiment", times=None)
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """How long the engine would have slept, each time."""
+    return []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, naps: list[float], clock: Clock) -> Iterator[EmbeddedSageMaker]:
+    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append, clock=clock)
+    yield engine
+    engine.close()
+
+
+def client(engine: EmbeddedSageMaker, mode: Mode = "standard", attempts: int = 3) -> Any:
+    config = Config(retries={"mode": mode, "total_max_attempts": attempts})
+    return engine.session().client("sagemaker", config=config)
+
+
+def refused(call: Any, **params: Any) -> dict[str, Any]:
+    """The response that a refused call is answered with."""
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    return dict(caught.value.response)
+
+
+def found(sagemaker: Any, resource: str, **expression: Any) -> list[dict[str, Any]]:
+    return list(sagemaker.search(Resource=resource, SearchExpression=expression)["Results"])
+
+
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+def test_a_client_repeats_a_throttled_call_as_its_settings_say(
+    engine: EmbeddedSageMaker, naps: list[float], mode: Mode
+) -> None:
+    with engine.inject(THROTTLED) as injection:
+        response = refused(client(engine, mode, 4).create_experiment, ExperimentName="digits")
+
+    assert (injection.refused, len(naps)) == (4, 3)
+    assert response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded", "Type": "Sender"}
+    metadata = response["ResponseMetadata"]
+    assert (metadata["RetryAttempts"], metadata["MaxAttemptsReached"]) == (3, True)
+
+
+def test_a_call_that_is_refused_less_often_than_it_is_tried_goes_through(engine: EmbeddedSageMaker) -> None:
+    engine.inject(Fault("ThrottlingException", operation="CreateExperiment", times=2))
+
+    response = client(engine).create_experiment(ExperimentName="digits")
+
+    assert response["ResponseMetadata"]["RetryAttempts"] == 2
+    assert client(engine).describe_experiment(ExperimentName="digits")["ExperimentName"] == "digits"
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "ConflictException", "ResourceLimitExceeded"])
+def test_what_no_client_repeats_is_an_error_at_once(engine: EmbeddedSageMaker, naps: list[float], code: str) -> None:
+    with engine.inject(Fault(code)):
+        response = refused(client(engine).list_experiments)
+
+    assert response["Error"]["Code"] == code
+    assert naps == []
+
+
+def test_a_refused_call_changes_nothing(engine: EmbeddedSageMaker) -> None:
+    sagemaker = client(engine)
+    with engine.inject(THROTTLED):
+        refused(sagemaker.create_experiment, ExperimentName="digits")
+
+    assert sagemaker.list_experiments()["ExperimentSummaries"] == []
+
+
+def test_only_the_calls_that_are_meant_are_refused(engine: EmbeddedSageMaker) -> None:
+    sagemaker = client(engine)
+    fault = Fault("Odd", operation="CreateExperiment", when=lambda params: params["ExperimentName"] == "b", times=None)
+    with engine.inject(fault):
+        sagemaker.create_experiment(ExperimentName="a")
+        refused(sagemaker.create_experiment, ExperimentName="b")
+        assert len(sagemaker.list_experiments()["ExperimentSummaries"]) == 1
+
+    sagemaker.create_experiment(ExperimentName="b")
+
+
+def test_a_service_is_refused_as_a_whole_with_what_is_said(engine: EmbeddedSageMaker) -> None:
+    engine.inject(Fault("AccessDenied", service="s3", times=None, message="Not you.", status=418))
+    response = refused(engine.session().client("s3").list_buckets)
+
+    assert (response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]) == ("Not you.", 418)
+    assert engine.session().client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_some_calls_go_through_first(engine: EmbeddedSageMaker) -> None:
+    sagemaker = client(engine)
+    engine.inject(Fault("ExpiredTokenException", operation="ListExperiments", after=2))
+    for _ in range(2):
+        sagemaker.list_experiments()
+
+    assert refused(sagemaker.list_experiments)["Error"]["Message"].endswith("token included in the request is expired")
+    sagemaker.list_experiments()
+
+
+def test_other_engines_on_the_same_folder_are_not_refused(engine: EmbeddedSageMaker) -> None:
+    other = EmbeddedSageMaker(engine.home)
+    with engine.inject(THROTTLED):
+        client(other).create_experiment(ExperimentName="digits")
+    other.close()
+
+
+def test_threads_share_the_count(engine: EmbeddedSageMaker) -> None:
+    sagemaker = client(engine, attempts=1)
+    injection = engine.inject(Fault("Odd", operation="ListExperiments", times=20))
+
+    def call(_: int) -> bool:
+        try:
+            sagemaker.list_experiments()
+        except ClientError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(call, range(60)))
+
+    assert (outcomes.count(False), injection.refused) == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"operation": "CreateTrainingJobs"}, "near are.*'CreateTrainingJob'"),
+        ({"service": "sagemaker", "operation": "PutObject"}, "none of the embedded"),
+        ({"service": "sage"}, "'sagemaker'"),
+        ({"times": 0}, "times=0"),
+        ({"after": -1}, "after=-1"),
+    ],
+)
+def test_a_fault_that_could_never_be_is_refused(engine: EmbeddedSageMaker, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        engine.inject(Fault("Odd", **wrong))
+
+
+def test_search_is_as_far_behind_as_it_is_told(engine: EmbeddedSageMaker, clock: Clock) -> None:
+    sagemaker = client(engine)
+    engine.search_lag_s = 10
+    sagemaker.create_experiment(ExperimentName="digits")
+
+    assert found(sagemaker, "Experiment") == []
+    assert len(sagemaker.list_experiments()["ExperimentSummaries"]) == 1
+    clock.now += 10
+    assert len(found(sagemaker, "Experiment")) == 1
+
+
+def test_search_is_behind_in_what_belongs_to_a_trial(engine: EmbeddedSageMaker, clock: Clock) -> None:
+    sagemaker = client(engine)
+    engine.search_lag_s = 10
+    sagemaker.create_experiment(ExperimentName="digits")
+    sagemaker.create_trial(ExperimentName="digits", TrialName="trial")
+    sagemaker.create_trial_component(TrialComponentName="step")
+    clock.now += 60
+    sagemaker.associate_trial_component(TrialName="trial", TrialComponentName="step")
+    within = {"Filters": [{"Name": "Parents.TrialName", "Value": "trial"}]}
+
+    [component] = found(sagemaker, "ExperimentTrialComponent")
+    assert component["TrialComponent"]["Parents"] == []
+    assert found(sagemaker, "ExperimentTrialComponent", **within) == []
+    clock.now += 10
+    assert len(found(sagemaker, "ExperimentTrialComponent", **within)) == 1
+
+
+def test_a_search_that_is_ahead_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="search_lag_s=-1"):
+        EmbeddedSageMaker(tmp_path / "other", search_lag_s=-1)
