@@ -4,10 +4,11 @@ import difflib
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
@@ -15,9 +16,13 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.job import metric_regex
 from mnist_tracking.records import Scalar
 
+if TYPE_CHECKING:
+    from sagemaker.inputs import FileSystemInput, TrainingInput
+
 __all__ = ["JobSpec", "MetricDefinition", "Objective", "mnist_job"]
 
 Goal = Literal["maximize", "minimize"]
+JobInput: TypeAlias = "str | TrainingInput | FileSystemInput"
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
@@ -138,13 +143,16 @@ class JobSpec:
         metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; else a mapping of
             names to the regular expressions that find them in the log, or metric definitions.
         objective: What makes one trial better than another; None if nothing does.
-        inputs: S3 locations by channel name.
+        inputs: By channel name: locations in S3, or the SDK's own ``TrainingInput`` and ``FileSystemInput``.
         instance_type: SageMaker's instance type.
         instance_count: How many hosts.
         framework_version: The version of the PyTorch container.
         py_version: The Python of that container.
+        image_uri: A container image of your own, in place of that one.
         environment: Environment variables of the job.
         max_run_s: The longest that the job may run, in seconds.
+        estimator: Further keywords of the SDK's ``PyTorch``, passed on as they are, such as
+            ``{"keep_alive_period_in_seconds": 600, "volume_size": 100}``.
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.
         adapter: How an endpoint's answers are read: ``"digits"`` for the CNN, None for plain arrays.
 
@@ -158,13 +166,15 @@ class JobSpec:
     hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_frozen_dict)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
-    inputs: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_dict)
+    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_frozen_dict)
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     framework_version: str = "2.6.0"
     py_version: str = "py312"
+    image_uri: str | None = None
     environment: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_dict)
     max_run_s: int = 86_400
+    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_dict)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     adapter: str | None = None
 
@@ -212,8 +222,17 @@ def _check_inputs(inputs: Mapping[str, object]) -> None:
     for channel, uri in inputs.items():
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", channel):
             raise ConfigError(f"The channel name {channel!r} is refused: letters, digits, '.', '_' and '-', 1 to 64.")
-        if not isinstance(uri, str) or not uri.startswith("s3://"):
-            raise ConfigError(f"The input {channel!r} is {uri!r}; a location in S3 is needed, 's3://bucket/prefix'.")
+        if not (uri.startswith("s3://") if isinstance(uri, str) else _is_of_sdk(uri)):
+            raise ConfigError(
+                f"The input {channel!r} is {uri!r}; a location in S3 is needed, 's3://bucket/prefix', or one of "
+                "sagemaker.inputs."
+            )
+
+
+def _is_of_sdk(value: object) -> bool:
+    """Whether a value is an input of the SDK's, which nobody has who has not imported it."""
+    inputs: Any = sys.modules.get("sagemaker.inputs")
+    return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
 
 def _checked_name(name: object) -> str:

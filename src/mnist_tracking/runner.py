@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
 from mnist_tracking._sagemaker.training import start_job
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.jobs import JobSpec
+from mnist_tracking.jobs import JobInput, JobSpec
 from mnist_tracking.recorder import ExperimentRecorder
 from mnist_tracking.records import Scalar, TrialResult
 from mnist_tracking.submission import SubmittedTrial
@@ -135,17 +136,17 @@ class ExperimentRunner(ExperimentRecorder):
 
     def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None) -> SubmittedTrial:
         job, job_name = self._require_job(), unique_name(self.name, "training job")
-        data = {"training": self.data_uri} if self.data_uri else {}
+        data: dict[str, JobInput] = {"training": self.data_uri} if self.data_uri else {}
+        estimator = make_estimator(
+            self.workspace,
+            job,
+            job_name=job_name,
+            hyperparameters=hyperparameters,
+            prefix=self.prefix,
+            tags=self._tags,
+        )
         with self._new_trial(name) as trial_name:
-            start_job(
-                self.workspace,
-                job,
-                job_name=job_name,
-                trial_name=trial_name,
-                hyperparameters=hyperparameters,
-                inputs={**data, **job.inputs},
-                prefix=self.prefix,
-            )
+            start_job(estimator, job_name=job_name, trial_name=trial_name, inputs={**data, **job.inputs})
         return SubmittedTrial(self.workspace, trial_name, job_name)
 
     def cleanup(self) -> "CleanupReport":

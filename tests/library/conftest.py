@@ -41,3 +41,21 @@ def toy_job() -> Callable[..., JobSpec]:
 @pytest.fixture
 def runner(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> ExperimentRunner:
     return ExperimentRunner(workspace, "lines", description="Fitted lines.", job=toy_job())
+
+
+Sent = list[tuple[str, dict[str, Any]]]
+
+
+def record_calls(workspace: Workspace) -> Sent:
+    """Return a list that every call of a new workspace is added to: its operation and its parameters."""
+    calls: Sent = []
+    workspace.boto_session.events.register(
+        "before-parameter-build.*.*", lambda params, model, **_: calls.append((model.name, dict(params)))
+    )
+    return calls
+
+
+@pytest.fixture
+def sent(workspace: Workspace) -> Sent:
+    """The calls of the workspace."""
+    return record_calls(workspace)

@@ -1,6 +1,6 @@
 """boto3's session and clients, the SDK's own session, and what its config files say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +89,12 @@ def make_session(workspace: "Workspace") -> "sagemaker.Session":
 
 def named_bucket(workspace: "Workspace") -> str | None:
     """Return the bucket that was given, or that the SDK's config files name."""
-    return workspace.settings.bucket or _configured(workspace, lambda schema: schema.SESSION_DEFAULT_S3_BUCKET_PATH)
+    return workspace.settings.bucket or configured(workspace, "SESSION_DEFAULT_S3_BUCKET_PATH")
 
 
 def configured_prefix(workspace: "Workspace") -> str:
     """Return where in the bucket the SDK's config files send everything."""
-    path = _configured(workspace, lambda schema: schema.SESSION_DEFAULT_S3_OBJECT_KEY_PREFIX_PATH)
+    path = configured(workspace, "SESSION_DEFAULT_S3_OBJECT_KEY_PREFIX_PATH")
     return (path or "").strip("/")
 
 
@@ -105,24 +105,24 @@ def find_role(workspace: "Workspace") -> str:
     Raises:
         ConfigError: If there is none.
     """
-    given = workspace.settings.role or _configured(workspace, lambda schema: schema.TRAINING_JOB_ROLE_ARN_PATH)
+    given = workspace.settings.role or configured(workspace, "TRAINING_JOB_ROLE_ARN_PATH")
     return given or _own_role(workspace)
 
 
 def find_model_role(workspace: "Workspace") -> str:
     """Return the role that models run under: that of jobs, unless the SDK's config files say otherwise."""
-    configured = _configured(workspace, lambda schema: schema.MODEL_EXECUTION_ROLE_ARN_PATH)
-    return workspace.settings.role or configured or workspace.role
+    given = workspace.settings.role or configured(workspace, "MODEL_EXECUTION_ROLE_ARN_PATH")
+    return given or workspace.role
 
 
-def _configured(workspace: "Workspace", path_of: Callable[[Any], str]) -> str | None:
+def configured(workspace: "Workspace", path: str) -> Any:
+    """Return what the SDK's config files say at a path, a name of `sagemaker.config.config_schema`; None if nothing."""
     session = workspace.sagemaker_session
     with quiet():
         from sagemaker.config import config_schema
         from sagemaker.utils import get_sagemaker_config_value
 
-        value = get_sagemaker_config_value(session, path_of(config_schema))
-    return None if value is None else str(value)
+        return get_sagemaker_config_value(session, getattr(config_schema, path))
 
 
 def _own_role(workspace: "Workspace") -> str:

@@ -1,19 +1,17 @@
-"""Start a training job with the real PyTorch estimator, and follow it."""
+"""Start a training job by its estimator, and follow it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from mnist_tracking._sagemaker.convert import ADAPTER, TRAINING
+from mnist_tracking._sagemaker.convert import TRAINING
 from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking._sagemaker.estimator import refusals
 from mnist_tracking._sagemaker.logs import JobLog
-from mnist_tracking._sagemaker.packing import dependencies_of, environment_of
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError
-from mnist_tracking.jobs import JobSpec
-from mnist_tracking.records import Component, Scalar, Status
+from mnist_tracking.errors import JobTimeoutError
+from mnist_tracking.jobs import JobInput
+from mnist_tracking.records import Component, Status
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -22,64 +20,20 @@ ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _VISIBLE_WITHIN_S = 60.0
 
 
-def start_job(
-    workspace: "Workspace",
-    spec: JobSpec,
-    *,
-    job_name: str,
-    trial_name: str,
-    hyperparameters: Mapping[str, Scalar],
-    inputs: Mapping[str, str],
-    prefix: str,
-) -> None:
+def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
     """
-    Start the job of one trial; does not wait. *prefix* is where its code and its model go, ``s3://...``.
+    Start the job of one trial by its estimator; does not wait.
 
     Raises:
-        ConfigError: If the SDK refuses the job, such as for a version that no container has.
+        ConfigError: If the SDK refuses the inputs.
     """
-    tags = {**workspace.tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}
-    with quiet(), translated(), _refusals():
-        from sagemaker.pytorch import PyTorch
-
-        dependencies = dependencies_of(spec)
-        environment = environment_of(spec, dependencies, f"{prefix}/jobs/{job_name}/output")
-        estimator = PyTorch(
-            entry_point=spec.entry_point,
-            source_dir=spec.source_dir,
-            dependencies=dependencies,
-            role=workspace.role,
-            framework_version=spec.framework_version,
-            py_version=spec.py_version,
-            instance_type=spec.instance_type,
-            instance_count=spec.instance_count,
-            hyperparameters=dict(hyperparameters),
-            metric_definitions=[{"Name": m.name, "Regex": m.regex} for m in spec.metrics] or None,
-            environment=environment or None,
-            max_run=spec.max_run_s,
-            output_path=f"{prefix}/jobs",
-            code_location=f"{prefix}/jobs",
-            sagemaker_session=workspace.sagemaker_session,
-            debugger_hook_config=False,
-            disable_profiler=True,
-            tags=aws_tags(tags),
-        )
+    with quiet(), translated(), refusals():
         estimator.fit(
             inputs=dict(inputs) or None,
             job_name=job_name,
             wait=False,
             experiment_config={"TrialName": trial_name, "TrialComponentDisplayName": TRAINING},
         )
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except MnistTrackingError:
-        raise
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"The SageMaker SDK refuses the job: {error}") from error
 
 
 def wait_for_job(
