@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupReport
     from mnist_tracking.comparison import Comparison, Difference
-    from mnist_tracking.deployment import BestModelDeployer, Endpoint
+    from mnist_tracking.deployment import BestModelDeployer
     from mnist_tracking.embedded import EmbeddedSageMaker
+    from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -54,8 +55,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "cleanup": ("CleanupReport",),
     "comparison": ("Comparison", "Difference"),
-    "deployment": ("BestModelDeployer", "Endpoint"),
+    "deployment": ("BestModelDeployer",),
     "embedded": ("EmbeddedSageMaker",),
+    "endpoints": ("Endpoint",),
     "errors": (
         "AccessDeniedError",
         "AlreadyExistsError",

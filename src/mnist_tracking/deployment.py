@@ -1,119 +1,59 @@
 """BestModelDeployer: the best model of an experiment, as an endpoint."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+import os
+from typing import TYPE_CHECKING
 
-import numpy as np
+import attrs
 
-from mnist_tracking._sagemaker.convert import TRAINING, trial_from_component
-from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking._sagemaker.experiments import attach, nearest, record_step
-from mnist_tracking._sagemaker.hosting import (
-    adapter_of,
-    delete_endpoint,
-    deploy_model,
-    refuse_taken,
-    wait_for_endpoint,
-)
-from mnist_tracking._sagemaker.invocation import invoke
+from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
+from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
+from mnist_tracking._sagemaker.experiments import attach, record_step, require_trial, training_of
+from mnist_tracking._sagemaker.hosting import Served, adapter_of, delete_endpoint, deploy_model, refuse_taken
+from mnist_tracking._sagemaker.models import check_script, find_script
 from mnist_tracking._sagemaker.names import check_name, unique_name
-from mnist_tracking._sagemaker.search import iter_components
-from mnist_tracking.digits import as_array, check_digits, digits_of
-from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
+from mnist_tracking.endpoints import Endpoint
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, StateError
+from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, serializer_of
 from mnist_tracking.jobs import Objective
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Component, TrialResult
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["BestModelDeployer", "Endpoint"]
+__all__ = ["BestModelDeployer"]
 
 DEPLOYMENT = "Deployment"
-_BATCH = 4096  # images; 784 bytes each, so a request stays below the service's 6 MiB
-
-
-class Endpoint:
-    """
-    A model that answers. Leaving its ``with`` block deletes the endpoint, its configuration and its model.
-
-    **Thread safety.** `predict` may be called from several threads at once.
-
-    Attributes:
-        name: Its name.
-        trial_name: The trial whose model it serves.
-    """
-
-    def __init__(self, workspace: "Workspace", name: str, trial_name: str, *, adapter: str | None) -> None:
-        self.name = name
-        self.trial_name = trial_name
-        self._workspace = workspace
-        self._adapter = adapter
-
-    def __repr__(self) -> str:
-        return f"<Endpoint {self.name!r} serving {self.trial_name!r}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.delete()
-
-    def predict(self, data: "npt.ArrayLike", *, probabilities: bool = False) -> "npt.NDArray[Any]":
-        """
-        Ask the model.
-
-        Args:
-            data: For the CNN: ``(28, 28)``, ``(N, 28, 28)`` or ``(N, 1, 28, 28)`` uint8 in [0, 255]; the endpoint
-                normalises. Any number of images: they go in requests that the service takes. For any other model: an
-                array, sent as it is in one request.
-            probabilities: For the CNN: give ``(N, 10)`` float32 probabilities.
-
-        Returns:
-            For the CNN ``(N,)`` int64 digits, or the probabilities. For any other model what it answers.
-
-        Raises:
-            ConfigError: If the CNN is asked with another shape or dtype, or if the data are no array. Nothing was sent.
-            ServiceError: If the model fails; carries its message.
-            NotFoundError: If the endpoint was deleted.
-            StateError: If it is no longer in service.
-        """
-        if self._adapter != "digits":
-            return invoke(self._workspace, self.name, as_array(data))
-        images = check_digits(data)
-        batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-        answers = [invoke(self._workspace, self.name, batch) for batch in batches]
-        together = np.concatenate(answers).astype(np.float32) if answers else np.empty((0, 10), np.float32)
-        return together if probabilities else digits_of(together)
-
-    def delete(self) -> None:
-        """Delete the endpoint, its configuration and its model. Again is fine."""
-        delete_endpoint(self._workspace, self.name)
 
 
 class BestModelDeployer:
     """
-    Deploys a trained model with the very code that trained it.
+    Deploys a trained model, with the very code that trained it unless told otherwise.
 
     Args:
         workspace: Where to deploy.
-        instance_type: What the endpoint runs on.
+        instance_type: What the endpoints run on.
     """
 
     def __init__(self, workspace: "Workspace", *, instance_type: str = "ml.m5.large") -> None:
         self._workspace = workspace
         self._instance_type = instance_type
 
-    def deploy(
+    def deploy(  # noqa: PLR0913 - one keyword for each thing that an endpoint is made of; none is needed
         self,
         target: Leaderboard | TrialResult | str,
         *,
         objective: Objective | str | None = None,
         name: str | None = None,
+        instance_type: str | None = None,
+        instance_count: int = 1,
+        entry_point: str | os.PathLike[str] | None = None,
+        source_dir: str | os.PathLike[str] | None = None,
+        image_uri: str | None = None,
+        serializer: Serializer | Format | None = None,
+        deserializer: Deserializer | Format | None = None,
+        wait: bool = True,
+        delete: bool = True,
         timeout_s: float | None = 1800.0,
     ) -> Endpoint:
         """
@@ -126,38 +66,83 @@ class BestModelDeployer:
                 experiment.
             objective: What the best trial of the experiment named by *target* is the best at.
             name: The endpoint's name. Defaults to a generated one.
-            timeout_s: Give up after this many seconds.
+            instance_type: What it runs on; defaults to the deployer's.
+            instance_count: On how many of them. An embedded SageMaker has one for each endpoint.
+            entry_point: The script with ``model_fn`` and the other handlers, a file; with *source_dir* a file at the
+                top of that. Defaults to the code that was recorded with the model.
+            source_dir: A folder that is sent along with the script, or an archive in S3, such as a trial's
+                ``code_uri``.
+            image_uri: A container of another kind; defaults to that of PyTorch. With one that answers by itself, no
+                script is needed.
+            serializer: What the data go as: ``"numpy"`` (the default), ``"json"``, ``"csv"``, ``"bytes"``, or any of
+                ``sagemaker.serializers``.
+            deserializer: How answers are read, likewise. Defaults to what a *serializer* given by name goes with.
+            wait: Wait until it answers; else `Endpoint.wait` does.
+            delete: Whether leaving the endpoint's ``with`` block deletes it.
+            timeout_s: Give up waiting after this many seconds.
 
         Raises:
-            StateError: If no trial completed, or the trial has no model.
+            ConfigError: If an argument is wrong, or the script is not there.
+            StateError: If no trial completed, or the trial has no model, or nothing says how it answers.
             NotFoundError: If there is no such trial or experiment, or its model is no longer in S3.
             AlreadyExistsError: If *name* is taken; what has it is left alone.
             JobFailedError: If the endpoint fails to start; carries the end of its log. What was made is deleted again.
             JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
+            UnsupportedOperationError: If an embedded SageMaker is asked for several instances.
         """
-        component, trial = self._training_of(self._chosen(target, objective))
-        model_uri, code_uri = _model_of(trial)
+        serializer_of(serializer)
+        deserializer_of(deserializer, serializer)
+        trial, training = self._chosen(target, objective)
+        plan = _Plan(
+            trial=trial,
+            served=_served(trial, training, entry_point, source_dir, image_uri),
+            adapter=adapter_of(self._workspace, training.source_arn) if entry_point is None else None,
+            instance_type=instance_type or self._instance_type,
+            instance_count=instance_count,
+        )
+        facts = self._start(plan, name, timeout_s=timeout_s, wait=wait)
+        return Endpoint(self._workspace, facts, serializer=serializer, deserializer=deserializer, delete=delete)
+
+    def _chosen(
+        self, target: Leaderboard | TrialResult | str, objective: Objective | str | None
+    ) -> tuple[TrialResult, Component]:
+        """Return the trial that *target* stands for, and its training, both as they are now."""
+        if objective is not None:
+            if not isinstance(target, str):
+                raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
+            target = Leaderboard.load(self._workspace, target, objective=objective)
+        best = target.best if isinstance(target, Leaderboard) else target
+        name, known = (best, None) if isinstance(best, str) else (best.trial_name, best.component_name)
+        experiment = require_trial(self._workspace, name)
+        training = training_of(self._workspace, name, known)
+        if training is None:
+            raise StateError("trial", name, "has no training, and so no model to deploy")
+        return trial_from_component(training, name, experiment), training
+
+    def _start(self, plan: "_Plan", name: str | None, *, timeout_s: float | None, wait: bool) -> EndpointFacts:
+        """Make everything, or nothing."""
+        trial = plan.trial
         endpoint_name = self._endpoint_name(trial, name)
+        adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
         try:
             deploy_model(
                 self._workspace,
+                plan.served,
                 name=endpoint_name,
-                model_uri=model_uri,
-                entry_point=str(component.parameters["sagemaker_program"]),
-                code_uri=code_uri,
-                code_location=model_uri.rsplit("/jobs/", 1)[0] + "/models",
-                instance_type=self._instance_type,
-                tags=self._workspace.tags,
+                code_location="/".join(self._folder(trial)),
+                instance_type=plan.instance_type,
+                instance_count=plan.instance_count,
+                tags={**self._workspace.tags, TRIAL_TAG: trial.trial_name, **adapter},
             )
-            arn = wait_for_endpoint(self._workspace, endpoint_name, timeout_s)
-            adapter = adapter_of(self._workspace, component.source_arn)
-            self._record(trial, endpoint_name, arn)
-            return Endpoint(self._workspace, endpoint_name, trial.trial_name, adapter=adapter)
+            if wait:
+                wait_for_endpoint(self._workspace, endpoint_name, timeout_s, "It was deleted again.")
+            self._record(plan, endpoint_name)
         except AlreadyExistsError:  # somebody took the name just now
             raise
         except BaseException:  # an interrupt from the keyboard too, at any point
             delete_endpoint(self._workspace, endpoint_name)
             raise
+        return EndpointFacts(endpoint_name, trial.trial_name, plan.adapter, is_ours=True)
 
     def _endpoint_name(self, trial: TrialResult, name: str | None) -> str:
         if name is None:
@@ -165,42 +150,77 @@ class BestModelDeployer:
         refuse_taken(self._workspace, check_name("endpoint", name))
         return name
 
-    def _record(self, trial: TrialResult, endpoint_name: str, arn: str) -> None:
+    def _folder(self, trial: TrialResult) -> list[str]:
+        parts = (self._workspace.bucket, self._workspace.prefix, trial.experiment_name, "models")
+        return ["s3:/", *(part for part in parts if part)]
+
+    def _record(self, plan: "_Plan", endpoint_name: str) -> None:
         name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
         record_step(
             self._workspace,
             name,
             DEPLOYMENT,
-            parameters={"endpoint_name": endpoint_name, "instance_type": self._instance_type},
-            inputs={"model": trial.model_uri or ""},
-            outputs={"endpoint": arn},
+            parameters={
+                "endpoint_name": endpoint_name,
+                "instance_type": plan.instance_type,
+                "instance_count": plan.instance_count,
+            },
+            inputs={"model": plan.served.model_uri},
+            outputs={"endpoint": endpoint_arn(self._workspace, endpoint_name)},
             tags=self._workspace.tags,
         )
-        attach(self._workspace, trial.trial_name, name)
-
-    def _chosen(self, target: Leaderboard | TrialResult | str, objective: Objective | str | None) -> str:
-        """Return the name of the trial that *target* stands for."""
-        if objective is not None:
-            if not isinstance(target, str):
-                raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
-            target = Leaderboard.load(self._workspace, target, objective=objective)
-        if isinstance(target, Leaderboard):
-            target = target.best
-        return target.trial_name if isinstance(target, TrialResult) else target
-
-    def _training_of(self, name: str) -> tuple[Component, TrialResult]:
-        found = list(iter_components(self._workspace.client("sagemaker"), Parents_TrialName=name, DisplayName=TRAINING))
-        if not found:
-            with translated():
-                trials = self._workspace.client("sagemaker").list_trials(MaxResults=100)["TrialSummaries"]
-            raise NotFoundError("trained trial", name, nearest(name, [t["TrialName"] for t in trials]))
-        return found[-1], trial_from_component(found[-1], name)
+        attach(self._workspace, plan.trial.trial_name, name)
 
 
-def _model_of(trial: TrialResult) -> tuple[str, str]:
-    """Return where the model and the code of a trial are."""
+@attrs.frozen(kw_only=True)
+class _Plan:
+    trial: TrialResult
+    served: Served
+    adapter: str | None
+    instance_type: str
+    instance_count: int = attrs.field()
+
+    @instance_count.validator
+    def _is_count(self, _attribute: object, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"instance_count={value!r}; a whole number from 1 is needed.")
+
+
+def _served(
+    trial: TrialResult,
+    training: Component,
+    entry_point: str | os.PathLike[str] | None,
+    source_dir: str | os.PathLike[str] | None,
+    image_uri: str | None,
+) -> Served:
+    """Put together what is served: the trial's model, and the caller's script or the one that was recorded."""
     if trial.status != "Completed":
         raise StateError("trial", trial.trial_name, f"is {trial.status}; only a completed trial can be deployed")
-    if trial.model_uri is None or trial.code_uri is None:
+    if trial.model_uri is None:
         raise StateError("trial", trial.trial_name, "has no model to deploy")
-    return trial.model_uri, trial.code_uri
+    if entry_point is not None or source_dir is not None:
+        script = _given_script(entry_point, source_dir)
+    else:
+        script = _recorded_script(trial, training, is_needed=image_uri is None)
+    return Served(model_uri=trial.model_uri, entry_point=script[0], source_dir=script[1], image_uri=image_uri)
+
+
+def _given_script(
+    entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None
+) -> tuple[str | None, str | None]:
+    code = None if source_dir is None else os.fspath(source_dir)
+    (check_script if code and code.startswith("s3://") else find_script)(entry_point, source_dir)
+    return None if entry_point is None else os.fspath(entry_point), code
+
+
+def _recorded_script(trial: TrialResult, training: Component, *, is_needed: bool) -> tuple[str | None, str | None]:
+    program = training.parameters.get("sagemaker_program")
+    if trial.code_uri is None or not isinstance(program, str):
+        if is_needed:
+            said = "has a model, but no script that answers for it. Give entry_point=, a script with model_fn"
+            raise StateError("trial", trial.trial_name, said)
+        return None, None
+    if "/" in program:
+        said = f"was trained by {program!r}, and an endpoint takes a script at the top of its folder. Give entry_point="
+        raise StateError("trial", trial.trial_name, said)
+    return program, trial.code_uri

@@ -1,32 +1,39 @@
-"""How digits go to an endpoint of the CNN and how its answers are read."""
+"""The adapter for the CNN: how digits go to its endpoint, and how its answers are read."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.formats import as_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 _SIDE = 28
 _EXPECTED = "expected uint8 of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28)"
+_BATCH = 4096  # images; 784 bytes each, so a request stays below the service's 6 MiB
 
 
-def as_array(data: "npt.ArrayLike") -> "npt.NDArray[Any]":
+def predict_digits(
+    ask: "Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]", data: "npt.ArrayLike", *, probabilities: bool
+) -> "npt.NDArray[Any]":
     """
-    Return *data* as an array that can be sent.
+    Ask the CNN for any number of images, in requests that the service takes.
+
+    Args:
+        ask: Sends an array ``(N, 28, 28)`` and returns the answer, ``(N, 10)``.
+        data: The images.
+        probabilities: Give ``(N, 10)`` float32 probabilities in place of ``(N,)`` int64 digits.
 
     Raises:
-        ConfigError: If it is ragged, or an array of Python objects.
+        ConfigError: If the shape or the dtype of the images is another. Nothing was sent.
     """
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ConfigError(f"The data are no array: {error}") from error
-    if array.dtype.hasobject:
-        raise ConfigError(f"Got an array of dtype {array.dtype}; Python objects cannot be sent.")
-    return array
+    images = check_digits(data)
+    answers = [ask(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    together = np.concatenate(answers).astype(np.float32) if answers else np.empty((0, 10), np.float32)
+    return together if probabilities else digits_of(together)
 
 
 def check_digits(data: "npt.ArrayLike") -> "npt.NDArray[np.uint8]":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from mnist_tracking.comparison import Comparison
+    from mnist_tracking.endpoints import Endpoint
+    from mnist_tracking.formats import Deserializer, Format, Serializer
     from mnist_tracking.records import ExperimentSummary, TrialResult
     from mnist_tracking.results import Results
     from mnist_tracking.search import Where
@@ -113,6 +115,30 @@ class Reader:
         from mnist_tracking.submission import take_up
 
         return take_up(self._workspace, trial_name)
+
+    def endpoint(
+        self,
+        name: str,
+        *,
+        serializer: "Serializer | Format | None" = None,
+        deserializer: "Deserializer | Format | None" = None,
+    ) -> "Endpoint":
+        """
+        Find an endpoint of the account, whoever made it.
+
+        Leaving its ``with`` block does not delete it, since it was not made for that; `Endpoint.delete` does.
+
+        Args:
+            name: Its name.
+            serializer: What the data go as, as in `BestModelDeployer.deploy`; an endpoint of the CNN knows by itself.
+            deserializer: How answers are read.
+
+        Raises:
+            NotFoundError: If there is no such endpoint; the message names those nearest that there are.
+        """
+        from mnist_tracking.endpoints import attach_to_endpoint
+
+        return attach_to_endpoint(self._workspace, name, serializer, deserializer)
 
     @property
     def _workspace(self) -> "Workspace":

@@ -5,13 +5,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.embedded.hosting.account import Account, until
 
 from mnist_tracking import EmbeddedSageMaker, JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
-from mnist_tracking._sagemaker.hosting import wait_for_endpoint
-from mnist_tracking._sagemaker.invocation import invoke
+from mnist_tracking._sagemaker.endpoints import wait_for_endpoint
 from mnist_tracking.embedded import process_locks
 
 LOADING = "import os, threading\nprint(os.getpid())\nthreading.Event().wait()\n"
@@ -57,7 +55,7 @@ def test_waiting_ends_when_the_processes_die(account: Account, workspace: Worksp
     kill(account, victims)
 
     with pytest.raises(JobFailedError, match=reason) as caught:
-        wait_for_endpoint(workspace, "digits", timeout_s=60)
+        wait_for_endpoint(workspace, "digits", timeout_s=60, outcome="")
     assert caught.value.log_tail == tuple(account.log())
 
 
@@ -67,7 +65,7 @@ def test_waiting_that_takes_too_long_shows_the_log(account: Account, workspace: 
     until(lambda: len(account.log()) == 1)
 
     with pytest.raises(JobTimeoutError) as caught:
-        wait_for_endpoint(workspace, "digits", timeout_s=0)
+        wait_for_endpoint(workspace, "digits", timeout_s=0, outcome="It goes on.")
     assert caught.value.log_tail == tuple(account.log())
 
 
@@ -77,7 +75,7 @@ def test_waiting_for_an_endpoint_that_somebody_deletes_ends(account: Account, wo
     account.sagemaker.delete_endpoint(EndpointName="digits")
 
     with pytest.raises(NotFoundError, match="No endpoint named 'digits'"):
-        wait_for_endpoint(workspace, "digits", timeout_s=60)
+        wait_for_endpoint(workspace, "digits", timeout_s=60, outcome="")
 
 
 def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: Account, workspace: Workspace) -> None:
@@ -88,7 +86,7 @@ def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: Account, wo
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
     with pytest.raises(JobFailedError, match=r"model\.tar\.gz cannot be unpacked") as caught:
-        wait_for_endpoint(workspace, "digits", timeout_s=60)
+        wait_for_endpoint(workspace, "digits", timeout_s=60, outcome="")
     assert caught.value.log_tail == ()
 
 
@@ -100,9 +98,9 @@ def test_asking_an_endpoint_whose_processes_died_says_so(
 ) -> None:
     account.deploy(script=SERVING)
     until(lambda: len(account.log()) == 1)
-    assert invoke(workspace, "digits", np.ones(1)).tolist() == [1.0]
+    assert workspace.endpoint("digits").predict([1.0]).tolist() == [1.0]
     kill(account, victims)
     until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
 
     with pytest.raises(StateError, match=f"The endpoint 'digits' is Failed: .*({reason})"):
-        invoke(workspace, "digits", np.ones(1))
+        workspace.endpoint("digits").predict([1.0])

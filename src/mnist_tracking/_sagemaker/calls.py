@@ -58,6 +58,7 @@ RESOURCES = {  # by kind: the statement of the policy that it belongs to, and th
     "endpoint-config": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:endpoint-config/*"),
     "endpoint": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:endpoint/*"),
     "log": ("Logs", "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*"),
+    "endpoint log": ("Logs", "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/Endpoints/*"),
     "bucket": ("Bucket", "arn:{partition}:s3:::{bucket}"),
     "new bucket": ("CreateBucket", "arn:{partition}:s3:::{bucket}"),
     "object": ("Objects", "arn:{partition}:s3:::{objects}"),
@@ -81,6 +82,12 @@ def _sagemaker(operation: str, *resources: str, tagged: bool = False, passes_rol
 def _s3(action: str, resource: str, *operations: str) -> Iterator[ApiCall]:
     for operation in operations:
         yield ApiCall("s3", operation, (Grant(f"s3:{action}", resource),))
+
+
+def _logs(*operations: str) -> Iterator[ApiCall]:
+    for operation in operations:
+        action = f"logs:{operation}"
+        yield ApiCall("logs", operation, (Grant(action, "log"), Grant(action, "endpoint log")))
 
 
 _TRACKED = ("experiment", "experiment-trial", "experiment-trial-component", "training-job", "model", "endpoint")
@@ -119,7 +126,7 @@ CALLS = (
     _sagemaker("ListTrials", ANY),
     _sagemaker("ListTrialComponents", ANY),
     _sagemaker("ListTrainingJobs", "doctor"),
-    _sagemaker("ListEndpoints", "doctor"),
+    _sagemaker("ListEndpoints", ANY),
     _sagemaker("Search", ANY),
     ApiCall("sagemaker-runtime", "InvokeEndpoint", (Grant("sagemaker:InvokeEndpoint", "endpoint"),)),
     ApiCall(
@@ -135,8 +142,7 @@ CALLS = (
             Grant("sagemaker:BatchGetMetrics", "training-job"),
         ),
     ),
-    ApiCall("logs", "DescribeLogStreams", (Grant("logs:DescribeLogStreams", "log"),)),
-    ApiCall("logs", "GetLogEvents", (Grant("logs:GetLogEvents", "log"),)),
+    *_logs("DescribeLogStreams", "GetLogEvents"),
     *_s3("CreateBucket", "new bucket", "CreateBucket"),
     *_s3("ListBucket", "bucket", "HeadBucket", "ListObjectsV2"),
     *_s3("GetObject", "object", "HeadObject", "GetObject"),

@@ -12,6 +12,7 @@ RUN_TAG = "sagemaker:trial-component-source"
 CREATED_BY = "mnist-tracking:created-by"
 EXPERIMENT_TAG = "mnist-tracking:experiment"
 ADAPTER = "mnist-tracking:adapter"
+TRIAL_TAG = "mnist-tracking:trial"
 _OWN_PREFIXES = ("sagemaker_", "SageMaker.")
 
 
@@ -92,6 +93,11 @@ def _metric(metric: Mapping[str, Any]) -> Metric:
     )
 
 
+def is_own(parameter: str) -> bool:
+    """Whether a parameter is one that SageMaker or its SDK adds to a job's own."""
+    return parameter.startswith(_OWN_PREFIXES)
+
+
 def is_training(component: Component) -> bool:
     """Whether a component is the training of a trial: by this library, by a training job, or by the SDK's `Run`."""
     is_run = component.tags.get(RUN_TAG) == "run"
@@ -109,7 +115,7 @@ def trial_from_component(component: Component, trial_name: str, experiment_name:
         experiment_name=experiment_name or dict(component.parents).get(trial_name, ""),
         status=status,
         failure_reason=component.message if status == "Failed" else "",
-        hyperparameters={k: v for k, v in component.parameters.items() if not k.startswith(_OWN_PREFIXES)},
+        hyperparameters={k: v for k, v in component.parameters.items() if not is_own(k)},
         metrics=component.metrics,
         job_name=component.job_name or "",
         component_name=component.name,

@@ -1,14 +1,15 @@
 """Experiments, trials and the preprocessing component, through smexperiments with our own session and client."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
-from mnist_tracking.records import Scalar
+from mnist_tracking.records import Component, Scalar
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -139,13 +140,32 @@ def record_step(
 
 
 def jobs_of(workspace: "Workspace", trial: str) -> list[str]:
-    """Return the names of a trial's training jobs, in order of creation; unlike Search, this list is never behind."""
+    """Return the names of a trial's training jobs, in order of creation."""
+    jobs = [summary for summary in _summaries_of(workspace, trial) if _is_job(summary)]
+    return [summary["TrialComponentName"].removesuffix("-aws-training-job") for summary in jobs]
+
+
+def training_of(workspace: "Workspace", trial: str, name: str | None = None) -> Component | None:
+    """Read the component that recorded a trial's training: the one of that name, or the last that is one."""
+    if name is None:
+        found = [s for s in _summaries_of(workspace, trial) if _is_job(s) or s.get("DisplayName") == TRAINING]
+        if not found:
+            return None
+        name = found[-1]["TrialComponentName"]
+    with translated():
+        return component_from_aws(workspace.client("sagemaker").describe_trial_component(TrialComponentName=name))
+
+
+def _summaries_of(workspace: "Workspace", trial: str) -> list[dict[str, Any]]:
+    """List a trial's components in order of creation; unlike Search, this list is never behind."""
     order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
     with translated():
         pages = workspace.client("sagemaker").get_paginator("list_trial_components").paginate(TrialName=trial, **order)
-        found = [component for page in pages for component in page["TrialComponentSummaries"]]
-    jobs = [c for c in found if ":training-job/" in c.get("TrialComponentSource", {}).get("SourceArn", "")]
-    return [component["TrialComponentName"].removesuffix("-aws-training-job") for component in jobs]
+        return [component for page in pages for component in page["TrialComponentSummaries"]]
+
+
+def _is_job(summary: Mapping[str, Any]) -> bool:
+    return ":training-job/" in summary.get("TrialComponentSource", {}).get("SourceArn", "")
 
 
 def trials_of(workspace: "Workspace", experiment: str) -> dict[str, str]:

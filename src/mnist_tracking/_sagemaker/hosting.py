@@ -1,11 +1,11 @@
-"""Deploy with the real PyTorchModel, wait for the endpoint, delete what was deployed."""
+"""Deploy with the real PyTorchModel; delete what was deployed."""
 
 import tarfile
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
@@ -17,8 +17,6 @@ from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import (
     AlreadyExistsError,
     ConfigError,
-    JobFailedError,
-    JobTimeoutError,
     NotFoundError,
     ServiceError,
     StateError,
@@ -27,7 +25,6 @@ from mnist_tracking.errors import (
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-_LOG_LINES = 20
 _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
@@ -54,15 +51,32 @@ def refuse_taken(workspace: "Workspace", name: str) -> None:
             raise AlreadyExistsError(kind, name)
 
 
+@attrs.frozen(kw_only=True)
+class Served:
+    """
+    What an endpoint serves.
+
+    Attributes:
+        model_uri: The model's archive.
+        entry_point: The script that answers for it; None if the image does.
+        source_dir: Where the script is: an archive in S3, or a folder; None if the script is a file of its own.
+        image_uri: The container; None takes that of PyTorch.
+    """
+
+    model_uri: str
+    entry_point: str | None
+    source_dir: str | None
+    image_uri: str | None = None
+
+
 def deploy_model(
     workspace: "Workspace",
+    served: Served,
     *,
     name: str,
-    model_uri: str,
-    entry_point: str,
-    code_uri: str,
     code_location: str,
     instance_type: str,
+    instance_count: int,
     tags: Mapping[str, str],
 ) -> None:
     """
@@ -79,10 +93,11 @@ def deploy_model(
 
         model = PyTorchModel(
             name=name,
-            model_data=model_uri,
+            model_data=served.model_uri,
             role=workspace.role,
-            entry_point=entry_point,
-            source_dir=code_uri,
+            entry_point=served.entry_point,
+            source_dir=served.source_dir,
+            image_uri=served.image_uri,
             code_location=code_location,
             framework_version="2.6.0",
             py_version="py312",
@@ -90,7 +105,7 @@ def deploy_model(
         )
         try:
             model.deploy(
-                initial_instance_count=1,
+                initial_instance_count=instance_count,
                 instance_type=instance_type,
                 endpoint_name=name,
                 tags=aws_tags(tags),
@@ -99,69 +114,27 @@ def deploy_model(
         except ClientError as error:
             if is_taken(error):
                 raise AlreadyExistsError("endpoint", name) from error
-            _refuse_missing(workspace, model_uri, code_uri)
+            _refuse_missing(workspace, served)
             raise
         except S3UploadFailedError as error:
             raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
         except _UNREADABLE as error:
-            raise StateError("model", model_uri, f"cannot be packed with its code {code_uri!r}: {error}") from error
+            said = f"cannot be packed with its code {served.source_dir or served.entry_point!r}: {error}"
+            raise StateError("model", served.model_uri, said) from error
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be deployed: {error}") from error
 
 
-def _refuse_missing(workspace: "Workspace", *uris: str) -> None:
-    for uri in uris:
+def _refuse_missing(workspace: "Workspace", served: Served) -> None:
+    for uri in (served.model_uri, served.source_dir or ""):
+        if not uri.startswith("s3://"):
+            continue
         bucket, key = split_uri(uri)
         try:
             workspace.client("s3").head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if is_missing(error):
                 raise NotFoundError("object", uri) from error
-
-
-def wait_for_endpoint(workspace: "Workspace", name: str, timeout_s: float | None) -> str:
-    """
-    Wait until an endpoint is in service and return its ARN.
-
-    Raises:
-        JobFailedError: If it fails; carries the end of its log.
-        JobTimeoutError: If it takes longer than *timeout_s*; the caller deletes it then.
-        NotFoundError: If somebody deleted it in the meantime.
-    """
-    client, begun, pause = workspace.client("sagemaker"), time.monotonic(), min(0.02, workspace.poll_s)
-    while True:
-        try:
-            with translated():
-                told = client.describe_endpoint(EndpointName=name)
-        except ServiceError as error:
-            if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
-                raise NotFoundError("endpoint", name) from error
-            raise
-        if told["EndpointStatus"] == "InService":
-            return str(told["EndpointArn"])
-        if told["EndpointStatus"] == "Failed":
-            reason = told.get("FailureReason", "no reason was given")
-            raise JobFailedError(name, reason, _log_tail(workspace, told))
-        if timeout_s is not None and time.monotonic() - begun > timeout_s:
-            raise JobTimeoutError(name, timeout_s, "It was deleted again.", _log_tail(workspace, told))
-        time.sleep(pause)
-        pause = min(pause * 1.3, workspace.poll_s)
-
-
-def _log_tail(workspace: "Workspace", endpoint: Mapping[str, Any]) -> list[str]:
-    """Return the last lines that an endpoint logged, oldest first; none where the log cannot be read."""
-    logs, group = workspace.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}"
-    begun = int(endpoint["CreationTime"].timestamp() * 1000)  # an endpoint before it may have had its name
-    try:
-        streams = logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True, limit=1)
-        for stream in streams["logStreams"]:
-            page = logs.get_log_events(
-                logGroupName=group, logStreamName=stream["logStreamName"], startTime=begun, limit=_LOG_LINES
-            )
-            return [event["message"] for event in page["events"]]
-    except ClientError:  # why the endpoint failed matters more than that its log may not be read
-        pass
-    return []
 
 
 def adapter_of(workspace: "Workspace", job_arn: str | None) -> str | None:
@@ -181,24 +154,32 @@ def delete_endpoint(workspace: "Workspace", name: str) -> list[tuple[str, str]]:
     """
     client, archive = workspace.client("sagemaker"), _packed_archive(workspace, name)
     calls = (
-        ("endpoint", client.delete_endpoint, {"EndpointName": name}),
-        ("endpoint config", client.delete_endpoint_config, {"EndpointConfigName": name}),
-        ("model", client.delete_model, {"ModelName": name}),
+        ("endpoint", client.delete_endpoint, "EndpointName"),
+        ("endpoint config", client.delete_endpoint_config, "EndpointConfigName"),
+        ("model", client.delete_model, "ModelName"),
     )
-    deleted = []
-    for kind, call, arguments in calls:
-        try:
-            call(**arguments)
-        except ClientError as error:
-            if not is_missing(error):
-                raise translate(error) from error
-        else:
-            deleted.append((kind, name))
+    deleted = [(kind, name) for kind, call, argument in calls if _delete(call, argument, name)]
     if archive is not None:
         bucket, key = archive
         with translated():
             workspace.client("s3").delete_object(Bucket=bucket, Key=key)
     return deleted
+
+
+def delete_endpoint_alone(workspace: "Workspace", name: str) -> None:
+    """Delete an endpoint, and leave its configuration and its model, which others may use; again is fine."""
+    _delete(workspace.client("sagemaker").delete_endpoint, "EndpointName", name)
+
+
+def _delete(call: Callable[..., Any], argument: str, name: str) -> bool:
+    try:
+        with translated():
+            call(**{argument: name})
+    except ServiceError as error:
+        if not is_missing(error):
+            raise
+        return False
+    return True
 
 
 def _packed_archive(workspace: "Workspace", name: str) -> tuple[str, str] | None:

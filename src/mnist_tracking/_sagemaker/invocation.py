@@ -1,44 +1,34 @@
-"""Ask an endpoint: an array goes, an array comes."""
+"""Ask an endpoint: a body goes, a body comes."""
 
-import io
-import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from botocore.exceptions import ClientError
 
 from mnist_tracking._sagemaker.errors import is_missing, translate, translated
 from mnist_tracking.errors import MnistTrackingError, NotFoundError, ServiceError, StateError
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from mnist_tracking.workspace import Workspace
 
-_NPY = "application/x-npy"
 
-
-def invoke(workspace: "Workspace", name: str, array: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+def invoke(workspace: "Workspace", name: str, body: object, *, content_type: str, accept: str) -> tuple[Any, str]:
     """
-    Send an array to an endpoint as npy; the answer may be npy, JSON or CSV.
+    Send a body to an endpoint and return the stream of its answer, with the answer's media type.
 
     Raises:
         NotFoundError: If there is no such endpoint.
         StateError: If it is not in service.
-        ServiceError: If the model fails, with its message; or if its answer cannot be read.
+        ServiceError: If the model fails, with its message.
     """
-    body = io.BytesIO()
-    np.save(body, array, allow_pickle=False)
     client = workspace.client("sagemaker-runtime")
     try:
         with translated():
-            answer = client.invoke_endpoint(EndpointName=name, Body=body.getvalue(), ContentType=_NPY, Accept=_NPY)
-            return _decode(answer["Body"].read(), answer.get("ContentType", _NPY))
+            answer = client.invoke_endpoint(EndpointName=name, Body=body, ContentType=content_type, Accept=accept)
     except ServiceError as error:
         if error.code == "ValidationError" and (trouble := _trouble(workspace, name)):
             raise trouble from error
         raise
+    return answer["Body"], answer.get("ContentType", accept)
 
 
 def _trouble(workspace: "Workspace", name: str) -> MnistTrackingError | None:
@@ -51,22 +41,3 @@ def _trouble(workspace: "Workspace", name: str) -> MnistTrackingError | None:
         return None
     reason = told.get("FailureReason", "").rstrip(".")
     return StateError("endpoint", name, f"is {told['EndpointStatus']}" + (f": {reason}" if reason else ""))
-
-
-def _decode(content: bytes, content_type: str) -> "npt.NDArray[Any]":
-    decode = _DECODERS.get(content_type.split(";")[0].strip().lower())
-    if decode is None:
-        said = f"the model answered with {content_type}; {', '.join(_DECODERS)} can be read"
-        raise ServiceError("UnreadableAnswer", "InvokeEndpoint", said)
-    try:
-        return np.asarray(decode(io.BytesIO(content)))
-    except (ValueError, EOFError) as error:
-        said = f"the model calls its answer {content_type}, but it cannot be read as that"
-        raise ServiceError("UnreadableAnswer", "InvokeEndpoint", said) from error
-
-
-_DECODERS: dict[str, Callable[[io.BytesIO], Any]] = {
-    _NPY: lambda content: np.load(content, allow_pickle=False),
-    "application/json": json.load,
-    "text/csv": lambda content: np.genfromtxt(content, delimiter=","),
-}

@@ -3,7 +3,6 @@
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,21 +39,25 @@ def upload_model(
     """
     if not path.exists():
         raise ConfigError(f"There is no model {str(path)!r} to upload.")
-    script = _script(entry_point, source_dir)
+    script = find_script(entry_point, source_dir)
     uri = f"{folder}/model.tar.gz"
-    _upload_packed(workspace, path.iterdir() if path.is_dir() else [path], uri)
+    _upload_packed(workspace, path, uri)
     if script is None:
         return UploadedModel(uri, None, None)
-    root = Path(source_dir) if source_dir is not None else None
     code_uri = f"{folder}/sourcedir.tar.gz"
-    _upload_packed(workspace, root.iterdir() if root else [script], code_uri)
-    return UploadedModel(uri, code_uri, script.relative_to(root).as_posix() if root else script.name)
+    _upload_packed(workspace, script if source_dir is None else script.parent, code_uri)
+    return UploadedModel(uri, code_uri, script.name)
 
 
-def _script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None) -> Path | None:
+def find_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None) -> Path | None:
+    """
+    Return the script that an endpoint runs: a file, or one at the top of a folder; None if none is named.
+
+    Raises:
+        ConfigError: If it is not there.
+    """
+    check_script(entry_point, source_dir)
     if entry_point is None:
-        if source_dir is not None:
-            raise ConfigError("source_dir needs an entry_point: which of its scripts has model_fn?")
         return None
     script = Path(source_dir or "", entry_point)
     if not script.is_file():
@@ -62,10 +65,28 @@ def _script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.Pat
     return script
 
 
-def _upload_packed(workspace: "Workspace", paths: Iterable[Path], uri: str) -> None:
+def check_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None) -> None:
+    """
+    Make sure that a script can be an endpoint's.
+
+    Raises:
+        ConfigError: If none is named, or not one at the top of *source_dir*.
+    """
+    if source_dir is None:
+        return
+    if entry_point is None:
+        raise ConfigError("source_dir needs an entry_point: which of its scripts has model_fn?")
+    if len(Path(entry_point).parts) > 1:
+        raise ConfigError(
+            f"The entry point {str(entry_point)!r} is not at the top of source_dir; an endpoint imports it from there."
+        )
+
+
+def _upload_packed(workspace: "Workspace", path: Path, uri: str) -> None:
+    """Upload a file, or what is in a folder, as one archive; links are followed."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "archive.tar.gz")
-        with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
-            for path in sorted(paths):
-                tar.add(path, arcname=path.name)
+        with tarfile.open(archive, "w:gz", compresslevel=6, dereference=True) as tar:
+            for item in sorted(path.iterdir()) if path.is_dir() else [path]:
+                tar.add(item, arcname=item.name)
         upload_file(workspace, archive, uri)
