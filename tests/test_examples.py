@@ -90,3 +90,11 @@ def test_the_notebook_is_kept_with_its_pictures() -> None:
 
     assert kept.count('"image/png"') == 2
     assert str(Path.home()) not in kept
+
+
+def test_a_model_of_scikit_learn_is_trained_here_and_deployed(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "sklearn_trial.py", tmp_path)
+
+    assert "[0, 1, 1] should be [0, 1, 1]\n" in printed
+    assert "2 trials, 1 experiment" in printed
+    assert len((EXAMPLES / "sklearn_trial.py").read_text().splitlines()) < 40

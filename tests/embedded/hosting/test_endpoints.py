@@ -4,6 +4,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.embedded.hosting.account import ROLE, TIMES, Account
 
+from mnist_tracking import UnsupportedOperationError
+
 
 def test_an_endpoint_answers_through_the_users_handlers(account: Account) -> None:
     described = account.deploy()
@@ -171,3 +173,12 @@ def test_several_variants_are_refused(account: Account) -> None:
 
     with pytest.raises(ClientError, match="has 2 variants; the embedded SageMaker serves exactly one"):
         account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, variant])
+
+
+def test_several_instances_are_refused_and_nothing_is_made(account: Account) -> None:
+    account.make_model("m")
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+
+    with pytest.raises(UnsupportedOperationError, match="CreateEndpointConfig for 2 instances"):
+        account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    assert [c["EndpointConfigName"] for c in account.sagemaker.list_endpoint_configs()["EndpointConfigs"]] == ["m"]
