@@ -19,6 +19,7 @@ from mnist_tracking._sagemaker.objects import upload_directory
 from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.records import Component, Scalar, TrialResult
+from mnist_tracking.settings import check_tags
 from mnist_tracking.shared_steps import SharedSteps, data_uri, fingerprint_of, is_same_data, record_data
 from mnist_tracking.steps import LocalTrial, Step, tracked
 
@@ -43,7 +44,7 @@ class ExperimentRecorder:
         create: Ask for a new experiment; one that exists is then an error.
 
     Raises:
-        ConfigError: If SageMaker would refuse the name; the message shows one that would do.
+        ConfigError: If SageMaker would refuse the name, and the message shows one that would do; or the tags.
         AlreadyExistsError: If *create* is true and the experiment exists.
     """
 
@@ -58,6 +59,7 @@ class ExperimentRecorder:
     ) -> None:
         self.workspace = workspace
         self.name = check_name("experiment", name)
+        check_tags({**(tags or {}), **workspace.settings.tags})
         self._tags = {**(tags or {}), **workspace.tags}
         load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
         self._find_steps()

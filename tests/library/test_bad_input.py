@@ -141,9 +141,9 @@ def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_par
     ("arguments", "said"),
     [
         ({"description": "x" * 3073}, "3073 characters; SageMaker takes 3072"),
-        ({"tags": {f"t{n}": "" for n in range(50)}}, "AWS takes 50"),
-        ({"tags": {"aws:team": "cv"}}, "tag 'aws:team'"),
-        ({"tags": {"team": 1}}, "tag 'team' is 1"),
+        ({"tags": {f"t{n}": "" for n in range(48)}}, "48 tags; possible are 47"),
+        ({"tags": {"aws:team": "cv"}}, "tag key 'aws:team' is refused"),
+        ({"tags": {"team": 1}}, "value 1 of tag 'team'"),
         ({"tags": {"team": "x" * 257}}, "at most 256"),
     ],
 )

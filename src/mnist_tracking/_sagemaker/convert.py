@@ -13,6 +13,7 @@ CREATED_BY = "mnist-tracking:created-by"
 EXPERIMENT_TAG = "mnist-tracking:experiment"
 ADAPTER = "mnist-tracking:adapter"
 TRIAL_TAG = "mnist-tracking:trial"
+_CHANNELS = "/opt/ml/input/data/"
 _OWN_PREFIXES = ("sagemaker_", "SageMaker.")
 
 
@@ -104,10 +105,18 @@ def is_training(component: Component) -> bool:
     return is_run or component.display_name == TRAINING or component.job_name is not None
 
 
+def _code_uri(component: Component) -> str | None:
+    """Return where the code is that was trained; a job without a network has it from a channel."""
+    said = component.parameters.get("sagemaker_submit_directory")
+    if not isinstance(said, str) or not said.startswith(_CHANNELS):
+        return said if isinstance(said, str) else None
+    channel = said.removeprefix(_CHANNELS).split("/")[0]
+    return next((artifact.uri for artifact in component.inputs if artifact.name == channel), None)
+
+
 def trial_from_component(component: Component, trial_name: str, experiment_name: str | None = None) -> TrialResult:
     """Read the outcome of a trial from the component that recorded its training, which may be in others as well."""
     outputs = {artifact.name: artifact.uri for artifact in component.outputs}
-    code = component.parameters.get("sagemaker_submit_directory")
     status: Status = component.status or "InProgress"
     ended, started = component.ended, component.started
     return TrialResult(
@@ -120,7 +129,7 @@ def trial_from_component(component: Component, trial_name: str, experiment_name:
         job_name=component.job_name or "",
         component_name=component.name,
         model_uri=outputs.get("SageMaker.ModelArtifact"),
-        code_uri=code if isinstance(code, str) else None,
+        code_uri=_code_uri(component),
         created=component.created,
         duration_s=(ended - started).total_seconds() if ended and started else None,
     )

@@ -14,24 +14,11 @@ from mnist_tracking.records import Component, Scalar
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-_MAX_KEY, _MAX_VALUE, _MAX_TAGS = 128, 256, 50
 _MAX_DESCRIPTION = 3072
 
 
 def aws_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """
-    Convert tags to the form that AWS takes.
-
-    Raises:
-        ConfigError: If AWS would refuse one, or so many.
-    """
-    for key, value in tags.items():
-        if not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY or key.startswith("aws:"):
-            raise ConfigError(f"The tag {key!r} is refused: a text of 1 to {_MAX_KEY} characters, not with 'aws:'.")
-        if not isinstance(value, str) or len(value) > _MAX_VALUE:
-            raise ConfigError(f"The tag {key!r} is {value!r}; a text of at most {_MAX_VALUE} characters is needed.")
-    if len(tags) > _MAX_TAGS:
-        raise ConfigError(f"{len(tags)} tags, those of this library included; AWS takes {_MAX_TAGS}.")
+    """Convert tags to the form that AWS takes."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
@@ -42,7 +29,7 @@ def load_or_create_experiment(
     Make sure that an experiment exists. An existing one keeps its description.
 
     Raises:
-        ConfigError: If the description or the tags are refused.
+        ConfigError: If the description is refused.
         AlreadyExistsError: If it exists and *create* asks for a new one.
     """
     if description is not None and len(description) > _MAX_DESCRIPTION:

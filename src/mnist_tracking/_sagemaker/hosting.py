@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 
 from mnist_tracking._sagemaker.convert import ADAPTER
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translate, translated
+from mnist_tracking._sagemaker.estimator import volume_key
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.objects import split_uri
 from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._sagemaker.sessions import find_model_role
 from mnist_tracking.errors import (
     AlreadyExistsError,
     ConfigError,
@@ -94,20 +96,20 @@ def deploy_model(
         model = PyTorchModel(
             name=name,
             model_data=served.model_uri,
-            role=workspace.role,
             entry_point=served.entry_point,
             source_dir=served.source_dir,
             image_uri=served.image_uri,
             code_location=code_location,
             framework_version="2.6.0",
             py_version="py312",
-            sagemaker_session=workspace.sagemaker_session,
+            **_said_by_workspace(workspace),
         )
         try:
             model.deploy(
                 initial_instance_count=instance_count,
                 instance_type=instance_type,
                 endpoint_name=name,
+                kms_key=volume_key(workspace, instance_type),
                 tags=aws_tags(tags),
                 wait=False,
             )
@@ -123,6 +125,19 @@ def deploy_model(
             raise StateError("model", served.model_uri, said) from error
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be deployed: {error}") from error
+
+
+def _said_by_workspace(workspace: "Workspace") -> dict[str, Any]:
+    """Return the settings of a model; None leaves one to the SDK's config files."""
+    settings = workspace.settings
+    network = {"Subnets": list(settings.subnets or ()), "SecurityGroupIds": list(settings.security_group_ids or ())}
+    return {
+        "role": find_model_role(workspace),
+        "sagemaker_session": workspace.sagemaker_session,
+        "vpc_config": network if settings.subnets else None,
+        "enable_network_isolation": settings.network_isolation,
+        "model_kms_key": settings.kms_key,
+    }
 
 
 def _refuse_missing(workspace: "Workspace", served: Served) -> None:

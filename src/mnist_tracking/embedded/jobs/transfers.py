@@ -11,6 +11,8 @@ from mnist_tracking.embedded.jobs.layout import Layout, download, split_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import get_object, has_bucket, put_object
 
+_OPT_ML = "/opt/ml/"
+
 
 class JobError(Exception):
     """The job cannot go on; the message is its FailureReason."""
@@ -53,18 +55,28 @@ def _unpack_code(store: Store, request: dict[str, Any], layout: Layout) -> None:
     uri, program = (str(hyperparameters.get(f"sagemaker_{name}", "")) for name in ("submit_directory", "program"))
     if not uri or not program:
         raise JobError("ClientError: no script: sagemaker_program and sagemaker_submit_directory are not given.")
-    archive = get_object(store, *split_uri(uri)) if uri.startswith("s3://") else None
+    archive = _code_archive(store, uri, layout)
     if archive is None:
         raise JobError(f"ClientError: the source archive {uri} does not exist.")
     try:
-        unpack(archive.path, layout.code)
+        unpack(archive, layout.code)
     except UnsafeArchiveError as error:
-        raise JobError(f"ClientError: {uri}: {error}".replace(archive.path.name, "the source archive")) from error
+        raise JobError(f"ClientError: {uri}: {error}".replace(archive.name, "the source archive")) from error
     code = layout.code.resolve()
     entry = (code / program).resolve()
     if not entry.is_relative_to(code) or not entry.is_file():
         there = ", ".join(sorted(path.name for path in code.iterdir())[:20]) or "nothing"
         raise JobError(f"AlgorithmError: the entry point {program!r} is not in the source archive, which has {there}.")
+
+
+def _code_archive(store: Store, uri: str, layout: Layout) -> Path | None:
+    """Return where the code's archive is: in S3, or, for a job without a network, in one of its channels."""
+    if uri.startswith("s3://"):
+        found = get_object(store, *split_uri(uri))
+        return found.path if found else None
+    local = (layout.base / uri.removeprefix(_OPT_ML)).resolve()
+    is_inside = uri.startswith(_OPT_ML) and local.is_relative_to(layout.base.resolve())
+    return local if is_inside and local.is_file() else None
 
 
 def upload_outputs(store: Store, request: dict[str, Any], layout: Layout, *, with_model: bool) -> bool:
