@@ -11,18 +11,33 @@ from click.core import ParameterSource
 
 import mnist_tracking
 from mnist_tracking.cli import interrupts
+from mnist_tracking.cli.cleanup import cleanup
+from mnist_tracking.cli.compare import compare
 from mnist_tracking.cli.demo.command import demo
+from mnist_tracking.cli.deploy import deploy
 from mnist_tracking.cli.doctor import doctor
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.execute import execute
+from mnist_tracking.cli.find import list_experiments, search
+from mnist_tracking.cli.leaderboard import leaderboard
+from mnist_tracking.cli.lineage import lineage
+from mnist_tracking.cli.logs import logs
+from mnist_tracking.cli.predict import predict
+from mnist_tracking.cli.run import run
+from mnist_tracking.cli.settings import DEFAULT_HOME, Settings
+from mnist_tracking.cli.show import show
+from mnist_tracking.cli.sweep import sweep
 from mnist_tracking.errors import MnistTrackingError
 
 __all__ = ["cli"]
 
-_ONLY_WITH = {"home": "embedded", "profile": "aws", "region": "aws"}
+_ONLY_WITH = {"home": "embedded", **dict.fromkeys(("profile", "region", "role", "bucket"), "aws")}
 
 
 class _Group(click.Group):
-    """Shows an error of this library as one line, and an interrupt as what is left."""
+    """Shows an error of this library as one line, and an interrupt as what is left. Lists commands as added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -51,33 +66,53 @@ class _Group(click.Group):
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
-    default=Path(".mnist-tracking"),
+    default=DEFAULT_HOME,
     show_default=True,
     envvar="MNIST_TRACKING_HOME",
     help="The folder of the embedded SageMaker.",
 )
 @click.option("--profile", help="A profile of your AWS configuration, with --backend aws.")
 @click.option("--region", help="An AWS region, with --backend aws.")
+@click.option(
+    "--role",
+    envvar="MNIST_TRACKING_ROLE",
+    help="The ARN of the role that jobs run under, with --backend aws.  [default: the one you run under]",
+)
+@click.option(
+    "--bucket",
+    envvar="MNIST_TRACKING_BUCKET",
+    help="A bucket of yours, with --backend aws.  [default: SageMaker's own]",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def cli(
-    context: click.Context, *, backend: str, home: Path, profile: str | None, region: str | None, debug: bool
-) -> None:
+def cli(context: click.Context, /, *, debug: bool, **place: Any) -> None:
     """
     Run, track, compare, trace and deploy training experiments with SageMaker Experiments, with or without an account.
 
-    What a command answers goes to standard output; progress, notes and errors go to standard error.
+    What a command answers goes to standard output; progress, notes and errors go to standard error, which begins with
+    where the calls go.
 
     Exit status: 0 fine, 1 an error that is explained in one line, 2 wrong usage, 130 interrupted.
-    """
+
+    \b
+    Examples:
+      mnist-tracking demo
+      mnist-tracking run train.py -e churn --param lr=0.1 --metric 'f1=f1: (.*?);'
+      mnist-tracking leaderboard churn --objective f1
+      mnist-tracking --backend aws --profile work search --status Failed
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     del debug  # read by the group, where errors arrive
     for option, needed in _ONLY_WITH.items():
         given = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
-        if given and backend != needed:
-            raise click.UsageError(f"--{option} goes with --backend {needed}; the backend is {backend}.")
+        if given and place["backend"] != needed:
+            raise click.UsageError(f"--{option} goes with --backend {needed}; the backend is {place['backend']}.")
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # the SDKs turn on the INFO lines of every library
-    context.obj = Settings(backend=backend, home=home, profile=profile, region=region, begun=time.perf_counter())
+    context.obj = Settings(**place, begun=time.perf_counter())
 
 
-cli.add_command(demo)
-cli.add_command(doctor)
+for command in (
+    *(demo, run, sweep),
+    *(list_experiments, search, show, compare, leaderboard, lineage, logs),
+    *(deploy, predict, cleanup, doctor, execute),
+):
+    cli.add_command(command)

@@ -1,14 +1,20 @@
 """What the global options say: where the calls go, and how errors are shown."""
 
 import json
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import attrs
+import click
 
 from mnist_tracking.workspace import Workspace
 
-__all__ = ["Settings"]
+__all__ = ["DEFAULT_HOME", "Settings"]
+
+DEFAULT_HOME = Path(".mnist-tracking")
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +27,8 @@ class Settings:
         home: The folder of the embedded SageMaker.
         profile: A profile of the AWS configuration.
         region: An AWS region.
+        role: The role that jobs run under, on AWS.
+        bucket: A bucket of your own, on AWS.
         begun: When the command began, on the clock of `time.perf_counter`.
     """
 
@@ -28,18 +36,40 @@ class Settings:
     home: Path
     profile: str | None
     region: str | None
+    role: str | None
+    bucket: str | None
     begun: float
+
+    @property
+    def costs_money(self) -> bool:
+        """Whether what runs has to be paid for."""
+        return self.backend == "aws"
 
     def workspace(self) -> Workspace:
         """Return the workspace that the options name."""
         if self.backend == "aws":
-            return Workspace.aws(profile=self.profile, region=self.region)
+            return Workspace.aws(profile=self.profile, region=self.region, role=self.role, bucket=self.bucket)
         return Workspace.embedded(self.home)
+
+    @contextmanager
+    def opened(self) -> Iterator[Workspace]:
+        """Open the workspace, say on standard error where it is, and close it after the block."""
+        with closing(self.workspace()) as workspace:
+            click.echo(self.where(workspace), err=True)
+            yield workspace
 
     def where(self, workspace: Workspace) -> str:
         """Return the backend, the account and the region, in one line."""
         place = "AWS" if self.backend == "aws" else f"embedded SageMaker in {self.home}"
         return f"{place}, account {workspace.account_id}, region {workspace.region}"
+
+    def command(self, *words: str) -> str:
+        """Return the line that runs another command with these options, to be copied into a shell."""
+        home = {"home": str(self.home)} if self.home != DEFAULT_HOME else {}
+        place = {name: getattr(self, name) for name in ("profile", "region", "role", "bucket")}
+        given = {"backend": "aws", **place} if self.backend == "aws" else home
+        options = [text for name, value in given.items() if value for text in (f"--{name}", value)]
+        return shlex.join(["mnist-tracking", *options, *words])
 
     def cleanup_command(self, experiment: str) -> list[str]:
         """Return the command that removes an experiment and all that was made for it."""

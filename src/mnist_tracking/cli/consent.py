@@ -1,0 +1,29 @@
+"""Ask before something is deleted, or costs money."""
+
+import click
+
+__all__ = ["ask", "dry_run_option", "yes_option"]
+
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """
+    Ask on standard error, unless it is answered already.
+
+    Raises:
+        click.exceptions.Exit: With status 1, if the answer is no.
+        click.UsageError: If there is nobody to answer.
+    """
+    try:
+        agreed = yes or click.confirm(question, err=True)
+    except click.Abort as stop:
+        if isinstance(stop.__context__, EOFError):
+            raise click.UsageError(
+                "There is nobody to ask. Add --yes, or --dry-run to see what would be done."
+            ) from None
+        raise
+    if not agreed:
+        click.echo("Nothing was done.", err=True)
+        raise click.exceptions.Exit(1)

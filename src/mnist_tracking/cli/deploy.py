@@ -1,0 +1,92 @@
+"""``mnist-tracking deploy``: a model, as an endpoint."""
+
+import click
+
+from mnist_tracking.cli.completion import trial_names
+from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
+from mnist_tracking.cli.objective import objective_of, objective_options
+from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
+from mnist_tracking.cli.settings import Settings
+from mnist_tracking.errors import StateError
+from mnist_tracking.jobs import Objective, Statistic
+from mnist_tracking.records import TrialResult
+from mnist_tracking.workspace import Workspace
+
+__all__ = ["deploy"]
+
+
+@click.command(short_help="Start an endpoint with the model of a trial.")
+@click.argument("target", metavar="TRIAL|EXPERIMENT", shell_complete=trial_names)
+@objective_options
+@click.option("--name", help="The endpoint's name.  [default: a generated one]")
+@click.option("--instance-type", default="ml.m5.large", show_default=True, help="What it runs on, on AWS.")
+@dry_run_option
+@yes_option
+@format_option()
+@click.pass_obj
+def deploy(  # noqa: PLR0913 - one for each option
+    settings: Settings,
+    *,
+    target: str,
+    objective: str | None,
+    minimize: bool,
+    statistic: Statistic,
+    name: str | None,
+    instance_type: str,
+    dry_run: bool,
+    yes: bool,
+    form: Form,
+) -> None:
+    """
+    Start an endpoint that answers with the model of a trial, or with the best one of an experiment.
+
+    With --objective, the argument is an experiment, else a trial. Waits until the endpoint answers; it then stays, and
+    on AWS costs money until it is deleted, which mnist-tracking cleanup does. Ctrl-C before
+    that deletes what was made.
+
+    \b
+    Examples:
+      mnist-tracking deploy lr-0.1 --name churn
+      mnist-tracking deploy mnist-digits --objective validation:accuracy
+      mnist-tracking deploy churn --objective loss --minimize --dry-run
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    from mnist_tracking.deployment import BestModelDeployer
+
+    chosen = objective_of(objective, minimize, statistic)
+    with settings.opened() as workspace:
+        trial = _chosen(workspace, target, chosen)
+        if dry_run:
+            _write({"endpoint_name": name, "trial_name": trial.trial_name, "model_uri": trial.model_uri}, form)
+            click.echo("Would be deployed. Nothing was done.", err=True)
+            return
+        if settings.costs_money:
+            ask(f"This starts an endpoint on AWS ({instance_type}), which costs money until deleted. Go on?", yes=yes)
+        click.echo(f"Deploying the model of {trial.trial_name} ...", err=True)
+        try:
+            endpoint = BestModelDeployer(workspace, instance_type=instance_type).deploy(trial, name=name)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("What was made of the endpoint is deleted.") from None
+        _write({"endpoint_name": endpoint.name, "trial_name": endpoint.trial_name, "model_uri": trial.model_uri}, form)
+
+
+def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> TrialResult:
+    if objective is not None:
+        from mnist_tracking.leaderboard import Leaderboard
+
+        return Leaderboard.load(workspace, target, objective=objective).best
+    result = workspace.trial(target).result
+    if result is None:
+        raise StateError("trial", target, "has no training, and so no model")
+    return result
+
+
+def _write(told: dict[str, object], form: Form) -> None:
+    match form:
+        case "json":
+            write_json(told)
+        case "csv":
+            write_csv([told])
+        case "table":
+            from mnist_tracking.cli.page import Page
+
+            Page().facts((key.removesuffix("_name").removesuffix("_uri"), value) for key, value in told.items())

@@ -1,0 +1,89 @@
+"""``mnist-tracking leaderboard``: the trials of an experiment, best first."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnist_tracking.cli.completion import experiment_names
+from mnist_tracking.cli.objective import objective_of, objective_options
+from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.settings import Settings
+from mnist_tracking.jobs import Objective, Statistic
+
+if TYPE_CHECKING:
+    from mnist_tracking.leaderboard import Leaderboard
+
+__all__ = ["leaderboard", "show_leaderboard"]
+
+
+@click.command()
+@click.argument("experiment", shell_complete=experiment_names)
+@objective_options
+@format_option()
+@click.pass_obj
+def leaderboard(
+    settings: Settings, *, experiment: str, objective: str | None, minimize: bool, statistic: Statistic, form: Form
+) -> None:
+    """
+    Rank the trials of an experiment, the best first.
+
+    Those without a value for the objective come last. Without --objective they come in order of creation.
+
+    \b
+    Examples:
+      mnist-tracking leaderboard mnist-digits --objective validation:accuracy
+      mnist-tracking leaderboard churn --objective loss --minimize --statistic min
+      mnist-tracking leaderboard churn --objective f1 --format json | jq '.[0]'
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    from mnist_tracking.leaderboard import Leaderboard
+
+    chosen = objective_of(objective, minimize, statistic)
+    with settings.opened() as workspace:
+        show_leaderboard(Leaderboard.load(workspace, experiment, objective=chosen), form)
+
+
+def show_leaderboard(board: "Leaderboard", form: Form) -> None:
+    """Write the trials, best first."""
+    match form:
+        case "json":
+            write_json([_ranked(board, place) for place in range(len(board))])
+        case "csv":
+            write_csv(board.dataframe().to_dict("records"))  # type: ignore[arg-type]
+        case "table":
+            _show_table(board)
+
+
+def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
+    from mnist_tracking.leaderboard import score
+
+    trial = board[place]
+    value = score(trial, board.objective) if board.objective else None
+    return {"rank": place + 1, "objective": value, **plain(trial)}
+
+
+def _show_table(board: "Leaderboard") -> None:
+    from mnist_tracking.cli.page import Page
+    from mnist_tracking.cli.trials import differing, trial_row
+    from mnist_tracking.leaderboard import score
+
+    if not board:
+        click.echo("No trials.", err=True)
+        return
+    metrics, objective = sorted({name for trial in board for name in trial.metrics}), board.objective
+    _say_order(metrics, objective)
+    others = [name for name in metrics if objective is None or name != objective.metric]
+    rows, has_status = [], any(trial.status != "Completed" for trial in board)
+    for place, trial in enumerate(board, 1):
+        row = trial_row(trial, differing(board), others)
+        own = {f"{objective.statistic} {objective.metric}": score(trial, objective)} if objective else {}
+        shown = {"rank": place, "trial": row.pop("trial"), **own, **row}
+        rows.append(shown if has_status else {name: shown[name] for name in shown if name != "status"})
+    Page().table(rows, keep=2)
+
+
+def _say_order(metrics: list[str], objective: Objective | None) -> None:
+    possible = ", ".join(metrics) or "there are no metrics yet"
+    if objective is None:
+        click.echo(f"In order of creation. Give --objective to rank; possible: {possible}.", err=True)
+    elif objective.metric not in metrics:
+        click.echo(f"No trial has the metric {objective.metric!r}; possible: {possible}.", err=True)

@@ -1,0 +1,103 @@
+"""``mnist-tracking run``: train one model as a trial."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
+from mnist_tracking.cli.jobs import JobOptions, job_options, write_points
+from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
+from mnist_tracking.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from mnist_tracking.records import TrialResult
+    from mnist_tracking.submission import SubmittedTrial
+
+__all__ = ["run"]
+
+
+@click.command()
+@job_options
+@click.option("--name", help="The trial's name.  [default: a generated one]")
+@click.option("--detach", is_flag=True, help="Start the job, print the trial's name, and do not wait.")
+@dry_run_option
+@yes_option
+@format_option()
+@click.pass_obj
+def run(
+    settings: Settings, /, *, name: str | None, detach: bool, dry_run: bool, yes: bool, form: Form, **job: Any
+) -> None:
+    """
+    Train a script once, as a trial of an experiment.
+
+    The job's log goes to standard error as it comes; the trial, once it has ended, to standard output. The exit status
+    is 1 if training failed. Ctrl-C stops the job; the trial stays.
+
+    Values of hyperparameters are numbers, true, false and null as in JSON, and texts.
+
+    \b
+    Examples:
+      mnist-tracking run train.py -e churn --param lr=0.1 --metric 'f1=f1: (.*?);'
+      mnist-tracking run train.py --source-dir src -e churn --data data/
+      mnist-tracking --backend aws run train.py -e churn --detach --yes
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    options = JobOptions(**job)
+    spec = options.spec()
+    if dry_run:
+        write_points([spec.merged({})], form)
+        click.echo(f"Would be trained as a trial of {options.experiment!r}. Nothing was sent.", err=True)
+        return
+    if settings.costs_money:
+        ask(f"This trains a model on AWS ({spec.instance_type}), which costs money. Go on?", yes=yes)
+    with settings.opened() as workspace:
+        submitted = options.runner(workspace, spec).submit(name=name)
+        click.echo(f"Trial {submitted.trial_name}, job {submitted.job_name}", err=True)
+        if detach:
+            _write_submitted(submitted, options.experiment, form)
+            click.echo(f"Its log: {settings.command('logs', '-f', submitted.trial_name)}", err=True)
+        else:
+            _write_ended(_followed(submitted), form)
+
+
+def _followed(submitted: "SubmittedTrial") -> "TrialResult":
+    """Wait for a trial, its log going to standard error; an interrupt stops its job."""
+    try:
+        return submitted.wait(on_line=lambda line: click.echo(line, err=True))
+    except KeyboardInterrupt:
+        submitted.stop()
+        stopped = f"The job {submitted.job_name} is asked to stop; the trial {submitted.trial_name} stays."
+        raise KeyboardInterrupt(stopped) from None
+
+
+def _write_submitted(submitted: "SubmittedTrial", experiment: str, form: Form) -> None:
+    told = {
+        "trial_name": submitted.trial_name,
+        "experiment_name": experiment,
+        "status": "InProgress",
+        "job_name": submitted.job_name,
+    }
+    match form:
+        case "json":
+            write_json(told)
+        case "csv":
+            write_csv([told])
+        case "table":
+            click.echo(submitted.trial_name)
+
+
+def _write_ended(trial: "TrialResult", form: Form) -> None:
+    match form:
+        case "json":
+            write_json(trial)
+        case "csv":
+            from mnist_tracking.search import trial_row
+
+            write_csv([trial_row(trial)])
+        case "table":
+            from mnist_tracking.cli.page import Page
+            from mnist_tracking.cli.trials import show_trial
+
+            show_trial(trial, Page())
+    if trial.status != "Completed":
+        click.echo(f"mnist-tracking: the trial {trial.trial_name!r} is {trial.status}.", err=True)
+        raise click.exceptions.Exit(1)

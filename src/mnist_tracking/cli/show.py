@@ -1,0 +1,117 @@
+"""``mnist-tracking show``: one trial with all that was recorded of it."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from mnist_tracking.cli.completion import trial_names
+from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.settings import Settings
+from mnist_tracking.records import Component
+
+if TYPE_CHECKING:
+    from mnist_tracking.cli.page import Page
+    from mnist_tracking.trials import Trial
+
+__all__ = ["show"]
+
+_SDK_OWN = "sagemaker_"
+_HISTORY = ("metric", "step", "value", "time")
+
+
+@click.command(short_help="Show one trial with all that was recorded of it.")
+@click.argument("trial", shell_complete=trial_names)
+@click.option("--history", is_flag=True, help="Every value of every metric instead, also while the trial runs.")
+@format_option()
+@click.pass_obj
+def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
+    """
+    Show one trial: its outcome, its steps, and what each of them took in and gave.
+
+    \b
+    Examples:
+      mnist-tracking show lr-0.1
+      mnist-tracking show lr-0.1 --format json | jq '.result.metrics'
+      mnist-tracking show lr-0.1 --history --format csv > curves.csv
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    with settings.opened() as workspace:
+        found = workspace.trial(trial)
+        if history:
+            _show_history(found, form)
+        else:
+            _show_trial(found, form)
+
+
+def _show_trial(trial: "Trial", form: Form) -> None:
+    match form:
+        case "json":
+            write_json({**plain(trial), "result": trial.result})
+        case "csv":
+            write_csv(_facts(trial))
+        case "table":
+            from mnist_tracking.cli.page import Page
+
+            _show_page(trial, Page())
+
+
+def _facts(trial: "Trial") -> list[dict[str, object]]:
+    """Return a row for each parameter, metric, input and output."""
+    rows: list[dict[str, object]] = []
+    for component in trial.components:
+        step: dict[str, object] = {"step": component.display_name, "component": component.name}
+        rows += [step | {"kind": "parameter", "name": n, "value": v} for n, v in component.parameters.items()]
+        rows += [step | {"kind": "metric", "name": n, "value": m.last} for n, m in component.metrics.items()]
+        for kind, artifacts in (("input", component.inputs), ("output", component.outputs)):
+            rows += [step | {"kind": kind, "name": item.name, "value": item.uri} for item in artifacts]
+    return rows
+
+
+def _show_page(trial: "Trial", page: "Page") -> None:
+    from mnist_tracking.cli.trials import show_trial
+
+    result = trial.result
+    if result is None:
+        page.facts([("trial", trial.name), ("experiment", trial.experiment_name)])
+    else:
+        show_trial(result, page)
+    for component in trial.components:
+        page.say(f"\nStep {component.display_name}", bold=True)
+        is_shown = result is not None and component.name == result.component_name
+        page.facts([*([] if is_shown else _own_facts(component)), *_artifacts(component)])
+
+
+def _own_facts(component: Component) -> list[tuple[str, object]]:
+    from mnist_tracking.cli.page import Seconds
+
+    took = component.ended - component.started if component.started and component.ended else None
+    return [
+        ("status", component.status),
+        ("failure", component.message),
+        ("took", Seconds(took.total_seconds() if took else None)),
+        *((name, value) for name, value in component.parameters.items() if not name.startswith(_SDK_OWN)),
+        *((name, metric.last) for name, metric in component.metrics.items()),
+    ]
+
+
+def _artifacts(component: Component) -> list[tuple[str, object]]:
+    return [
+        *((f"reads {artifact.name}", artifact.uri) for artifact in component.inputs),
+        *((f"makes {artifact.name}", artifact.uri) for artifact in component.outputs),
+    ]
+
+
+def _show_history(trial: "Trial", form: Form) -> None:
+    series = trial.metrics()
+    if form == "json":
+        write_json({name: one.points for name, one in series.items()})
+        return
+    rows = [{"metric": name, **attrs.asdict(point)} for name, one in series.items() for point in one]
+    if form == "csv":
+        write_csv(rows)
+    elif rows:
+        from mnist_tracking.cli.page import Page
+
+        Page().table(rows)
+    else:
+        click.echo("No metrics.", err=True)

@@ -1,0 +1,114 @@
+"""What is typed on a command line, as Python values."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+import click
+
+from mnist_tracking.records import Scalar
+
+__all__ = ["GRID", "MOMENT", "PAIR", "URI_PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
+
+_AGO = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_scalar(text: str) -> Scalar:
+    """
+    Read a number, ``true``, ``false`` or ``null``, as in JSON; anything else is a text. Quotes make any value a text.
+
+    Example:
+        >>> [parse_scalar(text) for text in ("2", "1e-3", "true", "sgd", '"2"')]
+        [2, 0.001, True, 'sgd', '2']
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+    return value if isinstance(value, str | int | float | None) else text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and the infinities are texts
+
+
+class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
+    """``NAME=VALUE``, as a tuple of texts."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name.strip() and equals):
+            self.fail(f"{value!r}: give a name and a value, such as {self.example}.", param, ctx)
+        return name.strip(), self.read(text)
+
+    example = "team=cv"
+
+    def read(self, text: str) -> Any:
+        return text
+
+
+class _ValuePair(_Pair):
+    example = "lr=0.1"
+
+    def read(self, text: str) -> Scalar:
+        return parse_scalar(text)
+
+
+class _UriPair(_Pair):
+    name = "CHANNEL=S3_URI"
+    example = "train=s3://bucket/train"
+
+
+class _Grid(_Pair):
+    name = "NAME=VALUE,..."
+    example = "lr=0.1,0.01"
+
+    def read(self, text: str) -> list[Scalar]:
+        """Read values with commas between them, or a JSON list, whose texts may hold commas."""
+        try:
+            values = json.loads(text, parse_constant=_refuse)
+        except ValueError:
+            values = None
+        return values if isinstance(values, list) else [parse_scalar(part.strip()) for part in text.split(",")]
+
+
+class _Moment(click.ParamType):  # type: ignore[type-arg]
+    """A date, a date with a time, or how long ago; without a zone, local time."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if ago := _AGO.fullmatch(str(value)):
+            return datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        try:
+            return datetime.fromisoformat(str(value)).astimezone()
+        except ValueError:
+            possible = "2026-11-24, 2026-11-24T13:30, 2026-11-24T13:30Z, or 30m, 12h, 7d, 2w ago"
+            self.fail(f"{value!r} is no time. Possible: {possible}.", param, ctx)
+
+
+PAIR, VALUE_PAIR, URI_PAIR, GRID, MOMENT = _Pair(), _ValuePair(), _UriPair(), _Grid(), _Moment()
+
+
+def pairs(given: tuple[tuple[str, Any], ...], option: str) -> Mapping[str, Any]:
+    """
+    Return what was given by several ``NAME=VALUE``.
+
+    Raises:
+        click.BadParameter: If a name is there twice.
+    """
+    found = dict(given)
+    if len(found) < len(given):
+        names = [name for name, _ in given]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise click.BadParameter(f"{twice!r} is given twice.", param_hint=option)
+    return found
