@@ -193,8 +193,18 @@ class ServiceError(MnistTrackingError, RuntimeError):
         return f"{self.operation} was refused ({self.code}): {self.detail}"
 
 
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+
+
 class AccessDeniedError(ServiceError, PermissionError):
-    """The credentials in use may not do this, or there are none."""
+    """The credentials in use may not do this, or have expired, or there are none."""
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        if self.code not in _EXPIRED:
+            return said
+        ended = "" if said.endswith(".") else "."
+        return f"{said}{ended} Renew the credentials and call again; jobs that were started go on meanwhile."
 
 
 class ThrottledError(ServiceError):

@@ -252,8 +252,11 @@ class ExperimentRecorder:
         try:
             self._shared.attach_to(trial_name)
             yield trial_name
-        except MnistTrackingError:
-            delete_trial(self.workspace, trial_name)
+        except MnistTrackingError as error:
+            try:
+                delete_trial(self.workspace, trial_name)
+            except MnistTrackingError as second:  # the first error is the one to be told
+                error.add_note(f"The trial {trial_name!r} could not be taken back: {second}")
             raise
 
     def _create_component(self, display_name: str, tags: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
-from mnist_tracking._sagemaker.experiments import attach
+from mnist_tracking._sagemaker.experiments import attach, read_component
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Component, Scalar
@@ -24,6 +24,8 @@ class SharedSteps:
     """
     The latest good step of each name that was recorded without a trial.
 
+    Those that were recorded before come from Search, which may miss what another program recorded some seconds ago.
+
     Args:
         workspace: Where the experiment is.
         experiment: Its name.
@@ -33,8 +35,11 @@ class SharedSteps:
         self._workspace = workspace
         self._experiment = experiment
         client = workspace.client("sagemaker")
-        found = iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment})
-        self._names = {step.display_name: step.name for step in found if step.status not in _SPOILT}
+        found = [
+            c for c in iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}) if c.status not in _SPOILT
+        ]
+        self._names = {step.display_name: step.name for step in found}
+        self._found = {step.name: step for step in found}
 
     @contextmanager
     def adding(self, step: Step) -> Iterator[None]:
@@ -55,11 +60,11 @@ class SharedSteps:
             attach(self._workspace, trial, component)
 
     def find(self, name: str) -> Component | None:
-        """Read the shared step of that name."""
+        """Return the shared step of that name; Search, which is behind, is not asked for one that was recorded since."""
         component = self._names.get(name)
         if component is None:
             return None
-        return next(iter_components(self._workspace.client("sagemaker"), TrialComponentName=component), None)
+        return self._found.get(component) or read_component(self._workspace, component)
 
 
 def record_data(step: Step, uri: str, *, input_name: str, fingerprint: str, parameters: Mapping[str, Scalar]) -> None:

@@ -1,10 +1,21 @@
 """The one place where AWS's errors become this library's."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from mnist_tracking.errors import (
     AccessDeniedError,
@@ -20,12 +31,17 @@ _CLASSES: dict[str, type[ServiceError]] = {
     "UnauthorizedOperation": AccessDeniedError,
     "ExpiredToken": AccessDeniedError,
     "ExpiredTokenException": AccessDeniedError,
+    "RequestExpired": AccessDeniedError,
     "InvalidClientTokenId": AccessDeniedError,
     "UnrecognizedClientException": AccessDeniedError,
+    "RequestLimitExceeded": ThrottledError,
+    "SlowDown": ThrottledError,
     "Throttling": ThrottledError,
     "ThrottlingException": ThrottledError,
     "TooManyRequestsException": ThrottledError,
 }
+_NO_CREDENTIALS = (CredentialRetrievalError, PartialCredentialsError, SSOError, TokenRetrievalError)
+_QUOTA = re.compile(r"is (?P<limit>\d+) .*request delta of (?P<asked>\d+) ")
 _MISSING = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -44,6 +60,8 @@ def translated() -> Iterator[None]:
         raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.") from error
     except NoCredentialsError as error:
         raise AccessDeniedError("NoCredentials", "any call", "no AWS credentials were found") from error
+    except _NO_CREDENTIALS as error:
+        raise AccessDeniedError(type(error).__name__, "any call", str(error)) from error
     except (BotoCoreError, Boto3Error) as error:
         raise ServiceError(type(error).__name__, "a call", str(error)) from error
 
@@ -83,5 +101,9 @@ def is_taken(error: ClientError) -> bool:
 
 
 def is_over_limit(error: ServiceError) -> bool:
-    """Whether AWS refused for a quota that frees itself when other jobs end."""
-    return error.code == "ResourceLimitExceeded" and error.operation == "CreateTrainingJob"
+    """Whether AWS starts no job just now, and will when others have ended; a quota of none frees itself never."""
+    if error.operation != "CreateTrainingJob":
+        return False
+    quota = _QUOTA.search(error.detail)
+    can_be = quota is None or int(quota["limit"]) >= int(quota["asked"])
+    return isinstance(error, ThrottledError) or (error.code == "ResourceLimitExceeded" and can_be)

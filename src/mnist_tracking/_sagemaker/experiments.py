@@ -139,6 +139,11 @@ def training_of(workspace: "Workspace", trial: str, name: str | None = None) -> 
         if not found:
             return None
         name = found[-1]["TrialComponentName"]
+    return read_component(workspace, name)
+
+
+def read_component(workspace: "Workspace", name: str) -> Component:
+    """Read one component, without its trials and tags; unlike Search, this is never behind."""
     with translated():
         return component_from_aws(workspace.client("sagemaker").describe_trial_component(TrialComponentName=name))
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking._sagemaker.retries import repeat_momentary
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import ConfigError
 
@@ -47,7 +48,9 @@ def make_client(workspace: "Workspace", service: str) -> Any:
             client.meta.events.register(
                 f"provide-client-params.s3.{operation}", partial(_encrypt, workspace.settings.kms_key)
             )
-    if service == "sagemaker":  # the Tracker makes artifacts, and takes no tags for them
+    if service == "sagemaker":
+        repeat_momentary(client)
+        # the Tracker makes artifacts, and takes no tags for them
         client.meta.events.register("provide-client-params.sagemaker.CreateArtifact", partial(_tag, workspace.tags))
     return client
 
