@@ -60,7 +60,7 @@ class SharedSteps:
             attach(self._workspace, trial, component)
 
     def find(self, name: str) -> Component | None:
-        """Return the shared step of that name; Search, which is behind, is not asked for one that was recorded since."""
+        """Return the shared step of that name; Search is behind, so it is not asked for one that was recorded since."""
         component = self._names.get(name)
         if component is None:
             return None
