@@ -119,6 +119,15 @@ def test_probabilities_add_up_to_one(endpoint: Endpoint) -> None:
     np.testing.assert_array_equal(answer.argmax(axis=1), endpoint.predict(IMAGES))
 
 
+def test_an_endpoint_that_is_found_again_knows_that_it_is_the_cnns(workspace: Workspace, endpoint: Endpoint) -> None:
+    with workspace.endpoint(endpoint.name) as found:
+        np.testing.assert_array_equal(found.predict(IMAGES), endpoint.predict(IMAGES))
+
+        assert found.trial_name == endpoint.trial_name
+    with workspace.endpoint(endpoint.name, serializer="numpy") as plain:
+        assert plain.predict(IMAGES[:3]).shape == (3, 10)
+
+
 def test_no_images_give_no_digits(endpoint: Endpoint, sent: list[int]) -> None:
     none = np.empty((0, 28, 28), np.uint8)
 
