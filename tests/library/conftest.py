@@ -1,10 +1,18 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mnist_tracking import EmbeddedSageMaker, ExperimentRunner, JobSpec, Objective, Workspace
+from mnist_tracking import (
+    BestModelDeployer,
+    EmbeddedSageMaker,
+    ExperimentRunner,
+    JobSpec,
+    Objective,
+    Workspace,
+)
 
 TOY = Path(__file__).parent / "toy"
 
@@ -59,3 +67,33 @@ def record_calls(workspace: Workspace) -> Sent:
 def sent(workspace: Workspace) -> Sent:
     """The calls of the workspace."""
     return record_calls(workspace)
+
+
+def requests(sent: Sent, *operations: str) -> list[dict[str, Any]]:
+    """Return the parameters of the calls of some operations; there is one at least."""
+    found = [params for operation, params in sent if operation in operations]
+    assert found
+    return found
+
+
+def at(request: Mapping[str, Any], path: str) -> Any:
+    """Return what a request has at a dotted path; nothing is an empty mapping."""
+    for name in path.split("."):
+        request = request.get(name, {})
+    return request
+
+
+def whole_workflow(workspace: Workspace, job: JobSpec, place: Path, **deploying: Any) -> None:
+    """Make one of everything, with a file that is large enough to be sent in parts."""
+    data = place / "data"
+    data.mkdir(exist_ok=True)
+    (data / "rows.csv").write_text("1,2\n")
+    (data / "large.bin").write_bytes(bytes(9 << 20))
+    runner = ExperimentRunner(workspace, "lines", job=job)
+    runner.upload_dataset(data)
+    trial = runner.run({"slope": 1.0})
+    with runner.step("Evaluation", trial=trial) as step:
+        step.log_artifact(data / "rows.csv")
+        step.log_table({"x": [1, 2]}, name="rows")
+    with BestModelDeployer(workspace, **deploying).deploy(trial) as endpoint:
+        endpoint.predict(np.array([1.0]))

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.library.conftest import Sent, requests
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
 
 MakeJob = Callable[..., JobSpec]
-Sent = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -19,13 +19,9 @@ def create_request(workspace: Workspace, toy_job: MakeJob, sent: Sent) -> Callab
     def run(**changes: Any) -> Mapping[str, Any]:
         sent.clear()
         ExperimentRunner(workspace, "lines", job=toy_job(**changes)).run({"slope": 1.0})
-        return request_of(sent, "CreateTrainingJob")
+        return requests(sent, "CreateTrainingJob")[0]
 
     return run
-
-
-def request_of(sent: Sent, operation: str) -> Mapping[str, Any]:
-    return next(params for name, params in sent if name == operation)
 
 
 def test_any_keyword_of_the_estimator_is_sent(
@@ -73,10 +69,10 @@ def test_the_debugger_and_the_profiler_are_off_unless_asked_for(
 def test_inputs_of_the_sdk_are_sent_as_they_are_beside_plain_locations(
     workspace: Workspace, tmp_path: Path, create_request: Callable[..., Mapping[str, Any]]
 ) -> None:
+    uri = f"s3://{workspace.bucket}/elsewhere/rows"  # this imports the SDK, quietly
     from sagemaker.inputs import TrainingInput
 
     (tmp_path / "rows.csv").write_text("1,2\n")
-    uri = f"s3://{workspace.bucket}/elsewhere/rows"
     workspace.client("s3").upload_file(str(tmp_path / "rows.csv"), workspace.bucket, "elsewhere/rows/rows.csv")
 
     request = create_request(inputs={"train": TrainingInput(uri, content_type="text/csv"), "test": uri})
@@ -126,6 +122,7 @@ def test_what_the_estimator_does_not_take_is_refused_before_anything_is_sent(
 
 def test_instance_groups_take_the_place_of_the_instances(workspace: Workspace, toy_job: MakeJob, sent: Sent) -> None:
     """The embedded SageMaker has one instance per job, and says so."""
+    _ = workspace.sagemaker_session  # this imports the SDK, quietly
     from sagemaker.instance_group import InstanceGroup
 
     groups = [InstanceGroup("gpus", "ml.g5.xlarge", 1), InstanceGroup("cpus", "ml.c5.xlarge", 2)]
@@ -133,6 +130,6 @@ def test_instance_groups_take_the_place_of_the_instances(workspace: Workspace, t
 
     with pytest.raises(NotImplementedError, match="instance groups"):
         runner.run()
-    resources = request_of(sent, "CreateTrainingJob")["ResourceConfig"]
+    resources = requests(sent, "CreateTrainingJob")[0]["ResourceConfig"]
     assert "InstanceType" not in resources
     assert [group["InstanceType"] for group in resources["InstanceGroups"]] == ["ml.g5.xlarge", "ml.c5.xlarge"]

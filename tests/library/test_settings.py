@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from tests.library.conftest import Sent, record_calls
+from tests.library.conftest import Sent, at, record_calls, requests, whole_workflow
 
-from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, JobSpec, TrialResult, Workspace
+from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
 from mnist_tracking.settings import Settings
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -26,23 +25,6 @@ MADE = {  # by the workflow below
     "CreateEndpointConfig",
     "CreateEndpoint",
 }
-
-
-def whole_workflow(workspace: Workspace, job: JobSpec, place: Path, **deploying: Any) -> TrialResult:
-    """Make one of everything, with a file that is large enough to be sent in parts."""
-    data = place / "data"
-    data.mkdir(exist_ok=True)
-    (data / "rows.csv").write_text("1,2\n")
-    (data / "large.bin").write_bytes(bytes(9 << 20))
-    runner = ExperimentRunner(workspace, "lines", job=job)
-    runner.upload_dataset(data)
-    trial = runner.run({"slope": 1.0})
-    with runner.step("Evaluation", trial=trial) as step:
-        step.log_artifact(data / "rows.csv")
-        step.log_table({"x": [1, 2]}, name="rows")
-    with BestModelDeployer(workspace, **deploying).deploy(trial) as endpoint:
-        endpoint.predict(np.array([1.0]))
-    return trial
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +52,6 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     whole_workflow(workspace, job, place)
     workspace.close()
     return calls
-
-
-def requests(sent: Sent, *operations: str) -> list[dict[str, Any]]:
-    found = [params for operation, params in sent if operation in operations]
-    assert found
-    return found
 
 
 def test_one_of_everything_is_made(sent: Sent) -> None:
@@ -120,12 +96,6 @@ def test_the_settings_are_sent(sent: Sent, operation: str, settings: Mapping[str
     (request,) = requests(sent, operation)
 
     assert settings == {path: at(request, path) for path in settings}
-
-
-def at(request: Mapping[str, Any], path: str) -> Any:
-    for name in path.split("."):
-        request = request.get(name, {})
-    return request
 
 
 def test_with_a_role_given_iam_is_never_called(sent: Sent) -> None:
