@@ -133,6 +133,12 @@ class Endpoint:
         Delete the endpoint, its configuration, its model and the archive that was packed for it. Again is fine.
 
         Of an endpoint that this library did not make, the configuration and the model stay: others may use them.
+
+        SageMaker deletes no endpoint that is still being made, so this waits until it is, or has failed; on AWS that
+        may take many minutes. An interrupt from the keyboard ends the waiting, and the endpoint stays.
+
+        Raises:
+            StateError: If it is still being made after an hour. Then all of it stays.
         """
         (delete_endpoint if self._facts.is_ours else delete_endpoint_alone)(self._workspace, self.name)
 

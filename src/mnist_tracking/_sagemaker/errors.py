@@ -87,6 +87,11 @@ def is_still_linked(error: ServiceError) -> bool:
     return error.code == "ValidationException" and "cannot be deleted" in error.detail
 
 
+def is_in_progress(error: ServiceError) -> bool:
+    """Whether AWS says that an endpoint is being made or changed, and nothing can be done with it until it is."""
+    return error.code == "ValidationException" and "in-progress endpoint" in error.detail
+
+
 def _told(error: ClientError | ServiceError) -> tuple[str, str]:
     if isinstance(error, ServiceError):
         return error.code, error.detail

@@ -1,6 +1,7 @@
 """Deploy with the real PyTorchModel; delete what was deployed."""
 
 import tarfile
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from mnist_tracking._sagemaker.convert import ADAPTER
-from mnist_tracking._sagemaker.errors import is_missing, is_taken, translate, translated
+from mnist_tracking._sagemaker.errors import is_in_progress, is_missing, is_taken, translate, translated
 from mnist_tracking._sagemaker.estimator import volume_key
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.objects import split_uri
@@ -27,6 +28,7 @@ from mnist_tracking.errors import (
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
+_AT_REST_WITHIN_S = 3600.0
 _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
@@ -161,19 +163,22 @@ def adapter_of(workspace: "Workspace", job_arn: str | None) -> str | None:
     return next((tag["Value"] for tag in tags if tag["Key"] == ADAPTER), None)
 
 
-def delete_endpoint(workspace: "Workspace", name: str) -> list[tuple[str, str]]:
+def delete_endpoint(workspace: "Workspace", name: str, *, within_s: float = _AT_REST_WITHIN_S) -> list[tuple[str, str]]:
     """
     Delete an endpoint, its configuration, its model and the archive that was packed for it.
 
     What is gone already is fine. Returns what was deleted, the archive left out.
+
+    Raises:
+        StateError: If it is still being made or changed after *within_s* seconds. Then all of it stays.
     """
     client, archive = workspace.client("sagemaker"), _packed_archive(workspace, name)
-    calls = (
-        ("endpoint", client.delete_endpoint, "EndpointName"),
+    deleted = [("endpoint", name)] if delete_endpoint_alone(workspace, name, within_s=within_s) else []
+    others = (
         ("endpoint config", client.delete_endpoint_config, "EndpointConfigName"),
         ("model", client.delete_model, "ModelName"),
     )
-    deleted = [(kind, name) for kind, call, argument in calls if _delete(call, argument, name)]
+    deleted += [(kind, name) for kind, call, argument in others if _delete(call, argument, name)]
     if archive is not None:
         bucket, key = archive
         with translated():
@@ -181,9 +186,31 @@ def delete_endpoint(workspace: "Workspace", name: str) -> list[tuple[str, str]]:
     return deleted
 
 
-def delete_endpoint_alone(workspace: "Workspace", name: str) -> None:
-    """Delete an endpoint, and leave its configuration and its model, which others may use; again is fine."""
-    _delete(workspace.client("sagemaker").delete_endpoint, "EndpointName", name)
+def delete_endpoint_alone(workspace: "Workspace", name: str, *, within_s: float = _AT_REST_WITHIN_S) -> bool:
+    """
+    Delete an endpoint, and leave its configuration and its model; return whether it was there.
+
+    SageMaker refuses that as long as the endpoint is being made or changed, so that is waited for.
+
+    Raises:
+        StateError: If it still is after *within_s* seconds.
+    """
+    begun = time.monotonic()
+    try:
+        while True:
+            try:
+                return _delete(workspace.client("sagemaker").delete_endpoint, "EndpointName", name)
+            except ServiceError as error:
+                if not is_in_progress(error):
+                    raise
+                if time.monotonic() - begun > within_s:
+                    raise StateError("endpoint", name, "is still being made, and cannot be deleted yet") from error
+            time.sleep(workspace.poll_s)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(
+            f"The endpoint {name!r} may be there still; workspace.endpoint({name!r}).delete() deletes it."
+        )
+        raise
 
 
 def _delete(call: Callable[..., Any], argument: str, name: str) -> bool:

@@ -121,6 +121,7 @@ def list_endpoints(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteEndpoint")
 def delete_endpoint(call: Call) -> Response:
+    """At once; AWS refuses it as long as the endpoint is being made."""
     store = call.engine.store
     with store.write() as connection:
         row = _require_endpoint(connection, call)
