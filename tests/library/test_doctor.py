@@ -83,6 +83,27 @@ def forbidden(_: Mapping[str, str]) -> dict[str, Any]:
     return {"Error": {"Code": "AccessDenied", "Message": "You are not authorized."}}
 
 
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}, "ok"),
+        ({"KeyState": "PendingDeletion", "KeySpec": "SYMMETRIC_DEFAULT"}, "problem"),
+        ({"KeyState": "Enabled", "KeySpec": "RSA_2048"}, "problem"),
+    ],
+)
+def test_the_key_must_be_enabled_and_symmetric(answering: Answering, told: dict[str, str], outcome: str) -> None:
+    answer = {"KeyMetadata": {"KeyId": KEY, **told}}
+
+    assert one(answering({"kms.DescribeKey": lambda _: answer}, kms_key=KEY), "key").outcome == outcome
+
+
+def test_without_a_key_nothing_is_asked(workspace: Workspace) -> None:
+    assert one(workspace, "key") == Check("key", "ok", "None is set; AWS encrypts with keys of its own.")
+
+
 def quotas(values: Mapping[str, float]) -> Answer:
     found = [{"QuotaName": name, "Value": value} for name, value in values.items()]
     return lambda _: {"Quotas": found}

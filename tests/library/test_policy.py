@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import boto3
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ ACCOUNT = Account(
     role="arn:aws-cn:iam::123456789012:role/service-role/jobs",
     bucket="things",
     prefix="team/a",
+    kms_key="1234abcd-12ab-34cd-56ef-1234567890ab",
 )
 
 
@@ -187,6 +189,19 @@ def test_policy_is_limited_to_the_account_the_region_the_prefix_and_the_role() -
     }
     anywhere = {action for s in policy["Statement"] if s["Resource"] == ["*"] for action in s["Action"]}
     assert all(re.search(r":(List\w+|Search)$", action) for action in anywhere)
+
+
+def test_the_policy_allows_the_key_that_there_is() -> None:
+    by_sid = {statement["Sid"]: statement for statement in statements_of(ACCOUNT)}
+    arn = f"arn:aws-cn:kms:cn-north-1:123456789012:key/{ACCOUNT.kms_key}"
+
+    assert by_sid["Key"]["Resource"] == [arn]
+    assert attrs.evolve(ACCOUNT, kms_key=arn).arn("key") == arn
+    assert "kms:" not in json.dumps(statements_of(attrs.evolve(ACCOUNT, kms_key=None)))
+
+
+def statements_of(account: Account) -> Any:
+    return minimal_policy(account)["Statement"]
 
 
 def test_without_a_prefix_the_policy_is_limited_to_the_bucket() -> None:

@@ -51,6 +51,7 @@ def describe_account(workspace: "Workspace", role: str | None) -> Account:
         role=role or f"arn:{partition}:iam::{workspace.account_id}:role/THE-ROLE-OF-YOUR-JOBS",
         bucket=workspace.bucket_name,
         prefix=workspace.prefix,
+        kms_key=workspace.settings.kms_key,
     )
 
 
@@ -68,6 +69,13 @@ def has_bucket(workspace: "Workspace") -> bool:
             return False
         raise
     return True
+
+
+def describe_key(workspace: "Workspace", key: str) -> Mapping[str, Any]:
+    """Return what KMS says of a key: its ``KeyState``, ``KeySpec`` and ``KeyUsage`` among others."""
+    with translated():
+        told: Mapping[str, Any] = workspace.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+    return told
 
 
 def caller_arn(workspace: "Workspace") -> str:

@@ -4,7 +4,8 @@ The API operations that this library makes, and the permissions that each needs.
 From this one table come the policy that `mnist-tracking doctor --print-policy` prints and the permissions that the
 doctor checks. A test runs the whole workflow and reads our source, and holds the table to what it finds, both ways.
 The actions and the resources that they can be limited to are those of AWS's Service Authorization Reference,
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its neighbours.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its neighbours; what a
+key needs is in https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html.
 """
 
 from collections.abc import Iterator
@@ -62,26 +63,35 @@ RESOURCES = {  # by kind: the statement of the policy that it belongs to, and th
     "bucket": ("Bucket", "arn:{partition}:s3:::{bucket}"),
     "new bucket": ("CreateBucket", "arn:{partition}:s3:::{bucket}"),
     "object": ("Objects", "arn:{partition}:s3:::{objects}"),
+    "key": ("Key", "{key}"),
     "role": ("Role", "{role}"),
     "passed role": ("PassRole", "{role}"),
     ANY: ("ListAndSearch", "*"),
     "doctor": ("DoctorLists", "*"),
     "principal": ("DoctorSimulates", "arn:{partition}:iam::{account}:*"),
 }
-"""What only the doctor asks is in statements of its own, which may be left out; it then skips what it may not ask."""
+"""
+What only the doctor asks is in statements of its own, which may be left out; it then skips what it may not ask.
+
+The policy has a statement for the key if there is a key.
+"""
 
 
-def _sagemaker(operation: str, *resources: str, tagged: bool = False, passes_role: bool = False) -> ApiCall:
-    """Describe an operation whose action has its name; creating with tags or with a role needs an action more."""
+def _sagemaker(
+    operation: str, *resources: str, tagged: bool = False, passes_role: bool = False, encrypts: bool = False
+) -> ApiCall:
+    """Describe an operation whose action has its name; creating with tags, a role or a key needs an action more."""
     grants = [Grant(f"sagemaker:{operation}", resource) for resource in resources]
     grants += [Grant("sagemaker:AddTags", resource) for resource in resources if tagged]
     grants += [Grant("iam:PassRole", "passed role")] if passes_role else []
+    grants += [Grant("kms:CreateGrant", "key")] if encrypts else []
     return ApiCall("sagemaker", operation, tuple(grants))
 
 
-def _s3(action: str, resource: str, *operations: str) -> Iterator[ApiCall]:
+def _s3(action: str, resource: str, *operations: str, with_key: str | None = None) -> Iterator[ApiCall]:
+    grants = (Grant(f"s3:{action}", resource), *((Grant(with_key, "key"),) if with_key else ()))
     for operation in operations:
-        yield ApiCall("s3", operation, (Grant(f"s3:{action}", resource),))
+        yield ApiCall("s3", operation, grants)
 
 
 def _logs(*operations: str) -> Iterator[ApiCall]:
@@ -107,9 +117,9 @@ CALLS = (
     _sagemaker("DeleteTrialComponent", "experiment-trial-component"),
     _sagemaker("AssociateTrialComponent", "experiment-trial-component", "experiment-trial"),
     _sagemaker("DisassociateTrialComponent", "experiment-trial-component", "experiment-trial"),
-    _sagemaker("CreateArtifact", "artifact"),
+    _sagemaker("CreateArtifact", "artifact", tagged=True),
     _sagemaker("AddAssociation", "artifact", "experiment-trial-component"),
-    _sagemaker("CreateTrainingJob", "training-job", tagged=True, passes_role=True),
+    _sagemaker("CreateTrainingJob", "training-job", tagged=True, passes_role=True, encrypts=True),
     _sagemaker("DescribeTrainingJob", "training-job"),
     _sagemaker("StopTrainingJob", "training-job"),
     _sagemaker("CreateModel", "model", tagged=True, passes_role=True),
@@ -118,7 +128,7 @@ CALLS = (
     _sagemaker("CreateEndpointConfig", "endpoint-config", tagged=True),
     _sagemaker("DescribeEndpointConfig", "endpoint-config"),
     _sagemaker("DeleteEndpointConfig", "endpoint-config"),
-    _sagemaker("CreateEndpoint", "endpoint", "endpoint-config", tagged=True),
+    _sagemaker("CreateEndpoint", "endpoint", "endpoint-config", tagged=True, encrypts=True),
     _sagemaker("DescribeEndpoint", "endpoint"),
     _sagemaker("DeleteEndpoint", "endpoint"),
     _sagemaker("ListTags", *_TRACKED),
@@ -145,10 +155,19 @@ CALLS = (
     *_logs("DescribeLogStreams", "GetLogEvents"),
     *_s3("CreateBucket", "new bucket", "CreateBucket"),
     *_s3("ListBucket", "bucket", "HeadBucket", "ListObjectsV2"),
-    *_s3("GetObject", "object", "HeadObject", "GetObject"),
-    *_s3("PutObject", "object", "PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
+    *_s3("GetObject", "object", "HeadObject", "GetObject", with_key="kms:Decrypt"),
+    *_s3(
+        "PutObject",
+        "object",
+        "PutObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        with_key="kms:GenerateDataKey",
+    ),
     *_s3("AbortMultipartUpload", "object", "AbortMultipartUpload"),
     *_s3("DeleteObject", "object", "DeleteObject", "DeleteObjects"),
+    ApiCall("kms", "DescribeKey", (Grant("kms:DescribeKey", "key"),)),
     ApiCall("service-quotas", "ListServiceQuotas", (Grant("servicequotas:ListServiceQuotas", "doctor"),)),
     ApiCall("iam", "SimulatePrincipalPolicy", (Grant("iam:SimulatePrincipalPolicy", "principal"),)),
 )

@@ -21,6 +21,7 @@ class Account:
         role: The ARN of the role that jobs run under.
         bucket: The name of the bucket.
         prefix: Where in the bucket everything goes; may be empty.
+        kms_key: The ID or the ARN of the key that all is encrypted with; None if there is none.
     """
 
     partition: str
@@ -29,6 +30,7 @@ class Account:
     role: str
     bucket: str
     prefix: str
+    kms_key: str | None = None
 
     def arn(self, resource: str) -> str:
         """Return the pattern of the ARNs of a kind of resource."""
@@ -39,7 +41,13 @@ class Account:
             role=self.role,
             bucket=self.bucket,
             objects="/".join(part for part in (self.bucket, self.prefix, "*") if part),
+            key=self._key_arn(),
         )
+
+    def _key_arn(self) -> str | None:
+        if self.kms_key is None or self.kms_key.startswith("arn:"):
+            return self.kms_key
+        return f"arn:{self.partition}:kms:{self.region}:{self.account_id}:key/{self.kms_key}"
 
 
 def minimal_policy(account: Account) -> dict[str, object]:
@@ -51,6 +59,8 @@ def minimal_policy(account: Account) -> dict[str, object]:
     """
     statements: dict[str, list[Grant]] = {}
     for grant in all_grants():
+        if grant.resource == "key" and account.kms_key is None:
+            continue
         statements.setdefault(RESOURCES[grant.resource][0], []).append(grant)
     return {
         "Version": "2012-10-17",

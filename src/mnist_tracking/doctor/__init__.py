@@ -22,6 +22,7 @@ _CHECKS: dict[str, Callable[["Workspace"], Iterator[Check]]] = {
     "PassRole": access.check_pass_role,
     "permissions": access.check_permissions,
     "bucket": access.check_bucket,
+    "key": access.check_key,
     "quotas": limits.check_quotas,
     "running jobs": running.check_jobs,
     "endpoints": running.check_endpoints,

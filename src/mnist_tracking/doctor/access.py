@@ -9,6 +9,7 @@ from mnist_tracking._sagemaker.account import (
     caller_principal,
     denied_actions,
     describe_account,
+    describe_key,
     has_bucket,
     trust_policy,
 )
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _SAGEMAKER = "sagemaker.amazonaws.com"
 _NO_ROLE = "There is no role to ask about."
 _NO_PRINCIPAL = "IAM answers this for users and roles, not for the root user or a federated one."
-_NOT_ASKED = ("doctor", "principal", "new bucket", "passed role")  # one can do without; the last has its own check
+_NOT_ASKED = ("doctor", "principal", "new bucket", "passed role", "key")
+"""One can do without the first three; the last two have their own checks, and the simulator knows no key's policy."""
 
 
 def check_credentials(workspace: "Workspace") -> Iterator[Check]:
@@ -107,6 +109,21 @@ def check_bucket(workspace: "Workspace") -> Iterator[Check]:
         yield Check("bucket", "ok", f"{name} does not exist yet; it is made when it is first needed.")
     else:
         yield Check("bucket", "problem", f"{name} does not exist.", "Create it, or pass create_bucket=True.")
+
+
+def check_key(workspace: "Workspace") -> Iterator[Check]:
+    """See whether the key can encrypt objects and volumes."""
+    key = workspace.settings.kms_key
+    if key is None:
+        yield Check("key", "ok", "None is set; AWS encrypts with keys of its own.")
+        return
+    told = describe_key(workspace, key)
+    if told["KeyState"] != "Enabled":
+        yield Check("key", "problem", f"{key} is {told['KeyState']}.", "Enable it, or give another.")
+    elif told.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+        yield Check("key", "problem", f"{key} is {told['KeySpec']}.", "S3 and volumes need a symmetric key.")
+    else:
+        yield Check("key", "ok", key)
 
 
 def lets_sagemaker_in(trust: Mapping[str, Any]) -> bool:

@@ -15,9 +15,9 @@ def minimal_policy(workspace: "Workspace") -> dict[str, object]:
     Return the smallest IAM policy that allows what this library calls, as a dictionary for ``json.dumps``.
 
     It is for whoever runs this library, not for the role that jobs run under. It is made from the list of the calls,
-    and limited to the workspace's account, region, bucket, prefix and role. The statement ``CreateBucket`` may be left
-    out once there is a bucket; ``DoctorLists`` and ``DoctorSimulates`` may be too, since only `diagnose` needs them.
-    Makes and changes nothing.
+    and limited to the workspace's account, region, bucket, prefix, key and role. The statement ``CreateBucket`` may be
+    left out once there is a bucket; ``DoctorLists`` and ``DoctorSimulates`` may be too, since only `diagnose` needs
+    them. Makes and changes nothing.
 
     Args:
         workspace: Whose account, bucket and role. If it knows no role, the policy says ``THE-ROLE-OF-YOUR-JOBS``.
