@@ -33,7 +33,8 @@ def cleanup(settings: Settings, *, experiment: str, yes: bool, form: Form) -> No
     with settings.opened() as workspace:
         require_experiment(workspace, experiment)  # a runner would make one
         trials = len(workspace.trials(experiment))
-        ask(f"This deletes experiment {experiment!r} with {trials} trial(s), models and data. Go on?", yes=yes)
+        many = f"{trials} trial{'s' * (trials != 1)}"
+        ask(f"This deletes experiment {experiment!r} with {many}, its models and data. Go on?", yes=yes)
         try:
             report = ExperimentRunner(workspace, experiment).cleanup()
         except KeyboardInterrupt:

@@ -93,12 +93,15 @@ class Page:
         if not self._console.is_terminal:
             self._lines(texts)
             return
-        headings = _headings(texts)
-        fitting = _fitting({name: _width(headings[name], texts[name]) for name in texts}, self._console.width, keep)
+        broken = {name: _broken(name, cells) for name, cells in texts.items()}
+        widths = {name: max(map(cell_len, (*broken[name], *cells))) for name, cells in texts.items()}
+        fitting = _fitting(widths, self._console.width, keep)
+        lines = max((len(broken[name]) for name in fitting), default=0)
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
         for name in fitting:
             justify = "right" if all(_is_number(value) for value in columns[name]) else "left"
-            table.add_column(headings[name], justify=justify, overflow="fold")  # type: ignore[arg-type]
+            heading = "\n".join([""] * (lines - len(broken[name])) + broken[name])  # all end in the same line
+            table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
         for cells in zip(*(texts[name] for name in fitting), strict=True):
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
         self._console.print(table)
@@ -112,15 +115,8 @@ class Page:
             self._console.print(Text((" " * _GAP).join(padded).rstrip()), soft_wrap=True)
 
 
-def _headings(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Break headings that are wider than what is below them; all get as many lines, so that they end together."""
-    broken = {name: _broken(name, cells) for name, cells in texts.items()}
-    most = max((len(lines) for lines in broken.values()), default=0)
-    return {name: "\n".join([""] * (most - len(lines)) + lines) for name, lines in broken.items()}
-
-
 def _broken(name: str, cells: Sequence[str]) -> list[str]:
-    """Break a heading at its colons, underlines, dots and hyphens."""
+    """Break a heading at its colons, underlines, dots and hyphens if it is wider than what is below it."""
     parts = re.findall(r"[^:_. -]+[:_. -]*", name) or [name]
     most = max(min(max(map(cell_len, cells)), _WIDE), *map(cell_len, parts))
     lines = [""]
@@ -129,10 +125,6 @@ def _broken(name: str, cells: Sequence[str]) -> list[str]:
             lines.append("")
         lines[-1] += part
     return lines
-
-
-def _width(heading: str, cells: Sequence[str]) -> int:
-    return max(map(cell_len, (*heading.split("\n"), *cells)))
 
 
 def _fitting(widths: Mapping[str, int], room: int, keep: int) -> list[str]:

@@ -67,7 +67,8 @@ def _read(file: BinaryIO, send_as: SendAs | None, dtype: str | None) -> Any:
     """Read the data as they will be sent: a JSON document, CSV as text, or an array."""
     import numpy as np
 
-    name, kind = file.name, Path(file.name).suffix
+    name = str(getattr(file, "name", "<stdin>"))
+    kind = Path(name).suffix
     try:
         if send_as == "csv":
             return file.read().decode()

@@ -1,0 +1,118 @@
+"""``mnist-tracking run``, ``sweep``, ``logs``: jobs of a script that is not ours, their data, and the exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+from tests.cli.conftest import METRICS, TOY
+
+from mnist_tracking import Workspace
+from mnist_tracking.cli.app import cli
+
+Ask = Callable[..., Result]
+JOB = ("train.py", "--source-dir", str(TOY), "-e", "lines", *(f"--metric={n}={regex}" for n, regex in METRICS.items()))
+PROGRAM = [sys.executable, "-c", "from mnist_tracking.cli import main; main()"]
+
+
+def test_run_streams_the_log_and_prints_the_trial(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.csv").write_text("1,2\n")
+    options = ("--param", "slope=3", "--name", "steep", "--data", str(tmp_path / "data"), "--tag", "team=cv")
+    result = ask("run", *JOB, *options, "--format", "json")
+    trial = json.loads(result.stdout)
+
+    assert result.exit_code == 0
+    assert "Trial steep, job lines-" in result.stderr
+    assert "step 0 error=1.5; score=1.5;" in result.stderr
+    assert (trial["trial_name"], trial["status"], trial["hyperparameters"]) == ("steep", "Completed", {"slope": 3})
+    assert trial["metrics"]["score"]["count"] == 3
+
+
+def test_a_run_that_fails_is_printed_and_has_status_1(ask: Ask) -> None:
+    result = ask("run", *JOB, "--param", "behaviour=raise")
+
+    assert result.exit_code == 1
+    assert "status      Failed" in result.stdout
+    assert "the data are upside down" in result.stdout
+    assert result.stderr.endswith("is Failed.\n")
+
+
+def test_a_detached_run_is_followed_by_its_log(ask: Ask) -> None:
+    result = ask("run", *JOB, "--detach", "--name", "later", "--format", "json")
+    log = ask("logs", "--follow", "later")
+
+    assert set(json.loads(result.stdout)) == {"trial_name", "experiment_name", "status", "job_name"}
+    assert "logs -f later" in result.stderr
+    assert log.stdout.splitlines()[-1].startswith("step 2 error=")
+    assert log.stderr.endswith("The job is Completed.\n")
+
+
+def test_a_sweep_ranks_its_trials_and_a_failing_one_gives_status_1(ask: Ask) -> None:
+    grid = ("--grid", "slope=1,4", "--grid", "behaviour=train,exit", "--max-parallel", "2")
+    result = ask("sweep", *JOB, *grid, "--objective", "score", "--format", "json")
+    board = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert [trial["hyperparameters"]["slope"] for trial in board][:2] == [4, 1]
+    assert [trial["status"] for trial in board] == ["Completed", "Completed", "Failed", "Failed"]
+    assert "4/4 slope=4, behaviour=exit: training as trial lines-" in result.stderr
+    assert result.stderr.endswith("2 of 4 trials did not complete.\n")
+
+
+def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(ask: Ask, tmp_path: Path) -> None:
+    swept = ask("sweep", *JOB, "--param", "steps=2", "--grid", "slope=1,2", "--dry-run", "--format", "json")
+    once = ask("run", *JOB, "--param", "slope=1", "--dry-run")
+
+    assert json.loads(swept.stdout) == [{"hyperparameters": {"steps": 2, "slope": slope}} for slope in (1, 2)]
+    assert once.stdout.splitlines()[0].split() == ["trial", "slope"]
+    assert "Nothing was sent." in once.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_costs_money_is_asked_for() -> None:
+    aws = ["--backend", "aws", "--region", "us-east-1"]
+    once = CliRunner().invoke(cli, [*aws, "run", *JOB], input="n\n")
+    swept = CliRunner().invoke(cli, [*aws, "sweep", *JOB, "--grid", "slope=1,2"], input="n\n")
+    nobody = CliRunner().invoke(cli, [*aws, "run", *JOB])
+
+    assert once.exit_code == swept.exit_code == 1
+    assert "This trains a model on AWS (ml.m5.xlarge), which costs money. Go on?" in once.stderr
+    assert "This trains 2 models on AWS" in swept.stderr
+    assert nobody.exit_code == 2
+    assert "Add --yes" in nobody.stderr
+
+
+def test_a_script_that_is_not_there_is_one_line(ask: Ask) -> None:
+    result = ask("run", "trian.py", "--source-dir", str(TOY), "-e", "lines")
+
+    assert result.exit_code == 1
+    assert "does not exist. Scripts there: 'train.py'." in result.stderr
+
+
+def test_ctrl_c_stops_the_job_and_says_so(tmp_path: Path, workspace: Workspace) -> None:
+    command = [
+        *PROGRAM,
+        "--home",
+        str(tmp_path / "home"),
+        "run",
+        *JOB,
+        "--param",
+        "behaviour=hang",
+        "--name",
+        "hanging",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        while program.stderr.readline() != "hanging\n":
+            assert program.poll() is None
+        os.kill(program.pid, signal.SIGINT)
+        said = program.stderr.read()
+
+    assert program.returncode == 130
+    assert "is asked to stop; the trial hanging stays." in said
+    assert workspace.submitted("hanging").wait().status == "Stopped"

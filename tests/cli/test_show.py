@@ -1,0 +1,103 @@
+"""``mnist-tracking show``, ``compare``, ``lineage`` and ``leaderboard``: what was recorded."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+
+Ask = Callable[..., Result]
+COMPONENT = {
+    *("name", "arn", "display_name", "status", "message", "source_arn", "created", "started", "ended"),
+    *("parameters", "inputs", "outputs", "metrics", "parents", "tags"),
+}
+pytestmark = pytest.mark.usefixtures("lines")
+
+
+def rows(result: Result) -> list[dict[str, str]]:
+    assert result.exit_code == 0, result.output
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def test_show_tells_the_outcome_and_every_step(ask: Ask) -> None:
+    page = ask("show", "steep").stdout
+
+    assert "trial       steep\nexperiment  lines\nstatus      Completed\n" in page
+    assert "Step Cleaning\nstatus  Completed\n" in page
+    assert "rows    100" in page
+    assert "metric  last  min   max  avg    values\nscore   0.9   0.45  0.9  0.675  2\n" in page
+
+
+def test_the_json_of_show_has_a_stable_shape(ask: Ask) -> None:
+    trial = json.loads(ask("show", "steep", "--format", "json").stdout)
+
+    assert set(trial) == {"name", "experiment_name", "components", "result"}
+    assert [component["display_name"] for component in trial["components"]] == ["Cleaning", "Training"]
+    assert all(set(component) == COMPONENT for component in trial["components"])
+    assert trial["result"]["trial_name"] == "steep"
+
+
+def test_show_as_csv_has_a_row_for_each_parameter_and_metric(ask: Ask) -> None:
+    told = {
+        (row["step"], row["kind"], row["name"]): row["value"] for row in rows(ask("show", "steep", "--format", "csv"))
+    }
+
+    assert told["Training", "parameter", "slope"] == "2"
+    assert told["Training", "metric", "score"] == "0.9"
+    assert told["Cleaning", "parameter", "rows"] == "100"
+
+
+def test_history_is_every_value(ask: Ask) -> None:
+    told = rows(ask("show", "steep", "--history", "--format", "csv"))
+    series = json.loads(ask("show", "steep", "--history", "--format", "json").stdout)
+
+    assert [(row["metric"], row["value"]) for row in told] == [("score", "0.45"), ("score", "0.9")]
+    assert [point["value"] for point in series["score"]] == [0.45, 0.9]
+    assert "score   0.9" not in ask("show", "steep", "--history").stderr
+
+
+def test_a_name_that_is_not_there_is_one_line_and_status_1(ask: Ask) -> None:
+    result = ask("show", "stepe")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[1].startswith("mnist-tracking: No trial named 'stepe'. Existing: 'steep'")
+
+
+def test_compare_tells_what_differs(ask: Ask) -> None:
+    told = json.loads(ask("compare", "flat", "steep", "--format", "json").stdout)
+    lines = ask("compare", "flat", "steep").stdout.splitlines()
+
+    assert set(told) == {"trials", "differences"}
+    assert {"step": "Training", "kind": "metric", "name": "score", "values": [0.5, 0.9]} in told["differences"]
+    assert lines[0].split() == ["step", "kind", "name", "flat", "steep"]
+    assert ask("compare", "flat").exit_code == 1
+
+
+def test_lineage_tells_what_was_made_from_what(ask: Ask) -> None:
+    told = json.loads(ask("lineage", "steep", "--format", "json").stdout)
+
+    assert set(told) == {"trial_name", "components", "nodes", "edges"}
+    assert all(set(node) == {"id", "kind", "label"} for node in told["nodes"])
+    assert rows(ask("lineage", "steep", "--format", "csv"))
+    assert "Cleaning" in ask("lineage", "steep").stdout
+
+
+def test_a_leaderboard_is_ranked_by_the_objective(ask: Ask) -> None:
+    told = json.loads(ask("leaderboard", "lines", "--objective", "score", "--format", "json").stdout)
+    least = json.loads(ask("leaderboard", "lines", "--objective", "score", "--minimize", "--format", "json").stdout)
+    lines = ask("leaderboard", "lines", "--objective", "score").stdout.splitlines()
+
+    assert [(t["trial_name"], t["rank"], t["objective"]) for t in told] == [("steep", 1, 0.9), ("flat", 2, 0.5)]
+    assert [trial["trial_name"] for trial in least] == ["flat", "steep"]
+    assert lines[1].startswith("1     steep  0.9         2")
+
+
+def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:
+    assert "Give --objective to rank; possible: score." in ask("leaderboard", "lines").stderr
+    assert (
+        "No trial has the metric 'scores'; possible: score."
+        in ask("leaderboard", "lines", "--objective", "scores").stderr
+    )
+    assert ask("leaderboard", "lines", "--minimize").exit_code == 2
