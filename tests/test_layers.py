@@ -56,7 +56,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "shared_steps": {"_sagemaker", "errors", "records", "steps"},
     "doctor": {"_sagemaker", "errors"},
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),
-    "cli": LIBRARY | {"deployment", "doctor", "embedded", "plots"},
+    "cli": LIBRARY | {"deployment", "doctor", "embedded", "plots", "search"},
 }
 FOREIGN = {  # a package of others: the parts that may import it
     "sagemaker": {"_sagemaker"},
