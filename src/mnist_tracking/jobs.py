@@ -17,12 +17,12 @@ from mnist_tracking.job import metric_regex
 from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
-    from sagemaker.inputs import FileSystemInput, TrainingInput
+    import sagemaker.inputs
 
 __all__ = ["JobSpec", "MetricDefinition", "Objective", "mnist_job"]
 
 Goal = Literal["maximize", "minimize"]
-JobInput: TypeAlias = "str | TrainingInput | FileSystemInput"
+JobInput: TypeAlias = "str | sagemaker.inputs.TrainingInput | sagemaker.inputs.FileSystemInput"
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
