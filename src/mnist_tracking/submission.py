@@ -1,7 +1,7 @@
 """A trial whose training job was started: look at it, wait for it, stop it, from any process."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import trial_from_component
@@ -16,10 +16,11 @@ from mnist_tracking._sagemaker.training import (
     wait_for_component,
     wait_for_job,
 )
-from mnist_tracking.errors import JobFailedError, StateError
-from mnist_tracking.records import MetricSeries, Status, TrialResult
+from mnist_tracking.errors import ConfigError, JobFailedError, StateError
+from mnist_tracking.records import MetricSeries, Scalar, Status, TrialResult
 
 if TYPE_CHECKING:
+    from mnist_tracking.runner import TrialObserver
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["SubmittedTrial"]
@@ -84,8 +85,10 @@ class SubmittedTrial:
             on_line: Given each line of the log as it comes.
 
         Raises:
+            ConfigError: If *timeout_s* is no time.
             JobTimeoutError: If it takes longer than *timeout_s*, or the service does not show the outcome for a minute.
         """
+        check_timeout(timeout_s)
         wait_for_job(self._workspace, self.job_name, on_line=on_line, timeout_s=timeout_s)
         component = wait_for_component(self._workspace, self.trial_name, self.job_name)
         return trial_from_component(component, self.trial_name)
@@ -115,6 +118,45 @@ class SubmittedTrial:
         if trial.status == "Failed":
             reason = failure_reason(self._workspace, self.job_name)
             raise JobFailedError(self.job_name, reason, log_tail(self._workspace, self.job_name))
+
+
+def follow(
+    submitted: SubmittedTrial,
+    hyperparameters: Mapping[str, Scalar],
+    observer: "TrialObserver",
+    *,
+    timeout_s: float | None = None,
+) -> TrialResult:
+    """
+    Wait for a trial, telling an observer how it goes; interrupted from the keyboard, ask its job to stop.
+
+    Raises:
+        JobFailedError: If training failed; carries the last lines of the log.
+        JobTimeoutError: If it takes longer than *timeout_s*.
+    """
+    name = submitted.trial_name
+    observer.started(name, submitted.job_name, hyperparameters)
+    try:
+        trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(name, line))
+    except KeyboardInterrupt:
+        submitted.stop()
+        raise
+    observer.ended(trial)
+    submitted.raise_if_failed(trial)
+    return trial
+
+
+def check_timeout(timeout_s: object) -> None:
+    """
+    Make sure that a time to wait is one, before anything is started.
+
+    Raises:
+        ConfigError: If it is neither None nor a number of seconds from 0.
+    """
+    if isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool) and timeout_s >= 0:
+        return
+    if timeout_s is not None:
+        raise ConfigError(f"timeout_s={timeout_s!r}; possible are seconds from 0 on, and None to wait for ever.")
 
 
 def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:

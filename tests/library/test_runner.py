@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,3 +136,42 @@ def test_the_job_sees_no_credentials(
     trial = ExperimentRunner(workspace, "look", job=job).run()
 
     assert trial.metrics["keys"].last == 0.0
+
+
+@pytest.mark.parametrize("timeout_s", [-1, "soon", True, float("nan")])
+def test_a_time_to_wait_that_is_none_is_refused_before_anything_is_sent(
+    runner: ExperimentRunner, workspace: Workspace, timeout_s: Any
+) -> None:
+    with pytest.raises(ConfigError, match="possible are seconds from 0 on, and None"):
+        runner.run({}, name="never", timeout_s=timeout_s)
+
+    assert list(workspace.trials("lines")) == []
+
+
+@pytest.mark.parametrize("operation", ["CreateTrial", "CreateTrainingJob", "DescribeTrainingJob"])
+def test_an_interrupt_at_any_moment_leaves_no_job_running(
+    runner: ExperimentRunner, workspace: Workspace, operation: str
+) -> None:
+    """The interrupt comes right after the service has done what it was asked."""
+
+    def interrupt(**_: object) -> None:
+        workspace.client("sagemaker").meta.events.unregister(event, interrupt)
+        raise KeyboardInterrupt
+
+    event = f"after-call.sagemaker.{operation}"
+    workspace.client("sagemaker").meta.events.register(event, interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run({"behaviour": "hang"})
+
+    jobs = workspace.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+    assert jobs == []
+
+
+def test_a_trial_that_somebody_stopped_is_no_error(runner: ExperimentRunner, workspace: Workspace) -> None:
+    submitted = runner.submit({"behaviour": "hang"}, name="stopped")
+    assert next(submitted.logs(follow=True)) == "hanging"
+
+    workspace.submitted("stopped").stop()
+
+    assert submitted.result().status == "Stopped"

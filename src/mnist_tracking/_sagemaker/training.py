@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mnist_tracking._sagemaker.convert import TRAINING
-from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking._sagemaker.estimator import refusals
 from mnist_tracking._sagemaker.logs import JobLog
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.errors import JobTimeoutError
+from mnist_tracking.errors import JobTimeoutError, ServiceError
 from mnist_tracking.jobs import JobInput
 from mnist_tracking.records import Component, Status
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _VISIBLE_WITHIN_S = 60.0
+_NOT_VISIBLE = (
+    "The job itself has ended; Search, which is eventually consistent, does not show its trial component yet. "
+    "Ask again later."
+)
 
 
 def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
@@ -34,6 +38,8 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
             wait=False,
             experiment_config={"TrialName": trial_name, "TrialComponentDisplayName": TRAINING},
         )
+    if estimator.latest_training_job is None:  # the SDK's telemetry returns from a finally, which drops an interrupt
+        raise KeyboardInterrupt
 
 
 def wait_for_job(
@@ -81,11 +87,14 @@ def failure_reason(workspace: "Workspace", job_name: str) -> str:
 
 
 def stop_job(workspace: "Workspace", job_name: str) -> None:
-    """Ask a job to stop; one that has ended already is fine."""
-    client = workspace.client("sagemaker")
-    with translated():
-        if client.describe_training_job(TrainingJobName=job_name)["TrainingJobStatus"] == "InProgress":
-            client.stop_training_job(TrainingJobName=job_name)
+    """Ask a job to stop; one that has ended, or was never started, is fine."""
+    try:
+        if job_status(workspace, job_name) == "InProgress":
+            with translated():
+                workspace.client("sagemaker").stop_training_job(TrainingJobName=job_name)
+    except ServiceError as error:
+        if not is_missing(error) and "job is in status" not in error.detail:
+            raise
 
 
 def wait_for_component(workspace: "Workspace", trial: str, job_name: str) -> Component:
@@ -103,5 +112,5 @@ def wait_for_component(workspace: "Workspace", trial: str, job_name: str) -> Com
             if component.job_name == job_name and component.status in ENDED:
                 return component
         if time.monotonic() - begun > _VISIBLE_WITHIN_S:
-            raise JobTimeoutError(f"the trial component of {job_name}", _VISIBLE_WITHIN_S)
+            raise JobTimeoutError(job_name, _VISIBLE_WITHIN_S, _NOT_VISIBLE)
         time.sleep(workspace.poll_s)
