@@ -1,5 +1,6 @@
 """``mnist-tracking run``: train one model as a trial."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,9 +9,12 @@ from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
 from mnist_tracking.cli.jobs import JobOptions, job_options, write_points
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
+from mnist_tracking.errors import JobFailedError
+from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
     from mnist_tracking.records import TrialResult
+    from mnist_tracking.runner import ExperimentRunner
     from mnist_tracking.submission import SubmittedTrial
 
 __all__ = ["run"]
@@ -50,23 +54,44 @@ def run(
     if settings.costs_money:
         ask(f"This trains a model on AWS ({spec.instance_type}), which costs money. Go on?", yes=yes)
     with settings.opened() as workspace:
-        submitted = options.runner(workspace, spec).submit(name=name)
-        click.echo(f"Trial {submitted.trial_name}, job {submitted.job_name}", err=True)
+        runner = options.runner(workspace, spec)
         if detach:
+            submitted = runner.submit(name=name)
             _write_submitted(submitted, options.experiment, form)
             click.echo(f"Its log: {settings.command('logs', '-f', submitted.trial_name)}", err=True)
         else:
-            _write_ended(_followed(submitted), form)
+            _write_ended(_followed(runner, name), form)
 
 
-def _followed(submitted: "SubmittedTrial") -> "TrialResult":
-    """Wait for a trial, its log going to standard error; an interrupt stops its job."""
+class _Follower:
+    """A `TrialObserver` that passes the log on to standard error, and keeps the trial."""
+
+    left = "Its job, if it was started, is asked to stop."
+    trial: "TrialResult | None" = None
+
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        del hyperparameters
+        self.left = f"The job {job_name} is asked to stop; the trial {trial_name} stays."
+        click.echo(f"Trial {trial_name}, job {job_name}", err=True)
+
+    def logged(self, trial_name: str, line: str) -> None:
+        del trial_name
+        click.echo(line, err=True)
+
+    def ended(self, trial: "TrialResult") -> None:
+        self.trial = trial
+
+
+def _followed(runner: "ExperimentRunner", name: str | None) -> "TrialResult":
+    follower = _Follower()
     try:
-        return submitted.wait(on_line=lambda line: click.echo(line, err=True))
+        return runner.run(name=name, observer=follower)
     except KeyboardInterrupt:
-        submitted.stop()
-        stopped = f"The job {submitted.job_name} is asked to stop; the trial {submitted.trial_name} stays."
-        raise KeyboardInterrupt(stopped) from None
+        raise KeyboardInterrupt(follower.left) from None
+    except JobFailedError:
+        if follower.trial is None:
+            raise
+        return follower.trial  # its reason is printed with it, and the log was already
 
 
 def _write_submitted(submitted: "SubmittedTrial", experiment: str, form: Form) -> None:
