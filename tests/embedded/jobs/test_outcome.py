@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account, archive
+from tests.embedded.jobs.account import CODE, Account, archive
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs.script import failure_reason
@@ -86,6 +86,8 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
         ({"code": b"no archive"}, "s3://bucket/code.tar.gz: the source archive cannot be unpacked"),
         ({"HyperParameters": {"sagemaker_program": '"../../x"'}}, "the entry point '../../x' is not in the source"),
         ({"HyperParameters": {"sagemaker_submit_directory": '"s3://bucket/gone"'}}, "s3://bucket/gone does not exist"),
+        ({"HyperParameters": {"sagemaker_submit_directory": '"/opt/ml/../gone"'}}, "/opt/ml/../gone does not exist"),
+        ({"HyperParameters": {"sagemaker_submit_directory": f'"{__file__}"'}}, "test_outcome.py does not exist"),
         ({"HyperParameters": {"sagemaker_program": '""'}}, "no script: sagemaker_program"),
         (
             {"InputDataConfig": [{"ChannelName": "train", "DataSource": DATA}]},
@@ -100,6 +102,16 @@ def test_a_job_that_cannot_start_its_script_says_why(account: Account, request_:
     assert job["TrainingJobStatus"] == "Failed"
     assert said in job["FailureReason"]
     assert "TrainingStartTime" not in job
+
+
+def test_the_code_may_come_by_a_channel(account: Account) -> None:
+    """As the SDK sends it to a job without a network: the toolkit takes a local archive too, in files.py."""
+    channel = {"ChannelName": "code", "DataSource": {"S3DataSource": {**DATA["S3DataSource"], "S3Uri": CODE}}}
+    where = {"sagemaker_submit_directory": '"/opt/ml/input/data/code/code.tar.gz"'}
+
+    account.run("print('here')", InputDataConfig=[channel], HyperParameters=where, EnableNetworkIsolation=True)
+
+    assert "here" in account.log()
 
 
 def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
