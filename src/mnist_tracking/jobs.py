@@ -110,6 +110,8 @@ def _strings(values: Iterable[object]) -> tuple[str, ...]:
 
 
 def _frozen_dict(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{values!r} is no mapping of names to values.")
     return MappingProxyType(dict(values))
 
 

@@ -11,6 +11,7 @@ from mnist_tracking.errors import ConfigError
 __all__ = ["Settings"]
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY_ID = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 _KEY = re.compile(rf"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:key/)?{_KEY_ID}")
 _NETWORK = {"subnets": ("subnet-", 16), "security_group_ids": ("sg-", 5)}
@@ -20,11 +21,15 @@ _MAX_TAG_KEY, _MAX_TAG_VALUE = 128, 256
 
 
 def _listed(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Return a tuple; one of a single text, which is a mistake, is refused with the rest."""
-    return None if values is None else (values,) if isinstance(values, str) else tuple(values)
+    """Return a tuple; one of a single value, which is a mistake, is refused with the rest."""
+    if values is None:
+        return None
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
 def _frozen(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    if tags is not None and not isinstance(tags, Mapping):
+        raise ConfigError(f"tags={tags!r}; a mapping is needed, such as {{'team': 'vision'}}.")
     return MappingProxyType(dict(tags or {}))
 
 
@@ -61,15 +66,32 @@ class Settings:
     tags: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen)
 
     def __attrs_post_init__(self) -> None:
+        for name in ("role", "bucket", "prefix", "kms_key"):
+            self._check_type(name, str, "a text")
+        for name in ("create_bucket", "network_isolation", "encrypt_traffic"):
+            self._check_type(name, bool, "True or False")
         _check_role(self.role)
+        _check_bucket(self.bucket)
         _check_key(self.kms_key)
         _check_network(self.subnets, self.security_group_ids)
         check_tags(self.tags)
+
+    def _check_type(self, name: str, kind: type, said: str) -> None:
+        value = getattr(self, name)
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f"{name}={value!r}; {said} is needed.")
 
 
 def _check_role(role: str | None) -> None:
     if role is not None and not _ROLE.fullmatch(role):
         raise ConfigError(f"role={role!r} is not the ARN of a role. Give 'arn:aws:iam::<account>:role/<name>'.")
+
+
+def _check_bucket(bucket: str | None) -> None:
+    if bucket is not None and not _BUCKET.fullmatch(bucket):
+        raise ConfigError(
+            f"bucket={bucket!r} is not the name of a bucket: 3 to 63 lower-case letters, digits, '.' and '-'."
+        )
 
 
 def _check_key(key: str | None) -> None:
@@ -90,7 +112,7 @@ def _check_network(subnets: tuple[str, ...] | None, security_group_ids: tuple[st
         if values is not None and not 0 < len(values) <= most:
             raise ConfigError(f"{name} has {len(values)} entries; possible are 1 to {most}.")
         for value in values or ():
-            if not re.fullmatch(rf"{start}[0-9a-z]+", value):
+            if not isinstance(value, str) or not re.fullmatch(rf"{start}[0-9a-z]+", value):
                 raise ConfigError(
                     f"{name} has {value!r}; a list of IDs is needed, such as ['{start}0123456789abcdef0']."
                 )

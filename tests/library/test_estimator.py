@@ -82,6 +82,13 @@ def test_inputs_of_the_sdk_are_sent_as_they_are_beside_plain_locations(
     assert (test["ChannelName"], test["DataSource"]["S3DataSource"]["S3Uri"]) == ("test", uri)
 
 
+@pytest.mark.parametrize("name", ["estimator", "inputs", "environment"])
+@pytest.mark.parametrize("value", [None, "s3://bucket/rows", ["volume_size"]])
+def test_what_is_no_mapping_is_refused(toy_job: MakeJob, name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match="is no mapping of names to values"):
+        toy_job(**{name: value})
+
+
 @pytest.mark.parametrize("value", ["rows.csv", "/data", 7, None, b"s3://bucket/rows"])
 def test_other_inputs_are_refused(toy_job: MakeJob, value: object) -> None:
     with pytest.raises(ConfigError, match=r"The input 'train' is .*; a location in S3 is needed"):

@@ -158,6 +158,11 @@ def test_the_users_own_session_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"role": 7}, "role=7; a text is needed"),
+        ({"network_isolation": "no"}, "network_isolation='no'; True or False is needed"),
+        ({"bucket": "s3://ours/models"}, "'s3://ours/models' is not the name of a bucket"),
+        ({"subnets": 7, "security_group_ids": GROUPS}, "subnets has 7; a list of IDs is needed"),
+        ({"tags": ["team"]}, "a mapping is needed"),
         ({"role": "my-role"}, r"role='my-role' is not the ARN of a role\. Give 'arn:aws:iam::"),
         ({"role": "arn:aws:iam::123456789012:user/me"}, "is not the ARN of a role"),
         ({"kms_key": "alias/ours"}, "An alias cannot encrypt a job's volume"),

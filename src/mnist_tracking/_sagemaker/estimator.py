@@ -100,6 +100,8 @@ def volume_key(workspace: "Workspace", *instance_types: str) -> str | None:
     AWS encrypts that by hardware, and refuses a key for it:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
     """
+    if workspace.settings.kms_key is None:
+        return None
     from sagemaker.utils import instance_supports_kms
 
     has_volumes = (instance_supports_kms(one) and not one.startswith(_LOCAL_STORAGE) for one in instance_types)
@@ -122,7 +124,7 @@ def _check_keywords(spec: JobSpec, known: set[str]) -> None:
         if name in _SET_BY:
             raise ConfigError(f"JobSpec(estimator={{{name!r}: ...}}) is refused: say it by {_SET_BY[name]}.")
         if name not in known:
-            near = difflib.get_close_matches(name, known - _SET_BY.keys(), n=3)
+            near = difflib.get_close_matches(str(name), known - _SET_BY.keys(), n=3)
             hint = f" Nearest: {', '.join(map(repr, near))}." if near else ""
             raise ConfigError(f"JobSpec(estimator=...) has {name!r}, which the SDK's PyTorch does not take.{hint}")
     wait = spec.estimator.get("max_wait") or 0
