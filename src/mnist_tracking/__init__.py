@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_tracking.cleanup import CleanupReport
+    from mnist_tracking.cleanup import CleanupPlan, CleanupReport, PlannedDeletion
     from mnist_tracking.comparison import Comparison, Difference
     from mnist_tracking.deployment import BestModelDeployer
     from mnist_tracking.embedded import EmbeddedSageMaker
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "cleanup": ("CleanupReport",),
+    "cleanup": ("CleanupPlan", "CleanupReport", "PlannedDeletion"),
     "comparison": ("Comparison", "Difference"),
     "deployment": ("BestModelDeployer",),
     "embedded": ("EmbeddedSageMaker",),
@@ -102,6 +102,7 @@ __all__ = [
     "AlreadyExistsError",
     "Artifact",
     "BestModelDeployer",
+    "CleanupPlan",
     "CleanupReport",
     "Comparison",
     "Component",
@@ -129,6 +130,7 @@ __all__ = [
     "MnistTrackingError",
     "NotFoundError",
     "Objective",
+    "PlannedDeletion",
     "Results",
     "ServiceError",
     "StateError",

@@ -199,9 +199,14 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 class AccessDeniedError(ServiceError, PermissionError):
     """The credentials in use may not do this, or have expired, or there are none."""
 
+    @property
+    def is_expired(self) -> bool:
+        """Whether the credentials have expired, so that no call goes through any more."""
+        return self.code in _EXPIRED
+
     def __str__(self) -> str:
         said = super().__str__()
-        if self.code not in _EXPIRED:
+        if not self.is_expired:
             return said
         ended = "" if said.endswith(".") else "."
         return f"{said}{ended} Renew the credentials and call again; jobs that were started go on meanwhile."

@@ -1,6 +1,7 @@
 """ExperimentRunner: an experiment whose trials are trained by jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from mnist_tracking._sagemaker.estimator import make_estimator
@@ -13,7 +14,7 @@ from mnist_tracking.records import Scalar, TrialResult
 from mnist_tracking.submission import SubmittedTrial
 
 if TYPE_CHECKING:
-    from mnist_tracking.cleanup import CleanupReport
+    from mnist_tracking.cleanup import CleanupPlan, CleanupReport
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["ExperimentRunner", "TrialObserver"]
@@ -149,16 +150,50 @@ class ExperimentRunner(ExperimentRecorder):
             start_job(estimator, job_name=job_name, trial_name=trial_name, inputs={**data, **job.inputs})
         return SubmittedTrial(self.workspace, trial_name, job_name)
 
+    def cleanup_plan(
+        self,
+        *,
+        trials: Iterable[TrialResult | str] | None = None,
+        older_than: timedelta | datetime | None = None,
+        keep_data: bool = False,
+        include_foreign: bool = False,
+    ) -> "CleanupPlan":
+        """
+        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
+
+        Args:
+            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
+            older_than: Only trials made before this time, or longer ago than this.
+            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
+            include_foreign: Also what others made in the experiment; endpoints of others never go.
+
+        Raises:
+            NotFoundError: If the experiment, or one of *trials*, does not exist.
+            ConfigError: If *older_than* is a time without a time zone.
+        """
+        from mnist_tracking.cleanup import make_plan
+
+        return make_plan(
+            self.workspace,
+            self.name,
+            self.prefix,
+            trials=trials,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
+        )
+
     def cleanup(self) -> "CleanupReport":
         """
         Delete the experiment and all that it made: endpoints, models, components, trials and S3 objects.
 
         Jobs that still run are stopped first. What this library did not make is left alone and reported. Training jobs
-        themselves cannot be deleted on AWS.
-        """
-        from mnist_tracking.cleanup import clean_experiment
+        themselves cannot be deleted on AWS. It is `cleanup_plan` and its ``execute()`` in one.
 
-        report = clean_experiment(self.workspace, self.name, self.prefix)
+        Raises:
+            NotFoundError: If the experiment does not exist, or no more.
+        """
+        report = self.cleanup_plan().execute()
         self._find_steps()
         return report
 

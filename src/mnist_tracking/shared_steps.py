@@ -20,6 +20,11 @@ FINGERPRINT = "fingerprint"
 _SPOILT = ("Failed", "Stopping", "Stopped")
 
 
+def latest_good(steps: Iterable[Component]) -> dict[str, str]:
+    """Return the components that later trials share, by display name, out of shared steps in order of creation."""
+    return {step.display_name: step.name for step in steps if step.status not in _SPOILT}
+
+
 class SharedSteps:
     """
     The latest good step of each name that was recorded without a trial.
@@ -35,10 +40,8 @@ class SharedSteps:
         self._workspace = workspace
         self._experiment = experiment
         client = workspace.client("sagemaker")
-        found = [
-            c for c in iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}) if c.status not in _SPOILT
-        ]
-        self._names = {step.display_name: step.name for step in found}
+        found = list(iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}))
+        self._names = latest_good(found)
         self._found = {step.name: step for step in found}
 
     @contextmanager

@@ -24,7 +24,7 @@ from mnist_tracking import (
     TrialResult,
     Workspace,
 )
-from mnist_tracking._sagemaker.objects import iter_keys, split_uri
+from mnist_tracking._sagemaker.objects import sizes_below, split_uri
 
 TRAIN = """
 if __name__ == "__main__":
@@ -57,7 +57,7 @@ def left(workspace: Workspace, trial: TrialResult) -> list[str]:
         *(m["ModelName"] for m in client.list_models()["Models"]),
     ]
     assert trial.model_uri is not None
-    return [*found, *iter_keys(workspace, trial.model_uri.rsplit("/jobs/", 1)[0] + "/models/")]
+    return [*found, *sizes_below(workspace, trial.model_uri.rsplit("/jobs/", 1)[0] + "/models/")]
 
 
 @pytest.mark.parametrize(

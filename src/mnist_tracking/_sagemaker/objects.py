@@ -1,12 +1,13 @@
 """Folders to S3 and objects out of it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking.errors import ServiceError
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -34,25 +35,37 @@ def upload_file(workspace: "Workspace", path: Path, uri: str) -> None:
         workspace.client("s3").upload_file(str(path), bucket, key)
 
 
-def iter_keys(workspace: "Workspace", uri: str) -> Iterator[str]:
-    """Yield the keys below *uri*."""
+def sizes_below(workspace: "Workspace", uri: str) -> dict[str, int]:
+    """Return the size in bytes of each object below *uri*, by where it is."""
     bucket, prefix = split_uri(uri)
     with translated():
-        for page in workspace.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", ()))
+        pages = workspace.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {f"s3://{bucket}/{item['Key']}": item["Size"] for page in pages for item in page.get("Contents", ())}
 
 
-def delete_below(workspace: "Workspace", uri: str, *, keep: Iterable[str] = ()) -> int:
-    """Delete every object below *uri*, but for those at the locations to *keep*, and return how many there were."""
-    bucket, _ = split_uri(uri)
-    kept = [split_uri(location)[1] for location in keep if split_uri(location)[0] == bucket]
-    keys = [key for key in iter_keys(workspace, uri) if not any(_is_at(key, location) for location in kept)]
+def delete_objects(workspace: "Workspace", uris: Iterable[str]) -> dict[str, ServiceError]:
+    """Delete up to 1000 objects of one bucket in one request; returns what is not deleted, with the reason."""
+    (bucket, *_), keys = zip(*map(split_uri, uris), strict=True)
     with translated():
-        for start in range(0, len(keys), 1000):
-            batch = [{"Key": key} for key in keys[start : start + 1000]]
-            workspace.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
-    return len(keys)
+        told = workspace.client("s3").delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+    return {
+        f"s3://{bucket}/{error['Key']}": ServiceError(error["Code"], "DeleteObjects", error.get("Message", ""))
+        for error in told.get("Errors", ())
+    }
 
 
-def _is_at(key: str, location: str) -> bool:
-    return key == location or key.startswith(f"{location.rstrip('/')}/")
+def location_of(uri: str, locations: Container[str]) -> str | None:
+    """
+    Return which of some locations an object is at: its own, or that of a folder that holds it.
+
+    Example:
+        >>> location_of("s3://bucket/data/rows.csv", {"s3://bucket/data"})
+        's3://bucket/data'
+    """
+    while uri not in locations:
+        uri, slash, _ = uri.rpartition("/")
+        if not slash:
+            return None
+    return uri

@@ -1,0 +1,55 @@
+"""Take records apart and delete them; what is gone already is fine."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from mnist_tracking._sagemaker.errors import is_missing, translated
+from mnist_tracking._sagemaker.experiments import aws_tags
+from mnist_tracking.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+
+def delete_named(workspace: "Workspace", kind: str, name: str) -> bool:
+    """Delete the trial, the endpoint config or the like of that name, and return whether it was there."""
+    call = getattr(workspace.client("sagemaker"), f"delete_{kind.replace(' ', '_')}")
+    return meets(lambda: call(**{f"{kind.title().replace(' ', '')}Name": name}))
+
+
+def take_out(workspace: "Workspace", trial: str, component: str) -> None:
+    """Take a component out of a trial."""
+    client = workspace.client("sagemaker")
+    meets(lambda: client.disassociate_trial_component(TrialName=trial, TrialComponentName=component))
+
+
+def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
+    """Add tags to what exists."""
+    with translated():
+        workspace.client("sagemaker").add_tags(ResourceArn=arn, Tags=aws_tags(tags))
+
+
+def trials_with(workspace: "Workspace", component: str) -> list[str]:
+    """Return the trials that a component is in; unlike Search, this list is never behind."""
+    with translated():
+        pages = workspace.client("sagemaker").get_paginator("list_trials").paginate(TrialComponentName=component)
+        return [trial["TrialName"] for page in pages for trial in page["TrialSummaries"]]
+
+
+def components_in(workspace: "Workspace", **scope: str) -> list[str]:
+    """Return the components of a trial (``TrialName=``) or an experiment; unlike Search, this list is never behind."""
+    with translated():
+        pages = workspace.client("sagemaker").get_paginator("list_trial_components").paginate(**scope)
+        return [found["TrialComponentName"] for page in pages for found in page["TrialComponentSummaries"]]
+
+
+def meets(call: Callable[[], object]) -> bool:
+    """Make a call, and return whether what it is about exists."""
+    try:
+        with translated():
+            call()
+    except ServiceError as error:
+        if not is_missing(error):
+            raise
+        return False
+    return True

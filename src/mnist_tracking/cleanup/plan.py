@@ -1,0 +1,145 @@
+"""CleanupPlan: what goes, what stays, and why, before anything is deleted."""
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mnist_tracking.cleanup.report import CleanupReport, grouped, in_bytes, plural, shortened
+from mnist_tracking.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["OBJECTS", "CleanupPlan", "PlannedDeletion"]
+
+OBJECTS = "S3 objects"
+_COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
+
+
+@attrs.frozen(kw_only=True)
+class PlannedDeletion:
+    """
+    One thing that cleaning up is about.
+
+    Attributes:
+        kind: ``"training job"``, ``"endpoint"``, ``"endpoint config"``, ``"model"``, ``"S3 objects"``,
+            ``"trial component"``, ``"trial"`` or ``"experiment"``.
+        name: Its name; of S3 objects, where they are.
+        trial: The trial that it belongs to; None if there is none, or more than one.
+        objects: How many S3 objects there are; None for other kinds.
+        size_bytes: How large they are together; None for other kinds.
+        deletable: Whether it goes.
+        reason: Why it stays; empty if it goes.
+        is_running: Whether it is a job that still runs, and is stopped first.
+        arn: Of a trial component, its ARN.
+        uris: Of S3 objects, where each is; of a trial component, where its data are.
+    """
+
+    kind: str
+    name: str
+    trial: str | None = None
+    objects: int | None = None
+    size_bytes: int | None = None
+    deletable: bool = True
+    reason: str = ""
+    is_running: bool = False
+    arn: str = attrs.field(default="", repr=False)
+    uris: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(repr=False)
+class CleanupPlan:
+    """
+    What cleaning up would do. A snapshot: making it changed nothing. Made by `ExperimentRunner.cleanup_plan`.
+
+    Attributes:
+        experiment: The experiment's name.
+        items: What goes and what stays, in order of deletion.
+    """
+
+    experiment: str
+    items: tuple[PlannedDeletion, ...]
+    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+    _prefix: str = attrs.field(eq=False, alias="prefix")
+
+    def __repr__(self) -> str:
+        going, staying = len(self.going), len(self.staying)
+        return f"<CleanupPlan of {self.experiment!r}: {going} go, {staying} stay, {in_bytes(self.size_bytes)}>"
+
+    @property
+    def going(self) -> tuple[PlannedDeletion, ...]:
+        """What goes."""
+        return tuple(item for item in self.items if item.deletable)
+
+    @property
+    def staying(self) -> tuple[PlannedDeletion, ...]:
+        """What stays; each says why."""
+        return tuple(item for item in self.items if not item.deletable)
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the S3 objects are that go."""
+        return sum(item.size_bytes or 0 for item in self.going)
+
+    def __str__(self) -> str:
+        running = [item.name for item in self.items if item.is_running]
+        lines = [f"cleanup of experiment {self.experiment}"]
+        lines += [f"stops {plural(len(running), 'training job')}: {shortened(running)}"] if running else []
+        lines += [f"deletes {line}" for line in self._going_in_words()] or ["deletes nothing"]
+        lines += [f"keeps {line}" for line in grouped((item.kind, item.name, item.reason) for item in self.staying)]
+        return "\n".join(lines)
+
+    def _going_in_words(self) -> list[str]:
+        by_kind: dict[str, list[PlannedDeletion]] = {}
+        for item in self.going:
+            by_kind.setdefault(item.kind, []).append(item)
+        lines = []
+        for kind, items in by_kind.items():
+            count = sum(item.objects or 0 for item in items) if kind == OBJECTS else len(items)
+            size = f" ({in_bytes(self.size_bytes)})" if kind == OBJECTS else ""
+            lines.append(f"{plural(count, kind)}{size}: {shortened([item.name for item in items])}")
+        return lines
+
+    def _repr_html_(self) -> str:
+        frame = self.dataframe()[["kind", "name", "trial", "size_bytes", "reason"]].astype(object)
+        shown = frame.where(frame.notna(), "").rename(columns={"size_bytes": "bytes", "reason": "stays because"})
+        return f"<p>{html.escape(str(self).splitlines()[0])}</p>{shown.to_html(index=False)}"
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per thing: kind, name, trial, objects, size_bytes, deletable and reason."""
+        import pandas as pd
+
+        rows = [{name: getattr(item, name) for name in _COLUMNS} for item in self.items]
+        return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"objects": "Int64", "size_bytes": "Int64"})
+
+    def execute(self, *, max_parallel: int = 4, on_progress: Callable[[int, int], None] | None = None) -> CleanupReport:
+        """
+        Delete what the plan says that goes, and nothing else.
+
+        Running jobs are stopped first. One thing that cannot be deleted does not hold up the others. What is gone
+        meanwhile is fine; what was made meanwhile stays, and so does what it hangs on. **Carrying on.** Interrupted,
+        or after errors, call it again, or make a new plan: it finds the rest.
+
+        Args:
+            max_parallel: How many things are deleted at once. All slow down together when the service is throttled.
+            on_progress: Told how many things are done, and how many there are.
+
+        Returns:
+            What went, what stayed and why, and what failed.
+
+        Raises:
+            ConfigError: If *max_parallel* is less than 1. Nothing was deleted.
+            AccessDeniedError: If the credentials expire meanwhile.
+        """
+        from mnist_tracking.cleanup.execution import execute
+        from mnist_tracking.cleanup.ledger import Ledger
+
+        if max_parallel < 1:
+            raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
+        ledger = Ledger(self, on_progress)
+        execute(self._workspace, self, self._prefix, ledger, max_parallel)
+        return ledger.report()

@@ -1,0 +1,43 @@
+"""Some things at once, at the rate that the service takes: the client slows all threads down when it is throttled."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from mnist_tracking.errors import MnistTrackingError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def for_each(
+    act: Callable[[T], R], items: Iterable[T], done: Callable[[T, R | MnistTrackingError], None], *, max_parallel: int
+) -> None:
+    """
+    Call *act* for each item in some threads, and *done* in this one with what came of it.
+
+    An error of this library's is an outcome like others. Any other exception, one that *done* raises, and an interrupt
+    from the keyboard start nothing more and are raised, once what was started is done.
+    """
+    with ThreadPoolExecutor(max_parallel, thread_name_prefix="cleanup") as pool:
+        futures = {pool.submit(act, item): item for item in items}
+        try:
+            for future in as_completed(futures):
+                error = future.exception()
+                done(futures[future], error if isinstance(error, MnistTrackingError) else future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def results(act: Callable[[T], R], items: Iterable[T], *, max_parallel: int) -> dict[T, R]:
+    """Return what came of each item; the first error is raised."""
+    found: dict[T, R] = {}
+
+    def keep(item: T, outcome: R | MnistTrackingError) -> None:
+        if isinstance(outcome, MnistTrackingError):
+            raise outcome
+        found[item] = outcome
+
+    for_each(act, items, keep, max_parallel=max_parallel)
+    return found
