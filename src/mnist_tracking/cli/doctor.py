@@ -25,8 +25,8 @@ def doctor(settings: Settings, *, print_policy: bool, form: Literal["table", "js
     """
     Check that everything is ready for work, and what is left running.
 
-    Looks at versions, credentials, region, role, permissions, bucket and quotas, and at what runs in the account and
-    what that costs an hour. Only reads. Exit status 1 if there is a problem.
+    Looks at versions, credentials, region, role, permissions, bucket, key and quotas, and at what runs in the account
+    and what that costs an hour. Only reads. Exit status 1 if there is a problem.
 
     \b
     Examples:
