@@ -125,8 +125,9 @@ def _time(column: str) -> Property:
 
 
 _TIMES = {"creationtime": _time("created"), "lastmodifiedtime": _time("modified")}
-_PARENTS = (
-    "FROM associations a JOIN trials pt ON pt.id = a.trial_id JOIN experiments pe ON pe.id = pt.experiment_id "
+_PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an experiment for each of its components
+    "FROM associations a CROSS JOIN trials pt ON pt.id = a.trial_id "
+    "CROSS JOIN experiments pe ON pe.id = pt.experiment_id "
     "WHERE a.component_id = t.id AND a.created <= horizon()"
 )
 _PARENT = {

@@ -1,0 +1,60 @@
+"""Ten thousand trials are read by a hundred calls."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mnist_tracking import EmbeddedSageMaker, Leaderboard, Workspace
+
+MANY = 10_000
+Count = Callable[[], int]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """An experiment of many trials, written straight into the store: by calls it would take a minute."""
+    engine = EmbeddedSageMaker(tmp_path_factory.mktemp("many"))
+    numbers = [(n,) for n in range(1, MANY + 1)]
+    with engine.store.write() as connection:
+        connection.execute("INSERT INTO experiments VALUES (1, 'many', 'arn:many', 'many', NULL, 0, 0)")
+        for statement in (
+            "INSERT INTO trials SELECT ?1, 't-' || ?1, 'arn:t-' || ?1, 't-' || ?1, 1, ?1, ?1",
+            "INSERT INTO components (id, name, arn, display_name, status, created, modified) "
+            "VALUES (?1, 'c-' || ?1, 'arn:c-' || ?1, 'Training', 'Completed', ?1, ?1)",
+            "INSERT INTO associations VALUES (?1, ?1, ?1)",
+            "INSERT INTO metric_summaries VALUES (?1, 'score', 1, ?1, ?1, ?1, 0, ?1, ?1)",
+        ):
+            connection.executemany(statement, numbers)
+    yield Workspace.embedded(engine=engine)
+    engine.close()
+
+
+@pytest.fixture
+def searches(filled: Workspace) -> Iterator[Count]:
+    """Counts the calls of Search."""
+    made: list[str] = []
+    events = filled.client("sagemaker").meta.events
+
+    def note(event_name: str, **_: object) -> None:
+        made.append(event_name)
+
+    events.register("before-parameter-build.sagemaker.Search", note)
+    yield lambda: len(made)
+    events.unregister("before-parameter-build.sagemaker.Search", note)
+
+
+def test_a_leaderboard_of_many_takes_a_call_for_each_hundred(filled: Workspace, searches: Count) -> None:
+    board = Leaderboard.load(filled, "many", objective="score")
+
+    assert [trial.trial_name for trial in board[:2]] == ["t-10000", "t-9999"]
+    assert len(board) == MANY
+    assert searches() <= MANY / 100 + 1
+
+
+def test_many_trials_are_read_as_they_are_looked_at(filled: Workspace, searches: Count) -> None:
+    trials = iter(filled.trials("many"))
+
+    assert next(trials).trial_name == "t-10000"
+    assert searches() == 1
+    assert sum(1 for _ in trials) == MANY - 1
+    assert searches() <= MANY / 100 + 1
