@@ -13,7 +13,19 @@ import attrs
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Scalar
 
-__all__ = ["Condition", "Filter", "Junction", "Property", "created", "metric", "param", "parent", "status", "tag"]
+__all__ = [
+    "Condition",
+    "Filter",
+    "Junction",
+    "Property",
+    "created",
+    "display_name",
+    "metric",
+    "param",
+    "parent",
+    "status",
+    "tag",
+]
 
 Kind = Literal["number", "text", "any", "time"]
 Value = str | int | float | bool | datetime
@@ -239,6 +251,17 @@ def status() -> Property:
         mnist_tracking.errors.ConfigError: status() is never 'Done'; possible are 'InProgress', ...
     """
     return Property("Status.PrimaryStatus", "status()", "text", _STATUSES)
+
+
+def display_name() -> Property:
+    """
+    Look at what kind of step it is, such as ``"Training"``.
+
+    Example:
+        >>> display_name() == "Training"
+        Condition(name='DisplayName', operator='Equals', value='Training')
+    """
+    return Property("DisplayName", "display_name()", "text")
 
 
 def created() -> Property:

@@ -1,22 +1,24 @@
 """Leaderboard: the trials of an experiment, best first."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
 from mnist_tracking._sagemaker.analytics import analytics_frame
-from mnist_tracking._sagemaker.convert import TRAINING, trial_from_component
-from mnist_tracking._sagemaker.experiments import require_experiment, trials_of
-from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking._sagemaker.convert import TRAINING
+from mnist_tracking._sagemaker.experiments import require_experiment
 from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.filters import display_name, parent
 from mnist_tracking.jobs import Objective
-from mnist_tracking.records import Component, TrialResult
+from mnist_tracking.records import TrialResult
+from mnist_tracking.search import find_trials
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_tracking.search import Where
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["Leaderboard"]
@@ -34,38 +36,42 @@ class Leaderboard(Sequence[TrialResult]):
     Attributes:
         trials: The trials, best first.
         objective: What they are sorted by; None leaves them in order of creation.
-        experiment_name: The experiment.
+        experiments: The experiments.
     """
 
     trials: tuple[TrialResult, ...]
     objective: Objective | None
-    experiment_name: str
+    experiments: tuple[str, ...]
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
 
     @classmethod
     def load(
-        cls, workspace: "Workspace", experiment: str, *, objective: Objective | str | None = None
+        cls,
+        workspace: "Workspace",
+        experiment: str | Sequence[str],
+        *,
+        objective: Objective | str | None = None,
+        where: "Where | Iterable[Where]" = (),
     ) -> "Leaderboard":
         """
-        Read the trials of an experiment; writes nothing.
+        Read the trials of an experiment, or of several; writes nothing.
 
         Args:
             workspace: Where to read.
-            experiment: The experiment's name.
+            experiment: The experiment's name, or several.
             objective: What to sort by; a plain metric name means its last value, the higher the better.
+            where: What the trials must satisfy, as for `Workspace.trials`.
 
         Raises:
             NotFoundError: If there is no such experiment.
+            ConfigError: If Search cannot ask this.
         """
-        require_experiment(workspace, experiment)
-        found = iter_components(workspace.client("sagemaker"), Parents_ExperimentName=experiment, DisplayName=TRAINING)
-        trials = [
-            attrs.evolve(trial_from_component(component, name), experiment_name=experiment)
-            for component in found
-            for name in _trials_within(workspace, component, experiment)
-        ]
+        names = (experiment,) if isinstance(experiment, str) else tuple(experiment)
+        for name in names:
+            require_experiment(workspace, name)
+        newest_first = list(find_trials(workspace, names, where))
         chosen = Objective.of(objective) if objective is not None else None
-        return cls(tuple(_ranked(trials, chosen)), chosen, experiment, workspace)
+        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
 
     @overload
     def __getitem__(self, index: int) -> TrialResult: ...
@@ -84,6 +90,11 @@ class Leaderboard(Sequence[TrialResult]):
         goal = f" by {self.objective.metric}" if self.objective else ""
         return f"<Leaderboard of {self.experiment_name!r}: {len(self)} trials{goal}>"
 
+    @property
+    def experiment_name(self) -> str:
+        """The experiment, or all of them, with commas between."""
+        return ", ".join(self.experiments)
+
     def __str__(self) -> str:
         return str(self._brief().to_string(index=False)) if self.trials else repr(self)
 
@@ -96,7 +107,8 @@ class Leaderboard(Sequence[TrialResult]):
         columns = [str(name) for name in frame.columns]
         names = {name: name.removesuffix(".last").removeprefix("metric.") for name in columns if name.endswith(".last")}
         varied = [name for name in columns if name.startswith("param.") and frame[name].nunique(dropna=False) > 1]
-        shown = frame[["trial", "status", "duration_s", *varied, *names]]
+        several = ["experiment"] if len(self.experiments) > 1 else []
+        shown = frame[["trial", *several, "status", "duration_s", *varied, *names]]
         return shown.rename(columns={**names, **{name: name.removeprefix("param.") for name in varied}})
 
     @property
@@ -129,28 +141,21 @@ class Leaderboard(Sequence[TrialResult]):
         Return one row per trial, best first.
 
         Args:
-            layout: ``"tidy"`` has trial, status, duration_s, objective, ``param.<name>``, ``metric.<name>.<statistic>``
-                and failure_reason; ``"analytics"`` is exactly the frame of the SDK's ``ExperimentAnalytics``.
+            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, ``param.<name>``,
+                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the frame of the SDK's ``ExperimentAnalytics``.
 
         Raises:
             ConfigError: If *layout* is neither.
         """
         if layout == "analytics":
-            return analytics_frame(self._workspace, {"DisplayName": TRAINING}, self.experiment_name, self.objective)
+            which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
+            return analytics_frame(self._workspace, which, self.objective)
         if layout != "tidy":
             raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
         import pandas as pd
 
         rows = [_row(trial, self.objective) for trial in self.trials]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
-
-
-def _trials_within(workspace: "Workspace", component: Component, experiment: str) -> Sequence[str]:
-    """Return a component's trials in one experiment; it may belong to those of several."""
-    if len(component.experiments) == 1:
-        return component.trials
-    here = trials_of(workspace, experiment)
-    return [trial for trial in component.trials if trial in here]
 
 
 def score(trial: TrialResult, objective: Objective) -> float | None:
@@ -172,7 +177,7 @@ def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[Tria
     return sorted(trials, key=rank)
 
 
-_FIRST, _LAST = ("trial", "status", "duration_s", "objective"), "failure_reason"
+_FIRST, _LAST = ("trial", "experiment", "status", "duration_s", "objective"), "failure_reason"
 _STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
 
 
@@ -184,6 +189,7 @@ def _row(trial: TrialResult, objective: Objective | None) -> dict[str, object]:
     }
     return {
         "trial": trial.trial_name,
+        "experiment": trial.experiment_name,
         "status": trial.status,
         "duration_s": trial.duration_s,
         "objective": score(trial, objective) if objective else None,

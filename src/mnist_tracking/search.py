@@ -13,7 +13,7 @@ from mnist_tracking._sagemaker.convert import (
 )
 from mnist_tracking._sagemaker.search import expression_of, iter_search
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.filters import Condition, Filter, Property, created, parent, tag
+from mnist_tracking.filters import Condition, Filter, Property, created, display_name, parent, tag
 from mnist_tracking.records import Component, ExperimentSummary, TrialResult
 from mnist_tracking.results import Results
 
@@ -24,9 +24,7 @@ __all__ = ["Where", "find_experiments", "find_trials", "trial_row"]
 
 Where = Filter | Mapping[str, Any]
 _IS_TRAINING = (
-    (Property("DisplayName", "", "text") == TRAINING)
-    | Condition("Source.SourceArn", "Contains", ":training-job/")
-    | (tag(RUN_TAG) == "run")
+    (display_name() == TRAINING) | Condition("Source.SourceArn", "Contains", ":training-job/") | (tag(RUN_TAG) == "run")
 )
 """What `is_training` says, as Search is asked it."""
 

@@ -6,7 +6,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mnist_tracking import ConfigError, ExperimentRunner, JobFailedError, JobSpec, Leaderboard, Objective, Workspace
+from mnist_tracking import (
+    ConfigError,
+    ExperimentRunner,
+    JobFailedError,
+    JobSpec,
+    Leaderboard,
+    Objective,
+    Workspace,
+    metric,
+)
 from mnist_tracking._sagemaker.sdk import quiet
 
 
@@ -63,7 +72,14 @@ def test_the_layout_of_analytics_is_exact_for_ties_failures_and_trials_without_m
 def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> None:
     board = Leaderboard.load(runner.workspace, runner.name, objective="score")
 
-    assert list(board.dataframe().columns) == ["trial", "status", "duration_s", "objective", "failure_reason"]
+    assert list(board.dataframe().columns) == [
+        "trial",
+        "experiment",
+        "status",
+        "duration_s",
+        "objective",
+        "failure_reason",
+    ]
     assert "<table" in board._repr_html_()
     assert str(board) == "<Leaderboard of 'lines': 0 trials by score>"
 
@@ -109,3 +125,22 @@ def test_an_unknown_layout_names_those_that_exist(runner: ExperimentRunner) -> N
         board.dataframe(layout="wide")  # type: ignore[call-overload, arg-type, unused-ignore]
     with pytest.raises(ConfigError, match="objective='metric name'"):
         _ = board.best
+
+
+def test_trials_of_several_experiments_are_ranked_together(workspace: Workspace) -> None:
+    for experiment, name, score in (("one", "low", 0.1), ("two", "high", 0.9), ("one", "middle", 0.5)):
+        with ExperimentRunner(workspace, experiment).trial({"made": score}, name=name) as trial:
+            trial.log_metric("score", score)
+
+    board = Leaderboard.load(workspace, ["one", "two"], objective="score")
+    good = Leaderboard.load(workspace, ["one", "two"], objective="score", where=metric("score") > 0.3)
+
+    assert [(trial.trial_name, trial.experiment_name) for trial in board] == [
+        ("high", "two"),
+        ("middle", "one"),
+        ("low", "one"),
+    ]
+    assert [trial.trial_name for trial in good] == ["high", "middle"]
+    assert "experiment" in str(board).splitlines()[0].split()
+    assert len(board.dataframe(layout="analytics")) == 3
+    assert repr(board).startswith("<Leaderboard of 'one, two': 3 trials")

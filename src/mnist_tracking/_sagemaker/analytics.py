@@ -1,10 +1,12 @@
 """The exact frames of the SDK's ExperimentAnalytics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._sagemaker.search import expression_of
+from mnist_tracking.filters import Filter
 from mnist_tracking.jobs import Objective
 
 if TYPE_CHECKING:
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 
 def analytics_frame(
     workspace: "Workspace",
-    filters: Mapping[str, str],
-    experiment: str | None = None,
+    where: Iterable[Filter],
     objective: Objective | None = None,
 ) -> "pd.DataFrame":
     """Return what ``ExperimentAnalytics`` gives: by an objective, best first, or else in order of creation."""
@@ -25,14 +26,12 @@ def analytics_frame(
     else:
         direction = "Descending" if objective.goal == "maximize" else "Ascending"
         order = {"sort_by": f"metrics.{objective.metric}.{objective.statistic}", "sort_order": direction}
-    conditions = [{"Name": name, "Operator": "Equals", "Value": value} for name, value in filters.items()]
     with quiet(), translated():
         from sagemaker.analytics import ExperimentAnalytics
 
         frame: pd.DataFrame = ExperimentAnalytics(
             sagemaker_session=workspace.sagemaker_session,
-            experiment_name=experiment,
-            search_expression={"Filters": conditions},
+            search_expression=expression_of(where),
             **order,
         ).dataframe()
     return frame

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from mnist_tracking._sagemaker.analytics import analytics_frame
+from mnist_tracking.filters import parent
 from mnist_tracking.records import Component
 
 if TYPE_CHECKING:
@@ -85,4 +86,4 @@ class Lineage:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return the reference's table: a row per step in order of creation, as ``ExperimentAnalytics`` gives it."""
-        return analytics_frame(self._workspace, {"Parents.TrialName": self.trial_name})
+        return analytics_frame(self._workspace, [parent("trial") == self.trial_name])
