@@ -94,7 +94,8 @@ def test_what_is_kept_works_until_the_command_that_is_printed_removes_it(run: Ru
     )
     answers = json.load(answer["Body"])
     workspace.close()
-    subprocess.run(shlex.split(told[2]), check=True, capture_output=True, cwd=tmp_path)
+    program, *arguments = shlex.split(told[2])
+    subprocess.run([Path(sys.executable).with_name(program), *arguments], check=True, capture_output=True, cwd=tmp_path)
 
     assert len(answers) == 3
     assert left_in(home) == {}

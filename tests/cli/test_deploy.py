@@ -33,7 +33,7 @@ def test_the_best_model_is_deployed_asked_and_cleaned_up(
     assert answers == [["0", "1"], [str(slope), str(2 * slope)], [str(3 * slope), str(4 * slope)]]
 
     gone = json.loads(ask("cleanup", "lines", "--yes", "--format", "json").stdout)
-    assert set(gone) == {"deleted", "kept", "objects"}
+    assert set(gone) == {"deleted", "kept", "failed", "objects", "size_bytes"}
     assert {"kind": "endpoint", "name": "toy"} in gone["deleted"]
     assert not workspace.experiments()
 
@@ -56,10 +56,23 @@ def test_cleanup_asks_and_no_means_no(ask: Ask, lines: ExperimentRunner, workspa
     result = ask("cleanup", "lines", stdin="n\n")
 
     assert result.exit_code == 1
-    assert "deletes experiment 'lines' with 2 trials" in result.stderr
+    assert "deletes 2 trials: " in result.stderr
     assert result.stderr.endswith("Nothing was done.\n")
     assert ask("cleanup", "lines").exit_code == 2  # nobody answers
     assert [experiment.name for experiment in workspace.experiments()] == ["lines"]
+
+
+def test_a_dry_run_of_cleanup_lists_what_would_go_and_stay(ask: Ask, lines: ExperimentRunner) -> None:
+    plan = json.loads(ask("cleanup", "lines", "--dry-run", "--format", "json").stdout)
+    one = ask("cleanup", "lines", "--trial", "flat", "--dry-run", "--format", "csv").stdout
+    going = [row["name"] for row in csv.DictReader(io.StringIO(one)) if row["deletable"] == "true"]
+
+    assert set(plan) == {"experiment", "items"}
+    assert {"trial", "experiment", "trial component"} <= {item["kind"] for item in plan["items"]}
+    assert "flat" in going
+    assert not {"steep", "lines"}.intersection(going)
+    assert "deletes 2 trials: " in ask("cleanup", "lines", "--dry-run").stdout
+    assert "deletes nothing" in ask("cleanup", "lines", "--older-than", "1d", "--dry-run").stdout
 
 
 def test_cleanup_makes_no_experiment_of_a_wrong_name(ask: Ask, lines: ExperimentRunner, workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from mnist_tracking.cli.app import cli
 MAIN = [sys.executable, "-c", "from mnist_tracking.cli import main; main()"]
 
 
-def execute(home: Path, *command: str, cwd: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
+def execute(home: Path, *command: str, cwd: Path | None = None, **variables: Any) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*MAIN, "--home", str(home), "exec", "--", *command],
         capture_output=True,
@@ -26,7 +27,7 @@ def execute(home: Path, *command: str, cwd: Path | None = None, **variables: str
     )
 
 
-def python(home: Path, code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def python(home: Path, code: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
     return execute(home, sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), **variables)
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mnist_tracking.cli.page import Page, Seconds, shown
 
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {"trial": "digits-20261124-171947-156929", "status": "Completed", "validation:accuracy": 0.987654321, "lr": 0.1},
     {"trial": "digits-20261124-171948-580cd0", "status": "Failed", "validation:accuracy": None, "lr": "x"},
 ]

@@ -71,6 +71,10 @@ class Page:
         """Write a line; what is longer than the terminal is wide, the terminal breaks, so that it can be copied."""
         self._console.print(Text(text, style="bold" if bold else ""), soft_wrap=True)
 
+    def paragraphs(self, text: str) -> None:
+        """Write lines; a terminal breaks those that are too long between words."""
+        self._console.print(Text(text), soft_wrap=not self._console.is_terminal)
+
     def facts(self, facts: Iterable[tuple[str, object]]) -> None:
         """Write names and values below each other; what is None or empty is left out."""
         there = [(name, shown(value)) for name, value in facts if shown(value)]

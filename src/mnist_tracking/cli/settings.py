@@ -1,8 +1,6 @@
 """What the global options say: where the calls go, and how errors are shown."""
 
-import json
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -72,17 +70,6 @@ class Settings:
         return shlex.join(["mnist-tracking", *options, *words])
 
     def cleanup_command(self, experiment: str) -> list[str]:
-        """Return the command that removes an experiment and all that was made for it."""
-        place = f"embedded({_literal(str(self.home.absolute()))})"
-        if self.backend == "aws":
-            place = f"aws(profile={_literal(self.profile)}, region={_literal(self.region)})"
-        code = (
-            "from mnist_tracking import ExperimentRunner, Workspace; "
-            f"print(ExperimentRunner(Workspace.{place}, {_literal(experiment)}).cleanup())"
-        )
-        return [sys.executable, "-c", code]
-
-
-def _literal(text: str | None) -> str:
-    """Return it as Python source in double quotes, which a shell's single quotes hold as they are."""
-    return "None" if text is None else json.dumps(text)
+        """Return the command that removes an experiment and all that was made for it, from any folder."""
+        anywhere = attrs.evolve(self, home=self.home.absolute())
+        return shlex.split(anywhere.command("cleanup", experiment, "--yes"))

@@ -9,7 +9,6 @@ from mnist_tracking.cli.jobs import JobOptions, job_options, write_points
 from mnist_tracking.cli.leaderboard import show_leaderboard
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option
-from mnist_tracking.cli.progress import SweepProgress
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import GRID, pairs
 from mnist_tracking.jobs import Statistic
@@ -58,6 +57,7 @@ def sweep(  # noqa: PLR0913 - one for each option
           --metric 'f1=f1: (.*?);' --objective f1
       mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]' --dry-run
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    from mnist_tracking.cli.progress import SweepProgress
     from mnist_tracking.sweep import HyperparameterSweep
     from mnist_tracking.sweep.space import expand_grid
 
