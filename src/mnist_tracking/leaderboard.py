@@ -142,7 +142,8 @@ class Leaderboard(Sequence[TrialResult]):
 
         Args:
             layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, ``param.<name>``,
-                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the frame of the SDK's ``ExperimentAnalytics``.
+                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the frame of the SDK's
+                ``ExperimentAnalytics``.
 
         Raises:
             ConfigError: If *layout* is neither.
