@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.training import stop_job
-from mnist_tracking.errors import ConfigError
+from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Scalar, TrialResult
+from mnist_tracking.submission import SubmittedTrial, follow
 from mnist_tracking.sweep.scheduler import run_all
 from mnist_tracking.sweep.space import expand_grid
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["HyperparameterSweep"]
+
+_TAKEN_UP = ("Completed", "InProgress")
 
 
 class HyperparameterSweep:
@@ -49,25 +52,55 @@ class HyperparameterSweep:
     def __len__(self) -> int:
         return len(self.points)
 
-    def run(self, *, observer: "TrialObserver | None" = None) -> Leaderboard:
+    def run(self, *, observer: "TrialObserver | None" = None, resume: bool = False) -> Leaderboard:
         """
         Train every point and compare all trials of the experiment.
 
-        Interrupted from the keyboard, it launches nothing more and asks the running jobs to stop.
+        Interrupted from the keyboard, it launches nothing more and asks the running jobs to stop. Ended by any other
+        error, it launches nothing more, and waits for the running jobs as far as it can; they go on in any case.
+
+        Args:
+            observer: Told how the trials go.
+            resume: Carry on where an earlier call, of any program, was ended: a point that a job of this experiment
+                has trained with these very hyperparameters is not trained again, and one that a job is training is
+                waited for. That the script and the data are still the same is not checked.
 
         Raises:
             MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
         """
         running = _Running(observer, self.runner.workspace)
-        run_all(
-            lambda point: self.runner.run(point, observer=running),
-            self.points,
-            max_parallel=self.max_parallel,
-            pause_s=self.runner.workspace.poll_s,
-            on_interrupt=running.stop,
-        )
+        earlier = self._earlier() if resume else []
+        try:
+            run_all(
+                lambda point: self._train(point, earlier, running),
+                self.points,
+                max_parallel=self.max_parallel,
+                pause_s=self.runner.workspace.poll_s,
+                on_interrupt=running.stop,
+            )
+        except MnistTrackingError as error:
+            error.add_note("run(resume=True) of this sweep carries on with what is left.")
+            raise
+        return self._board()
+
+    def _board(self) -> Leaderboard:
         job = self.runner.job
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
+
+    def _earlier(self) -> list[TrialResult]:
+        """Return the trials that need no training any more, those that are done first."""
+        trials = [trial for trial in self._board() if trial.job_name and trial.status in _TAKEN_UP]
+        return sorted(trials, key=lambda trial: _TAKEN_UP.index(trial.status))
+
+    def _train(self, point: Mapping[str, Scalar], earlier: Iterable[TrialResult], running: "_Running") -> None:
+        """Train a point, unless an earlier trial has done it or is about to."""
+        workspace, job = self.runner.workspace, self.runner.job
+        merged = job.merged(point) if job else point
+        trial = next((trial for trial in earlier if trial.hyperparameters == merged), None)
+        if trial is None:
+            self.runner.run(point, observer=running)
+        elif trial.status == "InProgress":
+            follow(SubmittedTrial(workspace, trial.trial_name, trial.job_name), merged, running)
 
 
 class _Running:
