@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
+from mnist_tracking import ExperimentRunner, Workspace
+
 Ask = Callable[..., Result]
 COMPONENT = {
     *("name", "arn", "display_name", "status", "message", "source_arn", "created", "started", "ended"),
@@ -92,6 +94,16 @@ def test_a_leaderboard_is_ranked_by_the_objective(ask: Ask) -> None:
     assert [(t["trial_name"], t["rank"], t["objective"]) for t in told] == [("steep", 1, 0.9), ("flat", 2, 0.5)]
     assert [trial["trial_name"] for trial in least] == ["flat", "steep"]
     assert lines[1].startswith("1     steep  0.9         2")
+
+
+def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, workspace: Workspace) -> None:
+    with ExperimentRunner(workspace, "curves").trial({"slope": 3.0}, name="round") as trial:
+        trial.log_metric("score", 0.7)
+    both = ("leaderboard", "lines", "curves", "--objective", "score")
+    told = json.loads(ask(*both, "--metric", "score>0.6", "--format", "json").stdout)
+
+    assert [trial["trial_name"] for trial in told] == ["steep", "round"]
+    assert ask(*both).stdout.splitlines()[0].split()[:3] == ["rank", "trial", "experiment"]
 
 
 def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:

@@ -3,40 +3,33 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from mnist_tracking.cli.completion import experiment_names
-from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
+from mnist_tracking.cli.narrowing import Narrowing, narrowing_options, time_options
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.cli.values import MOMENT, PAIR, pairs
-from mnist_tracking.filters import Filter, created, status
+from mnist_tracking.cli.values import PAIR, pairs
 from mnist_tracking.records import ExperimentSummary, TrialResult
 
 __all__ = ["list_experiments", "search"]
 
 T = TypeVar("T")
 _SCREENFUL = 50
-_STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
 _limit = click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
     help=f"At most so many.  [default: {_SCREENFUL} in a table, else all]",
 )
-_created_after = click.option(
-    "--created-after", type=MOMENT, help="A date, a date with a time, or how long ago: 2026-11-24, 12h, 7d."
-)
-_created_before = click.option("--created-before", type=MOMENT, help="The same.")
 
 
 @click.command(name="list")
 @click.option("--name", "name_contains", metavar="TEXT", help="A part of the name; case does not matter.")
 @click.option("--tag", "tags", type=PAIR, multiple=True, help="What they are tagged with. May be repeated.")
-@_created_after
-@_created_before
+@time_options
 @_limit
 @format_option()
 @click.pass_obj
@@ -106,40 +99,12 @@ def _show_experiments(found: Sequence[ExperimentSummary], settings: Settings) ->
     shell_complete=experiment_names,
     help="In this experiment; repeated, in any of these.  [default: all]",
 )
-@click.option(
-    "--metric",
-    "metrics",
-    type=METRIC,
-    multiple=True,
-    help="'test:accuracy>0.97', 'train:loss.min<0.1'; the last value.",
-)
-@click.option("--param", "parameters", type=PARAMETER, multiple=True, help="'optimizer=sgd', 'lr<=0.1', 'note~first'.")
-@click.option("--tag", "tags", type=TAG, multiple=True, help="'team=cv', or a key alone.")
-@click.option(
-    "--status",
-    "statuses",
-    type=click.Choice(_STATUSES, case_sensitive=False),
-    metavar="STATUS",
-    multiple=True,
-    help=f"{', '.join(_STATUSES)}; repeated, any of these.",
-)
-@_created_after
-@_created_before
+@narrowing_options
 @_limit
 @format_option()
 @click.pass_obj
-def search(  # noqa: PLR0913 - one for each option
-    settings: Settings,
-    *,
-    experiments: tuple[str, ...],
-    metrics: tuple[Filter, ...],
-    parameters: tuple[Filter, ...],
-    tags: tuple[Filter, ...],
-    statuses: tuple[str, ...],
-    created_after: datetime | None,
-    created_before: datetime | None,
-    limit: int | None,
-    form: Form,
+def search(
+    settings: Settings, /, *, experiments: tuple[str, ...], limit: int | None, form: Form, **narrowing: Any
 ) -> None:
     """
     Find trials, the newest first, whoever made them.
@@ -155,13 +120,7 @@ def search(  # noqa: PLR0913 - one for each option
       mnist-tracking search -e a -e b --status Failed --created-after 12h
       mnist-tracking search --tag team=cv --format csv > trials.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    where: list[Filter] = [*metrics, *parameters, *tags]
-    if statuses:
-        where.append(status().isin(statuses))
-    if created_after is not None:
-        where.append(created() > created_after)
-    if created_before is not None:
-        where.append(created() < created_before)
+    where = Narrowing(**narrowing).filters()
     with settings.opened() as workspace:
         found = _first(workspace.trials(list(experiments) or None, where=where), limit, form)
         match form:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking.cli.completion import experiment_names
+from mnist_tracking.cli.narrowing import Narrowing, narrowing_options
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
@@ -17,29 +18,40 @@ __all__ = ["leaderboard", "show_leaderboard"]
 
 
 @click.command()
-@click.argument("experiment", shell_complete=experiment_names)
+@click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...", shell_complete=experiment_names)
 @objective_options
+@narrowing_options
 @format_option()
 @click.pass_obj
 def leaderboard(
-    settings: Settings, *, experiment: str, objective: str | None, minimize: bool, statistic: Statistic, form: Form
+    settings: Settings,
+    /,
+    *,
+    experiments: tuple[str, ...],
+    objective: str | None,
+    minimize: bool,
+    statistic: Statistic,
+    form: Form,
+    **narrowing: Any,
 ) -> None:
     """
-    Rank the trials of an experiment, the best first.
+    Rank the trials of an experiment, or of several, the best first.
 
-    Those without a value for the objective come last. Without --objective they come in order of creation.
+    Those without a value for the objective come last. Without --objective they come in order of creation. The
+    conditions are those of mnist-tracking search.
 
     \b
     Examples:
       mnist-tracking leaderboard mnist-digits --objective validation:accuracy
       mnist-tracking leaderboard churn --objective loss --minimize --statistic min
+      mnist-tracking leaderboard churn-1 churn-2 --objective f1 --param depth=4
       mnist-tracking leaderboard churn --objective f1 --format json | jq '.[0]'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.leaderboard import Leaderboard
 
-    chosen = objective_of(objective, minimize, statistic)
+    chosen, where = objective_of(objective, minimize, statistic), Narrowing(**narrowing).filters()
     with settings.opened() as workspace:
-        show_leaderboard(Leaderboard.load(workspace, experiment, objective=chosen), form)
+        show_leaderboard(Leaderboard.load(workspace, experiments, objective=chosen, where=where), form)
 
 
 def show_leaderboard(board: "Leaderboard", form: Form) -> None:
@@ -72,12 +84,18 @@ def _show_table(board: "Leaderboard") -> None:
     metrics, objective = sorted({name for trial in board for name in trial.metrics}), board.objective
     _say_order(metrics, objective)
     others = [name for name in metrics if objective is None or name != objective.metric]
-    rows, has_status = [], any(trial.status != "Completed" for trial in board)
+    several, completed = len(board.experiments) > 1, all(trial.status == "Completed" for trial in board)
+    rows = []
     for place, trial in enumerate(board, 1):
         row = trial_row(trial, differing(board), others)
-        own = {f"{objective.statistic} {objective.metric}": score(trial, objective)} if objective else {}
-        shown = {"rank": place, "trial": row.pop("trial"), **own, **row}
-        rows.append(shown if has_status else {name: shown[name] for name in shown if name != "status"})
+        first: dict[str, object] = {"rank": place, "trial": row.pop("trial")}
+        if several:
+            first["experiment"] = trial.experiment_name
+        if objective:
+            first[f"{objective.statistic} {objective.metric}"] = score(trial, objective)
+        if completed:
+            del row["status"]
+        rows.append(first | row)
     Page().table(rows, keep=2)
 
 
