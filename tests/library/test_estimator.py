@@ -47,6 +47,15 @@ def test_any_keyword_of_the_estimator_is_sent(
     assert request["RetryStrategy"] == {"MaximumRetryAttempts": 2}
 
 
+def test_a_distribution_is_sent(create_request: Callable[..., Mapping[str, Any]]) -> None:
+    distribution = {"torch_distributed": {"enabled": True}}
+
+    request = create_request(instance_type="ml.g5.xlarge", estimator={"distribution": distribution})
+
+    assert request["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
+    assert "-gpu-" in request["AlgorithmSpecification"]["TrainingImage"]
+
+
 def test_an_image_of_ones_own_takes_the_place_of_sagemakers(
     create_request: Callable[..., Mapping[str, Any]],
 ) -> None:
