@@ -2,11 +2,14 @@
 
 import io
 import re
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 
 from mnist_tracking.cli.page import Page, Seconds, shown
+from mnist_tracking.cli.trials import trial_row
+from mnist_tracking.records import Metric, TrialResult
 
 ROWS: list[dict[str, object]] = [
     {"trial": "digits-20261124-171947-156929", "status": "Completed", "validation:accuracy": 0.987654321, "lr": 0.1},
@@ -59,6 +62,18 @@ def test_facts_are_aligned_and_brackets_are_no_markup() -> None:
     Page(Console(file=file)).facts([("status", "[red]Failed"), ("reason", None), ("why", "x" * 200)])
 
     assert file.getvalue() == f"status  [red]Failed\nwhy     {'x' * 200}\n"
+
+
+def test_a_hyperparameter_that_is_called_as_a_heading_is_told_apart() -> None:
+    metric = Metric("rank", 0.5, 0.5, 0.5, 0.5, 0.0, 1)
+    trial = TrialResult(
+        *("low", "lora", "Completed", "", {"rank": 8, "loss": 1}, {"rank": metric, "loss": metric}, "", "", None, None),
+        created=datetime(2026, 11, 24, tzinfo=UTC),
+        duration_s=1.0,
+    )
+    row = trial_row(trial, ["rank", "loss"], ["rank", "loss"])
+
+    assert (row["param.rank"], row["metric.rank"], row["loss"], row["metric.loss"]) == (8, 0.5, 1, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ def _show_table(board: "Leaderboard") -> None:
     _say_order(metrics, objective)
     others = [name for name in metrics if objective is None or name != objective.metric]
     several, completed = len(board.experiments) > 1, all(trial.status == "Completed" for trial in board)
-    rows = []
+    rows, parameters = [], differing(board)
     for place, trial in enumerate(board, 1):
-        row = trial_row(trial, differing(board), others)
+        row = trial_row(trial, parameters, others)
         first: dict[str, object] = {"rank": place, "trial": row.pop("trial")}
         if several:
             first["experiment"] = trial.experiment_name

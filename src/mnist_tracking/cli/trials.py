@@ -7,6 +7,8 @@ from mnist_tracking.records import Metric, Scalar, TrialResult
 
 __all__ = ["differing", "show_trial", "trial_row"]
 
+_OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # headings of ours
+
 
 def differing(trials: Iterable[TrialResult]) -> list[str]:
     """Return the hyperparameters that are not the same for all trials."""
@@ -21,14 +23,14 @@ def _value(parameters: Mapping[str, Scalar], name: str) -> tuple[bool, Scalar]:
 
 def trial_row(trial: TrialResult, parameters: Iterable[str], metrics: Iterable[str]) -> dict[str, object]:
     """Return a trial by heading: some of its hyperparameters, and the last values of some metrics."""
-    row: dict[str, object] = {"trial": trial.trial_name, "status": trial.status}
-    rest: dict[str, object] = {"took": Seconds(trial.duration_s), "created": trial.created}
+    values: dict[str, object] = {}
     for name in parameters:
-        row[f"param.{name}" if name in {*row, *rest} else name] = trial.hyperparameters.get(name)
+        values[f"param.{name}" if name in _OWN else name] = trial.hyperparameters.get(name)
     for name in metrics:
         last = trial.metrics[name].last if name in trial.metrics else None
-        row[f"metric.{name}" if name in {*row, *rest} else name] = last
-    return row | rest
+        values[f"metric.{name}" if name in {*_OWN, *values} else name] = last
+    first = {"trial": trial.trial_name, "status": trial.status}
+    return {**first, **values, "took": Seconds(trial.duration_s), "created": trial.created}
 
 
 def _facts(trial: TrialResult) -> list[tuple[str, object]]:
