@@ -40,8 +40,9 @@ def execute(workspace: "Workspace", plan: CleanupPlan, prefix: str, ledger: Ledg
     execution.delete_hosted()
     leaving = execution.prepare_components()
     empty = execution.empty_trials()
+    free = execution.taken_out(leaving)
     execution.delete_objects()
-    execution.delete(leaving)
+    execution.delete(free)
     execution.delete(empty)
     for experiment in execution.going("experiment"):
         execution.delete_experiment(experiment)
@@ -112,22 +113,22 @@ class _Execution:
             return delete_endpoint_alone(self.workspace, item.name)
         return delete_named(self.workspace, item.kind, item.name)
 
-    def prepare_components(self) -> Items:
-        """Return the components that go, marked as such; one that is needed elsewhere by now stays."""
-        going, leaving = self.going("trial component"), list[PlannedDeletion]()
+    def prepare_components(self) -> Mapping[PlannedDeletion, Sequence[str]]:
+        """Return the components that go, marked as such, with their trials; one needed elsewhere by now stays."""
+        going, leaving = self.going("trial component"), dict[PlannedDeletion, Sequence[str]]()
         self.removable = {item.name for item in self.plan.staying if item.kind == "trial component"}
         self.staying = self.removable | {item.name for item in going}
 
-        def note(item: PlannedDeletion, elsewhere: Sequence[str] | None) -> None:
+        def note(item: PlannedDeletion, trials: Sequence[str] | None) -> None:
             self.removable.add(item.name)
-            if elsewhere:
+            if trials and (elsewhere := self._elsewhere(trials)):
                 self.ledger.kept(item, f"also in trial {elsewhere[0]}, since the plan was made")
                 return
             self.staying.remove(item.name)
-            if elsewhere is None:
+            if trials is None:
                 self.ledger.settled(item)
             else:
-                leaving.append(item)
+                leaving[item] = trials
 
         needed = {item.name: why for item in going if (why := self._why_needed(item))}
         for item in going:
@@ -146,17 +147,20 @@ class _Execution:
         return ""
 
     def _prepare(self, component: PlannedDeletion) -> Sequence[str] | None:
-        """Mark a component that goes; return the trials outside the plan that it is in, or None if it is gone."""
+        """Mark a component that goes, and return the trials that it is in; None if it is gone."""
         try:
             trials = trials_with(self.workspace, component.name)
         except ServiceError as error:
             if is_missing(error):
                 return None
             raise
-        elsewhere = sorted(set(trials) - {trial.name for trial in self.going("trial")})
-        if not elsewhere:
+        if not self._elsewhere(trials):
             add_tags(self.workspace, component.arn, {LEAVING_TAG: self.plan.experiment})
-        return elsewhere
+        return trials
+
+    def _elsewhere(self, trials: Iterable[str]) -> Sequence[str]:
+        """Return which of some trials stay."""
+        return sorted(set(trials) - {trial.name for trial in self.going("trial")})
 
     def empty_trials(self) -> Items:
         """Take the plan's components out of its trials, and return the trials that are empty then."""
@@ -182,6 +186,15 @@ class _Execution:
         for name in self.removable.intersection(names):
             take_out(self.workspace, trial.name, name)
         return [name for name in names if name not in self.removable]
+
+    def taken_out(self, leaving: Mapping[PlannedDeletion, Sequence[str]]) -> Items:
+        """Return the components that are in no trial any more; of one that is, the data stay too."""
+        full = {name for kind, name, _ in self.ledger.failed if kind == "trial"}
+        stuck = {item: held for item, trials in leaving.items() if (held := full.intersection(trials))}
+        for item, held in stuck.items():
+            self.staying.add(item.name)
+            self.ledger.kept(item, f"it could not be taken out of the trial {min(held)}")
+        return [item for item in leaving if item not in stuck]
 
     def delete_objects(self) -> None:
         """Delete the plan's objects, and those that its jobs wrote when they were stopped; data of what stays stay."""

@@ -109,7 +109,9 @@ class _Reader:
 
     def trials(self) -> dict[str, FoundTrial]:
         with translated():
-            pages = self.client.get_paginator("list_trials").paginate(ExperimentName=self.experiment)
+            pages = self.client.get_paginator("list_trials").paginate(
+                ExperimentName=self.experiment, SortBy="CreationTime", SortOrder="Ascending"
+            )
             told = {trial["TrialArn"]: trial for page in pages for trial in page["TrialSummaries"]}
         tagged = results(self._is_tagged, told, max_parallel=_AT_ONCE)
         found = (FoundTrial(trial["TrialName"], trial["CreationTime"], tagged[arn]) for arn, trial in told.items())

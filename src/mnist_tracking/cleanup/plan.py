@@ -97,11 +97,13 @@ class CleanupPlan:
         by_kind: dict[str, list[PlannedDeletion]] = {}
         for item in self.going:
             by_kind.setdefault(item.kind, []).append(item)
-        lines = []
-        for kind, items in by_kind.items():
-            count = sum(item.objects or 0 for item in items) if kind == OBJECTS else len(items)
-            size = f" ({in_bytes(self.size_bytes)})" if kind == OBJECTS else ""
-            lines.append(f"{plural(count, kind)}{size}: {shortened([item.name for item in items])}")
+        objects = by_kind.pop(OBJECTS, [])
+        lines = [f"{plural(len(items), kind)}: {shortened([i.name for i in items])}" for kind, items in by_kind.items()]
+        if objects:
+            folders = [item.name.removeprefix(f"{self._prefix}/") or "./" for item in objects]
+            count = sum(item.objects or 0 for item in objects)
+            size = in_bytes(self.size_bytes)
+            lines.append(f"{plural(count, OBJECTS)} ({size}) below {self._prefix}/: {shortened(folders)}")
         return lines
 
     def _repr_html_(self) -> str:

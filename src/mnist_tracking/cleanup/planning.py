@@ -114,7 +114,7 @@ class _Planner:
         return PlannedDeletion(
             kind="trial component",
             name=component.name,
-            trial=component.trials[0] if len(component.trials) == 1 else None,
+            trial=_only_trial(component),
             deletable=not reason,
             reason=reason,
             arn=component.arn,
@@ -128,11 +128,14 @@ class _Planner:
         if elsewhere:
             (trial, experiment), more = elsewhere[0], len(elsewhere) - 1
             return f"also in trial {trial} of experiment {experiment}" + (f" and {more} more" if more else "")
-        if self.keep_data and component.display_name == PREPROCESSING and self._is_shared(component):
+        if self._is_kept_data(component):
             return _DATA
         if not self.is_whole and component.name in self._shared_from_now_on():
             return "the trials that follow share it"
         return ""
+
+    def _is_kept_data(self, component: Component) -> bool:
+        return self.keep_data and component.display_name == PREPROCESSING and self._is_shared(component)
 
     def _shared_from_now_on(self) -> Iterable[str]:
         return latest_good(component for component in self.there.components if self._is_shared(component)).values()
@@ -199,7 +202,7 @@ class _Planner:
             yield PlannedDeletion(
                 kind=OBJECTS,
                 name=folder,
-                trial=goes.get(folder),
+                trial=goes.get(folder.rstrip("/")),
                 objects=len(uris),
                 size_bytes=sum(self.there.objects[uri] for uri in uris),
                 deletable=not reason,
@@ -209,7 +212,11 @@ class _Planner:
 
     def _staying_locations(self, going: set[str]) -> Mapping[str, str]:
         staying = [component for component in self.there.components if component.name not in going]
-        stays = {uri: f"data of {component.name}" for component in staying for uri in self._data_of(component)}
+        stays = {
+            uri: _DATA if self._is_kept_data(component) else f"data of {component.name}"
+            for component in staying
+            for uri in self._data_of(component)
+        }
         kept = {f"{self.prefix}/jobs/{name}": f"data of {name}" for name in self.there.trials if not self._leaves(name)}
         return {**stays, **kept, **({f"{self.prefix}/data": _DATA} if self.keep_data else {})}
 
@@ -218,7 +225,7 @@ class _Planner:
         leaving = [component for component in self.there.components if component.name in going]
         trials = {f"{self.prefix}/jobs/{name}": name for name in self.there.trials if self._leaves(name)}
         return {
-            **{uri: next(iter(c.trials), None) for c in leaving for uri in self._folders_of(c)},
+            **{uri: _only_trial(component) for component in leaving for uri in self._folders_of(component)},
             **trials,
         }
 
@@ -226,3 +233,7 @@ class _Planner:
         """Return the folder of a job, a step, a dataset or a model, or what comes nearest to one."""
         *folders, _ = uri.removeprefix(f"{self.prefix}/").split("/")
         return "/".join([self.prefix, *folders[:2], ""])
+
+
+def _only_trial(component: Component) -> str | None:
+    return component.trials[0] if len(component.trials) == 1 else None
