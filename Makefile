@@ -11,7 +11,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS ?= import_time client_time training_speed accuracy
+BENCHMARKS ?= import_time client_time cleanup training_speed accuracy
 export VENV PYTHON
 
 help:

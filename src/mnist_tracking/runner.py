@@ -181,6 +181,7 @@ class ExperimentRunner(ExperimentRecorder):
             older_than=older_than,
             keep_data=keep_data,
             include_foreign=include_foreign,
+            on_end=self._find_steps,
         )
 
     def cleanup(self) -> "CleanupReport":
@@ -193,9 +194,7 @@ class ExperimentRunner(ExperimentRecorder):
         Raises:
             NotFoundError: If the experiment does not exist, or no more.
         """
-        report = self.cleanup_plan().execute()
-        self._find_steps()
-        return report
+        return self.cleanup_plan().execute()
 
     def _require_job(self) -> JobSpec:
         if self.job is None:

@@ -260,3 +260,18 @@ def test_a_job_that_runs_is_stopped_and_what_it_writes_then_goes_too(
     assert f"stops 1 training job: {job.name}" in str(plan)
     assert client.describe_training_job(TrainingJobName=job.name)["TrainingJobStatus"] == "Stopped"
     assert files() == []
+
+
+def test_a_runner_goes_on_after_a_plan_was_executed(tracked: ExperimentRunner, files: Names, tmp_path: Path) -> None:
+    """It shares no step that is gone, and sends data that are gone again."""
+    with tracked.step("Cleaning"):
+        pass
+    tracked.cleanup_plan(keep_data=True).execute()
+    with tracked.trial(name="c"):
+        pass
+    steps = [step.display_name for step in tracked.workspace.trial("c").components]
+    tracked.cleanup_plan().execute()
+    tracked.upload_dataset(tmp_path / "data")
+
+    assert steps == ["Preprocessing", "Training"]
+    assert files() == ["data/rows.csv"]

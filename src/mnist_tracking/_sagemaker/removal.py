@@ -10,6 +10,8 @@ from mnist_tracking.errors import ServiceError
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
+PAGES = {"PageSize": 100}  # as large as they can be; unless told, they have 10
+
 
 def delete_named(workspace: "Workspace", kind: str, name: str) -> bool:
     """Delete the trial, the endpoint config or the like of that name, and return whether it was there."""
@@ -32,14 +34,22 @@ def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
 def trials_with(workspace: "Workspace", component: str) -> list[str]:
     """Return the trials that a component is in; unlike Search, this list is never behind."""
     with translated():
-        pages = workspace.client("sagemaker").get_paginator("list_trials").paginate(TrialComponentName=component)
+        pages = (
+            workspace.client("sagemaker")
+            .get_paginator("list_trials")
+            .paginate(TrialComponentName=component, PaginationConfig=PAGES)
+        )
         return [trial["TrialName"] for page in pages for trial in page["TrialSummaries"]]
 
 
 def components_in(workspace: "Workspace", **scope: str) -> list[str]:
     """Return the components of a trial (``TrialName=``) or an experiment; unlike Search, this list is never behind."""
     with translated():
-        pages = workspace.client("sagemaker").get_paginator("list_trial_components").paginate(**scope)
+        pages = (
+            workspace.client("sagemaker")
+            .get_paginator("list_trial_components")
+            .paginate(**scope, PaginationConfig=PAGES)
+        )
         return [found["TrialComponentName"] for page in pages for found in page["TrialComponentSummaries"]]
 
 

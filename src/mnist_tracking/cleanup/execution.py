@@ -44,8 +44,7 @@ def execute(workspace: "Workspace", plan: CleanupPlan, prefix: str, ledger: Ledg
     execution.delete_objects()
     execution.delete(free)
     execution.delete(empty)
-    for experiment in execution.going("experiment"):
-        execution.delete_experiment(experiment)
+    execution.delete_experiments()
 
 
 @attrs.define
@@ -55,8 +54,13 @@ class _Execution:
     prefix: str
     ledger: Ledger
     max_parallel: int
+    trials: frozenset[str] = attrs.field(init=False)  # that go
     staying: set[str] = attrs.field(factory=set, init=False)  # components
     removable: set[str] = attrs.field(factory=set, init=False)  # components that may be taken out of the plan's trials
+
+    @trials.default
+    def _going_trials(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.going("trial"))
 
     def going(self, kind: str) -> Items:
         return [item for item in self.plan.going if item.kind == kind]
@@ -160,7 +164,7 @@ class _Execution:
 
     def _elsewhere(self, trials: Iterable[str]) -> Sequence[str]:
         """Return which of some trials stay."""
-        return sorted(set(trials) - {trial.name for trial in self.going("trial")})
+        return sorted(set(trials) - self.trials)
 
     def empty_trials(self) -> Items:
         """Take the plan's components out of its trials, and return the trials that are empty then."""
@@ -227,18 +231,28 @@ class _Execution:
 
         self._each(items, lambda batch: delete_objects(self.workspace, batch.uris), note)
 
-    def delete_experiment(self, experiment: PlannedDeletion) -> None:
+    def delete_experiments(self) -> None:
         """It goes only when nothing stays in it: by it, the rest is found again."""
+        going = self.going("experiment")
         if self.ledger.failed:
-            self.ledger.kept(experiment, "not all of it could be deleted; clean up again")
+            for experiment in going:
+                self.ledger.kept(experiment, "not all of it could be deleted; clean up again")
             return
+        empty: list[PlannedDeletion] = []
+
+        def note(experiment: PlannedDeletion, left: Sequence[str]) -> None:
+            if left:
+                self.ledger.kept(experiment, f"it still has the trial {left[0]}")
+            else:
+                empty.append(experiment)
+
+        self._each(going, self._trials_left, note)
+        self.delete(empty)
+
+    def _trials_left(self, experiment: PlannedDeletion) -> Sequence[str]:
         try:
-            left = list(trials_of(self.workspace, experiment.name))
+            return list(trials_of(self.workspace, experiment.name))
         except ServiceError as error:
-            if not is_missing(error):
-                raise
-            left = []
-        if left:
-            self.ledger.kept(experiment, f"it still has the trial {left[0]}")
-        else:
-            self.delete([experiment])
+            if is_missing(error):
+                return []
+            raise

@@ -10,7 +10,7 @@ from mnist_tracking._sagemaker.convert import CREATED_BY, EXPERIMENT_TAG, compon
 from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking._sagemaker.experiments import require_experiment, require_trial
 from mnist_tracking._sagemaker.objects import sizes_below
-from mnist_tracking._sagemaker.removal import components_in, trials_with
+from mnist_tracking._sagemaker.removal import PAGES, components_in, trials_with
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking.cleanup.pool import results
 from mnist_tracking.errors import ServiceError
@@ -110,7 +110,10 @@ class _Reader:
     def trials(self) -> dict[str, FoundTrial]:
         with translated():
             pages = self.client.get_paginator("list_trials").paginate(
-                ExperimentName=self.experiment, SortBy="CreationTime", SortOrder="Ascending"
+                ExperimentName=self.experiment,
+                SortBy="CreationTime",
+                SortOrder="Ascending",
+                PaginationConfig=PAGES,
             )
             told = {trial["TrialArn"]: trial for page in pages for trial in page["TrialSummaries"]}
         tagged = results(self._is_tagged, told, max_parallel=_AT_ONCE)

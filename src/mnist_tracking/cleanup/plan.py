@@ -65,6 +65,7 @@ class CleanupPlan:
     items: tuple[PlannedDeletion, ...]
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
     _prefix: str = attrs.field(eq=False, alias="prefix")
+    _on_end: Callable[[], None] = attrs.field(eq=False, alias="on_end")
 
     def __repr__(self) -> str:
         going, staying = len(self.going), len(self.staying)
@@ -143,5 +144,8 @@ class CleanupPlan:
         if max_parallel < 1:
             raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
         ledger = Ledger(self, on_progress)
-        execute(self._workspace, self, self._prefix, ledger, max_parallel)
+        try:
+            execute(self._workspace, self, self._prefix, ledger, max_parallel)
+        finally:
+            self._on_end()
         return ledger.report()

@@ -1,7 +1,8 @@
 """Decide what goes and what stays, and why."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -35,8 +36,13 @@ def make_plan(
     older_than: timedelta | datetime | None = None,
     keep_data: bool = False,
     include_foreign: bool = False,
+    on_end: Callable[[], None],
 ) -> CleanupPlan:
-    """Plan the cleanup of an experiment whose objects are below *prefix*; see `ExperimentRunner.cleanup_plan`."""
+    """
+    Plan the cleanup of an experiment whose objects are below *prefix*; see `ExperimentRunner.cleanup_plan`.
+
+    *on_end* is called whenever the plan was executed, to look again at what there is.
+    """
     before = None if older_than is None else _moment(older_than)
     there = take_inventory(workspace, experiment, prefix)
     planner = _Planner(
@@ -47,7 +53,7 @@ def make_plan(
         keep_data=keep_data,
         include_foreign=include_foreign,
     )
-    return CleanupPlan(experiment, tuple(planner.items()), workspace, prefix)
+    return CleanupPlan(experiment, tuple(planner.items()), workspace, prefix, on_end)
 
 
 def _moment(older_than: timedelta | datetime) -> datetime:
@@ -130,15 +136,17 @@ class _Planner:
             return f"also in trial {trial} of experiment {experiment}" + (f" and {more} more" if more else "")
         if self._is_kept_data(component):
             return _DATA
-        if not self.is_whole and component.name in self._shared_from_now_on():
+        if not self.is_whole and component.name in self._shared_from_now_on:
             return "the trials that follow share it"
         return ""
 
     def _is_kept_data(self, component: Component) -> bool:
         return self.keep_data and component.display_name == PREPROCESSING and self._is_shared(component)
 
-    def _shared_from_now_on(self) -> Iterable[str]:
-        return latest_good(component for component in self.there.components if self._is_shared(component)).values()
+    @cached_property
+    def _shared_from_now_on(self) -> frozenset[str]:
+        shared = (component for component in self.there.components if self._is_shared(component))
+        return frozenset(latest_good(shared).values())
 
     def _jobs(self, going: set[str]) -> Iterator[PlannedDeletion]:
         for component in self._concerned():
