@@ -16,7 +16,7 @@ Ask = Callable[..., Result]
 BEST = ("lines", "--objective", "score")
 
 
-def test_the_best_model_is_deployed_asked_and_cleaned_up(
+def test_the_best_model_is_deployed_asked_and_deleted(
     ask: Ask, lines: ExperimentRunner, workspace: Workspace, tmp_path: Path
 ) -> None:
     lines.run({"slope": 3.0}, name="trained")
@@ -31,6 +31,17 @@ def test_the_best_model_is_deployed_asked_and_cleaned_up(
     assert ask("predict", "toy", str(tmp_path / "x.npy")).stdout == f"answer\n{slope}\n{2 * slope}\n"
     answers = list(csv.reader(io.StringIO(ask("predict", "toy", str(tmp_path / "x.csv"), "--format", "csv").stdout)))
     assert answers == [["0", "1"], [str(slope), str(2 * slope)], [str(3 * slope), str(4 * slope)]]
+
+    kept = json.loads(ask("undeploy", "toy", "--dry-run", "--format", "json").stdout)
+    assert kept == {"endpoint_name": "toy", "trial_name": "trained", "status": "InService"}
+    assert "deletes endpoint 'toy', which is InService." in ask("undeploy", "toy", stdin="n\n").stderr
+    assert ask("undeploy", "toy", "--yes").stdout == "endpoint  toy\ntrial     trained\nstatus    Deleted\n"
+    assert "No endpoint named 'toy'." in ask("predict", "toy", stdin="[1]").stderr
+
+
+def test_cleanup_deletes_the_endpoint_too(ask: Ask, lines: ExperimentRunner, workspace: Workspace) -> None:
+    lines.run({"slope": 3.0}, name="trained")
+    ask("deploy", "trained", "--name", "toy")
 
     gone = json.loads(ask("cleanup", "lines", "--yes", "--format", "json").stdout)
     assert set(gone) == {"deleted", "kept", "failed", "objects", "size_bytes"}

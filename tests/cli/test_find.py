@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from mnist_tracking import ExperimentRunner, Workspace
+from mnist_tracking.cli.app import cli
 
 Ask = Callable[..., Result]
 EXPERIMENT = {"name", "arn", "description", "created", "tags"}
@@ -119,6 +121,14 @@ def test_what_is_not_there_is_an_empty_answer_and_a_note(ask: Ask) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.endswith("No trials.\n")
     assert ask("search", "--experiment", "others", "--format", "csv").stdout == ""
+
+
+def test_looking_makes_no_folder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["--home", str(tmp_path / "nothing"), "list"])
+
+    assert result.exit_code == 1
+    assert "There is no embedded SageMaker in" in result.stderr
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_table_that_is_cut_short_says_so(ask: Ask, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from mnist_tracking.cli.run import run
 from mnist_tracking.cli.settings import DEFAULT_HOME, Settings
 from mnist_tracking.cli.show import show
 from mnist_tracking.cli.sweep import sweep
+from mnist_tracking.cli.undeploy import undeploy
 from mnist_tracking.errors import MnistTrackingError
 
 __all__ = ["cli"]
@@ -113,6 +114,6 @@ def cli(context: click.Context, /, *, debug: bool, **place: Any) -> None:
 for command in (
     *(demo, run, sweep),
     *(list_experiments, search, show, compare, leaderboard, lineage, logs),
-    *(deploy, predict, cleanup, doctor, execute),
+    *(deploy, predict, undeploy, cleanup, doctor, execute),
 ):
     cli.add_command(command)

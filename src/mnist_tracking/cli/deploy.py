@@ -5,7 +5,7 @@ import click
 from mnist_tracking.cli.completion import trial_names
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
 from mnist_tracking.cli.objective import objective_of, objective_options
-from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, format_option, write_record
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import StateError
 from mnist_tracking.jobs import Objective, Statistic
@@ -41,8 +41,7 @@ def deploy(  # noqa: PLR0913 - one for each option
     Start an endpoint that answers with the model of a trial, or with the best one of an experiment.
 
     With --objective, the argument is an experiment, else a trial. Waits until the endpoint answers; it then stays, and
-    on AWS costs money until it is deleted, which mnist-tracking cleanup does. Ctrl-C before
-    that deletes what was made.
+    on AWS costs money until mnist-tracking undeploy, or cleanup, deletes it. Ctrl-C before that deletes what was made.
 
     \b
     Examples:
@@ -56,7 +55,7 @@ def deploy(  # noqa: PLR0913 - one for each option
     with settings.opened() as workspace:
         trial = _chosen(workspace, target, chosen)
         if dry_run:
-            _write({"endpoint_name": name, "trial_name": trial.trial_name, "model_uri": trial.model_uri}, form)
+            write_record({"endpoint_name": name, "trial_name": trial.trial_name, "model_uri": trial.model_uri}, form)
             click.echo("Would be deployed. Nothing was done.", err=True)
             return
         if settings.costs_money:
@@ -66,7 +65,9 @@ def deploy(  # noqa: PLR0913 - one for each option
             endpoint = BestModelDeployer(workspace, instance_type=instance_type).deploy(trial, name=name)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("What was made of the endpoint is deleted.") from None
-        _write({"endpoint_name": endpoint.name, "trial_name": endpoint.trial_name, "model_uri": trial.model_uri}, form)
+        write_record(
+            {"endpoint_name": endpoint.name, "trial_name": endpoint.trial_name, "model_uri": trial.model_uri}, form
+        )
 
 
 def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> TrialResult:
@@ -78,15 +79,3 @@ def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> T
     if result is None:
         raise StateError("trial", target, "has no training, and so no model")
     return result
-
-
-def _write(told: dict[str, object], form: Form) -> None:
-    match form:
-        case "json":
-            write_json(told)
-        case "csv":
-            write_csv([told])
-        case "table":
-            from mnist_tracking.cli.page import Page
-
-            Page().facts((key.removesuffix("_name").removesuffix("_uri"), value) for key, value in told.items())

@@ -34,7 +34,7 @@ def execute(settings: Settings, *, command: tuple[str, ...]) -> None:
     from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.embedded.process import environment
 
-    with settings.opened():
+    with settings.opened(make=True):
         pass  # the folder is there, or it is said why it cannot be
     engine = EmbeddedSageMaker(settings.home)
     variables = environment(engine, os.environ)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import attrs
 import click
 
-__all__ = ["Form", "format_option", "plain", "write_csv", "write_json"]
+__all__ = ["Form", "format_option", "plain", "write_csv", "write_json", "write_record"]
 
 Form = Literal["table", "json", "csv"]
 
@@ -52,6 +52,19 @@ def plain(value: object) -> Any:
 def write_json(value: object) -> None:
     """Write one JSON document."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def write_record(record: Mapping[str, object], form: Form) -> None:
+    """Write names and values: as an object, as one row, or as lines, without ``_name`` and ``_uri``."""
+    match form:
+        case "json":
+            write_json(record)
+        case "csv":
+            write_csv([record])
+        case "table":
+            from mnist_tracking.cli.page import Page
+
+            Page().facts((key.removesuffix("_name").removesuffix("_uri"), value) for key, value in record.items())
 
 
 def write_csv(rows: Iterable[Mapping[str, object]]) -> None:

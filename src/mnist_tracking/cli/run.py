@@ -53,7 +53,7 @@ def run(
         return
     if settings.costs_money:
         ask(f"This trains a model on AWS ({spec.instance_type}), which costs money. Go on?", yes=yes)
-    with settings.opened() as workspace:
+    with settings.opened(make=True) as workspace:
         runner = options.runner(workspace, spec)
         if detach:
             submitted = runner.submit(name=name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import click
 
+from mnist_tracking.errors import ConfigError
 from mnist_tracking.workspace import Workspace
 
 __all__ = ["DEFAULT_HOME", "Settings"]
@@ -50,8 +51,21 @@ class Settings:
         return Workspace.embedded(self.home)
 
     @contextmanager
-    def opened(self) -> Iterator[Workspace]:
-        """Open the workspace, say on standard error where it is, and close it after the block."""
+    def opened(self, *, make: bool = False) -> Iterator[Workspace]:
+        """
+        Open the workspace, say on standard error where it is, and close it after the block.
+
+        Args:
+            make: Whether a missing folder of the embedded SageMaker is made.
+
+        Raises:
+            ConfigError: If it is missing and not made: what looks at things must not leave a folder wherever it is run.
+        """
+        if self.backend == "embedded" and not (make or self.home.is_dir()):
+            raise ConfigError(
+                f"There is no embedded SageMaker in {str(self.home)!r} yet: run, sweep, demo and exec make one. "
+                "--home names another folder."
+            )
         with closing(self.workspace()) as workspace:
             click.echo(self.where(workspace), err=True)
             yield workspace

@@ -73,7 +73,7 @@ def sweep(  # noqa: PLR0913 - one for each option
     if settings.costs_money:
         ask(f"This trains {len(points)} models on AWS ({spec.instance_type}), which costs money. Go on?", yes=yes)
     progress = SweepProgress(list(space), len(points), spec.objective)
-    with settings.opened() as workspace:
+    with settings.opened(make=True) as workspace:
         try:
             runner = options.runner(workspace, spec)
             board = HyperparameterSweep(runner, space, max_parallel=max_parallel).run(observer=progress)

@@ -1,5 +1,6 @@
 """A whole process on the embedded SageMaker: every boto session that anything in it makes."""
 
+import atexit
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -61,4 +62,6 @@ def answer(session: "Session") -> None:
 
 @cache
 def _engine() -> EmbeddedSageMaker:
-    return EmbeddedSageMaker(os.environ[_HOME])
+    engine = EmbeddedSageMaker(os.environ[_HOME])
+    atexit.register(engine.close)
+    return engine
