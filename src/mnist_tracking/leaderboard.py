@@ -56,6 +56,9 @@ class Leaderboard(Sequence[TrialResult]):
         """
         Read the trials of an experiment, or of several; writes nothing.
 
+        A trial that was recorded some seconds ago may be missing on AWS, where Search is eventually consistent; those
+        that `ExperimentRunner.run` has returned are there.
+
         Args:
             workspace: Where to read.
             experiment: The experiment's name, or several.

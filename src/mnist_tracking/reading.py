@@ -86,6 +86,7 @@ class Reader:
 
         Raises:
             NotFoundError: If there is no such trial; the message names those nearest that there are.
+            StateError: If the service does not show all of its steps within a minute.
         """
         from mnist_tracking.trials import read_trial
 

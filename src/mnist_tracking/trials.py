@@ -7,7 +7,7 @@ import attrs
 from mnist_tracking._sagemaker.convert import is_own, is_training, trial_from_component
 from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.metrics import read_series
-from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage import Lineage, LineageTracer
 from mnist_tracking.records import Component, MetricSeries, TrialResult
 
@@ -113,7 +113,7 @@ def read_trial(workspace: "Workspace", name: str) -> Trial:
 
     Raises:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        StateError: If Search does not show all of its steps within a minute.
     """
     experiment = require_trial(workspace, name)
-    components = tuple(iter_components(workspace.client("sagemaker"), Parents_TrialName=name))
-    return Trial(name, experiment, components, workspace)
+    return Trial(name, experiment, components_of(workspace, name), workspace)

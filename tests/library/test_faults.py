@@ -12,11 +12,13 @@ from mnist_tracking import (
     HyperparameterSweep,
     JobTimeoutError,
     Leaderboard,
+    LineageTracer,
     ServiceError,
+    StateError,
     ThrottledError,
     Workspace,
 )
-from mnist_tracking._sagemaker import training
+from mnist_tracking._sagemaker import search, training
 from mnist_tracking.embedded import Fault
 
 SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that a look too early would miss it
@@ -208,3 +210,28 @@ def test_a_sweep_is_complete_though_search_is_behind(engine: EmbeddedSageMaker, 
     board = HyperparameterSweep(runner, {"slope": [1.0, 2.0]}, max_parallel=2).run()
 
     assert [trial.hyperparameters["slope"] for trial in board] == [2, 1]
+
+
+def test_a_trial_is_read_when_search_shows_all_of_its_steps(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner
+) -> None:
+    engine.search_lag_s = SOME_S
+    with runner.trial(name="here"):
+        pass
+    with runner.step("Evaluation", trial="here"):
+        pass
+
+    assert [step.display_name for step in runner.workspace.trial("here").components] == ["Training", "Evaluation"]
+    assert len(LineageTracer(runner.workspace).trace("here").components) == 2
+
+
+def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_VISIBLE_WITHIN_S", 0.0)
+    engine.search_lag_s = 3600
+    with runner.trial(name="here") as trial:
+        pass
+
+    with pytest.raises(StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; ask again"):
+        runner.workspace.trial("here")

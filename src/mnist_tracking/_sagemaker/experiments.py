@@ -148,6 +148,11 @@ def read_component(workspace: "Workspace", name: str) -> Component:
         return component_from_aws(workspace.client("sagemaker").describe_trial_component(TrialComponentName=name))
 
 
+def component_names_of(workspace: "Workspace", trial: str) -> list[str]:
+    """Return the names of a trial's components, in order of creation."""
+    return [summary["TrialComponentName"] for summary in _summaries_of(workspace, trial)]
+
+
 def _summaries_of(workspace: "Workspace", trial: str) -> list[dict[str, Any]]:
     """List a trial's components in order of creation; unlike Search, this list is never behind."""
     order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}

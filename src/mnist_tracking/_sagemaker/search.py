@@ -1,15 +1,22 @@
 """Read components through Search: pages of 100, one pass."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_tracking._sagemaker.convert import component_from_aws
 from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking.errors import ConfigError
+from mnist_tracking._sagemaker.experiments import component_names_of
+from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.filters import Condition, Filter, Junction
 from mnist_tracking.records import Component
 
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
 _PAGE = 100
+_VISIBLE_WITHIN_S = 60.0
+_LONGEST_PAUSE_S = 2.0
 _MOST_CONDITIONS = 50
 _MOST_TOGETHER = 20
 
@@ -45,6 +52,26 @@ def iter_components(client: Any, **filters: str) -> Iterator[Component]:
     conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
     for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
         yield component_from_aws(result["TrialComponent"])
+
+
+def components_of(workspace: "Workspace", trial: str) -> tuple[Component, ...]:
+    """
+    Read a trial's components, in order of creation, waiting until Search shows each that the trial has.
+
+    Raises:
+        StateError: If it does not within a minute.
+    """
+    begun = time.monotonic()
+    while True:
+        has = component_names_of(workspace, trial)
+        found = tuple(iter_components(workspace.client("sagemaker"), Parents_TrialName=trial))
+        unseen = sorted(set(has) - {component.name for component in found})
+        if not unseen:
+            return found
+        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
+            said = "has steps that Search, which is eventually consistent, does not show yet"
+            raise StateError("trial", trial, f"{said}: {', '.join(unseen)}; ask again later")
+        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
 
 
 def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:

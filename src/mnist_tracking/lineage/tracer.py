@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.experiments import require_trial
-from mnist_tracking._sagemaker.search import iter_components
+from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage.graph import Edge, Kind, Lineage, Node
 from mnist_tracking.records import Component, TrialResult
 
@@ -36,10 +36,11 @@ class LineageTracer:
 
         Raises:
             NotFoundError: If there is no such trial; the message names those nearest that there are.
+            StateError: If the service does not show all of its steps within a minute.
         """
         name = trial.trial_name if isinstance(trial, TrialResult) else trial
         require_trial(self._workspace, name)
-        components = tuple(iter_components(self._workspace.client("sagemaker"), Parents_TrialName=name))
+        components = components_of(self._workspace, name)
         nodes, edges = build_graph(components)
         return Lineage(name, components, nodes, edges, self._workspace)
 
