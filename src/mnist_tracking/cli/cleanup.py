@@ -79,7 +79,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
 
 def _execute(plan: "CleanupPlan") -> "CleanupReport":
     """Delete what goes; a terminal shows how far it is."""
-    with click.progressbar(length=1, label="Deleting", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with click.progressbar(length=1, label="Deleting", file=sys.stderr) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.length = total
