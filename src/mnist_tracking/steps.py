@@ -3,7 +3,7 @@
 import math
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,12 +101,12 @@ class Step:
         """
         self._tracker.file(direction, Path(path), name, media_type)
 
-    def log_table(self, table: "pd.DataFrame | Mapping[str, Sequence[object]]", *, name: str = "table") -> None:
-        """Upload a frame, or lists by column, in the form that SageMaker Studio takes, and record it."""
+    def log_table(self, table: "pd.DataFrame | Mapping[str, Iterable[object]]", *, name: str = "table") -> None:
+        """Upload a frame, or lists or arrays by column, in the form that SageMaker Studio takes, and record it."""
         self._tracker.chart(draw_table, name, table)
 
     def log_confusion_matrix(
-        self, truth: Sequence[object], answers: Sequence[object], *, name: str = "confusion-matrix"
+        self, truth: Iterable[object], answers: Iterable[object], *, name: str = "confusion-matrix"
     ) -> None:
         """
         Record how often each class was taken for each, in the form that SageMaker Studio draws.
@@ -122,12 +122,12 @@ class Step:
         """
         self._tracker.chart(draw_confusion_matrix, name, truth, answers)
 
-    def log_roc_curve(self, truth: Sequence[object], scores: Sequence[float], *, name: str = "roc-curve") -> None:
+    def log_roc_curve(self, truth: Iterable[object], scores: Iterable[float], *, name: str = "roc-curve") -> None:
         """Record the true against the false positive rate; raises as `log_confusion_matrix` does."""
         self._tracker.chart(draw_roc_curve, name, truth, scores)
 
     def log_precision_recall(
-        self, truth: Sequence[object], scores: Sequence[float], *, name: str = "precision-recall"
+        self, truth: Iterable[object], scores: Iterable[float], *, name: str = "precision-recall"
     ) -> None:
         """Record precision against recall; raises as `log_confusion_matrix` does."""
         self._tracker.chart(draw_precision_recall, name, truth, scores)

@@ -1,5 +1,6 @@
 """Steps and trials that a program records of its own work."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mnist_tracking import (
@@ -214,6 +217,26 @@ def test_files_tables_and_charts_are_uploaded_and_recorded(
     bucket, key = found["cm-v1-png"].uri.removeprefix("s3://").split("/", 1)
     assert key.startswith("mnist-tracking/churn/steps/")
     assert workspace.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == b"picture"
+
+
+def test_arrays_and_frames_are_recorded_whole(recording: ExperimentRunner, workspace: Workspace) -> None:
+    """Also a frame whose index has the same value twice, as one of `pandas.concat` has."""
+    labels, wrong = np.array([0, 1, 1]), np.array([2, 5])
+    with recording.step("Evaluation") as step:
+        step.log_table({"item": wrong, "score": wrong / 2}, name="arrays")
+        step.log_table(pd.concat([pd.DataFrame({"item": [number]}) for number in (2, 5)]), name="frame")
+        step.log_confusion_matrix(labels, pd.Series([0, 1, 0]))
+        step.log_roc_curve(labels, wrong[[0, 1, 1]] / 10)
+
+    found = {item.name: item.uri for item in component_of(workspace, step).outputs}
+    assert read_json(workspace, found["arrays"])["data"] == {"item": [2, 5], "score": [1.0, 2.5]}
+    assert read_json(workspace, found["frame"])["data"] == {"item": [2, 5]}
+    assert read_json(workspace, found["confusion-matrix"])["confusionMatrix"] == [[1, 0], [1, 1]]
+
+
+def read_json(workspace: Workspace, uri: str) -> Any:
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    return json.load(workspace.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
 
 
 def test_a_file_never_replaces_another_one_in_silence(recording: ExperimentRunner, tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnist_tracking._parameters import LONGEST_TEXT, encode, scalar, shortened
+from mnist_tracking._parameters import LONGEST_TEXT, encode, plain, scalar, shortened
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.names import suggest_name
@@ -167,24 +167,25 @@ def encode_parameter(name: str, value: object) -> str | float:
     return encoded
 
 
-def draw_table(tracker: Any, title: str, frame: object) -> None:
-    """Draw a mapping of columns to lists, or a frame."""
+def draw_table(tracker: Any, title: str, frame: Any) -> None:
+    """Draw a mapping of columns to their values, or a frame."""
     if isinstance(frame, Mapping):
-        tracker.log_table(title=title, values={str(name): list(column) for name, column in frame.items()})
+        columns = {str(name): [plain(value) for value in column] for name, column in frame.items()}
+        tracker.log_table(title=title, values=columns)
     else:
-        tracker.log_table(title=title, data_frame=frame)
+        tracker.log_table(title=title, data_frame=frame.reset_index(drop=True))  # it keeps one row for each index
 
 
-def draw_confusion_matrix(tracker: Any, title: str, truth: Sequence[object], answers: Sequence[object]) -> None:
+def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], answers: Iterable[object]) -> None:
     """Draw how often each class was taken for each."""
-    tracker.log_confusion_matrix(truth, answers, title=title)
+    tracker.log_confusion_matrix(list(truth), list(answers), title=title)
 
 
-def draw_roc_curve(tracker: Any, title: str, truth: Sequence[object], scores: Sequence[float]) -> None:
+def draw_roc_curve(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
     """Draw the true against the false positive rate."""
-    tracker.log_roc_curve(truth, scores, title=title)
+    tracker.log_roc_curve(list(truth), list(scores), title=title)
 
 
-def draw_precision_recall(tracker: Any, title: str, truth: Sequence[object], scores: Sequence[float]) -> None:
+def draw_precision_recall(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
     """Draw precision against recall."""
-    tracker.log_precision_recall(truth, scores, title=title)
+    tracker.log_precision_recall(list(truth), list(scores), title=title)
