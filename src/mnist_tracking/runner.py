@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
-from mnist_tracking._sagemaker.training import start_job
+from mnist_tracking._sagemaker.training import start_job, stop_job
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.jobs import JobInput, JobSpec
 from mnist_tracking.recorder import ExperimentRecorder
 from mnist_tracking.records import Scalar, TrialResult
-from mnist_tracking.submission import SubmittedTrial
+from mnist_tracking.submission import SubmittedTrial, check_timeout, follow
 
 if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupPlan, CleanupReport
@@ -90,7 +90,8 @@ class ExperimentRunner(ExperimentRecorder):
             ConfigError: If there is no job, a hyperparameter is wrong, or *name* is refused. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
         """
-        return self._submit(self._require_job().merged(hyperparameters or {}), name)
+        merged = self._require_job().merged(hyperparameters or {})
+        return self._submit(merged, name, unique_name(self.name, "training job"))
 
     def run(
         self,
@@ -113,30 +114,25 @@ class ExperimentRunner(ExperimentRecorder):
             observer: Told how it goes.
 
         Returns:
-            The finished trial, as recorded.
+            The finished trial, as recorded. Its status is "Completed", or "Stopped" if somebody stopped the job.
 
         Raises:
-            ConfigError: If there is no job, a hyperparameter is wrong, or *name* is refused. Nothing was sent.
+            ConfigError: If there is no job, an argument is wrong, or *name* is refused. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
             JobFailedError: If training fails; carries the last lines of the log.
             JobTimeoutError: If it takes longer than *timeout_s*.
         """
-        observer = observer or _Silent()
-        merged = self._require_job().merged(hyperparameters or {})
-        submitted = self._submit(merged, name)
-        trial_name = submitted.trial_name
-        observer.started(trial_name, submitted.job_name, merged)
+        check_timeout(timeout_s)
+        merged, job_name = self._require_job().merged(hyperparameters or {}), unique_name(self.name, "training job")
         try:
-            trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(trial_name, line))
+            submitted = self._submit(merged, name, job_name)
+            return follow(submitted, merged, observer or _Silent(), timeout_s=timeout_s)
         except KeyboardInterrupt:
-            submitted.stop()
+            stop_job(self.workspace, job_name)  # at whatever moment: it may not have been started yet
             raise
-        observer.ended(trial)
-        submitted.raise_if_failed(trial)
-        return trial
 
-    def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None) -> SubmittedTrial:
-        job, job_name = self._require_job(), unique_name(self.name, "training job")
+    def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None, job_name: str) -> SubmittedTrial:
+        job = self._require_job()
         data: dict[str, JobInput] = {"training": self.data_uri} if self.data_uri else {}
         estimator = make_estimator(
             self.workspace,
