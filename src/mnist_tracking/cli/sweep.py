@@ -52,10 +52,9 @@ def sweep(  # noqa: PLR0913 - one for each option
 
     \b
     Examples:
+      mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --objective f1
       mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --grid depth=2,4
-      mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --max-parallel 2 \\
-          --metric 'f1=f1: (.*?);' --objective f1
-      mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]' --dry-run
+      mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.cli.progress import SweepProgress
     from mnist_tracking.sweep import HyperparameterSweep
