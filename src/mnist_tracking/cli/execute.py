@@ -31,14 +31,10 @@ def execute(settings: Settings, *, command: tuple[str, ...]) -> None:
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     if settings.backend != "embedded":
         raise click.UsageError("exec runs a program on the embedded SageMaker; on AWS, run it by itself.")
-    from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.embedded.process import environment
 
-    with settings.opened(make=True):
-        pass  # the folder is there, or it is said why it cannot be
-    engine = EmbeddedSageMaker(settings.home)
-    variables = environment(engine, os.environ)
-    engine.close()
+    with settings.opened(make=True) as workspace:
+        variables = environment(settings.home, workspace.region, os.environ)
     sys.stdout.flush()
     sys.stderr.flush()
     try:

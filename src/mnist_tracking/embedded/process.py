@@ -21,23 +21,23 @@ _OWN_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")  # programs name
 _NOWHERE = "http://127.0.0.1:9"  # for what is no Python program: the port of "discard", where nothing listens
 
 
-def environment(engine: EmbeddedSageMaker, given: Mapping[str, str]) -> dict[str, str]:
+def environment(home: Path, region: str, given: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of a program whose boto sessions an engine answers, those of its children too.
+    Return the environment of a program whose boto sessions are answered from a folder, those of its children too.
 
     What makes no use of it (a program in another language, ``python -S``) is left without credentials and without
     AWS's addresses.
 
     Args:
-        engine: The engine; the program gets one of its own on the same folder.
+        home: The folder of the embedded SageMaker.
+        region: Its region.
         given: The environment that the program would have otherwise.
     """
     kept = {name: value for name, value in given.items() if not name.startswith("AWS_") or name in _OWN_FILES}
-    region = engine.identity.region
     path = [str(_STARTUP), *filter(None, [given.get("PYTHONPATH")])]
     return {
         **kept,
-        _HOME: str(engine.home),
+        _HOME: str(home.absolute()),
         "MNIST_TRACKING_BACKEND": "embedded",
         "PYTHONPATH": os.pathsep.join(path),
         "AWS_REGION": region,
