@@ -1,17 +1,24 @@
 """The examples run as they are: each in a process of its own, on an embedded SageMaker, with small data."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from tests.digits import write_idx_dataset
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from mnist_tracking import Workspace
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 
 
 def smaller(source: str) -> str:
@@ -24,9 +31,13 @@ def smaller(source: str) -> str:
 
 def run_script(script: Path, folder: Path, **environment: str) -> str:
     """Run a script in *folder*, where its `.mnist-tracking` goes, and return what it prints."""
+    return run_python([script], folder, **environment)
+
+
+def run_python(arguments: Sequence[str | Path], folder: Path, **environment: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MNIST_TRACKING_")}
     done = subprocess.run(
-        [sys.executable, script],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**kept, **environment},
         capture_output=True,
@@ -35,6 +46,30 @@ def run_script(script: Path, folder: Path, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+COMMAND = "from mnist_tracking.cli import main; main()"
+SCRIPT = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--trees", type=int)
+print(f"accuracy: {parser.parse_args().trees / 100}")
+"""
+
+
+def test_the_first_screen_of_the_readme_tracks_a_script_of_ones_own(tmp_path: Path) -> None:
+    """In an empty folder, with nothing but that script."""
+    section = (ROOT / "README.md").read_text().split("## Your own script")[1].split("\n## ")[0]
+    commands, program = re.findall(r"^```(?:sh|python)\n(.*?)^```", section, re.M | re.S)
+    (tmp_path / "train.py").write_text(SCRIPT)
+
+    _install, *lines = (shlex.split(line, comments=True) for line in commands.splitlines())
+    printed = [run_python(["-c", COMMAND, *line[1:]], tmp_path) for line in lines]
+    board = run_python(["-c", program], tmp_path)
+
+    assert re.findall(r"^\d +\S+ +(\S+)", printed[-1], re.M) == ["0.5", "0.05"]
+    assert board.startswith("0.2\n")
+    assert re.findall(r" (\d+) +0\.\d+$", board, re.M) == ["50", "20", "5"]
 
 
 def test_the_reference_workflow_runs(tmp_path: Path) -> None:
@@ -66,8 +101,22 @@ def test_a_script_of_ones_own_needs_no_torch_and_none_of_our_code() -> None:
     assert {"argparse", "io", "os", "pathlib", "numpy"} == set(re.findall(r"^(?:import|from) (\w+)", source, re.M))
 
 
-def test_the_example_of_ones_own_is_short() -> None:
-    assert len((EXAMPLES / "own_script" / "run.py").read_text().splitlines()) < 40
+@pytest.mark.parametrize(
+    "programs",
+    [
+        ["own_script/run.py"],
+        ["sklearn_trial.py"],
+        ["steps_only.py"],
+        ["compare_experiments.py"],
+        ["spot_checkpoints/run.py"],
+        ["company_project/submit.py", "company_project/finish.py"],
+    ],
+    ids=lambda programs: programs[0],
+)
+def test_the_client_code_of_an_example_is_short(programs: list[str]) -> None:
+    lines = [line for program in programs for line in (EXAMPLES / program).read_text().splitlines()]
+
+    assert len([line for line in lines if line and not line.startswith('"""')]) < 40
 
 
 def test_the_notebook_runs_and_shows_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,4 +146,72 @@ def test_a_model_of_scikit_learn_is_trained_here_and_deployed(tmp_path: Path) ->
 
     assert "[0, 1, 1] should be [0, 1, 1]\n" in printed
     assert "2 trials, 1 experiment" in printed
-    assert len((EXAMPLES / "sklearn_trial.py").read_text().splitlines()) < 40
+
+
+def test_steps_and_trials_are_tracked_without_a_job(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "steps_only.py", tmp_path)
+
+    assert re.findall(r"^(\w+): Completed$", printed, re.M) == ["Preprocessing", "Training", "Evaluation"]
+    assert re.findall(r"^  output (\S+)", printed, re.M) == ["confusion-matrix", "errors"]
+    assert re.search(r"^accuracy by epoch: \[(0\.\d+, ){4}0\.\d+\]$", printed, re.M)
+
+
+def test_experiments_are_searched_ranked_and_compared_together(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "compare_experiments.py", tmp_path)
+
+    assert "\n1 forest of fewer than 5 trees\n" in printed
+    assert re.search(r"^good: wine-forest-\S+ \{'n_estimators': 10\}$", printed, re.M)
+    assert re.findall(r"^\d +(wine-\w+)", printed, re.M) == ["wine-forest"] * 2 + ["wine-neighbours"] * 2
+    assert re.search(r"^Training +parameter +n_neighbors +None +\d+$", printed, re.M)
+
+
+def test_a_job_that_was_stopped_is_carried_on_with_from_its_checkpoint(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "spot_checkpoints" / "run.py", tmp_path)
+
+    logged = int(re.search(r"^Stopped after (\d+) epochs$", printed, re.M)[1])  # type: ignore[index]
+    resumed = int(re.search(r"^resumed after (\d+) epochs$", printed, re.M)[1])  # type: ignore[index]
+    assert 3 <= logged <= resumed <= logged + 1  # it may be stopped after it has saved, and before it prints
+    assert f"\nepoch={logged + 10};" in printed
+    assert "\nCompleted " in printed
+    with Workspace.embedded(tmp_path / ".mnist-tracking") as workspace:
+        client = workspace.client("sagemaker")
+        for job in client.list_training_jobs()["TrainingJobSummaries"]:  # those stay, whatever is cleaned up
+            sent = client.describe_training_job(TrainingJobName=job["TrainingJobName"])
+            assert sent["EnableManagedSpotTraining"]
+            assert sent["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+            assert sent["CheckpointConfig"]["S3Uri"].endswith("/slopes/checkpoints")
+
+
+def test_a_project_in_a_companys_account_outlives_its_kernel(tmp_path: Path) -> None:
+    """Nothing is left of the program that started the jobs but what is in the account."""
+    project = EXAMPLES / "company_project"
+    settings = json.loads((project / "settings.json").read_text())
+    run_script(project / "data.py", tmp_path)
+    run_script(project / "submit.py", tmp_path)
+
+    printed = run_script(project / "finish.py", tmp_path)
+
+    assert printed.count(" Completed ") == 4
+    assert re.search(r"^ *Training +parameter +model +(forest|boosting) ", printed, re.M)
+    with Workspace.embedded(tmp_path / ".mnist-tracking") as workspace:
+        trials = list(workspace.trials(["cells-forest", "cells-boosting"]))
+        assert len(trials) == 4
+        for trial in trials:
+            steps = [step.display_name for step in workspace.trial(trial.trial_name).components]
+            assert steps == ["Training", "Evaluation"]
+            check_sent(workspace, str(trial.job_name), settings)
+
+
+def check_sent(workspace: Workspace, job_name: str, settings: dict[str, Any]) -> None:
+    sent = workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name)
+    tags = workspace.client("sagemaker").list_tags(ResourceArn=sent["TrainingJobArn"])["Tags"]
+
+    assert sent["RoleArn"] == settings["role"]
+    assert sent["OutputDataConfig"]["KmsKeyId"] == settings["kms_key"]
+    assert sent["ResourceConfig"]["VolumeKmsKeyId"] == settings["kms_key"]
+    assert sent["VpcConfig"] == {
+        "Subnets": settings["subnets"],
+        "SecurityGroupIds": settings["security_group_ids"],
+    }
+    assert settings["tags"].items() <= {tag["Key"]: tag["Value"] for tag in tags}.items()
+    assert [channel["ChannelName"] for channel in sent["InputDataConfig"]] == ["train", "validation"]

@@ -1,0 +1,32 @@
+"""Train on spot machines, which may be taken away: a job that is stopped is carried on with by the next."""
+
+from pathlib import Path
+
+import mnist_tracking as mt
+
+workspace = mt.Workspace.from_env()
+job = mt.JobSpec(
+    entry_point="train.py",
+    source_dir=Path(__file__).parent,
+    metrics={"epoch": r"epoch=(\d+);", "loss": r"loss=(\S+);"},
+    max_run_s=3600,
+    estimator={
+        "use_spot_instances": True,
+        "max_wait": 7200,  # seconds for waiting and running together
+        "checkpoint_s3_uri": f"s3://{workspace.bucket}/{workspace.prefix}/slopes/checkpoints",
+    },
+)
+runner = mt.ExperimentRunner(workspace, "slopes", job=job)
+
+stopped = runner.submit({"epochs": 1_000_000})  # more than anybody waits for
+for line in stopped.logs(follow=True):
+    if line.startswith("epoch=3;"):
+        stopped.stop()  # as SageMaker does when it takes the machine away
+trial = stopped.wait()
+print(trial.status, "after", int(trial.metrics["epoch"].last), "epochs")
+
+trial = runner.run({"epochs": int(trial.metrics["epoch"].last) + 10})
+for line in workspace.submitted(trial.trial_name).logs():
+    print(line)
+print(trial.status, trial.metrics["loss"])
+print(runner.cleanup())
