@@ -118,7 +118,7 @@ def test_the_leaderboard_shows_trials_without_a_score(workspace: Workspace, term
     report = Report(Console(file=told, force_terminal=terminal, width=100, color_system=None))
     trials = (a_trial(5), a_trial(2, "Failed"))
 
-    report.leaderboard(Leaderboard(trials, Objective("validation:accuracy"), "demo", workspace))
+    report.leaderboard(Leaderboard(trials, Objective("validation:accuracy"), ("demo",), workspace))
 
     rows = [line.split() for line in told.getvalue().splitlines()]
     assert ["5", "87.12", "%", "3.0", "trial-5", "Completed"] in rows

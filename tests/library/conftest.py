@@ -1,12 +1,11 @@
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from tests.sent import Sent, record_calls
 
 from mnist_tracking import (
-    BestModelDeployer,
     EmbeddedSageMaker,
     ExperimentRunner,
     JobSpec,
@@ -51,49 +50,7 @@ def runner(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> ExperimentR
     return ExperimentRunner(workspace, "lines", description="Fitted lines.", job=toy_job())
 
 
-Sent = list[tuple[str, dict[str, Any]]]
-
-
-def record_calls(workspace: Workspace) -> Sent:
-    """Return a list that every call of a new workspace is added to: its operation and its parameters."""
-    calls: Sent = []
-    workspace.boto_session.events.register(
-        "before-parameter-build.*.*", lambda params, model, **_: calls.append((model.name, dict(params)))
-    )
-    return calls
-
-
 @pytest.fixture
 def sent(workspace: Workspace) -> Sent:
     """The calls of the workspace."""
     return record_calls(workspace)
-
-
-def requests(sent: Sent, *operations: str) -> list[dict[str, Any]]:
-    """Return the parameters of the calls of some operations; there is one at least."""
-    found = [params for operation, params in sent if operation in operations]
-    assert found
-    return found
-
-
-def at(request: Mapping[str, Any], path: str) -> Any:
-    """Return what a request has at a dotted path; nothing is an empty mapping."""
-    for name in path.split("."):
-        request = request.get(name, {})
-    return request
-
-
-def whole_workflow(workspace: Workspace, job: JobSpec, place: Path, **deploying: Any) -> None:
-    """Make one of everything, with a file that is large enough to be sent in parts."""
-    data = place / "data"
-    data.mkdir(exist_ok=True)
-    (data / "rows.csv").write_text("1,2\n")
-    (data / "large.bin").write_bytes(bytes(9 << 20))
-    runner = ExperimentRunner(workspace, "lines", job=job)
-    runner.upload_dataset(data)
-    trial = runner.run({"slope": 1.0})
-    with runner.step("Evaluation", trial=trial) as step:
-        step.log_artifact(data / "rows.csv")
-        step.log_table({"x": [1, 2]}, name="rows")
-    with BestModelDeployer(workspace, **deploying).deploy(trial) as endpoint:
-        endpoint.predict(np.array([1.0]))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.library.conftest import record_calls
+from tests.sent import record_calls
 
 from mnist_tracking import (
     BestModelDeployer,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from tests.library.conftest import Sent, at, record_calls, requests, whole_workflow
+from tests.sent import Sent, at, record_calls, requests, whole_workflow
 
 from mnist_tracking import ConfigError, JobSpec, Workspace
 

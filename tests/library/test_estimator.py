@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.library.conftest import Sent, requests
+from tests.sent import Sent, requests
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
 

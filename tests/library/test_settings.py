@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.library.conftest import Sent, at, record_calls, requests, whole_workflow
+from tests.sent import Sent, at, record_calls, requests, whole_workflow
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
 from mnist_tracking.settings import Settings
