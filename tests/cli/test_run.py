@@ -33,6 +33,16 @@ def test_run_streams_the_log_and_prints_the_trial(ask: Ask, tmp_path: Path) -> N
     assert trial["metrics"]["score"]["count"] == 3
 
 
+def test_a_metric_that_the_log_does_not_have_is_told(ask: Ask) -> None:
+    """Such as one whose expression was forgotten, or has a slip."""
+    result = ask("run", *JOB, "--metric", "recall", "--metric", "f1=F1: (.*)")
+
+    assert result.exit_code == 0
+    assert "No line of the log has the metric 'f1', looked for as 'F1: (.*)'.\n" in result.stderr
+    assert "has the metric 'recall'" in result.stderr
+    assert "has the metric 'score'" not in result.stderr
+
+
 def test_a_run_that_fails_is_printed_and_has_status_1(ask: Ask) -> None:
     result = ask("run", *JOB, "--param", "behaviour=raise")
 

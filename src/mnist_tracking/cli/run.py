@@ -13,6 +13,7 @@ from mnist_tracking.errors import JobFailedError
 from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
+    from mnist_tracking.jobs import JobSpec
     from mnist_tracking.records import TrialResult
     from mnist_tracking.runner import ExperimentRunner
     from mnist_tracking.submission import SubmittedTrial
@@ -60,7 +61,9 @@ def run(
             _write_submitted(submitted, options.experiment, form)
             click.echo(f"Its log: {settings.command('logs', '-f', submitted.trial_name)}", err=True)
         else:
-            _write_ended(_followed(runner, name), form)
+            trial = _followed(runner, name)
+            _tell_what_is_missing(spec, trial)
+            _write_ended(trial, form)
 
 
 class _Follower:
@@ -92,6 +95,12 @@ def _followed(runner: "ExperimentRunner", name: str | None) -> "TrialResult":
         if follower.trial is None:
             raise
         return follower.trial  # its reason is printed with it, and the log was already
+
+
+def _tell_what_is_missing(spec: "JobSpec", trial: "TrialResult") -> None:
+    for metric in spec.metrics if trial.status == "Completed" else ():
+        if metric.name not in trial.metrics:
+            click.echo(f"No line of the log has the metric {metric.name!r}, looked for as {metric.regex!r}.", err=True)
 
 
 def _write_submitted(submitted: "SubmittedTrial", experiment: str, form: Form) -> None:
