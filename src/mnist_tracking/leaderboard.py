@@ -18,7 +18,7 @@ from mnist_tracking.search import find_trials
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_tracking.search import Where
+    from mnist_tracking.search import OnProgress, Where
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["Leaderboard"]
@@ -52,6 +52,7 @@ class Leaderboard(Sequence[TrialResult]):
         *,
         objective: Objective | str | None = None,
         where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
     ) -> "Leaderboard":
         """
         Read the trials of an experiment, or of several; writes nothing.
@@ -64,6 +65,7 @@ class Leaderboard(Sequence[TrialResult]):
             experiment: The experiment's name, or several.
             objective: What to sort by; a plain metric name means its last value, the higher the better.
             where: What the trials must satisfy, as for `Workspace.trials`.
+            on_progress: Told after every hundred trials how many were read so far.
 
         Raises:
             NotFoundError: If there is no such experiment.
@@ -72,7 +74,7 @@ class Leaderboard(Sequence[TrialResult]):
         names = (experiment,) if isinstance(experiment, str) else tuple(experiment)
         for name in names:
             require_experiment(workspace, name)
-        newest_first = list(find_trials(workspace, names, where))
+        newest_first = list(find_trials(workspace, names, where, on_progress))
         chosen = Objective.of(objective) if objective is not None else None
         return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mnist_tracking.formats import Deserializer, Format, Serializer
     from mnist_tracking.records import ExperimentSummary, TrialResult
     from mnist_tracking.results import Results
-    from mnist_tracking.search import Where
+    from mnist_tracking.search import OnProgress, Where
     from mnist_tracking.submission import SubmittedTrial
     from mnist_tracking.trials import Trial
     from mnist_tracking.workspace import Workspace
@@ -28,6 +28,7 @@ class Reader:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         tags: Mapping[str, str] | None = None,
+        on_progress: "OnProgress | None" = None,
     ) -> "Results[ExperimentSummary]":
         """
         Find experiments, the newest first.
@@ -37,6 +38,7 @@ class Reader:
             created_after: The time after which they were made; one without a zone is local time.
             created_before: The time before which they were made.
             tags: What they are tagged with, all of it.
+            on_progress: Told after every hundred experiments how many were read so far.
 
         Returns:
             The experiments, read page by page as they are looked at.
@@ -56,10 +58,15 @@ class Reader:
             created_after=created_after,
             created_before=created_before,
             tags=tags,
+            on_progress=on_progress,
         )
 
     def trials(
-        self, experiment: str | Sequence[str] | None = None, *, where: "Where | Iterable[Where]" = ()
+        self,
+        experiment: str | Sequence[str] | None = None,
+        *,
+        where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
     ) -> "Results[TrialResult]":
         """
         Find trials, the newest first: those that this library made, those of training jobs, and the SDK's runs.
@@ -68,6 +75,7 @@ class Reader:
             experiment: The experiment, or several; by default all.
             where: What they must satisfy: filters, as in ``metric("test:accuracy") > 0.97``, or a ``SearchExpression``
                 as a dictionary; of several all must hold.
+            on_progress: Told after every hundred trials how many were read so far.
 
         Returns:
             The trials, read page by page as they are looked at. On AWS a trial may take some seconds to appear, since
@@ -78,7 +86,7 @@ class Reader:
         """
         from mnist_tracking.search import find_trials
 
-        return find_trials(self._workspace, experiment, where)
+        return find_trials(self._workspace, experiment, where, on_progress)
 
     def trial(self, name: str) -> "Trial":
         """

@@ -11,25 +11,34 @@ if TYPE_CHECKING:
 __all__ = ["Results"]
 
 T = TypeVar("T")
+_PROGRESS = 100
 
 
 class Results(Sequence[T], Generic[T]):
     """
     Records in the order of the search.
 
-    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything. What was read is
-    kept, and not asked for again. **Thread safety.** For one thread.
+    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything. What was read
+    is kept, and not asked for again. **Thread safety.** For one thread.
 
     Args:
         kind: What they are, in the plural, such as ``"trials"``.
         source: Yields them.
         row: What a record is in a frame: values by column.
+        on_progress: Told after every hundred records how many were read so far.
     """
 
-    def __init__(self, kind: str, source: Iterator[T], row: Callable[[T], Mapping[str, object]]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        source: Iterator[T],
+        row: Callable[[T], Mapping[str, object]],
+        on_progress: Callable[[int], object] | None = None,
+    ) -> None:
         self._kind = kind
         self._source = source
         self._row = row
+        self._on_progress = on_progress
         self._read: list[T] = []
         self._is_whole = False
         self._error: MnistTrackingError | None = None
@@ -68,6 +77,8 @@ class Results(Sequence[T], Generic[T]):
             except MnistTrackingError as error:
                 self._error = error
                 raise
+            if self._on_progress is not None and not self._is_whole and len(self._read) % _PROGRESS == 0:
+                self._on_progress(len(self._read))
         return place is not None and place < len(self._read)
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 """Find experiments and trials, whoever made them. Reading never writes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ from mnist_tracking.results import Results
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["Where", "find_experiments", "find_trials", "trial_row"]
+__all__ = ["OnProgress", "Where", "find_experiments", "find_trials", "trial_row"]
 
 Where = Filter | Mapping[str, Any]
+OnProgress = Callable[[int], object]
 _IS_TRAINING = (
     (display_name() == TRAINING) | Condition("Source.SourceArn", "Contains", ":training-job/") | (tag(RUN_TAG) == "run")
 )
@@ -36,6 +37,7 @@ def find_experiments(
     created_after: datetime | None = None,
     created_before: datetime | None = None,
     tags: Mapping[str, str] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Results[ExperimentSummary]:
     """Return experiments, the newest first; see `Workspace.experiments`."""
     where: list[Where] = [tag(key) == value for key, value in (tags or {}).items()]
@@ -46,7 +48,9 @@ def find_experiments(
     if created_before is not None:
         where.append(created() < created_before)
     found = _search(workspace, "Experiment", where)
-    return Results("experiments", (experiment_from_aws(item["Experiment"]) for item in found), _experiment_row)
+    return Results(
+        "experiments", (experiment_from_aws(item["Experiment"]) for item in found), _experiment_row, on_progress
+    )
 
 
 def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
@@ -62,6 +66,7 @@ def find_trials(
     workspace: "Workspace",
     experiment: str | Sequence[str] | None = None,
     where: Where | Iterable[Where] = (),
+    on_progress: OnProgress | None = None,
 ) -> Results[TrialResult]:
     """Return trials, the newest first; see `Workspace.trials`."""
     experiments = [experiment] if isinstance(experiment, str) else experiment
@@ -70,7 +75,7 @@ def find_trials(
         conditions.append(parent("experiment").isin(experiments))
     found = _search(workspace, "ExperimentTrialComponent", conditions)
     components = (component_from_aws(item["TrialComponent"]) for item in found)
-    return Results("trials", _trials(components, experiments), trial_row)
+    return Results("trials", _trials(components, experiments), trial_row, on_progress)
 
 
 def _listed(where: Where | Iterable[Where]) -> list[Where]:

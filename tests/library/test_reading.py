@@ -261,3 +261,15 @@ def test_a_filter_is_a_plain_record() -> None:
 
     assert both == (metric("a") > 1) & (param("b") == "c")
     assert hash(both) == hash((metric("a") > 1) & (param("b") == "c"))
+
+
+def test_long_reads_tell_how_far_they_are(workspace: Workspace) -> None:
+    for number in range(210):
+        workspace.client("sagemaker").create_experiment(ExperimentName=f"e-{number}")
+    told: list[int] = []
+
+    found = workspace.experiments(on_progress=told.append)
+
+    assert told == []
+    assert len(found) == 210
+    assert told == [100, 200]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from mnist_tracking.cli.completion import experiment_names
+from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options, time_options
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
@@ -122,7 +123,11 @@ def search(
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     where = Narrowing(**narrowing).filters()
     with settings.opened() as workspace:
-        found = _first(workspace.trials(list(experiments) or None, where=where), limit, form)
+        found = _first(
+            workspace.trials(list(experiments) or None, where=where, on_progress=count_on_terminal("trials")),
+            limit,
+            form,
+        )
         match form:
             case "json":
                 write_json(found)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking.cli.completion import experiment_names
+from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
@@ -51,7 +52,9 @@ def leaderboard(
 
     chosen, where = objective_of(objective, minimize, statistic), Narrowing(**narrowing).filters()
     with settings.opened() as workspace:
-        show_leaderboard(Leaderboard.load(workspace, experiments, objective=chosen, where=where), form)
+        told = count_on_terminal("trials")
+        board = Leaderboard.load(workspace, experiments, objective=chosen, where=where, on_progress=told)
+        show_leaderboard(board, form)
 
 
 def show_leaderboard(board: "Leaderboard", form: Form) -> None:

@@ -178,14 +178,17 @@ class Demo:
                 if self._endpoint is not None:
                     self._endpoint.delete()
                 return f"Jobs and endpoint are stopped. Left: {self._left(with_endpoint=False)}"
-            report = str(ExperimentRunner(workspace, self._name).cleanup()).replace("\n", "; ")
+            report = ExperimentRunner(workspace, self._name).cleanup()
+            for _, _, error in report.failed:
+                raise error
         except (KeyboardInterrupt, MnistTrackingError) as error:
             reason = str(error) or "interrupted again"
             return f"Cleaning up ended early ({reason}). Left: {self._left(with_endpoint=True)}"
+        deleted, *_ = str(report).splitlines()
         left = [f"{', '.join(files.written)} in {files.folder}"] if files.written else []
         if jobs := self._view.job_count:
             left.append(f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted")
-        return f"Jobs and endpoint are stopped; {report}. Left: {' and '.join(left) or 'nothing'}."
+        return f"Jobs and endpoint are stopped; {deleted}. Left: {' and '.join(left) or 'nothing'}."
 
     def _left(self, *, with_endpoint: bool) -> str:
         return f"{self._kept(with_endpoint=with_endpoint)}; to remove all: {self._removal()}"
