@@ -185,7 +185,8 @@ class ExperimentRunner(ExperimentRecorder):
         Delete the experiment and all that it made: endpoints, models, components, trials and S3 objects.
 
         Jobs that still run are stopped first. What this library did not make is left alone and reported. Training jobs
-        themselves cannot be deleted on AWS. It is `cleanup_plan` and its ``execute()`` in one.
+        themselves cannot be deleted on AWS. It is `cleanup_plan` and its ``execute()`` in one: what failed is in the
+        report, and calling again carries on.
 
         Raises:
             NotFoundError: If the experiment does not exist, or no more.

@@ -18,6 +18,7 @@ from mnist_tracking import (
     NotFoundError,
     Workspace,
 )
+from mnist_tracking.embedded import Fault
 
 Names = Callable[[], list[str]]
 
@@ -104,6 +105,22 @@ def test_a_plan_lists_everything_and_changes_nothing(
     writing = {name for name, _ in calls if not name.startswith(("Describe", "List", "Search", "Head", "Get"))}
     assert writing == {"CreateExperiment"}  # the runner's
     plan.execute()
+
+
+def test_what_is_left_of_an_endpoint_that_is_gone_is_listed(
+    engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, script: Path
+) -> None:
+    """AWS refuses to list the tags of what was deleted (aws/amazon-sagemaker-feedback, issue 108)."""
+    endpoint = BestModelDeployer(tracked.workspace).deploy("a", entry_point=script, delete=False)
+    client.delete_endpoint(EndpointName=endpoint.name)
+
+    gone = Fault("ValidationException", operation="ListTags", when=lambda p: ":endpoint/" in p["ResourceArn"])
+    with engine.inject(gone):
+        plan = tracked.cleanup_plan()
+
+    assert [item.kind for item in plan.going if item.name == endpoint.name] == ["endpoint config", "model"]
+    plan.execute()
+    assert (client.list_endpoint_configs()["EndpointConfigs"], client.list_models()["Models"]) == ([], [])
 
 
 def test_objects_are_listed_by_folder_with_their_size(tracked: ExperimentRunner) -> None:

@@ -166,6 +166,6 @@ class _Reader:
                 pages = self.client.get_paginator("list_tags").paginate(ResourceArn=arn)
                 return any(tag["Key"] == CREATED_BY for page in pages for tag in page["Tags"])
         except ServiceError as error:
-            if is_missing(error):
+            if is_missing(error) or error.code == "ValidationException":  # aws/amazon-sagemaker-feedback, issue 108
                 return False
             raise
