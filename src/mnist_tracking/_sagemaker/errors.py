@@ -82,11 +82,6 @@ def is_missing(error: ClientError | ServiceError) -> bool:
     return code in _MISSING or (code == "ValidationException" and any(word in message.lower() for word in words))
 
 
-def is_still_linked(error: ServiceError) -> bool:
-    """Whether AWS says that something hangs on what is to be deleted."""
-    return error.code == "ValidationException" and "cannot be deleted" in error.detail
-
-
 def is_in_progress(error: ServiceError) -> bool:
     """Whether AWS says that an endpoint is being made or changed, and nothing can be done with it until it is."""
     return error.code == "ValidationException" and "in-progress endpoint" in error.detail
