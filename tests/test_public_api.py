@@ -2,11 +2,13 @@ import inspect
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import mnist_tracking
 from mnist_tracking import errors
+from mnist_tracking.settings import Settings
 
 FACTS: dict[str, tuple[object, ...]] = {
     "MnistTrackingError": ("it went wrong",),
@@ -102,3 +104,26 @@ def test_error_is_the_builtin_a_caller_would_guess(name: str) -> None:
     assert issubclass(found, BUILTINS[name])
     assert issubclass(found, errors.MnistTrackingError)
     assert name in mnist_tracking.__all__
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        mnist_tracking.mnist_job(epochs=2, dropout=0.2),
+        mnist_tracking.Objective("loss", goal="minimize"),
+        mnist_tracking.metric("loss") < 0.5,
+        Settings(tags={"team": "cv"}),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_what_goes_in_survives_pickling(record: object) -> None:
+    """Specifications cross processes as errors do."""
+    copy = pickle.loads(pickle.dumps(record))
+
+    assert copy == record
+
+
+def test_a_job_needs_no_keyword_for_its_script() -> None:
+    script = str(Path(__file__).parent / "library" / "toy" / "train.py")
+
+    assert mnist_tracking.JobSpec(script).entry_point == script

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
@@ -109,10 +108,10 @@ def _strings(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def _frozen_dict(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _copied(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{values!r} is no mapping of names to values.")
-    return MappingProxyType(dict(values))
+    return dict(values)
 
 
 def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) -> tuple[MetricDefinition, ...]:
@@ -162,21 +161,21 @@ class JobSpec:
         ConfigError: If the entry point or source_dir does not exist, or the metrics are wrong.
     """
 
-    entry_point: str = attrs.field(converter=str)
+    entry_point: str = attrs.field(converter=str, kw_only=False)
     source_dir: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
     dependencies: tuple[str, ...] = attrs.field(default=(), converter=_strings)
-    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_frozen_dict)
+    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_copied)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
-    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_frozen_dict)
+    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_copied)
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     framework_version: str = "2.6.0"
     py_version: str = "py312"
     image_uri: str | None = None
-    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
     max_run_s: int = 86_400
-    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_dict)
+    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     adapter: str | None = None
 

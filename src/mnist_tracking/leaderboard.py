@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 import attrs
 
@@ -71,7 +71,7 @@ class Leaderboard(Sequence[TrialResult]):
             NotFoundError: If there is no such experiment.
             ConfigError: If Search cannot ask this.
         """
-        names = (experiment,) if isinstance(experiment, str) else tuple(experiment)
+        names = tuple(experiment) if isinstance(experiment, list | tuple) else (cast("str", experiment),)
         for name in names:
             require_experiment(workspace, name)
         newest_first = list(find_trials(workspace, names, where, on_progress))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 import attrs
 
@@ -27,10 +26,10 @@ def _listed(values: Iterable[str] | None) -> tuple[str, ...] | None:
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
-def _frozen(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+def _copied(tags: Mapping[str, str] | None) -> Mapping[str, str]:
     if tags is not None and not isinstance(tags, Mapping):
         raise ConfigError(f"tags={tags!r}; a mapping is needed, such as {{'team': 'vision'}}.")
-    return MappingProxyType(dict(tags or {}))
+    return dict(tags or {})
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +62,7 @@ class Settings:
     security_group_ids: tuple[str, ...] | None = attrs.field(default=None, converter=_listed)
     network_isolation: bool | None = None
     encrypt_traffic: bool | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen)
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):
