@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from tests.rigs import Rig
@@ -43,3 +45,60 @@ def test_artifact_name_has_the_pattern_of_all_names(rig: Rig) -> None:
         rig.sagemaker().create_artifact(
             ArtifactName="f.csv", ArtifactType="text/csv", Source={"SourceUri": "s3://digits/f.csv"}
         )
+
+
+@pytest.fixture
+def links(rig: Rig, component: str, artifact: str) -> list[tuple[str, str]]:
+    """The component's associations: it read one artifact and wrote another."""
+    source = {"SourceUri": "s3://digits/model"}
+    written = rig.sagemaker().create_artifact(ArtifactType="Model", Source=source)["ArtifactArn"]  # type: ignore[arg-type]
+    rig.sagemaker().add_association(SourceArn=artifact, DestinationArn=component, AssociationType="ContributedTo")
+    rig.sagemaker().add_association(SourceArn=component, DestinationArn=written, AssociationType="Produced")
+    return [(artifact, component), (component, written)]
+
+
+def listed(rig: Rig, **filters: Any) -> list[tuple[str, str]]:
+    """The associations of all pages, each of which has one."""
+    pages = rig.sagemaker().get_paginator("list_associations").paginate(**filters, PaginationConfig={"PageSize": 1})
+    return [(found["SourceArn"], found["DestinationArn"]) for page in pages for found in page["AssociationSummaries"]]
+
+
+def test_associations_are_listed_by_source_destination_and_type(
+    rig: Rig, component: str, links: list[tuple[str, str]]
+) -> None:
+    read, written = links
+
+    assert sorted(listed(rig)) == sorted(links)
+    assert listed(rig, SourceArn=component) == [written]
+    assert listed(rig, DestinationArn=component) == [read]
+    assert listed(rig, AssociationType="Produced") == [written]
+    assert listed(rig, SourceArn=f"{component}-two") == []
+
+
+def test_an_association_is_deleted_once(rig: Rig, component: str, links: list[tuple[str, str]]) -> None:
+    """ResourceNotFound is the error that botocore's model declares."""
+    client = rig.sagemaker()
+    (source, destination), other = links
+    client.delete_association(SourceArn=source, DestinationArn=destination)
+    with pytest.raises(client.exceptions.ResourceNotFound):
+        client.delete_association(SourceArn=source, DestinationArn=destination)
+
+    assert listed(rig) == [other]
+
+
+def test_an_artifact_is_deleted_once_with_its_tags(rig: Rig, artifact: str) -> None:
+    """ResourceNotFound is the error that botocore's model declares."""
+    client = rig.sagemaker()
+    client.add_tags(ResourceArn=artifact, Tags=[{"Key": "team", "Value": "digits"}])
+    client.delete_artifact(ArtifactArn=artifact)
+    with pytest.raises(client.exceptions.ResourceNotFound):
+        client.delete_artifact(ArtifactArn=artifact)
+
+    assert client.list_tags(ResourceArn=artifact)["Tags"] == []
+
+
+def test_an_artifact_that_has_associations_cannot_be_deleted(rig: Rig, links: list[tuple[str, str]]) -> None:
+    """The SDK takes them away before (sagemaker.lineage.artifact, Artifact.delete(disassociate=True))."""
+    for artifact in (links[0][0], links[1][1]):
+        with pytest.raises(ClientError, match="cannot be deleted"):
+            rig.sagemaker().delete_artifact(ArtifactArn=artifact)

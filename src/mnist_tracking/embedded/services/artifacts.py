@@ -1,12 +1,19 @@
-"""Lineage artifacts and associations, as far as Tracker makes them."""
+"""Lineage artifacts and associations, as far as Tracker makes them and cleaning up deletes them."""
 
 import json
+import sqlite3
 import uuid
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
+from mnist_tracking.embedded.paging import next_token, page_size, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import has_arn
-from mnist_tracking.embedded.store.tags import put_tags
+from mnist_tracking.embedded.services.rows import has_arn, present
+from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.times import as_datetime
+from mnist_tracking.errors import UnsupportedOperationError
+
+_FILTERS = {"SourceArn": "source_arn", "DestinationArn": "destination_arn", "AssociationType": "type"}
+_LIST_MEMBERS = {*_FILTERS, "MaxResults", "NextToken"}
 
 
 @serves("sagemaker", "CreateArtifact")
@@ -43,3 +50,60 @@ def add_association(call: Call) -> Response:
             (source, destination, call.params.get("AssociationType"), call.engine.now()),
         )
     return {"SourceArn": source, "DestinationArn": destination}
+
+
+@serves("sagemaker", "ListAssociations")
+def list_associations(call: Call) -> Response:
+    """List by source, destination and type, newest first; other filters and orders are an UnsupportedOperationError."""
+    params = call.params
+    if unknown := sorted(params.keys() - _LIST_MEMBERS):
+        raise UnsupportedOperationError("sagemaker", f"ListAssociations with {unknown[0]}")
+    size, offset = page_size(params), read_offset(params)
+    asked = {column: params[name] for name, column in _FILTERS.items() if name in params}
+    clause = " AND ".join([f"{column} = ?" for column in asked] or ["TRUE"])
+    with call.engine.store.read() as connection:
+        rows = connection.execute(
+            f"SELECT * FROM lineage_associations WHERE {clause} "
+            "ORDER BY created DESC, source_arn, destination_arn LIMIT ? OFFSET ?",
+            [*asked.values(), size + 1, offset],
+        ).fetchall()
+    return {"AssociationSummaries": [_summary(row) for row in rows[:size]], **next_token(offset, size, len(rows))}
+
+
+def _summary(row: sqlite3.Row) -> Response:
+    return present(
+        SourceArn=row["source_arn"],
+        DestinationArn=row["destination_arn"],
+        AssociationType=row["type"],
+        CreationTime=as_datetime(row["created"]),
+        CreatedBy={},
+    )
+
+
+@serves("sagemaker", "DeleteAssociation")
+def delete_association(call: Call) -> Response:
+    source, destination = call.params["SourceArn"], call.params["DestinationArn"]
+    with call.engine.store.write() as connection:
+        deleted = connection.execute(
+            "DELETE FROM lineage_associations WHERE source_arn = ? AND destination_arn = ?", (source, destination)
+        )
+        if not deleted.rowcount:
+            raise ResourceNotFoundFault(f"There is no association of {source} with {destination}.")
+    return {"SourceArn": source, "DestinationArn": destination}
+
+
+@serves("sagemaker", "DeleteArtifact")
+def delete_artifact(call: Call) -> Response:
+    """Delete one by its ARN that has no association; naming it by its source is an UnsupportedOperationError."""
+    arn = call.params.get("ArtifactArn")
+    if arn is None:
+        raise UnsupportedOperationError("sagemaker", "DeleteArtifact without ArtifactArn")
+    with call.engine.store.write() as connection:
+        if connection.execute(
+            "SELECT 1 FROM lineage_associations WHERE ? IN (source_arn, destination_arn)", (arn,)
+        ).fetchone():
+            raise ValidationFault(f"Artifact {arn} has associations and cannot be deleted.")
+        if not connection.execute("DELETE FROM lineage_artifacts WHERE arn = ?", (arn,)).rowcount:
+            raise ResourceNotFoundFault(f"There is no artifact {arn}.")
+        delete_tags(connection, arn)
+    return {"ArtifactArn": arn}
