@@ -100,7 +100,10 @@ def _logs(*operations: str) -> Iterator[ApiCall]:
         yield ApiCall("logs", operation, (Grant(action, "log"), Grant(action, "endpoint log")))
 
 
-_TRACKED = ("experiment", "experiment-trial", "experiment-trial-component", "training-job", "model", "endpoint")
+_TRACKED = (
+    *("experiment", "experiment-trial", "experiment-trial-component", "artifact"),
+    *("training-job", "model", "endpoint"),
+)
 
 CALLS = (
     ApiCall("sts", "GetCallerIdentity"),
@@ -118,7 +121,9 @@ CALLS = (
     _sagemaker("AssociateTrialComponent", "experiment-trial-component", "experiment-trial"),
     _sagemaker("DisassociateTrialComponent", "experiment-trial-component", "experiment-trial"),
     _sagemaker("CreateArtifact", "artifact", tagged=True),
+    _sagemaker("DeleteArtifact", "artifact"),
     _sagemaker("AddAssociation", "artifact", "experiment-trial-component"),
+    _sagemaker("DeleteAssociation", "artifact", "experiment-trial-component"),
     _sagemaker("CreateTrainingJob", "training-job", tagged=True, passes_role=True, encrypts=True),
     _sagemaker("DescribeTrainingJob", "training-job"),
     _sagemaker("StopTrainingJob", "training-job"),
@@ -136,6 +141,7 @@ CALLS = (
     _sagemaker("ListExperiments", ANY),
     _sagemaker("ListTrials", ANY),
     _sagemaker("ListTrialComponents", ANY),
+    _sagemaker("ListAssociations", ANY),
     _sagemaker("ListTrainingJobs", "doctor"),
     _sagemaker("ListEndpoints", ANY),
     _sagemaker("Search", ANY),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from mnist_tracking._sagemaker.convert import CREATED_BY
 from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking.errors import ServiceError
@@ -29,6 +30,18 @@ def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
     """Add tags to what exists."""
     with translated():
         workspace.client("sagemaker").add_tags(ResourceArn=arn, Tags=aws_tags(tags))
+
+
+def is_ours(workspace: "Workspace", arn: str) -> bool:
+    """Whether this library made something that is there; what is gone has no tags."""
+    try:
+        with translated():
+            pages = workspace.client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn)
+            return any(tag["Key"] == CREATED_BY for page in pages for tag in page["Tags"])
+    except ServiceError as error:
+        if is_missing(error) or error.code == "ValidationException":  # aws/amazon-sagemaker-feedback, issue 108
+            return False
+        raise
 
 
 def trials_with(workspace: "Workspace", component: str) -> list[str]:

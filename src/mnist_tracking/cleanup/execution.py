@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
+from mnist_tracking._sagemaker.artifacts import delete_artifacts
 from mnist_tracking._sagemaker.errors import is_missing
 from mnist_tracking._sagemaker.experiments import trials_of
 from mnist_tracking._sagemaker.hosting import delete_endpoint_alone
@@ -42,7 +43,7 @@ def execute(workspace: "Workspace", plan: CleanupPlan, prefix: str, ledger: Ledg
     empty = execution.empty_trials()
     free = execution.taken_out(leaving)
     execution.delete_objects()
-    execution.delete(free)
+    execution.delete(execution.without_artifacts(free))
     execution.delete(empty)
     execution.delete_experiments()
 
@@ -230,6 +231,18 @@ class _Execution:
                 self.ledger.not_deleted(PlannedDeletion(kind="S3 object", name=uri), error)
 
         self._each(items, lambda batch: delete_objects(self.workspace, batch.uris), note)
+
+    def without_artifacts(self, components: Items) -> Items:
+        """Delete what the lineage has of components that go, and return the components of which that is gone."""
+        gone: list[PlannedDeletion] = []
+
+        def note(component: PlannedDeletion, artifacts: Sequence[str]) -> None:
+            for arn in artifacts:
+                self.ledger.deleted(PlannedDeletion(kind="artifact", name=arn))
+            gone.append(component)
+
+        self._each(components, lambda component: delete_artifacts(self.workspace, component.arn), note)
+        return gone
 
     def delete_experiments(self) -> None:
         """It goes only when nothing stays in it: by it, the rest is found again."""

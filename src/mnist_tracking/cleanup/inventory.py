@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mnist_tracking._sagemaker.convert import CREATED_BY, EXPERIMENT_TAG, component_from_aws
-from mnist_tracking._sagemaker.errors import is_missing, translated
+from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import require_experiment, require_trial
 from mnist_tracking._sagemaker.objects import sizes_below
-from mnist_tracking._sagemaker.removal import PAGES, components_in, trials_with
+from mnist_tracking._sagemaker.removal import PAGES, components_in, is_ours, trials_with
 from mnist_tracking._sagemaker.search import iter_components
 from mnist_tracking.cleanup.pool import results
-from mnist_tracking.errors import ServiceError
 from mnist_tracking.records import Component
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class _Reader:
     def is_experiment_ours(self) -> bool:
         with translated():
             arn = self.client.describe_experiment(ExperimentName=self.experiment)["ExperimentArn"]
-        return self._is_tagged(arn)
+        return self._is_ours(arn)
 
     def trials(self) -> dict[str, FoundTrial]:
         with translated():
@@ -116,7 +115,7 @@ class _Reader:
                 PaginationConfig=PAGES,
             )
             told = {trial["TrialArn"]: trial for page in pages for trial in page["TrialSummaries"]}
-        tagged = results(self._is_tagged, told, max_parallel=_AT_ONCE)
+        tagged = results(self._is_ours, told, max_parallel=_AT_ONCE)
         found = (FoundTrial(trial["TrialName"], trial["CreationTime"], tagged[arn]) for arn, trial in told.items())
         return {trial.name: trial for trial in found}
 
@@ -147,7 +146,7 @@ class _Reader:
         """A job's component has no tags of its own; the job has."""
         tagged = {component.name for component in components if CREATED_BY in component.tags}
         sources = {c.name: c.source_arn for c in components if c.source_arn and c.name not in tagged}
-        arns = results(self._is_tagged, set(sources.values()), max_parallel=_AT_ONCE)
+        arns = results(self._is_ours, set(sources.values()), max_parallel=_AT_ONCE)
         return frozenset(tagged | {name for name, arn in sources.items() if arns[arn]})
 
     def hosted(self, components: Iterable[Component]) -> Iterator[Hosted]:
@@ -156,16 +155,8 @@ class _Reader:
             for artifact in component.outputs:
                 before, is_endpoint, name = artifact.uri.rpartition(":endpoint/")
                 for kind, resource in _HOSTING.items() if is_endpoint else ():
-                    if self._is_tagged(f"{before}:{resource}/{name}"):
+                    if self._is_ours(f"{before}:{resource}/{name}"):
                         yield Hosted(kind, name, component)
 
-    def _is_tagged(self, arn: str) -> bool:
-        """Whether this library made something that is there; what is gone has no tags."""
-        try:
-            with translated():
-                pages = self.client.get_paginator("list_tags").paginate(ResourceArn=arn)
-                return any(tag["Key"] == CREATED_BY for page in pages for tag in page["Tags"])
-        except ServiceError as error:
-            if is_missing(error) or error.code == "ValidationException":  # aws/amazon-sagemaker-feedback, issue 108
-                return False
-            raise
+    def _is_ours(self, arn: str) -> bool:
+        return is_ours(self.workspace, arn)
