@@ -31,11 +31,11 @@ LIBRARY = BASE | {
 
 ALLOWED = {  # a part of the package: the parts that it may import
     "errors": set(),
-    "records": set(),
+    "records": {"errors"},
     "filters": {"errors", "records"},
     "digits": {"errors", "formats"},
     "formats": {"errors"},
-    "endpoints": {"_sagemaker", "digits", "errors", "formats"},
+    "endpoints": {"_sagemaker", "digits", "errors", "formats", "submission"},
     "plots": {"errors"},
     "_digits": {"errors", "training"},
     "_downloads": {"errors", "training"},
@@ -52,7 +52,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "search": {"_sagemaker", "errors", "filters", "records", "results"},
     "trials": {"_sagemaker", "lineage", "records"},
     "comparison": {"errors", "records", "trials"},
-    "reading": {"comparison", "endpoints", "search", "submission", "trials"},
+    "reading": {"comparison", "endpoints", "records", "search", "submission", "trials"},
     "steps": {"_sagemaker", "errors", "records"},
     "submission": {"_sagemaker", "errors", "records"},
     "shared_steps": {"_sagemaker", "errors", "records", "steps"},

@@ -78,7 +78,7 @@ def compare(trials: Iterable[Trial]) -> Comparison:
         ConfigError: If there are fewer than two, or one is there twice.
     """
     compared = list(trials)
-    names = tuple(trial.name for trial in compared)
+    names = tuple(trial.trial_name for trial in compared)
     if len(set(names)) < max(2, len(names)):
         raise ConfigError(
             f"compare() was given {', '.join(map(repr, names)) or 'nothing'}; it takes two or more trials."

@@ -16,7 +16,8 @@ from mnist_tracking.errors import AlreadyExistsError, ConfigError, StateError
 from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, serializer_of
 from mnist_tracking.jobs import Objective
 from mnist_tracking.leaderboard import Leaderboard
-from mnist_tracking.records import Component, TrialResult
+from mnist_tracking.records import Component, NamedTrial, TrialResult, trial_name_of
+from mnist_tracking.submission import check_timeout
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -41,7 +42,7 @@ class BestModelDeployer:
 
     def deploy(  # noqa: PLR0913 - one keyword for each thing that an endpoint is made of; none is needed
         self,
-        target: Leaderboard | TrialResult | str,
+        target: Leaderboard | NamedTrial | str,
         *,
         objective: Objective | str | None = None,
         name: str | None = None,
@@ -90,6 +91,7 @@ class BestModelDeployer:
             JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
             UnsupportedOperationError: If an embedded SageMaker is asked for several instances.
         """
+        check_timeout(timeout_s)
         serializer_of(serializer)
         deserializer_of(deserializer, serializer)
         trial, training = self._chosen(target, objective)
@@ -104,7 +106,7 @@ class BestModelDeployer:
         return Endpoint(self._workspace, facts, serializer=serializer, deserializer=deserializer, delete=delete)
 
     def _chosen(
-        self, target: Leaderboard | TrialResult | str, objective: Objective | str | None
+        self, target: Leaderboard | NamedTrial | str, objective: Objective | str | None
     ) -> tuple[TrialResult, Component]:
         """Return the trial that *target* stands for, and its training, both as they are now."""
         if objective is not None:
@@ -112,7 +114,8 @@ class BestModelDeployer:
                 raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
             target = Leaderboard.load(self._workspace, target, objective=objective)
         best = target.best if isinstance(target, Leaderboard) else target
-        name, known = (best, None) if isinstance(best, str) else (best.trial_name, best.component_name)
+        name = trial_name_of(best)
+        known = best.component_name if isinstance(best, TrialResult) else None
         experiment = require_trial(self._workspace, name)
         training = training_of(self._workspace, name, known)
         if training is None:

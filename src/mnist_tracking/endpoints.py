@@ -15,6 +15,7 @@ from mnist_tracking._sagemaker.invocation import invoke
 from mnist_tracking.digits import predict_digits
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
+from mnist_tracking.submission import check_timeout
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -86,10 +87,12 @@ class Endpoint:
             The endpoint itself.
 
         Raises:
+            ConfigError: If *timeout_s* is no time.
             JobFailedError: If it fails to start; carries the end of its log. The endpoint stays, and can be deleted.
             JobTimeoutError: If it takes longer than *timeout_s*.
             NotFoundError: If somebody deletes it.
         """
+        check_timeout(timeout_s)
         wait_for_endpoint(self._workspace, self.name, timeout_s, "It may still start; wait again, or delete it.")
         return self
 

@@ -36,7 +36,7 @@ _ORDERING = {
     "LessThanOrEqualTo": "<=",
 }
 _STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
-_STATISTICS = ("last", "max", "min", "avg", "count", "stddev")
+_STATISTICS = {name: name for name in ("last", "max", "min", "avg", "count")} | {"std_dev": "stddev"}
 _PARENTS = {"experiment": "Parents.ExperimentName", "trial": "Parents.TrialName"}
 
 
@@ -205,7 +205,7 @@ def metric(name: str, statistic: str = "last") -> Property:
 
     Args:
         name: Such as ``"test:accuracy"``.
-        statistic: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, ``"count"`` or ``"stddev"`` of its values.
+        statistic: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, ``"count"`` or ``"std_dev"`` of its values.
 
     Raises:
         ConfigError: If there is no such statistic.
@@ -216,7 +216,7 @@ def metric(name: str, statistic: str = "last") -> Property:
     """
     if statistic not in _STATISTICS:
         raise ConfigError(f"statistic={statistic!r}; possible are {', '.join(map(repr, _STATISTICS))}.")
-    return Property(f"Metrics.{name}.{statistic}", f"metric({name!r})", "number")
+    return Property(f"Metrics.{name}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
 
 
 def param(name: str) -> Property:

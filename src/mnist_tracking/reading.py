@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mnist_tracking.comparison import Comparison
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.formats import Deserializer, Format, Serializer
-    from mnist_tracking.records import ExperimentSummary, TrialResult
+    from mnist_tracking.records import ExperimentSummary, NamedTrial, TrialResult
     from mnist_tracking.results import Results
     from mnist_tracking.search import OnProgress, Where
     from mnist_tracking.submission import SubmittedTrial
@@ -100,7 +100,7 @@ class Reader:
 
         return read_trial(self._workspace, name)
 
-    def compare(self, *trials: "str | TrialResult") -> "Comparison":
+    def compare(self, *trials: "NamedTrial | str") -> "Comparison":
         """
         Say what differs between trials, steps included.
 
@@ -109,8 +109,9 @@ class Reader:
             ConfigError: If fewer than two are given, or one twice.
         """
         from mnist_tracking.comparison import compare
+        from mnist_tracking.records import trial_name_of
 
-        names = [trial if isinstance(trial, str) else trial.trial_name for trial in trials]
+        names = [trial_name_of(trial) for trial in trials]
         return compare([self.trial(name) for name in names])
 
     def submitted(self, trial_name: str) -> "SubmittedTrial":

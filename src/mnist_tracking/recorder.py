@@ -18,7 +18,7 @@ from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.objects import upload_directory
 from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
 from mnist_tracking.errors import ConfigError, MnistTrackingError
-from mnist_tracking.records import Component, Scalar, TrialResult
+from mnist_tracking.records import Component, NamedTrial, Scalar, trial_name_of
 from mnist_tracking.settings import check_tags
 from mnist_tracking.shared_steps import SharedSteps, data_uri, fingerprint_of, is_same_data, record_data
 from mnist_tracking.steps import LocalTrial, Step, tracked
@@ -170,7 +170,7 @@ class ExperimentRecorder:
         return self._data
 
     @contextmanager
-    def step(self, name: str, *, trial: TrialResult | str | None = None) -> Iterator[Step]:
+    def step(self, name: str, *, trial: NamedTrial | str | None = None) -> Iterator[Step]:
         """
         Track a step that this program does itself: before, after or beside training.
 
@@ -195,7 +195,7 @@ class ExperimentRecorder:
             >>> workspace.close()
         """
         check_name("step", name)
-        trial_name = trial.trial_name if isinstance(trial, TrialResult) else trial
+        trial_name = None if trial is None else trial_name_of(trial)
         if trial_name is not None:
             require_trial(self.workspace, trial_name)
         shared = {EXPERIMENT_TAG: self.name} if trial_name is None else {}

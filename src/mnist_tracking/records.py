@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 import attrs
+
+from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,13 +18,37 @@ __all__ = [
     "Metric",
     "MetricPoint",
     "MetricSeries",
+    "NamedTrial",
     "Scalar",
     "Status",
     "TrialResult",
+    "trial_name_of",
 ]
 
 Scalar = str | int | float | bool | None
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+
+class NamedTrial(Protocol):
+    """A trial in any form: `TrialResult`, `Trial`, `LocalTrial` or `SubmittedTrial`."""
+
+    @property
+    def trial_name(self) -> str:
+        """Unique in the account and region."""
+        ...
+
+
+def trial_name_of(trial: NamedTrial | str) -> str:
+    """
+    Return the name of a trial, which may be that name itself.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    name = trial if isinstance(trial, str) else getattr(trial, "trial_name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{trial!r} is no trial. Give a trial, or its name.")
+    return name
 
 
 @attrs.frozen

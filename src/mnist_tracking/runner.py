@@ -10,7 +10,7 @@ from mnist_tracking._sagemaker.training import start_job, stop_job
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.jobs import JobInput, JobSpec
 from mnist_tracking.recorder import ExperimentRecorder
-from mnist_tracking.records import Scalar, TrialResult
+from mnist_tracking.records import NamedTrial, Scalar, TrialResult
 from mnist_tracking.submission import SubmittedTrial, check_timeout, follow
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ExperimentRunner(ExperimentRecorder):
     def cleanup_plan(
         self,
         *,
-        trials: Iterable[TrialResult | str] | None = None,
+        trials: Iterable[NamedTrial | str] | None = None,
         older_than: timedelta | datetime | None = None,
         keep_data: bool = False,
         include_foreign: bool = False,
@@ -165,7 +165,7 @@ class ExperimentRunner(ExperimentRecorder):
 
         Raises:
             NotFoundError: If the experiment, or one of *trials*, does not exist.
-            ConfigError: If *older_than* is a time without a time zone.
+            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
         """
         from mnist_tracking.cleanup import make_plan
 

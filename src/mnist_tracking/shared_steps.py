@@ -41,30 +41,31 @@ class SharedSteps:
         self._experiment = experiment
         client = workspace.client("sagemaker")
         found = list(iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}))
-        self._names = latest_good(found)
+        self._shared = {component: step for step, component in latest_good(found).items()}
         self._found = {step.name: step for step in found}
 
     @contextmanager
     def adding(self, step: Step) -> Iterator[None]:
         """Share a step with the trials that follow, in place of an earlier one of that name, unless the block fails."""
-        before = self._names.get(step.name)
-        self._names[step.name] = step.component_name
+        self._shared[step.component_name] = step.name
         try:
             yield
         except BaseException:
-            self._names.pop(step.name)
-            if before is not None:
-                self._names[step.name] = before
+            del self._shared[step.component_name]
             raise
+
+    def _latest(self) -> dict[str, str]:
+        """Return the latest component of each step, by the step's name."""
+        return {step: component for component, step in list(self._shared.items())}  # other threads may be adding
 
     def attach_to(self, trial: str) -> None:
         """Attach all of them to a trial."""
-        for component in list(self._names.values()):
+        for component in self._latest().values():
             attach(self._workspace, trial, component)
 
     def find(self, name: str) -> Component | None:
         """Return the shared step of that name; Search is behind, so it is not asked for one that was recorded since."""
-        component = self._names.get(name)
+        component = self._latest().get(name)
         if component is None:
             return None
         return self._found.get(component) or read_component(self._workspace, component)

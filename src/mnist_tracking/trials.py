@@ -25,23 +25,23 @@ class Trial:
     One trial with all its steps. A snapshot, whoever made it; `metrics` and `lineage` read more.
 
     Attributes:
-        name: Unique in the account and region.
+        trial_name: Unique in the account and region.
         experiment_name: The experiment it belongs to.
         components: Its steps, in order of creation.
     """
 
-    name: str
+    trial_name: str
     experiment_name: str
     components: tuple[Component, ...]
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
 
     def __repr__(self) -> str:
         steps = ", ".join(component.display_name for component in self.components) or "no steps"
-        return f"<Trial {self.name!r} of {self.experiment_name!r}: {steps}>"
+        return f"<Trial {self.trial_name!r} of {self.experiment_name!r}: {steps}>"
 
     def __str__(self) -> str:
         steps = [line for component in self.components for line in _lines(component)]
-        return "\n".join([f"trial {self.name} of experiment {self.experiment_name}", *(steps or ["no steps"])])
+        return "\n".join([f"trial {self.trial_name} of experiment {self.experiment_name}", *(steps or ["no steps"])])
 
     def _repr_html_(self) -> str:
         return str(self.dataframe().to_html(index=False))
@@ -50,7 +50,7 @@ class Trial:
     def result(self) -> TrialResult | None:
         """How its training went: the last step that is one; None if it has none."""
         found = [component for component in self.components if is_training(component)]
-        return trial_from_component(found[-1], self.name, self.experiment_name) if found else None
+        return trial_from_component(found[-1], self.trial_name, self.experiment_name) if found else None
 
     def metrics(self) -> dict[str, MetricSeries]:
         """
@@ -65,7 +65,7 @@ class Trial:
 
     def lineage(self) -> Lineage:
         """Trace what went into its model, and what came of it."""
-        return LineageTracer(self._workspace).trace(self.name)
+        return LineageTracer(self._workspace).trace(self.trial_name)
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""

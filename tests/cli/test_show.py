@@ -35,7 +35,7 @@ def test_show_tells_the_outcome_and_every_step(ask: Ask) -> None:
 def test_the_json_of_show_has_a_stable_shape(ask: Ask) -> None:
     trial = json.loads(ask("show", "steep", "--format", "json").stdout)
 
-    assert set(trial) == {"name", "experiment_name", "components", "result"}
+    assert set(trial) == {"trial_name", "experiment_name", "components", "result"}
     assert [component["display_name"] for component in trial["components"]] == ["Cleaning", "Training"]
     assert all(set(component) == COMPONENT for component in trial["components"])
     assert trial["result"]["trial_name"] == "steep"

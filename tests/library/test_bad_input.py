@@ -9,6 +9,7 @@ import pytest
 
 from mnist_tracking import (
     AccessDeniedError,
+    BestModelDeployer,
     ConfigError,
     ExperimentRunner,
     HyperparameterSweep,
@@ -161,7 +162,7 @@ def test_a_name_that_is_no_text_is_refused(workspace: Workspace, name: Any) -> N
     """botocore's own errors never reach a user."""
     with pytest.raises(ConfigError, match="Invalid type"):
         Leaderboard.load(workspace, name)
-    with pytest.raises(ConfigError, match="Invalid type"):
+    with pytest.raises(ConfigError, match="is no trial"):
         LineageTracer(workspace).trace(name)
 
 
@@ -183,3 +184,16 @@ def test_no_credentials_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_p
         _ = workspace.bucket
     with pytest.raises(ConfigError, match="Give role="):
         _ = workspace.role
+
+
+def test_an_objective_of_another_type_is_refused(runner: ExperimentRunner, workspace: Workspace) -> None:
+    wrong: Any = 3
+    with pytest.raises(ConfigError, match="objective=3; the name of a metric"):
+        JobSpec(entry_point=__file__, objective=wrong)
+    with pytest.raises(ConfigError, match="objective=3"):
+        Leaderboard.load(workspace, runner.name, objective=wrong)
+
+
+def test_times_to_wait_that_are_none_are_refused(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match="timeout_s=-1; possible are"):
+        BestModelDeployer(workspace).deploy("any", timeout_s=-1)

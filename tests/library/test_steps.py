@@ -14,9 +14,11 @@ import pytest
 
 from mnist_tracking import (
     AlreadyExistsError,
+    BestModelDeployer,
     ConfigError,
     ExperimentRunner,
     Leaderboard,
+    LineageTracer,
     NotFoundError,
     ServiceError,
     Workspace,
@@ -268,3 +270,54 @@ def test_a_local_trial_is_on_the_leaderboard(recording: ExperimentRunner, worksp
     assert board[2].failure_reason == "no strength"
     with pytest.raises(AlreadyExistsError), recording.trial(name="broken"):
         pass
+
+
+def test_steps_of_one_name_may_go_on_at_once(recording: ExperimentRunner, workspace: Workspace) -> None:
+    """As in threads: each fails for its own reason, and later trials share the latest good one."""
+    first, second, third = (recording.step("Cleaning") for _ in range(3))
+    first.__enter__()
+    good = second.__enter__()
+    third.__enter__()
+    for failing in (first, third):
+        assert not failing.__exit__(ZeroDivisionError, ZeroDivisionError("no rows"), None)  # the error goes on
+    second.__exit__(None, None, None)
+    with recording.trial(name="later"):
+        pass
+
+    steps = [step.name for step in workspace.trial("later").components if step.display_name == "Cleaning"]
+    assert steps == [good.component_name]
+
+
+def test_a_trial_is_taken_in_any_form(recording: ExperimentRunner, workspace: Workspace) -> None:
+    with recording.trial(name="one") as local:
+        pass
+    forms: list[Any] = [local, workspace.trial("one"), workspace.trial("one").result, "one"]
+    for form in forms:
+        with recording.step("Evaluation", trial=form):
+            pass
+        assert LineageTracer(workspace).trace(form).trial_name == "one"
+        assert [item.name for item in recording.cleanup_plan(trials=[form]).going if item.kind == "trial"] == ["one"]
+    with recording.trial(name="two"):
+        pass
+
+    assert workspace.compare(local, "two").trials == ("one", "two")
+    assert [step.display_name for step in workspace.trial("one").components].count("Evaluation") == len(forms)
+
+
+@pytest.mark.parametrize("wrong", [3, ["one"], 0.5])
+def test_what_is_no_trial_is_refused(recording: ExperimentRunner, workspace: Workspace, wrong: Any) -> None:
+    for use in (workspace.compare, LineageTracer(workspace).trace, BestModelDeployer(workspace).deploy):
+        with pytest.raises(ConfigError, match="is no trial"):
+            use(wrong)
+    with pytest.raises(ConfigError, match="is no trial"), recording.step("Evaluation", trial=wrong):
+        pass
+    with pytest.raises(ConfigError, match="is no trial"):
+        recording.cleanup_plan(trials=[wrong])
+
+
+def test_parameters_that_are_no_mapping_are_refused(recording: ExperimentRunner) -> None:
+    wrong: Any = [("C", 1.0)]
+    with pytest.raises(ConfigError, match="give a mapping"), recording.trial(wrong):
+        pass
+    with pytest.raises(ConfigError, match="give a mapping"), recording.step("Cleaning") as step:
+        step.log_parameters(wrong)

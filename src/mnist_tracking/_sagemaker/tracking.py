@@ -144,6 +144,8 @@ def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
     Raises:
         ConfigError: If one cannot be kept.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"The parameters are {shortened(values)}; give a mapping, such as {{'rows': 100}}.")
     return {name: encode_parameter(name, value) for name, value in values.items()}
 
 

@@ -14,7 +14,7 @@ from mnist_tracking.cleanup.inventory import LEAVING_TAG, Inventory, take_invent
 from mnist_tracking.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.recorder import PREPROCESSING
-from mnist_tracking.records import Component, TrialResult
+from mnist_tracking.records import Component, NamedTrial, trial_name_of
 from mnist_tracking.shared_steps import latest_good
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def make_plan(
     experiment: str,
     prefix: str,
     *,
-    trials: Iterable[TrialResult | str] | None = None,
+    trials: Iterable[NamedTrial | str] | None = None,
     older_than: timedelta | datetime | None = None,
     keep_data: bool = False,
     include_foreign: bool = False,
@@ -64,10 +64,10 @@ def _moment(older_than: timedelta | datetime) -> datetime:
     return older_than
 
 
-def _chosen(there: Inventory, trials: Iterable[TrialResult | str] | None, before: datetime | None) -> frozenset[str]:
+def _chosen(there: Inventory, trials: Iterable[NamedTrial | str] | None, before: datetime | None) -> frozenset[str]:
     if isinstance(trials, str):
         raise ConfigError(f"trials={trials!r} is one text; a list of trials is needed, such as [{trials!r}].")
-    named = there.trials if trials is None else [t.trial_name if isinstance(t, TrialResult) else t for t in trials]
+    named = there.trials if trials is None else [trial_name_of(trial) for trial in trials]
     for name in named:
         if name not in there.trials:
             raise NotFoundError("trial", name, nearest(name, list(there.trials)))

@@ -13,7 +13,7 @@ from mnist_tracking.filters import Filter, Property, metric, param, tag
 __all__ = ["METRIC", "PARAMETER", "TAG"]
 
 _TYPED = re.compile(r"(?P<name>[^=!<>~]+?)\s*(?:(?P<how>==?|!=|>=|<=|>|<|~)\s*(?P<value>.*))?", re.DOTALL)
-_STATISTIC = re.compile(r"(?P<name>.+)\.(?P<statistic>last|max|min|avg|count|stddev)")
+_STATISTIC = re.compile(r"(?P<name>.+)\.(?P<statistic>last|max|min|avg|count|std_dev)")
 _COMPARE: dict[str, Callable[[Property, Any], Filter]] = {
     "=": lambda item, value: item == value,
     "==": lambda item, value: item == value,

@@ -72,7 +72,7 @@ def _show_page(trial: "Trial", page: "Page") -> None:
 
     result = trial.result
     if result is None:
-        page.facts([("trial", trial.name), ("experiment", trial.experiment_name)])
+        page.facts([("trial", trial.trial_name), ("experiment", trial.experiment_name)])
     else:
         show_trial(result, page)
     for component in trial.components:

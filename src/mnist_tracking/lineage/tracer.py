@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage.graph import Edge, Kind, Lineage, Node
-from mnist_tracking.records import Component, TrialResult
+from mnist_tracking.records import Component, NamedTrial, trial_name_of
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -27,7 +27,7 @@ class LineageTracer:
     def __init__(self, workspace: "Workspace") -> None:
         self._workspace = workspace
 
-    def trace(self, trial: str | TrialResult) -> Lineage:
+    def trace(self, trial: NamedTrial | str) -> Lineage:
         """
         Trace one trial: data, preprocessing, code, training job, model and endpoint.
 
@@ -38,7 +38,7 @@ class LineageTracer:
             NotFoundError: If there is no such trial; the message names those nearest that there are.
             StateError: If the service does not show all of its steps within a minute.
         """
-        name = trial.trial_name if isinstance(trial, TrialResult) else trial
+        name = trial_name_of(trial)
         require_trial(self._workspace, name)
         components = components_of(self._workspace, name)
         nodes, edges = build_graph(components)
