@@ -30,6 +30,15 @@ def test_operation_that_is_not_there_names_itself(
     assert isinstance(caught.value, NotImplementedError)
 
 
+def test_what_an_operation_of_the_lineage_lacks_is_named(engine: EmbeddedSageMaker) -> None:
+    """A filter that was passed over would list too much."""
+    client = engine.session().client("sagemaker")
+    with pytest.raises(UnsupportedOperationError, match="ListAssociations with SourceType"):
+        client.list_associations(SourceType="Model")
+    with pytest.raises(UnsupportedOperationError, match="DeleteArtifact without ArtifactArn"):
+        client.delete_artifact(Source={"SourceUri": "s3://digits/model"})
+
+
 def test_every_registered_operation_exists(engine: EmbeddedSageMaker) -> None:
     """No handler is registered under a name that botocore does not know."""
     session = engine.session()

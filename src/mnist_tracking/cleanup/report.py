@@ -17,7 +17,8 @@ class CleanupReport:
     What cleaning up did.
 
     Attributes:
-        deleted: Kind and name of what is gone, in order; what was gone before is left out, and so are S3 objects.
+        deleted: Kind and name of what is gone, in order; of an artifact its ARN. What was gone before is left out, and
+            so are S3 objects.
         kept: Kind, name and reason of what stayed.
         objects: How many S3 objects were deleted.
         size_bytes: How large those were.
