@@ -48,8 +48,12 @@ def artifacts(client: Any) -> list[str]:
     return [arn for link in links for arn in (link["SourceArn"], link["DestinationArn"]) if ":artifact/" in arn]
 
 
+def components(client: Any) -> list[str]:
+    return [found["TrialComponentArn"] for found in client.list_trial_components()["TrialComponentSummaries"]]
+
+
 def component(client: Any) -> str:
-    return str(client.list_trial_components()["TrialComponentSummaries"][0]["TrialComponentArn"])
+    return components(client)[0]
 
 
 def test_nothing_is_left_of_what_a_step_logged(engine: EmbeddedSageMaker, logged: ExperimentRunner) -> None:
@@ -70,6 +74,20 @@ def test_an_artifact_that_something_else_needs_stays(logged: ExperimentRunner, c
 
     assert artifacts(client) == [shared]
     assert str(report).startswith("deleted 2 artifacts,")
+
+
+def test_an_artifact_of_two_steps_goes_with_both(
+    engine: EmbeddedSageMaker, logged: ExperimentRunner, client: Any
+) -> None:
+    (shared, *_), first = artifacts(client), component(client)
+    with logged.step("Notes"):
+        pass
+    second = next(c for c in components(client) if c != first)
+    client.add_association(SourceArn=shared, DestinationArn=second, AssociationType="ContributedTo")
+
+    logged.cleanup()
+
+    assert rest(engine) == {}
 
 
 def test_an_artifact_that_is_not_ours_stays(logged: ExperimentRunner, client: Any) -> None:
