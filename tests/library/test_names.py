@@ -1,6 +1,7 @@
 """Generated names, and the names that are proposed."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,12 @@ def test_a_refused_name_comes_with_one_that_would_do(name: str, kind: str) -> No
     except ConfigError as error:
         proposed = re.findall(r"'([^']*)' would do\.$", str(error))
         assert check_name(kind, proposed[0]) == proposed[0]
+
+
+@pytest.mark.parametrize(("name", "said"), [(None, "'experiment-1' would"), (3, "'3' would"), (10**200, "'1000000000")])
+def test_a_name_that_is_no_text_is_told_so(name: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"is no text \({type(name).__name__}\); possible are .*{said}"):
+        check_name("experiment", name)
 
 
 def test_names_differ_within_a_second() -> None:

@@ -30,11 +30,16 @@ def check_name(kind: str, name: str) -> str:
     most = _LIMITS[kind]
     if isinstance(name, str) and len(name) <= most and _PATTERN.fullmatch(name):
         return name
-    reason = f"has {len(name)} characters" if len(str(name)) > most else "has characters that SageMaker refuses"
     raise ConfigError(
-        f"The {kind} name {name!r} {reason}: letters, digits and inner hyphens, 1 to {most}. "
-        f"{suggest_name(str(name), most)!r} would do."
+        f"The {kind} name {name!r} {_fault(name, most)}; possible are letters, digits and inner hyphens, 1 to {most}. "
+        f"{suggest_name(str(name or ''), most)!r} would do."
     )
+
+
+def _fault(name: object, most: int) -> str:
+    if not isinstance(name, str):
+        return f"is no text ({type(name).__name__})"
+    return f"has {len(name)} characters" if len(name) > most else "has characters that SageMaker refuses"
 
 
 def suggest_name(name: str, most: int) -> str:

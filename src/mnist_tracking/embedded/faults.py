@@ -43,7 +43,3 @@ class ResourceInUseFault(AwsFault):
 
 class ResourceLimitFault(AwsFault):
     code = "ResourceLimitExceeded"
-
-
-class ConflictFault(AwsFault):
-    code = "ConflictException"

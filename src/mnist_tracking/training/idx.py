@@ -46,7 +46,12 @@ def read_content(path: Path) -> bytes:
 
 
 def unpack(packed: bytes, path: Path) -> bytes:
-    """Return the content of a gzipped file that was read from *path*."""
+    """
+    Return the content of a gzipped file that was read from *path*.
+
+    Raises:
+        DatasetError: If it is truncated or corrupt.
+    """
     try:
         return gzip.decompress(packed)
     except EOFError as exc:
