@@ -45,6 +45,16 @@ class Comparison:
     Attributes:
         trials: Their names, in the order they were given.
         differences: By step, in order of creation; in each step its status, inputs, parameters and metrics.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "churn")
+        ...     for name, strength in (("weak", 0.1), ("strong", 1.0)):
+        ...         with runner.trial({"C": strength, "seed": 1}, name=name):
+        ...             pass
+        ...     print(workspace.compare("weak", "strong"))
+            step      kind name weak strong
+        Training parameter    C  0.1      1
     """
 
     trials: tuple[str, ...]

@@ -34,6 +34,21 @@ class BestModelDeployer:
     Args:
         workspace: Where to deploy.
         instance_type: What the endpoints run on.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("model.txt").write_text("3")
+        >>> script = '''
+        ... def model_fn(folder): return float(open(folder + "/model.txt").read())
+        ... def transform_fn(model, body, content_type, accept): return str(model * float(body)), accept
+        ... '''
+        >>> _ = Path("answer.py").write_text(script)
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "factors").trial(name="three") as trial:
+        ...         _ = trial.log_model("model.txt", entry_point="answer.py")
+        ...     with BestModelDeployer(workspace).deploy(trial, serializer="json") as endpoint:
+        ...         endpoint.predict(2)
+        6.0
     """
 
     def __init__(self, workspace: "Workspace", *, instance_type: str = "ml.m5.large") -> None:

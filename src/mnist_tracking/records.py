@@ -23,6 +23,7 @@ __all__ = [
     "Status",
     "TrialResult",
     "trial_name_of",
+    "trial_row",
 ]
 
 Scalar = str | int | float | bool | None
@@ -122,6 +123,9 @@ class MetricSeries(Sequence[MetricPoint]):
     def values(self) -> tuple[float, ...]:
         """The bare values."""
         return tuple(point.value for point in self.points)
+
+    def _repr_html_(self) -> str:
+        return str(self.dataframe().to_html(index=False))
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per value, with the columns step, value and time."""
@@ -254,3 +258,22 @@ class TrialResult:
     code_uri: str | None
     created: datetime
     duration_s: float | None
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        return str(pd.Series(trial_row(self), dtype=object).to_frame().to_html(header=False))
+
+
+def trial_row(trial: TrialResult) -> dict[str, object]:
+    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
+    return {
+        "trial": trial.trial_name,
+        "experiment": trial.experiment_name,
+        "status": trial.status,
+        "created": trial.created,
+        "duration_s": trial.duration_s,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
+        "failure_reason": trial.failure_reason,
+    }

@@ -26,6 +26,16 @@ class Results(Sequence[T], Generic[T]):
         source: Yields them.
         row: What a record is in a frame: values by column.
         on_progress: Told after every hundred records how many were read so far.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline"):
+        ...         pass
+        ...     found = workspace.trials("churn", where=param("C") > 0.5)
+        ...     found
+        ...     [trial.trial_name for trial in found]
+        <Results: trials, 0 read so far>
+        ['baseline']
     """
 
     def __init__(

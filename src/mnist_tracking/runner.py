@@ -59,6 +59,15 @@ class ExperimentRunner(ExperimentRecorder):
     Raises:
         ConfigError: If SageMaker would refuse the name; the message shows one that would do.
         AlreadyExistsError: If *create* is true and the experiment exists.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("train.py").write_text("print('accuracy=0.9')")
+        >>> with Workspace.embedded() as workspace:
+        ...     job = JobSpec("train.py", metrics={"accuracy": "accuracy=(.*)"})
+        ...     trial = ExperimentRunner(workspace, "churn", job=job).run(name="baseline")
+        >>> trial.status, trial.metrics["accuracy"].last
+        ('Completed', 0.9)
     """
 
     def __init__(

@@ -14,13 +14,13 @@ from mnist_tracking._sagemaker.convert import (
 from mnist_tracking._sagemaker.search import expression_of, iter_search
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.filters import Condition, Filter, Property, created, display_name, parent, tag
-from mnist_tracking.records import Component, ExperimentSummary, TrialResult
+from mnist_tracking.records import Component, ExperimentSummary, TrialResult, trial_row
 from mnist_tracking.results import Results
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["OnProgress", "Where", "find_experiments", "find_trials", "trial_row"]
+__all__ = ["OnProgress", "Where", "find_experiments", "find_trials"]
 
 Where = Filter | Mapping[str, Any]
 OnProgress = Callable[[int], object]
@@ -95,20 +95,6 @@ def _trials(components: Iterable[Component], experiments: Sequence[str] | None) 
         for name, experiment in component.parents:
             if experiments is None or experiment in experiments:
                 yield trial_from_component(component, name, experiment)
-
-
-def trial_row(trial: TrialResult) -> dict[str, object]:
-    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
-    return {
-        "trial": trial.trial_name,
-        "experiment": trial.experiment_name,
-        "status": trial.status,
-        "created": trial.created,
-        "duration_s": trial.duration_s,
-        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
-        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
-        "failure_reason": trial.failure_reason,
-    }
 
 
 def _search(workspace: "Workspace", resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,15 @@ class Step:
     Attributes:
         name: What kind of step it is, such as ``"Evaluation"``.
         component_name: The trial component that records it, unique in the account and region.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").step("Cleaning") as step:
+        ...         step.log_parameter("rows", 10_000)
+        ...         step.log_input("raw", "s3://my-bucket/raw.csv")
+        ...         step.log_metrics({"dropped": 12, "doubled": 3})
+        >>> step
+        <Step 'Cleaning' recorded as 'churn-cleaning-...'>
     """
 
     def __init__(self, workspace: "Workspace", name: str, component_name: str, folder: str) -> None:
@@ -172,6 +181,15 @@ class LocalTrial(Step):
 
     Attributes:
         trial_name: The trial, unique in the account and region.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("model.txt").write_text("3.0")
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline") as trial:
+        ...         trial.log_metric("accuracy", 0.91)
+        ...         trial.log_model("model.txt")
+        's3://.../mnist-tracking/churn/jobs/baseline/output/model.tar.gz'
     """
 
     def __init__(

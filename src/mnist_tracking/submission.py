@@ -35,6 +35,15 @@ class SubmittedTrial:
     Attributes:
         trial_name: The trial.
         job_name: Its training job.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("train.py").write_text("print('hello')")
+        >>> with Workspace.embedded() as workspace:
+        ...     _ = ExperimentRunner(workspace, "churn", job=JobSpec("train.py")).submit(name="baseline")
+        ...     again = workspace.submitted("baseline")  # in another program, on another day
+        ...     list(again.logs(follow=True)), again.result().status
+        (['hello'], 'Completed')
     """
 
     def __init__(self, workspace: "Workspace", trial_name: str, job_name: str) -> None:

@@ -28,6 +28,20 @@ class Trial:
         trial_name: Unique in the account and region.
         experiment_name: The experiment it belongs to.
         components: Its steps, in order of creation.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline") as recording:
+        ...         for loss in (0.5, 0.25):
+        ...             recording.log_metric("loss", loss)
+        ...     trial = workspace.trial("baseline")
+        ...     print(trial)
+        ...     trial.metrics()["loss"].values
+        trial baseline of experiment churn
+        Training: Completed
+          parameters C = 1
+          metrics loss = 0.25
+        (0.5, 0.25)
     """
 
     trial_name: str

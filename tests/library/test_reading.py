@@ -179,6 +179,15 @@ def test_results_print_as_tables(filled: Workspace) -> None:
     assert {"trial", "param.optimizer", "metric.accuracy.last"} <= set(found.dataframe().columns)
 
 
+def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace) -> None:
+    shown = filled.trials("one")[0]._repr_html_()
+    series = filled.trial("high").metrics()["accuracy"]
+
+    assert "<th>param.optimizer</th>" in shown
+    assert "<td>adam</td>" in shown
+    assert "<td>0.9</td>" in series._repr_html_()
+
+
 def test_a_trial_that_does_not_exist_names_those_that_do(filled: Workspace) -> None:
     with pytest.raises(NotFoundError, match=r"No trial named 'hihg'\. Existing: 'high'"):
         filled.trial("hihg")

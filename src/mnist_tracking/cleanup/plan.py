@@ -59,6 +59,20 @@ class CleanupPlan:
     Attributes:
         experiment: The experiment's name.
         items: What goes and what stays, in order of deletion.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "churn")
+        ...     with runner.trial(name="baseline"):
+        ...         pass
+        ...     plan = runner.cleanup_plan()
+        ...     print(plan)
+        ...     print(plan.execute())
+        cleanup of experiment churn
+        deletes 1 trial component: churn-training-...
+        deletes 1 trial: baseline
+        deletes 1 experiment: churn
+        deleted 1 trial component, 1 trial, 1 experiment, 0 S3 objects
     """
 
     experiment: str

@@ -132,7 +132,7 @@ def search(
             case "json":
                 write_json(found)
             case "csv":
-                from mnist_tracking.search import trial_row
+                from mnist_tracking.records import trial_row
 
                 write_csv(map(trial_row, found))
             case "table":

@@ -124,7 +124,7 @@ def _write_ended(trial: "TrialResult", form: Form) -> None:
         case "json":
             write_json(trial)
         case "csv":
-            from mnist_tracking.search import trial_row
+            from mnist_tracking.records import trial_row
 
             write_csv([trial_row(trial)])
         case "table":

@@ -22,6 +22,16 @@ class LineageTracer:
 
     Args:
         workspace: Where to read.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "churn")
+        ...     _ = runner.use_dataset("s3://my-bucket/rows")
+        ...     with runner.trial(name="baseline"):
+        ...         pass
+        ...     lineage = LineageTracer(workspace).trace("baseline")
+        >>> [node.kind for node in lineage.nodes]
+        ['data', 'preprocessing', 'step']
     """
 
     def __init__(self, workspace: "Workspace") -> None:

@@ -34,6 +34,16 @@ class HyperparameterSweep:
 
     Raises:
         ConfigError: If the grid is empty, a hyperparameter is wrong, or *max_parallel* is less than 1.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("train.py").write_text("import sys; print('score=' + sys.argv[-1])")
+        >>> job = JobSpec("train.py", metrics={"score": "score=(.*)"}, objective="score")
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "depths", job=job)
+        ...     leaderboard = HyperparameterSweep(runner, {"depth": [2, 5]}).run()
+        >>> [trial.hyperparameters["depth"] for trial in leaderboard]
+        [5, 2]
     """
 
     def __init__(
