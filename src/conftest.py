@@ -6,6 +6,12 @@ import pytest
 
 import mnist_tracking
 
+collect_ignore = ["mnist_tracking/embedded/startup"]  # importing it hands every later boto session to an engine
+
+collect_ignore = [
+    "mnist_tracking/embedded/startup/sitecustomize.py"
+]  # to import it is to run it, for the whole process
+
 
 @pytest.fixture(autouse=True)
 def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doctest_namespace: dict[str, object]) -> None:
