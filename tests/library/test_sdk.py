@@ -108,3 +108,24 @@ def test_a_wrong_aws_profile_is_a_clear_error() -> None:
 
     assert "ConfigError: The SageMaker SDK cannot be imported" in done.stderr
     assert "(nope) could not be found" in done.stderr
+
+
+def test_after_a_wrong_configuration_the_import_works_once_it_is_right() -> None:
+    """In one process, as in a notebook: half an import must not be taken for the whole."""
+    done = run_apart(
+        """
+        import os
+        from mnist_tracking import ConfigError
+        from mnist_tracking._sagemaker.sdk import load
+        try:
+            load()
+        except ConfigError:
+            del os.environ["AWS_PROFILE"]
+        load()
+        import sagemaker
+        print(sagemaker.utils.__name__, sagemaker.pytorch.PyTorch.__name__)
+        """,
+        AWS_PROFILE="nope",
+    )
+
+    assert (done.returncode, done.stdout) == (0, "sagemaker.utils PyTorch\n"), done.stderr

@@ -31,6 +31,7 @@ _MODULES = (  # all that this library uses, so that nothing is imported in the m
     "smexperiments.trial",
     "smexperiments.trial_component",
 )
+_PACKAGES = ("sagemaker", "smexperiments")
 _lock = threading.RLock()
 _loaded = False
 _calling: ContextVar[bool] = ContextVar("calling", default=False)
@@ -63,11 +64,15 @@ def load() -> None:
 
 
 def _import() -> None:
+    before = set(sys.modules)
     try:
         with _logging_kept(), _excepthook_kept(), _warnings_ignored(), _version_2_untold():
             for name in _MODULES:
                 importlib.import_module(name)
     except BotoCoreError as error:
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in _PACKAGES:  # half of an SDK would be taken for all of it at the next try
+                del sys.modules[name]
         raise ConfigError(f"The SageMaker SDK cannot be imported with this AWS configuration: {error}.") from error
 
 
