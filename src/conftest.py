@@ -6,11 +6,7 @@ import pytest
 
 import mnist_tracking
 
-collect_ignore = ["mnist_tracking/embedded/startup"]  # importing it hands every later boto session to an engine
-
-collect_ignore = [
-    "mnist_tracking/embedded/startup/sitecustomize.py"
-]  # to import it is to run it, for the whole process
+collect_ignore = ["mnist_tracking/embedded/startup"]  # to import it is to run it, for the whole process
 
 
 @pytest.fixture(autouse=True)
