@@ -37,6 +37,16 @@ class Leaderboard(Sequence[TrialResult]):
         trials: The trials, best first.
         objective: What they are sorted by; None leaves them in order of creation.
         experiments: The experiments.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "churn")
+        ...     for strength, accuracy in ((0.1, 0.8), (1.0, 0.9)):
+        ...         with runner.trial({"C": strength}) as trial:
+        ...             trial.log_metric("accuracy", accuracy)
+        ...     leaderboard = Leaderboard.load(workspace, "churn", objective="accuracy")
+        >>> leaderboard.best.hyperparameters, len(leaderboard)
+        ({'C': 1}, 2)
     """
 
     trials: tuple[TrialResult, ...]
@@ -123,7 +133,8 @@ class Leaderboard(Sequence[TrialResult]):
 
         Raises:
             ConfigError: If there is no objective to tell.
-            StateError: If no trial completed with a value for the objective; says what became of them.
+            StateError: If no trial completed with a value for the objective; says what became of them, and which
+                metrics there are.
         """
         if self.objective is None:
             raise ConfigError("Which trial is best is not said. Load the leaderboard with objective='metric name'.")
@@ -139,7 +150,9 @@ class Leaderboard(Sequence[TrialResult]):
     def _fates(self) -> str:
         if not self.trials:
             return "; it has no trials"
-        return "; " + ", ".join(f"{t.trial_name} is {t.status}" for t in self.trials[:5])
+        fates = ", ".join(f"{trial.trial_name} is {trial.status}" for trial in self.trials[:5])
+        metrics = ", ".join(sorted({repr(name) for trial in self.trials for name in trial.metrics}))
+        return f"; {fates}" + (f"; there are the metrics {metrics}" if metrics else "")
 
     def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
         """

@@ -13,6 +13,7 @@ from mnist_tracking import (
     JobSpec,
     Leaderboard,
     Objective,
+    StateError,
     Workspace,
     metric,
 )
@@ -67,6 +68,14 @@ def test_the_layout_of_analytics_is_exact_for_ties_failures_and_trials_without_m
     board = Leaderboard.load(runner.workspace, runner.name, objective=objective)
     pd.testing.assert_frame_equal(expected, board.dataframe(layout="analytics"))
     assert len(expected) == len(board) == 5
+
+
+def test_a_metric_that_no_trial_has_is_told_with_those_there_are(runner: ExperimentRunner) -> None:
+    runner.run({"steps": 1})
+    board = Leaderboard.load(runner.workspace, runner.name, objective="scroe")
+
+    with pytest.raises(StateError, match=r"no completed trial with 'scroe'; .* there are the metrics 'error', 'score'"):
+        _ = board.best
 
 
 def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> None:
