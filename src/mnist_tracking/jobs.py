@@ -91,12 +91,7 @@ class Objective:
 
     @classmethod
     def of(cls, value: "Objective | str") -> "Objective":
-        """
-        Return *value*, or the objective that a plain metric name stands for.
-
-        Raises:
-            ConfigError: If it is neither.
-        """
+        """Return *value*, or the objective that a plain metric name stands for; ConfigError if it is neither."""
         if not isinstance(value, Objective | str):
             raise ConfigError(f"objective={value!r}; the name of a metric, or an Objective, is needed.")
         return cls(value) if isinstance(value, str) else value
