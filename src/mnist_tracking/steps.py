@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,12 +162,13 @@ class Step:
             step: Which ones they are; by default the next one of each metric, from 0.
 
         Raises:
-            ConfigError: If a value is not finite, or *step* is negative. Nothing was sent.
+            ConfigError: If a value is not finite, or *step* is no whole number from 0. Nothing was sent.
             ServiceError: If SageMaker did not record a value.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"The metrics are {values!r}; give a mapping, such as {{'f1': 0.97}}.")
         numbers = {name: _finite(name, value) for name, value in values.items()}
-        if step is not None and step < 0:
-            raise ConfigError(f"step={step}; steps count from 0.")
+        step = _whole(step)
         with self._lock:
             steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
             self._counts.update({name: number + 1 for name, number in steps.items()})
@@ -247,10 +249,18 @@ def tracked(step: Step) -> Iterator[None]:
     tracker.finish("Completed")
 
 
+def _whole(step: object) -> int | None:
+    if step is None:
+        return None
+    if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
+        raise ConfigError(f"step={step!r}; steps are whole numbers from 0.")
+    return int(step)
+
+
 def _finite(name: str, value: float) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ConfigError(f"The metric {name!r} is {value!r}; SageMaker records finite numbers only.")

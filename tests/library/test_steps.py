@@ -321,3 +321,48 @@ def test_parameters_that_are_no_mapping_are_refused(recording: ExperimentRunner)
         pass
     with pytest.raises(ConfigError, match="give a mapping"), recording.step("Cleaning") as step:
         step.log_parameters(wrong)
+
+
+def test_what_is_refused_does_not_spoil_the_rest_of_a_step(recording: ExperimentRunner, workspace: Workspace) -> None:
+    """What AWS refuses, and what botocore does; later calls go through, and the step ends as it should."""
+    wrong: Any = 3
+    with recording.step("Cleaning") as step:
+        for name in ("x" * 400, wrong):
+            with pytest.raises((ConfigError, ServiceError)):
+                step.log_parameter(name, 1)
+        with pytest.raises(ConfigError):
+            step.log_input("raw", wrong)
+        step.log_parameter("rows", 10)
+    with pytest.raises(ConfigError), recording.step("Evaluation") as failed:
+        failed.log_input("raw", wrong)
+
+    assert (component_of(workspace, step).status, component_of(workspace, step).parameters) == (
+        "Completed",
+        {"rows": 10},
+    )
+    assert component_of(workspace, failed).status == "Failed"
+
+
+def test_an_error_of_several_lines_is_recorded(recording: ExperimentRunner, workspace: Workspace) -> None:
+    """As those of jobs are, which carry the end of the log."""
+    with pytest.raises(ValueError, match="rows"), recording.step("Cleaning") as step:
+        raise ValueError("No rows.\n  | the log\n")
+
+    found = component_of(workspace, step)
+    assert (found.status, found.message) == ("Failed", "No rows. | the log")
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, "1", True])
+def test_a_step_of_a_metric_is_a_whole_number(recording: ExperimentRunner, step: Any) -> None:
+    with recording.step("Cleaning") as cleaning, pytest.raises(ConfigError, match="whole numbers from 0"):
+        cleaning.log_metric("loss", 0.5, step=step)
+
+
+def test_metrics_that_are_no_mapping_of_numbers_are_refused(recording: ExperimentRunner) -> None:
+    wrong: Any = [("loss", 0.5)]
+    with recording.step("Cleaning") as step:
+        with pytest.raises(ConfigError, match="give a mapping"):
+            step.log_metrics(wrong)
+        with pytest.raises(ConfigError, match="finite numbers only"):
+            step.log_metric("loss", 10**400)
+        step.log_metric("loss", 0.5, step=np.int64(3))  # type: ignore[arg-type]

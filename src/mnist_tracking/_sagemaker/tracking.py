@@ -1,5 +1,6 @@
 """One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["input", "output"]
 _LONGEST_MESSAGE = 1024
+_SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_time", "end_time")
 
 
 def create_component(workspace: "Workspace", name: str, display_name: str, tags: Mapping[str, str]) -> None:
@@ -78,7 +80,8 @@ class ComponentTracker:
     def _set_status(self, status: Status, message: str = "") -> None:
         from smexperiments.api_types import TrialComponentStatus
 
-        said = {"message": message[:_LONGEST_MESSAGE]} if message else {}
+        line = " ".join(message.split())[:_LONGEST_MESSAGE]  # SageMaker refuses a message of several lines
+        said = {"message": line} if line else {}
         self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **said)
 
     def parameters(self, values: Mapping[str, Scalar]) -> None:
@@ -128,13 +131,25 @@ class ComponentTracker:
 
     @contextmanager
     def _changing(self) -> Iterator[Any]:
-        """Send what the block changes."""
-        with self._lock, quiet(), translated():
+        """Send what the block changes. What is refused is forgotten, or all that follows would be refused with it."""
+        with self._lock, quiet(), translated(), _taken_back(self._tracker.trial_component):
             try:
                 yield self._tracker
             except (ValueError, TypeError) as error:  # the Tracker's own checks
                 raise ConfigError(f"{error}".rstrip(".") + ".") from error
             self._tracker.trial_component.save()
+
+
+@contextmanager
+def _taken_back(component: Any) -> Iterator[None]:
+    """Undo what the block changes of a component, if the block fails."""
+    before = {name: copy.copy(getattr(component, name)) for name in _SENT}
+    try:
+        yield
+    except BaseException:
+        for name, value in before.items():
+            setattr(component, name, value)
+        raise
 
 
 def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
