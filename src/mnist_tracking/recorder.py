@@ -19,7 +19,7 @@ from mnist_tracking._sagemaker.objects import upload_directory
 from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.records import Component, NamedTrial, Scalar, trial_name_of
-from mnist_tracking.settings import check_tags
+from mnist_tracking.settings import check_tags, copied_tags
 from mnist_tracking.shared_steps import SharedSteps, data_uri, fingerprint_of, is_same_data, record_data
 from mnist_tracking.steps import LocalTrial, Step, tracked
 
@@ -59,8 +59,9 @@ class ExperimentRecorder:
     ) -> None:
         self.workspace = workspace
         self.name = check_name("experiment", name)
-        check_tags({**(tags or {}), **workspace.settings.tags})
-        self._tags = {**(tags or {}), **workspace.tags}
+        own = copied_tags(tags)
+        check_tags({**own, **workspace.settings.tags})
+        self._tags = {**own, **workspace.tags}
         load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
         self._find_steps()
 

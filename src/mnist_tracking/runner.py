@@ -57,7 +57,7 @@ class ExperimentRunner(ExperimentRecorder):
         create: Ask for a new experiment; one that exists is then an error.
 
     Raises:
-        ConfigError: If SageMaker would refuse the name; the message shows one that would do.
+        ConfigError: If SageMaker would refuse the name, and the message shows one that would do; or another argument.
         AlreadyExistsError: If *create* is true and the experiment exists.
 
     Example:
@@ -80,6 +80,8 @@ class ExperimentRunner(ExperimentRecorder):
         tags: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> None:
+        if job is not None and not isinstance(job, JobSpec):
+            raise ConfigError(f"job={job!r}; a job is needed, such as JobSpec('train.py').")
         super().__init__(workspace, name, description=description, tags=tags, create=create)
         self.job = job
 

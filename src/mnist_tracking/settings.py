@@ -26,7 +26,13 @@ def _listed(values: Iterable[str] | None) -> tuple[str, ...] | None:
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
-def _copied(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+def copied_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    """
+    Return tags as a mapping of this library's own; none are none.
+
+    Raises:
+        ConfigError: If they are no mapping.
+    """
     if tags is not None and not isinstance(tags, Mapping):
         raise ConfigError(f"tags={tags!r}; a mapping is needed, such as {{'team': 'vision'}}.")
     return dict(tags or {})
@@ -62,7 +68,7 @@ class Settings:
     security_group_ids: tuple[str, ...] | None = attrs.field(default=None, converter=_listed)
     network_isolation: bool | None = None
     encrypt_traffic: bool | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=copied_tags)
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):

@@ -146,9 +146,12 @@ def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_par
         ({"tags": {"aws:team": "cv"}}, "tag key 'aws:team' is refused"),
         ({"tags": {"team": 1}}, "value 1 of tag 'team'"),
         ({"tags": {"team": "x" * 257}}, "at most 256"),
+        ({"tags": ["team"]}, "a mapping is needed"),
+        ({"description": 5}, "a text is needed"),
+        ({"job": "train.py"}, "a job is needed"),
     ],
 )
-def test_a_description_and_tags_that_aws_refuses_are_refused(
+def test_a_description_tags_and_a_job_that_are_wrong_are_refused(
     workspace: Workspace, arguments: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -197,3 +200,9 @@ def test_an_objective_of_another_type_is_refused(runner: ExperimentRunner, works
 def test_times_to_wait_that_are_none_are_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigError, match="timeout_s=-1; possible are"):
         BestModelDeployer(workspace).deploy("any", timeout_s=-1)
+
+
+def test_a_wrong_serializer_is_told_before_an_endpoint_is_looked_for(workspace: Workspace) -> None:
+    wrong: Any = "xml"
+    with pytest.raises(ConfigError, match="serializer='xml'; possible are"):
+        workspace.endpoint("any", serializer=wrong)

@@ -32,6 +32,8 @@ def load_or_create_experiment(
         ConfigError: If the description is refused.
         AlreadyExistsError: If it exists and *create* asks for a new one.
     """
+    if description is not None and not isinstance(description, str):
+        raise ConfigError(f"description={description!r}; a text is needed.")
     if description is not None and len(description) > _MAX_DESCRIPTION:
         raise ConfigError(f"The description has {len(description)} characters; SageMaker takes {_MAX_DESCRIPTION}.")
     client = workspace.client("sagemaker")
