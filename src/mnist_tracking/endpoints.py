@@ -156,7 +156,10 @@ def attach_to_endpoint(
     Find an endpoint; see `Workspace.endpoint`.
 
     Raises:
+        ConfigError: If the serializer or the deserializer is none.
         NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
     """
+    serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
+    deserializer_of(deserializer, serializer)
     facts = find_endpoint(workspace, name)
     return Endpoint(workspace, facts, serializer=serializer, deserializer=deserializer, delete=False)

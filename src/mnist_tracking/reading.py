@@ -144,6 +144,7 @@ class Reader:
             deserializer: How answers are read.
 
         Raises:
+            ConfigError: If *serializer* or *deserializer* is none.
             NotFoundError: If there is no such endpoint; the message names those nearest that there are.
         """
         from mnist_tracking.endpoints import attach_to_endpoint

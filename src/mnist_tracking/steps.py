@@ -107,8 +107,11 @@ class Step:
             direction: ``"output"``, or ``"input"`` for a file that the step reads.
 
         Raises:
-            ConfigError: If there is no such file, or another one of that file name was uploaded already.
+            ConfigError: If there is no such file, another one of that file name was uploaded already, or *direction* is
+                neither.
         """
+        if direction not in ("input", "output"):
+            raise ConfigError(f"direction={direction!r}; possible are 'input', 'output'.")
         self._tracker.file(direction, Path(path), name, media_type)
 
     def log_table(self, table: "pd.DataFrame | Mapping[str, Iterable[object]]", *, name: str = "table") -> None:

@@ -366,3 +366,10 @@ def test_metrics_that_are_no_mapping_of_numbers_are_refused(recording: Experimen
         with pytest.raises(ConfigError, match="finite numbers only"):
             step.log_metric("loss", 10**400)
         step.log_metric("loss", 0.5, step=np.int64(3))  # type: ignore[arg-type]
+
+
+def test_a_file_is_read_or_written(recording: ExperimentRunner, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2")
+    wrong: Any = "in"
+    with recording.step("Cleaning") as step, pytest.raises(ConfigError, match="possible are 'input', 'output'"):
+        step.log_artifact(tmp_path / "rows.csv", direction=wrong)
