@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 Kind = Literal["number", "text", "any", "time"]
-Value = str | int | float | bool | datetime
 _ORDERING = {
     "GreaterThan": ">",
     "GreaterThanOrEqualTo": ">=",
@@ -133,14 +132,21 @@ class Property:
         return self._ordered("LessThanOrEqualTo", value)
 
     def isin(self, values: Iterable[Scalar]) -> Filter:
-        """Match any of *values*."""
+        """
+        Match any of *values*.
+
+        Raises:
+            ConfigError: If there are none, they are one text, or Search cannot compare one of them.
+        """
+        if isinstance(values, str):
+            raise ConfigError(f"{self.label}.isin() was given the text {values!r}; give a list, such as [{values!r}].")
         found = [self == value for value in values]
         if not found:
             raise ConfigError(f"{self.label}.isin() was given no values.")
         return _joined("Or", *found)
 
     def contains(self, text: str) -> Filter:
-        """Match texts that have *text* somewhere."""
+        """Match texts that have *text* somewhere. Raises `ConfigError` for a property that is none."""
         if self.kind not in ("text", "any"):
             raise ConfigError(f"{self.label} is a {self.kind}; contains() is for texts. Possible: {self._possible()}.")
         return Condition(self.name, "Contains", _short(self.label, text))

@@ -79,7 +79,7 @@ def find_trials(
 
 
 def _listed(where: Where | Iterable[Where]) -> list[Where]:
-    listed = [where] if isinstance(where, Filter | Mapping) else list(where)
+    listed = [where] if isinstance(where, Filter | Mapping | str) else list(where)
     for item in listed:
         if not isinstance(item, Filter | Mapping):
             raise ConfigError(

@@ -99,6 +99,7 @@ def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: Experimen
         (lambda: bool(tag("team") == "cv"), "Join filters with & and |"),
         (lambda: (tag("team") == "cv") & cast("Any", True), "Are there parentheses"),
         (lambda: param("a").isin([]), "was given no values"),
+        (lambda: param("a").isin("sgd"), "was given the text 'sgd'"),
         (lambda: tag("team") == "", "Search takes 1 to 1024"),
     ],
 )
@@ -114,6 +115,8 @@ def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspa
         workspace.trials("one", where=many)
     with pytest.raises(ConfigError, match="is no filter"):
         workspace.trials(where=["accuracy > 3"])  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="'accuracy > 3' is no filter"):
+        workspace.trials(where="accuracy > 3")  # type: ignore[arg-type]
 
 
 def test_trials_of_other_tools_are_found(workspace: Workspace) -> None:
