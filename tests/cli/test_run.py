@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +71,9 @@ def test_a_sweep_ranks_its_trials_and_a_failing_one_gives_status_1(ask: Ask) -> 
     assert result.exit_code == 1
     assert [trial["hyperparameters"]["slope"] for trial in board][:2] == [4, 1]
     assert [trial["status"] for trial in board] == ["Completed", "Completed", "Failed", "Failed"]
-    assert "4/4 slope=4, behaviour=exit: training as trial lines-" in result.stderr
+    started = re.findall(r"^(\d)/4 (.*): training as trial lines-", result.stderr, re.M)  # trials start in any order
+    assert sorted(place for place, _ in started) == ["1", "2", "3", "4"]
+    assert "slope=4, behaviour=exit" in {point for _, point in started}
     assert result.stderr.endswith("2 of 4 trials did not complete.\n")
 
 
