@@ -11,6 +11,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4
 BENCHMARKS ?= import_time client_time cleanup training_speed accuracy
 export VENV PYTHON
 
@@ -21,9 +22,9 @@ demo: ## train, track, compare, trace and deploy on this machine, without an acc
 	@scripts/setup demo
 	$(BIN)/mnist-tracking demo $(ARGS)
 
-test: ## run the tests, the docstrings' examples included, on up to four cores
+test: ## run the tests, the docstrings' examples included, on up to four cores; those of the pages are for `make docs`
 	@scripts/setup dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
+	$(PYTEST) -m 'not documentation' $(ARGS)
 
 check: ## all that CI runs: format, lint, types, tests, docs, the built package in a new environment, a small demo
 	@scripts/setup dev
@@ -39,8 +40,9 @@ format: ## format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: ## build the documentation into docs/_build/html; a warning is an error
+docs: ## run every example and every block of the documentation, and build it into docs/_build/html without a warning
 	@scripts/setup dev
+	$(PYTEST) -m documentation tests
 	$(BIN)/sphinx-build -n -T -W --keep-going -b html docs docs/_build/html
 
 bench: ## run the scripts of benchmarks/, and print what they measure; MNIST_DATA_DIR says where MNIST is

@@ -38,6 +38,7 @@ def blocks(page: str, *languages: str) -> list[str]:
     return ["".join(line.removeprefix("   ") for line in block.splitlines(keepends=True)) for block in found]
 
 
+@pytest.mark.documentation
 @pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".rst") and blocks(page, "python")])
 def test_the_python_of_a_page_runs(page: str, tmp_path: Path) -> None:
     """In order, in one process, in a folder that holds the examples, with small data and small networks."""

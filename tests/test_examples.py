@@ -18,6 +18,7 @@ from tests.digits import write_idx_dataset
 from mnist_tracking import Workspace
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.documentation
 EXAMPLES = ROOT / "examples"
 
 
