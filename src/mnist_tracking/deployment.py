@@ -7,12 +7,12 @@ import attrs
 
 from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
 from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
-from mnist_tracking._sagemaker.experiments import attach, record_step, require_trial, training_of
+from mnist_tracking._sagemaker.experiments import attach, record_step, require_experiment, require_trial, training_of
 from mnist_tracking._sagemaker.hosting import Served, adapter_of, delete_endpoint, deploy_model, refuse_taken
 from mnist_tracking._sagemaker.models import check_script, find_script
 from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking.endpoints import Endpoint
-from mnist_tracking.errors import AlreadyExistsError, ConfigError, StateError
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
 from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, serializer_of
 from mnist_tracking.jobs import Objective
 from mnist_tracking.leaderboard import Leaderboard
@@ -131,11 +131,23 @@ class BestModelDeployer:
         best = target.best if isinstance(target, Leaderboard) else target
         name = trial_name_of(best)
         known = best.component_name if isinstance(best, TrialResult) else None
-        experiment = require_trial(self._workspace, name)
+        try:
+            experiment = require_trial(self._workspace, name)
+        except NotFoundError:
+            self._refuse_experiment(name)
+            raise
         training = training_of(self._workspace, name, known)
         if training is None:
             raise StateError("trial", name, "has no training, and so no model to deploy")
         return trial_from_component(training, name, experiment), training
+
+    def _refuse_experiment(self, name: str) -> None:
+        """Say what is missing where the name of an experiment is given for that of a trial."""
+        try:
+            require_experiment(self._workspace, name)
+        except NotFoundError:
+            return
+        raise ConfigError(f"{name!r} is an experiment. Say by which metric its best trial is chosen: objective='name'.")
 
     def _start(self, plan: "_Plan", name: str | None, *, timeout_s: float | None, wait: bool) -> EndpointFacts:
         """Make everything, or nothing."""

@@ -236,3 +236,11 @@ def test_two_endpoints_answer_at_once(runner: ExperimentRunner, workspace: Works
     first, second = runner.run({"slope": 1.0}), runner.run({"slope": 8.0})
     with deployer.deploy(first) as one, deployer.deploy(second) as other:
         assert [float(endpoint.predict([8.0])[0]) for endpoint in (one, other, one)] == [7.0, 56.0, 7.0]
+
+
+def test_an_experiment_without_an_objective_says_what_is_missing(workspace: Workspace) -> None:
+    with ExperimentRunner(workspace, "shared").trial(name="first"):
+        pass
+
+    with pytest.raises(ConfigError, match="'shared' is an experiment"):
+        BestModelDeployer(workspace).deploy("shared")

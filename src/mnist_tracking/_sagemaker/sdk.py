@@ -69,10 +69,12 @@ def _import() -> None:
         with _logging_kept(), _excepthook_kept(), _warnings_ignored(), _version_2_untold():
             for name in _MODULES:
                 importlib.import_module(name)
-    except BotoCoreError as error:
+    except BaseException as error:  # an interrupt too
         for name in set(sys.modules) - before:
             if name.partition(".")[0] in _PACKAGES:  # half of an SDK would be taken for all of it at the next try
                 del sys.modules[name]
+        if not isinstance(error, BotoCoreError):
+            raise
         raise ConfigError(f"The SageMaker SDK cannot be imported with this AWS configuration: {error}.") from error
 
 
