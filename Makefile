@@ -11,7 +11,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCHMARKS ?= import_time client_time demo_time cleanup training_speed accuracy
 export VENV PYTHON
 
@@ -42,7 +42,7 @@ format: ## format the code, and fix what the linter can fix
 
 docs: ## run every example and every block of the documentation, and build it into docs/_build/html without a warning
 	@scripts/setup dev
-	$(PYTEST) -m documentation tests
+	$(PYTEST) --dist load -m documentation tests
 	$(BIN)/sphinx-build -n -T -W --keep-going -b html docs docs/_build/html
 
 bench: ## run the scripts of benchmarks/, and print what they measure; MNIST_DATA_DIR says where MNIST is

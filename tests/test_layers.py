@@ -50,7 +50,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "workspace": {"_sagemaker", "embedded", "errors", "reading", "settings"},
     "results": {"errors"},
     "search": {"_sagemaker", "errors", "filters", "records", "results"},
-    "trials": {"_sagemaker", "lineage", "records"},
+    "trials": {"_sagemaker", "lineage", "records", "search"},
     "comparison": {"errors", "records", "trials"},
     "reading": {"comparison", "endpoints", "records", "search", "submission", "trials"},
     "steps": {"_sagemaker", "errors", "records"},

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pandas as pd
 
 import mnist_tracking as mt
 
-place = mt.Workspace.aws if os.environ.get("MNIST_TRACKING_BACKEND") == "aws" else mt.Workspace.embedded
-workspace = place(**json.loads(Path(__file__).with_name("settings.json").read_text()))
+workspace = mt.Workspace.from_env(**json.loads(Path(__file__).with_name("settings.json").read_text()))
 experiments = ["cells-forest", "cells-boosting"]
 
 

@@ -1,14 +1,12 @@
 """Start four jobs for two experiments, and leave."""
 
 import json
-import os
 from pathlib import Path
 
 import mnist_tracking as mt
 
 here = Path(__file__).parent
-place = mt.Workspace.aws if os.environ.get("MNIST_TRACKING_BACKEND") == "aws" else mt.Workspace.embedded
-workspace = place(**json.loads((here / "settings.json").read_text()))  # role, key, network and tags: said once
+workspace = mt.Workspace.from_env(**json.loads((here / "settings.json").read_text()))  # role, key, network, tags
 
 channels = {name: f"s3://company-data/cells/{name}" for name in ("train", "validation")}
 job = mt.JobSpec(entry_point=here / "train.py", inputs=channels, metrics={"accuracy": r"held-out cells: (\S+)"})

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mnist_tracking.comparison import Comparison
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.formats import Deserializer, Format, Serializer
-    from mnist_tracking.records import ExperimentSummary, NamedTrial, TrialResult
+    from mnist_tracking.records import Component, ExperimentSummary, NamedTrial, TrialResult
     from mnist_tracking.results import Results
     from mnist_tracking.search import OnProgress, Where
     from mnist_tracking.submission import SubmittedTrial
@@ -87,6 +87,31 @@ class Reader:
         from mnist_tracking.search import find_trials
 
         return find_trials(self._workspace, experiment, where, on_progress)
+
+    def components(
+        self,
+        experiment: str | Sequence[str] | None = None,
+        *,
+        where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
+    ) -> "Results[Component]":
+        """
+        Find steps of every kind and source, the newest first: also those of processing jobs, and of no trial at all.
+
+        Args:
+            experiment: The experiment, or several; by default all.
+            where: What they must satisfy, as for `trials`.
+            on_progress: Told after every hundred steps how many were read so far.
+
+        Returns:
+            The steps, read page by page as they are looked at.
+
+        Raises:
+            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+        """
+        from mnist_tracking.search import find_components
+
+        return find_components(self._workspace, experiment, where, on_progress)
 
     def trial(self, name: str) -> "Trial":
         """

@@ -20,7 +20,7 @@ from mnist_tracking.results import Results
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["OnProgress", "Where", "find_experiments", "find_trials"]
+__all__ = ["OnProgress", "Where", "component_row", "find_components", "find_experiments", "find_trials"]
 
 Where = Filter | Mapping[str, Any]
 OnProgress = Callable[[int], object]
@@ -78,6 +78,22 @@ def find_trials(
     return Results("trials", _trials(components, experiments), trial_row, on_progress)
 
 
+def find_components(
+    workspace: "Workspace",
+    experiment: str | Sequence[str] | None = None,
+    where: Where | Iterable[Where] = (),
+    on_progress: OnProgress | None = None,
+) -> Results[Component]:
+    """Return steps of every kind and source, the newest first; see `Workspace.components`."""
+    conditions = _listed(where)
+    if experiment is not None:
+        conditions.append(parent("experiment").isin([experiment] if isinstance(experiment, str) else experiment))
+    found = _search(workspace, "ExperimentTrialComponent", conditions)
+    return Results(
+        "components", (component_from_aws(item["TrialComponent"]) for item in found), component_row, on_progress
+    )
+
+
 def _listed(where: Where | Iterable[Where]) -> list[Where]:
     listed = [where] if isinstance(where, Filter | Mapping | str) else list(where)
     for item in listed:
@@ -95,6 +111,21 @@ def _trials(components: Iterable[Component], experiments: Sequence[str] | None) 
         for name, experiment in component.parents:
             if experiments is None or experiment in experiments:
                 yield trial_from_component(component, name, experiment)
+
+
+def component_row(component: Component) -> dict[str, object]:
+    """Return what a step is in a frame."""
+    is_over = component.ended and component.started
+    return {
+        "step": component.display_name,
+        "status": component.status,
+        "started": component.started,
+        "duration_s": (component.ended - component.started).total_seconds() if is_over else None,  # type: ignore[operator]
+        "parameters": dict(component.parameters),
+        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
+        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
+        "metrics": {name: metric.last for name, metric in component.metrics.items()},
+    }
 
 
 def _search(workspace: "Workspace", resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """What is said once and holds for everything that a workspace makes, checked before anything is sent."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypedDict
 
 import attrs
 
@@ -36,6 +37,21 @@ def copied_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
     if tags is not None and not isinstance(tags, Mapping):
         raise ConfigError(f"tags={tags!r}; a mapping is needed, such as {{'team': 'vision'}}.")
     return dict(tags or {})
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The keywords that `Workspace.aws` and `Workspace.embedded` both take; `Settings` says what they mean."""
+
+    role: str | None
+    bucket: str | None
+    prefix: str | None
+    create_bucket: bool
+    kms_key: str | None
+    subnets: Sequence[str] | None
+    security_group_ids: Sequence[str] | None
+    network_isolation: bool | None
+    encrypt_traffic: bool | None
+    tags: Mapping[str, str] | None
 
 
 @attrs.frozen(kw_only=True)

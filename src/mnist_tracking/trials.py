@@ -10,6 +10,7 @@ from mnist_tracking._sagemaker.metrics import read_series
 from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage import Lineage, LineageTracer
 from mnist_tracking.records import Component, MetricSeries, TrialResult
+from mnist_tracking.search import component_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ class Trial:
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""
         import pandas as pd
 
-        return pd.DataFrame([_row(component) for component in self.components])
+        return pd.DataFrame([component_row(component) for component in self.components])
 
 
 def _lines(component: Component) -> list[str]:
@@ -105,20 +106,6 @@ def _lines(component: Component) -> list[str]:
         elif found:
             lines.append(f"  {what} " + ", ".join(f"{name} = {value}" for name, value in found.items()))
     return lines
-
-
-def _row(component: Component) -> dict[str, object]:
-    is_over = component.ended and component.started
-    return {
-        "step": component.display_name,
-        "status": component.status,
-        "started": component.started,
-        "duration_s": (component.ended - component.started).total_seconds() if is_over else None,  # type: ignore[operator]
-        "parameters": dict(component.parameters),
-        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
-        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
-        "metrics": {name: metric.last for name, metric in component.metrics.items()},
-    }
 
 
 def read_trial(workspace: "Workspace", name: str) -> Trial:

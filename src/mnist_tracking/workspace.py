@@ -5,11 +5,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading import Reader
-from mnist_tracking.settings import Settings
+from mnist_tracking.settings import Settings, SettingsOptions
 
 if TYPE_CHECKING:
     import boto3
@@ -178,20 +178,20 @@ class Workspace(Reader):
         return cls(find_boto_session(boto_session, profile, region), settings=settings, poll_s=10.0)
 
     @classmethod
-    def from_env(cls) -> "Workspace":
+    def from_env(cls, **settings: Unpack[SettingsOptions]) -> "Workspace":
         """
         Work where ``MNIST_TRACKING_BACKEND`` says: ``embedded`` (also when it is unset) or ``aws``.
 
-        Credentials that happen to be there are never taken as a wish to use them.
+        Credentials that happen to be there are never taken as a wish to use them. Both take these keywords.
 
         Raises:
-            ConfigError: If the variable has another value.
+            ConfigError: If the variable has another value, or AWS would refuse a setting.
         """
         backend = os.environ.get("MNIST_TRACKING_BACKEND") or "embedded"
         if backend not in _BACKENDS:
             possible = " or ".join(map(repr, _BACKENDS))
             raise ConfigError(f"MNIST_TRACKING_BACKEND is {backend!r}; possible are {possible}.")
-        return cls.embedded() if backend == "embedded" else cls.aws()
+        return cls.embedded(**settings) if backend == "embedded" else cls.aws(**settings)
 
     def __repr__(self) -> str:
         where = repr(self._engine) if self._engine else f"AWS {self.region}"
@@ -207,6 +207,9 @@ class Workspace(Reader):
 
     def close(self) -> None:
         """Close what this process holds open, as leaving a ``with`` block does. Jobs and endpoints go on."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
         if self._engine is not None:
             self._engine.close()
 

@@ -292,3 +292,27 @@ def test_a_runner_goes_on_after_a_plan_was_executed(tracked: ExperimentRunner, f
 
     assert steps == ["Preprocessing", "Training"]
     assert files() == ["data/rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"trials": 3}, "a list of trials is needed"),
+        ({"trials": "one"}, "a list of trials is needed"),
+        ({"older_than": 3}, "possible are a timedelta and a datetime"),
+    ],
+)
+def test_what_no_plan_can_be_made_of_is_refused(workspace: Workspace, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ExperimentRunner(workspace, "lines").cleanup_plan(**wrong)
+
+
+def test_a_report_is_a_table_too(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "lines")
+    with pytest.raises(ConfigError, match="a whole number"):
+        runner.cleanup_plan().execute(max_parallel="2")  # type: ignore[arg-type]
+
+    report = runner.cleanup()
+
+    assert report.dataframe().values.tolist() == [["experiment", "lines", "deleted", ""]]
+    assert "<table" in report._repr_html_()

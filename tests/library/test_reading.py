@@ -135,6 +135,20 @@ def test_trials_of_other_tools_are_found(workspace: Workspace) -> None:
     assert read.result.component_name == "their-run"
 
 
+def test_components_of_every_kind_are_found_those_of_no_trial_too(filled: Workspace) -> None:
+    filled.client("sagemaker").create_trial_component(TrialComponentName="alone", DisplayName="Notes")
+    with ExperimentRunner(filled, "one").step("Evaluation", trial="low"):
+        pass
+
+    kinds = [step.display_name for step in filled.components()]
+    assert kinds == ["Evaluation", "Notes", "Training", "Training", "Training"]
+    assert [step.display_name for step in filled.components("one")] == ["Evaluation", "Training", "Training"]
+    assert [step.name for step in filled.components(where=param("optimizer") == "adam")] == [
+        filled.trials("one")[0].component_name
+    ]
+    assert {"step", "status", "metrics"} <= set(filled.components("two").dataframe().columns)
+
+
 def test_experiments_are_found_the_newest_first(filled: Workspace) -> None:
     now = datetime.now(UTC)
 

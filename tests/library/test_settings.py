@@ -208,3 +208,15 @@ def test_a_runners_tags_are_checked_before_anything_is_sent(workspace: Workspace
     with pytest.raises(ConfigError, match="'aws:x' is refused"):
         ExperimentRunner(workspace, "lines", tags={"aws:x": ""})
     assert calls == []
+
+
+def test_the_settings_are_taken_wherever_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MNIST_TRACKING_HOME", str(tmp_path))
+    with Workspace.from_env(tags={"team": "cv"}, prefix="theirs") as workspace:
+        assert (workspace.tags["team"], workspace.prefix) == ("cv", "theirs")
+
+    monkeypatch.setenv("MNIST_TRACKING_BACKEND", "aws")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with Workspace.from_env(bucket="mine") as workspace:
+        assert (workspace.settings.bucket, workspace.region) == ("mine", "eu-west-1")

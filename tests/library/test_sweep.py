@@ -125,3 +125,18 @@ def test_the_analytics_layout_is_exactly_experiment_analytics(runner: Experiment
 def test_an_objective_names_what_is_possible(field: str) -> None:
     with pytest.raises(ConfigError, match=f"{field}='best'; possible are"):
         Objective("score", **{field: "best"})  # type: ignore[arg-type]
+
+
+def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(runner: ExperimentRunner) -> None:
+    """300 trials is the service's default; the sweep says so before the first one, not at the last."""
+    with runner.trial(name="there-already"):
+        pass
+
+    full = HyperparameterSweep(runner, {"steps": list(range(1, 301))})
+    with pytest.raises(ConfigError, match="300 points to train, and the experiment 'lines' 1 trials"):
+        full.run()
+    small = HyperparameterSweep(runner, {"steps": [1, 2]}, trial_quota=2)
+    with pytest.raises(ConfigError, match="an experiment may have 2"):
+        small.run()
+
+    assert [trial.trial_name for trial in runner.workspace.trials("lines")] == ["there-already"]

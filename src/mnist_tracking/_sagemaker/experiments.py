@@ -170,7 +170,11 @@ def _is_job(summary: Mapping[str, Any]) -> bool:
 def trials_of(workspace: "Workspace", experiment: str) -> dict[str, str]:
     """Return the names and the ARNs of an experiment's trials."""
     with translated():
-        pages = workspace.client("sagemaker").get_paginator("list_trials").paginate(ExperimentName=experiment)
+        pages = (
+            workspace.client("sagemaker")
+            .get_paginator("list_trials")
+            .paginate(ExperimentName=experiment, MaxResults=100)
+        )
         return {trial["TrialName"]: trial["TrialArn"] for page in pages for trial in page["TrialSummaries"]}
 
 

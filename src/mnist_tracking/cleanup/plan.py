@@ -155,7 +155,7 @@ class CleanupPlan:
         from mnist_tracking.cleanup.execution import execute
         from mnist_tracking.cleanup.ledger import Ledger
 
-        if max_parallel < 1:
+        if isinstance(max_parallel, bool) or not isinstance(max_parallel, int) or max_parallel < 1:
             raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
         ledger = Ledger(self, on_progress)
         try:

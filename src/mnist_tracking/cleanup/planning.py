@@ -59,14 +59,16 @@ def make_plan(
 def _moment(older_than: timedelta | datetime) -> datetime:
     if isinstance(older_than, timedelta):
         return datetime.now(UTC) - older_than
+    if not isinstance(older_than, datetime):
+        raise ConfigError(f"older_than={older_than!r}; possible are a timedelta and a datetime.")
     if older_than.tzinfo is None:
         raise ConfigError(f"older_than={older_than!r} has no time zone; datetime.now(UTC) has one.")
     return older_than
 
 
 def _chosen(there: Inventory, trials: Iterable[NamedTrial | str] | None, before: datetime | None) -> frozenset[str]:
-    if isinstance(trials, str):
-        raise ConfigError(f"trials={trials!r} is one text; a list of trials is needed, such as [{trials!r}].")
+    if trials is not None and (isinstance(trials, str) or not isinstance(trials, Iterable)):
+        raise ConfigError(f"trials={trials!r}; a list of trials is needed, such as [{trials!r}].")
     named = there.trials if trials is None else [trial_name_of(trial) for trial in trials]
     for name in named:
         if name not in there.trials:

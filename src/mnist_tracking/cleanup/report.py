@@ -1,10 +1,14 @@
 """What cleaning up did, in words."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from mnist_tracking.errors import MnistTrackingError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CleanupReport", "grouped", "in_bytes", "plural", "shortened"]
 
@@ -42,6 +46,20 @@ class CleanupReport:
             f"not deleted: {line}" for line in grouped((kind, name, str(error)) for kind, name, error in self.failed)
         ]
         return "\n".join(["deleted " + ", ".join(parts), *kept, *failed])
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per thing: kind, name, what became of it (deleted, kept or failed), and why."""
+        import pandas as pd
+
+        rows = [
+            *((kind, name, "deleted", "") for kind, name in self.deleted),
+            *((kind, name, "kept", reason) for kind, name, reason in self.kept),
+            *((kind, name, "failed", str(error)) for kind, name, error in self.failed),
+        ]
+        return pd.DataFrame(rows, columns=["kind", "name", "outcome", "reason"])
+
+    def _repr_html_(self) -> str:
+        return str(self.dataframe().to_html(index=False))
 
 
 def grouped(facts: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -1,8 +1,9 @@
 """The public class: a space, a runner, and a leaderboard at the end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
+from mnist_tracking._sagemaker.experiments import trials_of
 from mnist_tracking._sagemaker.training import stop_job
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.leaderboard import Leaderboard
@@ -31,6 +32,7 @@ class HyperparameterSweep:
         runner: The experiment, with its job.
         space: Values by hyperparameter; a list of one value is fine.
         max_parallel: How many trials may train at once.
+        trial_quota: How many trials the account allows in one experiment; AWS raises its default of 300 on request.
 
     Raises:
         ConfigError: If the grid is empty, a hyperparameter is wrong, or *max_parallel* is less than 1.
@@ -47,7 +49,12 @@ class HyperparameterSweep:
     """
 
     def __init__(
-        self, runner: "ExperimentRunner", space: Mapping[str, Iterable[Scalar]], *, max_parallel: int = 1
+        self,
+        runner: "ExperimentRunner",
+        space: Mapping[str, Iterable[Scalar]],
+        *,
+        max_parallel: int = 1,
+        trial_quota: int = 300,
     ) -> None:
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
@@ -56,6 +63,7 @@ class HyperparameterSweep:
         self.runner = runner
         self.points = expand_grid(space)
         self.max_parallel = max_parallel
+        self.trial_quota = trial_quota
         for point in self.points:
             runner.job.merged(point)
 
@@ -76,10 +84,12 @@ class HyperparameterSweep:
                 waited for. That the script and the data are still the same is not checked.
 
         Raises:
+            ConfigError: If the experiment has no room for so many trials. None was started.
             MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
         """
         running = _Running(observer, self.runner.workspace)
         earlier = self._earlier() if resume else []
+        self._check_room([point for point in self.points if self._match(point, earlier) is None])
         try:
             run_all(
                 lambda point: self._train(point, earlier, running),
@@ -93,6 +103,14 @@ class HyperparameterSweep:
             raise
         return self._board()
 
+    def _check_room(self, points: Sized) -> None:
+        there = len(trials_of(self.runner.workspace, self.runner.name))
+        if there + len(points) > self.trial_quota:
+            raise ConfigError(
+                f"The sweep has {len(points)} points to train, and the experiment {self.runner.name!r} {there} trials; "
+                f"an experiment may have {self.trial_quota}. Part the sweep, or say trial_quota= if yours is more."
+            )
+
     def _board(self) -> Leaderboard:
         job = self.runner.job
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
@@ -102,15 +120,21 @@ class HyperparameterSweep:
         trials = [trial for trial in self._board() if trial.job_name and trial.status in _TAKEN_UP]
         return sorted(trials, key=lambda trial: _TAKEN_UP.index(trial.status))
 
+    def _merged(self, point: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+        return self.runner.job.merged(point) if self.runner.job else point
+
+    def _match(self, point: Mapping[str, Scalar], earlier: Iterable[TrialResult]) -> TrialResult | None:
+        """Return the earlier trial that has trained a point, or is about to."""
+        merged = self._merged(point)
+        return next((trial for trial in earlier if trial.hyperparameters == merged), None)
+
     def _train(self, point: Mapping[str, Scalar], earlier: Iterable[TrialResult], running: "_Running") -> None:
-        """Train a point, unless an earlier trial has done it or is about to."""
-        workspace, job = self.runner.workspace, self.runner.job
-        merged = job.merged(point) if job else point
-        trial = next((trial for trial in earlier if trial.hyperparameters == merged), None)
+        trial = self._match(point, earlier)
         if trial is None:
             self.runner.run(point, observer=running)
         elif trial.status == "InProgress":
-            follow(SubmittedTrial(workspace, trial.trial_name, trial.job_name), merged, running)
+            submitted = SubmittedTrial(self.runner.workspace, trial.trial_name, trial.job_name)
+            follow(submitted, self._merged(point), running)
 
 
 class _Running:
