@@ -158,8 +158,9 @@ def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
         ConfigError: If there is no such file, or *name* is no relative path.
 
     Example:
-        >>> log_artifact(getfixture("tmp_path"), name="plots")
-        artifact "plots"="...";
+        >>> _ = Path("notes.txt").write_text("It went well.")
+        >>> log_artifact("notes.txt")
+        artifact "notes.txt"="...notes.txt";
     """
     source = Path(os.path.abspath(path))
     if not source.exists():

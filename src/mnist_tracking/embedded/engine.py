@@ -57,7 +57,7 @@ class EmbeddedSageMaker:
         ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* is negative.
 
     Example:
-        >>> engine = EmbeddedSageMaker(getfixture("tmp_path"))
+        >>> engine = EmbeddedSageMaker("sagemaker-here")
         >>> client = engine.session().client("sagemaker")
         >>> client.create_experiment(ExperimentName="digits")["ExperimentArn"]
         'arn:aws:sagemaker:us-east-1:000000000000:experiment/digits'
@@ -116,7 +116,7 @@ class EmbeddedSageMaker:
 
         Example:
             >>> from mnist_tracking.embedded import Fault
-            >>> engine = EmbeddedSageMaker(getfixture("tmp_path"), sleep=lambda seconds: None)
+            >>> engine = EmbeddedSageMaker("sagemaker-here", sleep=lambda seconds: None)
             >>> with engine.inject(Fault("ThrottlingException", operation="CreateExperiment", times=2)) as injection:
             ...     response = engine.session().client("sagemaker").create_experiment(ExperimentName="digits")
             >>> injection.refused, response["ResponseMetadata"]["RetryAttempts"]
