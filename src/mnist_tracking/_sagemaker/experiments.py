@@ -118,9 +118,7 @@ def record_step(
             sagemaker_boto_client=client,
             tags=aws_tags(tags),
         )
-        with Tracker.load(
-            trial_component_name=name, sagemaker_boto_client=client, boto3_session=workspace.boto_session
-        ) as tracker:
+        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=workspace) as tracker:
             tracker.log_parameters(dict(parameters))
             for key, uri in inputs.items():
                 tracker.log_input(key, uri, media_type="s3/uri")

@@ -59,9 +59,8 @@ class ComponentTracker:
                 artifact_bucket=bucket,
                 artifact_prefix=prefix,
                 sagemaker_boto_client=workspace.client("sagemaker"),
-                boto3_session=workspace.boto_session,
+                boto3_session=workspace,  # asked for its S3 client alone, which has the workspace's settings
             )
-        self._tracker._artifact_uploader.s3_client = workspace.client("s3")  # it makes one of its own, with no settings
 
     def start(self) -> None:
         """Mark the step as begun."""
