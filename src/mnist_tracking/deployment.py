@@ -7,10 +7,11 @@ import attrs
 
 from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
 from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
-from mnist_tracking._sagemaker.experiments import attach, record_step, require_experiment, require_trial, training_of
+from mnist_tracking._sagemaker.experiments import attach, require_experiment, require_trial, training_of
 from mnist_tracking._sagemaker.hosting import Served, adapter_of, delete_endpoint, deploy_model, refuse_taken
 from mnist_tracking._sagemaker.models import check_script, find_script
 from mnist_tracking._sagemaker.names import check_name, unique_name
+from mnist_tracking._sagemaker.tracking import record_step
 from mnist_tracking.endpoints import Endpoint
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
 from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, serializer_of

@@ -54,3 +54,16 @@ def runner(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> ExperimentR
 def sent(workspace: Workspace) -> Sent:
     """The calls of the workspace."""
     return record_calls(workspace)
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> Any:
+    return workspace.client("sagemaker")
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """What answers on an endpoint."""
+    path = tmp_path / "answer.py"
+    path.write_text("def model_fn(model_dir):\n    return model_dir\n")
+    return path

@@ -36,19 +36,6 @@ def workspace(engine: EmbeddedSageMaker) -> Workspace:
 
 
 @pytest.fixture
-def client(workspace: Workspace) -> Any:
-    return workspace.client("sagemaker")
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    """What answers on an endpoint."""
-    path = tmp_path / "answer.py"
-    path.write_text("def model_fn(model_dir):\n    return model_dir\n")
-    return path
-
-
-@pytest.fixture
 def tracked(workspace: Workspace, tmp_path: Path) -> ExperimentRunner:
     """An experiment with data and two trials, each with a file and a model."""
     runner = ExperimentRunner(workspace, "lines")

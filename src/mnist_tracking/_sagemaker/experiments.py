@@ -9,7 +9,7 @@ from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
-from mnist_tracking.records import Component, Scalar
+from mnist_tracking.records import Component
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -94,36 +94,6 @@ def attach(workspace: "Workspace", trial: str, component: str) -> None:
     """Add a component to a trial; again is fine."""
     with translated():
         workspace.client("sagemaker").associate_trial_component(TrialName=trial, TrialComponentName=component)
-
-
-def record_step(
-    workspace: "Workspace",
-    name: str,
-    display_name: str,
-    *,
-    parameters: Mapping[str, Scalar],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
-    tags: Mapping[str, str],
-) -> None:
-    """Record a finished step as a component, through the real Tracker."""
-    client = workspace.client("sagemaker")
-    with quiet(), translated():
-        from smexperiments.tracker import Tracker
-        from smexperiments.trial_component import TrialComponent
-
-        TrialComponent.create(
-            trial_component_name=name,
-            display_name=display_name,
-            sagemaker_boto_client=client,
-            tags=aws_tags(tags),
-        )
-        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=workspace) as tracker:
-            tracker.log_parameters(dict(parameters))
-            for key, uri in inputs.items():
-                tracker.log_input(key, uri, media_type="s3/uri")
-            for key, uri in outputs.items():
-                tracker.log_output(key, uri)
 
 
 def jobs_of(workspace: "Workspace", trial: str) -> list[str]:

@@ -37,6 +37,30 @@ def create_component(workspace: "Workspace", name: str, display_name: str, tags:
         )
 
 
+def record_step(
+    workspace: "Workspace",
+    name: str,
+    display_name: str,
+    *,
+    parameters: Mapping[str, Scalar],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> None:
+    """Record a step that is over as a component, in one update."""
+    create_component(workspace, name, display_name, tags)
+    client = workspace.client("sagemaker")
+    with quiet(), translated():
+        from smexperiments.tracker import Tracker
+
+        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=workspace) as tracker:
+            tracker.log_parameters(dict(parameters))
+            for key, uri in inputs.items():
+                tracker.log_input(key, uri, media_type="s3/uri")
+            for key, uri in outputs.items():
+                tracker.log_output(key, uri)
+
+
 class ComponentTracker:
     """
     Writes to one trial component that exists. Safe to share between threads.
