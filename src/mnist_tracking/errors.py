@@ -7,6 +7,7 @@ Every error this library raises, as one tree.
     ├── ConfigError(ValueError)              a wrong argument; nothing was sent
     ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
     ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment
+    ├── StoppedError(RuntimeError)           training was told to end, and can be taken up again; .signal .moment
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
     ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
@@ -37,6 +38,7 @@ __all__ = [
     "NotFoundError",
     "ServiceError",
     "StateError",
+    "StoppedError",
     "ThrottledError",
     "UnsupportedOperationError",
 ]
@@ -69,6 +71,23 @@ class DivergedError(MnistTrackingError, ArithmeticError):
 
     def __str__(self) -> str:
         return f"The loss is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
+
+
+class StoppedError(MnistTrackingError, RuntimeError):
+    """
+    Training was told to end, and did so after it wrote a checkpoint.
+
+    Attributes:
+        signal: What said so, such as ``"SIGTERM"``.
+        moment: After what the checkpoint was written, such as ``"step 31 of epoch 2"``.
+    """
+
+    def __init__(self, signal: str, moment: str) -> None:
+        super().__init__(signal, moment)
+        self.signal, self.moment = signal, moment
+
+    def __str__(self) -> str:
+        return f"Stopped by {self.signal} after {self.moment}; the same command goes on from the checkpoint there."
 
 
 class NotFoundError(MnistTrackingError, LookupError):

@@ -1,38 +1,52 @@
 """Small data, and a short way to train on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 import torch
 from tests.digits import write_idx_dataset
 
 from mnist_tracking.training.data import DigitData, load_data
+from mnist_tracking.training.events import EpochEnd, Evaluation, Progress, TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.loop import BatchEnd, EpochEnd, Score, Snapshot, TrainingResult, train
+from mnist_tracking.training.loop import train
 from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.run import new_model
 
 
+State: TypeAlias = dict[str, Any]
+
+
 class Recorder:
-    """An observer that remembers."""
+    """An observer and a keeper that remembers; it keeps the state at the steps of *keep*, counted over the whole run."""
 
-    def __init__(self) -> None:
-        self.batches: list[BatchEnd] = []
+    def __init__(self, keep: Collection[int] = ()) -> None:
+        self.progress: list[Progress] = []
         self.epochs: list[EpochEnd] = []
-        self.snapshots: list[Snapshot] = []
-        self.tests: list[Score] = []
+        self.tests: list[Evaluation] = []
+        self.states: list[State] = []
+        self.kept: dict[int, State] = {}
+        self._keep, self._steps = keep, 0
 
-    def on_batch(self, event: BatchEnd) -> None:
-        self.batches.append(event)
+    def on_progress(self, event: Progress) -> None:
+        self.progress.append(event)
 
-    def on_epoch(self, event: EpochEnd, snapshot: Snapshot) -> None:
+    def on_epoch(self, event: EpochEnd) -> None:
         self.epochs.append(event)
-        self.snapshots.append(snapshot)
 
-    def on_test(self, score: Score) -> None:
-        self.tests.append(score)
+    def on_test(self, evaluation: Evaluation) -> None:
+        self.tests.append(evaluation)
+
+    def after_step(self, take: Callable[[], State]) -> None:
+        self._steps += 1
+        if self._steps in self._keep:
+            self.kept[self._steps] = take()
+
+    def after_epoch(self, take: Callable[[], State]) -> None:
+        self.states.append(take())
 
 
 Training = tuple[DigitNet, TrainingResult, Recorder]
@@ -51,10 +65,10 @@ def data(digits_dir: Path) -> DigitData:
 
 @pytest.fixture
 def train_small(data: DigitData) -> Callable[..., Training]:
-    def run(**overrides: object) -> Training:
-        settings = {"epochs": 1, "batch_size": 25, "hidden_channels": 3, "dropout": 0.2, **overrides}
-        hyperparameters = Hyperparameters.from_mapping(settings)
-        model, recorder = new_model(hyperparameters, torch.device("cpu")), Recorder()
-        return model, train(model, data, hyperparameters, recorder), recorder
+    def run(*, keep: Collection[int] = (), resume_from: State | None = None, **overrides: object) -> Training:
+        small = {"recipe": "reference", "epochs": 1, "batch_size": 25, "hidden_channels": 3, "dropout": 0.2}
+        hyperparameters = Hyperparameters.from_mapping({**small, "log_interval": 1, **overrides})
+        model, recorder = new_model(hyperparameters, torch.device("cpu")), Recorder(keep)
+        return model, train(model, data, hyperparameters, recorder, keeper=recorder, resume_from=resume_from), recorder
 
     return run

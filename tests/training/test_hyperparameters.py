@@ -10,14 +10,15 @@ import pytest
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.hyperparameters import (
     Hyperparameters,
-    add_arguments,
     check_overrides,
+    hyperparameter_specs,
     known_hyperparameters,
 )
+from mnist_tracking.training.options import add_hyperparameters, read_hyperparameters
 
 
-def test_defaults_are_the_references() -> None:
-    """Names and values of the reference script."""
+def test_the_references_defaults_are_the_references() -> None:
+    """Names and values of the reference script; what it lacks changes nothing."""
     expected = {
         "batch_size": 64,
         "test_batch_size": 1000,
@@ -31,9 +32,31 @@ def test_defaults_are_the_references() -> None:
         "seed": 1,
         "log_interval": 100,
         "backend": None,
+        "schedule": "constant",
+        "nesterov": False,
+        "weight_decay": 0.0,
+        "shift": 0,
+        "precision": "fp32",
     }
 
-    assert expected.items() <= Hyperparameters().as_dict().items()
+    assert expected.items() <= Hyperparameters(recipe="reference").as_dict().items()
+
+
+def test_the_fast_recipe_is_the_default_and_what_is_given_wins() -> None:
+    """In whatever order it is given."""
+    assert Hyperparameters() == Hyperparameters(recipe="fast")
+    assert Hyperparameters().nesterov
+    given = Hyperparameters.from_mapping({"momentum": "0.7", "recipe": "reference"})
+    assert (given.momentum, given.lr, given.recipe) == (0.7, 0.01, "reference")
+
+
+def test_every_spec_allows_its_own_defaults_and_says_what_it_means() -> None:
+    """A sweep can read them."""
+    for name, spec in hyperparameter_specs().items():
+        assert spec.name == name
+        assert len(spec.meaning) > 10
+        for default in spec.defaults.values():
+            assert spec.decode(default) == default
 
 
 @pytest.mark.parametrize(
@@ -48,6 +71,9 @@ def test_defaults_are_the_references() -> None:
         ("backend", "None", None),
         ("backend", "gloo", "gloo"),
         ("optimizer", "Adam", "adam"),
+        ("nesterov", "True", True),
+        ("nesterov", "false", False),
+        ("nesterov", 1, True),
     ],
 )
 def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, meant: object) -> None:
@@ -79,6 +105,11 @@ def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, me
         ("optimizer", "rmsprop"),
         ("optimizer", None),
         ("backend", "mpi"),
+        ("nesterov", "yes"),
+        ("nesterov", None),
+        ("nesterov", 2),
+        ("recipe", "slow"),
+        ("schedule", "cosine"),
         ("validation_fraction", 0),
     ],
 )
@@ -120,10 +151,18 @@ def test_the_record_is_frozen_and_pickles() -> None:
 @pytest.mark.parametrize("flag", ["--hidden_channels", "--hidden-channels"])
 def test_hyphens_and_underscores_are_the_same(flag: str) -> None:
     """People write the one, SageMaker the other."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    assert read(flag, "7").hidden_channels == 7
 
-    assert parser.parse_args([flag, "7"]).hidden_channels == 7
+
+def test_what_the_command_line_leaves_out_is_the_recipes() -> None:
+    """Also when the recipe comes last."""
+    assert read("--lr", "0.5", "--recipe", "reference") == Hyperparameters(recipe="reference", lr=0.5)
+
+
+def read(*arguments: str) -> Hyperparameters:
+    parser = argparse.ArgumentParser()
+    add_hyperparameters(parser)
+    return read_hyperparameters(parser.parse_args(arguments))
 
 
 def test_neither_torch_nor_numpy_is_imported() -> None:

@@ -1,5 +1,7 @@
 """The network: shapes, kernels, dropout, and the two parts of it that are our own."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from torch.nn import functional
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.model import Architecture, DigitNet, build_model, feature_side
-from mnist_tracking.training.optimizers import Adam, Optimizer, Sgd
+from mnist_tracking.training.optimizers import build_optimizer
 from mnist_tracking.training.pooling import max_pool_2x2
 
 
@@ -147,28 +149,40 @@ def test_among_equal_pixels_one_gets_the_gradient() -> None:
     assert torch.equal(functional.avg_pool2d(x.grad, 2, divisor_override=1), torch.ones(1, 1, 2, 2))
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_optimizers_compute_what_torchs_do(name: str) -> None:
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"momentum": 0.5}, lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.5)),
+        (
+            {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+            lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        ),
+        ({"optimizer": "adam"}, lambda weights: torch.optim.Adam(weights, lr=0.1)),
+        (
+            {"optimizer": "adam", "weight_decay": 0.01},
+            lambda weights: torch.optim.Adam(weights, lr=0.1, weight_decay=0.01),
+        ),
+    ],
+)
+def test_optimizers_compute_what_torchs_do(
+    ours: dict[str, object], theirs: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
+) -> None:
     """To the last bits, over several steps."""
-    ours, theirs = nn.Linear(7, 5), nn.Linear(7, 5)
-    theirs.load_state_dict(ours.state_dict())
-    mine: Optimizer = Sgd(ours.parameters(), lr=0.1, momentum=0.5) if name == "sgd" else Adam(ours.parameters(), lr=0.1)
-    reference: torch.optim.Optimizer = (
-        torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.5)
-        if name == "sgd"
-        else torch.optim.Adam(theirs.parameters(), lr=0.1)
-    )
+    model, other = nn.Linear(7, 5), nn.Linear(7, 5)
+    other.load_state_dict(model.state_dict())
+    mine = build_optimizer(model.parameters(), Hyperparameters.from_mapping({"recipe": "reference", **ours}))
+    reference = theirs(other.parameters())
     for step in range(10):
         x = torch.randn(3, 7, generator=torch.Generator().manual_seed(step))
         reference.zero_grad()
-        for model in (ours, theirs):
-            model(x).square().sum().backward()
-        mine.step()
+        for network in (model, other):
+            network(x).square().sum().backward()
+        mine.step(0.1)
         reference.step()
 
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
-    assert ours.weight.grad is None
+    assert model.weight.grad is None
 
 
 def test_an_architecture_is_read_off_the_hyperparameters() -> None:

@@ -14,19 +14,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_tracking.training.artifact import Artifact, load_artifact, save_artifact
     from mnist_tracking.training.data import DigitData, Split, load_data
-    from mnist_tracking.training.hyperparameters import Hyperparameters
-    from mnist_tracking.training.loop import Observer, Score, TrainingResult, train
+    from mnist_tracking.training.events import EpochEnd, Evaluation, Mistake, Observer, Progress, Score, TrainingResult
+    from mnist_tracking.training.hyperparameters import Hyperparameters, hyperparameter_specs
+    from mnist_tracking.training.loop import train
     from mnist_tracking.training.model import DigitNet, build_model
+    from mnist_tracking.training.specification import HyperparameterSpec
 
 _HOMES = {
     "Artifact": "artifact",
     "DigitData": "data",
     "DigitNet": "model",
     "Hyperparameters": "hyperparameters",
-    "Observer": "loop",
-    "Score": "loop",
+    "EpochEnd": "events",
+    "Evaluation": "events",
+    "HyperparameterSpec": "specification",
+    "Mistake": "events",
+    "Observer": "events",
+    "Progress": "events",
+    "Score": "events",
     "Split": "data",
-    "TrainingResult": "loop",
+    "TrainingResult": "events",
+    "hyperparameter_specs": "hyperparameters",
     "build_model": "model",
     "load_artifact": "artifact",
     "load_data": "data",
@@ -38,12 +46,18 @@ __all__ = [
     "Artifact",
     "DigitData",
     "DigitNet",
+    "EpochEnd",
+    "Evaluation",
+    "HyperparameterSpec",
     "Hyperparameters",
+    "Mistake",
     "Observer",
+    "Progress",
     "Score",
     "Split",
     "TrainingResult",
     "build_model",
+    "hyperparameter_specs",
     "load_artifact",
     "load_data",
     "save_artifact",

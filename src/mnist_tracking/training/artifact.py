@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.digit_files import MEAN, STD
+from mnist_tracking.training.events import TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters, Scalar
-from mnist_tracking.training.loop import TrainingResult
 from mnist_tracking.training.model import Architecture, DigitNet
 from mnist_tracking.training.plain import load_plain, save_plain
 

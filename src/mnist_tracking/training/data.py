@@ -1,5 +1,5 @@
 """
-Handwritten digits as tensors that stay in memory: read once, normalised once, no image library.
+Handwritten digits as tensors that stay in memory: read once, no image library; each batch is normalised when used.
 
 Where the files lie and what they must hold is in :mod:`mnist_tracking.training.digit_files`.
 """
@@ -37,7 +37,7 @@ class Split:
     Images with their labels.
 
     Attributes:
-        images: (N, 1, 28, 28) float32, normalised.
+        images: (N, 1, 28, 28) uint8, 0 for paper and 255 for ink.
         labels: (N,) int64 in 0..9.
     """
 
@@ -50,6 +50,10 @@ class Split:
     def to(self, device: torch.device) -> "Split":
         """Return the same split on *device*."""
         return Split(self.images.to(device), self.labels.to(device))
+
+    def part(self, rows: slice) -> "Split":
+        """Return a view of the images and labels of *rows*."""
+        return Split(self.images[rows], self.labels[rows])
 
     def take(self, index: Tensor) -> "Split":
         """Return the images and labels at *index*, a (K,) int64 tensor, in that order."""
@@ -71,7 +75,7 @@ class DigitData:
 
 def load_data(directory: Path, *, validation_fraction: float, generator: torch.Generator) -> DigitData:
     """
-    Read, check and normalise the four files of *directory*, and hold out validation images.
+    Read and check the four files of *directory*, and hold out validation images.
 
     Args:
         directory: Holds the IDX files, raw or gzipped.
@@ -94,9 +98,9 @@ def load_data(directory: Path, *, validation_fraction: float, generator: torch.G
     order = torch.randperm(len(labels), generator=generator)
     train, validation = order[held_out:], order[:held_out]
     return DigitData(
-        train=Split(normalise(pixels[train]), labels[train]),
-        validation=Split(normalise(pixels[validation]), labels[validation]),
-        test=Split(normalise(test_pixels), test_labels),
+        train=Split(pixels[train], labels[train]),
+        validation=Split(pixels[validation], labels[validation]),
+        test=Split(test_pixels, test_labels),
     )
 
 

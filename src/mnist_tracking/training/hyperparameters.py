@@ -1,65 +1,50 @@
 """
-The hyperparameters of the training script: names, types, defaults, meanings and limits, in one place.
+The hyperparameters of the training program: names, types, defaults, meanings and limits, in one place.
 
 Standard library only, so that a job specification refuses an unknown name or a wrong value without torch,
 before anything is sent. The command line is built from the same record.
 """
 
-import argparse
 import dataclasses
 import difflib
-import math
-import numbers
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.training.specification import HyperparameterSpec, Scalar
 
 __all__ = [
+    "RECIPES",
     "Hyperparameters",
     "Scalar",
-    "add_arguments",
     "check_overrides",
+    "hyperparameter_specs",
     "known_hyperparameters",
     "unknown_message",
 ]
 
-Scalar: TypeAlias = int | float | str | None
+#: The recipes: ``fast`` is what to train with, ``reference`` has the defaults and the meaning of the AWS example.
+RECIPES = ("fast", "reference")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Limits:
-    """What a hyperparameter means and may be."""
+class _FromRecipe:
+    """A default that is the recipe's own."""
 
-    meaning: str
-    kind: type
-    at_least: float = -math.inf
-    at_most: float = math.inf
-    above: float = -math.inf
-    below: float = math.inf
-    choices: tuple[str, ...] = ()
-    optional: bool = False
-
-    def allows(self, number: float) -> bool:
-        return math.isfinite(number) and self.at_least <= number <= self.at_most and self.above < number < self.below
-
-    def describe(self) -> str:
-        if self.choices:
-            return "one of " + ", ".join(map(repr, self.choices)) + (", or None" if self.optional else "")
-        bounds = {
-            "at least": self.at_least,
-            "at most": self.at_most,
-            "above": self.above,
-            "below": self.below,
-        }
-        limits = " and ".join(f"{word} {value:g}" for word, value in bounds.items() if math.isfinite(value))
-        noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun}, {limits}" if limits else noun
+    def __repr__(self) -> str:
+        return "<from the recipe>"
 
 
-def _field(default: Scalar, meaning: str, kind: type, **limits: Any) -> Any:
-    record = _Limits(meaning=meaning, kind=kind, **limits)
-    return dataclasses.field(default=default, metadata={"limits": record})
+_FROM_RECIPE = _FromRecipe()
+
+
+def _field(meaning: str, kind: type, *, reference: Scalar, fast: Scalar, **limits: Any) -> Any:
+    facts = {"meaning": meaning, "kind": kind, "defaults": {"fast": fast, "reference": reference}, **limits}
+    return dataclasses.field(default=_FROM_RECIPE, metadata=facts)
+
+
+def _same(meaning: str, kind: type, default: Scalar, **limits: Any) -> Any:
+    return _field(meaning, kind, reference=default, fast=default, **limits)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,45 +52,88 @@ class Hyperparameters:
     """
     Everything that decides what a training run computes.
 
-    The names and defaults are those of the reference script. Values are checked and decoded on construction:
-    ``"20"``, ``20.0`` and ``20`` are the same number of channels, since SageMaker hands everything over as
-    text.
+    What is not given has the default of the *recipe*: ``fast``, chosen on the validation images, unless ``reference``
+    is asked for, which has the names, the defaults and the meaning of the AWS example. Values are checked and decoded
+    on construction: ``"20"``, ``20.0`` and ``20`` are the same number of channels, since SageMaker hands everything
+    over as text. What each one means is in `hyperparameter_specs`.
 
     Raises:
         ConfigError: If a value has the wrong type or is out of its range.
 
     Example:
-        >>> Hyperparameters(hidden_channels="20").hidden_channels
-        20
+        >>> Hyperparameters(hidden_channels="32").hidden_channels
+        32
+        >>> Hyperparameters(recipe="reference").momentum
+        0.5
     """
 
-    epochs: int = _field(10, "passes over the training images", int, at_least=1)
-    batch_size: int = _field(64, "images per training step", int, at_least=1)
-    test_batch_size: int = _field(1000, "images per evaluation step, at most; changes speed only", int, at_least=1)
-    optimizer: str = _field("sgd", "how the weights are updated", str, choices=("sgd", "adam"))
-    lr: float = _field(0.01, "learning rate", float, above=0)
-    momentum: float = _field(0.5, "momentum of sgd; adam ignores it", float, at_least=0, below=1)
+    recipe: str = _same("where the other defaults come from", str, "fast", choices=RECIPES)
+    epochs: int = _field("passes over the training images", int, reference=10, fast=2, at_least=1)
+    batch_size: int = _same("images per training step, of all hosts together", int, 64, at_least=1)
+    test_batch_size: int = _same("images per evaluation step, at most; changes speed only", int, 1000, at_least=1)
+    optimizer: str = _same("how the weights are updated", str, "sgd", choices=("sgd", "adam"))
+    lr: float = _field("learning rate, at its peak", float, reference=0.01, fast=0.08, above=0)
+    schedule: str = _field(
+        "the learning rate over the run: constant, or a triangle that ends at 0",
+        str,
+        reference="constant",
+        fast="triangular",
+        choices=("constant", "triangular"),
+    )
+    warmup: float = _same(
+        "share of the steps after which the triangle peaks; constant ignores it", float, 0.25, at_least=0, below=1
+    )
+    momentum: float = _field("momentum of sgd; adam ignores it", float, reference=0.5, fast=0.9, at_least=0, below=1)
+    nesterov: bool = _field("whether sgd looks ahead; adam ignores it", bool, reference=False, fast=True)
+    weight_decay: float = _field(
+        "share of each weight that is added to its gradient", float, reference=0.0, fast=5e-4, at_least=0
+    )
     dropout: float = _field(
-        0.5, "share dropped, before both the last pooling and the last layer", float, at_least=0, below=1
+        "share dropped, before both the last pooling and the last layer",
+        float,
+        reference=0.5,
+        fast=0.0,
+        at_least=0,
+        below=1,
     )
-    kernel_size: int = _field(5, "side of both convolutions, in pixels", int, at_least=1, at_most=9)
-    hidden_channels: int = _field(10, "channels between the two convolutions", int, at_least=1, at_most=4096)
-    seed: int = _field(1, "seed of every random source", int, at_least=0, below=2**32)
-    log_interval: int = _field(100, "training steps between two log lines", int, at_least=1)
-    backend: str | None = _field(
-        None, "how several hosts talk; one host needs none", str, choices=("gloo", "nccl"), optional=True
+    shift: int = _field(
+        "pixels that a training image is moved by at most, in each direction",
+        int,
+        reference=0,
+        fast=1,
+        at_least=0,
+        at_most=8,
     )
-    validation_fraction: float = _field(
-        1 / 12, "share of the training images held out to choose the epoch", float, above=0, below=1
+    kernel_size: int = _same("side of both convolutions, in pixels", int, 5, at_least=1, at_most=9)
+    hidden_channels: int = _field(
+        "channels between the two convolutions", int, reference=10, fast=20, at_least=1, at_most=4096
     )
-    threads: int = _field(1, "CPU threads; part of what makes weights bit-identical", int, at_least=1, at_most=1024)
-    device: str = _field(
-        "auto", "where to compute; auto takes a GPU if there is one", str, choices=("auto", "cpu", "cuda")
+    precision: str = _same(
+        "of the layers' arithmetic; bf16 needs a processor that has it", str, "fp32", choices=("fp32", "bf16")
+    )
+    seed: int = _same("seed of every random source", int, 1, at_least=0, below=2**32)
+    log_interval: int = _same("training steps between two log lines", int, 100, at_least=1)
+    checkpoint_s: float = _same(
+        "seconds between two checkpoints within an epoch; 0 for none but the epochs' own", float, 0.0, at_least=0
+    )
+    backend: str | None = _same(
+        "how several hosts talk; one host needs none", str, None, choices=("gloo", "nccl"), optional=True
+    )
+    validation_fraction: float = _same(
+        "share of the training images held out to choose the epoch", float, 1 / 12, above=0, below=1
+    )
+    threads: int = _same("CPU threads; part of what makes weights bit-identical", int, 1, at_least=1, at_most=1024)
+    device: str = _same(
+        "where to compute; auto takes a GPU if there is one", str, "auto", choices=("auto", "cpu", "cuda")
     )
 
     def __post_init__(self) -> None:
-        for name in known_hyperparameters():
-            object.__setattr__(self, name, _decode(name, getattr(self, name)))
+        given = {name: getattr(self, name) for name in _SPECS}
+        recipe = "fast" if given["recipe"] is _FROM_RECIPE else str(_SPECS["recipe"].decode(given["recipe"]))
+        for name, spec in _SPECS.items():
+            value = given[name]
+            object.__setattr__(self, name, spec.defaults[recipe] if value is _FROM_RECIPE else spec.decode(value))
+        object.__setattr__(self, "recipe", recipe)
 
     @classmethod
     def from_mapping(cls, overrides: Mapping[str, object]) -> "Hyperparameters":
@@ -122,12 +150,19 @@ class Hyperparameters:
         return dataclasses.asdict(self)
 
 
-_LIMITS: Mapping[str, _Limits] = {field.name: field.metadata["limits"] for field in dataclasses.fields(Hyperparameters)}
+_SPECS: Mapping[str, HyperparameterSpec] = MappingProxyType(
+    {field.name: HyperparameterSpec(name=field.name, **field.metadata) for field in dataclasses.fields(Hyperparameters)}
+)
+
+
+def hyperparameter_specs() -> Mapping[str, HyperparameterSpec]:
+    """Return what each hyperparameter means and may be, by name, in the order of the record."""
+    return _SPECS
 
 
 def known_hyperparameters() -> tuple[str, ...]:
     """Return the names of all hyperparameters, in the order of the record."""
-    return tuple(_LIMITS)
+    return tuple(_SPECS)
 
 
 def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
@@ -150,71 +185,13 @@ def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
         'hidden_channels'? Known: ...
     """
     for name in overrides:
-        if name not in _LIMITS:
+        if name not in _SPECS:
             raise ConfigError(unknown_message(name))
-    return {name: _decode(name, value) for name, value in overrides.items()}
+    return {name: _SPECS[name].decode(value) for name, value in overrides.items()}
 
 
 def unknown_message(name: object) -> str:
-    near = difflib.get_close_matches(str(name).replace("-", "_"), _LIMITS, n=1)
+    """Say that a hyperparameter is unknown, which one may be meant, and which ones there are."""
+    near = difflib.get_close_matches(str(name).replace("-", "_"), _SPECS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"No hyperparameter named {name!r}.{hint} Known: {', '.join(_LIMITS)}."
-
-
-def _decode(name: str, value: object) -> Scalar:
-    limits = _LIMITS[name]
-    if limits.choices:
-        return _choose(name, value, limits)
-    number = _number(value)
-    if not limits.allows(number) or (limits.kind is int and not number.is_integer()):
-        raise ConfigError(f"The hyperparameter {name!r} is {value!r}, but must be {limits.describe()}.")
-    return int(number) if limits.kind is int else number
-
-
-def _choose(name: str, value: object, limits: _Limits) -> str | None:
-    if limits.optional and value in (None, "", "None"):
-        return None
-    if isinstance(value, str) and value.lower() in limits.choices:
-        return value.lower()
-    raise ConfigError(f"The hyperparameter {name!r} is {value!r}, but must be {limits.describe()}.")
-
-
-def _number(value: object) -> float:
-    """Read a number, or NaN if there is none. Text counts, booleans do not."""
-    if isinstance(value, bool) or not isinstance(value, str | numbers.Real):
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add one option per hyperparameter to *parser*; ``--batch-size`` and ``--batch_size`` are the same."""
-    group = parser.add_argument_group("hyperparameters")
-    for name, default in Hyperparameters().as_dict().items():
-        limits = _LIMITS[name]
-        group.add_argument(
-            *dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")),
-            dest=name,
-            type=_argument_type(name),
-            default=default,
-            metavar="{" + ",".join(limits.choices) + "}" if limits.choices else limits.kind.__name__.upper(),
-            help=f"{limits.meaning} (default: {_shown(default)})",
-        )
-
-
-def _shown(default: Scalar) -> str:
-    if default is None:
-        return "none"
-    return f"{default:.3g}" if isinstance(default, float) else str(default)
-
-
-def _argument_type(name: str) -> Callable[[str], Scalar]:
-    def convert(text: str) -> Scalar:
-        try:
-            return _decode(name, text)
-        except ConfigError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from exc
-
-    return convert
+    return f"No hyperparameter named {name!r}.{hint} Known: {', '.join(_SPECS)}."

@@ -6,34 +6,33 @@ imported only once the arguments are right.
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
-from mnist_tracking.training.hyperparameters import (
-    Hyperparameters,
-    add_arguments,
-    known_hyperparameters,
-    unknown_message,
-)
+from mnist_tracking.errors import MissingDependencyError, MnistTrackingError, StoppedError
+from mnist_tracking.training.hyperparameters import Hyperparameters, unknown_message
+from mnist_tracking.training.options import add_hyperparameters, read_hyperparameters
 
 __all__ = ["main"]
 
-_SAGEMAKER_CHECKPOINTS = Path("/opt/ml/checkpoints")
 _INTERRUPTED = 128 + signal.SIGINT
 _EXAMPLE = """\
 example:
   python -m mnist_tracking.training --data-dir mnist --epochs 2 --hidden-channels 20
 
 The log has a line every --log-interval steps and one per epoch. The epoch with the best accuracy on the held-out
-images is kept, and scored once on the test images. Exit codes: 0, 1 for an error while training, 2 for wrong
-arguments.
+images is kept, and scored once on the test images. Given --checkpoint-dir, a run that is told to end (SIGTERM,
+Ctrl-C) writes a checkpoint first, and the same command goes on from it. Exit codes: 0, 1 for an error while training,
+2 for wrong arguments, 130 after Ctrl-C, 143 after SIGTERM.
 """
+
+
+_CHECKPOINTS = "gets a checkpoint per epoch; a run goes on from the newest one there"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,26 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; ``sys.argv`` by default.
 
     Returns:
-        The exit code: 0, or 1 after one line that says what went wrong, or 130 after an interrupt. Wrong arguments
-        exit with 2 at once.
+        The exit code: 0, or 1 after one line that says what went wrong, or 128 plus the number of the signal that
+        ended it, such as 143 after SIGTERM. Wrong arguments exit with 2 at once.
     """
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.error(_unknown(unknown[0]))
-    hyperparameters = Hyperparameters(**{name: getattr(options, name) for name in known_hyperparameters()})
     if options.data_dir is None:
         parser.error("no data: give --data-dir, a folder with the four IDX files of MNIST, raw or .gz.")
     try:
-        _refuse_several_hosts(options.hosts)
-        _import_run()(
-            hyperparameters,
-            data_dir=options.data_dir,
-            model_dir=options.model_dir,
-            output_dir=options.output_data_dir,
-            checkpoint_dir=options.checkpoint_dir,
-            num_gpus=options.num_gpus,
-        )
+        _import_run()(read_hyperparameters(options), options)
+    except StoppedError as exc:
+        return _fail(str(exc), code=128 + signal.Signals[exc.signal] if exc.signal in signal.Signals.__members__ else 1)
     except KeyboardInterrupt:
         return _fail("interrupted; no model was written.", code=_INTERRUPTED)
     except BrokenPipeError:
@@ -86,15 +78,29 @@ def _fail(message: str, *, code: int = 1) -> int:
     return code
 
 
-def _import_run() -> Callable[..., object]:
+def _import_run() -> Callable[[Hyperparameters, argparse.Namespace], object]:
     """Import torch, which takes most of a second, only once the arguments are right."""
     try:
-        from mnist_tracking.training.run import run
+        from mnist_tracking.training.distributed import find_membership
+        from mnist_tracking.training.keeping import StopRequest, noted_signals
+        from mnist_tracking.training.run import Places, run
     except ModuleNotFoundError as exc:
         if exc.name != "torch":
             raise
         raise MissingDependencyError("torch", "training") from exc
-    return run
+
+    def start(hyperparameters: Hyperparameters, options: argparse.Namespace) -> None:
+        places = Places(
+            data=options.data_dir,
+            model=options.model_dir,
+            output=options.output_data_dir,
+            checkpoints=options.checkpoint_dir,
+        )
+        membership = find_membership(hosts=options.hosts, current_host=options.current_host, environment=os.environ)
+        with noted_signals() if places.checkpoints else nullcontext(StopRequest()) as stop:
+            run(hyperparameters, places, num_gpus=options.num_gpus, membership=membership, stop=stop)
+
+    return start
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,25 +113,27 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_places(parser)
-    add_arguments(parser)
+    add_hyperparameters(parser)
     return parser
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places", "In a SageMaker job its variables SM_* are the defaults.")
     channel = os.environ.get("SM_CHANNEL_TRAINING") or os.environ.get("MNIST_DATA_DIR")
-    checkpoints = _SAGEMAKER_CHECKPOINTS if _SAGEMAKER_CHECKPOINTS.is_dir() else None
+    checkpoints = Path(os.environ.get("SM_MODEL_DIR") or "/opt/ml/model").parent / "checkpoints"  # /opt/ml/checkpoints
     output = os.environ.get("SM_OUTPUT_DATA_DIR")
     for name, default, meaning in (
         ("data-dir", channel, "holds the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
         ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "gets model.pth (default: ./model)"),
         ("output-data-dir", output, "gets history.json, the scores of every epoch"),
-        ("checkpoint-dir", checkpoints, "gets one checkpoint per epoch"),
+        ("checkpoint-dir", checkpoints if checkpoints.is_dir() else None, _CHECKPOINTS),
     ):
         flags = (f"--{name}", f"--{name.replace('-', '_')}")
         places.add_argument(*flags, type=Path, default=Path(default) if default else None, metavar="DIR", help=meaning)
     places.add_argument("--hosts", default=os.environ.get("SM_HOSTS") or "[]", help=argparse.SUPPRESS)
-    places.add_argument("--current-host", "--current_host", default=None, help=argparse.SUPPRESS)
+    places.add_argument(
+        "--current-host", "--current_host", default=os.environ.get("SM_CURRENT_HOST"), help=argparse.SUPPRESS
+    )
     places.add_argument(
         "--num-gpus",
         "--num_gpus",
@@ -139,14 +147,3 @@ def _unknown(argument: str) -> str:
     if not argument.startswith("-"):
         return f"the argument {argument!r} belongs to no option."
     return unknown_message(argument.lstrip("-").split("=")[0])
-
-
-def _refuse_several_hosts(hosts: str) -> None:
-    try:
-        names = json.loads(hosts)
-    except ValueError as exc:
-        raise ConfigError(f"The list of hosts {hosts!r} is not JSON.") from exc
-    if not isinstance(names, list):
-        raise ConfigError(f"The list of hosts {hosts!r} is not a list.")
-    if len(names) > 1:
-        raise ConfigError(f"There are {len(names)} hosts, but this version trains on one. Set instance_count=1.")

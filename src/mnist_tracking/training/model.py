@@ -12,6 +12,7 @@ from mnist_tracking.training.data import IMAGE_SIZE
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.pooling import max_pool_2x2
+from mnist_tracking.training.world import Share
 
 __all__ = ["Architecture", "DigitNet", "build_model", "feature_side"]
 
@@ -65,12 +66,19 @@ class DigitNet(nn.Module):
 
     Dropout draws from a generator of its own, so that a seed decides everything. Without one it draws from
     torch's.
+
+    Attributes:
+        architecture: What it was built from.
+        dropout_generator: What dropout draws from.
+        share: Which part of a batch the next images are, where several processes compute one together; dropout draws
+            for the whole batch, so that all processes draw alike.
     """
 
     def __init__(self, architecture: Architecture, *, dropout_generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.architecture = architecture
         self.dropout_generator = dropout_generator
+        self.share: Share | None = None
         features = _FEATURES * feature_side(architecture.kernel_size) ** 2
         self.conv1 = nn.Conv2d(1, architecture.hidden_channels, architecture.kernel_size)
         self.conv2 = nn.Conv2d(architecture.hidden_channels, _FEATURES, architecture.kernel_size)
@@ -90,17 +98,19 @@ class DigitNet(nn.Module):
         x = functional.relu(max_pool_2x2(self.conv1(images)))  # (N, hidden, s, s)
         x = max_pool_2x2(self.conv2(x))  # (N, 20, side, side)
         # Dropping whole channels after the pooling, not before, gives the same for a quarter of the work.
-        x = functional.relu(self._drop(x, (len(x), _FEATURES, 1, 1)))
+        x = functional.relu(self._drop(x, (_FEATURES, 1, 1)))
         x = functional.relu(self.fc1(x.flatten(1)))  # (N, 20 * side * side) -> (N, 50)
-        x = self._drop(x, (len(x), _UNITS))
+        x = self._drop(x, (_UNITS,))
         return functional.log_softmax(self.fc2(x), dim=1)  # (N, 10)
 
     def _drop(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
         rate = self.architecture.dropout
         if not self.training or not rate:
             return x
-        kept = torch.empty(shape, device=x.device, dtype=x.dtype).bernoulli_(1 - rate, generator=self.dropout_generator)
-        return x * kept.div_(1 - rate)
+        share = self.share or Share(0, len(x), len(x))
+        kept = torch.empty((share.total, *shape), device=x.device)
+        kept.bernoulli_(1 - rate, generator=self.dropout_generator).div_(1 - rate)
+        return x * kept[share.rows]
 
 
 def build_model(

@@ -1,11 +1,10 @@
-"""What becomes of the loop's events: log lines, from which SageMaker reads metrics."""
+"""What becomes of a run's events: log lines, from which SageMaker reads metrics."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from mnist_tracking.training.loop import BatchEnd, EpochEnd, Observer, Score, Snapshot
+from mnist_tracking.training.events import EpochEnd, Evaluation, Observer, Progress, Score
 
-__all__ = ["LogLines", "Several"]
+__all__ = ["LogLines"]
 
 
 class LogLines:
@@ -15,20 +14,18 @@ class LogLines:
     A ``Train Loss`` is always the mean of the epoch so far; so the last one of an epoch is the epoch's own.
     """
 
-    def __init__(self, stream: TextIO, *, interval: int) -> None:
-        self._stream, self._interval = stream, interval
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
-    def on_batch(self, event: BatchEnd) -> None:
-        if event.step % self._interval and event.seen < event.total:
-            return
+    def on_progress(self, event: Progress) -> None:
         share = 100 * event.seen // event.total
         self._write(f"Train Epoch: {event.epoch} [{event.seen}/{event.total} ({share}%)], Train Loss: {event.loss!r};")
 
-    def on_epoch(self, event: EpochEnd, _snapshot: Snapshot) -> None:
+    def on_epoch(self, event: EpochEnd) -> None:
         self._write(_line("Validation", event.validation))
 
-    def on_test(self, score: Score) -> None:
-        self._write(_line("Test", score))
+    def on_test(self, evaluation: Evaluation) -> None:
+        self._write(_line("Test", evaluation.score))
 
     def _write(self, line: str) -> None:
         self._stream.write(line + "\n")
@@ -39,27 +36,7 @@ def _line(what: str, score: Score) -> str:
     return f"{what} Average loss: {score.loss!r}, {what} Accuracy: {score.accuracy!r}%;"
 
 
-class Several:
-    """Tells several observers, in turn."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
-
-    def on_batch(self, event: BatchEnd) -> None:
-        for observer in self._observers:
-            observer.on_batch(event)
-
-    def on_epoch(self, event: EpochEnd, snapshot: Snapshot) -> None:
-        for observer in self._observers:
-            observer.on_epoch(event, snapshot)
-
-    def on_test(self, score: Score) -> None:
-        for observer in self._observers:
-            observer.on_test(score)
-
-
 if TYPE_CHECKING:
     import sys
 
-    _log: Observer = LogLines(sys.stdout, interval=1)
-    _several: Observer = Several([])
+    _log: Observer = LogLines(sys.stdout)

@@ -47,6 +47,7 @@ def load_plain(path: Path, *, what: str) -> dict[str, Any]:
         raise DatasetError(f"{str(path)!r} is not {what}: {exc.strerror or exc}.") from exc
     if not zipfile.is_zipfile(stream):  # nor is it read in the formats that torch had before
         raise DatasetError(f"{str(path)!r} is not {what}, or it is truncated.")
+    _check_sums(stream, path, what)
     stream.seek(0)
     try:
         content = torch.load(stream, map_location="cpu", weights_only=True)
@@ -57,3 +58,14 @@ def load_plain(path: Path, *, what: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DatasetError(f"{str(path)!r} is not {what}: it holds a {type(content).__name__}.")
     return content
+
+
+def _check_sums(stream: io.BytesIO, path: Path, what: str) -> None:
+    """Compare every member with its checksum, which torch does not."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as exc:
+        raise DatasetError(f"{str(path)!r} is not {what}, or it is damaged: {exc}.") from exc
+    if damaged is not None:
+        raise DatasetError(f"{str(path)!r} is not {what} any more: it is damaged in {damaged!r}.")

@@ -2,71 +2,151 @@
 
 import dataclasses
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import Artifact, save_artifact
-from mnist_tracking.training.checkpoint import CheckpointWriter
-from mnist_tracking.training.data import load_data
+from mnist_tracking.training.checkpoint import CheckpointFolder
+from mnist_tracking.training.data import DigitData, load_data
+from mnist_tracking.training.distributed import Membership, joined
+from mnist_tracking.training.events import Observer, Several, TrainingResult
 from mnist_tracking.training.files import check_writable, write_atomically
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.loop import Observer, TrainingResult, train
+from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
+from mnist_tracking.training.loop import train
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
-from mnist_tracking.training.observers import LogLines, Several
+from mnist_tracking.training.observers import LogLines
 from mnist_tracking.training.randomness import seeded
+from mnist_tracking.training.world import World
 
-__all__ = ["choose_device", "new_model", "run"]
+__all__ = ["Places", "choose_device", "new_model", "run"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """
+    The folders of a run.
+
+    Attributes:
+        data: Holds the four IDX files.
+        model: Gets ``model.pth``.
+        output: Gets ``history.json``, if given.
+        checkpoints: Gets checkpoints, if given; a run that finds some of its own there goes on from the newest.
+    """
+
+    data: Path
+    model: Path
+    output: Path | None = None
+    checkpoints: Path | None = None
+
+    def check(self) -> None:
+        """
+        Make the folders that are written to, and try them, before hours of work are lost.
+
+        Raises:
+            ConfigError: If one cannot be written.
+        """
+        for directory in filter(None, (self.model, self.output, self.checkpoints)):
+            check_writable(directory)
 
 
 def run(
     hyperparameters: Hyperparameters,
+    places: Places,
     *,
-    data_dir: Path,
-    model_dir: Path,
-    output_dir: Path | None = None,
-    checkpoint_dir: Path | None = None,
     num_gpus: int | None = None,
+    membership: Membership | None = None,
+    stop: StopRequest | None = None,
 ) -> TrainingResult:
     """
-    Train on the files of *data_dir*, log to standard output, and write the model to *model_dir*.
+    Train on the files of a folder, log to standard output, and write the model to another.
 
-    The directories to write to are made and tried first. Sets torch's number of threads, which is the whole process's.
+    The folders to write to are made and tried first. Sets torch's number of threads, which is the whole process's.
 
     Args:
         hyperparameters: How to train.
-        data_dir: Holds the four IDX files.
-        model_dir: Gets ``model.pth``.
-        output_dir: Gets ``history.json``, if given.
-        checkpoint_dir: Gets a checkpoint per epoch, if given.
+        places: Where things are, and go.
         num_gpus: How many this job may use; what is there by default.
+        membership: Which of several processes this one is; only the first logs and writes.
+        stop: Told to end, the run writes a checkpoint and raises; without a checkpoint folder it is not looked at.
 
     Raises:
         DatasetError: If the data are missing or broken.
-        ConfigError: If there is no such device, or a directory cannot be written.
-        DivergedError: If a loss is not finite.
+        ConfigError: If there is no such device, a folder cannot be written, or the newest checkpoint is of another run.
+        DivergedError: If a loss is not finite; the last checkpoint is from before.
+        StoppedError: If it was told to end.
     """
-    for directory in filter(None, (model_dir, output_dir, checkpoint_dir)):
-        check_writable(directory)
+    places.check()
     torch.set_num_threads(hyperparameters.threads)
-    device = choose_device(hyperparameters.device, num_gpus=num_gpus)
+    device = choose_device(
+        hyperparameters.device, num_gpus=num_gpus, local_rank=membership.local_rank if membership else 0
+    )
+    _be_deterministic(device)
     model = new_model(hyperparameters, device)
     fraction, generator = hyperparameters.validation_fraction, seeded(hyperparameters.seed, "split")
-    data = load_data(data_dir, validation_fraction=fraction, generator=generator).to(device)
-    observers: list[Observer] = [LogLines(sys.stdout, interval=hyperparameters.log_interval)]
-    if checkpoint_dir is not None:
-        observers.append(CheckpointWriter(checkpoint_dir, hyperparameters))
-    result = train(model, data, hyperparameters, Several(observers))
-    path = save_artifact(Artifact.of(model, result, hyperparameters), model_dir)
-    if output_dir is not None:
-        _write_history(result, hyperparameters, output_dir)
-    print(f"Saved the weights of epoch {result.best.epoch} to {path}.", flush=True)
+    data = load_data(places.data, validation_fraction=fraction, generator=generator).to(device)
+    with joined(membership, backend=hyperparameters.backend, device=device) as world:
+        result = _train(model, data, hyperparameters, places, world=world, stop=stop)
+        if world.rank == 0:
+            _write(result, model, hyperparameters, places)
     return result
 
 
-def choose_device(wish: str, *, num_gpus: int | None = None) -> torch.device:
+def _train(
+    model: DigitNet,
+    data: DigitData,
+    hyperparameters: Hyperparameters,
+    places: Places,
+    *,
+    world: World,
+    stop: StopRequest | None,
+) -> TrainingResult:
+    keeper, resume_from = None, None
+    if places.checkpoints is not None:
+        folder = CheckpointFolder(
+            places.checkpoints, hyperparameters, circumstances=_circumstances(data, world), warn=_warn
+        )
+        keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
+        resume_from = folder.latest()
+    if resume_from is not None and world.rank == 0:
+        print(f"Going on from a checkpoint: {_position(resume_from)}.", flush=True)
+    observers: list[Observer] = [LogLines(sys.stdout)] if world.rank == 0 else []
+    return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=resume_from, world=world)
+
+
+def _circumstances(data: DigitData, world: World) -> Mapping[str, int | str]:
+    return {
+        "training images": len(data.train),
+        "validation images": len(data.validation),
+        "test images": len(data.test),
+        "device": data.train.labels.device.type,
+        "processes": world.size,
+    }
+
+
+def _position(content: Mapping[str, Any]) -> str:
+    done, step = len(content["epochs"]), content["step"]
+    return f"{done} epochs are done" + (f", and {step} steps of the next" if step else "")
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def _write(result: TrainingResult, model: DigitNet, hyperparameters: Hyperparameters, places: Places) -> None:
+    path = save_artifact(Artifact.of(model, result, hyperparameters), places.model)
+    if places.output is not None:
+        _write_history(result, hyperparameters, places.output)
+    print(f"Saved the weights of epoch {result.best.epoch} to {path}.", flush=True)
+
+
+def choose_device(wish: str, *, num_gpus: int | None = None, local_rank: int = 0) -> torch.device:
     """
     Return the device that *wish* names; ``auto`` is a GPU if this process may use one.
 
@@ -76,7 +156,17 @@ def choose_device(wish: str, *, num_gpus: int | None = None) -> torch.device:
     there = num_gpus != 0 and torch.cuda.is_available()
     if wish == "cuda" and not there:
         raise ConfigError("The hyperparameter 'device' is 'cuda', but there is no GPU here; 'auto' and 'cpu' will do.")
-    return torch.device("cuda" if there and wish != "cpu" else "cpu")
+    if not there or wish == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+def _be_deterministic(device: torch.device) -> None:
+    """Have a GPU give the same bits every time; a CPU does so anyway, for the same number of threads."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
 
 
 def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNet:

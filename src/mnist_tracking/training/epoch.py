@@ -1,0 +1,136 @@
+"""One pass over the training images, from wherever the run is."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mnist_tracking.errors import DivergedError
+from mnist_tracking.training.data import Split, normalise
+from mnist_tracking.training.events import Observer, Progress, Score
+from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.randomness import seeded
+from mnist_tracking.training.schedule import learning_rate
+from mnist_tracking.training.shifting import draw_shifts, shift_images
+from mnist_tracking.training.state import TrainingState
+from mnist_tracking.training.world import World, share_of
+
+__all__ = ["EpochRunner", "Keeper"]
+
+
+class Keeper(Protocol):
+    """
+    May keep the state of a run, so that it can be taken up again.
+
+    It is handed a function that returns the state as plain values and tensors. That takes time, so it is called only
+    when needed; where several processes train together, by all of them or by none.
+    """
+
+    def after_step(self, take: Callable[[], dict[str, Any]], /) -> None:
+        """Hear that a training step is done; may raise to end the run."""
+
+    def after_epoch(self, take: Callable[[], dict[str, Any]], /) -> None:
+        """Hear that an epoch is done and validated; may raise to end the run."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """In which order an epoch goes through the images, and how far it moves each."""
+
+    order: Tensor  # (N,) int64
+    shifts: Tensor  # (N, 2) int64
+
+
+class EpochRunner:
+    """Carries out the steps of an epoch that the state lacks."""
+
+    def __init__(self, state: TrainingState, train: Split, *, observer: Observer, keeper: Keeper, world: World) -> None:
+        self._state, self._train, self._world = state, train, world
+        self._observer, self._keeper = observer, keeper
+        self._forward = world.wrap(state.model)
+
+    def run(self) -> Score:
+        """
+        Go on to the end of the epoch, and return the mean over all its steps.
+
+        Raises:
+            DivergedError: If a loss is not finite; it says which step's.
+        """
+        state, steps = self._state, len(self._state.losses)
+        plan = self._plan()
+        state.model.train()
+        while state.step < steps:
+            lr = self._step(plan)
+            if state.step % state.hyperparameters.log_interval == 0 or state.step == steps:
+                self._report(lr)
+            self._keeper.after_step(self.take)
+        hits = int(self._world.sum(state.hits))
+        return Score(self._mean_loss(), 100 * hits / len(self._train))
+
+    def take(self) -> dict[str, Any]:
+        """Return the state, if its losses are finite."""
+        self._mean_loss()
+        content = self._state.as_dict()
+        content["losses"] = self._world.sum(self._state.losses).cpu().clone()
+        content["hits"] = int(self._world.sum(self._state.hits))
+        return content
+
+    def _plan(self) -> _Plan:
+        settings, count, device = self._state.hyperparameters, len(self._train), self._train.labels.device
+        seed, epoch = settings.seed, len(self._state.epochs) + 1
+        order = torch.randperm(count, generator=seeded(seed, "order", epoch=epoch))
+        shifts = draw_shifts(count, reach=settings.shift, generator=seeded(seed, "shift", epoch=epoch))
+        return _Plan(order.to(device), shifts.to(device))
+
+    def _step(self, plan: _Plan) -> float:
+        """Carry out one training step, and return its learning rate."""
+        state, settings = self._state, self._state.hyperparameters
+        start = state.step * settings.batch_size
+        share = share_of(self._world, min(settings.batch_size, len(self._train) - start))
+        rows = slice(start + share.start, start + share.stop)
+        images, labels = self._batch(plan, rows)
+        state.model.share = share
+        with arithmetic(settings.precision, images.device):
+            answers = self._forward(normalise(images))  # (n, 10)
+        loss = functional.nll_loss(answers, labels, reduction="sum") / share.total
+        loss.backward()  # type: ignore[no-untyped-call]
+        steps = len(state.losses)
+        lr = learning_rate(settings, len(state.epochs) * steps + state.step, settings.epochs * steps)
+        state.optimizer.step(lr)
+        state.losses[state.step] = loss.detach()
+        state.hits += (answers.detach().argmax(dim=1) == labels).sum()
+        state.step += 1
+        return lr
+
+    def _batch(self, plan: _Plan, rows: slice) -> tuple[Tensor, Tensor]:
+        batch, reach = self._train.take(plan.order[rows]), self._state.hyperparameters.shift
+        return (shift_images(batch.images, plan.shifts[rows], reach=reach) if reach else batch.images), batch.labels
+
+    def _report(self, lr: float) -> None:
+        state, settings = self._state, self._state.hyperparameters
+        event = Progress(
+            epoch=len(state.epochs) + 1,
+            epochs=settings.epochs,
+            step=state.step,
+            seen=self._seen(),
+            total=len(self._train),
+            loss=self._mean_loss(),
+            lr=lr,
+        )
+        self._observer.on_progress(event)
+
+    def _seen(self) -> int:
+        return min(self._state.step * self._state.hyperparameters.batch_size, len(self._train))
+
+    def _mean_loss(self) -> float:
+        """Return the mean loss over the images so far; all batches but the last are of the same size."""
+        losses = self._world.sum(self._state.losses)[: self._state.step].double().cpu()
+        if not (finite := torch.isfinite(losses)).all():
+            step = int((~finite).nonzero()[0])
+            raise DivergedError(losses[step].item(), f"epoch {len(self._state.epochs) + 1}, step {step + 1}")
+        sizes = torch.full_like(losses, self._state.hyperparameters.batch_size)
+        sizes[-1] = self._seen() - (len(losses) - 1) * self._state.hyperparameters.batch_size
+        return float((losses * sizes).sum() / self._seen())

@@ -1,0 +1,81 @@
+"""Scoring a model on images it was not trained on."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mnist_tracking.errors import DivergedError
+from mnist_tracking.training.data import Split, normalise
+from mnist_tracking.training.digit_files import CLASSES
+from mnist_tracking.training.events import Evaluation, Mistake
+from mnist_tracking.training.model import DigitNet
+from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.world import ALONE, World, share_of
+
+__all__ = ["evaluate"]
+
+_CPU_BATCH = 250  # what more images make of a layer leaves the cache, and takes twice as long
+_MISTAKES = 25
+
+
+def evaluate(
+    model: DigitNet,
+    split: Split,
+    *,
+    batch_size: int,
+    precision: str = "fp32",
+    world: World = ALONE,
+    name: str = "the evaluation",
+) -> Evaluation:
+    """
+    Score *model* on *split*, without dropout. Every image counts once, however many processes share the work.
+
+    Args:
+        model: On the device of *split*.
+        split: Not empty.
+        batch_size: Images at a time, at most; changes speed only.
+        precision: Of the layers' arithmetic.
+        world: The processes that share the work; all of them get the whole result.
+        name: What this is, for an error.
+
+    Raises:
+        DivergedError: If the loss is not finite.
+    """
+    answers = world.sum(_answers(model, split, batch_size=batch_size, precision=precision, world=world))  # (N, 10)
+    loss = functional.nll_loss(answers.double(), split.labels).item()
+    if not torch.isfinite(torch.tensor(loss)):
+        raise DivergedError(loss, name)
+    taken_for = answers.argmax(dim=1)  # (N,)
+    confusion = torch.bincount(split.labels * CLASSES + taken_for, minlength=CLASSES**2).view(CLASSES, CLASSES)
+    return Evaluation(
+        loss=loss,
+        accuracy=100 * int(confusion.trace()) / len(split),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        mistakes=_mistakes(answers, taken_for, split.labels),
+    )
+
+
+def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, world: World) -> Tensor:
+    """Return (N, 10) log-probabilities, 0 for the images that are another process's."""
+    device = split.images.device
+    if device.type == "cpu":
+        batch_size = min(batch_size, _CPU_BATCH)
+    answers = torch.zeros(len(split), CLASSES, device=device)
+    share = share_of(world, len(split))
+    model.eval()
+    with torch.no_grad(), arithmetic(precision, device):
+        for start in range(share.start, share.stop, batch_size):
+            rows = slice(start, min(start + batch_size, share.stop))
+            answers[rows] = model(normalise(split.images[rows])).float()
+    return answers
+
+
+def _mistakes(answers: Tensor, taken_for: Tensor, labels: Tensor) -> tuple[Mistake, ...]:
+    wrong = (taken_for != labels).nonzero().flatten()
+    confidence = answers[wrong, taken_for[wrong]].exp()
+    surest = torch.sort(confidence, descending=True, stable=True).indices[:_MISTAKES]
+    columns = (wrong[surest], labels[wrong[surest]], taken_for[wrong[surest]], confidence[surest])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return tuple(
+        Mistake(index=index, label=label, answer=answer, confidence=sure) for index, label, answer, sure in rows
+    )

@@ -1,0 +1,64 @@
+"""The command line's options for the hyperparameters, made from their record. Standard library only."""
+
+import argparse
+from collections.abc import Callable
+
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.training.hyperparameters import Hyperparameters, hyperparameter_specs
+from mnist_tracking.training.specification import HyperparameterSpec, Scalar
+
+__all__ = ["add_hyperparameters", "read_hyperparameters"]
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """Add one option per hyperparameter to *parser*; ``--batch-size`` and ``--batch_size`` are the same."""
+    group = parser.add_argument_group("hyperparameters")
+    for name, spec in hyperparameter_specs().items():
+        group.add_argument(
+            *dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")),
+            dest=name,
+            type=_reader(spec),
+            default=argparse.SUPPRESS,
+            metavar=_metavar(spec),
+            help=f"{spec.meaning} ({_defaults(spec)})",
+        )
+
+
+def read_hyperparameters(options: argparse.Namespace) -> Hyperparameters:
+    """Return what the options say; the rest is the recipe's."""
+    given = {name: getattr(options, name) for name in hyperparameter_specs() if hasattr(options, name)}
+    return Hyperparameters.from_mapping(given)
+
+
+def _metavar(spec: HyperparameterSpec) -> str:
+    if spec.kind is bool:
+        return "{true,false}"
+    return "{" + ",".join(spec.choices) + "}" if spec.choices else spec.kind.__name__.upper()
+
+
+def _defaults(spec: HyperparameterSpec) -> str:
+    shown = {recipe: _shown(value) for recipe, value in spec.defaults.items()}
+    if len(set(shown.values())) == 1:
+        return f"default: {shown['fast']}"
+    return f"default: {shown['fast']}; reference: {shown['reference']}"
+
+
+def _shown(default: Scalar) -> str:
+    match default:
+        case None:
+            return "none"
+        case bool():
+            return str(default).lower()
+        case float():
+            return f"{default:.3g}"
+    return str(default)
+
+
+def _reader(spec: HyperparameterSpec) -> Callable[[str], Scalar]:
+    def read(text: str) -> Scalar:
+        try:
+            return spec.decode(text)
+        except ConfigError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
+
+    return read

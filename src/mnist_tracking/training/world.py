@@ -1,0 +1,80 @@
+"""
+The processes that train one model together, of which this is one.
+
+Every process has the same weights, sees the same order of images and draws the same random numbers; it computes a
+part of each batch. So the sums over all processes are what one process alone would have computed.
+"""
+
+import dataclasses
+from typing import Protocol
+
+from torch import Tensor, nn
+
+__all__ = ["ALONE", "Alone", "Share", "World", "share_of"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """
+    The part of a batch that one process computes.
+
+    Attributes:
+        start: Its first image.
+        stop: The one after its last.
+        total: The images of the whole batch.
+    """
+
+    start: int
+    stop: int
+    total: int
+
+    @property
+    def rows(self) -> slice:
+        """The part as a slice of the batch."""
+        return slice(self.start, self.stop)
+
+
+class World(Protocol):
+    """
+    The processes that train together.
+
+    Attributes:
+        rank: Which one this is, from 0; the first one logs and writes.
+        size: How many there are.
+    """
+
+    rank: int
+    size: int
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return what computes as *model* does, and adds the gradients of all processes up."""
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum of *tensor* over all processes; all of them must ask."""
+
+    def any(self, flag: bool) -> bool:
+        """Return whether *flag* is set in any process; all of them must ask."""
+
+
+class Alone:
+    """One process: the whole world."""
+
+    rank = 0
+    size = 1
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+    def any(self, flag: bool) -> bool:
+        return flag
+
+
+ALONE: World = Alone()
+
+
+def share_of(world: World, total: int) -> Share:
+    """Return the part of *total* images that this process of *world* computes; all but equal, and maybe empty."""
+    return Share(total * world.rank // world.size, total * (world.rank + 1) // world.size, total)
