@@ -52,7 +52,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "search": {"_sagemaker", "errors", "filters", "records", "results"},
     "trials": {"_sagemaker", "lineage", "records", "search"},
     "comparison": {"errors", "records", "trials"},
-    "reading": {"comparison", "endpoints", "records", "search", "submission", "trials"},
+    "reading": {"cleanup", "comparison", "endpoints", "records", "search", "submission", "trials"},
     "steps": {"_sagemaker", "errors", "records"},
     "submission": {"_sagemaker", "errors", "records"},
     "shared_steps": {"_sagemaker", "errors", "records", "steps"},

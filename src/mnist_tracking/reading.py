@@ -1,10 +1,11 @@
 """The part of a workspace that looks at what is there. Reading never writes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from mnist_tracking.cleanup import CleanupPlan
     from mnist_tracking.comparison import Comparison
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.formats import Deserializer, Format, Serializer
@@ -175,6 +176,47 @@ class Reader:
         from mnist_tracking.endpoints import attach_to_endpoint
 
         return attach_to_endpoint(self._workspace, name, serializer, deserializer)
+
+    def cleanup_plan(
+        self,
+        experiment: str,
+        *,
+        trials: "Iterable[NamedTrial | str] | None" = None,
+        older_than: "timedelta | datetime | None" = None,
+        keep_data: bool = False,
+        include_foreign: bool = False,
+    ) -> "CleanupPlan":
+        """
+        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
+
+        Args:
+            experiment: The experiment's name.
+            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
+            older_than: Only trials made before this time, or longer ago than this.
+            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
+            include_foreign: Also what others made in the experiment; endpoints of others never go.
+
+        Raises:
+            NotFoundError: If the experiment, or one of *trials*, does not exist; the message names those nearest.
+            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     with ExperimentRunner(workspace, "churn").trial(name="baseline"):
+            ...         pass
+            ...     workspace.cleanup_plan("churn", trials=["baseline"])
+            <CleanupPlan of 'churn': 2 go, 0 stay, 0 B>
+        """
+        from mnist_tracking.cleanup import make_plan
+
+        return make_plan(
+            self._workspace,
+            experiment,
+            trials=trials,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
+        )
 
     @property
     def _workspace(self) -> "Workspace":
