@@ -1,16 +1,20 @@
 """
 The model as an ONNX graph, from pixels to probabilities.
 
-It is written down from the weights, layer by layer, in a millisecond. Torch's own exporter takes seconds, for which
-each start of an endpoint would wait. What is written here is compared with the network itself wherever it is used.
+It is written down layer by layer, in a millisecond. Torch's own exporter takes seconds, for which each start of an
+endpoint would wait.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from torch import nn
 
 from mnist_tracking.errors import MissingDependencyError
 from mnist_tracking.training.artifact import Artifact
 from mnist_tracking.training.data import IMAGE_SIZE
 from mnist_tracking.training.digit_files import CLASSES
+from mnist_tracking.training.layers import Normalise, standard_layers
 
 __all__ = ["INPUT", "OUTPUT", "onnx_session", "write_onnx"]
 
@@ -20,21 +24,6 @@ INPUT = "pixels"
 OUTPUT = "probabilities"
 
 _OPSET, _IR_VERSION = 17, 8  # of 2022: ONNX Runtime reads them from 1.12 on
-_LAYERS: tuple[tuple[str, list[str], dict[str, Any]], ...] = (
-    ("Sub", ["mean"], {}),
-    ("Div", ["std"], {}),
-    ("Conv", ["conv1.weight", "conv1.bias"], {}),
-    ("MaxPool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}),
-    ("Relu", [], {}),
-    ("Conv", ["conv2.weight", "conv2.bias"], {}),
-    ("MaxPool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}),
-    ("Relu", [], {}),
-    ("Flatten", [], {}),
-    ("Gemm", ["fc1.weight", "fc1.bias"], {"transB": 1}),
-    ("Relu", [], {}),
-    ("Gemm", ["fc2.weight", "fc2.bias"], {"transB": 1}),
-    ("Softmax", [], {"axis": 1}),
-)
 
 
 def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> bytes:
@@ -52,14 +41,15 @@ def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> by
         from onnx import TensorProto, helper
     except ImportError as exc:
         raise MissingDependencyError("onnx", "serving") from exc
-    side = IMAGE_SIZE
+    layers = standard_layers(artifact)
     graph = helper.make_graph(
-        _nodes(),
+        [node for name, layer in layers.named_children() for node in _nodes(name, layer)],
         "digits",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", 1, side, side])],
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", 1, IMAGE_SIZE, IMAGE_SIZE])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", CLASSES])],
-        _constants(artifact),
+        _constants(layers),
     )
+    _chain(graph.node)
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -70,25 +60,50 @@ def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> by
     return bytes(model.SerializeToString())
 
 
-def _nodes() -> list[Any]:
-    """Return the layers in a row, each reading what the one before gives."""
+def _nodes(name: str, layer: nn.Module) -> list[Any]:
+    """Return a layer's nodes, each with its constants alone."""
     from onnx import helper
 
-    names = [INPUT, *(f"{kind.lower()}_{place}" for place, (kind, _, _) in enumerate(_LAYERS, 1))]
-    names[-1] = OUTPUT
-    return [
-        helper.make_node(kind, [names[place], *constants], [names[place + 1]], **settings)
-        for place, (kind, constants, settings) in enumerate(_LAYERS)
-    ]
+    weights = [f"{name}.weight", f"{name}.bias"]
+    match layer:
+        case Normalise():
+            return [helper.make_node("Sub", ["mean"], []), helper.make_node("Div", ["std"], [])]
+        case nn.Conv2d():
+            return [helper.make_node("Conv", weights, [])]
+        case nn.Linear():
+            return [helper.make_node("Gemm", weights, [], transB=1)]
+        case nn.MaxPool2d():
+            return [helper.make_node("MaxPool", [], [], kernel_shape=[2, 2], strides=[2, 2])]
+        case nn.Softmax():
+            return [helper.make_node("Softmax", [], [], axis=1)]
+        case nn.ReLU():
+            return [helper.make_node("Relu", [], [])]
+        case nn.Flatten():
+            return [helper.make_node("Flatten", [], [])]
+    raise TypeError(f"{name} is a {type(layer).__name__}, which is not written as ONNX yet")
 
 
-def _constants(artifact: Artifact) -> list[Any]:
-    """Return the weights, and the normalisation on the scale of the pixels."""
+def _chain(nodes: Sequence[Any]) -> None:
+    """Let each node read what the one before it gives."""
+    value = INPUT
+    for place, node in enumerate(nodes, 1):
+        node.input.insert(0, value)
+        value = OUTPUT if place == len(nodes) else f"{node.op_type.lower()}_{place}"
+        node.output.append(value)
+
+
+def _constants(layers: nn.Sequential) -> list[Any]:
+    """Return the weights, and the normalisation."""
     import numpy as np
     from onnx import numpy_helper
 
-    constants = {name: weight.numpy() for name, weight in artifact.weights.items()}
-    constants |= {"mean": np.array(255 * artifact.mean, np.float32), "std": np.array(255 * artifact.std, np.float32)}
+    constants = {name: weight.numpy() for name, weight in layers.state_dict().items()}
+    constants |= {
+        name: np.array(getattr(layer, name), np.float32)
+        for layer in layers
+        if isinstance(layer, Normalise)
+        for name in ("mean", "std")
+    }
     return [numpy_helper.from_array(value, name) for name, value in constants.items()]
 
 
