@@ -43,7 +43,7 @@ class EmbeddedSageMaker:
         account_id: The twelve digits that ARNs and bucket names show.
         python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
         durability: ``"normal"`` or ``"full"``.
-        quotas: How many training jobs may run at once, by instance type, such as ``{"ml.m5.xlarge": 2}``; one more is
+        quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; one more is
             answered with ResourceLimitExceeded. Without an entry there is no limit.
         search_lag_s: How far Search is behind: what was made or changed less than so many seconds ago, and what was put
             into a trial since, is not found. On AWS it is some seconds; other calls are never behind.
