@@ -1,5 +1,6 @@
 """The part of a workspace that looks at what is there. Reading never writes."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupPlan
     from mnist_tracking.comparison import Comparison
+    from mnist_tracking.downloads import ExperimentDownload
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.formats import Deserializer, Format, Serializer
     from mnist_tracking.records import Component, ExperimentSummary, NamedTrial, TrialResult
@@ -139,6 +141,40 @@ class Reader:
 
         names = [trial_name_of(trial) for trial in trials]
         return compare([self.trial(name) for name in names])
+
+    def download(
+        self,
+        experiment: str,
+        directory: str | os.PathLike[str],
+        *,
+        files: bool = True,
+        on_progress: "OnProgress | None" = None,
+    ) -> "ExperimentDownload":
+        """
+        Write a whole experiment to a folder, as files that any program reads, without AWS and without this library.
+
+        The how-to "Keep an experiment as files" has the layout: trials, steps, every value of every metric, lineage and
+        tags as CSV and JSON; and models, artifacts and logs. ``experiment.json`` is written last: a folder that has it
+        is whole. Called again, it writes the tables anew, and fetches what is new or has changed. Steps are read page
+        by page; what is held of them is a row for each trial, and the lineage.
+
+        Args:
+            experiment: Its name.
+            directory: The folder: a new one, an empty one, or that of an earlier download of this experiment.
+            files: Whether models, artifacts and logs come too.
+            on_progress: Told how many steps were written so far.
+
+        Raises:
+            NotFoundError: If there is no such experiment; the message names those nearest that there are.
+            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this experiment wrote.
+                Nothing was changed.
+            StateError: If an archive is damaged, or would write outside of its folder; if the disk is full; if another
+                download is writing to the folder; or if the service does not show all steps within a minute.
+            AccessDeniedError: If something may not be read; the message says what.
+        """
+        from mnist_tracking.downloads import download_experiment
+
+        return download_experiment(self._workspace, experiment, directory, files=files, on_progress=on_progress)
 
     def submitted(self, trial_name: str) -> "SubmittedTrial":
         """

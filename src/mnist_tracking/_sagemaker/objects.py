@@ -4,7 +4,6 @@ import os
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking.errors import ServiceError
@@ -14,9 +13,15 @@ if TYPE_CHECKING:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key of ``s3://bucket/key``."""
-    parsed = urlparse(uri)
-    return parsed.netloc, parsed.path.lstrip("/")
+    """
+    Return the bucket and the key of ``s3://bucket/key``.
+
+    Example:
+        >>> split_uri("s3://bucket/why?/part#1.csv")
+        ('bucket', 'why?/part#1.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.lstrip("/")
 
 
 def experiment_folder(workspace: "Workspace", bucket: str, experiment: str) -> str:
