@@ -19,7 +19,7 @@ def test_a_plan_needs_no_bucket_and_makes_none(workspace: Workspace) -> None:
 
 def test_an_experiment_that_is_not_there_is_not_made(workspace: Workspace) -> None:
     ExperimentRunner(workspace, "churn")
-    with pytest.raises(NotFoundError, match="No experiment named 'chrun'.*'churn'"):
+    with pytest.raises(NotFoundError, match=r"No experiment named 'chrun'.*'churn'"):
         workspace.cleanup_plan("chrun")
 
     assert [found.name for found in workspace.experiments()] == ["churn"]

@@ -20,6 +20,7 @@ __all__ = [
     "Scalar",
     "add_arguments",
     "check_overrides",
+    "describe_hyperparameters",
     "known_hyperparameters",
     "unknown_message",
 ]
@@ -128,6 +129,21 @@ _LIMITS: Mapping[str, _Limits] = {field.name: field.metadata["limits"] for field
 def known_hyperparameters() -> tuple[str, ...]:
     """Return the names of all hyperparameters, in the order of the record."""
     return tuple(_LIMITS)
+
+
+def describe_hyperparameters() -> dict[str, str]:
+    """
+    Return what each hyperparameter means, with its choices and its default, as a help text says it.
+
+    Example:
+        >>> describe_hyperparameters()["optimizer"]
+        "how the weights are updated; one of 'sgd', 'adam' (default: sgd)"
+    """
+    defaults = Hyperparameters().as_dict()
+    means = {
+        name: "; ".join([one.meaning, *([one.describe()] if one.choices else [])]) for name, one in _LIMITS.items()
+    }
+    return {name: f"{text} (default: {_shown(defaults[name])})" for name, text in means.items()}
 
 
 def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
