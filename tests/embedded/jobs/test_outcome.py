@@ -34,16 +34,6 @@ def test_the_model_and_other_output_are_uploaded(account: Account) -> None:
     assert account.members("jobs/job/output/output.tar.gz") == {"plot.csv": b"1,2"}
 
 
-def test_checkpoints_come_from_s3_and_go_back(account: Account) -> None:
-    account.put("checkpoints/epoch", "1")
-    script = "import os, pathlib\npath = pathlib.Path(os.environ['SM_MODEL_DIR']).parent / 'checkpoints' / 'epoch'\n"
-    account.run(
-        f"{script}path.write_text(path.read_text() + '2')", CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"}
-    )
-
-    assert account.get("checkpoints/epoch") == b"12"
-
-
 @pytest.mark.parametrize(
     ("script", "said"),
     [

@@ -1,11 +1,13 @@
 """What a training job's request must satisfy beyond the service model's patterns and limits."""
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.cluster import hosts_of
 from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
+from mnist_tracking.embedded.jobs.layout import OPT_ML, local_path
 from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
 from mnist_tracking.errors import UnsupportedOperationError
 
@@ -31,6 +33,7 @@ def check(request: dict[str, Any]) -> None:
     _check_uri("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
         _check_uri("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+        _check_local_path(local_path(request))
 
 
 def _check_resources(resources: dict[str, Any]) -> None:
@@ -92,6 +95,11 @@ def _check_channel(channel: dict[str, Any], default_mode: str, groups: set[str])
         raise ValidationFault(
             f"The channel {name!r} is for instance groups {sorted(wanted)}; the job has {sorted(groups)}."
         )
+
+
+def _check_local_path(path: PurePosixPath) -> None:
+    if OPT_ML not in path.parents or ".." in path.parts:
+        raise _unsupported(f"whose checkpoints are in {str(path)!r}; a folder below {OPT_ML} can be given a place here")
 
 
 def _check_uri(what: str, uri: str) -> None:

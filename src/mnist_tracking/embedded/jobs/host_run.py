@@ -1,7 +1,6 @@
 """One host of a job while its script runs: what is started there, and what it prints and writes."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.jobs import distribution
@@ -9,6 +8,7 @@ from mnist_tracking.embedded.jobs.environment import arguments, variables
 from mnist_tracking.embedded.jobs.metrics import FileMetrics
 from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.jobs.updates import Updates
+from mnist_tracking.embedded.store import Store
 
 _SHELL = ["/bin/sh", "-e"]
 
@@ -20,7 +20,7 @@ class HostRun:
     Args:
         placement: The host.
         stream: The name of its log stream.
-        home: The home of the embedded SageMaker.
+        store: Its state.
         warn: Told what is refused of what the script says of its trial component.
 
     Attributes:
@@ -30,10 +30,10 @@ class HostRun:
         updates: What it says of its trial component.
     """
 
-    def __init__(self, placement: Placement, stream: str, *, home: Path, warn: Callable[[str], object]) -> None:
+    def __init__(self, placement: Placement, stream: str, *, store: Store, warn: Callable[[str], object]) -> None:
         self.placement, self.stream = placement, stream
         self.files = FileMetrics(placement.layout.metrics)
-        self.updates = Updates(placement.layout.updates, home=home, warn=warn)
+        self.updates = Updates(placement.layout.updates, store=store, warn=warn)
 
     def command(self, python: str) -> list[str]:
         """Return what is run, by that interpreter."""

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlparse
 
 import attrs
@@ -10,14 +11,27 @@ import attrs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import list_objects, open_object
 
+OPT_ML = PurePosixPath("/opt/ml")
 _CHUNK = 1 << 20
 
 
 @attrs.frozen
 class Layout:
-    """Where everything of one host lies."""
+    """
+    Where everything of one host lies.
+
+    Attributes:
+        base: What is /opt/ml in a container.
+        checkpoints: Where the checkpoints are.
+    """
 
     base: Path
+    checkpoints: Path
+
+    @classmethod
+    def of(cls, base: Path, request: dict[str, Any]) -> "Layout":
+        """Return the layout below a folder for what was asked of CreateTrainingJob."""
+        return cls(base, base / local_path(request).relative_to(OPT_ML))
 
     @property
     def code(self) -> Path:
@@ -47,10 +61,6 @@ class Layout:
     def config(self) -> Path:
         return self.base / "input" / "config"
 
-    @property
-    def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
-
     def channel(self, name: str) -> Path:
         return self.base / "input" / "data" / name
 
@@ -68,6 +78,11 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True)
         for name, content in config.items():
             (self.config / f"{name}.json").write_text(json.dumps(content))
+
+
+def local_path(request: dict[str, Any]) -> PurePosixPath:
+    """Return where a job's checkpoints are in a container."""
+    return PurePosixPath(request.get("CheckpointConfig", {}).get("LocalPath") or OPT_ML / "checkpoints")
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -1,9 +1,10 @@
 """
 The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD REGION GRACE_S``
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD SETTINGS``
 """
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,8 +22,10 @@ import attrs
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import liveness, state
+from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
 from mnist_tracking.embedded.jobs.host_run import HostRun
+from mnist_tracking.embedded.jobs.launch import Settings
 from mnist_tracking.embedded.jobs.layout import Layout
 from mnist_tracking.embedded.jobs.metrics import Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.placement import Placement
@@ -47,17 +51,18 @@ class Outcome:
 class Supervisor:
     """Sees one job through, on all of its hosts."""
 
-    def __init__(self, store: Store, name: str, region: str, *, grace_s: float) -> None:
+    def __init__(self, store: Store, name: str, settings: Settings) -> None:
         with store.read() as connection:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
-        self._store, self._job, self._region = store, job, region
+        self._store, self._job, self._settings = store, job, settings
         self._request = state.request_of(job)
         self._folder = state.folder_of(store, name)
-        self._scripts = Scripts(grace_s=grace_s)
+        self._scripts = Scripts(grace_s=settings.grace_s)
         self._hosts: dict[str, HostRun] = {}
         self._started = int(time.time())
+        self._checkpoints: Checkpoints | None = None
         self._has_begun = False
         self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the scripts are to end early
 
@@ -108,14 +113,22 @@ class Supervisor:
             for host in hosts_of(self._request):
                 self._hosts[host.name] = self._make(host, port.number)
                 prepare(self._store, self._hosts[host.name].placement)
+            self._fetch_checkpoints()
             if self._begin():
                 self._run_scripts()
 
+    def _fetch_checkpoints(self) -> None:
+        if config := self._request.get("CheckpointConfig"):
+            folders = [host.placement.layout.checkpoints for host in self._hosts.values()]
+            warn = partial(self._say, next(iter(self._hosts)))
+            self._checkpoints = Checkpoints(self._store, config["S3Uri"], folders, warn=warn)
+            self._checkpoints.fetch()
+
     def _make(self, host: Host, port: int) -> HostRun:
-        layout = Layout(self._folder / "ml" / host.name)
-        placement = Placement(self._request, self._job["arn"], self._region, host, layout, port)
+        layout = Layout.of(self._folder / "ml" / host.name, self._request)
+        placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
         stream = f"{self._job['name']}/{host.name}-{self._started}"
-        return HostRun(placement, stream, home=self._store.home, warn=partial(self._say, host.name))
+        return HostRun(placement, stream, store=self._store, warn=partial(self._say, host.name))
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless the job is to be stopped."""
@@ -135,7 +148,8 @@ class Supervisor:
         try:
             for name, host in self._hosts.items():
                 self._start(name, host)
-            failed = self._scripts.run(self._recorder())
+            with self._checkpoints.sent_every(self._settings.send_s) if self._checkpoints else nullcontext():
+                failed = self._scripts.run(self._recorder())
         finally:
             limit.cancel()
             self._scripts.kill()
@@ -190,6 +204,8 @@ class Supervisor:
             state.enter_stage(connection, self._job["id"], "Uploading", message, time.time())
         is_good = outcome.status != "Failed"
         try:
+            if self._checkpoints:
+                self._checkpoints.send()
             layouts = [host.placement.layout for host in self._hosts.values()]
             ml = self._folder / "ml"
             return outcome, upload_outputs(self._store, self._request, layouts, ml, with_model=is_good)
@@ -201,9 +217,10 @@ class Supervisor:
 
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
-    home, name, _lock, region, grace_s = argv
-    store = Store(Path(home))
-    Supervisor(store, name, region, grace_s=float(grace_s)).run()
+    home, name, _lock, told = argv
+    settings = Settings(**json.loads(told))
+    store = Store(Path(home), durability=settings.durability)
+    Supervisor(store, name, settings).run()
     store.close()
 
 

@@ -25,7 +25,8 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
     Raises:
         JobError: If there is not.
     """
-    for uri in (request["OutputDataConfig"]["S3OutputPath"], *_checkpoint_uri(request)):
+    config = request.get("CheckpointConfig")
+    for uri in (request["OutputDataConfig"]["S3OutputPath"], *([config["S3Uri"]] if config else [])):
         bucket, _ = split_uri(uri)
         if not has_bucket(store, bucket):
             raise JobError(f"ClientError: The bucket {bucket!r} of {uri} does not exist.")
@@ -33,7 +34,7 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
 
 def prepare(store: Store, placement: Placement) -> None:
     """
-    Make a host's folders and fetch its channels, the checkpoints of an earlier job and the code.
+    Make a host's folders and fetch its channels and the code.
 
     Raises:
         JobError: If something is missing.
@@ -46,13 +47,7 @@ def prepare(store: Store, placement: Placement) -> None:
     )
     for channel in placement.channels:
         _download_channel(store, channel, placement)
-    for uri in _checkpoint_uri(request):
-        download(store, uri, layout.checkpoints)
     _unpack_code(store, placement)
-
-
-def _checkpoint_uri(request: dict[str, Any]) -> list[str]:
-    return [request["CheckpointConfig"]["S3Uri"]] if "CheckpointConfig" in request else []
 
 
 def _download_channel(store: Store, channel: dict[str, Any], placement: Placement) -> None:
@@ -98,7 +93,7 @@ def upload_outputs(
     store: Store, request: dict[str, Any], layouts: list[Layout], folder: Path, *, with_model: bool
 ) -> bool:
     """
-    Upload the hosts' checkpoints, their other output and, if wanted, their model; return whether there is a model.
+    Upload what the hosts left: their other output and, if wanted, their model; return whether there is a model.
 
     SageMaker puts what all hosts left into one archive, and asks them not to use a name twice. Here the host that
     comes later wins.
@@ -110,10 +105,6 @@ def upload_outputs(
         folder: Where the archives are made.
         with_model: Whether the model is wanted.
     """
-    for uri in _checkpoint_uri(request):
-        for layout in layouts:
-            for path in sorted(path for path in layout.checkpoints.rglob("*") if path.is_file()):
-                _upload(store, path, f"{uri.rstrip('/')}/{path.relative_to(layout.checkpoints).as_posix()}")
     uri = model_uri(request)
     output = f"{uri.removesuffix('model.tar.gz')}output.tar.gz"
     _upload_packed(store, [layout.output_data for layout in layouts], output, folder)
