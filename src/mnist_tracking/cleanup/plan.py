@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -82,6 +82,15 @@ class CleanupPlan:
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
     _prefix: str = attrs.field(eq=False, alias="prefix")
     _on_end: Callable[[], None] | None = attrs.field(default=None, eq=False, alias="on_end")
+
+    def __copy__(self) -> Self:
+        return self  # as of every frozen value; the copy, too, tells the runner when it was executed
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self.experiment, self.items, self._workspace, self._prefix)  # no runner is there to tell
 
     def __repr__(self) -> str:
         going, staying = len(self.going), len(self.staying)

@@ -19,7 +19,7 @@ from mnist_tracking.downloads.components import DownloadedFile, fetch_artifacts,
 from mnist_tracking.downloads.folder import SCHEMA_VERSION, Folder, opened_folder
 from mnist_tracking.downloads.tables import JsonLines, Table, write_table
 from mnist_tracking.lineage.tracer import build_graph
-from mnist_tracking.records import Component, MetricSeries, TrialResult, trial_row
+from mnist_tracking.records import Component, MetricSeries, TrialResult, own_copy, trial_row
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -48,7 +48,7 @@ class ExperimentDownload:
 
     experiment_name: str
     directory: Path
-    rows: dict[str, int]
+    rows: Mapping[str, int] = attrs.field(converter=own_copy, hash=False)
     missing: tuple[str, ...]
     fetched: int
     fetched_bytes: int
