@@ -36,17 +36,15 @@ def run_apart(program: Program, data_dir: Path, *, hidden_channels: int, epochs:
 def train_ours(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
     """Train as a job does, model, checkpoints and log lines included; importing torch is not counted."""
     from mnist_tracking.training.hyperparameters import Hyperparameters
-    from mnist_tracking.training.run import run
+    from mnist_tracking.training.run import Places, run
 
-    hyperparameters = Hyperparameters(hidden_channels=hidden_channels, epochs=epochs, seed=seed, dropout=0.2)
+    hyperparameters = Hyperparameters(
+        recipe="reference", hidden_channels=hidden_channels, epochs=epochs, seed=seed, dropout=0.2
+    )
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
-        result = run(
-            hyperparameters,
-            data_dir=data_dir,
-            model_dir=Path(folder, "model"),
-            checkpoint_dir=Path(folder, "checkpoints"),
-        )
+        places = Places(data=data_dir, model=Path(folder, "model"), checkpoints=Path(folder, "checkpoints"))
+        result = run(hyperparameters, places)
         spent = time.process_time() - started
     return {"accuracy": result.test.accuracy, "core_seconds": spent, "dataset": "resident tensors"}
 

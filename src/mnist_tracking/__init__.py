@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mnist_tracking.cleanup import CleanupPlan, CleanupReport, PlannedDeletion
     from mnist_tracking.comparison import Comparison, Difference
     from mnist_tracking.deployment import BestModelDeployer
+    from mnist_tracking.downloads import DownloadedFile, ExperimentDownload, TrialDownload
     from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.errors import (
@@ -56,6 +57,7 @@ _HOMES = {
     "cleanup": ("CleanupPlan", "CleanupReport", "PlannedDeletion"),
     "comparison": ("Comparison", "Difference"),
     "deployment": ("BestModelDeployer",),
+    "downloads": ("DownloadedFile", "ExperimentDownload", "TrialDownload"),
     "embedded": ("EmbeddedSageMaker",),
     "endpoints": ("Endpoint",),
     "errors": (
@@ -110,8 +112,10 @@ __all__ = [
     "DatasetError",
     "Difference",
     "DivergedError",
+    "DownloadedFile",
     "EmbeddedSageMaker",
     "Endpoint",
+    "ExperimentDownload",
     "ExperimentRunner",
     "ExperimentSummary",
     "HyperparameterSweep",
@@ -138,6 +142,7 @@ __all__ = [
     "SubmittedTrial",
     "ThrottledError",
     "Trial",
+    "TrialDownload",
     "TrialObserver",
     "TrialResult",
     "UnsupportedOperationError",

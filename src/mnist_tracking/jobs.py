@@ -86,6 +86,8 @@ class Objective:
     statistic: Statistic = attrs.field(default="last", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.metric, str) or not self.metric:
+            raise ConfigError(f"metric={self.metric!r}; the name of a metric is needed, such as 'test:accuracy'.")
         _one_of("goal", self.goal, ("maximize", "minimize"))
         _one_of("statistic", self.statistic, ("last", "max", "min", "avg"))
 
@@ -166,18 +168,18 @@ class JobSpec:
     entry_point: str = attrs.field(converter=str, kw_only=False)
     source_dir: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
     dependencies: tuple[str, ...] = attrs.field(default=(), converter=_strings)
-    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_copied)
+    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_copied, hash=False)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
-    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_copied)
+    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_copied, hash=False)
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     framework_version: str = "2.6.0"
     py_version: str = "py312"
     image_uri: str | None = None
-    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_copied, hash=False)
     max_run_s: int = 86_400
-    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
+    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied, hash=False)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     adapter: str | None = None
 

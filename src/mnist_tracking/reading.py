@@ -1,11 +1,14 @@
 """The part of a workspace that looks at what is there. Reading never writes."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from mnist_tracking.cleanup import CleanupPlan
     from mnist_tracking.comparison import Comparison
+    from mnist_tracking.downloads import ExperimentDownload
     from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.formats import Deserializer, Format, Serializer
     from mnist_tracking.records import Component, ExperimentSummary, NamedTrial, TrialResult
@@ -139,6 +142,40 @@ class Reader:
         names = [trial_name_of(trial) for trial in trials]
         return compare([self.trial(name) for name in names])
 
+    def download(
+        self,
+        experiment: str,
+        directory: str | os.PathLike[str],
+        *,
+        files: bool = True,
+        on_progress: "OnProgress | None" = None,
+    ) -> "ExperimentDownload":
+        """
+        Write a whole experiment to a folder, as files that any program reads, without AWS and without this library.
+
+        The how-to "Keep an experiment as files" has the layout: trials, steps, every value of every metric, lineage and
+        tags as CSV and JSON; and models, artifacts and logs. ``experiment.json`` is written last: a folder that has it
+        is whole. Called again, it writes the tables anew, and fetches what is new or has changed. Steps are read page
+        by page; what is held of them is a row for each trial, and the lineage.
+
+        Args:
+            experiment: Its name.
+            directory: The folder: a new one, an empty one, or that of an earlier download of this experiment.
+            files: Whether models, artifacts and logs come too.
+            on_progress: Told how many steps were written so far.
+
+        Raises:
+            NotFoundError: If there is no such experiment; the message names those nearest that there are.
+            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this experiment wrote.
+                Nothing was changed.
+            StateError: If an archive is damaged, or would write outside of its folder; if the disk is full; if another
+                download is writing to the folder; or if the service does not show all steps within a minute.
+            AccessDeniedError: If something may not be read; the message says what.
+        """
+        from mnist_tracking.downloads import download_experiment
+
+        return download_experiment(self._workspace, experiment, directory, files=files, on_progress=on_progress)
+
     def submitted(self, trial_name: str) -> "SubmittedTrial":
         """
         Take up a trial whose job was started before, by this program or another.
@@ -175,6 +212,47 @@ class Reader:
         from mnist_tracking.endpoints import attach_to_endpoint
 
         return attach_to_endpoint(self._workspace, name, serializer, deserializer)
+
+    def cleanup_plan(
+        self,
+        experiment: str,
+        *,
+        trials: "Iterable[NamedTrial | str] | None" = None,
+        older_than: "timedelta | datetime | None" = None,
+        keep_data: bool = False,
+        include_foreign: bool = False,
+    ) -> "CleanupPlan":
+        """
+        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
+
+        Args:
+            experiment: The experiment's name.
+            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
+            older_than: Only trials made before this time, or longer ago than this.
+            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
+            include_foreign: Also what others made in the experiment; endpoints of others never go.
+
+        Raises:
+            NotFoundError: If the experiment, or one of *trials*, does not exist; the message names those nearest.
+            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     with ExperimentRunner(workspace, "churn").trial(name="baseline"):
+            ...         pass
+            ...     workspace.cleanup_plan("churn", trials=["baseline"])
+            <CleanupPlan of 'churn': 2 go, 0 stay, 0 B>
+        """
+        from mnist_tracking.cleanup import make_plan
+
+        return make_plan(
+            self._workspace,
+            experiment,
+            trials=trials,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
+        )
 
     @property
     def _workspace(self) -> "Workspace":

@@ -15,7 +15,7 @@ from mnist_tracking._sagemaker.experiments import (
     require_trial,
 )
 from mnist_tracking._sagemaker.names import check_name, unique_name
-from mnist_tracking._sagemaker.objects import upload_directory
+from mnist_tracking._sagemaker.objects import experiment_folder, upload_directory
 from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.records import Component, NamedTrial, Scalar, trial_name_of
@@ -75,8 +75,7 @@ class ExperimentRecorder:
     @property
     def prefix(self) -> str:
         """Where everything of this experiment goes: ``s3://bucket/prefix/experiment``."""
-        parts = [self.workspace.bucket, self.workspace.prefix, self.name]
-        return "s3://" + "/".join(part for part in parts if part)
+        return experiment_folder(self.workspace, self.workspace.bucket, self.name)
 
     @property
     def data_uri(self) -> str | None:

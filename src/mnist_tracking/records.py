@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
@@ -30,6 +30,11 @@ Scalar = str | int | float | bool | None
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 
+def own_copy(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record's own copy of a mapping, which nobody else changes; such a field takes no part in the hash."""
+    return dict(values)
+
+
 class NamedTrial(Protocol):
     """A trial in any form: `TrialResult`, `Trial`, `LocalTrial` or `SubmittedTrial`."""
 
@@ -47,7 +52,7 @@ def trial_name_of(trial: NamedTrial | str) -> str:
         ConfigError: If it is neither.
     """
     name = trial if isinstance(trial, str) else getattr(trial, "trial_name", None)
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         raise ConfigError(f"{trial!r} is no trial. Give a trial, or its name.")
     return name
 
@@ -182,12 +187,12 @@ class Component:
     created: datetime
     started: datetime | None
     ended: datetime | None
-    parameters: Mapping[str, Scalar]
+    parameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
     inputs: tuple[Artifact, ...]
     outputs: tuple[Artifact, ...]
-    metrics: Mapping[str, Metric]
+    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
     parents: tuple[tuple[str, str], ...]
-    tags: Mapping[str, str] = attrs.field(factory=dict)
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
 
     @property
     def trials(self) -> tuple[str, ...]:
@@ -223,7 +228,7 @@ class ExperimentSummary:
     arn: str
     description: str
     created: datetime
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] = attrs.field(converter=own_copy, hash=False)
 
 
 @attrs.frozen
@@ -250,8 +255,8 @@ class TrialResult:
     experiment_name: str
     status: Status
     failure_reason: str
-    hyperparameters: Mapping[str, Scalar]
-    metrics: Mapping[str, Metric]
+    hyperparameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
     job_name: str
     component_name: str
     model_uri: str | None

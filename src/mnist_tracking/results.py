@@ -18,8 +18,8 @@ class Results(Sequence[T], Generic[T]):
     """
     Records in the order of the search.
 
-    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything. What was read
-    is kept, and not asked for again. **Thread safety.** For one thread.
+    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything, and so do a
+    copy and a pickle. What was read is kept, and not asked for again. **Thread safety.** For one thread.
 
     Args:
         kind: What they are, in the plural, such as ``"trials"``.
@@ -52,6 +52,11 @@ class Results(Sequence[T], Generic[T]):
         self._read: list[T] = []
         self._is_whole = False
         self._error: MnistTrackingError | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a pickle or a copy holds: all records, read now, and nobody who is told of progress."""
+        self._reach(None)
+        return {**self.__dict__, "_source": iter(()), "_on_progress": None}
 
     def __iter__(self) -> Iterator[T]:
         place = 0

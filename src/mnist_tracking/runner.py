@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+import attrs
+
 from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
 from mnist_tracking._sagemaker.training import start_job, stop_job
@@ -166,30 +168,16 @@ class ExperimentRunner(ExperimentRecorder):
         include_foreign: bool = False,
     ) -> "CleanupPlan":
         """
-        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
-
-        Args:
-            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
-            older_than: Only trials made before this time, or longer ago than this.
-            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
-            include_foreign: Also what others made in the experiment; endpoints of others never go.
+        List what a cleanup of this experiment would delete, as `Workspace.cleanup_plan` does, with its arguments.
 
         Raises:
             NotFoundError: If the experiment, or one of *trials*, does not exist.
             ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
         """
-        from mnist_tracking.cleanup import make_plan
-
-        return make_plan(
-            self.workspace,
-            self.name,
-            self.prefix,
-            trials=trials,
-            older_than=older_than,
-            keep_data=keep_data,
-            include_foreign=include_foreign,
-            on_end=self._find_steps,
+        plan = self.workspace.cleanup_plan(
+            self.name, trials=trials, older_than=older_than, keep_data=keep_data, include_foreign=include_foreign
         )
+        return attrs.evolve(plan, on_end=self._find_steps)  # a runner knows its steps, some of which may be gone then
 
     def cleanup(self) -> "CleanupReport":
         """

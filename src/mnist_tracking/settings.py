@@ -84,7 +84,7 @@ class Settings:
     security_group_ids: tuple[str, ...] | None = attrs.field(default=None, converter=_listed)
     network_isolation: bool | None = None
     encrypt_traffic: bool | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict, converter=copied_tags)
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=copied_tags, hash=False)
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):

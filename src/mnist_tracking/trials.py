@@ -1,5 +1,6 @@
 """One trial with all that was recorded of it."""
 
+import os
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,6 +16,7 @@ from mnist_tracking.search import component_row
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_tracking.downloads import TrialDownload
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["Trial", "read_trial"]
@@ -81,6 +83,46 @@ class Trial:
     def lineage(self) -> Lineage:
         """Trace what went into its model, and what came of it."""
         return LineageTracer(self._workspace).trace(self.trial_name)
+
+    def download(self, directory: str | os.PathLike[str], *, model_only: bool = False) -> "TrialDownload":
+        """
+        Write its files to a folder: its model, its job's other output and log, and the artifacts of its steps.
+
+        ``model/`` is the model, unpacked; ``output/`` what its script left in ``SM_OUTPUT_DATA_DIR``; ``artifacts/``
+        what else the training has written, and ``steps/<name>/artifacts/`` what the other steps have; ``log.txt`` the
+        job's log. ``trial.json``, the record, is written last: a folder that has it is whole. Called again, it fetches
+        what is new or has changed, and deletes what earlier downloads wrote and the trial no longer has. Nothing is
+        written outside of the folder.
+
+        Args:
+            directory: The folder: a new one, an empty one, or that of an earlier download of this trial.
+            model_only: Whether to take the model alone.
+
+        Raises:
+            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this trial wrote.
+                Nothing was changed.
+            StateError: If *model_only* is asked for and the trial has no model; if an archive is damaged, or would
+                write outside of its folder; if the disk is full; or if another download is writing to the folder.
+            NotFoundError: If *model_only* is asked for and the model is no longer in S3. Without *model_only*, what is
+                gone is in ``missing``.
+            AccessDeniedError: If something may not be read; the message says what.
+
+        Example:
+            >>> from pathlib import Path
+            >>> workspace = Workspace.embedded()
+            >>> with ExperimentRunner(workspace, "churn").trial(name="baseline") as recording:
+            ...     _ = Path("weights.txt").write_text("0.5")
+            ...     _ = recording.log_model("weights.txt")
+            >>> found = workspace.trial("baseline").download("baseline")
+            >>> found.model, (found.model / "weights.txt").read_text()
+            (PosixPath('baseline/model'), '0.5')
+            >>> workspace.trial("baseline").download("baseline").fetched
+            0
+            >>> workspace.close()
+        """
+        from mnist_tracking.downloads import download_trial
+
+        return download_trial(self._workspace, self, directory, model_only=model_only)
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""

@@ -3,11 +3,13 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from types import TracebackType
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+import attrs
+
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.handle import Handle
 from mnist_tracking.reading import Reader
 from mnist_tracking.settings import Settings, SettingsOptions
 
@@ -19,19 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace"]
 
-_DEFAULT_HOME = ".mnist-tracking"
-_DEFAULT_PREFIX = "mnist-tracking"
-_BACKENDS = ("embedded", "aws")
 
-
-class Workspace(Reader):
+class Workspace(Handle, Reader):
     """
     Hands out a `boto3.Session`; everything else in this library is built on that.
 
-    Make one with `Workspace.embedded`, `Workspace.aws` or `Workspace.from_env`.
+    Made by `Workspace.embedded`, `Workspace.aws` or `Workspace.from_env`.
 
     **Thread safety.** A workspace may be shared by threads. **Cost.** Making one makes no call; the role, the account
-    and the bucket are looked up when they are first needed.
+    and the bucket are looked up when they are first needed. **Pickles** say where to work, and hold no credentials.
 
     Attributes:
         boto_session: What all calls go through.
@@ -97,8 +95,9 @@ class Workspace(Reader):
         """
         from mnist_tracking.embedded import EmbeddedSageMaker
 
+        is_described = engine is None
         if engine is None:
-            home = home or os.environ.get("MNIST_TRACKING_HOME") or _DEFAULT_HOME
+            home = home or os.environ.get("MNIST_TRACKING_HOME") or ".mnist-tracking"
             engine = EmbeddedSageMaker(home, python=python)
         settings = Settings(
             role=role,
@@ -114,6 +113,8 @@ class Workspace(Reader):
         )
         workspace = cls(engine.session(), settings=settings, poll_s=0.1)
         workspace._engine = engine
+        if is_described:
+            workspace._again = partial(cls.embedded, engine.home, python=python, **attrs.asdict(settings))
         return workspace
 
     @classmethod
@@ -175,7 +176,10 @@ class Workspace(Reader):
             encrypt_traffic=encrypt_traffic,
             tags=tags,
         )
-        return cls(find_boto_session(boto_session, profile, region), settings=settings, poll_s=10.0)
+        workspace = cls(find_boto_session(boto_session, profile, region), settings=settings, poll_s=10.0)
+        if boto_session is None:
+            workspace._again = partial(cls.aws, profile=profile, region=workspace.region, **attrs.asdict(settings))
+        return workspace
 
     @classmethod
     def from_env(cls, **settings: Unpack[SettingsOptions]) -> "Workspace":
@@ -188,21 +192,17 @@ class Workspace(Reader):
             ConfigError: If the variable has another value, or AWS would refuse a setting.
         """
         backend = os.environ.get("MNIST_TRACKING_BACKEND") or "embedded"
-        if backend not in _BACKENDS:
-            possible = " or ".join(map(repr, _BACKENDS))
-            raise ConfigError(f"MNIST_TRACKING_BACKEND is {backend!r}; possible are {possible}.")
+        if backend not in ("embedded", "aws"):
+            raise ConfigError(f"MNIST_TRACKING_BACKEND is {backend!r}; possible are 'embedded' or 'aws'.")
         return cls.embedded(**settings) if backend == "embedded" else cls.aws(**settings)
 
     def __repr__(self) -> str:
-        where = repr(self._engine) if self._engine else f"AWS {self.region}"
-        return f"<Workspace on {where}>"
+        return f"<Workspace on {self._engine or f'AWS {self.region}'}>"
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -234,7 +234,7 @@ class Workspace(Reader):
             return self.settings.prefix.strip("/")
         from mnist_tracking._sagemaker.sessions import configured_prefix
 
-        return "/".join(part for part in (configured_prefix(self), _DEFAULT_PREFIX) if part)
+        return "/".join(part for part in (configured_prefix(self), "mnist-tracking") if part)
 
     @property
     def tags(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 
+from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli
 
 
@@ -19,7 +20,16 @@ def test_a_healthy_account_exits_with_0(tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("ok       Python")
-    assert "Looking at <Workspace on <EmbeddedSageMaker" in result.stderr
+    assert result.stderr.endswith("home, account 000000000000, region us-east-1; not made yet\n")
+    assert not (tmp_path / "home").exists()
+
+
+def test_one_that_is_there_is_looked_at(tmp_path: Path) -> None:
+    Workspace.embedded(tmp_path / "home").close()
+    result = run("--home", str(tmp_path / "home"), "doctor", "--format", "csv")
+
+    assert result.stdout.splitlines()[0] == "name,outcome,detail,remedy"
+    assert result.stderr.endswith("region us-east-1\n")
 
 
 def test_json_has_a_stable_shape(tmp_path: Path) -> None:
@@ -35,6 +45,7 @@ def test_a_problem_exits_with_1() -> None:
     result = run("--backend", "aws", "--region", "us-east-1", "doctor")
 
     assert result.exit_code == 1
+    assert result.stderr == "AWS, region us-east-1\n"
     assert "problem  credentials" in result.stdout
     assert "aws configure" in result.stdout
 

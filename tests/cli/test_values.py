@@ -107,10 +107,14 @@ def test_csv_has_the_columns_of_every_row(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_command_to_copy_has_the_options_that_say_where() -> None:
-    aws = Settings(backend="aws", home=Path("x"), profile="work", region=None, role=None, bucket="b", begun=0.0)
+    aws = Settings(backend="aws", home=Path("x"), profile="work", applied={"bucket": "b"})
     embedded = Settings(
-        backend="embedded", home=Path("a b"), profile=None, region=None, role=None, bucket=None, begun=0.0
+        backend="embedded",
+        home=Path("a b"),
+        applied={"subnets": ("s-1", "s-2"), "network_isolation": False, "tags": {"team": "cv"}},
     )
 
     assert aws.command("list") == "mnist-tracking --backend aws --profile work --bucket b list"
-    assert embedded.command("logs", "x") == "mnist-tracking --home 'a b' logs x"
+    assert embedded.command("logs", "x") == (
+        "mnist-tracking --home 'a b' --subnet s-1 --subnet s-2 --no-network-isolation --tag team=cv logs x"
+    )

@@ -28,7 +28,7 @@ def test_packed_folder_unpacks_as_it_was(tmp_path: Path) -> None:
     (source / "model.pth").write_bytes(b"weights")
     (source / "code" / "inference.py").write_text("pass")
     (source / "latest").symlink_to("model.pth")
-    pack(source, tmp_path / "model.tar.gz")
+    pack([source], tmp_path / "model.tar.gz")
     unpack(tmp_path / "model.tar.gz", tmp_path / "new" / "model")
 
     found = {path.relative_to(tmp_path / "new" / "model").as_posix() for path in (tmp_path / "new").rglob("*")}
@@ -39,10 +39,27 @@ def test_packed_folder_unpacks_as_it_was(tmp_path: Path) -> None:
 def test_packing_puts_contents_at_the_root(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "mnist.py").touch()
-    pack(tmp_path / "source", tmp_path / "source.tar.gz")
+    pack([tmp_path / "source"], tmp_path / "source.tar.gz")
 
     with tarfile.open(tmp_path / "source.tar.gz") as tar:
         assert tar.getnames() == ["mnist.py"]
+
+
+def test_of_two_with_one_name_the_later_folders_is_packed(tmp_path: Path) -> None:
+    """Whether they are files or folders; what cannot be unpacked beside it goes with the other."""
+    for folder, files in {"a": ["both", "only-a", "file/x", "folder"], "b": ["both", "file", "folder/y"]}.items():
+        for name in files:
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(folder)
+    pack([tmp_path / "a", tmp_path / "b"], tmp_path / "model.tar.gz")
+    unpack(tmp_path / "model.tar.gz", tmp_path / "new")
+
+    found = {path.relative_to(tmp_path / "new").as_posix(): path for path in (tmp_path / "new").rglob("*")}
+    assert {name: path.read_text() for name, path in found.items() if path.is_file()} == {
+        **dict.fromkeys(("both", "file", "folder/y"), "b"),
+        "only-a": "a",
+    }
 
 
 @pytest.mark.parametrize("name", ["", "/", ".", "./"])

@@ -314,7 +314,7 @@ def test_what_runs_is_listed_with_its_cost(workspace: Workspace, toy_job: Callab
     assert {check.outcome for check in checks["training job"]} == {"warning"}
     assert sorted("price unknown" in check.detail for check in checks["training job"]) == [False, True]
     assert checks["endpoints"][0].detail.startswith("1, about 0.12 USD an hour (estimated")
-    assert checks["endpoint"][0].remedy.endswith(f"delete_endpoint(EndpointName={endpoint.name!r})")
+    assert checks["endpoint"][0].remedy.endswith(f"workspace.endpoint({endpoint.name!r}).delete()")
     assert (others.outcome, others.remedy) == ("ok", "")
     assert others.detail.endswith("made by others.")
 

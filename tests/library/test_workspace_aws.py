@@ -126,8 +126,11 @@ def test_without_a_region_the_error_says_what_to_set(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
 
-    with pytest.raises(ConfigError, match="No region is known"):
+    with pytest.raises(ConfigError, match=r"No region is known.* set AWS_DEFAULT_REGION"):
         Workspace.aws()
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")  # boto3 reads no AWS_REGION
+    assert Workspace.aws().region == "eu-west-1"
 
 
 def test_an_unknown_backend_names_those_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,9 @@ from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import TrainingResult
 from mnist_tracking.training.plain import save_plain
 from mnist_tracking.training.randomness import seeded
-from mnist_tracking.training.run import run
+from mnist_tracking.training.run import Places, run
 from mnist_tracking.training.serving import input_fn, model_fn, output_fn, predict_fn
 
-NPY = "application/x-npy"
 IMAGES, LABELS = make_digits(20, seed=5)
 HYPERPARAMETERS = Hyperparameters(epochs=6, batch_size=25, hidden_channels=4, kernel_size=3, lr=0.05, dropout=0.1)
 
@@ -30,7 +29,7 @@ HYPERPARAMETERS = Hyperparameters(epochs=6, batch_size=25, hidden_channels=4, ke
 @pytest.fixture(scope="module")
 def model_dir(digits_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    run(HYPERPARAMETERS, data_dir=digits_dir, model_dir=folder)
+    run(HYPERPARAMETERS, Places(data=digits_dir, model=folder))
     return folder
 
 
@@ -150,29 +149,6 @@ def test_the_endpoint_knows_the_digits(model_dir: Path) -> None:
     assert (answer.argmax(axis=1) == LABELS).mean() >= 0.8
 
 
-CSV = "\n".join(",".join(map(str, image.ravel())) for image in IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (npy(IMAGES[:, None]), "application/x-npy"),
-        (npy(IMAGES.astype(np.float32)), "application/x-npy"),
-        (npy(IMAGES.astype(np.float64)), "application/x-npy"),
-        (npy(IMAGES.astype(np.int64)), "application/x-npy"),
-        (json.dumps(IMAGES.tolist()), "application/json"),
-        (json.dumps(IMAGES.tolist()).encode(), "application/json; charset=utf-8"),
-        (CSV, "text/csv"),
-        (CSV.encode(), "text/csv"),
-    ],
-)
-def test_every_shape_type_and_encoding_gives_the_same(model_dir: Path, body: bytes | str, content_type: str) -> None:
-    """Text bodies come as text or as bytes."""
-    expected = ask(model_dir, npy(IMAGES), "application/x-npy")
-
-    np.testing.assert_allclose(ask(model_dir, body, content_type), expected, rtol=1e-5, atol=1e-7)
-
-
 def test_one_image_needs_no_batch(model_dir: Path) -> None:
     """(28, 28) gives one row."""
     assert ask(model_dir, npy(IMAGES[0]), "application/x-npy").shape == (1, 10)
@@ -183,43 +159,6 @@ def test_more_images_than_one_batch(model_dir: Path) -> None:
     many = np.tile(IMAGES, (60, 1, 1))
 
     assert ask(model_dir, npy(many), "application/x-npy").shape == (1200, 10)
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type", "message"),
-    [
-        (npy(np.zeros((3, 27, 28), np.uint8)), NPY, r"the shape \(3, 27, 28\); expected images"),
-        (npy(np.zeros((2, 3, 28, 28), np.uint8)), NPY, r"the shape \(2, 3, 28, 28\)"),
-        (npy(np.zeros(784, np.uint8)), NPY, r"the shape \(784,\)"),
-        (npy(np.zeros((0, 28, 28), np.uint8)), NPY, "There are no images"),
-        (npy(np.full((28, 28), "7")), NPY, "of type <U1"),
-        (npy(np.ones((28, 28), bool)), NPY, "of type bool"),
-        (npy(np.full((28, 28), 256)), NPY, "values from 256 to 256"),
-        (npy(np.full((28, 28), np.nan)), NPY, "values from nan"),
-        (npy(IMAGES / 255), NPY, r"seem to be scaled to 0\.\.1"),
-        (b"not numpy", NPY, "not valid application/x-npy"),
-        (b"", NPY, "not valid application/x-npy"),
-        ("[[1, 2], [3]]", "application/json", "not valid application/json"),
-        ('{"images": 1}', "application/json", "of type object"),
-        ("1,2,3\n", "text/csv", "not valid text/csv"),
-        ("", "image/png", "'image/png' is not supported; application/x-npy, application/json, text/csv are"),
-    ],
-)
-def test_what_is_no_image_is_refused(body: bytes | str, content_type: str, message: str) -> None:
-    """The error is a ValueError, and says what was expected."""
-    with pytest.raises(ValueError, match=message):
-        input_fn(body, content_type)
-
-
-def test_a_pickle_is_never_loaded() -> None:
-    """An object array is refused unread."""
-    with pytest.raises(ValueError, match="not valid application/x-npy"):
-        input_fn(npy(np.array([{}], dtype=object)), "application/x-npy")
-
-
-def test_a_black_image_is_fine() -> None:
-    """All zeros is no sign of a wrong scale, float or not."""
-    assert input_fn(npy(np.zeros((28, 28))), "application/x-npy").shape == (1, 1, 28, 28)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "", "text/html, application/json;q=0.5"])
@@ -251,7 +190,7 @@ def test_the_normalisation_is_the_artifacts(model_dir: Path, tmp_path: Path) -> 
 
 def test_a_result_is_plain_data(digits_dir: Path, tmp_path: Path) -> None:
     """What run() returns compares by value."""
-    result = run(Hyperparameters(epochs=1, hidden_channels=1), data_dir=digits_dir, model_dir=tmp_path)
+    result = run(Hyperparameters(epochs=1, hidden_channels=1), Places(data=digits_dir, model=tmp_path))
 
     assert isinstance(result, TrainingResult)
     assert result.best == result.epochs[0]

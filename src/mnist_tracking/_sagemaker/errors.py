@@ -57,7 +57,9 @@ def translated() -> Iterator[None]:
     except ParamValidationError as error:
         raise ConfigError(f"{error}".rstrip(".") + ".") from error
     except NoRegionError as error:
-        raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.") from error
+        raise ConfigError(
+            "No region is known. Give region=, or set AWS_DEFAULT_REGION or the profile's region."
+        ) from error
     except NoCredentialsError as error:
         raise AccessDeniedError("NoCredentials", "any call", "no AWS credentials were found") from error
     except _NO_CREDENTIALS as error:

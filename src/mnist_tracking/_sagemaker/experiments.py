@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws
+from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
-from mnist_tracking.records import Component
+from mnist_tracking.records import Component, ExperimentSummary
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -171,15 +171,33 @@ def require_experiment(workspace: "Workspace", name: str) -> None:
     Raises:
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
+    _describe(workspace, name)
+
+
+def read_experiment(workspace: "Workspace", name: str) -> ExperimentSummary:
+    """
+    Read one experiment; unlike Search, this is never behind.
+
+    Raises:
+        NotFoundError: If there is no such experiment; it names the nearest ones that there are.
+    """
+    found = _describe(workspace, name)
+    with translated():
+        tags = workspace.client("sagemaker").list_tags(ResourceArn=found["ExperimentArn"])
+    return experiment_from_aws({**found, **tags})
+
+
+def _describe(workspace: "Workspace", name: str) -> dict[str, Any]:
     client = workspace.client("sagemaker")
     with translated():
         try:
-            client.describe_experiment(ExperimentName=name)
+            found: dict[str, Any] = client.describe_experiment(ExperimentName=name)
         except ClientError as error:
             if not _is_no_such_name(error):
                 raise
             known = [e["ExperimentName"] for e in client.list_experiments(MaxResults=100)["ExperimentSummaries"]]
             raise NotFoundError("experiment", name, nearest(name, known)) from error
+    return found
 
 
 def _is_no_such_name(error: ClientError) -> bool:

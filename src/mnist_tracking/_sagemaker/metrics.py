@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,24 +47,38 @@ def put_metrics(workspace: "Workspace", component: str, values: Mapping[str, flo
             raise ServiceError(error["Code"], "BatchPutMetrics", f"the value of metric {name!r} was not recorded")
 
 
-def read_series(workspace: "Workspace", component: Component) -> dict[str, MetricSeries]:
+def read_series(
+    workspace: "Workspace", component: Component, *, on_line: Callable[[str], object] | None = None
+) -> dict[str, MetricSeries]:
     """
     Return every value of every metric of a component.
 
     What a training job printed is read from its log, by the job's own metric definitions: the service itself gives back
-    one value a minute. What was sent with a step is read from the service.
+    one value a minute. What was sent with a step is read from the service. *on_line* is given each line of that log.
     """
-    printed = job_series(workspace, component.job_name) if component.job_name else {}
+    printed = job_series(workspace, component.job_name, on_line) if component.job_name else {}
     sent = [name for name in component.metrics if name not in printed]
     return dict(sorted({**printed, **_sent(workspace, component, sent)}.items()))
 
 
-def job_series(workspace: "Workspace", job_name: str) -> dict[str, MetricSeries]:
+def job_series(
+    workspace: "Workspace", job_name: str, on_line: Callable[[str], object] | None = None
+) -> dict[str, MetricSeries]:
     """Return every value that a job has printed so far, by metric; a running job's too."""
     with translated():
         job = workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name)
     definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])
-    return series_in_log(JobLog(workspace, job_name).new_lines(), {item["Name"]: item["Regex"] for item in definitions})
+    lines = _passed_on(JobLog(workspace, job_name).new_lines(), on_line)
+    return series_in_log(lines, {item["Name"]: item["Regex"] for item in definitions})
+
+
+def _passed_on(
+    lines: Iterable[tuple[datetime, str]], on_line: Callable[[str], object] | None
+) -> Iterator[tuple[datetime, str]]:
+    for moment, line in lines:
+        if on_line is not None:
+            on_line(line)
+        yield moment, line
 
 
 def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, str]) -> dict[str, MetricSeries]:

@@ -4,9 +4,8 @@ import os
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
-from mnist_tracking._sagemaker.errors import translated
+from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -14,9 +13,20 @@ if TYPE_CHECKING:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return the bucket and the key of ``s3://bucket/key``."""
-    parsed = urlparse(uri)
-    return parsed.netloc, parsed.path.lstrip("/")
+    """
+    Return the bucket and the key of ``s3://bucket/key``.
+
+    Example:
+        >>> split_uri("s3://bucket/why?/part#1.csv")
+        ('bucket', 'why?/part#1.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.lstrip("/")
+
+
+def experiment_folder(workspace: "Workspace", bucket: str, experiment: str) -> str:
+    """Return where everything of an experiment goes: ``s3://bucket/prefix/experiment``."""
+    return "s3://" + "/".join(part for part in (bucket, workspace.prefix, experiment) if part)
 
 
 def upload_directory(
@@ -36,11 +46,17 @@ def upload_file(workspace: "Workspace", path: Path, uri: str) -> None:
 
 
 def sizes_below(workspace: "Workspace", uri: str) -> dict[str, int]:
-    """Return the size in bytes of each object below *uri*, by where it is."""
+    """Return the size in bytes of each object below *uri*, by where it is; a bucket that is not there has none."""
     bucket, prefix = split_uri(uri)
-    with translated():
-        pages = workspace.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return {f"s3://{bucket}/{item['Key']}": item["Size"] for page in pages for item in page.get("Contents", ())}
+    pages = workspace.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    try:
+        with translated():
+            found = [item for page in pages for item in page.get("Contents", ())]
+    except ServiceError as error:
+        if is_missing(error):
+            return {}
+        raise
+    return {f"s3://{bucket}/{item['Key']}": item["Size"] for item in found}
 
 
 def delete_objects(workspace: "Workspace", uris: Iterable[str]) -> dict[str, ServiceError]:

@@ -1,12 +1,15 @@
 """Read components through Search: pages of 100, one pass."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mnist_tracking._sagemaker.convert import component_from_aws
+import attrs
+
+from mnist_tracking._sagemaker.convert import component_from_aws, tags_from_aws
 from mnist_tracking._sagemaker.errors import translated
-from mnist_tracking._sagemaker.experiments import component_names_of
+from mnist_tracking._sagemaker.experiments import component_names_of, trials_of
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.filters import Condition, Filter, Junction
 from mnist_tracking.records import Component
@@ -14,6 +17,7 @@ from mnist_tracking.records import Component
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
+Shown = TypeVar("Shown", "ListedTrial", Component)
 _PAGE = 100
 _VISIBLE_WITHIN_S = 60.0
 _LONGEST_PAUSE_S = 2.0
@@ -71,6 +75,70 @@ def components_of(workspace: "Workspace", trial: str) -> tuple[Component, ...]:
         if time.monotonic() - begun > _VISIBLE_WITHIN_S:
             said = "has steps that Search, which is eventually consistent, does not show yet"
             raise StateError("trial", trial, f"{said}: {', '.join(unseen)}; ask again later")
+        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
+
+
+@attrs.frozen
+class ListedTrial:
+    """A trial as it was made: its name, when that was, and its tags."""
+
+    name: str
+    created: datetime
+    tags: Mapping[str, str]
+
+
+def trials_in(workspace: "Workspace", experiment: str) -> Iterator[ListedTrial]:
+    """
+    Yield the trials of an experiment, page by page, until each that there is was shown.
+
+    Raises:
+        StateError: If Search does not show all of them within a minute.
+    """
+    wanted = expression_of([Condition("ExperimentName", "Equals", experiment)])
+
+    def search() -> Iterator[ListedTrial]:
+        for result in iter_search(workspace.client("sagemaker"), "ExperimentTrial", wanted):
+            found = result["Trial"]
+            yield ListedTrial(found["TrialName"], found["CreationTime"], tags_from_aws(found.get("Tags", [])))
+
+    has = trials_of(workspace, experiment)
+    yield from _until_all_are_shown(workspace, f"trials of {experiment}", set(has), search)
+
+
+def components_in(workspace: "Workspace", experiment: str) -> Iterator[Component]:
+    """
+    Yield the components of an experiment's trials, page by page, until each that there is was shown.
+
+    Raises:
+        StateError: If Search does not show all of them within a minute.
+    """
+    client = workspace.client("sagemaker")
+    with translated():
+        pages = client.get_paginator("list_trial_components").paginate(
+            ExperimentName=experiment, PaginationConfig={"PageSize": _PAGE}
+        )
+        has = {component["TrialComponentName"] for page in pages for component in page["TrialComponentSummaries"]}
+    yield from _until_all_are_shown(
+        workspace, f"steps of {experiment}", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
+    )
+
+
+def _until_all_are_shown(
+    workspace: "Workspace", what: str, has: set[str], search: Callable[[], Iterator[Shown]]
+) -> Iterator[Shown]:
+    """Search, once more for what Search does not show yet, and yield each find once."""
+    begun, seen = time.monotonic(), set[str]()
+    while True:
+        for found in search():
+            if found.name not in seen:
+                seen.add(found.name)
+                yield found
+        unseen = sorted(has - seen)
+        if not unseen:
+            return
+        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
+            said = "are not all shown by Search yet, which is eventually consistent"
+            raise StateError("search", what, f"{said}: {', '.join(unseen[:5])} are missing; ask again later")
         time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
 
 

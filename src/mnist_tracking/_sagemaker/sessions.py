@@ -35,7 +35,7 @@ def find_boto_session(session: boto3.Session | None, profile: str | None, region
         known = ", ".join(boto3.Session(profile_name=None).available_profiles) or "none"
         raise ConfigError(f"No AWS profile named {profile!r}. Existing: {known}.") from error
     if not session.region_name:
-        raise ConfigError("No region is known. Give region=, or set AWS_REGION or the profile's region.")
+        raise ConfigError("No region is known. Give region=, or set AWS_DEFAULT_REGION or the profile's region.")
     return session
 
 

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -54,7 +54,9 @@ class PlannedDeletion:
 @attrs.frozen(repr=False)
 class CleanupPlan:
     """
-    What cleaning up would do. A snapshot: making it changed nothing. Made by `ExperimentRunner.cleanup_plan`.
+    What cleaning up would do. A snapshot: making it changed nothing.
+
+    Made by `Workspace.cleanup_plan` and `ExperimentRunner.cleanup_plan`.
 
     Attributes:
         experiment: The experiment's name.
@@ -79,7 +81,16 @@ class CleanupPlan:
     items: tuple[PlannedDeletion, ...]
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
     _prefix: str = attrs.field(eq=False, alias="prefix")
-    _on_end: Callable[[], None] = attrs.field(eq=False, alias="on_end")
+    _on_end: Callable[[], None] | None = attrs.field(default=None, eq=False, alias="on_end")
+
+    def __copy__(self) -> Self:
+        return self  # as of every frozen value; the copy, too, tells the runner when it was executed
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self.experiment, self.items, self._workspace, self._prefix)  # no runner is there to tell
 
     def __repr__(self) -> str:
         going, staying = len(self.going), len(self.staying)
@@ -161,5 +172,6 @@ class CleanupPlan:
         try:
             execute(self._workspace, self, self._prefix, ledger, max_parallel)
         finally:
-            self._on_end()
+            if self._on_end is not None:
+                self._on_end()
         return ledger.report()

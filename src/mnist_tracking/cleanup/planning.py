@@ -1,6 +1,6 @@
 """Decide what goes and what stays, and why."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ import attrs
 
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
 from mnist_tracking._sagemaker.experiments import nearest
-from mnist_tracking._sagemaker.objects import location_of
+from mnist_tracking._sagemaker.objects import experiment_folder, location_of
 from mnist_tracking.cleanup.inventory import LEAVING_TAG, Inventory, take_inventory
 from mnist_tracking.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.errors import ConfigError, NotFoundError
@@ -30,20 +30,15 @@ _JOB = "training jobs cannot be deleted on AWS"
 def make_plan(
     workspace: "Workspace",
     experiment: str,
-    prefix: str,
     *,
-    trials: Iterable[NamedTrial | str] | None = None,
-    older_than: timedelta | datetime | None = None,
-    keep_data: bool = False,
-    include_foreign: bool = False,
-    on_end: Callable[[], None],
+    trials: Iterable[NamedTrial | str] | None,
+    older_than: timedelta | datetime | None,
+    keep_data: bool,
+    include_foreign: bool,
 ) -> CleanupPlan:
-    """
-    Plan the cleanup of an experiment whose objects are below *prefix*; see `ExperimentRunner.cleanup_plan`.
-
-    *on_end* is called whenever the plan was executed, to look again at what there is.
-    """
+    """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
     before = None if older_than is None else _moment(older_than)
+    prefix = experiment_folder(workspace, workspace.bucket_name, experiment)
     there = take_inventory(workspace, experiment, prefix)
     planner = _Planner(
         there,
@@ -53,7 +48,7 @@ def make_plan(
         keep_data=keep_data,
         include_foreign=include_foreign,
     )
-    return CleanupPlan(experiment, tuple(planner.items()), workspace, prefix, on_end)
+    return CleanupPlan(experiment, tuple(planner.items()), workspace, prefix)
 
 
 def _moment(older_than: timedelta | datetime) -> datetime:

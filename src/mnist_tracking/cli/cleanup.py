@@ -54,13 +54,13 @@ def cleanup(  # noqa: PLR0913 - one for each option
       mnist-tracking cleanup mnist-digits --older-than 30d --keep-data
       mnist-tracking cleanup mnist-digits --trial lr-0.1 --yes --format json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking._sagemaker.experiments import require_experiment
-    from mnist_tracking.runner import ExperimentRunner
-
     with settings.opened() as workspace:
-        require_experiment(workspace, experiment)  # a runner would make one
-        plan = ExperimentRunner(workspace, experiment).cleanup_plan(
-            trials=trials or None, older_than=older_than, keep_data=keep_data, include_foreign=include_foreign
+        plan = workspace.cleanup_plan(
+            experiment,
+            trials=trials or None,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
         )
         if dry_run:
             _write_plan(plan, form)

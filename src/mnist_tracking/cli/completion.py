@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 
 import click
 
@@ -18,16 +17,14 @@ _OFFERED = 100
 
 def _offer(names: Callable[[Workspace], Iterable[str]], context: click.Context, typed: str) -> list[str]:
     """Return the newest names that begin as typed; none if they cannot be read: a shell has no room for errors."""
-    given = context.find_root().params
-    options = {name: given[name] for name in ("backend", "home", "profile", "region", "role", "bucket")}
-    settings = Settings(**{**options, "home": Path(options["home"])}, begun=0.0)
-    if settings.backend == "embedded" and not settings.home.is_dir():
-        return []  # completing must not make it
     try:
+        settings = Settings.of(context.find_root().params)
+        if not settings.is_there:
+            return []  # completing must not make it
         with closing(settings.workspace()) as workspace:
             found = dict.fromkeys(islice(names(workspace), _OFFERED))
             return [name for name in found if name.startswith(typed)]
-    except MnistTrackingError:
+    except (MnistTrackingError, click.UsageError):
         return []
 
 

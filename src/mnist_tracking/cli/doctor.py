@@ -1,11 +1,8 @@
 """``mnist-tracking doctor``: whether an account is ready for work, and what is left running there."""
 
-import json
-from contextlib import closing
-from typing import Literal
-
 import click
 
+from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.workspace import Workspace
@@ -13,20 +10,19 @@ from mnist_tracking.workspace import Workspace
 __all__ = ["doctor"]
 
 
-@click.command()
+@click.command(short_help="Check that all is ready for work, and what is left running.")
 @click.option(
     "--print-policy", is_flag=True, help="Print the smallest IAM policy that will do, as JSON; check nothing."
 )
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Of the checks."
-)
+@format_option()
 @click.pass_obj
-def doctor(settings: Settings, *, print_policy: bool, form: Literal["table", "json"]) -> None:
+def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
     """
     Check that everything is ready for work, and what is left running.
 
     Looks at versions, credentials, region, role, permissions, bucket, key and quotas, and at what runs in the account
-    and what that costs an hour. Only reads. Exit status 1 if there is a problem.
+    and what that costs an hour. Only reads: an embedded SageMaker that is not there yet is not made. The exit status is
+    1 if there is a problem.
 
     \b
     Examples:
@@ -34,31 +30,33 @@ def doctor(settings: Settings, *, print_policy: bool, form: Literal["table", "js
       mnist-tracking --backend aws --profile work doctor --format json
       mnist-tracking --backend aws doctor --print-policy > policy.json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    with closing(settings.workspace()) as workspace:
+    with settings.looked_at() as workspace:
         if print_policy:
             _print_policy(workspace)
         else:
-            click.echo(f"Looking at {workspace!r}.", err=True)
             _print_checks(workspace, form)
 
 
 def _print_policy(workspace: Workspace) -> None:
     from mnist_tracking.doctor import minimal_policy
 
-    click.echo(json.dumps(minimal_policy(workspace), indent=2))
+    write_json(minimal_policy(workspace))
     try:
         click.echo(f"For whoever runs mnist-tracking; jobs run under {workspace.role}.", err=True)
     except ConfigError as error:
         click.echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it: {error}", err=True)
 
 
-def _print_checks(workspace: Workspace, form: Literal["table", "json"]) -> None:
+def _print_checks(workspace: Workspace, form: Form) -> None:
     from mnist_tracking.doctor import diagnose
 
     diagnosis = diagnose(workspace)
-    if form == "json":
-        click.echo(json.dumps({"healthy": diagnosis.is_healthy, "checks": diagnosis.rows()}, indent=2))
-    else:
-        click.echo(str(diagnosis))
+    match form:
+        case "json":
+            write_json({"healthy": diagnosis.is_healthy, "checks": diagnosis.rows()})
+        case "csv":
+            write_csv(diagnosis.rows())
+        case "table":
+            click.echo(str(diagnosis))
     if not diagnosis.is_healthy:
         raise click.exceptions.Exit(1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["leaderboard", "show_leaderboard"]
 
 
-@click.command()
+@click.command(short_help="Rank the trials of experiments, the best first.")
 @click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...", shell_complete=experiment_names)
 @objective_options
 @narrowing_options

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
-from mnist_tracking.cli.jobs import JobOptions, job_options, write_points
+from mnist_tracking.cli.jobs import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import JobFailedError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@click.command()
+@click.command(cls=JobCommand, short_help="Train a model once, as a trial of an experiment.")
 @job_options
 @click.option("--name", help="The trial's name.  [default: a generated one]")
 @click.option("--detach", is_flag=True, help="Start the job, print the trial's name, and do not wait.")
@@ -33,17 +33,19 @@ def run(
     settings: Settings, /, *, name: str | None, detach: bool, dry_run: bool, yes: bool, form: Form, **job: Any
 ) -> None:
     """
-    Train a script once, as a trial of an experiment.
+    Train a model once, as a trial of an experiment: by a script, or with --mnist by the CNN that is built in.
 
     The job's log goes to standard error as it comes; the trial, once it has ended, to standard output. The exit status
     is 1 if training failed. Ctrl-C stops the job; the trial stays.
 
-    Values of hyperparameters are numbers, true, false and null as in JSON, and texts.
+    Values of hyperparameters are numbers, true, false and null as in JSON, and texts. Those of the CNN are checked, and
+    its data are the four files of MNIST in --data or MNIST_DATA_DIR, else a download.
 
     \b
     Examples:
       mnist-tracking run train.py -e churn --param lr=0.1 --metric 'f1=f1: (.*?);'
       mnist-tracking run train.py --source-dir src -e churn --data data/
+      mnist-tracking run --mnist -e digits --param epochs=2 --param lr=0.05
       mnist-tracking --backend aws run train.py -e churn --detach --yes
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     options = JobOptions(**job)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
-from mnist_tracking.cli.jobs import JobOptions, job_options, write_points
+from mnist_tracking.cli.jobs import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.leaderboard import show_leaderboard
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option
@@ -17,7 +17,7 @@ from mnist_tracking.records import Scalar
 __all__ = ["sweep"]
 
 
-@click.command(short_help="Train a script for every combination of a grid, and rank the trials.")
+@click.command(cls=JobCommand, short_help="Train every combination of a grid, and rank the trials.")
 @job_options
 @click.option(
     "--grid", type=GRID, multiple=True, required=True, help="Values of a hyperparameter: --grid lr=0.1,0.01. Repeat it."
@@ -45,7 +45,7 @@ def sweep(  # noqa: PLR0913 - one for each option
     **job: Any,
 ) -> None:
     """
-    Train a script once for every combination of a grid, and rank the trials of the experiment.
+    Train a script, or with --mnist the CNN, once for every combination of a grid, and rank the experiment's trials.
 
     How the trials go is told on standard error; the leaderboard goes to standard output. Trials that fail do not stop
     the others; the exit status is then 1. Ctrl-C launches nothing more and stops the jobs; the trials stay.
@@ -55,6 +55,7 @@ def sweep(  # noqa: PLR0913 - one for each option
       mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --objective f1
       mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --grid depth=2,4
       mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]'
+      mnist-tracking sweep --mnist -e digits --grid hidden_channels=2,5,10
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.cli.progress import SweepProgress
     from mnist_tracking.sweep import HyperparameterSweep

@@ -10,10 +10,11 @@ from mnist_tracking.doctor.diagnosis import Check
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-_STOP = {
-    "training job": "stop_training_job(TrainingJobName={name!r})",
-    "warm pool": "update_training_job(TrainingJobName={name!r}, ResourceConfig={{'KeepAlivePeriodInSeconds': 0}})",
-    "endpoint": "delete_endpoint(EndpointName={name!r})",
+_END = {
+    "endpoint": "mnist-tracking undeploy {name}, or workspace.endpoint({name!r}).delete()",
+    "training job": "workspace.client('sagemaker').stop_training_job(TrainingJobName={name!r})",
+    "warm pool": "workspace.client('sagemaker').update_training_job(TrainingJobName={name!r}, "
+    "ResourceConfig={{'KeepAlivePeriodInSeconds': 0}})",
 }
 
 
@@ -30,7 +31,7 @@ def check_endpoints(workspace: "Workspace") -> Iterator[Check]:
 def _checks(name: str, running: list[Running]) -> Iterator[Check]:
     yield Check(name, "ok", _total(running) if running else "None.")
     for one in running:
-        remedy = f"To end it: workspace.client('sagemaker').{_STOP[one.kind].format(name=one.name)}"
+        remedy = f"To end it: {_END[one.kind].format(name=one.name)}"
         yield Check(one.kind, "warning" if one.is_ours else "ok", _describe(one), remedy if one.is_ours else "")
 
 

@@ -2,7 +2,8 @@
 
 import tarfile
 import zlib
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 from mnist_tracking.errors import ConfigError
 
@@ -51,8 +52,24 @@ def _read_to_the_end(tar: tarfile.TarFile) -> None:
         pass
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """Pack the contents of a folder at the root of a ``.tar.gz``."""
+def pack(folders: Sequence[Path], archive: Path) -> None:
+    """Pack what is in folders at the root of one ``.tar.gz``; of two with one name, the later folder's is taken."""
     with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
-        for path in sorted(folder.iterdir()):
-            tar.add(path, arcname=path.name)
+        for name, path in _merged(folders).items():
+            tar.add(path, arcname=name, recursive=False)
+
+
+def _merged(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return what lies below folders by its path there, each folder before what is in it."""
+    found: dict[PurePath, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if name in found and _is_folder(found[name]) and not _is_folder(path):
+                found = {other: there for other, there in found.items() if name not in other.parents}
+            found[name] = path
+    return {name.as_posix(): path for name, path in sorted(found.items())}
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

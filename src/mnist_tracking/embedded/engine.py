@@ -15,6 +15,7 @@ from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.backup import back_up
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["EmbeddedSageMaker"]
@@ -43,7 +44,7 @@ class EmbeddedSageMaker:
         account_id: The twelve digits that ARNs and bucket names show.
         python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
         durability: ``"normal"`` or ``"full"``.
-        quotas: How many training jobs may run at once, by instance type, such as ``{"ml.m5.xlarge": 2}``; one more is
+        quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; one more is
             answered with ResourceLimitExceeded. Without an entry there is no limit.
         search_lag_s: How far Search is behind: what was made or changed less than so many seconds ago, and what was put
             into a trial since, is not found. On AWS it is some seconds; other calls are never behind.
@@ -138,6 +139,30 @@ class EmbeddedSageMaker:
         core.set_config_variable("ignore_configured_endpoint_urls", True)
         transport.install(core, self)
         return boto3.Session(botocore_session=core)
+
+    def backup(self, directory: str | os.PathLike[str]) -> None:
+        """
+        Copy everything to a new folder while programs go on writing; the copy is a home of its own, as of one moment.
+
+        The folder appears when it is whole. Jobs and endpoints that run are not copied; in the copy they are ones whose
+        process was lost. With no program running, a plain copy of the home does as well.
+
+        Args:
+            directory: The new folder.
+
+        Raises:
+            ConfigError: If there is something at *directory* already, or it cannot be written.
+
+        Example:
+            >>> engine = EmbeddedSageMaker("sagemaker-here")
+            >>> _ = engine.session().client("sagemaker").create_experiment(ExperimentName="digits")
+            >>> engine.backup("copy")
+            >>> with Workspace.embedded("copy") as copy:
+            ...     print([experiment.name for experiment in copy.experiments()])
+            ['digits']
+            >>> engine.close()
+        """
+        back_up(self.store, Path(directory).absolute())
 
     def close(self) -> None:
         """Close this process's connections to the store. Jobs and endpoints go on."""

@@ -1,4 +1,4 @@
-"""The command line's options for the hyperparameters, made from their record. Standard library only."""
+"""The hyperparameters on a command line: options and help, made from their record. Standard library only."""
 
 import argparse
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.hyperparameters import Hyperparameters, hyperparameter_specs
 from mnist_tracking.training.specification import HyperparameterSpec, Scalar
 
-__all__ = ["add_hyperparameters", "read_hyperparameters"]
+__all__ = ["add_hyperparameters", "describe_hyperparameters", "read_hyperparameters"]
 
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,22 @@ def read_hyperparameters(options: argparse.Namespace) -> Hyperparameters:
     """Return what the options say; the rest is the recipe's."""
     given = {name: getattr(options, name) for name in hyperparameter_specs() if hasattr(options, name)}
     return Hyperparameters.from_mapping(given)
+
+
+def describe_hyperparameters() -> dict[str, str]:
+    """
+    Return what each hyperparameter means, with its choices and its defaults, as a help text says it.
+
+    Example:
+        >>> describe_hyperparameters()["optimizer"]
+        "how the weights are updated; one of 'sgd', 'adam' (default: sgd)"
+        >>> describe_hyperparameters()["momentum"]
+        'momentum of sgd; adam ignores it (default: 0.9; reference: 0.5)'
+    """
+    return {
+        name: "; ".join([spec.meaning, *([spec.describe()] if spec.choices else [])]) + f" ({_defaults(spec)})"
+        for name, spec in hyperparameter_specs().items()
+    }
 
 
 def _metavar(spec: HyperparameterSpec) -> str:

@@ -152,13 +152,17 @@ class Account:
         found: int | None = row[0]
         return found
 
-    def signal_script(self, number: int, name: str = "job") -> None:
-        """Send a signal to a job's script."""
-        os.kill(int((self.folder(name) / "script.pid").read_text()), number)
+    def signal_script(self, number: int, name: str = "job", host: str = "algo-1") -> None:
+        """Send a signal to a job's script on a host."""
+        os.kill(int((self.folder(name) / f"{host}.pid").read_text()), number)
 
     def folder(self, name: str = "job") -> Path:
         """Return a job's folder."""
         return self.engine.home / "jobs" / name
+
+    def ml(self, name: str = "job", host: str = "algo-1") -> Path:
+        """Return what is /opt/ml on a host of a job."""
+        return self.folder(name) / "ml" / host
 
     def end_all(self) -> None:
         """Stop every job that still runs, and wait for it."""

@@ -82,5 +82,5 @@ def test_the_archive_wins_over_the_installed_package(account: Account, tmp_path:
     (package / "training" / "main.py").write_text(MARKED)
     fit(account, package)
 
-    code = account.folder() / "ml" / "code"
+    code = account.ml() / "code"
     assert account.log() == [f"from the archive: {code}/mnist_tracking/training/main.py"]

@@ -114,7 +114,7 @@ def test_its_status_and_times_are_those_of_the_job(account: Account) -> None:
     account.submit("print('started', flush=True)\nimport os\nwhile not os.path.exists('go'): pass")
     account.follow()
     assert account.component()["Status"] == {"PrimaryStatus": "InProgress"}
-    (account.folder() / "ml" / "code" / "go").touch()
+    (account.ml() / "code" / "go").touch()
     job, component = account.wait(), account.component()
 
     assert component["Status"] == {"PrimaryStatus": "Completed"}
@@ -125,7 +125,7 @@ def test_a_job_goes_on_without_its_component(account: Account) -> None:
     account.submit("print('started', flush=True)\nimport os\nwhile not os.path.exists('go'): pass\nprint('loss=1;')")
     account.follow()
     account.sagemaker.delete_trial_component(TrialComponentName=NAME)
-    (account.folder() / "ml" / "code" / "go").touch()
+    (account.ml() / "code" / "go").touch()
 
     assert account.wait()["TrainingJobStatus"] == "Completed"
     assert account.log() == ["started", "loss=1;"]

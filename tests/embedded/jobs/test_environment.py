@@ -9,7 +9,9 @@ import pytest
 from tests.embedded.jobs.account import Account, archive
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.environment import arguments, decode_hyperparameters
+from mnist_tracking.embedded.jobs.cluster import loopback
+from mnist_tracking.embedded.jobs.environment import arguments
+from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
 
 PROGRAM = "code/train.py"
 LOOKS = """
@@ -31,7 +33,7 @@ RESOURCES = {
     "instance_groups": [
         {"instance_group_name": "homogeneousCluster", "instance_type": "ml.m5.xlarge", "hosts": ["algo-1"]}
     ],
-    "network_interface_name": "eth0",
+    "network_interface_name": loopback(),
 }
 CHANNELS = {
     name: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
@@ -134,7 +136,7 @@ def test_the_hyperparameters_are_arguments_sorted_by_name(seen: dict[str, Any]) 
         ("AWS_REGION", "us-east-1"),
         ("TRAINING_JOB_NAME", "job"),
         ("TRAINING_JOB_ARN", "arn:aws:sagemaker:us-east-1:000000000000:training-job/job"),
-        ("MASTER_ADDR", "algo-1"),
+        ("MASTER_ADDR", "127.0.0.1"),
         ("FOO", "bar"),
     ],
 )

@@ -30,7 +30,7 @@ def test_it_is_followed_while_the_script_runs(account: Account) -> None:
     for step in range(3):
         account.follow(f"step {step}")
         assert read(account) == [f"step {number}" for number in range(step + 1)]
-        (account.folder() / "ml" / "code" / str(step)).touch()
+        (account.ml() / "code" / str(step)).touch()
 
     assert account.wait()["TrainingJobStatus"] == "Completed"
 
@@ -42,7 +42,7 @@ def test_two_can_follow_one_job(account: Account) -> None:
     def follow() -> None:
         for step in range(3):
             account.follow(f"step {step}")
-            (account.folder() / "ml" / "code" / str(step)).touch()
+            (account.ml() / "code" / str(step)).touch()
         seen.append(read(account))
 
     threads = [threading.Thread(target=follow) for _ in range(2)]

@@ -38,6 +38,12 @@ def test_another_kind_of_instance_is_not_counted(limited: Account) -> None:
     limited.submit(WAITS, "second", ResourceConfig={"InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1})
 
 
+def test_each_host_is_counted(limited: Account) -> None:
+    two = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    with pytest.raises(limited.sagemaker.exceptions.ResourceLimitExceeded, match="a request delta of 2 Instances"):
+        limited.submit(ResourceConfig=two)
+
+
 def test_a_job_that_has_ended_makes_room(limited: Account) -> None:
     limited.run(name="first")
 

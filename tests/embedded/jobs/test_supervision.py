@@ -55,8 +55,8 @@ def create_elsewhere(account: Account, *names: str) -> list[str]:
 def test_a_job_outlives_its_creator(account: Account) -> None:
     account.send("import os\nwhile not os.path.exists('go'): pass\nprint('trained')")
     assert create_elsewhere(account, "job") == ["created"]
-    until((account.folder() / "ml" / "code").is_dir)
-    (account.folder() / "ml" / "code" / "go").touch()
+    until((account.ml() / "code").is_dir)
+    (account.ml() / "code" / "go").touch()
 
     assert account.wait()["TrainingJobStatus"] == "Completed"
     assert account.log() == ["trained"]

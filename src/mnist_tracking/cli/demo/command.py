@@ -18,7 +18,7 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(short_help="The whole workflow on MNIST: train, compare, trace, deploy, ask, clean up.")
+@click.command(short_help="Go through the whole workflow on MNIST.")
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),

@@ -84,7 +84,9 @@ def _copy(store: Store, uri: str, target: Path) -> None:
 
 def start(store: Store, name: str, lock: int) -> None:
     """Start the supervisor; the lock is handed down to it."""
-    start_detached(_MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.folder_of(store, name))
+    start_detached(
+        _MODULE, [str(store.home), name, str(lock), store.durability], lock=lock, folder=state.folder_of(store, name)
+    )
 
 
 def stop(store: Store, name: str) -> None:

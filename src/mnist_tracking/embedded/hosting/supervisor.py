@@ -1,7 +1,7 @@
 """
 The process that keeps one endpoint up. Outlives whoever asked for the endpoint.
 
-``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD``
+``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD DURABILITY``
 """
 
 import contextlib
@@ -231,10 +231,10 @@ def _raise_stopped(_number: int, _frame: object) -> None:
 
 def main(argv: list[str]) -> None:
     """Keep one endpoint up; the lock that was handed down is held until this process ends."""
-    home, name, _lock = argv
+    home, name, _lock, durability = argv
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped):
-        store = Store(Path(home))
+        store = Store(Path(home), durability=durability)
         Supervisor(store, name).run()
         store.close()
 

@@ -1,9 +1,14 @@
 """What a training job's request must satisfy beyond the service model's patterns and limits."""
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.jobs.cluster import hosts_of
+from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
+from mnist_tracking.embedded.jobs.layout import OPT_ML, local_path
+from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
 from mnist_tracking.errors import UnsupportedOperationError
 
 _NEEDED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
@@ -22,13 +27,40 @@ def check(request: dict[str, Any]) -> None:
             raise ValidationFault(f"CreateTrainingJob needs {member}.")
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         _check_metric(definition)
+    _check_resources(request["ResourceConfig"])
+    _check_launcher(request)
     _check_channels(request)
     _check_uri("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
         _check_uri("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
-    count = request["ResourceConfig"].get("InstanceCount", 1)
-    if count > 1 or "InstanceGroups" in request["ResourceConfig"]:
-        raise _unsupported(f"on {count} instances or in instance groups; it has one instance per job")
+        _check_local_path(local_path(request))
+
+
+def _check_resources(resources: dict[str, Any]) -> None:
+    groups = resources.get("InstanceGroups")
+    if groups and {"InstanceCount", "InstanceType"} & resources.keys():
+        raise ValidationFault("ResourceConfig has InstanceGroups, or InstanceType and InstanceCount, but not both.")
+    if resources.get("InstancePreferences"):
+        raise _unsupported("with InstancePreferences; name one InstanceType")
+    names = [group.get("InstanceGroupName") for group in groups or ()]
+    if len(set(names)) < len(names) or None in names:
+        raise ValidationFault(f"Each of InstanceGroups needs an InstanceGroupName of its own; they have {names}.")
+    for group in groups or [resources]:
+        if group.get("InstanceCount", 1) < 1:
+            raise ValidationFault(f"InstanceCount must be 1 or more: {group['InstanceCount']}.")
+
+
+def _check_launcher(request: dict[str, Any]) -> None:
+    hyperparameters = decode_hyperparameters(request.get("HyperParameters", {}))
+    launcher, program = launcher_of(hyperparameters), str(hyperparameters.get("sagemaker_program", ""))
+    if launcher not in (None, TORCHRUN):
+        raise _unsupported(f"with the distribution {launcher}; it has {TORCHRUN}, and none at all")
+    if launcher == TORCHRUN and not program.endswith(".py"):
+        raise ValidationFault(f"Unsupported entry point type for {TORCHRUN}: {program!r}; it runs Python scripts.")
+    names = {group.get("InstanceGroupName") for group in request["ResourceConfig"].get("InstanceGroups", ())}
+    wanted = hyperparameters.get("sagemaker_distribution_instance_groups") or []
+    if names and not set(wanted) <= names:
+        raise ValidationFault(f"The distribution is for instance groups {wanted}; the job has {sorted(names)}.")
 
 
 def _check_metric(definition: dict[str, str]) -> None:
@@ -46,17 +78,28 @@ def _check_channels(request: dict[str, Any]) -> None:
     for name in names:
         if names.count(name) > 1 or name in (".", ".."):
             raise ValidationFault(f"The channel name {name!r} is given more than once, or is no name of a folder.")
+    groups = {host.group for host in hosts_of(request)}
     for channel in request.get("InputDataConfig", []):
-        _check_channel(channel, request["AlgorithmSpecification"].get("TrainingInputMode", "File"))
+        _check_channel(channel, request["AlgorithmSpecification"].get("TrainingInputMode", "File"), groups)
 
 
-def _check_channel(channel: dict[str, Any], default_mode: str) -> None:
+def _check_channel(channel: dict[str, Any], default_mode: str, groups: set[str]) -> None:
     name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
     if source is None or source["S3DataType"] != "S3Prefix":
         raise _unsupported(f"whose channel {name!r} is no S3Prefix")
     if channel.get("InputMode", default_mode) == "Pipe":
         raise _unsupported(f"whose channel {name!r} has the input mode Pipe; it has File and FastFile")
     _check_uri(f"the channel {name!r}", source["S3Uri"])
+    wanted = set(source.get("InstanceGroupNames", ()))
+    if not wanted <= groups:
+        raise ValidationFault(
+            f"The channel {name!r} is for instance groups {sorted(wanted)}; the job has {sorted(groups)}."
+        )
+
+
+def _check_local_path(path: PurePosixPath) -> None:
+    if OPT_ML not in path.parents or ".." in path.parts:
+        raise _unsupported(f"whose checkpoints are in {str(path)!r}; a folder below {OPT_ML} can be given a place here")
 
 
 def _check_uri(what: str, uri: str) -> None:

@@ -5,14 +5,17 @@ import math
 import sqlite3
 from typing import Any
 
+from mnist_tracking.embedded.jobs.cluster import instances_of
+
 
 def parameters(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return a job's parameters as the service types them: numbers as numbers, all else verbatim, quotes included."""
     resources = request["ResourceConfig"]
+    instances = instances_of(request)
     found: dict[str, dict[str, Any]] = {
         "SageMaker.ImageUri": {"StringValue": request["AlgorithmSpecification"].get("TrainingImage", "")},
-        "SageMaker.InstanceCount": {"NumberValue": float(resources.get("InstanceCount", 1))},
-        "SageMaker.InstanceType": {"StringValue": resources.get("InstanceType", "")},
+        "SageMaker.InstanceCount": {"NumberValue": float(instances.total())},
+        "SageMaker.InstanceType": {"StringValue": ", ".join(instances)},
         "SageMaker.VolumeSizeInGB": {"NumberValue": float(resources.get("VolumeSizeInGB", 0))},
     }
     return found | {name: _typed(value) for name, value in request.get("HyperParameters", {}).items()}

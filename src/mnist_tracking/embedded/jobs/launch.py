@@ -1,10 +1,13 @@
 """Start a job's supervisor, and reach it."""
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
 import time
+
+import attrs
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import state
@@ -15,7 +18,32 @@ from mnist_tracking.embedded.supervision import start_detached
 GRACE_S = 120.0
 """Between SIGTERM and SIGKILL, as StopTrainingJob documents it; tests shorten it."""
 
+SEND_S = 2.0
+"""How often checkpoints are sent to S3 while a job runs; tests shorten it."""
+
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
+
+
+@attrs.frozen
+class Settings:
+    """
+    What a supervisor is told besides the job's row.
+
+    Attributes:
+        region: The engine's region.
+        grace_s: Between SIGTERM and SIGKILL.
+        send_s: How often checkpoints are sent to S3.
+        durability: That of the store.
+    """
+
+    region: str
+    grace_s: float
+    send_s: float
+    durability: str
+
+    def to_json(self) -> str:
+        """Return these settings as an argument of a command."""
+        return json.dumps(attrs.asdict(self))
 
 
 class Launch:
@@ -44,7 +72,8 @@ class Launch:
         """Start the supervisor; a job whose supervisor cannot be started has failed."""
         lock, self._lock = self._lock, None
         assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
-        arguments = [str(self._store.home), self._name, str(lock), self._region, str(GRACE_S)]
+        settings = Settings(self._region, GRACE_S, SEND_S, self._store.durability)
+        arguments = [str(self._store.home), self._name, str(lock), settings.to_json()]
         try:
             start_detached(_MODULE, arguments, lock=lock, folder=state.folder_of(self._store, self._name))
         except OSError as error:

@@ -1,8 +1,8 @@
-"""The folder ``/opt/ml`` of a job, as SageMaker lays it out."""
+"""The folder ``/opt/ml`` of one host of a job, as SageMaker lays it out."""
 
 import json
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
@@ -11,15 +11,27 @@ import attrs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import list_objects, open_object
 
-HOST = "algo-1"
+OPT_ML = PurePosixPath("/opt/ml")
 _CHUNK = 1 << 20
 
 
 @attrs.frozen
 class Layout:
-    """Where everything of a job lies."""
+    """
+    Where everything of one host lies.
+
+    Attributes:
+        base: What is /opt/ml in a container.
+        checkpoints: Where the checkpoints are.
+    """
 
     base: Path
+    checkpoints: Path
+
+    @classmethod
+    def of(cls, base: Path, request: dict[str, Any]) -> "Layout":
+        """Return the layout below a folder for what was asked of CreateTrainingJob."""
+        return cls(base, base / local_path(request).relative_to(OPT_ML))
 
     @property
     def code(self) -> Path:
@@ -49,15 +61,11 @@ class Layout:
     def config(self) -> Path:
         return self.base / "input" / "config"
 
-    @property
-    def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
-
     def channel(self, name: str) -> Path:
         return self.base / "input" / "data" / name
 
-    def make(self, request: dict[str, Any]) -> None:
-        """Make the folders and the configuration files."""
+    def make(self, **config: object) -> None:
+        """Make the folders, and the configuration files of these names with these contents."""
         for folder in (
             self.code,
             self.model,
@@ -68,42 +76,13 @@ class Layout:
             self.config,
         ):
             folder.mkdir(parents=True, exist_ok=True)
-        if "CheckpointConfig" in request:
-            self.checkpoints.mkdir(exist_ok=True)
-        for name, content in (
-            ("hyperparameters", request.get("HyperParameters", {})),
-            ("inputdataconfig", input_data_config(request)),
-            ("resourceconfig", resource_config(request)),
-        ):
+        for name, content in config.items():
             (self.config / f"{name}.json").write_text(json.dumps(content))
 
 
-def input_data_config(request: dict[str, Any]) -> dict[str, Any]:
-    """Describe the channels as ``inputdataconfig.json`` does."""
-    return {
-        channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]),
-            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
-                "S3DataDistributionType", "FullyReplicated"
-            ),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-        }
-        for channel in request.get("InputDataConfig", [])
-    }
-
-
-def resource_config(request: dict[str, Any]) -> dict[str, Any]:
-    """Describe the one host as ``resourceconfig.json`` does."""
-    kind = request["ResourceConfig"].get("InstanceType", "ml.m5.xlarge")
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": [HOST]}
-    return {
-        "current_host": HOST,
-        "current_instance_type": kind,
-        "current_group_name": "homogeneousCluster",
-        "hosts": [HOST],
-        "instance_groups": [group],
-        "network_interface_name": "eth0",
-    }
+def local_path(request: dict[str, Any]) -> PurePosixPath:
+    """Return where a job's checkpoints are in a container."""
+    return PurePosixPath(request.get("CheckpointConfig", {}).get("LocalPath") or OPT_ML / "checkpoints")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -112,12 +91,18 @@ def split_uri(uri: str) -> tuple[str, str]:
     return parsed.netloc, parsed.path.lstrip("/")
 
 
-def download(store: Store, uri: str, folder: Path) -> int:
+def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:
     """
-    Copy what lies below an S3 prefix into a folder, as the S3Prefix data type does; return how many files there were.
+    Copy what lies below an S3 prefix into a folder, as the S3Prefix data type does; return how many objects there are.
 
     Below ``s3://bucket/data/train``, the key ``data/train/a.csv`` becomes ``a.csv``. A key in which the prefix ends
     inside a name keeps that name: ``data/train`` becomes ``train``, and ``data/train-2.csv`` becomes ``train-2.csv``.
+
+    Args:
+        store: Where the objects are.
+        uri: The prefix.
+        folder: Where the files go; made if missing.
+        share: Which share of the objects to copy, counted from 0, and how many shares there are: each gets every n-th.
 
     Raises:
         ValueError: If a key would leave the folder.
@@ -126,7 +111,10 @@ def download(store: Store, uri: str, folder: Path) -> int:
     bucket, prefix = split_uri(uri)
     keys = [item.key for item in list_objects(store, bucket, prefix) if not item.key.endswith("/")]
     root = folder.resolve()
-    return sum(_copy(store, bucket, key, root / _relative(key, prefix), root) for key in keys)
+    number, shares = share
+    for key in keys[number::shares]:
+        _copy(store, bucket, key, root / _relative(key, prefix), root)
+    return len(keys)
 
 
 def _relative(key: str, prefix: str) -> str:
@@ -136,14 +124,13 @@ def _relative(key: str, prefix: str) -> str:
     return key[len(base) :].lstrip("/")
 
 
-def _copy(store: Store, bucket: str, key: str, target: Path, root: Path) -> bool:
+def _copy(store: Store, bucket: str, key: str, target: Path, root: Path) -> None:
     if not target.resolve().is_relative_to(root):
         raise ValueError(f"The key {key!r} would be written outside its channel.")
     found = open_object(store, bucket, key)
     if found is None:
-        return False  # deleted since it was listed
+        return  # deleted since it was listed
     with found[1] as content:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
             shutil.copyfileobj(content, file, _CHUNK)
-    return True

@@ -6,14 +6,14 @@ is not over and whose lock is free has lost its supervisor. Whoever looks at job
 """
 
 import contextlib
-import os
 import shutil
-import signal
 import sqlite3
 from pathlib import Path
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import state
+from mnist_tracking.embedded.jobs.cluster import hosts_of
+from mnist_tracking.embedded.jobs.process_trees import kill_tree
 from mnist_tracking.embedded.store import Store
 
 _LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
@@ -24,14 +24,14 @@ def supervisor_lock(store: Store, name: str) -> Path:
     return state.folder_of(store, name) / "supervisor.lock"
 
 
-def script_lock(store: Store, name: str) -> Path:
-    """Return the lock that a job's script holds, and its supervisor."""
-    return state.folder_of(store, name) / "script.lock"
+def script_lock(store: Store, name: str, host: str) -> Path:
+    """Return the lock that a job's script on one host holds, and its supervisor."""
+    return state.folder_of(store, name) / f"{host}.lock"
 
 
-def script_pid(store: Store, name: str) -> Path:
-    """Return the file that tells the process id of a job's script, which leads a process group."""
-    return state.folder_of(store, name) / "script.pid"
+def script_pid(store: Store, name: str, host: str) -> Path:
+    """Return the file that tells the process id of a job's script on one host, which leads a process group."""
+    return state.folder_of(store, name) / f"{host}.pid"
 
 
 def recover_lost(store: Store, now: float, name: str | None = None) -> None:
@@ -45,7 +45,7 @@ def recover_lost(store: Store, now: float, name: str | None = None) -> None:
 
 
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
-    """End a job as Failed, and kill what is left of its script, if it is not over and its supervisor is gone."""
+    """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
     name = job["name"]
     if job["status"] in state.ENDED or process_locks.is_held(supervisor_lock(store, name)):
         return
@@ -53,13 +53,14 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
         fresh = state.read_job(connection, name)
         if fresh is None or fresh["status"] in state.ENDED:
             return
-        _kill_orphan(store, name)
+        _kill_orphans(store, fresh)
         state.end_job(connection, fresh["id"], status="Failed", reason=_LOST, now=now)
     shutil.rmtree(state.folder_of(store, name) / "ml", ignore_errors=True)
 
 
-def _kill_orphan(store: Store, name: str) -> None:
-    """Kill a script that outlived its supervisor; its lock says that the recorded process is still that one."""
-    if process_locks.is_held(script_lock(store, name)):
-        with contextlib.suppress(ProcessLookupError, ValueError, FileNotFoundError):
-            os.killpg(int(script_pid(store, name).read_text()), signal.SIGKILL)
+def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
+    """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
+    for host in hosts_of(state.request_of(job)):
+        if process_locks.is_held(script_lock(store, job["name"], host.name)):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                kill_tree(int(script_pid(store, job["name"], host.name).read_text()))

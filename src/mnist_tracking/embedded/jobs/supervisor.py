@@ -1,9 +1,10 @@
 """
 The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD REGION GRACE_S``
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD SETTINGS``
 """
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,12 +22,17 @@ import attrs
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import liveness, state
-from mnist_tracking.embedded.jobs.environment import arguments, decode_hyperparameters, variables
-from mnist_tracking.embedded.jobs.layout import HOST, Layout
-from mnist_tracking.embedded.jobs.metrics import FileMetrics, Lines, LogMetrics, MetricValue
-from mnist_tracking.embedded.jobs.script import Script, failure_reason
-from mnist_tracking.embedded.jobs.transfers import JobError, download_inputs, upload_outputs
-from mnist_tracking.embedded.jobs.updates import Updates
+from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
+from mnist_tracking.embedded.jobs.host_run import HostRun
+from mnist_tracking.embedded.jobs.launch import Settings
+from mnist_tracking.embedded.jobs.layout import Layout
+from mnist_tracking.embedded.jobs.metrics import Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.placement import Placement
+from mnist_tracking.embedded.jobs.port import ReservedPort
+from mnist_tracking.embedded.jobs.script import failure_reason
+from mnist_tracking.embedded.jobs.scripts import Scripts
+from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare, upload_outputs
 from mnist_tracking.embedded.store import Store
 
 _NOT_INSTALLED = "requirements.txt is not installed here; the job's interpreter is used as it is."
@@ -41,20 +49,22 @@ class Outcome:
 
 
 class Supervisor:
-    """Sees one job through."""
+    """Sees one job through, on all of its hosts."""
 
-    def __init__(self, store: Store, name: str, region: str, *, grace_s: float) -> None:
+    def __init__(self, store: Store, name: str, settings: Settings) -> None:
         with store.read() as connection:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
-        self._store, self._job, self._region, self._grace_s = store, job, region, grace_s
+        self._store, self._job, self._settings = store, job, settings
         self._request = state.request_of(job)
-        self._layout = Layout(state.folder_of(store, name) / "ml")
-        self._stream = f"{job['name']}/{HOST}-{int(time.time())}"
-        self._updates = Updates(self._layout.updates, home=store.home, warn=self._say)
-        self._script: Script | None = None
-        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the script is to end early
+        self._folder = state.folder_of(store, name)
+        self._scripts = Scripts(grace_s=settings.grace_s)
+        self._hosts: dict[str, HostRun] = {}
+        self._started = int(time.time())
+        self._checkpoints: Checkpoints | None = None
+        self._has_begun = False
+        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the scripts are to end early
 
     def run(self) -> None:
         """Run the job to its end and record how it ended."""
@@ -65,7 +75,7 @@ class Supervisor:
         if is_stopping:  # asked before there was a process to signal
             self._end_early("Stopped")
         outcome, has_model = self._upload(self._attempt(self._train))
-        shutil.rmtree(self._layout.base, ignore_errors=True)
+        shutil.rmtree(self._folder / "ml", ignore_errors=True)
         with self._store.write() as connection:
             if outcome.status == "Completed" and state.is_stopping(connection, self._job["id"]):
                 outcome = Outcome("Stopped")  # asked while the model was uploaded
@@ -88,118 +98,129 @@ class Supervisor:
         self._end_early("Stopped")
 
     def _end_early(self, ended_as: str) -> None:
-        """End the script, now or as soon as it has been started; the first reason to do so counts."""
+        """End the scripts, now or as soon as they have been started; the first reason to do so counts."""
         if self._ended_as is None:
             self._ended_as = ended_as
-            self._terminate()
-
-    def _terminate(self) -> None:
-        if self._script is not None:
-            self._script.signal(signal.Signals.SIGTERM)
-            _after(self._grace_s, self._script.signal, signal.Signals.SIGKILL)
+            self._scripts.terminate()
 
     def _train(self) -> None:
         if self._ended_as:
             return
         with self._store.write() as connection:
             state.enter_stage(connection, self._job["id"], "Downloading", "Downloading input data", time.time())
-        self._layout.make(self._request)
-        download_inputs(self._store, self._request, self._layout)
-        if self._begin():
-            self._run_script()
+        check_buckets(self._store, self._request)
+        with ReservedPort() as port:
+            for host in hosts_of(self._request):
+                self._hosts[host.name] = self._make(host, port.number)
+                prepare(self._store, self._hosts[host.name].placement)
+            self._fetch_checkpoints()
+            if self._begin():
+                self._run_scripts()
+
+    def _fetch_checkpoints(self) -> None:
+        if config := self._request.get("CheckpointConfig"):
+            folders = [host.placement.layout.checkpoints for host in self._hosts.values()]
+            warn = partial(self._say, next(iter(self._hosts)))
+            self._checkpoints = Checkpoints(self._store, config["S3Uri"], folders, warn=warn)
+            self._checkpoints.fetch()
+
+    def _make(self, host: Host, port: int) -> HostRun:
+        layout = Layout.of(self._folder / "ml" / host.name, self._request)
+        placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
+        stream = f"{self._job['name']}/{host.name}-{self._started}"
+        return HostRun(placement, stream, store=self._store, warn=partial(self._say, host.name))
 
     def _begin(self) -> bool:
-        """Record that the script starts, unless the job is to be stopped."""
+        """Record that the scripts start, unless the job is to be stopped."""
         with self._store.write() as connection:
             if self._ended_as or state.is_stopping(connection, self._job["id"]):
                 self._end_early("Stopped")
                 return False
             state.begin_training(connection, self._job["id"], time.time())
+        self._has_begun = True
         return True
 
-    def _run_script(self) -> None:
-        if (self._layout.code / "requirements.txt").is_file():
-            self._say(_NOT_INSTALLED)
-        script = self._script = self._start()
-        if self._ended_as:  # asked while the script was being started
-            self._terminate()
+    def _run_scripts(self) -> None:
         limit_s = self._request["StoppingCondition"].get("MaxRuntimeInSeconds", _DAY_S)
-        limit = _after(limit_s, self._end_early, "MaxRuntimeExceeded")
-        files = FileMetrics(self._layout.metrics)
+        limit = threading.Timer(min(limit_s, threading.TIMEOUT_MAX), self._end_early, ["MaxRuntimeExceeded"])
+        limit.daemon = True
+        limit.start()
         try:
-            exit_status = script.run(self._recorder(files))
+            for name, host in self._hosts.items():
+                self._start(name, host)
+            with self._checkpoints.sent_every(self._settings.send_s) if self._checkpoints else nullcontext():
+                failed = self._scripts.run(self._recorder())
         finally:
             limit.cancel()
-            script.end()
-        self._record([], list(files.find(is_last=True)))
-        self._updates.apply()
-        if exit_status:
-            raise JobError(failure_reason(exit_status, list(script.stderr), script.argv, state.REASON_LENGTH))
+            self._scripts.kill()
+        for name, host in self._hosts.items():
+            self._record(name, [], list(host.files.find(is_last=True)))
+            host.updates.apply()
+        if failed is not None:
+            raise JobError(failure_reason(failed, state.REASON_LENGTH, is_alone=len(self._hosts) == 1))
 
-    def _start(self) -> Script:
-        hyperparameters = decode_hyperparameters(self._request["HyperParameters"])
-        program, name = str(hyperparameters["sagemaker_program"]), self._job["name"]
-        interpreter = ["/bin/sh", "-e"] if program.endswith(".sh") else [self._job["python"]]
-        argv = [*interpreter, program, *arguments(hyperparameters)]
-        env = variables(self._layout, self._request, self._job["arn"], self._region, program)
-        lock = process_locks.take(liveness.script_lock(self._store, name))
-        pid_file = liveness.script_pid(self._store, name)
+    def _start(self, name: str, host: HostRun) -> None:
+        if (host.placement.layout.code / "requirements.txt").is_file():
+            self._say(name, _NOT_INSTALLED)
+        command, job = host.command(self._job["python"]), self._job["name"]
+        lock = process_locks.take(liveness.script_lock(self._store, job, name))
+        pid_file = liveness.script_pid(self._store, job, name)
         try:
-            return Script(argv, cwd=self._layout.code, env=env, lock=lock, pid_file=pid_file)
+            self._scripts.start(name, command, **host.process(), lock=lock, pid_file=pid_file)
         except (OSError, ValueError) as error:
-            raise JobError(f"AlgorithmError: {interpreter[0]} cannot run the entry point: {error}") from error
+            raise JobError(f"AlgorithmError: {command[0]} cannot run the entry point: {error}") from error
 
-    def _recorder(self, files: FileMetrics) -> Callable[[Lines], None]:
-        log = LogMetrics(self._request["AlgorithmSpecification"].get("MetricDefinitions", []), warn=self._say)
+    def _recorder(self) -> Callable[[str, Lines], None]:
+        definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        log = LogMetrics(definitions, warn=partial(self._say, next(iter(self._hosts))))
 
-        def on_lines(lines: Lines) -> None:
+        def on_lines(name: str, lines: Lines) -> None:
             self._leave_if_deleted()
-            self._record(lines, [*log.find(lines), *files.find()])
-            self._updates.apply()
+            host = self._hosts[name]
+            self._record(name, lines, [*log.find(lines), *host.files.find()])
+            host.updates.apply()
 
         return on_lines
 
     def _leave_if_deleted(self) -> None:
-        """End at once, script and all, when the job's folder is gone: nobody is left to record anything for."""
-        if not self._layout.base.parent.is_dir():
+        """End at once, scripts and all, when the job's folder is gone: nobody is left to record anything for."""
+        if not self._folder.is_dir():
             raise SystemExit("The folder of this job was deleted.")
 
-    def _say(self, line: str) -> None:
-        self._record([(time.time(), line)], [])
+    def _say(self, host: str, line: str) -> None:
+        self._record(host, [(time.time(), line)], [])
 
-    def _record(self, lines: Lines, values: list[MetricValue]) -> None:
+    def _record(self, host: str, lines: Lines, values: list[MetricValue]) -> None:
         if lines or values:
             with self._store.write() as connection:
-                state.record(connection, self._job["id"], self._stream, lines, values)
+                state.record(connection, self._job["id"], self._hosts[host].stream, lines, values)
 
     def _upload(self, outcome: Outcome) -> tuple[Outcome, bool]:
-        """Upload what the script left; return how the job ended, and whether there is a model."""
-        if self._script is None:
+        """Upload what the scripts left; return how the job ended, and whether there is a model."""
+        if not self._has_begun:
             return outcome, False
         with self._store.write() as connection:
             message = "Uploading generated training model"
             state.enter_stage(connection, self._job["id"], "Uploading", message, time.time())
         is_good = outcome.status != "Failed"
         try:
-            return outcome, upload_outputs(self._store, self._request, self._layout, with_model=is_good)
+            if self._checkpoints:
+                self._checkpoints.send()
+            layouts = [host.placement.layout for host in self._hosts.values()]
+            ml = self._folder / "ml"
+            return outcome, upload_outputs(self._store, self._request, layouts, ml, with_model=is_good)
         except Exception as error:  # noqa: BLE001 - as above
             traceback.print_exc()
             reason = f"ClientError: Artifact upload failed: {error}"
             return Outcome("Failed", reason=reason) if is_good else outcome, False
 
 
-def _after(seconds: float, do: Callable[..., object], *args: object) -> threading.Timer:
-    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), do, args)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
-    home, name, _lock, region, grace_s = argv
-    store = Store(Path(home))
-    Supervisor(store, name, region, grace_s=float(grace_s)).run()
+    home, name, _lock, told = argv
+    settings = Settings(**json.loads(told))
+    store = Store(Path(home), durability=settings.durability)
+    Supervisor(store, name, settings).run()
     store.close()
 
 

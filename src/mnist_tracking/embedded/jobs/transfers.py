@@ -1,4 +1,4 @@
-"""What goes from S3 into a job's folder before the script runs, and from there to S3 after it."""
+"""What goes from S3 into the folders of a job's hosts before their scripts run, and from there to S3 after them."""
 
 import time
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from mnist_tracking.embedded.archives import UnsafeArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.component import model_uri
-from mnist_tracking.embedded.jobs.environment import decode_hyperparameters
 from mnist_tracking.embedded.jobs.layout import Layout, download, split_uri
+from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import get_object, has_bucket, put_object
 
@@ -18,41 +18,51 @@ class JobError(Exception):
     """The job cannot go on; the message is its FailureReason."""
 
 
-def download_inputs(store: Store, request: dict[str, Any], layout: Layout) -> None:
+def check_buckets(store: Store, request: dict[str, Any]) -> None:
     """
-    Fetch the channels, the checkpoints of an earlier job and the code.
+    Check that there is somewhere to put the output and the checkpoints.
 
     Raises:
-        JobError: If something is missing, or there is nowhere to put the output.
+        JobError: If there is not.
     """
-    for uri in (request["OutputDataConfig"]["S3OutputPath"], *_checkpoint_uri(request)):
+    config = request.get("CheckpointConfig")
+    for uri in (request["OutputDataConfig"]["S3OutputPath"], *([config["S3Uri"]] if config else [])):
         bucket, _ = split_uri(uri)
         if not has_bucket(store, bucket):
             raise JobError(f"ClientError: The bucket {bucket!r} of {uri} does not exist.")
-    for channel in request.get("InputDataConfig", []):
-        _download_channel(store, channel, layout)
-    for uri in _checkpoint_uri(request):
-        download(store, uri, layout.checkpoints)
-    _unpack_code(store, request, layout)
 
 
-def _checkpoint_uri(request: dict[str, Any]) -> list[str]:
-    return [request["CheckpointConfig"]["S3Uri"]] if "CheckpointConfig" in request else []
+def prepare(store: Store, placement: Placement) -> None:
+    """
+    Make a host's folders and fetch its channels and the code.
+
+    Raises:
+        JobError: If something is missing.
+    """
+    layout, request = placement.layout, placement.request
+    layout.make(
+        hyperparameters=request.get("HyperParameters", {}),
+        inputdataconfig=placement.input_data_config,
+        resourceconfig=placement.resource_config,
+    )
+    for channel in placement.channels:
+        _download_channel(store, channel, placement)
+    _unpack_code(store, placement)
 
 
-def _download_channel(store: Store, channel: dict[str, Any], layout: Layout) -> None:
-    uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+def _download_channel(store: Store, channel: dict[str, Any], placement: Placement) -> None:
+    uri, folder = channel["DataSource"]["S3DataSource"]["S3Uri"], placement.layout.channel(channel["ChannelName"])
     try:
-        count = download(store, uri, layout.channel(channel["ChannelName"]))
+        count = download(store, uri, folder, share=placement.share_of(channel))
     except (OSError, ValueError) as error:
         raise JobError(f"ClientError: Data download failed: {uri}: {error}") from error
     if not count:
         raise JobError(f"ClientError: Data download failed: no S3 objects found under the prefix {uri}.")
 
 
-def _unpack_code(store: Store, request: dict[str, Any], layout: Layout) -> None:
-    hyperparameters = decode_hyperparameters(request.get("HyperParameters", {}))
-    uri, program = (str(hyperparameters.get(f"sagemaker_{name}", "")) for name in ("submit_directory", "program"))
+def _unpack_code(store: Store, placement: Placement) -> None:
+    hyperparameters, layout = placement.hyperparameters, placement.layout
+    uri, program = str(hyperparameters.get("sagemaker_submit_directory", "")), placement.program
     if not uri or not program:
         raise JobError("ClientError: no script: sagemaker_program and sagemaker_submit_directory are not given.")
     archive = _code_archive(store, uri, layout)
@@ -79,21 +89,34 @@ def _code_archive(store: Store, uri: str, layout: Layout) -> Path | None:
     return local if is_inside and local.is_file() else None
 
 
-def upload_outputs(store: Store, request: dict[str, Any], layout: Layout, *, with_model: bool) -> bool:
-    """Upload checkpoints, other output and, if wanted, the model; return whether there is a model."""
-    for uri in _checkpoint_uri(request):
-        for path in sorted(path for path in layout.checkpoints.rglob("*") if path.is_file()):
-            _upload(store, path, f"{uri.rstrip('/')}/{path.relative_to(layout.checkpoints).as_posix()}")
+def upload_outputs(
+    store: Store, request: dict[str, Any], layouts: list[Layout], folder: Path, *, with_model: bool
+) -> bool:
+    """
+    Upload what the hosts left: their other output and, if wanted, their model; return whether there is a model.
+
+    SageMaker puts what all hosts left into one archive, and asks them not to use a name twice. Here the host that
+    comes later wins.
+
+    Args:
+        store: Where to.
+        request: What the job was asked to do.
+        layouts: The folders of the hosts, in their order.
+        folder: Where the archives are made.
+        with_model: Whether the model is wanted.
+    """
     uri = model_uri(request)
-    _upload_packed(store, layout.output_data, f"{uri.removesuffix('model.tar.gz')}output.tar.gz", layout.base)
-    return with_model and _upload_packed(store, layout.model, uri, layout.base)
+    output = f"{uri.removesuffix('model.tar.gz')}output.tar.gz"
+    _upload_packed(store, [layout.output_data for layout in layouts], output, folder)
+    return with_model and _upload_packed(store, [layout.model for layout in layouts], uri, folder)
 
 
-def _upload_packed(store: Store, folder: Path, uri: str, base: Path) -> bool:
-    if not folder.is_dir() or not any(folder.iterdir()):
+def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> bool:
+    there = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
+    if not there:
         return False
     archive = base / uri.rsplit("/", 1)[1]
-    pack(folder, archive)
+    pack(there, archive)
     _upload(store, archive, uri)
     return True
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mnist_tracking.embedded.store import Store
+
 
 class Updates:
     """
@@ -15,12 +17,12 @@ class Updates:
 
     Args:
         folder: Where the requests are; a file is deleted when it has been read.
-        home: The home of the embedded SageMaker.
+        store: The state of the embedded SageMaker.
         warn: Told why a request was refused.
     """
 
-    def __init__(self, folder: Path, *, home: Path, warn: Callable[[str], object]) -> None:
-        self._folder, self._home, self._warn = folder, home, warn
+    def __init__(self, folder: Path, *, store: Store, warn: Callable[[str], object]) -> None:
+        self._folder, self._store, self._warn = folder, store, warn
         self._client: Any = None
 
     def apply(self) -> None:
@@ -42,4 +44,4 @@ class Updates:
     def _connect(self) -> Any:
         from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
-        return EmbeddedSageMaker(self._home).session().client("sagemaker")
+        return EmbeddedSageMaker(self._store.home, durability=self._store.durability).session().client("sagemaker")

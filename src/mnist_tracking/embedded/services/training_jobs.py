@@ -3,6 +3,7 @@
 import json
 import math
 import sqlite3
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from mnist_tracking.embedded.faults import (
     ValidationFault,
 )
 from mnist_tracking.embedded.jobs import checks, component, state
+from mnist_tracking.embedded.jobs.cluster import instances_of
 from mnist_tracking.embedded.jobs.launch import Launch, ask_to_stop
 from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Response, serves
@@ -40,6 +42,12 @@ _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", 
 
 @serves("sagemaker", "CreateTrainingJob")
 def create_training_job(call: Call) -> Response:
+    """
+    Run the script of a source archive, once for each host; the hosts are processes of this machine.
+
+    What all hosts leave is put into one archive. AWS asks the hosts to use different names; of two files with one name,
+    the one of the later host is kept here. Of launchers there is torchrun; any other is an UnsupportedOperationError.
+    """
     engine, name = call.engine, call.params["TrainingJobName"]
     arn = engine.identity.sagemaker_arn("training-job", name)
     checks.check(call.params)
@@ -68,18 +76,18 @@ def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
 
 
 def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
-    kind = call.params["ResourceConfig"].get("InstanceType", "")
-    most = call.engine.quotas.get(kind)
-    if most is None:
+    if not call.engine.quotas:
         return
     running = connection.execute("SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping')")
-    used = sum(state.request_of(job)["ResourceConfig"].get("InstanceType") == kind for job in running)
-    if used >= most:
-        raise ResourceLimitFault(
-            f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
-            f"utilization of {used} Instances and a request delta of 1 Instances. Please use AWS Service Quotas to "
-            "request an increase for this quota."
-        )
+    used = sum((instances_of(state.request_of(job)) for job in running), Counter[str]())
+    for kind, wanted in instances_of(call.params).items():
+        most = call.engine.quotas.get(kind)
+        if most is not None and used[kind] + wanted > most:
+            raise ResourceLimitFault(
+                f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
+                f"utilization of {used[kind]} Instances and a request delta of {wanted} Instances. Please use AWS "
+                "Service Quotas to request an increase for this quota."
+            )
 
 
 def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:

@@ -51,6 +51,7 @@ class Store:
         if durability not in _SYNCHRONOUS:
             raise ConfigError(f"durability={durability!r}; possible are {', '.join(map(repr, _SYNCHRONOUS))}.")
         self.home = home
+        self.durability = durability
         self.path = home / "sagemaker.db"
         self._synchronous = _SYNCHRONOUS[durability]
         self._start_process()

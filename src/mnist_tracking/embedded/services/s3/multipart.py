@@ -1,17 +1,17 @@
 """Multipart uploads, as boto3's transfers make them of large files."""
 
 import hashlib
-import io
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO, cast
+from collections.abc import Iterable
+from typing import BinaryIO, cast
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
 from mnist_tracking.embedded.services.s3.copying import open_source
+from mnist_tracking.embedded.services.s3.joining import choose_parts, join_parts
 from mnist_tracking.embedded.services.s3.requests import (
     body_of,
     encryption_of,
@@ -20,13 +20,12 @@ from mnist_tracking.embedded.services.s3.requests import (
     range_of,
     write_guard,
 )
-from mnist_tracking.embedded.services.s3.streams import FilePart, JoinedFiles
+from mnist_tracking.embedded.services.s3.streams import FilePart
 from mnist_tracking.embedded.store.blobs import Blob
 from mnist_tracking.embedded.store.objects import StoredObject, forget_content, replace
 from mnist_tracking.embedded.times import as_datetime
 
 _MOST_PARTS = 10_000
-_SMALLEST_PART = 5 << 20  # of all but the last
 
 
 def _no_such_upload() -> AwsFault:
@@ -112,8 +111,7 @@ def complete_multipart_upload(call: Call) -> Response:
     store, upload = call.engine.store, require_upload(call)
     with store.read() as connection:
         parts = parts_of(connection, upload["id"])
-    chosen = _chosen(parts, call.params.get("MultipartUpload", {}).get("Parts", []))
-    blob = _join(call, chosen)
+    chosen, blob = _join(call, parts)
     digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
     headers, path = json.loads(upload["headers"]), store.blobs.path(blob.name)
     etag = f'"{digest}-{len(chosen)}"'
@@ -138,30 +136,12 @@ def complete_multipart_upload(call: Call) -> Response:
     }
 
 
-def _chosen(parts: Iterable[sqlite3.Row], asked: Sequence[dict[str, Any]]) -> list[sqlite3.Row]:
-    by_number = {part["number"]: part for part in parts}
-    chosen = []
-    for item in asked:
-        part = by_number.get(item.get("PartNumber"))
-        if part is None or part["etag"] != item.get("ETag", "").strip('"'):
-            said = "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
-            raise AwsFault(f"{said}specified entity tag may not match the part's entity tag.", code="InvalidPart")
-        chosen.append(part)
-    if not chosen:
-        raise AwsFault("You must specify at least one part", code="MalformedXML")
-    numbers = [part["number"] for part in chosen]
-    if numbers != sorted(set(numbers)):
-        raise AwsFault("The list of parts was not in ascending order.", code="InvalidPartOrder")
-    if any(part["size"] < _SMALLEST_PART for part in chosen[:-1]):
-        raise AwsFault("Your proposed upload is smaller than the minimum allowed size", code="EntityTooSmall")
-    return chosen
-
-
-def _join(call: Call, parts: Iterable[sqlite3.Row]) -> Blob:
+def _join(call: Call, parts: Iterable[sqlite3.Row]) -> tuple[list[sqlite3.Row], Blob]:
+    """Return the parts that a call names, and their content as one."""
     blobs = call.engine.store.blobs
     try:
-        with io.BufferedReader(JoinedFiles(blobs.path(part["blob"]) for part in parts), 1 << 20) as whole:
-            return blobs.put(whole)
+        chosen = choose_parts(parts, call.params.get("MultipartUpload", {}).get("Parts", []), blobs)
+        return chosen, join_parts(chosen, call.params, blobs)
     except FileNotFoundError:  # aborted or completed by somebody else meanwhile
         raise _no_such_upload() from None
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
+from mnist_tracking.embedded.services.s3.checksums import checked
 from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
 from mnist_tracking.embedded.times import as_seconds
 
@@ -29,11 +30,15 @@ def key_of(params: Params) -> str:
 
 
 def body_of(params: Params) -> bytes | BinaryIO:
-    """Return the content that a request carries: bytes, or a file read from where it stands."""
+    """
+    Return the content that a request carries: bytes, or a file read from where it stands.
+
+    Who reads it to its end gets S3's error there if it is not what the request's checksums say.
+    """
     body = params.get("Body", b"")
     if hasattr(body, "signal_transferring"):  # from here on, a transfer counts what is read as progress
         body.signal_transferring()
-    return body.encode() if isinstance(body, str) else body
+    return checked(body.encode() if isinstance(body, str) else body, params)
 
 
 def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAGE_HEADERS) -> dict[str, Any]:

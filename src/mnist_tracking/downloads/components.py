@@ -1,0 +1,91 @@
+"""The files of one step: its model, its output, its artifacts and its log."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from mnist_tracking._sagemaker.fetching import find_object, objects_below
+from mnist_tracking.downloads.names import Names, safe_path
+
+if TYPE_CHECKING:
+    from mnist_tracking.downloads.folder import Folder
+    from mnist_tracking.records import Artifact, Component
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["DownloadedFile", "FileKind", "fetch_artifacts", "fetch_model", "is_model"]
+
+FileKind = Literal["model", "output", "artifact", "log"]
+_MODEL = "SageMaker.ModelArtifact"
+_ARCHIVE = "/model.tar.gz"
+
+
+@attrs.frozen
+class DownloadedFile:
+    """
+    A file of a step, or a folder of files that belong together.
+
+    Attributes:
+        component: The step that wrote it.
+        kind: What it is.
+        name: What the step calls it.
+        uri: Where it is in S3; empty for a log.
+        path: Where it lies in the folder of the download; None if it is no longer in S3.
+        size_bytes: The size of what lies there.
+    """
+
+    component: str
+    kind: FileKind
+    name: str
+    uri: str
+    path: str | None
+    size_bytes: int
+
+
+def is_model(artifact: "Artifact") -> bool:
+    """Whether an output of a step is its model."""
+    return artifact.name == _MODEL
+
+
+def fetch_model(
+    workspace: "Workspace", component: "Component", folder: "Folder", at: str, *, with_output: bool = True
+) -> Iterator[DownloadedFile]:
+    """Fetch the model of a step, unpacked, below *at*; and with it the other output of its job."""
+    for artifact in filter(is_model, component.outputs):
+        yield _fetch(workspace, folder, artifact.uri, DownloadedFile(component.name, "model", "model", "", at, 0))
+        if with_output and component.job_name and artifact.uri.endswith(_ARCHIVE):
+            uri = f"{artifact.uri.removesuffix(_ARCHIVE)}/output.tar.gz"
+            output = _fetch(workspace, folder, uri, DownloadedFile(component.name, "output", "output", "", at, 0))
+            if output.path is not None:  # most scripts have none
+                yield output
+
+
+def fetch_artifacts(
+    workspace: "Workspace", component: "Component", folder: "Folder", at: str
+) -> Iterator[DownloadedFile]:
+    """Fetch what else a step has written, below *at*: files and folders in S3."""
+    names = Names()
+    for artifact in component.outputs:
+        if artifact.uri.startswith("s3://") and not is_model(artifact):
+            name = names.free(PurePosixPath(artifact.uri).name or artifact.name)
+            wanted = DownloadedFile(component.name, "artifact", artifact.name, "", f"{at}artifacts/{name}", 0)
+            yield _fetch(workspace, folder, artifact.uri, wanted)
+
+
+def _fetch(workspace: "Workspace", folder: "Folder", uri: str, wanted: DownloadedFile) -> DownloadedFile:
+    """Fetch an object, or all objects in a folder of that name, and say what came of it."""
+    is_packed = wanted.kind != "artifact"
+    base = f"{wanted.path}{wanted.name}" if is_packed else str(wanted.path)
+    found = find_object(workspace, uri)
+    if found is not None:
+        is_archive = is_packed and uri.endswith((".tar.gz", ".tgz", ".tar"))
+        path = base if is_archive or not is_packed else f"{base}/{safe_path(uri.rsplit('/', 1)[-1])}"
+        size = folder.fetch(workspace, found, path, unpacked=is_archive)
+        return attrs.evolve(wanted, uri=uri, path=base, size_bytes=size)
+    sizes = [
+        folder.fetch(workspace, item, f"{base}/{safe_path(item.uri.removeprefix(uri.rstrip('/')))}")
+        for item in objects_below(workspace, uri)
+        if not item.uri.endswith("/")  # the console's mark of an empty folder
+    ]
+    return attrs.evolve(wanted, uri=uri, path=base if sizes else None, size_bytes=sum(sizes))

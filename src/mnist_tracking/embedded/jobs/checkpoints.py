@@ -1,0 +1,100 @@
+"""The checkpoints of a job: from S3 before its scripts run, and back there while they do."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mnist_tracking.embedded.jobs.layout import download, split_uri
+from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.objects import put_object
+from mnist_tracking.errors import MnistTrackingError
+
+_Version = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
+
+
+class _ChangedError(Exception):
+    """A file was changed while it was read."""
+
+
+class Checkpoints:
+    """
+    The checkpoints below an S3 prefix, and the folders of the hosts that they are for.
+
+    A file is sent when it is new or was changed, whole, and never deleted in S3. One that is being written while it is
+    read is left for the next time. Of hosts that write one file, the one that changed it last counts.
+
+    Args:
+        store: Where S3 is.
+        uri: The prefix.
+        folders: A folder for each host.
+        warn: Told why something could not be sent while the scripts run; it is tried again.
+    """
+
+    def __init__(self, store: Store, uri: str, folders: list[Path], *, warn: Callable[[str], object]) -> None:
+        self._store, self._uri, self._folders, self._warn = store, uri.rstrip("/"), folders, warn
+        self._sent: dict[Path, _Version] = {}
+        self._told = ""
+
+    def fetch(self) -> None:
+        """Copy what is in S3 into each folder."""
+        for folder in self._folders:
+            download(self._store, self._uri, folder)
+        self._sent = {path: _version(path.stat()) for _, path in self._files()}
+
+    def send(self) -> None:
+        """Send what was changed since it was sent the last time."""
+        for folder, path in self._files():
+            with contextlib.suppress(FileNotFoundError, _ChangedError), path.open("rb") as body:
+                version = _version(os.fstat(body.fileno()))
+                if self._sent.get(path) != version:
+                    self._put(path.relative_to(folder), body, path, version)
+                    self._sent[path] = version
+
+    def _put(self, name: Path, body: BinaryIO, path: Path, version: _Version) -> None:
+        def refuse_changed(_old: object) -> None:
+            if _version(path.stat()) != version:
+                raise _ChangedError
+
+        bucket, key = split_uri(f"{self._uri}/{name.as_posix()}")
+        put_object(self._store, bucket, key, body, time.time(), guard=refuse_changed)
+
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        for folder in self._folders:
+            for place, _, names in os.walk(folder):
+                paths = (Path(place, name) for name in sorted(names))
+                yield from ((folder, path) for path in paths if path.is_file())
+
+    @contextlib.contextmanager
+    def sent_every(self, seconds: float) -> Iterator[None]:
+        """Send what was changed every so many seconds, from a thread of its own, until the block ends."""
+        is_over = threading.Event()
+
+        def keep_sending() -> None:
+            while not is_over.wait(seconds):
+                self._try_to_send()
+
+        thread = threading.Thread(target=keep_sending, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _try_to_send(self) -> None:
+        try:
+            self.send()
+        except (OSError, sqlite3.Error, MnistTrackingError) as error:
+            said, self._told = self._told, str(error)
+            if said != self._told:
+                with contextlib.suppress(OSError, sqlite3.Error):  # what takes no checkpoint may take no line either
+                    self._warn(f"The checkpoints could not be sent to S3; this is tried again: {error}")
+
+
+def _version(stat: os.stat_result) -> _Version:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -1,0 +1,47 @@
+"""The descendants of a process, also those that made a group or session of their own, as torchrun's workers do."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def kill_tree(pid: int) -> None:
+    """Kill the process group that *pid* leads, and all descendants that still have a living ancestor in it."""
+    found = descendants(pid)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for child in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the process ids of all descendants."""
+    children = defaultdict(list)
+    for child, parent in _parents():
+        children[parent].append(child)
+    found, todo = [], [pid]
+    while todo:
+        more = children.pop(todo.pop(), [])
+        found += more
+        todo += more
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each process of this machine with its parent."""
+    if (_PROC / "self" / "stat").exists():
+        for path in _PROC.glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has just ended
+                yield int(path.parent.name), int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
+        return
+    listed = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        child, parent = map(int, line.split())
+        yield child, parent

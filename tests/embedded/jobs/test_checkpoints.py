@@ -1,0 +1,165 @@
+"""Checkpoints come from S3, and go back there while the job runs and however it ends."""
+
+import os
+import signal
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from tests.embedded.jobs.account import WAITS, Account, until
+
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.jobs import launch
+from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.store.blobs import Blob
+from mnist_tracking.embedded.store.objects import get_object
+from mnist_tracking.errors import UnsupportedOperationError
+
+CONFIG = {"S3Uri": "s3://bucket/checkpoints"}
+FOLDER = """
+import os, signal, sys
+from pathlib import Path
+from typing import BinaryIO
+folder = Path(os.environ["SM_MODEL_DIR"]).parent / "checkpoints"
+"""
+TWO = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
+
+
+def has(account: Account, key: str, content: bytes) -> bool:
+    store = account.engine.store
+    found = get_object(store, "bucket", key)
+    return found is not None and found.path.read_bytes() == content
+
+
+def test_they_come_from_s3_and_go_back(account: Account) -> None:
+    account.put("checkpoints/epoch", "1")
+    account.run(f"{FOLDER}path = folder / 'epoch'\npath.write_text(path.read_text() + '2')", CheckpointConfig=CONFIG)
+
+    assert account.get("checkpoints/epoch") == b"12"
+
+
+def test_they_are_in_s3_while_the_job_runs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From all of its hosts, so that a supervisor which is killed takes no more with it than the last moment's."""
+    monkeypatch.setattr(launch, "SEND_S", 0.05)
+    host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
+    script = f"{FOLDER}{host}(folder / 'deep' / host).write_text(host)\n{WAITS}"
+    account.submit(script, CheckpointConfig=CONFIG, ResourceConfig=TWO)
+    for host in ("algo-1", "algo-2"):
+        until(lambda: has(account, f"checkpoints/deep/{host}", host.encode()))  # noqa: B023 - called at once
+    assert account.describe()["TrainingJobStatus"] == "InProgress"
+    os.kill(account.supervisor(), signal.SIGKILL)
+
+    assert account.wait()["TrainingJobStatus"] == "Failed"
+    assert account.get("checkpoints/deep/algo-2") == b"algo-2"
+
+
+def test_the_last_is_sent_when_the_script_is_killed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+    account.submit(f"{FOLDER}(folder / 'epoch').write_text('1')\n{WAITS}", CheckpointConfig=CONFIG)
+    account.follow()
+    account.signal_script(signal.SIGKILL)
+
+    assert account.wait()["TrainingJobStatus"] == "Failed"
+    assert account.get("checkpoints/epoch") == b"1"
+
+
+def test_what_is_written_when_the_job_is_stopped_is_sent(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+    saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
+    account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)
+    account.follow()
+    account.stop()
+
+    assert account.wait()["TrainingJobStatus"] == "Stopped"
+    assert account.get("checkpoints/epoch") == b"1"
+
+
+def test_their_folder_is_the_one_asked_for(account: Account) -> None:
+    script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/../mine/here/epoch', 'w').write('1')"
+    account.run(script, CheckpointConfig={**CONFIG, "LocalPath": "/opt/ml/mine/here/"})
+
+    assert account.get("checkpoints/epoch") == b"1"
+
+
+@pytest.mark.parametrize("path", ["/tmp/checkpoints", "/opt/ml", "/opt/ml/../x", "checkpoints"])
+def test_a_folder_that_has_no_place_here_is_refused(account: Account, path: str) -> None:
+    with pytest.raises(UnsupportedOperationError, match="; a folder below /opt/ml can be given a place here"):
+        account.submit(CheckpointConfig={**CONFIG, "LocalPath": path})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of checkpoints."""
+    path = tmp_path / "checkpoints"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def bucket(engine: EmbeddedSageMaker) -> EmbeddedSageMaker:
+    """An engine with a bucket."""
+    engine.session().client("s3").create_bucket(Bucket="bucket")
+    return engine
+
+
+def content(engine: EmbeddedSageMaker, name: str) -> Path:
+    found = get_object(engine.store, "bucket", f"checkpoints/{name}")
+    assert found is not None
+    return found.path
+
+
+def test_only_what_was_changed_is_sent(bucket: EmbeddedSageMaker, folder: Path) -> None:
+    """Of what was fetched too; and nothing is deleted."""
+    checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)
+    for name in ("a", "b"):
+        (folder / name).write_text("1")
+    checkpoints.send()
+    before = content(bucket, "a"), content(bucket, "b")
+    (folder / "part").write_text("2")
+    (folder / "part").rename(folder / "b")
+    (folder / "a").unlink()
+    again = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)
+    again.fetch()
+    (folder / "b").write_text("3")
+    again.send()
+
+    assert content(bucket, "a") == before[0]
+    assert content(bucket, "b") != before[1]
+    assert content(bucket, "b").read_text() == "3"
+
+
+def test_a_file_that_is_written_meanwhile_waits_for_the_next_time(
+    bucket: EmbeddedSageMaker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in S3 is never half of one checkpoint and half of another."""
+    path = folder / "epoch"
+    path.write_text("1" * 10)
+    checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)
+    put = bucket.store.blobs.put
+
+    def put_slowly(body: BinaryIO) -> Blob:
+        blob = put(body)
+        path.write_text("2" * 20)
+        return blob
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bucket.store.blobs, "put", put_slowly)
+        checkpoints.send()
+
+    assert get_object(bucket.store, "bucket", "checkpoints/epoch") is None
+    checkpoints.send()
+    assert content(bucket, "epoch").read_text() == "2" * 20
+    assert len([path for path in (bucket.home / "s3").rglob("*") if path.is_file()]) == 1
+
+
+def test_what_cannot_be_sent_is_said_once_and_tried_again(engine: EmbeddedSageMaker, folder: Path) -> None:
+    told: list[str] = []
+    (folder / "epoch").write_text("1")
+    checkpoints = Checkpoints(engine.store, CONFIG["S3Uri"], [folder], warn=told.append)
+    with checkpoints.sent_every(0.001):
+        until(lambda: told)
+        engine.session().client("s3").create_bucket(Bucket="bucket")
+        until(lambda: get_object(engine.store, "bucket", "checkpoints/epoch"))
+
+    assert len(told) == 1
+    assert told[0].startswith("The checkpoints could not be sent to S3; this is tried again: ")

@@ -1,0 +1,24 @@
+"""What every test of a training script's calls gets."""
+
+import threading
+
+import pytest
+
+from mnist_tracking import _job_component
+
+FRESH = {"_said": set, "_gave_up": threading.Event}
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was said yet, nothing given up, and no test waits."""
+    for name, make in FRESH.items():
+        monkeypatch.setattr(_job_component, name, make())
+    monkeypatch.setattr(_job_component, "_PAUSES_S", (0.0, 0.0))
+    _job_component._client.cache_clear()
+
+
+@pytest.fixture
+def in_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINING_JOB_NAME", "job-1")
+    monkeypatch.setenv("TRAINING_JOB_ARN", "arn:aws:sagemaker:us-east-1:000000000000:training-job/job-1")

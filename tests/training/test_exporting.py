@@ -1,0 +1,140 @@
+"""The model in other formats: what is written answers as the model does, and says what it is."""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from mnist_tracking.errors import ConfigError, MissingDependencyError, StateError
+from mnist_tracking.training.answering import Answering, sample_pixels
+from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.exporting import ExportFormat, export_artifact
+from mnist_tracking.training.model import Architecture, DigitNet, build_model
+
+FORMATS: list[ExportFormat] = ["onnx", "torchscript", "state-dict"]
+PIXELS = sample_pixels(7)
+Answers = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def artifact_of(**architecture: Any) -> Artifact:
+    chosen = Architecture(**{"hidden_channels": 3, "kernel_size": 4, "dropout": 0.5, **architecture})
+    model = build_model(chosen, generator=torch.Generator().manual_seed(3))
+    scores = {"test:accuracy": 99.25}
+    return Artifact(architecture=chosen, weights=model.state_dict(), mean=0.2, std=0.4, scores=scores)
+
+
+ARTIFACT = artifact_of()
+METADATA = {
+    "architecture": {"hidden_channels": 3, "kernel_size": 4, "dropout": 0.5},
+    "normalisation": {"mean": 0.2, "std": 0.4},
+    "labels": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    "scores": {"test:accuracy": 99.25},
+}
+
+
+@pytest.fixture(scope="module")
+def expected() -> Answers:
+    with torch.no_grad():
+        return np.asarray(Answering.of(ARTIFACT)(PIXELS).numpy())
+
+
+def test_onnx_runs_in_onnx_runtime(tmp_path: Path, expected: Answers) -> None:
+    """Pixels in, probabilities out, for any number of images; each part of the metadata is JSON."""
+    export_artifact(ARTIFACT, tmp_path / "digits.onnx", "onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "digits.onnx")
+    metadata = session.get_modelmeta().custom_metadata_map
+
+    np.testing.assert_allclose(session.run(["probabilities"], {"pixels": PIXELS.numpy()})[0], expected, atol=1e-5)
+    assert {name: json.loads(value) for name, value in metadata.items()} == METADATA
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated:DeprecationWarning")
+def test_torchscript_needs_no_code_of_ours(tmp_path: Path, expected: Answers) -> None:
+    """Pixels may also be integers."""
+    export_artifact(ARTIFACT, tmp_path / "digits.pt", "torchscript")
+    files = {"metadata.json": ""}
+    script = torch.jit.load(str(tmp_path / "digits.pt"), _extra_files=files)  # type: ignore[no-untyped-call]
+
+    np.testing.assert_allclose(script(PIXELS), expected, atol=1e-5)
+    torch.testing.assert_close(script(PIXELS.byte()), script(PIXELS.byte().float()))
+    assert json.loads(files["metadata.json"]) == METADATA
+
+
+def test_a_state_dict_is_values_and_tensors(tmp_path: Path, expected: Answers) -> None:
+    """It loads without running anything, and reads images that its metadata say how to normalise."""
+    export_artifact(ARTIFACT, tmp_path / "digits.pth", "state-dict")
+    content = torch.load(tmp_path / "digits.pth", weights_only=True)
+    network = DigitNet(Architecture(**content["architecture"])).eval()
+    network.load_state_dict(content.pop("state_dict"))
+    with torch.no_grad():
+        answers = network((PIXELS / 255 - 0.2) / 0.4).exp()
+
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    assert content == METADATA
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("architecture", [{"kernel_size": 1}, {"kernel_size": 9}, {"hidden_channels": 40}])
+def test_every_architecture_can_be_written(tmp_path: Path, form: ExportFormat, architecture: dict[str, int]) -> None:
+    """It is compared while it is written; its folder is made."""
+    export_artifact(artifact_of(**architecture), tmp_path / "new" / "digits", form)
+
+    assert os.listdir(tmp_path / "new") == ["digits"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, form: ExportFormat) -> None:
+    """Nothing else is left in the folder."""
+    path = tmp_path / "digits"
+    path.write_bytes(b"precious")
+    with pytest.raises(ConfigError, match=r"digits' is there already; overwrite=True replaces it\."):
+        export_artifact(ARTIFACT, path, form)
+    assert path.read_bytes() == b"precious"
+
+    export_artifact(ARTIFACT, path, form, overwrite=True)
+    assert len(path.read_bytes()) > 1000
+    assert os.listdir(tmp_path) == ["digits"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_answers_otherwise_replaces_nothing(tmp_path: Path, form: ExportFormat) -> None:
+    """A model that is not a number answers not even as itself."""
+    path = tmp_path / "digits"
+    path.write_bytes(b"precious")
+    broken = dataclasses.replace(ARTIFACT, weights={**ARTIFACT.weights, "fc2.bias": torch.full((10,), torch.nan)})
+    with pytest.raises(StateError, match="digits' answers otherwise than the model, by nan"):
+        export_artifact(broken, path, form, overwrite=True)
+
+    assert path.read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == ["digits"]
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A folder, a file where a folder should be, a format that there is not."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a folder; the model is written to a file"):
+        export_artifact(ARTIFACT, tmp_path, "onnx")
+    with pytest.raises(ConfigError, match=r"Nothing can be written to .*file': File exists"):
+        export_artifact(ARTIFACT, tmp_path / "file" / "digits", "state-dict")
+    with pytest.raises(ConfigError, match="format='tflite'; possible are 'onnx', 'torchscript', 'state-dict'"):
+        export_artifact(ARTIFACT, tmp_path / "digits", "tflite")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_missing_package_is_named_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """With the command that installs it; the other formats need none."""
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"^{package} is .* pip install 'mnist-tracking\[serving\]'"):
+        export_artifact(ARTIFACT, tmp_path / "digits.onnx", "onnx")
+    export_artifact(ARTIFACT, tmp_path / "digits.pt", "torchscript")
+
+    assert os.listdir(tmp_path) == ["digits.pt"]
