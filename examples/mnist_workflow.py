@@ -6,7 +6,7 @@ from mnist_tracking.datasets import find_mnist, load_images, load_labels
 workspace = Workspace.embedded()  # or Workspace.aws(...)
 dataset = find_mnist()  # in MNIST_DATA_DIR, else downloaded once
 
-runner = ExperimentRunner(workspace, "mnist-digits", job=mnist_job(epochs=2, dropout=0.2))
+runner = ExperimentRunner(workspace, "mnist-digits", job=mnist_job(recipe="reference", epochs=2, dropout=0.2))
 runner.prepare_dataset(dataset.directory)  # upload, fingerprint, and track as the step `Preprocessing`
 
 leaderboard = HyperparameterSweep(runner, {"hidden_channels": [2, 5, 10, 20, 32]}, max_parallel=2).run()

@@ -16,12 +16,11 @@ from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.run import new_model
 
-
 State: TypeAlias = dict[str, Any]
 
 
 class Recorder:
-    """An observer and a keeper that remembers; it keeps the state at the steps of *keep*, counted over the whole run."""
+    """An observer and a keeper that remembers; of the steps, those that *keep* counts, over the whole run."""
 
     def __init__(self, keep: Collection[int] = ()) -> None:
         self.progress: list[Progress] = []

@@ -14,16 +14,18 @@ from tests.digits import make_digits
 
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.artifact import FILE_NAME, Artifact, load_artifact, save_artifact
-from mnist_tracking.training.data import load_data
+from mnist_tracking.training.data import load_data, normalise
+from mnist_tracking.training.events import TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.loop import TrainingResult
 from mnist_tracking.training.plain import save_plain
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.run import Places, run
 from mnist_tracking.training.serving import input_fn, model_fn, output_fn, predict_fn
 
 IMAGES, LABELS = make_digits(20, seed=5)
-HYPERPARAMETERS = Hyperparameters(epochs=6, batch_size=25, hidden_channels=4, kernel_size=3, lr=0.05, dropout=0.1)
+HYPERPARAMETERS = Hyperparameters(
+    recipe="reference", epochs=6, batch_size=25, hidden_channels=4, kernel_size=3, lr=0.05, dropout=0.1
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_the_artifact_scores_what_it_says(model_dir: Path, digits_dir: Path) -> 
     artifact = load_artifact(model_dir)
     test = load_data(digits_dir, validation_fraction=0.5, generator=seeded(1, "split")).test
     with torch.no_grad():
-        right = (artifact.model()(test.images).argmax(dim=1) == test.labels).sum().item()
+        right = (artifact.model()(normalise(test.images)).argmax(dim=1) == test.labels).sum().item()
 
     assert artifact.scores["test:accuracy"] == 100 * right / len(test)
 

@@ -71,7 +71,7 @@ class JobCommand(SectionedCommand):
     """A command whose help ends with the hyperparameters of the CNN."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        from mnist_tracking.training.options import describe_hyperparameters
+        from mnist_tracking.training.hyperparameters import describe_hyperparameters
 
         with formatter.section("Hyperparameters of --mnist"):
             formatter.write_dl(list(describe_hyperparameters().items()))

@@ -52,7 +52,9 @@ class Demo:
         self._notes = Console(stderr=True)
         self._report = Report(Console())
         self._name = f"mnist-demo-{secrets.token_hex(4)}"
-        self._job = mnist_job(epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd")
+        self._job = mnist_job(
+            recipe="reference", epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd"
+        )
         self._view = TrialsView(self._notes, self._job.metrics, channels=options.channels, epochs=options.epochs)
         self._endpoint: Endpoint | None = None
 
