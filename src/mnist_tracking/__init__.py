@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ThrottledError,
         UnsupportedOperationError,
     )
+    from mnist_tracking.exporting import export_model
     from mnist_tracking.filters import created, metric, param, parent, status, tag
     from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
     from mnist_tracking.leaderboard import Leaderboard
@@ -79,6 +80,7 @@ _HOMES = {
         "ThrottledError",
         "UnsupportedOperationError",
     ),
+    "exporting": ("export_model",),
     "filters": ("created", "metric", "param", "parent", "status", "tag"),
     "jobs": ("JobSpec", "MetricDefinition", "Objective", "mnist_job"),
     "leaderboard": ("Leaderboard",),
@@ -152,6 +154,7 @@ __all__ = [
     "UnsupportedOperationError",
     "Workspace",
     "created",
+    "export_model",
     "metric",
     "mnist_job",
     "param",

@@ -14,7 +14,7 @@ from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.tracking import record_step
 from mnist_tracking.endpoints import Endpoint
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
-from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, serializer_of
+from mnist_tracking.formats import Deserializer, Format, Serializer, deserializer_of, named_by, serializer_of
 from mnist_tracking.jobs import Objective
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Component, NamedTrial, TrialResult, trial_name_of
@@ -92,7 +92,7 @@ class BestModelDeployer:
             image_uri: A container of another kind; defaults to that of PyTorch. With one that answers by itself, no
                 script is needed.
             serializer: What the data go as: ``"numpy"`` (the default), ``"json"``, ``"csv"``, ``"bytes"``, or any of
-                ``sagemaker.serializers``.
+                ``sagemaker.serializers``. The endpoint keeps a name, for `Workspace.endpoint`.
             deserializer: How answers are read, likewise. Defaults to what a *serializer* given by name goes with.
             wait: Wait until it answers; else `Endpoint.wait` does.
             delete: Whether leaving the endpoint's ``with`` block deletes it.
@@ -114,7 +114,7 @@ class BestModelDeployer:
         plan = _Plan(
             trial=trial,
             served=_served(trial, training, entry_point, source_dir, image_uri),
-            adapter=adapter_of(self._workspace, training.source_arn) if entry_point is None else None,
+            adapter=named_by(serializer, deserializer) or self._adapter(training, entry_point),
             instance_type=instance_type or self._instance_type,
             instance_count=instance_count,
         )
@@ -174,6 +174,10 @@ class BestModelDeployer:
             delete_endpoint(self._workspace, endpoint_name)
             raise
         return EndpointFacts(endpoint_name, trial.trial_name, plan.adapter, is_ours=True)
+
+    def _adapter(self, training: Component, entry_point: str | os.PathLike[str] | None) -> str | None:
+        """Return how the answers of the code that trained the model are read; of another script, nobody knows."""
+        return adapter_of(self._workspace, training.source_arn) if entry_point is None else None
 
     def _endpoint_name(self, trial: TrialResult, name: str | None) -> str:
         if name is None:

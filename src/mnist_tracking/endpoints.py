@@ -12,9 +12,18 @@ from mnist_tracking._sagemaker.endpoints import (
 )
 from mnist_tracking._sagemaker.hosting import delete_endpoint, delete_endpoint_alone
 from mnist_tracking._sagemaker.invocation import invoke
+from mnist_tracking.checks import require_name
 from mnist_tracking.digits import predict_digits
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
+from mnist_tracking.formats import (
+    Deserializer,
+    Format,
+    Serializer,
+    accepted,
+    deserializer_of,
+    formats_in,
+    serializer_of,
+)
 from mnist_tracking.submission import check_timeout
 
 if TYPE_CHECKING:
@@ -34,6 +43,8 @@ class Endpoint:
     Attributes:
         name: Its name.
         trial_name: The trial whose model it serves; None if that is not known.
+        adapter: What it was deployed to take and to give: ``"digits"`` of the CNN, or the formats that were given by
+            name, such as ``"json"`` or ``"numpy/csv"``; None if that is not known.
     """
 
     def __init__(
@@ -47,9 +58,12 @@ class Endpoint:
     ) -> None:
         self.name = facts.name
         self.trial_name = facts.trial_name
+        self.adapter = facts.adapter
         self._workspace = workspace
         self._facts = facts
         self._has_own_format = serializer is not None or deserializer is not None
+        if not self._has_own_format:
+            serializer, deserializer = formats_in(facts.adapter)
         self._serializer = serializer_of(serializer)
         self._deserializer = deserializer_of(deserializer, serializer)
         self._delete = delete
@@ -115,7 +129,7 @@ class Endpoint:
             NotFoundError: If the endpoint was deleted.
             StateError: If it is not in service.
         """
-        if self._facts.adapter == "digits" and not self._has_own_format:
+        if self.adapter == "digits" and not self._has_own_format:
             return predict_digits(self._ask, data, probabilities=probabilities)
         if probabilities:
             raise ConfigError(f"probabilities=True goes with the CNN; {self.name!r} gives what its model answers.")
@@ -156,10 +170,10 @@ def attach_to_endpoint(
     Find an endpoint; see `Workspace.endpoint`.
 
     Raises:
-        ConfigError: If the serializer or the deserializer is none.
+        ConfigError: If the serializer or the deserializer is none, or the name is empty.
         NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
     """
     serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
     deserializer_of(deserializer, serializer)
-    facts = find_endpoint(workspace, name)
+    facts = find_endpoint(workspace, require_name("an endpoint", name))
     return Endpoint(workspace, facts, serializer=serializer, deserializer=deserializer, delete=False)

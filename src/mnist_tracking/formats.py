@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 
@@ -72,6 +72,36 @@ def _of(what: str, given: Any, method: str) -> Any:
         names = ", ".join(map(repr, _NAMED))
         raise ConfigError(f"{what}={given!r}; possible are {names}, or an object with the method {method}().")
     return given
+
+
+def named_by(serializer: "Serializer | Format | None", deserializer: "Deserializer | Format | None") -> str | None:
+    """
+    Return the formats that were given by name as an endpoint keeps them; None if none was, or one has no name.
+
+    Example:
+        >>> named_by("json", None), named_by(None, "csv"), named_by(None, None)
+        ('json', 'numpy/csv', None)
+    """
+    names = [name for name in (serializer or "numpy", deserializer) if name is not None]
+    if (serializer, deserializer) == (None, None) or not all(isinstance(name, str) for name in names):
+        return None
+    return "/".join(map(str, names))
+
+
+def formats_in(kept: str | None) -> tuple[Format | None, Format | None]:
+    """
+    Return the serializer and the deserializer that an endpoint keeps, by name.
+
+    Example:
+        >>> formats_in("numpy/csv"), formats_in("json"), formats_in("digits")
+        (('numpy', 'csv'), ('json', None), (None, None))
+    """
+    serializer, _, deserializer = (kept or "").partition("/")
+    return _known(serializer), _known(deserializer)
+
+
+def _known(name: str) -> Format | None:
+    return cast("Format", name) if name in _NAMED else None
 
 
 def accepted(deserializer: Deserializer) -> str:

@@ -5,12 +5,15 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from click.testing import Result
 
 from mnist_tracking import ExperimentRunner, Workspace
+from mnist_tracking.cli.payload import FORMATS
+from mnist_tracking.formats import Format
 
 Ask = Callable[..., Result]
 BEST = ("lines", "--objective", "score")
@@ -25,12 +28,16 @@ def test_the_best_model_is_deployed_asked_and_deleted(
     told = json.loads(ask("deploy", *BEST, "--name", "toy", "--format", "json").stdout)
     slope = 2.625  # half-way to 3, three times
 
-    assert set(told) == {"endpoint_name", "trial_name", "model_uri"}
-    assert (told["endpoint_name"], told["trial_name"]) == ("toy", "trained")
+    assert set(told) == {"endpoint_name", "trial_name", "model_uri", "status"}
+    assert (told["endpoint_name"], told["trial_name"], told["status"]) == ("toy", "trained", "InService")
     assert json.loads(ask("predict", "toy", "--format", "json", stdin="[1, 2]").stdout) == [slope, 2 * slope]
     assert ask("predict", "toy", str(tmp_path / "x.npy")).stdout == f"answer\n{slope}\n{2 * slope}\n"
     answers = list(csv.reader(io.StringIO(ask("predict", "toy", str(tmp_path / "x.csv"), "--format", "csv").stdout)))
     assert answers == [["0", "1"], [str(slope), str(2 * slope)], [str(3 * slope), str(4 * slope)]]
+
+    for name, content in (("bad.json", b"{"), ("bad.npy", b"no"), ("bad.csv", b"a,b")):
+        (tmp_path / name).write_bytes(content)
+        assert f"cannot be read as {name[4:]}" in ask("predict", "toy", str(tmp_path / name)).stderr
 
     kept = json.loads(ask("undeploy", "toy", "--dry-run", "--format", "json").stdout)
     assert kept == {"endpoint_name": "toy", "trial_name": "trained", "status": "InService"}
@@ -94,10 +101,60 @@ def test_cleanup_makes_no_experiment_of_a_wrong_name(ask: Ask, lines: Experiment
     assert len(workspace.experiments()) == 1
 
 
-@pytest.mark.parametrize(("name", "content"), [("x.json", b"{"), ("x.npy", b"no"), ("x.csv", b"a,b")])
-def test_data_that_cannot_be_read_are_one_line(ask: Ask, tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    result = ask("predict", "toy", str(tmp_path / name))
+ECHO = """
+def model_fn(folder): return open(folder + "/factor.txt").read()
+def transform_fn(model, body, content_type, accept):
+    body = body if isinstance(body, str) else bytes(body).decode()
+    return f'["{content_type}", "{accept}", {len(body)}]', accept
+"""
 
-    assert result.exit_code == 1
-    assert f"cannot be read as {name[2:]}" in result.stderr
+
+def test_an_endpoint_keeps_the_formats_that_it_was_deployed_with(
+    ask: Ask, lines: ExperimentRunner, tmp_path: Path
+) -> None:
+    (tmp_path / "factor.txt").write_text("3")
+    (tmp_path / "echo.py").write_text(ECHO)
+    (tmp_path / "row.json").write_text("[1,  2]")
+    with lines.trial(name="echo") as trial:
+        trial.log_model(tmp_path / "factor.txt")
+    script = ("--entry-point", str(tmp_path / "echo.py"))
+    told = ask("deploy", "echo", *script, "--serializer", "json", "--name", "toy", "--format", "json")
+
+    def answer(*options: str) -> list[object]:
+        said: list[object] = json.loads(
+            ask("predict", "toy", str(tmp_path / "row.json"), *options, "--format", "json").stdout
+        )
+        return said
+
+    assert json.loads(told.stdout)["status"] == "InService"
+    assert "undeploy toy" in told.stderr
+    assert answer() == ["application/json", "application/json", 6]
+    assert answer("--content-type", "text/plain", "--accept", "text/x-own") == ["text/plain", "text/x-own", 7]
+    assert answer("--serializer", "bytes") == ["application/octet-stream", "application/json", 7]  # the container's
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("predict", "x", "--serializer", "json", "--content-type", "text/csv"), "--serializer and --content-type"),
+        (("predict", "x", "--deserializer", "json", "--accept", "text/csv"), "--deserializer and --accept"),
+        (("deploy", "x", "--instance-count", "0"), "--instance-count"),
+    ],
+)
+def test_what_contradicts_itself_is_wrong_usage(ask: Ask, arguments: tuple[str, ...], said: str) -> None:
+    result = ask(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_the_formats_are_those_of_the_library() -> None:
+    assert get_args(Format) == FORMATS
+
+
+def test_an_endpoint_need_not_be_waited_for(ask: Ask, lines: ExperimentRunner, workspace: Workspace) -> None:
+    lines.run({"slope": 3.0}, name="trained")
+    told = json.loads(ask("deploy", "trained", "--name", "toy", "--no-wait", "--format", "json").stdout)
+
+    assert told["status"] in {"Creating", "InService"}
+    workspace.endpoint("toy").delete()

@@ -45,13 +45,13 @@ def test_the_environment_says_it_too(ask: Ask, lines: ExperimentRunner, monkeypa
     result = ask("list")
 
     assert result.exit_code == 1
-    assert "security_group_ids is missing" in result.stderr
+    assert "--security-group is missing: a VPC takes both subnets and --security-group." in result.stderr
 
 
 @pytest.mark.parametrize(
     ("wrong", "status", "said"),
     [
-        (("--kms-key", "alias/x"), 1, "'alias/x' is neither the ID nor the ARN of a key"),
+        (("--kms-key", "alias/x"), 1, "--kms-key 'alias/x' is neither the ID nor the ARN of a key"),
         (("--tag", "team"), 2, "'team': give a name and a value"),
         (("--tag", "a=1", "--tag", "a=2"), 2, "'a' is given twice"),
         (("--region", "us-east-1"), 2, "--region goes with --backend aws"),

@@ -1,5 +1,7 @@
 """An endpoint of the CNN: it runs the archive that was deployed, and takes any number of images of any known shape."""
 
+import io
+import json
 import shutil
 import subprocess
 import threading
@@ -10,10 +12,19 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from PIL import Image
 from tests.digits import make_digits, write_idx_dataset
 from tests.isolation import isolated_interpreter
 
-from mnist_tracking import BestModelDeployer, ConfigError, Endpoint, ExperimentRunner, Workspace, mnist_job
+from mnist_tracking import (
+    BestModelDeployer,
+    ConfigError,
+    Endpoint,
+    ExperimentRunner,
+    ServiceError,
+    Workspace,
+    mnist_job,
+)
 from mnist_tracking._sagemaker.objects import split_uri
 from mnist_tracking.embedded.archives import unpack
 from mnist_tracking.training.entry import PACKAGE_DIR
@@ -33,6 +44,22 @@ answer = mnist.predict_fn(mnist.input_fn(body.getvalue(), "application/x-npy"), 
 print(sys.modules["mnist_tracking"].__file__)
 np.save(sys.argv[3], np.load(io.BytesIO(mnist.output_fn(answer, "application/x-npy"))))
 """
+
+
+def npy(array: object) -> bytes:
+    body = io.BytesIO()
+    np.save(body, np.asarray(array))
+    return body.getvalue()
+
+
+@attrs.frozen
+class AsItIs:
+    """Sends a body of that type."""
+
+    CONTENT_TYPE: str
+
+    def serialize(self, data: object) -> object:
+        return data
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +144,34 @@ def test_probabilities_add_up_to_one(endpoint: Endpoint) -> None:
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer.sum(axis=1), 1.0, rtol=1e-5)
     np.testing.assert_array_equal(answer.argmax(axis=1), endpoint.predict(IMAGES))
+
+
+PICTURE = io.BytesIO()
+Image.fromarray(IMAGES[7]).save(PICTURE, "PNG")
+SENT = {
+    "image/png": PICTURE.getvalue(),
+    "application/json": json.dumps(IMAGES[7].tolist()),
+    "application/x-npy; scale=1": npy(IMAGES[7] / 255),
+    "text/csv": ",".join(map(str, IMAGES[7].ravel())),
+}
+
+
+@pytest.mark.parametrize("content_type", SENT)
+def test_an_image_may_come_in_any_type(workspace: Workspace, endpoint: Endpoint, content_type: str) -> None:
+    """The answer is the same."""
+    client = workspace.endpoint(endpoint.name, serializer=AsItIs(content_type))
+
+    expected = endpoint.predict(IMAGES[7], probabilities=True)
+    np.testing.assert_allclose(client.predict(SENT[content_type]), expected, atol=1e-5)
+
+
+def test_what_the_endpoint_refuses_reaches_the_client_as_one_sentence(workspace: Workspace, endpoint: Endpoint) -> None:
+    client = workspace.endpoint(endpoint.name, serializer=AsItIs("image/png"))
+
+    with pytest.raises(ServiceError, match=r"no whole PNG picture\. Expected images of 28x28 pixels") as refused:
+        client.predict(PICTURE.getvalue()[:-40])
+    assert refused.value.code == "ModelError"
+    np.testing.assert_array_equal(endpoint.predict(IMAGES[:3]), endpoint.predict(IMAGES)[:3])  # it goes on
 
 
 def test_an_endpoint_that_is_found_again_knows_that_it_is_the_cnns(workspace: Workspace, endpoint: Endpoint) -> None:

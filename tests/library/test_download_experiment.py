@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -154,28 +153,39 @@ def test_what_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
     engine.close()
 
 
-@pytest.fixture
-def trained(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> Workspace:
-    """A trial that a job has trained, with output beside the model."""
-    runner = ExperimentRunner(workspace, "lines", job=toy_job())
-    uri = runner.run({"slope": 1.0, "steps": 2}, name="flat").model_uri
-    assert uri is not None
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    s3 = workspace.client("s3")  # the same archive will do: what is in it is not looked at
-    s3.copy_object(Bucket=bucket, Key=key.replace("model.tar", "output.tar"), CopySource=f"{bucket}/{key}")
-    return workspace
+SCRIPT = """
+import os
+from pathlib import Path
+from mnist_tracking.job import log_artifact, log_metric
+
+for step, score in enumerate((0.5, 0.75)):
+    log_metric("score", score, step=step)
+Path(os.environ["SM_MODEL_DIR"], "line.txt").write_text("0.75")
+Path(os.environ["SM_OUTPUT_DATA_DIR"], "notes.txt").write_text("kept")
+Path("roc.png").write_text("curve")
+log_artifact("roc.png", name="plots/roc 1.png")
+"""
 
 
-def test_a_job_has_a_log_and_all_that_it_printed(trained: Workspace, tmp_path: Path) -> None:
-    found, trial = trained.download("lines", tmp_path / "got"), trained.trial("flat").download(tmp_path / "flat")
+def test_a_job_has_a_log_its_output_and_all_that_it_printed(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    job = JobSpec(entry_point=tmp_path / "train.py", metrics=["score"])
+    ExperimentRunner(workspace, "lines", job=job).run(name="flat")
+    found, trial = workspace.download("lines", tmp_path / "got"), workspace.trial("flat").download(tmp_path / "flat")
     index = pd.read_csv(tmp_path / "got" / "files.csv").set_index("kind")["path"]
     values = pd.read_csv(tmp_path / "got" / "metrics.csv")
 
-    assert "step 1 error=0.25; score=0.75;" in (tmp_path / "got" / index["log"]).read_text()
+    assert 'metric "score"=0.75 step=1;' in (tmp_path / "got" / index["log"]).read_text()
     assert (tmp_path / "got" / index["log"]).read_text() == (tmp_path / "flat" / "log.txt").read_text()
-    assert json.loads((tmp_path / "got" / index["model"] / "line.json").read_text()) == {"slope": 0.75}
-    assert (tmp_path / "flat" / "output" / "line.json").exists()
-    assert values[values["metric"] == "score"]["value"].tolist() == [0.5, 0.75]
+    assert (tmp_path / "got" / index["model"] / "line.txt").read_text() == "0.75"
+    assert (tmp_path / "got" / index["artifact"]).read_text() == "curve"
+    assert (tmp_path / "flat" / "output" / "notes.txt").read_text() == "kept"
+    assert values[["metric", "step", "value"]].to_numpy().tolist() == [["score", 0, 0.5], ["score", 1, 0.75]]
     assert values["time"].notna().all()
     assert (found.missing, trial.missing, trial.fetched) == ((), (), 2)
-    assert {file.kind for file in trial.files} == {"model", "output", "log"}
+    assert {(file.kind, file.path) for file in trial.files} == {
+        ("model", "model"),
+        ("output", "output"),
+        ("artifact", "output/plots/roc 1.png"),
+        ("log", "log.txt"),
+    }

@@ -16,6 +16,7 @@ from mnist_tracking.cli.deploy import deploy
 from mnist_tracking.cli.doctor import doctor
 from mnist_tracking.cli.download import download
 from mnist_tracking.cli.execute import execute
+from mnist_tracking.cli.export import export
 from mnist_tracking.cli.find import list_experiments, search
 from mnist_tracking.cli.leaderboard import leaderboard
 from mnist_tracking.cli.lineage import lineage
@@ -28,7 +29,8 @@ from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.show import show
 from mnist_tracking.cli.sweep import sweep
 from mnist_tracking.cli.undeploy import undeploy
-from mnist_tracking.errors import MnistTrackingError
+from mnist_tracking.cli.wording import in_options, options_of
+from mnist_tracking.errors import ConfigError, MnistTrackingError, StateError
 
 __all__ = ["cli"]
 
@@ -42,12 +44,19 @@ class _Group(SectionedGroup):
         except MnistTrackingError as error:
             if ctx.params["debug"]:
                 traceback.print_exc()
-            click.echo(f"mnist-tracking: {error}", err=True)
+            click.echo(f"mnist-tracking: {self._said(error, ctx)}", err=True)
             ctx.exit(1)
         except (KeyboardInterrupt, click.Abort) as stop:
             interrupts.ignore()  # another one would only break off the exit
             click.echo(f"\nmnist-tracking: interrupted. {stop}".rstrip(), err=True)
             ctx.exit(130)
+
+    def _said(self, error: MnistTrackingError, ctx: click.Context) -> str:
+        """Return the message; where it is about what was asked, in words of the command line."""
+        if not isinstance(error, ConfigError | StateError):
+            return str(error)
+        called = self.commands.get(ctx.invoked_subcommand or "")
+        return in_options(str(error), options_of([self, *([called] if called else [])]))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,5 +87,5 @@ def cli(context: click.Context, /, **_options: Any) -> None:
 
 cli.add_section("Train", (demo, run, sweep))
 cli.add_section("Look", (list_experiments, search, show, compare, leaderboard, lineage, logs, download))
-cli.add_section("Deploy", (deploy, predict, undeploy))
+cli.add_section("Deploy", (deploy, predict, undeploy, export))
 cli.add_section("Look after it", (cleanup, doctor, execute))

@@ -1,56 +1,94 @@
 """``mnist-tracking predict``: ask an endpoint."""
 
-import json
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.payload import FORMATS, AsItComes, AsItIs, read_payload
+from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mnist_tracking.formats import Format
 
 __all__ = ["predict"]
 
-SendAs = Literal["numpy", "json", "csv"]
+_NAMES = click.Choice(FORMATS)
+_FORMATS = options_in(
+    "What goes and what comes",
+    (("--serializer",), {"type": _NAMES, "help": "What the data go as.  [default: as deployed, else numpy]"}),
+    (("--deserializer",), {"type": _NAMES, "help": "How answers are read.  [default: as --serializer]"}),
+    (
+        ("--content-type",),
+        {"metavar": "TYPE", "help": "Send the file as it is, as this: image/png. In place of --serializer."},
+    ),
+    (
+        ("--accept",),
+        {"metavar": "TYPE", "help": "Ask for this, and write it as it comes. In place of --deserializer."},
+    ),
+    (("--dtype",), {"help": "Of an array's values, such as uint8, which the digits' CNN takes."}),
+    (("--probabilities",), {"is_flag": True, "help": "Of the digits' CNN: all ten probabilities."}),
+)
 
 
-@click.command(short_help="Ask an endpoint.")
+@click.command(cls=SectionedCommand, short_help="Ask an endpoint.")
 @click.argument("endpoint")
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--dtype", help="The type of an array's values, such as uint8, which the digits' CNN takes.")
-@click.option(
-    "--send-as",
-    type=click.Choice(["numpy", "json", "csv"]),
-    help="What the data go as: an array, or the file's JSON or CSV as it is.  [default: numpy]",
-)
-@click.option("--probabilities", is_flag=True, help="Of the digits' CNN: all ten probabilities.")
+@_FORMATS
 @format_option()
 @click.pass_obj
-def predict(
+def predict(  # noqa: PLR0913 - one for each option
     settings: Settings,
     *,
     endpoint: str,
     file: BinaryIO,
+    serializer: "Format | None",
+    deserializer: "Format | None",
+    content_type: str | None,
+    accept: str | None,
     dtype: str | None,
-    send_as: SendAs | None,
     probabilities: bool,
     form: Form,
 ) -> None:
     """
     Ask an endpoint for the answers to the data in a file, or on standard input.
 
-    FILE is an array: .npy, .csv (numbers with commas between them) or else JSON.
+    FILE is an array: .npy, .csv (numbers with commas between them) or else JSON. It goes as it is with --serializer
+    bytes or --content-type, and CSV does with --serializer csv. An answer that is bytes is written as it comes.
 
     \b
     Examples:
       mnist-tracking predict churn rows.csv
       echo '[[0.1, 2.0]]' | mnist-tracking predict churn --format json
       mnist-tracking predict digits images.npy --probabilities --format csv
+      mnist-tracking predict digits seven.png --content-type image/png
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    data = _read(file, send_as, dtype)
+    from mnist_tracking.formats import formats_in
+
+    _refuse_both("--serializer", serializer, "--content-type", content_type)
+    _refuse_both("--deserializer", deserializer, "--accept", accept)
     with settings.opened() as workspace:
-        answers = plain(workspace.endpoint(endpoint, serializer=send_as).predict(data, probabilities=probabilities))
+        found = workspace.endpoint(
+            endpoint,
+            serializer=AsItIs(content_type) if content_type else serializer,
+            deserializer=AsItComes(accept) if accept else deserializer,
+        )
+        sent_as = "bytes" if content_type else serializer or formats_in(found.adapter)[0]
+        answers = found.predict(read_payload(file, sent_as, dtype), probabilities=probabilities)
+    _write(answers, form)
+
+
+def _refuse_both(one: str, given: str | None, other: str, also: str | None) -> None:
+    if given and also:
+        raise click.UsageError(f"{one} and {other} say the same; give one of them.")
+
+
+def _write(answers: Any, form: Form) -> None:
+    if isinstance(answers, bytes):
+        click.echo(answers, nl=False)
+        return
+    answers = plain(answers)
     if form == "json":
         write_json(answers)
         return
@@ -61,28 +99,6 @@ def predict(
         from mnist_tracking.cli.page import Page
 
         Page().table(rows, keep=1)
-
-
-def _read(file: BinaryIO, send_as: SendAs | None, dtype: str | None) -> Any:
-    """Read the data as they will be sent: a JSON document, CSV as text, or an array."""
-    import numpy as np
-
-    name = str(getattr(file, "name", "<stdin>"))
-    kind = Path(name).suffix
-    try:
-        if send_as == "csv":
-            return file.read().decode()
-        if send_as == "json":
-            return json.load(file)
-        if kind == ".npy":
-            array = np.load(file, allow_pickle=False)
-        elif kind == ".csv":
-            array = np.loadtxt(file, delimiter=",", ndmin=2)
-        else:
-            array = np.asarray(json.load(file))
-        return array if dtype is None else array.astype(dtype)
-    except (ValueError, EOFError, TypeError) as error:
-        raise ConfigError(f"{name!r} cannot be read as {send_as or kind.lstrip('.') or 'JSON'}: {error}") from error
 
 
 def _row(answer: Any) -> dict[str, object]:

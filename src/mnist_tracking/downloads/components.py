@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 import attrs
 
@@ -18,7 +19,9 @@ __all__ = ["DownloadedFile", "FileKind", "fetch_artifacts", "fetch_model", "is_m
 
 FileKind = Literal["model", "output", "artifact", "log"]
 _MODEL = "SageMaker.ModelArtifact"
-_ARCHIVE = "/model.tar.gz"
+_MODEL_ARCHIVE = "/model.tar.gz"
+_OUTPUT_ARCHIVE = "/output.tar.gz"
+_INSIDE = f"{_OUTPUT_ARCHIVE}#"  # as `mnist_tracking.job.log_artifact` says it
 
 
 @attrs.frozen
@@ -54,11 +57,18 @@ def fetch_model(
     """Fetch the model of a step, unpacked, below *at*; and with it the other output of its job."""
     for artifact in filter(is_model, component.outputs):
         yield _fetch(workspace, folder, artifact.uri, DownloadedFile(component.name, "model", "model", "", at, 0))
-        if with_output and component.job_name and artifact.uri.endswith(_ARCHIVE):
-            uri = f"{artifact.uri.removesuffix(_ARCHIVE)}/output.tar.gz"
-            output = _fetch(workspace, folder, uri, DownloadedFile(component.name, "output", "output", "", at, 0))
-            if output.path is not None:  # most scripts have none
-                yield output
+    if with_output and component.job_name and (uri := _output_of(component)) is not None:
+        output = _fetch(workspace, folder, uri, DownloadedFile(component.name, "output", "output", "", at, 0))
+        if output.path is not None:  # most scripts have none
+            yield output
+
+
+def _output_of(component: "Component") -> str | None:
+    """Return where a job's output would be: where files of it are said to be, or beside its model."""
+    archives = [artifact.uri.partition(_INSIDE)[0] for artifact in component.outputs if _INSIDE in artifact.uri]
+    models = [artifact.uri for artifact in component.outputs if is_model(artifact)]
+    beside = [uri.removesuffix(_MODEL_ARCHIVE) for uri in models if uri.endswith(_MODEL_ARCHIVE)]
+    return next((f"{folder}{_OUTPUT_ARCHIVE}" for folder in (*archives, *beside)), None)
 
 
 def fetch_artifacts(
@@ -68,9 +78,22 @@ def fetch_artifacts(
     names = Names()
     for artifact in component.outputs:
         if artifact.uri.startswith("s3://") and not is_model(artifact):
+            if _INSIDE in artifact.uri:
+                yield _inside_output(component, folder, at, artifact)
+                continue
             name = names.free(PurePosixPath(artifact.uri).name or artifact.name)
             wanted = DownloadedFile(component.name, "artifact", artifact.name, "", f"{at}artifacts/{name}", 0)
             yield _fetch(workspace, folder, artifact.uri, wanted)
+
+
+def _inside_output(component: "Component", folder: "Folder", at: str, artifact: "Artifact") -> DownloadedFile:
+    """Return where a file lies that the script of a job logged: in the output, unpacked before."""
+    path = f"{at}output/{safe_path(unquote(artifact.uri.partition(_INSIDE)[2]))}"
+    size = folder.size_of(path)
+    is_there = size is not None
+    return DownloadedFile(
+        component.name, "artifact", artifact.name, artifact.uri, path if is_there else None, size or 0
+    )
 
 
 def _fetch(workspace: "Workspace", folder: "Folder", uri: str, wanted: DownloadedFile) -> DownloadedFile:

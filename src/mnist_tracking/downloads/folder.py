@@ -106,6 +106,11 @@ class Folder:
         folder.mkdir(exist_ok=True)
         return folder / uuid.uuid4().hex
 
+    def size_of(self, path: str) -> int | None:
+        """Return the size of what is at *path*; None if nothing is."""
+        target = self._place(path)
+        return sum(_sizes(target).values()) if target.exists() else None
+
     def prune(self) -> None:
         """Delete what earlier downloads wrote to paths that this one did not come to."""
         for path in self._entries.keys() - self._used:

@@ -66,7 +66,7 @@ def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> N
     """Record that a job is asked to stop, on its row and its component."""
     enter_stage(connection, job_id, "Stopping", "Stopping the training job", now)
     connection.execute("UPDATE training_jobs SET status = 'Stopping' WHERE id = ?", (job_id,))
-    component_id = _component(connection, job_id)
+    component_id = _own_component(connection, job_id)
     connection.execute("UPDATE components SET status = 'Stopping', modified = ? WHERE id = ?", (now, component_id))
 
 
@@ -74,7 +74,7 @@ def begin_training(connection: sqlite3.Connection, job_id: int, now: float) -> N
     """Record that the script starts now, on the job and on its component."""
     enter_stage(connection, job_id, "Training", "Training image download completed. Training in progress.", now)
     connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job_id))
-    component_id = _component(connection, job_id)
+    component_id = _own_component(connection, job_id)
     connection.execute("UPDATE components SET started = ?, modified = ? WHERE id = ?", (now, now, component_id))
 
 
@@ -96,12 +96,12 @@ def end_job(
         "UPDATE training_jobs SET status = ?, failure_reason = ?, ended = ?, supervisor_pid = NULL WHERE id = ?",
         (status, reason, now, job_id),
     )
-    component_id = _component(connection, job_id)
-    if component_id is not None:
-        set_outcome(connection, component_id, status=status, message=reason, ended=now, now=now)
-        if has_model:
-            request = connection.execute("SELECT request FROM training_jobs WHERE id = ?", (job_id,)).fetchone()[0]
-            put_model(connection, component_id, request)
+    own, component_id = _own_component(connection, job_id), _component(connection, job_id)
+    if own is not None:
+        set_outcome(connection, own, status=status, message=reason, ended=now, now=now)
+    if component_id is not None and has_model:
+        request = connection.execute("SELECT request FROM training_jobs WHERE id = ?", (job_id,)).fetchone()[0]
+        put_model(connection, component_id, request)
 
 
 def record(
@@ -120,6 +120,16 @@ def record(
     if component_id is not None:
         for value in values:
             record_metric(connection, component_id, value.name, value.value, value.timestamp, value.step)
+
+
+def _own_component(connection: sqlite3.Connection, job_id: int) -> int | None:
+    """Return the id of a job's component, unless it is that of a run, whose status and times are not the job's."""
+    row = connection.execute(
+        "SELECT c.id FROM training_jobs j JOIN components c ON c.id = j.component_id AND c.source_arn = j.arn "
+        "WHERE j.id = ?",
+        (job_id,),
+    ).fetchone()
+    return None if row is None else int(row["id"])
 
 
 def _component(connection: sqlite3.Connection, job_id: int) -> int | None:

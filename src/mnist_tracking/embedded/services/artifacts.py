@@ -13,6 +13,7 @@ from mnist_tracking.embedded.times import as_datetime
 from mnist_tracking.errors import UnsupportedOperationError
 
 _FILTERS = {"SourceArn": "source_arn", "DestinationArn": "destination_arn", "AssociationType": "type"}
+_DESCRIBED = ("ArtifactName", "Source", "ArtifactType", "Properties", "MetadataProperties")
 _LIST_MEMBERS = {*_FILTERS, "MaxResults", "NextToken"}
 
 
@@ -34,6 +35,22 @@ def create_artifact(call: Call) -> Response:
         )
         put_tags(connection, arn, params.get("Tags"))
     return {"ArtifactArn": arn}
+
+
+@serves("sagemaker", "DescribeArtifact")
+def describe_artifact(call: Call) -> Response:
+    arn = call.params["ArtifactArn"]
+    with call.engine.store.read() as connection:
+        row = connection.execute("SELECT * FROM lineage_artifacts WHERE arn = ?", (arn,)).fetchone()
+    if row is None:
+        raise ResourceNotFoundFault(f"There is no artifact {arn}.")
+    request = json.loads(row["request"])
+    return {
+        **{name: request[name] for name in _DESCRIBED if name in request},
+        "ArtifactArn": arn,
+        "CreationTime": as_datetime(row["created"]),
+        "CreatedBy": {},
+    }
 
 
 @serves("sagemaker", "AddAssociation")

@@ -7,13 +7,26 @@ from typing import Any
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
-from mnist_tracking.embedded.services.rows import get, listing, present, refuse_taken, touch
+from mnist_tracking.embedded.services.rows import (
+    get,
+    listing,
+    metadata_in,
+    metadata_of,
+    present,
+    refuse_taken,
+    touch,
+)
 from mnist_tracking.embedded.store.metrics import sample_deviation
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 MAX_PARAMETERS = 300
 MAX_ARTIFACTS = 60
+_FROM_SOURCE = (  # those that a job made, and those of runs that it is part of
+    "t.id IN (WITH asked (arn) AS (SELECT ?) "
+    "SELECT c.id FROM asked JOIN components c ON c.source_arn = asked.arn "
+    "UNION SELECT s.component_id FROM asked JOIN component_sources s ON s.arn = asked.arn)"
+)
 
 
 @serves("sagemaker", "CreateTrialComponent")
@@ -22,17 +35,17 @@ def create_trial_component(call: Call) -> Response:
     arn = call.engine.identity.sagemaker_arn("experiment-trial-component", name)
     with call.engine.store.write() as connection:
         refuse_taken(connection, "components", name)
-        row_id = insert(connection, name, arn, now)
+        row_id = insert(connection, name, arn, now, metadata=metadata_in(call.params))
         _apply(connection, row_id, {"DisplayName": name, **call.params}, now)
         put_tags(connection, arn, call.params.get("Tags"))
     return {"TrialComponentArn": arn}
 
 
-def insert(connection: sqlite3.Connection, name: str, arn: str, now: float) -> int:
+def insert(connection: sqlite3.Connection, name: str, arn: str, now: float, *, metadata: str | None = None) -> int:
     """Add an empty component and return its row's id."""
     cursor = connection.execute(
-        "INSERT INTO components (name, arn, display_name, created, modified) VALUES (?, ?, ?, ?, ?)",
-        (name, arn, name, now, now),
+        "INSERT INTO components (name, arn, display_name, created, modified, metadata) VALUES (?, ?, ?, ?, ?, ?)",
+        (name, arn, name, now, now, metadata),
     )
     return int(cursor.lastrowid or 0)
 
@@ -60,7 +73,7 @@ def _apply(connection: sqlite3.Connection, row_id: int, params: Params, now: flo
     put_artifacts(connection, row_id, "Input", params.get("InputArtifacts", {}))
     put_artifacts(connection, row_id, "Output", params.get("OutputArtifacts", {}))
     _remove(connection, row_id, params)
-    _refuse_too_many(connection, row_id)
+    refuse_too_many(connection, row_id)
 
 
 def _put_status(connection: sqlite3.Connection, row_id: int, status: dict[str, str]) -> None:
@@ -108,7 +121,8 @@ def _remove(connection: sqlite3.Connection, row_id: int, params: Params) -> None
         )
 
 
-def _refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
+def refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
+    """Raise AWS's error if a component has more parameters or artifacts than it may."""
     for table, most, what in (
         ("component_parameters", MAX_PARAMETERS, "parameters"),
         ("component_artifacts WHERE direction = 'Input' AND", MAX_ARTIFACTS, "input artifacts"),
@@ -125,19 +139,25 @@ def describe_trial_component(call: Call) -> Response:
     recover_lost(call.engine.store, call.engine.now())
     with call.engine.store.snapshot() as connection:
         row = get(connection, "components", call.params["TrialComponentName"], call.engine.identity)
-        return describe(connection, row)
+        return {**describe(connection, row), **present(Sources=_sources(connection, row["id"]) or None)}
 
 
 def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
     """Build what DescribeTrialComponent and Search say of a component."""
     return {
         **_common(row),
-        **present(Source=_source(row)),
+        **present(Source=_source(row), MetadataProperties=metadata_of(row)),
         "Parameters": _parameters(connection, row["id"]),
         "InputArtifacts": _artifacts(connection, row["id"], "Input"),
         "OutputArtifacts": _artifacts(connection, row["id"], "Output"),
         "Metrics": _metrics(connection, row),
     }
+
+
+def _sources(connection: sqlite3.Connection, row_id: int) -> list[Response]:
+    """List the jobs that went into the component of a run."""
+    found = connection.execute("SELECT * FROM component_sources WHERE component_id = ? ORDER BY arn", (row_id,))
+    return [{"SourceArn": row["arn"], "SourceType": row["type"]} for row in found]
 
 
 def _source(row: sqlite3.Row) -> Response | None:
@@ -223,4 +243,4 @@ def _scope(connection: sqlite3.Connection, call: Call) -> dict[str, Any]:
         row = get(connection, "experiments", experiment, identity)
         trials = "SELECT id FROM trials WHERE experiment_id = ?"
         return {f"t.id IN (SELECT component_id FROM associations WHERE trial_id IN ({trials}))": row["id"]}
-    return {"t.source_arn = ?": params.get("SourceArn")}
+    return {_FROM_SOURCE: params.get("SourceArn")}

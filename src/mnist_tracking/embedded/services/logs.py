@@ -89,7 +89,7 @@ def _tokens(rows: Sequence[sqlite3.Row], direction: str, place: int) -> dict[str
 
 
 def _event(row: sqlite3.Row) -> dict[str, Any]:
-    return {"timestamp": row["time"], "message": row["message"], "ingestionTime": row["time"]}
+    return {"timestamp": row["time"], "message": row["message"] or " ", "ingestionTime": row["time"]}
 
 
 def _group(params: Params) -> str:

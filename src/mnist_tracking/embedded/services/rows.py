@@ -1,5 +1,6 @@
 """What the families of operations share: a resource by its name, present members only, and sorted listings."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +18,17 @@ _TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial 
 def present(**members: Any) -> dict[str, Any]:
     """Return the members that have a value, as responses leave out the others."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def metadata_in(params: Mapping[str, Any]) -> str | None:
+    """Return what a request says of where a resource comes from, as it is stored."""
+    return json.dumps(params["MetadataProperties"]) if "MetadataProperties" in params else None
+
+
+def metadata_of(row: sqlite3.Row) -> dict[str, str] | None:
+    """Return what was said of where a resource comes from, or None."""
+    found: dict[str, str] | None = json.loads(row["metadata"]) if row["metadata"] else None
+    return found
 
 
 def find(connection: sqlite3.Connection, table: str, name: str) -> sqlite3.Row | None:

@@ -18,14 +18,12 @@ from mnist_tracking.embedded.jobs.cluster import instances_of
 from mnist_tracking.embedded.jobs.launch import Launch, ask_to_stop
 from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services import components, rows, trials
+from mnist_tracking.embedded.services import job_components
 from mnist_tracking.embedded.services.rows import listing, present
 from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
 
-_SUFFIX = "-aws-training-job"
-_TRIAL_SUFFIX = "-aws-trial"  # of the trial made for a job that names only its experiment; the service's own is unknown
 _NOT_SEARCHED = frozenset(
     {
         "InfraCheckConfig",
@@ -47,6 +45,9 @@ def create_training_job(call: Call) -> Response:
 
     What all hosts leave is put into one archive. AWS asks the hosts to use different names; of two files with one name,
     the one of the later host is kept here. Of launchers there is torchrun; any other is an UnsupportedOperationError.
+
+    With ``ExperimentConfig.RunName`` the component of that run, which must exist, holds what the job did, and lists the
+    job among its Sources; the job gets none of its own, and the status and times stay those of the run.
     """
     engine, name = call.engine, call.params["TrainingJobName"]
     arn = engine.identity.sagemaker_arn("training-job", name)
@@ -93,7 +94,7 @@ def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
 def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
     """Add the job's row, its component, the component's trial and its tags."""
     request, now = call.params, call.engine.now()
-    component_id = _create_component(connection, call, arn, now)
+    component_id = job_components.component_of(connection, call, arn, now)
     cursor = connection.execute(
         "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
         "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
@@ -101,46 +102,6 @@ def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
     )
     put_tags(connection, arn, request.get("Tags"))
     state.enter_stage(connection, cursor.lastrowid or 0, "Starting", "Preparing the instances for training", now)
-
-
-def _create_component(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
-    request, identity = call.params, call.engine.identity
-    config = request.get("ExperimentConfig", {})
-    name = request["TrainingJobName"] + _SUFFIX
-    rows.refuse_taken(connection, "components", name)
-    row_id = components.insert(connection, name, identity.sagemaker_arn("experiment-trial-component", name), now)
-    connection.execute(
-        "UPDATE components SET display_name = ?, source_arn = ?, source_type = 'SageMakerTrainingJob', "
-        "status = 'InProgress' WHERE id = ?",
-        (config.get("TrialComponentDisplayName", name), arn, row_id),
-    )
-    components.put_parameters(connection, row_id, component.parameters(request))
-    components.put_artifacts(connection, row_id, "Input", component.inputs(request))
-    if hook := request.get("DebugHookConfig"):
-        hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
-        components.put_artifacts(connection, row_id, "Output", hook_output)
-    trial_id = _trial(connection, call, config)
-    if trial_id is not None:
-        trials.associate(connection, trial_id, row_id, now)
-    return row_id
-
-
-def _trial(connection: sqlite3.Connection, call: Call, config: dict[str, str]) -> int | None:
-    """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
-    experiment, trial = config.get("ExperimentName"), config.get("TrialName")
-    if trial:
-        found = trials.read(connection, rows.get(connection, "trials", trial, call.engine.identity)["id"])
-        if (
-            experiment
-            and rows.get(connection, "experiments", experiment, call.engine.identity)["id"] != found["experiment_id"]
-        ):
-            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
-        return int(found["id"])
-    if not experiment:
-        return None
-    made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
-    trials.create_trial(Call(call.engine, call.service, "CreateTrial", made))
-    return int(rows.get(connection, "trials", made["TrialName"], call.engine.identity)["id"])
 
 
 @serves("sagemaker", "DescribeTrainingJob")

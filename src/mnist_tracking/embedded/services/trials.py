@@ -4,7 +4,15 @@ import sqlite3
 
 from mnist_tracking.embedded.faults import ResourceLimitFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import get, listing, present, refuse_taken, touch
+from mnist_tracking.embedded.services.rows import (
+    get,
+    listing,
+    metadata_in,
+    metadata_of,
+    present,
+    refuse_taken,
+    touch,
+)
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime
 
@@ -28,8 +36,9 @@ def create_trial(call: Call) -> Response:
         refuse_taken(connection, "trials", name)
         _refuse_too_many_trials(connection, experiment["id"])
         connection.execute(
-            "INSERT INTO trials (name, arn, display_name, experiment_id, created, modified) VALUES (?, ?, ?, ?, ?, ?)",
-            (name, arn, params.get("DisplayName", name), experiment["id"], now, now),
+            "INSERT INTO trials (name, arn, display_name, experiment_id, created, modified, metadata) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (name, arn, params.get("DisplayName", name), experiment["id"], now, now, metadata_in(params)),
         )
         put_tags(connection, arn, params.get("Tags"))
     return {"TrialArn": arn}
@@ -68,6 +77,7 @@ def describe(row: sqlite3.Row) -> Response:
         LastModifiedTime=as_datetime(row["modified"]),
         CreatedBy={},
         LastModifiedBy={},
+        MetadataProperties=metadata_of(row),
     )
 
 
