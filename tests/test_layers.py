@@ -10,30 +10,37 @@ import pytest
 import mnist_tracking
 
 ROOT = Path(mnist_tracking.__file__).parent
-BASE = {"errors", "filters", "records", "jobs", "settings", "workspace"}
-LIBRARY = BASE | {
-    "_sagemaker",
-    "cleanup",
-    "datasets",
-    "endpoints",
-    "exporting",
-    "formats",
-    "leaderboard",
-    "lineage",
-    "recorder",
-    "runner",
-    "search",
-    "shared_steps",
-    "steps",
-    "submission",
-    "sweep",
-    "training",
-}
+BASE = {"checks", "errors", "filters", "records", "jobs", "settings", "words", "workspace"}
+CHECKS = {"_job_checks", "_keys", "_metric_values", "_parameters", "_paths", "_shown"}  # what is recorded, in jobs too
+LIBRARY = (
+    BASE
+    | CHECKS
+    | {
+        "_sagemaker",
+        "cleanup",
+        "datasets",
+        "endpoints",
+        "exporting",
+        "formats",
+        "leaderboard",
+        "lineage",
+        "recorder",
+        "runner",
+        "search",
+        "shared_steps",
+        "steps",
+        "submission",
+        "sweep",
+        "training",
+    }
+)
 
 ALLOWED = {  # a part of the package: the parts that it may import
     "errors": set(),
     "records": {"errors"},
-    "filters": {"errors", "records"},
+    "checks": {"errors"},
+    "words": set(),
+    "filters": {"checks", "errors", "records"},
     "digits": {"errors", "formats"},
     "formats": {"errors"},
     "endpoints": {"_sagemaker", "digits", "errors", "formats", "submission"},
@@ -41,23 +48,38 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_digits": {"errors", "training"},
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
-    "_parameters": {"errors"},
-    "job": {"_job_component", "_parameters", "errors"},
+    "_shown": set(),
+    "_keys": {"_shown", "errors"},
+    "_paths": {"_shown", "errors"},
+    "_parameters": {"_keys", "_shown", "errors"},
+    "_metric_values": {"_keys", "_parameters", "_shown", "errors"},
+    "_job_checks": {"_paths", "_shown", "errors"},
+    "job": {"_job_component", "_keys", "_metric_values", "_parameters", "_paths", "_shown", "errors"},
     "training": {"errors", "job"},
     "embedded": {"errors"},
-    "jobs": {"errors", "job", "records", "training"},
-    "_sagemaker": BASE | {"_parameters", "job"},
+    "jobs": {"_job_checks", "_keys", "_parameters", "_shown", "errors", "job", "records", "training"},
+    "_sagemaker": BASE | CHECKS | {"job"},
     "settings": {"errors"},
     "workspace": {"_sagemaker", "embedded", "errors", "handle", "reading", "settings"},
     "handle": set(),
     "results": {"errors"},
-    "search": {"_sagemaker", "errors", "filters", "records", "results"},
+    "search": {"_sagemaker", "checks", "errors", "filters", "records", "results", "settings"},
     "trials": {"_sagemaker", "downloads", "lineage", "records", "search"},
     "_plain": set(),
     "downloads": {"_plain", "_sagemaker", "errors", "lineage", "records"},
-    "comparison": {"errors", "records", "trials"},
-    "reading": {"cleanup", "comparison", "downloads", "endpoints", "records", "search", "submission", "trials"},
-    "steps": {"_sagemaker", "errors", "records"},
+    "comparison": {"errors", "records", "trials", "words"},
+    "reading": {
+        "checks",
+        "cleanup",
+        "comparison",
+        "downloads",
+        "endpoints",
+        "records",
+        "search",
+        "submission",
+        "trials",
+    },
+    "steps": CHECKS | {"_sagemaker", "errors", "records"},
     "submission": {"_sagemaker", "errors", "records"},
     "shared_steps": {"_sagemaker", "errors", "records", "steps"},
     "exporting": {"errors", "training", "trials"},
@@ -125,7 +147,7 @@ def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> No
     assert users <= FOREIGN[package]
 
 
-@pytest.mark.parametrize("module", ["_parameters", "errors", "job", "training.hyperparameters"])
+@pytest.mark.parametrize("module", [*sorted(CHECKS), "errors", "job", "training.hyperparameters"])
 def test_module_needs_only_the_standard_library(module: str) -> None:
     """Errors travel with every job; hyperparameters are checked without torch."""
     names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}

@@ -1,6 +1,8 @@
 """What differs between trials, steps included."""
 
-from collections.abc import Iterable, Mapping
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import attrs
@@ -8,6 +10,7 @@ import attrs
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Component
 from mnist_tracking.trials import Trial
+from mnist_tracking.words import cut, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +19,7 @@ __all__ = ["Comparison", "Difference", "compare"]
 
 _Key = tuple[str, str, str]
 _KINDS = ("step", "status", "input", "parameter", "metric")
+_WIDTH, _NARROWEST, _LONGEST_NAME = 100, 12, 30
 _OWN = ("sagemaker_job_name", "sagemaker_submit_directory")  # differ for every job; the code is compared by itself
 
 
@@ -61,13 +65,14 @@ class Comparison:
     differences: tuple[Difference, ...]
 
     def __repr__(self) -> str:
-        return f"<Comparison of {', '.join(self.trials)}: {len(self.differences)} differences>"
+        return f"<Comparison of {', '.join(self.trials)}: {plural(len(self.differences), 'difference')}>"
 
     def __str__(self) -> str:
-        return str(self.dataframe().to_string(index=False)) if self.differences else f"no differences: {self!r}"
+        return _table(self) if self.differences else f"no differences: {self!r}"
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        title = f"comparison of {', '.join(self.trials)}: {plural(len(self.differences), 'difference')}"
+        return f"<p>{html.escape(title)}</p>" + (str(self.dataframe().to_html(index=False)) if self.differences else "")
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per difference: step, kind, name, and a column for each trial."""
@@ -78,6 +83,44 @@ class Comparison:
             for d in self.differences
         ]
         return pd.DataFrame(rows, columns=["step", "kind", "name", *self.trials], dtype=object)
+
+
+def _table(comparison: Comparison) -> str:
+    """Return what fits a screen: long texts without what they have in common, and without their middle."""
+    first = [[d.step, d.kind, cut(d.name, _LONGEST_NAME)] for d in comparison.differences]
+    taken = sum(max(map(len, column)) + 1 for column in zip(*first, strict=True))
+    room = max((_WIDTH - taken) // len(comparison.trials) - 1, _NARROWEST)
+    names = [cut(name, room) for name in comparison.trials]
+    titles = names if len(set(names)) == len(names) else comparison.trials
+    rows = [
+        before + [cut(text, room) for text in _told_apart(d.values, room)]
+        for before, d in zip(first, comparison.differences, strict=True)
+    ]
+    return _aligned([["step", "kind", "name", *titles], *rows])
+
+
+def _told_apart(values: Sequence[object], room: int) -> list[str]:
+    """Return values as texts; of locations that are too long, the folders that they share are left out."""
+    texts = [str(value) for value in values]
+    places = [text for text in texts if "://" in text]
+    if len(places) < len(texts) - values.count(None) or max(map(len, texts)) <= room:
+        return texts
+    paths = [text.split("/") for text in places]
+    begin = _alike(paths)
+    end = _alike([path[begin:][::-1] for path in paths]) if len(set(places)) > 1 else 0
+    shown = {"/".join(p): "/".join(["…", *p[begin : len(p) - end], *(["…"] if end else [])]) for p in paths}
+    return [shown.get(text, text) for text in texts]
+
+
+def _alike(paths: Sequence[Sequence[str]]) -> int:
+    """Return with how many folders all of them begin; what is last in one counts as different."""
+    folders = zip(*(path[:-1] for path in paths), strict=False)
+    return sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, folders))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(" ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
 
 
 def compare(trials: Iterable[Trial]) -> Comparison:

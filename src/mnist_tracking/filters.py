@@ -10,6 +10,7 @@ from typing import Literal, NoReturn
 
 import attrs
 
+from mnist_tracking.checks import require_name, require_text, require_zone
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Scalar
 
@@ -149,7 +150,7 @@ class Property:
         """Match texts that have *text* somewhere. Raises `ConfigError` for a property that is none."""
         if self.kind not in ("text", "any"):
             raise ConfigError(f"{self.label} is a {self.kind}; contains() is for texts. Possible: {self._possible()}.")
-        return Condition(self.name, "Contains", _short(self.label, text))
+        return Condition(self.name, "Contains", require_text(self.label, text))
 
     def exists(self, there: bool = True, /) -> Filter:
         """Match what has this property at all; with False, what lacks it."""
@@ -162,13 +163,13 @@ class Property:
             raise ConfigError(
                 f"{self.label} {_ORDERING[operator]} {value!r}: Search cannot order this. Possible: {self._possible()}."
             )
-        return Condition(self.name, operator, _text(value))
+        return Condition(self.name, operator, self._text(_ORDERING[operator], value))
 
     def _spellings(self, value: object) -> Sequence[str]:
         """Return how a value may be stored: the SDK JSON-quotes the hyperparameters of jobs, trackers do not."""
         match value:
             case datetime() if self.kind == "time":
-                return [_text(value)]
+                return [self._text("==", value)]
             case bool() | None if self.kind == "any":
                 return [{True: "true", False: "false", None: "null"}[value], str(value)]
             case str() if self.choices and value not in self.choices:
@@ -176,12 +177,18 @@ class Property:
                     f"{self.label} is never {value!r}; possible are {', '.join(map(repr, self.choices))}."
                 )
             case str() if self.kind == "any":
-                return [_short(self.label, value), f'"{value}"']
+                return [require_text(self.label, value), f'"{value}"']
             case str() if self.kind == "text":
-                return [_short(self.label, value)]
+                return [require_text(self.label, value)]
             case int() | float() if self.kind in ("number", "any") and not isinstance(value, bool):
-                return [_text(value)]
+                return [self._text("==", value)]
         raise ConfigError(f"{self.label} cannot be compared with {value!r}. Possible: {self._possible()}.")
+
+    def _text(self, sign: str, value: object) -> str:
+        if isinstance(value, datetime):
+            moment = require_zone(f"{self.label} {sign} {value!r}", value)
+            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return repr(value)
 
     def _possible(self) -> str:
         ordering = "<, <=, >, >= with a {}"
@@ -193,18 +200,6 @@ class Property:
         }[self.kind]
 
 
-def _short(label: str, text: str) -> str:
-    if not 1 <= len(text) <= 1024:
-        raise ConfigError(f"{label} is compared with a text of {len(text)} characters; Search takes 1 to 1024.")
-    return text
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return repr(value)
-
-
 def metric(name: str, statistic: str = "last") -> Property:
     """
     Look at a metric.
@@ -214,7 +209,7 @@ def metric(name: str, statistic: str = "last") -> Property:
         statistic: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, ``"count"`` or ``"std_dev"`` of its values.
 
     Raises:
-        ConfigError: If there is no such statistic.
+        ConfigError: If there is no such statistic, or the name is empty.
 
     Example:
         >>> metric("test:accuracy") > 0.97
@@ -222,7 +217,7 @@ def metric(name: str, statistic: str = "last") -> Property:
     """
     if statistic not in _STATISTICS:
         raise ConfigError(f"statistic={statistic!r}; possible are {', '.join(map(repr, _STATISTICS))}.")
-    return Property(f"Metrics.{name}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
+    return Property(f"Metrics.{require_name('a metric', name)}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
 
 
 def param(name: str) -> Property:
@@ -233,7 +228,7 @@ def param(name: str) -> Property:
         >>> (param("optimizer") == "sgd") & (param("lr") <= 0.1)
         Junction(operator='And', parts=(...))
     """
-    return Property(f"Parameters.{name}", f"param({name!r})", "any")
+    return Property(f"Parameters.{require_name('a parameter', name)}", f"param({name!r})", "any")
 
 
 def tag(key: str) -> Property:
@@ -244,7 +239,7 @@ def tag(key: str) -> Property:
         >>> tag("team") == "cv"
         Condition(name='Tags.team', operator='Equals', value='cv')
     """
-    return Property(f"Tags.{key}", f"tag({key!r})", "text")
+    return Property(f"Tags.{require_name('a tag', key)}", f"tag({key!r})", "text")
 
 
 def status() -> Property:
@@ -272,7 +267,7 @@ def display_name() -> Property:
 
 def created() -> Property:
     """
-    Look at the time of creation; compare it with a ``datetime``, to the second. One without a zone is local time.
+    Look at the time of creation; compare it with a ``datetime`` that has a time zone, to the second.
 
     Example:
         >>> created() >= datetime(2026, 11, 24, tzinfo=UTC)

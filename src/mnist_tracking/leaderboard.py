@@ -1,8 +1,9 @@
 """Leaderboard: the trials of an experiment, best first."""
 
+import html
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
@@ -13,7 +14,8 @@ from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.filters import display_name, parent
 from mnist_tracking.jobs import Objective
 from mnist_tracking.records import TrialResult
-from mnist_tracking.search import find_trials
+from mnist_tracking.search import experiment_names, find_trials
+from mnist_tracking.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,9 +81,9 @@ class Leaderboard(Sequence[TrialResult]):
 
         Raises:
             NotFoundError: If there is no such experiment.
-            ConfigError: If Search cannot ask this.
+            ConfigError: If Search cannot ask this, or a name is empty.
         """
-        names = tuple(experiment) if isinstance(experiment, list | tuple) else (cast("str", experiment),)
+        names = experiment_names(experiment)
         for name in names:
             require_experiment(workspace, name)
         newest_first = list(find_trials(workspace, names, where, on_progress))
@@ -103,7 +105,9 @@ class Leaderboard(Sequence[TrialResult]):
 
     def __repr__(self) -> str:
         goal = f" by {self.objective.metric}" if self.objective else ""
-        return f"<Leaderboard of {self.experiment_name!r}: {len(self)} trials{goal}>"
+        unranked = self._unranked()
+        said = f"{plural(len(self), 'trial')}{goal}" + (f". {unranked}" if unranked else "")
+        return f"<Leaderboard of {self.experiment_name!r}: {said}>"
 
     @property
     def experiment_name(self) -> str:
@@ -111,10 +115,22 @@ class Leaderboard(Sequence[TrialResult]):
         return ", ".join(self.experiments)
 
     def __str__(self) -> str:
-        return str(self._brief().to_string(index=False)) if self.trials else repr(self)
+        if not self.trials:
+            return repr(self)
+        unranked = self._unranked()
+        return (f"{unranked}\n" if unranked else "") + str(self._brief().to_string(index=False))
 
     def _repr_html_(self) -> str:
-        return str(self._brief().to_html(index=False))
+        unranked = self._unranked()
+        return (f"<p>{html.escape(unranked)}</p>" if unranked else "") + str(self._brief().to_html(index=False))
+
+    def _unranked(self) -> str:
+        """Say that the objective ranks no trial at all, which may be a slip of the pen."""
+        there = sorted({name for trial in self.trials for name in trial.metrics})
+        if self.objective is None or not self.trials or self.objective.metric in there:
+            return ""
+        possible = f"there are {', '.join(map(repr, there))}" if there else "no trial has metrics yet"
+        return f"No trial has the metric {self.objective.metric!r}; {possible}."
 
     def _brief(self) -> "pd.DataFrame":
         """Return what fits a screen: the last value of each metric, and only hyperparameters that differ."""

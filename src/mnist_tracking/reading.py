@@ -38,13 +38,16 @@ class Reader:
 
         Args:
             name_contains: A part of the name; case does not matter.
-            created_after: The time after which they were made; one without a zone is local time.
-            created_before: The time before which they were made.
+            created_after: The time after which they were made; it has a time zone.
+            created_before: The time before which they were made; likewise.
             tags: What they are tagged with, all of it.
             on_progress: Told after every hundred experiments how many were read so far.
 
         Returns:
             The experiments, read page by page as they are looked at.
+
+        Raises:
+            ConfigError: If Search cannot ask this, or a time has no time zone. Nothing was sent.
 
         Example:
             >>> workspace = Workspace.embedded()
@@ -86,6 +89,7 @@ class Reader:
 
         Raises:
             ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+            NotFoundError: When nothing is found: if there is no such experiment; it names the nearest that there are.
         """
         from mnist_tracking.search import find_trials
 
@@ -111,6 +115,7 @@ class Reader:
 
         Raises:
             ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+            NotFoundError: As for `trials`.
         """
         from mnist_tracking.search import find_components
 
@@ -202,16 +207,18 @@ class Reader:
 
         Args:
             name: Its name.
-            serializer: What the data go as, as in `BestModelDeployer.deploy`; an endpoint of the CNN knows by itself.
+            serializer: What the data go as, as in `BestModelDeployer.deploy`; an endpoint of the CNN knows by itself,
+                and so does one that was deployed with formats given by their names.
             deserializer: How answers are read.
 
         Raises:
-            ConfigError: If *serializer* or *deserializer* is none.
+            ConfigError: If *serializer* or *deserializer* is none, or the name is empty.
             NotFoundError: If there is no such endpoint; the message names those nearest that there are.
         """
+        from mnist_tracking.checks import require_name
         from mnist_tracking.endpoints import attach_to_endpoint
 
-        return attach_to_endpoint(self._workspace, name, serializer, deserializer)
+        return attach_to_endpoint(self._workspace, require_name("an endpoint", name), serializer, deserializer)
 
     def cleanup_plan(
         self,

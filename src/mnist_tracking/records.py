@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "TRIAL_COLUMNS",
     "Artifact",
     "Component",
     "ExperimentSummary",
@@ -268,6 +269,10 @@ class TrialResult:
         import pandas as pd
 
         return str(pd.Series(trial_row(self), dtype=object).to_frame().to_html(header=False))
+
+
+TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")
+"""What `trial_row` has of every trial."""
 
 
 def trial_row(trial: TrialResult) -> dict[str, object]:

@@ -25,6 +25,7 @@ class Results(Sequence[T], Generic[T]):
         kind: What they are, in the plural, such as ``"trials"``.
         source: Yields them.
         row: What a record is in a frame: values by column.
+        columns: The columns that every row has; those of a frame without rows.
         on_progress: Told after every hundred records how many were read so far.
 
     Example:
@@ -43,11 +44,13 @@ class Results(Sequence[T], Generic[T]):
         kind: str,
         source: Iterator[T],
         row: Callable[[T], Mapping[str, object]],
+        columns: Sequence[str],
         on_progress: Callable[[int], object] | None = None,
     ) -> None:
         self._kind = kind
         self._source = source
         self._row = row
+        self._columns = tuple(columns)
         self._on_progress = on_progress
         self._read: list[T] = []
         self._is_whole = False
@@ -107,7 +110,8 @@ class Results(Sequence[T], Generic[T]):
         return str(self.dataframe().to_html(index=False)) if self else f"<p>no {self._kind}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per record; reads everything."""
+        """Return a row per record; without any, the columns that each would have. Reads everything."""
         import pandas as pd
 
-        return pd.DataFrame([self._row(record) for record in self])
+        rows = [self._row(record) for record in self]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=self._columns)

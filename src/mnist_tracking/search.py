@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mnist_tracking._sagemaker.convert import (
     RUN_TAG,
@@ -11,16 +11,30 @@ from mnist_tracking._sagemaker.convert import (
     experiment_from_aws,
     trial_from_component,
 )
+from mnist_tracking._sagemaker.experiments import require_experiment
 from mnist_tracking._sagemaker.search import expression_of, iter_search
+from mnist_tracking.checks import require_moment, require_name
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.filters import Condition, Filter, Property, created, display_name, parent, tag
-from mnist_tracking.records import Component, ExperimentSummary, TrialResult, trial_row
+from mnist_tracking.records import TRIAL_COLUMNS, Component, ExperimentSummary, TrialResult, trial_row
 from mnist_tracking.results import Results
+from mnist_tracking.settings import copied_tags
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["OnProgress", "Where", "component_row", "find_components", "find_experiments", "find_trials"]
+__all__ = [
+    "COMPONENT_COLUMNS",
+    "OnProgress",
+    "Where",
+    "component_row",
+    "experiment_names",
+    "find_components",
+    "find_experiments",
+    "find_trials",
+]
+
+T = TypeVar("T")
 
 Where = Filter | Mapping[str, Any]
 OnProgress = Callable[[int], object]
@@ -40,17 +54,19 @@ def find_experiments(
     on_progress: OnProgress | None = None,
 ) -> Results[ExperimentSummary]:
     """Return experiments, the newest first; see `Workspace.experiments`."""
-    where: list[Where] = [tag(key) == value for key, value in (tags or {}).items()]
+    where: list[Where] = [tag(key) == value for key, value in copied_tags(tags).items()]
     if name_contains is not None:
         where.append(Property("ExperimentName", "name_contains", "text").contains(name_contains))
     if created_after is not None:
-        where.append(created() > created_after)
+        where.append(created() > require_moment("created_after", created_after))
     if created_before is not None:
-        where.append(created() < created_before)
+        where.append(created() < require_moment("created_before", created_before))
     found = _search(workspace, "Experiment", where)
-    return Results(
-        "experiments", (experiment_from_aws(item["Experiment"]) for item in found), _experiment_row, on_progress
-    )
+    summaries = (experiment_from_aws(item["Experiment"]) for item in found)
+    return Results("experiments", summaries, _experiment_row, _EXPERIMENT_COLUMNS, on_progress)
+
+
+_EXPERIMENT_COLUMNS = ("experiment", "created", "description")
 
 
 def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
@@ -69,13 +85,9 @@ def find_trials(
     on_progress: OnProgress | None = None,
 ) -> Results[TrialResult]:
     """Return trials, the newest first; see `Workspace.trials`."""
-    experiments = [experiment] if isinstance(experiment, str) else experiment
-    conditions: list[Where] = [_IS_TRAINING, *_listed(where)]
-    if experiments is not None:
-        conditions.append(parent("experiment").isin(experiments))
-    found = _search(workspace, "ExperimentTrialComponent", conditions)
-    components = (component_from_aws(item["TrialComponent"]) for item in found)
-    return Results("trials", _trials(components, experiments), trial_row, on_progress)
+    experiments = None if experiment is None else experiment_names(experiment)
+    found = _trials(_components(workspace, experiments, [_IS_TRAINING, *_listed(where)]), experiments)
+    return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
 
 
 def find_components(
@@ -85,24 +97,57 @@ def find_components(
     on_progress: OnProgress | None = None,
 ) -> Results[Component]:
     """Return steps of every kind and source, the newest first; see `Workspace.components`."""
-    conditions = _listed(where)
-    if experiment is not None:
-        conditions.append(parent("experiment").isin([experiment] if isinstance(experiment, str) else experiment))
-    found = _search(workspace, "ExperimentTrialComponent", conditions)
-    return Results(
-        "components", (component_from_aws(item["TrialComponent"]) for item in found), component_row, on_progress
-    )
+    experiments = None if experiment is None else experiment_names(experiment)
+    found = _components(workspace, experiments, _listed(where))
+    return Results("components", found, component_row, COMPONENT_COLUMNS, on_progress)
+
+
+def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:
+    """
+    Return the names of one experiment, or of several.
+
+    Raises:
+        ConfigError: If there are none, or one cannot be a name.
+    """
+    names = (experiment,) if isinstance(experiment, str) else experiment
+    if not isinstance(names, Iterable) or isinstance(names, Mapping) or not (listed := tuple(names)):
+        raise ConfigError(f"experiment={experiment!r}; the name of an experiment is needed, or a list of names.")
+    return tuple(require_name("an experiment", name) for name in listed)
+
+
+def _components(
+    workspace: "Workspace", experiments: Sequence[str] | None, where: Sequence[Where]
+) -> Iterator[Component]:
+    of_them = [] if experiments is None else [parent("experiment").isin(experiments)]
+    found = _search(workspace, "ExperimentTrialComponent", [*where, *of_them])
+    return (component_from_aws(item["TrialComponent"]) for item in _unless_missing(workspace, found, experiments or ()))
+
+
+def _unless_missing(workspace: "Workspace", found: Iterable[T], experiments: Iterable[str]) -> Iterator[T]:
+    """Yield what was found; where that is nothing, say so if an experiment does not exist."""
+    is_empty = True
+    for item in found:
+        is_empty = False
+        yield item
+    if is_empty:
+        for name in experiments:
+            require_experiment(workspace, name)
 
 
 def _listed(where: Where | Iterable[Where]) -> list[Where]:
-    listed = [where] if isinstance(where, Filter | Mapping | str) else list(where)
+    listed: list[object]
+    match where:
+        case Iterable() if not isinstance(where, Filter | Mapping | str):
+            listed = list(where)
+        case _:
+            listed = [where]
     for item in listed:
         if not isinstance(item, Filter | Mapping):
             raise ConfigError(
                 f"{item!r} is no filter. Compare a property, as in metric('test:accuracy') > 0.97, or give a "
                 "SearchExpression as a dictionary."
             )
-    return listed
+    return cast("list[Where]", listed)
 
 
 def _trials(components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[TrialResult]:
@@ -111,6 +156,10 @@ def _trials(components: Iterable[Component], experiments: Sequence[str] | None) 
         for name, experiment in component.parents:
             if experiments is None or experiment in experiments:
                 yield trial_from_component(component, name, experiment)
+
+
+COMPONENT_COLUMNS = ("step", "status", "started", "duration_s", "parameters", "inputs", "outputs", "metrics")
+"""What `component_row` has."""
 
 
 def component_row(component: Component) -> dict[str, object]:

@@ -17,7 +17,7 @@ from mnist_tracking._sagemaker.training import (
     wait_for_job,
 )
 from mnist_tracking.errors import ConfigError, JobFailedError, StateError
-from mnist_tracking.records import MetricSeries, Scalar, Status, TrialResult
+from mnist_tracking.records import MetricSeries, Scalar, Status, TrialResult, trial_name_of
 
 if TYPE_CHECKING:
     from mnist_tracking.runner import TrialObserver
@@ -176,7 +176,7 @@ def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
         StateError: If it has no training job.
     """
-    require_trial(workspace, trial_name)
+    require_trial(workspace, trial_name_of(trial_name))
     jobs = jobs_of(workspace, trial_name)
     if not jobs:
         raise StateError("trial", trial_name, "has no training job to wait for; workspace.trial() reads what it has")

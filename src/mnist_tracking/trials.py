@@ -1,5 +1,6 @@
 """One trial with all that was recorded of it."""
 
+import html
 import os
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.metrics import read_series
 from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage import Lineage, LineageTracer
-from mnist_tracking.records import Component, MetricSeries, TrialResult
-from mnist_tracking.search import component_row
+from mnist_tracking.records import Component, MetricSeries, TrialResult, trial_name_of
+from mnist_tracking.search import COMPONENT_COLUMNS, component_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,10 +59,13 @@ class Trial:
 
     def __str__(self) -> str:
         steps = [line for component in self.components for line in _lines(component)]
-        return "\n".join([f"trial {self.trial_name} of experiment {self.experiment_name}", *(steps or ["no steps"])])
+        return "\n".join([self._title(), *(steps or ["no steps"])])
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        return f"<p>{html.escape(self._title())}</p>{self.dataframe().to_html(index=False)}"
+
+    def _title(self) -> str:
+        return f"trial {self.trial_name} of experiment {self.experiment_name}"
 
     @property
     def result(self) -> TrialResult | None:
@@ -128,7 +132,7 @@ class Trial:
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""
         import pandas as pd
 
-        return pd.DataFrame([component_row(component) for component in self.components])
+        return pd.DataFrame([component_row(component) for component in self.components], columns=COMPONENT_COLUMNS)
 
 
 def _lines(component: Component) -> list[str]:
@@ -158,5 +162,6 @@ def read_trial(workspace: "Workspace", name: str) -> Trial:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
         StateError: If Search does not show all of its steps within a minute.
     """
+    name = trial_name_of(name)
     experiment = require_trial(workspace, name)
     return Trial(name, experiment, components_of(workspace, name), workspace)

@@ -68,6 +68,11 @@ def test_a_stream_that_is_missing_is_an_error(logs: "CloudWatchLogsClient") -> N
         logs.get_log_events(logGroupName=GROUP, logStreamName="c/algo-1-1")
 
 
+def test_a_blank_line_is_a_blank(logs: "CloudWatchLogsClient") -> None:
+    """No message in CloudWatch is empty."""
+    assert messages(logs.get_log_events(logGroupName="other", logStreamName="a/1")) == [" "]
+
+
 def test_pages_lead_forward_to_an_empty_one(logs: "CloudWatchLogsClient") -> None:
     first = read(logs, startFromHead=True, limit=3)
     second = read(logs, limit=3, nextToken=first["nextForwardToken"])

@@ -1,11 +1,13 @@
 """What is wrong is refused before anything is sent, with what would be possible; nothing is lost."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.sent import Sent
 
 from mnist_tracking import (
     AccessDeniedError,
@@ -18,6 +20,7 @@ from mnist_tracking import (
     LineageTracer,
     MetricDefinition,
     NotFoundError,
+    Objective,
     Workspace,
 )
 
@@ -29,8 +32,8 @@ def trials_of(workspace: Workspace) -> list[Any]:
 @pytest.mark.parametrize(
     ("hyperparameters", "said"),
     [
-        ({"slope": float("nan")}, "'slope' is nan.*finite float"),
-        ({"slope": np.float32("inf")}, "finite float"),
+        ({"slope": float("nan")}, "'slope' is nan.*finite numbers"),
+        ({"slope": np.float32("inf")}, "finite numbers"),
         ({"slope": [1.0]}, "list"),
         ({"slope": np.ones(2)}, "ndarray"),
         ({"note": "x" * 2499}, "2501 characters; SageMaker takes 2500"),
@@ -124,7 +127,7 @@ def test_a_name_that_sagemaker_refuses_is_refused(workspace: Workspace, name: An
         (None, "give a mapping"),
         ({"lr": {"min": 0.1, "max": 1}}, "give a list"),
         ({"lr": 0.1}, "give a list"),
-        ({"lr": [[0.1]]}, r"possible are str, int"),
+        ({"lr": [[0.1]]}, r"possible are finite numbers"),
     ],
 )
 def test_a_space_that_is_no_grid_is_refused(runner: ExperimentRunner, space: Any, said: str) -> None:
@@ -160,13 +163,53 @@ def test_a_description_tags_and_a_job_that_are_wrong_are_refused(
     assert workspace.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
 
 
-@pytest.mark.parametrize("name", [None, 3])
-def test_a_name_that_is_no_text_is_refused(workspace: Workspace, name: Any) -> None:
-    """botocore's own errors never reach a user."""
-    with pytest.raises(ConfigError, match="Invalid type"):
-        Leaderboard.load(workspace, name)
-    with pytest.raises(ConfigError, match="is no trial"):
-        LineageTracer(workspace).trace(name)
+READS: dict[str, Callable[[Workspace, Any], object]] = {
+    "leaderboard": Leaderboard.load,
+    "leaderboard of several": lambda workspace, name: Leaderboard.load(workspace, [name]),
+    "trials": lambda workspace, name: workspace.trials([name]),
+    "components": lambda workspace, name: workspace.components([name]),
+    "experiments": lambda workspace, name: workspace.experiments(name_contains=name or ""),
+    "tags": lambda workspace, name: workspace.experiments(tags={name: "cv"}),
+    "trial": lambda workspace, name: workspace.trial(name),
+    "compare": lambda workspace, name: workspace.compare(name, "other"),
+    "submitted": lambda workspace, name: workspace.submitted(name),
+    "lineage": lambda workspace, name: LineageTracer(workspace).trace(name),
+    "endpoint": lambda workspace, name: workspace.endpoint(name),
+    "cleanup": lambda workspace, name: workspace.cleanup_plan(name),
+    "objective": lambda workspace, name: Objective(name),
+}
+
+
+@pytest.mark.parametrize("name", ["", None, 3])
+@pytest.mark.parametrize("read", READS)
+def test_what_cannot_be_a_name_is_refused_before_anything_is_asked(
+    workspace: Workspace, sent: Sent, read: str, name: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be the name|is no trial|is no text|is needed|characters"):
+        READS[read](workspace, name)
+
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (lambda workspace: workspace.trials(3), "experiment=3; the name of an experiment is needed, or a list"),
+        (lambda workspace: workspace.trials([]), r"experiment=\[\]; the name of an experiment"),
+        (lambda workspace: workspace.components({"a": 1}), "or a list of names"),
+        (lambda workspace: workspace.trials(where=3), "3 is no filter"),
+        (lambda workspace: workspace.trials(where=None), "None is no filter"),
+        (lambda workspace: workspace.experiments(tags=["team"]), r"tags=\['team'\]; a mapping is needed"),
+        (lambda workspace: workspace.experiments(created_after="2026"), "created_after='2026'; a time is needed"),
+        (
+            lambda workspace: workspace.experiments(created_before=datetime(2026, 1, 1)),
+            r"created_before=.* has no time zone\. Write datetime\(",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_for_says_what_can(workspace: Workspace, read: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read(workspace)
 
 
 def test_a_trial_after_cleanup_says_that_the_experiment_is_gone(runner: ExperimentRunner) -> None:

@@ -78,6 +78,23 @@ def test_a_metric_that_no_trial_has_is_told_with_those_there_are(runner: Experim
         _ = board.best
 
 
+def test_an_objective_that_ranks_nothing_is_told_wherever_the_leaderboard_is_shown(
+    runner: ExperimentRunner, client: Any
+) -> None:
+    add_training(client, runner.name, "bare", "plain")
+    said = "No trial has the metric '<acc>'; "
+    board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
+    assert repr(board) == f"<Leaderboard of 'lines': 1 trial by <acc>. {said}no trial has metrics yet.>"
+
+    with runner.trial(name="measured") as trial:
+        trial.log_metric("score", 0.5)
+    board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
+    assert str(board).splitlines()[0] == f"{said}there are 'score'."
+    assert "<p>No trial has the metric &#x27;&lt;acc&gt;&#x27;; there are" in board._repr_html_()
+    for fine in (Leaderboard.load(runner.workspace, runner.name, objective=name) for name in ("score", None)):
+        assert not any("No trial" in shown for shown in (repr(fine), str(fine), fine._repr_html_()))
+
+
 def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> None:
     board = Leaderboard.load(runner.workspace, runner.name, objective="score")
 
@@ -91,6 +108,7 @@ def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> Non
     ]
     assert "<table" in board._repr_html_()
     assert str(board) == "<Leaderboard of 'lines': 0 trials by score>"
+    assert {"TrialComponentName", "Trials"} <= set(board.dataframe(layout="analytics").columns)
 
 
 def test_several_trainings_in_one_trial_are_several_rows(runner: ExperimentRunner, client: Any) -> None:

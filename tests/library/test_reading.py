@@ -10,6 +10,7 @@ from mnist_tracking import (
     ConfigError,
     ExperimentRunner,
     NotFoundError,
+    Results,
     StateError,
     Workspace,
     created,
@@ -73,7 +74,18 @@ def test_trials_are_found_by_filters(filled: Workspace, where: Any, names: list[
 def test_trials_of_some_experiments(filled: Workspace) -> None:
     assert [trial.trial_name for trial in filled.trials("one")] == ["high", "low"]
     assert [trial.experiment_name for trial in filled.trials(["one", "two"])] == ["two", "one", "one"]
-    assert list(filled.trials("none")) == []
+    assert list(filled.trials("one", where=metric("accuracy") > 1)) == []
+
+
+def test_an_experiment_that_does_not_exist_is_named_when_nothing_was_found(filled: Workspace) -> None:
+    described = count_calls(filled, "DescribeExperiment")
+
+    assert len(filled.trials("one")) == len(filled.components("one")) == 2
+    assert len(filled.trials(["one", "oen"])) == 2
+    assert described == []
+    for find in (filled.trials, filled.components):
+        with pytest.raises(NotFoundError, match=r"No experiment named 'oen'\. Existing: 'one', 'two'"):
+            list(find("oen"))
 
 
 def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: ExperimentRunner) -> None:
@@ -101,6 +113,11 @@ def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: Experimen
         (lambda: param("a").isin([]), "was given no values"),
         (lambda: param("a").isin("sgd"), "was given the text 'sgd'"),
         (lambda: tag("team") == "", "Search takes 1 to 1024"),
+        (lambda: tag("team").contains(cast("Any", 3)), "compared with 3, which is no text"),
+        (lambda: metric(""), "'' cannot be the name of a metric"),
+        (lambda: param(cast("Any", 3)), "3 cannot be the name of a parameter"),
+        (lambda: tag(""), "'' cannot be the name of a tag"),
+        (lambda: created() > datetime(2026, 11, 24), r"\(\) > .* has no time zone. Write datetime\(.*, tzinfo=UTC\)"),
     ],
 )
 def test_what_search_cannot_ask_is_refused_with_what_it_can(ask: Any, said: str) -> None:
@@ -192,7 +209,7 @@ def test_results_print_as_tables(filled: Workspace) -> None:
 
     assert "high" in str(found)
     assert "<table" in found._repr_html_()
-    assert str(filled.trials("none")) == "no trials"
+    assert str(filled.trials("two", where=metric("accuracy") > 1)) == "no trials"
     assert {"trial", "param.optimizer", "metric.accuracy.last"} <= set(found.dataframe().columns)
 
 
@@ -202,7 +219,20 @@ def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace)
 
     assert "<th>param.optimizer</th>" in shown
     assert "<td>adam</td>" in shown
+    assert filled.trial("high")._repr_html_().startswith("<p>trial high of experiment one</p><table")
     assert "<td>0.9</td>" in series._repr_html_()
+
+
+def test_frames_without_rows_have_their_columns(filled: Workspace) -> None:
+    filled.client("sagemaker").create_trial(TrialName="bare", ExperimentName="one")
+    none = metric("accuracy") > 1
+
+    for found in (filled.trials("one"), filled.components("one"), filled.experiments()):
+        columns = [name for name in found.dataframe().columns if not name.startswith(("param.", "metric.", "tag."))]
+        assert list(Results(found._kind, iter(()), found._row, found._columns).dataframe().columns) == columns
+    assert list(filled.trials(where=none).dataframe()["status"]) == []
+    assert list(filled.trial("bare").dataframe()["status"]) == []
+    assert list(filled.trial("bare").lineage().dataframe()["DisplayName"]) == []
 
 
 def test_a_trial_that_does_not_exist_names_those_that_do(filled: Workspace) -> None:
@@ -226,10 +256,42 @@ def test_a_comparison_says_what_differs_and_nothing_else(filled: Workspace) -> N
     ]
     assert list(found.dataframe().columns) == ["step", "kind", "name", "low", "high"]
     assert "optimizer" in str(found)
-    assert "<table" in found._repr_html_()
+    assert "<p>comparison of low, high: 6 differences</p><table" in found._repr_html_().replace("\n", "")
     for wrong in ((), ("low",), ("low", "low")):
         with pytest.raises(ConfigError, match="two or more trials"):
             filled.compare(*wrong)
+
+
+def test_a_comparison_fits_a_screen_and_its_frame_keeps_all(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "long")
+    names = [f"a-trial-with-a-long-name-20261124-{number}-54e4d1" for number in (1, 2)]
+    for name in names:
+        with runner.trial({"seed": name[-8], "one": 1}, name=name):
+            pass
+        with runner.step("Evaluation", trial=name) as step:
+            step.log_input(
+                "model", f"s3://a-bucket-of-some-company/mnist-tracking/long/jobs/{name}/output/model.tar.gz"
+            )
+    with runner.step("Report", trial=names[0]) as step:
+        step.log_input("figures", f"s3://a-bucket-of-some-company/mnist-tracking/{'long/' * 20}figures.zip")
+
+    found = workspace.compare(*names)
+
+    lines = str(found).splitlines()
+    model = next(line for line in lines if " model " in line)
+    assert max(map(len, lines)) <= 100
+    assert model.split()[-2:] == [f"…/a-trial-with-a-…61124-{number}-54e4d1/…" for number in (1, 2)]
+    assert names[0] in "".join(found.dataframe()[names[0]].astype(str))
+    assert "figures.zip" in str(found)
+
+
+def test_one_difference_is_one(filled: Workspace) -> None:
+    runner = ExperimentRunner(filled, "alike")
+    for seed in (1, 2):
+        with runner.trial({"seed": seed}, name=f"seed-{seed}"):
+            pass
+
+    assert repr(filled.compare("seed-1", "seed-2")) == "<Comparison of seed-1, seed-2: 1 difference>"
 
 
 @pytest.fixture

@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
 
+_COLUMNS = ("TrialComponentName", "DisplayName", "Trials", "Experiments")
+
+
 def analytics_frame(
     workspace: "Workspace",
     where: Iterable[Filter],
     objective: Objective | None = None,
 ) -> "pd.DataFrame":
-    """Return what ``ExperimentAnalytics`` gives: by an objective, best first, or else in order of creation."""
+    """
+    Return what ``ExperimentAnalytics`` gives: by an objective, best first, or else in order of creation.
+
+    Of nothing it gives a frame without columns; this has those of every component.
+    """
+    import pandas as pd
+
     if objective is None:
         order: dict[str, Any] = {"sort_by": "CreationTime", "sort_order": "Ascending"}
     else:
@@ -34,4 +43,4 @@ def analytics_frame(
             search_expression=expression_of(where),
             **order,
         ).dataframe()
-    return frame
+    return pd.DataFrame(columns=_COLUMNS) if frame.empty else frame

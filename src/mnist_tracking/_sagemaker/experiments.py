@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking.checks import require_name
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
 from mnist_tracking.records import Component, ExperimentSummary
 
@@ -169,6 +170,7 @@ def require_experiment(workspace: "Workspace", name: str) -> None:
     Make sure that an experiment exists.
 
     Raises:
+        ConfigError: If that cannot be a name.
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
     _describe(workspace, name)
@@ -179,6 +181,7 @@ def read_experiment(workspace: "Workspace", name: str) -> ExperimentSummary:
     Read one experiment; unlike Search, this is never behind.
 
     Raises:
+        ConfigError: If that cannot be a name.
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
     found = _describe(workspace, name)
@@ -188,6 +191,7 @@ def read_experiment(workspace: "Workspace", name: str) -> ExperimentSummary:
 
 
 def _describe(workspace: "Workspace", name: str) -> dict[str, Any]:
+    require_name("an experiment", name)
     client = workspace.client("sagemaker")
     with translated():
         try:

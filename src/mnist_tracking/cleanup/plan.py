@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from mnist_tracking.cleanup.report import CleanupReport, grouped, in_bytes, plural, shortened
+from mnist_tracking.cleanup.report import CleanupReport, grouped, in_bytes, shortened
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +130,7 @@ class CleanupPlan:
             folders = [item.name.removeprefix(f"{self._prefix}/") or "./" for item in objects]
             count = sum(item.objects or 0 for item in objects)
             size = in_bytes(self.size_bytes)
-            lines.append(f"{plural(count, OBJECTS)} ({size}) below {self._prefix}/: {shortened(folders)}")
+            lines.append(f"{plural(count, 'S3 object')} ({size}) below {self._prefix}/: {shortened(folders)}")
         return lines
 
     def _repr_html_(self) -> str:

@@ -10,6 +10,7 @@ import attrs
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
 from mnist_tracking._sagemaker.experiments import nearest
 from mnist_tracking._sagemaker.objects import experiment_folder, location_of
+from mnist_tracking.checks import require_name, require_zone
 from mnist_tracking.cleanup.inventory import LEAVING_TAG, Inventory, take_inventory
 from mnist_tracking.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.errors import ConfigError, NotFoundError
@@ -37,6 +38,7 @@ def make_plan(
     include_foreign: bool,
 ) -> CleanupPlan:
     """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
+    require_name("an experiment", experiment)
     before = None if older_than is None else _moment(older_than)
     prefix = experiment_folder(workspace, workspace.bucket_name, experiment)
     there = take_inventory(workspace, experiment, prefix)
@@ -56,9 +58,7 @@ def _moment(older_than: timedelta | datetime) -> datetime:
         return datetime.now(UTC) - older_than
     if not isinstance(older_than, datetime):
         raise ConfigError(f"older_than={older_than!r}; possible are a timedelta and a datetime.")
-    if older_than.tzinfo is None:
-        raise ConfigError(f"older_than={older_than!r} has no time zone; datetime.now(UTC) has one.")
-    return older_than
+    return require_zone(f"older_than={older_than!r}", older_than)
 
 
 def _chosen(there: Inventory, trials: Iterable[NamedTrial | str] | None, before: datetime | None) -> frozenset[str]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mnist_tracking.errors import MnistTrackingError
+from mnist_tracking.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CleanupReport", "grouped", "in_bytes", "plural", "shortened"]
+__all__ = ["CleanupReport", "grouped", "in_bytes", "shortened"]
 
 _MOST_NAMES = 3
 
@@ -40,7 +41,7 @@ class CleanupReport:
         for kind, _ in self.deleted:
             counts[kind] = counts.get(kind, 0) + 1
         size = f" ({in_bytes(self.size_bytes)})" if self.size_bytes else ""
-        parts = [*(plural(count, kind) for kind, count in counts.items()), f"{self.objects} S3 objects{size}"]
+        parts = [*(plural(count, kind) for kind, count in counts.items()), f"{plural(self.objects, 'S3 object')}{size}"]
         kept = [f"kept {line}" for line in grouped(self.kept)]
         failed = [
             f"not deleted: {line}" for line in grouped((kind, name, str(error)) for kind, name, error in self.failed)
@@ -79,17 +80,6 @@ def grouped(facts: Iterable[tuple[str, str, str]]) -> list[str]:
         else f"{plural(len(found), kind)} ({shortened(found)}): {reason}"
         for (kind, reason), found in names.items()
     ]
-
-
-def plural(count: int, kind: str) -> str:
-    """
-    Count things.
-
-    Example:
-        >>> plural(1, "trial"), plural(3, "S3 objects")
-        ('1 trial', '3 S3 objects')
-    """
-    return f"{count} {kind}" if count == 1 or kind.endswith("s") else f"{count} {kind}s"
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import attrs
 from mnist_tracking._sagemaker.analytics import analytics_frame
 from mnist_tracking.filters import parent
 from mnist_tracking.records import Component
+from mnist_tracking.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,8 @@ class Lineage:
     _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
 
     def __repr__(self) -> str:
-        return f"<Lineage of {self.trial_name!r}: {len(self.components)} steps, {len(self.nodes)} nodes>"
+        counts = f"{plural(len(self.components), 'step')}, {plural(len(self.nodes), 'node')}"
+        return f"<Lineage of {self.trial_name!r}: {counts}>"
 
     def __str__(self) -> str:
         width = max((len(node.kind) for node in self.nodes), default=0)
