@@ -30,13 +30,14 @@ def no_sagemaker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_a_laptop_needs_no_variables(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One option, the data; the model lands in ./model."""
+    """One option, the data; the model lands in ./model, and what there is to look at in ./output."""
     code = main(["--data-dir", str(digits_dir), *SMALL])
     out, err = capsys.readouterr()
 
     assert (code, err) == (0, "")
     assert all(re.search(regex, out) for regex in METRIC_REGEXES.values())
-    assert [path.name for path in Path().iterdir()] == ["model"]
+    assert sorted(path.name for path in Path().iterdir()) == ["model", "output"]
+    assert "digit  images   right    taken for" in out
     assert load_artifact(Path("model")).architecture.hidden_channels == 2
 
 

@@ -121,11 +121,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places", "In a SageMaker job its variables SM_* are the defaults.")
     channel = os.environ.get("SM_CHANNEL_TRAINING") or os.environ.get("MNIST_DATA_DIR")
     checkpoints = Path(os.environ.get("SM_MODEL_DIR") or "/opt/ml/model").parent / "checkpoints"  # /opt/ml/checkpoints
-    output = os.environ.get("SM_OUTPUT_DATA_DIR")
+    output = os.environ.get("SM_OUTPUT_DATA_DIR") or "output"
     for name, default, meaning in (
         ("data-dir", channel, "holds the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
         ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "gets model.pth (default: ./model)"),
-        ("output-data-dir", output, "gets history.json, the scores of every epoch"),
+        ("output-data-dir", output, "gets the scores, the confusion matrix and the mistakes (default: ./output)"),
         ("checkpoint-dir", checkpoints if checkpoints.is_dir() else None, _CHECKPOINTS),
     ):
         flags = (f"--{name}", f"--{name.replace('-', '_')}")

@@ -1,10 +1,17 @@
-"""What becomes of a run's events: log lines, from which SageMaker reads metrics."""
+"""What becomes of a run's events: lines of a log, a bar on a terminal, SageMaker's metrics file, JSON lines."""
 
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_tracking.training.events import EpochEnd, Evaluation, Observer, Progress, Score
 
-__all__ = ["LogLines"]
+__all__ = ["JsonLines", "LogLines", "MetricsFile", "ProgressBar"]
+
+_WIDTH = 30
 
 
 class LogLines:
@@ -12,12 +19,18 @@ class LogLines:
     Writes one line per fact, in the form that the metrics' regular expressions find, at full precision.
 
     A ``Train Loss`` is always the mean of the epoch so far; so the last one of an epoch is the epoch's own.
+
+    Args:
+        stream: Where to.
+        every_step: Whether progress within an epoch is written; without it, its last line alone.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, *, every_step: bool = True) -> None:
+        self._stream, self._every_step = stream, every_step
 
     def on_progress(self, event: Progress) -> None:
+        if not self._every_step and event.seen < event.total:
+            return
         share = 100 * event.seen // event.total
         self._write(f"Train Epoch: {event.epoch} [{event.seen}/{event.total} ({share}%)], Train Loss: {event.loss!r};")
 
@@ -36,7 +49,91 @@ def _line(what: str, score: Score) -> str:
     return f"{what} Average loss: {score.loss!r}, {what} Accuracy: {score.accuracy!r}%;"
 
 
+class ProgressBar:
+    """Draws how far an epoch is, in one line of a terminal, which is wiped when the epoch is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def on_progress(self, event: Progress) -> None:
+        if event.seen == event.total:
+            return self._write("\r\x1b[K")
+        done = _WIDTH * event.seen // event.total
+        bar = "#" * done + "-" * (_WIDTH - done)
+        share = f"{100 * event.seen // event.total:3} %"
+        return self._write(f"\r\x1b[Kepoch {event.epoch}/{event.epochs} [{bar}] {share}, loss {event.loss:.4f}")
+
+    def on_epoch(self, event: EpochEnd) -> None:
+        """Draw nothing."""
+
+    def on_test(self, evaluation: Evaluation) -> None:
+        """Draw nothing."""
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class MetricsFile:
+    """
+    Writes the metrics file of a SageMaker job: those metrics that the log's regular expressions do not find.
+
+    These are ``train:accuracy`` after each epoch and ``test:accuracy:0`` to ``test:accuracy:9``, one for each digit.
+    The file is the one that ``smexperiments`` would write, ``<process>.json``; SageMaker reads it while the job runs.
+
+    Args:
+        directory: What ``SAGEMAKER_METRICS_DIRECTORY`` says.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = Path(directory) / f"{os.getpid()}.json"
+
+    def on_progress(self, event: Progress) -> None:
+        """Write nothing."""
+
+    def on_epoch(self, event: EpochEnd) -> None:
+        self._write({"train:accuracy": event.train.accuracy}, step=event.epoch)
+
+    def on_test(self, evaluation: Evaluation) -> None:
+        shares = enumerate(evaluation.class_accuracy)
+        self._write({f"test:accuracy:{digit}": share for digit, share in shares if share is not None}, step=None)
+
+    def _write(self, values: dict[str, float], *, step: int | None) -> None:
+        told = {"Timestamp": time.time(), **({} if step is None else {"IterationNumber": step})}
+        lines = (json.dumps({"MetricName": name, "Value": value, **told}) + "\n" for name, value in values.items())
+        with self._path.open("a") as file:
+            file.writelines(lines)
+
+
+class JsonLines:
+    """
+    Appends every event to a file, as one JSON object per line: what it is, when, and all of its values.
+
+    Args:
+        path: Its folder must be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(path)
+
+    def on_progress(self, event: Progress) -> None:
+        self._write("progress", dataclasses.asdict(event))
+
+    def on_epoch(self, event: EpochEnd) -> None:
+        self._write("epoch", dataclasses.asdict(event))
+
+    def on_test(self, evaluation: Evaluation) -> None:
+        self._write("test", dataclasses.asdict(evaluation))
+
+    def _write(self, event: str, values: dict[str, object]) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
+
+
 if TYPE_CHECKING:
     import sys
 
     _log: Observer = LogLines(sys.stdout)
+    _bar: Observer = ProgressBar(sys.stderr)
+    _metrics: Observer = MetricsFile(Path())
+    _lines: Observer = JsonLines(Path())

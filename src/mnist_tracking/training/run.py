@@ -1,7 +1,6 @@
 """One training run, from files to files."""
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -16,13 +15,14 @@ from mnist_tracking.training.checkpoint import CheckpointFolder
 from mnist_tracking.training.data import DigitData, load_data
 from mnist_tracking.training.distributed import Membership, joined
 from mnist_tracking.training.events import Observer, Several, TrainingResult
-from mnist_tracking.training.files import check_writable, write_atomically
+from mnist_tracking.training.files import check_writable
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
 from mnist_tracking.training.loop import train
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
-from mnist_tracking.training.observers import LogLines
+from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
 from mnist_tracking.training.randomness import seeded
+from mnist_tracking.training.report import describe, write_report
 from mnist_tracking.training.world import World
 
 __all__ = ["Places", "choose_device", "new_model", "run"]
@@ -36,7 +36,7 @@ class Places:
     Attributes:
         data: Holds the four IDX files.
         model: Gets ``model.pth``.
-        output: Gets ``history.json``, if given.
+        output: Gets what `write_report` writes, and ``events.jsonl``, if given.
         checkpoints: Gets checkpoints, if given; a run that finds some of its own there goes on from the newest.
     """
 
@@ -94,7 +94,7 @@ def run(
     with joined(membership, backend=hyperparameters.backend, device=device) as world:
         result = _train(model, data, hyperparameters, places, world=world, stop=stop)
         if world.rank == 0:
-            _write(result, model, hyperparameters, places)
+            _write(result, model, data, hyperparameters, places)
     return result
 
 
@@ -116,7 +116,7 @@ def _train(
         resume_from = folder.latest()
     if resume_from is not None and world.rank == 0:
         print(f"Going on from a checkpoint: {_position(resume_from)}.", flush=True)
-    observers: list[Observer] = [LogLines(sys.stdout)] if world.rank == 0 else []
+    observers = _observers(places.output) if world.rank == 0 else []
     return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=resume_from, world=world)
 
 
@@ -139,10 +139,26 @@ def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
-def _write(result: TrainingResult, model: DigitNet, hyperparameters: Hyperparameters, places: Places) -> None:
+def _observers(output: Path | None) -> list[Observer]:
+    """Return who is told: on a terminal a bar takes the place of the lines within an epoch."""
+    terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    observers: list[Observer] = [LogLines(sys.stdout, every_step=not terminal)]
+    if terminal:
+        observers.insert(0, ProgressBar(sys.stderr))
+    if metrics := os.environ.get("SAGEMAKER_METRICS_DIRECTORY"):
+        observers.append(MetricsFile(Path(metrics)))
+    if output is not None:
+        observers.append(JsonLines(output / "events.jsonl"))
+    return observers
+
+
+def _write(
+    result: TrainingResult, model: DigitNet, data: DigitData, hyperparameters: Hyperparameters, places: Places
+) -> None:
     path = save_artifact(Artifact.of(model, result, hyperparameters), places.model)
+    print(describe(result.test))
     if places.output is not None:
-        _write_history(result, hyperparameters, places.output)
+        write_report(result, data.test, hyperparameters, places.output)
     print(f"Saved the weights of epoch {result.best.epoch} to {path}.", flush=True)
 
 
@@ -176,8 +192,3 @@ def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNe
     return build_model(Architecture.of(hyperparameters), generator=generator, dropout_generator=dropout_generator).to(
         device
     )
-
-
-def _write_history(result: TrainingResult, hyperparameters: Hyperparameters, directory: Path) -> None:
-    history = {"hyperparameters": hyperparameters.as_dict(), **dataclasses.asdict(result)}
-    write_atomically(json.dumps(history, indent=2).encode(), directory / "history.json")
