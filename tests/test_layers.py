@@ -81,7 +81,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     },
     "steps": CHECKS | {"_sagemaker", "errors", "records"},
     "submission": {"_sagemaker", "errors", "records"},
-    "shared_steps": {"_sagemaker", "errors", "records", "steps"},
+    "shared_steps": CHECKS | {"_sagemaker", "errors", "records", "steps"},
     "exporting": {"errors", "training", "trials"},
     "doctor": {"_sagemaker", "errors"},
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),

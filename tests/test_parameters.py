@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mnist_tracking import ConfigError
 from mnist_tracking._parameters import encode
 from mnist_tracking._sagemaker.convert import decode_parameter
-from mnist_tracking._sagemaker.tracking import encode_parameter
+from mnist_tracking._sagemaker.tracking import encode_parameters
 
 SCALARS = (
     st.none()
@@ -29,7 +29,7 @@ SCALARS = (
 @example(value="")
 @example(value="two\nlines")
 def test_it_comes_back(value: Any) -> None:
-    kept = encode_parameter("x", value)
+    kept = encode_parameters({"x": value})["x"]
     decoded = decode_parameter({"StringValue" if isinstance(kept, str) else "NumberValue": kept})
 
     assert decoded == value
@@ -49,5 +49,5 @@ def test_a_large_integer_keeps_its_digits() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, "x" * 2501, "\n" * 2000])
 def test_what_a_component_cannot_keep_is_refused_in_a_step(value: Any) -> None:
     assert encode(value) is None
-    with pytest.raises(ConfigError, match="at most 2500 characters"):
-        encode_parameter("x", value)
+    with pytest.raises(ConfigError, match=r"possible are finite numbers|SageMaker takes 2500"):
+        encode_parameters({"x": value})

@@ -29,20 +29,20 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from mnist_tracking._job_component import in_job, record, warn
-from mnist_tracking._parameters import Scalar, encode, plain, scalar, shortened
+from mnist_tracking._keys import MEDIA_TYPE, check_key
+from mnist_tracking._metric_values import check_metrics, check_step
+from mnist_tracking._parameters import Scalar, check_mapping, encode, scalar
+from mnist_tracking._paths import check_path
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["log_artifact", "log_metric", "log_parameter", "log_parameters", "metric_regex"]
+__all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_parameters", "metric_regex"]
 
 #: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
 OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
-
-_MEDIA_TYPE = re.compile(r"[-\w]{1,64}/[-\w+]+")
 
 
 def metric_regex(name: str) -> str:
@@ -58,42 +58,44 @@ def metric_regex(name: str) -> str:
 
 def log_metric(name: str, value: float, *, step: int | None = None) -> None:
     """
-    Record one value of a metric, at full precision.
-
-    A value that is not finite is printed, and not recorded: SageMaker takes none.
+    Record one value of a metric, at full precision; see `log_metrics`.
 
     Args:
         name: Such as ``"validation:accuracy"``; SageMaker records those that ``JobSpec(metrics=...)`` lists.
         value: A number; also one of numpy or torch.
         step: Which one it is, from 0.
 
-    Raises:
-        ConfigError: If *value* is no number, or *step* no whole number from 0.
-
     Example:
         >>> log_metric("validation:accuracy", 0.9734, step=3)
         metric "validation:accuracy"=0.9734 step=3;
     """
-    number, shown_step = _number(name, value), _shown_step(name, step)
-    if not math.isfinite(number):
-        warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
-    _print("metric", name, f"{number!r}{shown_step}")
+    log_metrics({name: value}, step=step)
 
 
-def _number(name: str, value: object) -> float:
-    try:
-        return float(plain(value))
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise ConfigError(f"The metric {name!r} is {shortened(value)}, which is no number: {error}.") from None
+def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None:
+    """
+    Record one value for each of several metrics, a line for each.
 
+    A value that is not finite is printed, and not recorded: SageMaker takes none.
 
-def _shown_step(name: str, step: object) -> str:
-    match step:
-        case None:
-            return ""
-        case Integral() if int(step) >= 0:
-            return f" step={int(step)}"
-    raise ConfigError(f"The metric {name!r} has step={step!r}; steps are whole numbers from 0.")
+    Args:
+        values: By metric; numbers, also those of numpy and torch.
+        step: Which ones they are, from 0.
+
+    Raises:
+        ConfigError: If a value is no number, or *step* no whole number from 0. Nothing was printed.
+
+    Example:
+        >>> log_metrics({"train:loss": 0.25, "validation:loss": 0.5}, step=0)
+        metric "train:loss"=0.25 step=0;
+        metric "validation:loss"=0.5 step=0;
+    """
+    numbers, number_of_step = check_metrics(values), check_step(step)
+    shown_step = "" if number_of_step is None else f" step={number_of_step}"
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
+        _print("metric", name, f"{number!r}{shown_step}")
 
 
 def log_parameter(name: str, value: object) -> None:
@@ -125,7 +127,8 @@ def log_parameters(values: Mapping[str, object]) -> None:
         parameter "shuffle"=true;
         parameter "patience"=null;
     """
-    scalars = {name: scalar(name, value) for name, value in values.items()}
+    check_mapping("parameter", values)
+    scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
     record("Parameters", dict(_recordable(scalars)))
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
@@ -142,7 +145,7 @@ def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, 
                 yield name, {"NumberValue": number}
 
 
-def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
+def log_artifact(path: str | os.PathLike[str], *, name: str | None = None) -> None:
     """
     Keep a file or a folder, beside the model: it travels in the job's ``output.tar.gz``.
 
@@ -162,11 +165,11 @@ def log_artifact(path: str | os.PathLike[str], name: str | None = None) -> None:
         >>> log_artifact("notes.txt")
         artifact "notes.txt"="...notes.txt";
     """
-    source = Path(os.path.abspath(path))
-    if not source.exists():
+    source = Path(os.path.abspath(check_path("path", path)))
+    if not os.path.exists(source):
         raise ConfigError(f"There is no file or folder {str(source)!r} to be kept.")
     folder = os.environ.get("SM_OUTPUT_DATA_DIR")
-    name = name or _name_in(folder, source)
+    name = check_key("artifact", _name_in(folder, source) if name is None else name)
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts:
         raise ConfigError(f"{name!r} is no name in an archive; names are relative paths, such as 'plots/roc.png'.")
@@ -208,7 +211,7 @@ def _record_output(name: str) -> str | None:
         return None
     uri = f"{archive}#{quote(name)}"
     media_type = mimetypes.guess_type(name)[0] or ""
-    kind = {"MediaType": media_type} if _MEDIA_TYPE.fullmatch(media_type) else {}
+    kind = {"MediaType": media_type} if MEDIA_TYPE.fullmatch(media_type) else {}
     record("OutputArtifacts", {name: {"Value": uri, **kind}})
     return uri
 

@@ -1,16 +1,28 @@
 """What to train and what counts: job specifications, metric definitions and the objective."""
 
-import difflib
-import json
-import math
+import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
+from mnist_tracking._job_checks import (
+    check_choice,
+    check_count,
+    check_files,
+    check_inputs,
+    check_instance_type,
+    check_mappings,
+    check_text,
+    check_texts,
+    copied,
+    path_text,
+    path_texts,
+)
+from mnist_tracking._keys import check_key
+from mnist_tracking._parameters import check_mapping, recordable
+from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.job import metric_regex
 from mnist_tracking.records import Scalar
@@ -26,8 +38,8 @@ Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
 _MAX_HYPERPARAMETERS = 95  # SageMaker takes 100, of which its SDK needs five
-_MAX_NAME, _MAX_VALUE = 256, 2500
-_SCALARS = (str, int, float, bool, type(None))
+_ADAPTERS = ("digits",)
+DATA = "training"  # the channel of the experiment's own data
 
 
 @attrs.frozen
@@ -40,7 +52,8 @@ class MetricDefinition:
         regex: With one group that captures the number; searched in every line.
 
     Raises:
-        ConfigError: If the expression does not compile, has no group, or is longer than 500 characters.
+        ConfigError: If the name is empty or too long, or the expression does not compile, has no group, or is longer
+            than 500 characters.
 
     Example:
         >>> MetricDefinition("train:loss", r"loss=(\S+)").name
@@ -51,6 +64,8 @@ class MetricDefinition:
     regex: str
 
     def __attrs_post_init__(self) -> None:
+        check_key("metric", self.name)
+        check_text(f"The regex of metric {self.name!r}", self.regex, "loss: (.*?);")
         try:
             groups = re.compile(self.regex).groups
         except re.error as error:
@@ -88,34 +103,20 @@ class Objective:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
             raise ConfigError(f"metric={self.metric!r}; the name of a metric is needed, such as 'test:accuracy'.")
-        _one_of("goal", self.goal, ("maximize", "minimize"))
-        _one_of("statistic", self.statistic, ("last", "max", "min", "avg"))
+        check_key("metric", self.metric)
+        check_choice("goal", self.goal, ("maximize", "minimize"))
+        check_choice("statistic", self.statistic, ("last", "max", "min", "avg"))
 
     @classmethod
     def of(cls, value: "Objective | str") -> "Objective":
         """Return *value*, or the objective that a plain metric name stands for; ConfigError if it is neither."""
         if not isinstance(value, Objective | str):
-            raise ConfigError(f"objective={value!r}; the name of a metric, or an Objective, is needed.")
+            raise ConfigError(f"objective={shortened(value)}; the name of a metric, or an Objective, is needed.")
         return cls(value) if isinstance(value, str) else value
-
-
-def _one_of(what: str, value: str, possible: tuple[str, ...]) -> None:
-    if value not in possible:
-        raise ConfigError(f"{what}={value!r}; possible are {', '.join(map(repr, possible))}.")
 
 
 def _objective(value: Objective | str | None) -> Objective | None:
     return None if value is None else Objective.of(value)
-
-
-def _strings(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple(map(str, values))
-
-
-def _copied(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{values!r} is no mapping of names to values.")
-    return dict(values)
 
 
 def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) -> tuple[MetricDefinition, ...]:
@@ -123,7 +124,21 @@ def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) 
         raise ConfigError(f"metrics={metrics!r} is one text; give a list of names, such as [{metrics!r}].")
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
+    if not isinstance(metrics, Iterable):
+        raise ConfigError(f"metrics={shortened(metrics)}; a list of names is needed, or a mapping to regexes.")
     return tuple(map(_definition, metrics))
+
+
+def _entry_point(path: str | os.PathLike[str]) -> str:
+    return path_text("entry_point", path)
+
+
+def _source_dir(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else path_text("source_dir", path)
+
+
+def _dependencies(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
+    return path_texts("dependencies", paths)
 
 
 def _definition(metric: object) -> MetricDefinition:
@@ -131,8 +146,8 @@ def _definition(metric: object) -> MetricDefinition:
         case MetricDefinition():
             return metric
         case str():
-            return MetricDefinition(metric, metric_regex(metric))
-    raise ConfigError(f"The metric {metric!r} is neither a name nor a MetricDefinition.")
+            return MetricDefinition(metric, metric_regex(check_key("metric", metric)))
+    raise ConfigError(f"The metric {shortened(metric)} is neither a name nor a MetricDefinition.")
 
 
 @attrs.frozen(kw_only=True)
@@ -159,51 +174,56 @@ class JobSpec:
         estimator: Further keywords of the SDK's ``PyTorch``, passed on as they are, such as
             ``{"keep_alive_period_in_seconds": 600, "volume_size": 100}``.
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.
+        required_inputs: Channels that the script cannot do without. The experiment's own data, which the runner
+            prepares, uploads or uses, are the channel ``"training"``.
         adapter: How an endpoint's answers are read: ``"digits"`` for the CNN, None for plain arrays.
 
     Raises:
-        ConfigError: If the entry point or source_dir does not exist, or the metrics are wrong.
+        ConfigError: If the entry point or source_dir does not exist, or any of these is wrong.
     """
 
-    entry_point: str = attrs.field(converter=str, kw_only=False)
-    source_dir: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
-    dependencies: tuple[str, ...] = attrs.field(default=(), converter=_strings)
-    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=_copied, hash=False)
+    entry_point: str = attrs.field(converter=_entry_point, kw_only=False)
+    source_dir: str | None = attrs.field(default=None, converter=_source_dir)
+    dependencies: tuple[str, ...] = attrs.field(default=(), converter=_dependencies)
+    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=copied, hash=False)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
-    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=_copied, hash=False)
+    inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=copied, hash=False)
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     framework_version: str = "2.6.0"
     py_version: str = "py312"
     image_uri: str | None = None
-    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_copied, hash=False)
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=copied, hash=False)
     max_run_s: int = 86_400
-    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied, hash=False)
+    estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=copied, hash=False)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
+    required_inputs: tuple[str, ...] = ()
     adapter: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        self._check_files()
-        _check_inputs(self.inputs)
-        for what, number in (("instance_count", self.instance_count), ("max_run_s", self.max_run_s)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigError(f"{what}={number!r}; a whole number from 1 is needed.")
+        check_files(self.entry_point, self.source_dir)
+        check_mappings(
+            hyperparameters=self.hyperparameters,
+            inputs=self.inputs,
+            environment=self.environment,
+            estimator=self.estimator,
+        )
+        check_inputs(self.inputs)
+        check_instance_type(self.instance_type)
+        check_count("instance_count", self.instance_count)
+        check_count("max_run_s", self.max_run_s)
+        check_text("framework_version", self.framework_version, "2.6.0")
+        check_text("py_version", self.py_version, "py312")
+        if self.image_uri is not None:
+            check_text("image_uri", self.image_uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
+        check_texts("environment", self.environment)
+        if self.adapter is not None:
+            check_choice("adapter", self.adapter, _ADAPTERS)
+        if self.check is not None and not callable(self.check):
+            raise ConfigError(f"check={shortened(self.check)}; a function of the hyperparameters is needed.")
         if len(self.metrics) > _MAX_METRICS:
             raise ConfigError(f"{len(self.metrics)} metrics; SageMaker takes {_MAX_METRICS}.")
-
-    def _check_files(self) -> None:
-        folder = Path(self.source_dir) if self.source_dir else None
-        if folder is not None and self.source_dir and self.source_dir.startswith("s3://"):
-            return
-        if folder is not None and not folder.is_dir():
-            raise ConfigError(f"source_dir {self.source_dir!r} is not a folder.")
-        script = (folder or Path()) / self.entry_point
-        if not script.is_file():
-            beside = sorted(p.name for p in script.parent.glob("*.py")) if script.parent.is_dir() else []
-            near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
-            hint = f" Scripts there: {', '.join(map(repr, near))}." if near else ""
-            raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
 
     def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """
@@ -212,54 +232,35 @@ class JobSpec:
         Raises:
             ConfigError: If a name or a value cannot be sent, or the job's own check refuses one.
         """
-        if not isinstance(hyperparameters, Mapping):
-            raise ConfigError(f"The hyperparameters are {hyperparameters!r}; give a mapping, such as {{'epochs': 2}}.")
+        check_mapping("hyperparameter", hyperparameters)
         together = {**self.hyperparameters, **hyperparameters}
-        merged = {_checked_name(name): _checked_value(name, value) for name, value in together.items()}
+        merged = {name: recordable("hyperparameter", name, value) for name, value in together.items()}
         if len(merged) > _MAX_HYPERPARAMETERS:
             raise ConfigError(f"{len(merged)} hyperparameters; SageMaker takes {_MAX_HYPERPARAMETERS}.")
         if self.check is not None:
             self.check(merged)
         return merged
 
+    def inputs_with(self, data_uri: str | None) -> dict[str, JobInput]:
+        """
+        Return the inputs of a trial: the job's own, and the experiment's data, unless the job says otherwise.
 
-def _check_inputs(inputs: Mapping[str, object]) -> None:
-    for channel, uri in inputs.items():
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", channel):
-            raise ConfigError(f"The channel name {channel!r} is refused: letters, digits, '.', '_' and '-', 1 to 64.")
-        if not (uri.startswith("s3://") if isinstance(uri, str) else _is_of_sdk(uri)):
-            raise ConfigError(
-                f"The input {channel!r} is {uri!r}; a location in S3 is needed, 's3://bucket/prefix', or one of "
-                "sagemaker.inputs."
-            )
-
-
-def _is_of_sdk(value: object) -> bool:
-    """Whether a value is an input of the SDK's, which nobody has who has not imported it."""
-    inputs: Any = sys.modules.get("sagemaker.inputs")
-    return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
+        Raises:
+            ConfigError: If an input is missing that the script cannot do without; the message says how to give it.
+        """
+        data: dict[str, JobInput] = {} if data_uri is None else {DATA: data_uri}
+        inputs = {**data, **self.inputs}
+        for channel in self.required_inputs:
+            if channel not in inputs:
+                raise ConfigError(f"{self.entry_point!r} needs the input {channel!r}. {_how_to_give(channel)}")
+        return inputs
 
 
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME or "\n" in name or name.startswith("sagemaker_"):
-        raise ConfigError(
-            f"The hyperparameter name {name!r} is refused: a text of 1 to {_MAX_NAME} characters in one line is "
-            "needed, which does not begin with 'sagemaker_'."
-        )
-    return name
-
-
-def _checked_value(name: str, value: object) -> Scalar:
-    """Return a value as a Python scalar; numpy's have `item`."""
-    scalar = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
-    if not isinstance(scalar, _SCALARS) or (isinstance(scalar, float) and not math.isfinite(scalar)):
-        raise ConfigError(
-            f"Hyperparameter {name!r} is {value!r} ({type(value).__name__}); possible are str, int, finite float, "
-            "bool, None."
-        )
-    if (length := len(json.dumps(scalar))) > _MAX_VALUE:
-        raise ConfigError(f"Hyperparameter {name!r} takes {length} characters; SageMaker takes {_MAX_VALUE}.")
-    return scalar
+def _how_to_give(channel: str) -> str:
+    spec = f"JobSpec(inputs={{{channel!r}: 's3://bucket/prefix'}})"
+    if channel != DATA:
+        return f"Give it by {spec}."
+    return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or give it by {spec}."
 
 
 def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar) -> JobSpec:
@@ -294,5 +295,6 @@ def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar)
         objective=Objective("validation:accuracy", statistic="max"),
         instance_type=instance_type,
         check=check_overrides,
+        required_inputs=(DATA,),
         adapter="digits",
     )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG, TRAINING
 from mnist_tracking._sagemaker.experiments import (
     attach,
@@ -16,12 +17,13 @@ from mnist_tracking._sagemaker.experiments import (
 )
 from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.objects import experiment_folder, upload_directory
-from mnist_tracking._sagemaker.tracking import create_component, encode_parameters
+from mnist_tracking._sagemaker.tracking import check_parameters, create_component
+from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.records import Component, NamedTrial, Scalar, trial_name_of
 from mnist_tracking.settings import check_tags, copied_tags
-from mnist_tracking.shared_steps import SharedSteps, data_uri, fingerprint_of, is_same_data, record_data
-from mnist_tracking.steps import LocalTrial, Step, tracked
+from mnist_tracking.shared_steps import SharedSteps, data_files, data_uri, fingerprint_of, is_same_data, record_data
+from mnist_tracking.steps import LocalTrial, Step
 
 if TYPE_CHECKING:
     from mnist_tracking.datasets import Dataset
@@ -101,6 +103,8 @@ class ExperimentRecorder:
         """
         from mnist_tracking.datasets import Dataset, find_mnist
 
+        if data is not None and not isinstance(data, Dataset):
+            data = check_path("data", data)
         dataset = data if isinstance(data, Dataset) else find_mnist(data, require_mnist=require_mnist)
         files = [file.path for file in dataset.files]
         uri = self._upload(dataset.directory, dataset.fingerprint, files)
@@ -129,13 +133,20 @@ class ExperimentRecorder:
             The recorded step.
 
         Raises:
-            ConfigError: If *directory* is no folder, or holds no files.
+            ConfigError: If an argument is wrong, such as one of *files* that is not below the folder.
+            DatasetError: If there is no such folder or file, or none at all, as with `prepare_dataset`.
         """
-        fingerprint = fingerprint or fingerprint_of(Path(directory), files)
-        uri = self._upload(directory, fingerprint, files)
-        return self._use_data(uri, fingerprint, parameters or {})
+        folder = check_path("directory", directory)
+        chosen = data_files(folder, files)
+        given = _checked(parameters)
+        if fingerprint is None:
+            fingerprint = fingerprint_of(folder, chosen)
+        elif not isinstance(fingerprint, str) or not fingerprint:
+            raise ConfigError(f"fingerprint={shortened(fingerprint)}; a text is needed, such as a SHA-256.")
+        uri = self._upload(folder, fingerprint, chosen)
+        return self._use_data(uri, fingerprint, given)
 
-    def _upload(self, directory: str | os.PathLike[str], fingerprint: str, files: Sequence[Path] | None) -> str:
+    def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
         uri = f"{self.prefix}/data/{fingerprint[:16]}"
         if not is_same_data(self._data, uri, fingerprint):
             upload_directory(self.workspace, directory, uri, files=files)
@@ -152,11 +163,11 @@ class ExperimentRecorder:
         Raises:
             ConfigError: If *uri* is no location in S3.
         """
-        if not uri.startswith("s3://"):
+        if not isinstance(uri, str) or not uri.startswith("s3://") or uri == "s3://":
             raise ConfigError(
-                f"{uri!r} is no location in S3, such as 's3://bucket/prefix'. upload_dataset() sends one."
+                f"{shortened(uri)} is no location in S3, such as 's3://bucket/prefix'. upload_dataset() sends one."
             )
-        return self._use_data(uri, uri, parameters or {})
+        return self._use_data(uri, uri, _checked(parameters))
 
     def _use_data(
         self, uri: str, fingerprint: str, parameters: Mapping[str, Scalar], input_name: str = "dataset"
@@ -169,8 +180,7 @@ class ExperimentRecorder:
         assert self._data is not None, "recorded just before"  # noqa: S101 - for the type checker
         return self._data
 
-    @contextmanager
-    def step(self, name: str, *, trial: NamedTrial | str | None = None) -> Iterator[Step]:
+    def step(self, name: str, *, trial: NamedTrial | str | None = None) -> Step:
         """
         Track a step that this program does itself: before, after or beside training.
 
@@ -184,7 +194,7 @@ class ExperimentRecorder:
 
         Raises:
             ConfigError: If SageMaker would refuse the name.
-            NotFoundError: If there is no such trial.
+            NotFoundError: On entering, if there is no such trial.
 
         Example:
             >>> workspace = Workspace.embedded()
@@ -196,32 +206,35 @@ class ExperimentRecorder:
         """
         check_name("step", name)
         trial_name = None if trial is None else trial_name_of(trial)
-        if trial_name is not None:
-            require_trial(self.workspace, trial_name)
-        shared = {EXPERIMENT_TAG: self.name} if trial_name is None else {}
-        step = Step(self.workspace, name, self._create_component(name, shared), self._steps_folder)
-        with tracked(step):
-            if trial_name is not None:
-                attach(self.workspace, trial_name, step.component_name)
-                yield step
-            else:
-                with self._shared.adding(step):
-                    yield step
+        component = self._component_name(name)
+        around = self._around_step(name, component, trial_name)
+        return Step(self.workspace, name, component, self._steps_folder, around=around)
 
     @contextmanager
-    def trial(self, parameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> Iterator[LocalTrial]:
+    def _around_step(self, name: str, component: str, trial: str | None) -> Iterator[None]:
+        if trial is not None:
+            require_trial(self.workspace, trial)
+            create_component(self.workspace, component, name, self._tags)
+            attach(self.workspace, trial, component)
+            yield
+        else:
+            create_component(self.workspace, component, name, {**self._tags, EXPERIMENT_TAG: self.name})
+            with self._shared.adding(name, component):
+                yield
+
+    def trial(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> LocalTrial:
         """
         Track a trial that is computed right here, without a training job, on the same leaderboard.
 
         The block is its training; it ends as that of `step` does.
 
         Args:
-            parameters: What the trial is tried with.
+            hyperparameters: What the trial is tried with.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
 
         Raises:
-            ConfigError: If a parameter cannot be recorded, or *name* is refused. Nothing was sent.
-            AlreadyExistsError: If *name* is taken.
+            ConfigError: If a hyperparameter cannot be recorded, or *name* is refused. Nothing was sent.
+            AlreadyExistsError: On entering, if *name* is taken.
 
         Example:
             >>> workspace = Workspace.embedded()
@@ -232,38 +245,52 @@ class ExperimentRecorder:
             [('baseline', 'Completed')]
             >>> workspace.close()
         """
-        encode_parameters(parameters or {})
-        with self._new_trial(name) as trial_name:
-            component = self._create_component(TRAINING, {})
-            attach(self.workspace, trial_name, component)
-        output = f"{self.prefix}/jobs/{trial_name}/output"
-        local = LocalTrial(
-            self.workspace, TRAINING, component, self._steps_folder, trial_name=trial_name, output_uri=output
+        given = check_parameters("hyperparameter", {} if hyperparameters is None else hyperparameters)
+        trial_name = self._trial_name(name)
+        component = self._component_name(TRAINING)
+        return LocalTrial(
+            self.workspace,
+            TRAINING,
+            component,
+            self._steps_folder,
+            around=self._around_trial(trial_name, component),
+            parameters=given,
+            trial_name=trial_name,
+            output_uri=f"{self.prefix}/jobs/{trial_name}/output",
         )
-        with tracked(local):
-            local.log_parameters(parameters or {})
-            yield local
 
     @contextmanager
-    def _new_trial(self, name: str | None) -> Iterator[str]:
+    def _around_trial(self, trial: str, component: str) -> Iterator[None]:
+        with self._new_trial(trial):
+            create_component(self.workspace, component, TRAINING, self._tags)
+            attach(self.workspace, trial, component)
+        yield
+
+    def _trial_name(self, name: str | None) -> str:
+        return unique_name(self.name, "trial") if name is None else check_name("trial", name)
+
+    @contextmanager
+    def _new_trial(self, name: str) -> Iterator[None]:
         """Create a trial with the shared steps; it is taken back if the block cannot give it its training."""
-        trial_name = check_name("trial", name) if name is not None else unique_name(self.name, "trial")
-        create_trial(self.workspace, trial_name, self.name, self._tags)
+        create_trial(self.workspace, name, self.name, self._tags)
         try:
-            self._shared.attach_to(trial_name)
-            yield trial_name
+            self._shared.attach_to(name)
+            yield
         except MnistTrackingError as error:
             try:
-                delete_trial(self.workspace, trial_name)
+                delete_trial(self.workspace, name)
             except MnistTrackingError as second:  # the first error is the one to be told
-                error.add_note(f"The trial {trial_name!r} could not be taken back: {second}")
+                error.add_note(f"The trial {name!r} could not be taken back: {second}")
             raise
 
-    def _create_component(self, display_name: str, tags: Mapping[str, str]) -> str:
-        name = unique_name(f"{self.name}-{display_name.lower()}", "trial component")
-        create_component(self.workspace, name, display_name, {**self._tags, **tags})
-        return name
+    def _component_name(self, display_name: str) -> str:
+        return unique_name(f"{self.name}-{display_name.lower()}", "trial component")
 
     @property
     def _steps_folder(self) -> str:
         return f"{self.prefix}/steps"
+
+
+def _checked(parameters: Mapping[str, Scalar] | None) -> dict[str, Scalar]:
+    """Return what is to be recorded of data, before the data are sent."""
+    return check_parameters("parameter", {} if parameters is None else parameters)

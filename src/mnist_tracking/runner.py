@@ -10,7 +10,7 @@ from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
 from mnist_tracking._sagemaker.training import start_job, stop_job
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.jobs import JobInput, JobSpec
+from mnist_tracking.jobs import JobSpec
 from mnist_tracking.recorder import ExperimentRecorder
 from mnist_tracking.records import NamedTrial, Scalar, TrialResult
 from mnist_tracking.submission import SubmittedTrial, check_timeout, follow
@@ -146,7 +146,7 @@ class ExperimentRunner(ExperimentRecorder):
 
     def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None, job_name: str) -> SubmittedTrial:
         job = self._require_job()
-        data: dict[str, JobInput] = {"training": self.data_uri} if self.data_uri else {}
+        inputs = job.inputs_with(self.data_uri)
         estimator = make_estimator(
             self.workspace,
             job,
@@ -155,8 +155,9 @@ class ExperimentRunner(ExperimentRecorder):
             prefix=self.prefix,
             tags=self._tags,
         )
-        with self._new_trial(name) as trial_name:
-            start_job(estimator, job_name=job_name, trial_name=trial_name, inputs={**data, **job.inputs})
+        trial_name = self._trial_name(name)
+        with self._new_trial(trial_name):
+            start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
         return SubmittedTrial(self.workspace, trial_name, job_name)
 
     def cleanup_plan(

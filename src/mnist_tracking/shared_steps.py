@@ -1,15 +1,18 @@
 """The steps of an experiment that its later trials share, and the data among them."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
 from mnist_tracking._sagemaker.experiments import attach, read_component
 from mnist_tracking._sagemaker.search import iter_components
-from mnist_tracking.errors import ConfigError
+from mnist_tracking._shown import shortened
+from mnist_tracking.errors import ConfigError, DatasetError
 from mnist_tracking.records import Component, Scalar
 from mnist_tracking.steps import Step
 
@@ -45,13 +48,13 @@ class SharedSteps:
         self._found = {step.name: step for step in found}
 
     @contextmanager
-    def adding(self, step: Step) -> Iterator[None]:
+    def adding(self, step: str, component: str) -> Iterator[None]:
         """Share a step with the trials that follow, in place of an earlier one of that name, unless the block fails."""
-        self._shared[step.component_name] = step.name
+        self._shared[component] = step
         try:
             yield
         except BaseException:
-            del self._shared[step.component_name]
+            del self._shared[component]
             raise
 
     def _latest(self) -> dict[str, str]:
@@ -92,16 +95,43 @@ def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
     Return a SHA-256 over the names and contents of a folder's files: equal for equal data, wherever they are.
 
     Raises:
-        ConfigError: If it is no folder, or holds no files.
+        ConfigError: If one of *files* is not below the folder.
+        DatasetError: If one of them is not there.
     """
-    if not directory.is_dir():
-        raise ConfigError(f"{str(directory)!r} is no folder of data.")
-    chosen = sorted(files if files is not None else (path for path in directory.rglob("*") if path.is_file()))
-    if not chosen:
-        raise ConfigError(f"The folder {str(directory)!r} holds no files.")
+    chosen = data_files(directory, files)
     whole = hashlib.sha256()
     for path in chosen:
         with path.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         whole.update(f"{path.relative_to(directory).as_posix()}\0{digest}\n".encode())
     return whole.hexdigest()
+
+
+def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Path]:
+    """
+    Return the files of a folder of data, in order: those that are named, or all.
+
+    A folder or a file that is not there is a `DatasetError`, as wherever data are looked for: it is the data that are
+    missing, and whoever catches that for a download or a wrong disk catches it here.
+
+    Raises:
+        ConfigError: If one of *files* is not below the folder.
+        DatasetError: If there is no such folder or file, or none at all.
+    """
+    if not os.path.isdir(directory):
+        raise DatasetError(f"{str(directory)!r} is no folder of data.")
+    chosen = sorted(path for path in directory.rglob("*") if path.is_file()) if files is None else _paths(files)
+    if not chosen:
+        raise DatasetError(f"The folder {str(directory)!r} holds no files.")
+    for path in chosen:
+        if not path.is_relative_to(directory):
+            raise ConfigError(f"The file {str(path)!r} is not below the folder {str(directory)!r}.")
+        if not os.path.isfile(path):
+            raise DatasetError(f"There is no file {str(path)!r}.")
+    return chosen
+
+
+def _paths(files: object) -> list[Path]:
+    if isinstance(files, str | os.PathLike) or not isinstance(files, Iterable):
+        raise ConfigError(f"files={shortened(files)}; a list of paths is needed.")
+    return sorted(check_path("files", path) for path in files)

@@ -1,38 +1,39 @@
 """What a program records of its own work: a step, and a trial that is computed right here."""
 
-import math
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from numbers import Integral
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from mnist_tracking._sagemaker.metrics import put_metrics
-from mnist_tracking._sagemaker.models import upload_model
-from mnist_tracking._sagemaker.tracking import (
-    ComponentTracker,
-    Direction,
+from mnist_tracking._metric_values import check_finite, check_metrics, check_step
+from mnist_tracking._paths import check_path
+from mnist_tracking._sagemaker.charts import (
     draw_confusion_matrix,
     draw_precision_recall,
     draw_roc_curve,
     draw_table,
 )
-from mnist_tracking.errors import ConfigError, MnistTrackingError
-from mnist_tracking.records import Scalar, Status
+from mnist_tracking._sagemaker.metrics import put_metrics
+from mnist_tracking._sagemaker.models import upload_model
+from mnist_tracking._sagemaker.tracking import ComponentTracker, Direction
+from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mnist_tracking.workspace import Workspace
 
-__all__ = ["LocalTrial", "Step", "tracked"]
+__all__ = ["LocalTrial", "Step"]
 
 
 class Step:
     """
-    One tracked step, while it goes on. Made by `ExperimentRunner.step`.
+    One tracked step of a program: a ``with`` block. Made by `ExperimentRunner.step`.
+
+    It takes values inside its block; before and after, that is a `StateError`. Its attributes can always be read.
 
     **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
     status ``InProgress``. **Thread safety.** May be shared between threads.
@@ -51,16 +52,60 @@ class Step:
         <Step 'Cleaning' recorded as 'churn-cleaning-...'>
     """
 
-    def __init__(self, workspace: "Workspace", name: str, component_name: str, folder: str) -> None:
+    def __init__(
+        self,
+        workspace: "Workspace",
+        name: str,
+        component_name: str,
+        folder: str,
+        *,
+        around: AbstractContextManager[None],
+        parameters: Mapping[str, Scalar] | None = None,
+    ) -> None:
         self.name = name
         self.component_name = component_name
         self._workspace = workspace
-        self._tracker = ComponentTracker(workspace, component_name, folder)
+        self._folder = folder
+        self._around = around
+        self._parameters = dict(parameters or {})
+        self._block: ExitStack | None = None
+        self._tracker: ComponentTracker | None = None
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} recorded as {self.component_name!r}>"
+
+    def __enter__(self) -> Self:
+        """Mark it as begun."""
+        if self._block is not None:
+            raise self._refusal("was entered before; a block is entered once")
+        self._block = ExitStack()
+        with ExitStack() as opening:
+            opening.enter_context(self._around)
+            tracker = ComponentTracker(self._workspace, self.component_name, self._folder)
+            opening.enter_context(tracker.marked(self._parameters))
+            self._tracker = tracker
+            self._block = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Mark what became of it; an exception goes on."""
+        if self._block is not None:
+            self._block.__exit__(kind, error, trace)
+
+    def _open(self) -> ComponentTracker:
+        """Return what writes; only inside the block."""
+        if self._tracker is None:
+            raise self._refusal("has not begun; it takes values inside its block")
+        if self._tracker.ended is not None:
+            raise self._refusal(f"is over ({self._tracker.ended}); it took values inside its block")
+        return self._tracker
+
+    def _refusal(self, status: str) -> StateError:
+        return StateError("step", self.name, f"{status}: with runner.step({self.name!r}) as step: ...")
 
     def log_parameter(self, name: str, value: Scalar) -> None:
         """
@@ -79,15 +124,15 @@ class Step:
         Raises:
             ConfigError: If a value cannot be recorded. Nothing was sent.
         """
-        self._tracker.parameters(values)
+        self._open().parameters(values)
 
     def log_input(self, name: str, uri: str, *, media_type: str | None = None) -> None:
         """Record where something is that this step reads, such as ``s3://bucket/key``."""
-        self._tracker.location("input", name, uri, media_type)
+        self._open().location("input", name, uri, media_type)
 
     def log_output(self, name: str, uri: str, *, media_type: str | None = None) -> None:
         """Record where something is that this step wrote."""
-        self._tracker.location("output", name, uri, media_type)
+        self._open().location("output", name, uri, media_type)
 
     def log_artifact(
         self,
@@ -112,11 +157,11 @@ class Step:
         """
         if direction not in ("input", "output"):
             raise ConfigError(f"direction={direction!r}; possible are 'input', 'output'.")
-        self._tracker.file(direction, Path(path), name, media_type)
+        self._open().file(direction, check_path("path", path), name, media_type)
 
     def log_table(self, table: "pd.DataFrame | Mapping[str, Iterable[object]]", *, name: str = "table") -> None:
         """Upload a frame, or lists or arrays by column, in the form that SageMaker Studio takes, and record it."""
-        self._tracker.chart(draw_table, name, table)
+        self._open().chart(draw_table, name, table)
 
     def log_confusion_matrix(
         self, truth: Iterable[object], answers: Iterable[object], *, name: str = "confusion-matrix"
@@ -133,17 +178,17 @@ class Step:
             ConfigError: If the two are not equally long.
             MissingDependencyError: If scikit-learn is not installed.
         """
-        self._tracker.chart(draw_confusion_matrix, name, truth, answers)
+        self._open().chart(draw_confusion_matrix, name, truth, answers)
 
     def log_roc_curve(self, truth: Iterable[object], scores: Iterable[float], *, name: str = "roc-curve") -> None:
         """Record the true against the false positive rate; raises as `log_confusion_matrix` does."""
-        self._tracker.chart(draw_roc_curve, name, truth, scores)
+        self._open().chart(draw_roc_curve, name, truth, scores)
 
     def log_precision_recall(
         self, truth: Iterable[object], scores: Iterable[float], *, name: str = "precision-recall"
     ) -> None:
         """Record precision against recall; raises as `log_confusion_matrix` does."""
-        self._tracker.chart(draw_precision_recall, name, truth, scores)
+        self._open().chart(draw_precision_recall, name, truth, scores)
 
     def log_metric(self, name: str, value: float, *, step: int | None = None) -> None:
         """
@@ -168,10 +213,9 @@ class Step:
             ConfigError: If a value is not finite, or *step* is no whole number from 0. Nothing was sent.
             ServiceError: If SageMaker did not record a value.
         """
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"The metrics are {values!r}; give a mapping, such as {{'f1': 0.97}}.")
-        numbers = {name: _finite(name, value) for name, value in values.items()}
-        step = _whole(step)
+        self._open()
+        numbers, step = check_metrics(values), check_step(step)
+        check_finite(numbers)
         with self._lock:
             steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
             self._counts.update({name: number + 1 for name, number in steps.items()})
@@ -198,11 +242,24 @@ class LocalTrial(Step):
     """
 
     def __init__(
-        self, workspace: "Workspace", name: str, component_name: str, folder: str, *, trial_name: str, output_uri: str
+        self,
+        workspace: "Workspace",
+        name: str,
+        component_name: str,
+        folder: str,
+        *,
+        around: AbstractContextManager[None],
+        parameters: Mapping[str, Scalar],
+        trial_name: str,
+        output_uri: str,
     ) -> None:
-        super().__init__(workspace, name, component_name, folder)
+        super().__init__(workspace, name, component_name, folder, around=around, parameters=parameters)
         self.trial_name = trial_name
         self._output_uri = output_uri
+
+    def _refusal(self, status: str) -> StateError:
+        said = f"{status}, with runner.trial(...) as trial: ...; a step of it takes more, runner.step(..., trial=...)"
+        return StateError("trial", self.trial_name, said)
 
     def log_model(
         self,
@@ -226,45 +283,9 @@ class LocalTrial(Step):
         Raises:
             ConfigError: If *path* or the script is not there. Nothing was sent.
         """
-        model = upload_model(self._workspace, Path(path), self._output_uri, entry_point, source_dir)
-        self._tracker.location("output", "SageMaker.ModelArtifact", model.uri)
+        tracker = self._open()
+        model = upload_model(self._workspace, check_path("path", path), self._output_uri, entry_point, source_dir)
+        tracker.location("output", "SageMaker.ModelArtifact", model.uri)
         if model.code_uri is not None:
-            self._tracker.parameters(
-                {"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)}
-            )
+            tracker.parameters({"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)})
         return model.uri
-
-
-@contextmanager
-def tracked(step: Step) -> Iterator[None]:
-    """Mark a step as begun, and after the block as what became of it; an exception goes on."""
-    tracker = step._tracker
-    tracker.start()
-    try:
-        yield
-    except BaseException as error:
-        status: Status = "Stopped" if isinstance(error, KeyboardInterrupt) else "Failed"
-        try:
-            tracker.finish(status, str(error) or type(error).__name__)
-        except MnistTrackingError as second:  # the first error is the one to be told
-            error.add_note(f"The step {step.name!r} could not be marked {status}: {second}")
-        raise
-    tracker.finish("Completed")
-
-
-def _whole(step: object) -> int | None:
-    if step is None:
-        return None
-    if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
-        raise ConfigError(f"step={step!r}; steps are whole numbers from 0.")
-    return int(step)
-
-
-def _finite(name: str, value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ConfigError(f"The metric {name!r} is {value!r}; SageMaker records finite numbers only.")
-    return number

@@ -50,7 +50,7 @@ def test_the_json_of_an_experiment_and_of_a_trial_has_a_stable_shape(ask: Ask) -
     [
         ((), ["steep", "flat"]),
         (("--experiment", "lines", "-e", "others"), ["steep", "flat"]),
-        (("--experiment", "others"), []),
+        (("--experiment", "lines", "--metric", "score>9"), []),
         (("--metric", "score>0.6"), ["steep"]),
         (("--metric", "score.min <= 0.3"), ["flat"]),
         (("--metric", "loss"), []),
@@ -90,7 +90,7 @@ def test_list_finds_by(ask: Ask, filters: tuple[str, ...], names: list[str]) -> 
         ("--metric", ">0.5", "'test:accuracy>0.97'"),
         ("--param", "optimizer<sgd", "contains()"),
         ("--created-after", "yesterday", "7d"),
-        ("--status", "Done", "failed"),
+        ("--status", "Done", "Possible: InProgress, Completed, Failed"),
     ],
 )
 def test_a_condition_that_search_cannot_ask_is_wrong_usage(ask: Ask, option: str, value: str, possible: str) -> None:
@@ -116,11 +116,18 @@ def test_a_table_in_a_pipe_is_aligned_lines_of_what_differs(ask: Ask) -> None:
 
 
 def test_what_is_not_there_is_an_empty_answer_and_a_note(ask: Ask) -> None:
-    result = ask("search", "--experiment", "others")
+    result = ask("search", "--metric", "loss")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.endswith("No trials.\n")
-    assert ask("search", "--experiment", "others", "--format", "csv").stdout == ""
+    assert ask("search", "--metric", "loss", "--format", "csv").stdout == ""
+
+
+def test_an_experiment_that_does_not_exist_is_an_error_with_the_nearest_names(ask: Ask) -> None:
+    result = ask("search", "--experiment", "lnies")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("No experiment named 'lnies'. Existing: 'lines'.\n")
 
 
 def test_looking_makes_no_folder(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_file_stays_where_it_is_on_a_laptop(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("name", ["../roc.png", "/roc.png", "a/../../b", "."])
 def test_an_artifact_stays_in_its_archive(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no name in an archive"):
-        log_artifact(tmp_path, name)
+        log_artifact(tmp_path, name=name)
 
 
 def test_an_artifact_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_files_and_folders_are_copied_to_the_output(output: Path, tmp_path: Path
     plots.mkdir()
     (plots / "a.txt").write_text("first")
     log_artifact(plots)
-    log_artifact(plots / "a.txt", "notes/a.txt")
+    log_artifact(plots / "a.txt", name="notes/a.txt")
     (plots / "a.txt").rename(plots / "b.txt")
     log_artifact(plots)
 
@@ -64,7 +64,7 @@ def test_a_folder_is_not_kept_inside_itself(kept: str, name: str | None, output:
     (output / "deep" / "a.txt").write_text("kept")
 
     with pytest.raises(ConfigError, match="one is inside the other"):
-        log_artifact(output / kept, name)
+        log_artifact(output / kept, name=name)
     assert (output / "deep" / "a.txt").read_text() == "kept"
 
 
@@ -72,7 +72,7 @@ def test_a_name_that_was_used_before_is_replaced(output: Path, tmp_path: Path) -
     (tmp_path / "file").write_text("second")
     (tmp_path / "folder").mkdir()
     for source in ("folder", "file", "folder", "file"):
-        log_artifact(tmp_path / source, "it")
+        log_artifact(tmp_path / source, name="it")
 
     assert (output / "it").read_text() == "second"
 

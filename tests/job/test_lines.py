@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
-from mnist_tracking.job import log_metric, log_parameter, log_parameters, metric_regex
+from mnist_tracking.job import log_metric, log_metrics, log_parameter, log_parameters, metric_regex
 
-NAMES = st.text(min_size=1, max_size=40)
+NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.splitlines() == [name])
 
 
 def printed(name: str, value: float, step: int | None, capsys: pytest.CaptureFixture[str]) -> str:
@@ -87,10 +87,24 @@ def test_a_metric_that_is_no_number_is_refused(value: Any) -> None:
         log_metric("x", value)
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, "one"])
+@pytest.mark.parametrize("step", [-1, 1.5, "one", True])
 def test_a_step_that_is_no_whole_number_is_refused(step: Any) -> None:
     with pytest.raises(ConfigError, match="whole numbers from 0"):
         log_metric("x", 1.0, step=step)
+
+
+def test_several_metrics_are_all_checked_before_one_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong: Any = {"loss": 0.5, "score": "high"}
+    with pytest.raises(ConfigError, match="'score' is 'high'"):
+        log_metrics(wrong)
+    with pytest.raises(ConfigError, match="give a mapping"):
+        log_metrics(wrong.items())
+    with pytest.raises(ConfigError, match="whole numbers from 0"):
+        log_metrics({"loss": 0.5}, step=-1)
+    assert capsys.readouterr().out == ""
+
+    log_metrics({"loss": 0.5, "score": 2}, step=3)
+    assert capsys.readouterr().out == 'metric "loss"=0.5 step=3;\nmetric "score"=2.0 step=3;\n'
 
 
 @pytest.mark.parametrize(

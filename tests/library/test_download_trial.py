@@ -256,3 +256,32 @@ def test_two_downloads_do_not_mix(workspace: Workspace, baseline: str, tmp_path:
     ):
         trial.download(tmp_path / "got")
     assert trial.download(tmp_path / "got").fetched == 3
+
+
+def test_a_bucket_that_a_step_names_is_not_downloaded(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
+    """SageMaker's debugger records a whole bucket as its output."""
+    bucket = baseline.removeprefix("s3://").split("/")[0]
+    with ExperimentRunner(workspace, "churn").step("Debugging", trial="baseline") as step:
+        step.log_output("slash", f"s3://{bucket}/")
+        step.log_output("none", f"s3://{bucket}")
+    found = workspace.trial("baseline").download(tmp_path / "got")
+
+    assert (found.fetched, found.missing) == (3, ())
+    assert {file.name for file in found.files}.isdisjoint({"slash", "none"})
+
+
+def test_a_model_may_become_an_archive_or_a_folder(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
+    client, training = workspace.client("sagemaker"), workspace.trial("baseline").components[0].name
+    put(workspace, f"{baseline}/plain/weights.txt", b"1.5")
+    put(workspace, f"{baseline}/plain/code/more.py", b"more")
+
+    def download(model: str) -> dict[str, str]:
+        outputs = {"SageMaker.ModelArtifact": {"Value": f"{baseline}/{model}"}}
+        client.update_trial_component(TrialComponentName=training, OutputArtifacts=outputs)
+        workspace.trial("baseline").download(tmp_path / "got")
+        return {name: text for name, text in files_in(tmp_path / "got").items() if name.startswith("model/")}
+
+    packed_files = {"model/weights.txt": "0.5", "model/code/inference.py": "pass"}
+    assert download("model.tar.gz") == packed_files
+    assert download("plain") == {"model/weights.txt": "1.5", "model/code/more.py": "more"}
+    assert download("model.tar.gz") == packed_files

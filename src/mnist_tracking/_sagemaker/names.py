@@ -10,6 +10,7 @@ _LIMITS = {
     "experiment": 120,
     "trial": 120,
     "step": 120,
+    "artifact": 120,
     "trial component": 120,
     "training job": 63,
     "model": 63,

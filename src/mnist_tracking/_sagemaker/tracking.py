@@ -1,19 +1,23 @@
 """One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
 
 import copy
+import mimetypes
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnist_tracking._parameters import LONGEST_TEXT, encode, plain, scalar, shortened
+from mnist_tracking._keys import MEDIA_TYPE, Kind, check_key
+from mnist_tracking._parameters import as_kept, check_mapping, recordable
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
-from mnist_tracking._sagemaker.names import suggest_name
+from mnist_tracking._sagemaker.names import check_name, suggest_name
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.errors import ConfigError, MissingDependencyError
+from mnist_tracking._shown import shortened
+from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
 from mnist_tracking.records import Scalar, Status
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["input", "output"]
 _LONGEST_MESSAGE = 1024
+_LONGEST_PLACE = 2048
 _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_time", "end_time")
 
 
@@ -69,10 +74,15 @@ class ComponentTracker:
         workspace: Where it is.
         name: The component.
         folder: Where its files go, ``s3://bucket/prefix``.
+
+    Attributes:
+        ended: What became of the step; None while it goes on.
     """
 
     def __init__(self, workspace: "Workspace", name: str, folder: str) -> None:
         bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+        self.ended: Status | None = None
+        self._name = name
         self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
         with quiet(), translated():
@@ -86,14 +96,30 @@ class ComponentTracker:
                 boto3_session=workspace,  # asked for its S3 client alone, which has the workspace's settings
             )
 
-    def start(self) -> None:
-        """Mark the step as begun."""
+    @contextmanager
+    def marked(self, parameters: Mapping[str, Scalar]) -> Iterator[None]:
+        """Mark the step as begun, with the parameters that are known by then, and after the block what became of it."""
+        self._start(encode_parameters(parameters))
+        try:
+            yield
+        except BaseException as error:
+            status: Status = "Stopped" if isinstance(error, KeyboardInterrupt) else "Failed"
+            try:
+                self._finish(status, str(error) or type(error).__name__)
+            except MnistTrackingError as second:  # the first error is the one to be told
+                error.add_note(f"The step {self._name!r} could not be marked {status}: {second}")
+            raise
+        self._finish("Completed")
+
+    def _start(self, encoded: Mapping[str, str | float]) -> None:
         with self._changing() as tracker:
+            tracker.log_parameters(dict(encoded))
             tracker.trial_component.start_time = datetime.now(UTC)
             self._set_status("InProgress")
 
-    def finish(self, status: Status, message: str = "") -> None:
+    def _finish(self, status: Status, message: str = "") -> None:
         """Mark the step as ended, and record the lineage of its files."""
+        self.ended = status
         with self._changing() as tracker:
             tracker.trial_component.end_time = datetime.now(UTC)
             self._set_status(status, message)
@@ -114,7 +140,15 @@ class ComponentTracker:
             tracker.log_parameters(encoded)
 
     def location(self, direction: Direction, name: str, uri: str, media_type: str | None = None) -> None:
-        """Record where something is that was read or written."""
+        """
+        Record where something is that was read or written.
+
+        Raises:
+            ConfigError: If its name or its place is none that a component keeps.
+        """
+        check_key(direction, name)
+        _check_place(uri)
+        _check_media_type(media_type)
         with self._changing() as tracker:
             log = tracker.log_input if direction == "input" else tracker.log_output
             log(name, uri, media_type=media_type)
@@ -124,9 +158,12 @@ class ComponentTracker:
         Upload a file and record it; the same file again replaces what was uploaded.
 
         Raises:
-            ConfigError: If there is no such file, or another one of that file name was uploaded (S3 would lose it).
+            ConfigError: If its name is refused, there is no such file, or another one of that file name was uploaded
+                (S3 would lose it).
         """
-        if not path.is_file():
+        title = suggest_name(path.name, 120) if name is None else check_name("artifact", name)
+        _check_media_type(media_type)
+        if not os.path.isfile(path):
             raise ConfigError(f"{str(path)!r} is no file that could be uploaded.")
         if self._files.setdefault(path.name, path.absolute()) != path.absolute():
             raise ConfigError(
@@ -134,7 +171,7 @@ class ComponentTracker:
             )
         with self._changing() as tracker:
             log = tracker.log_input_artifact if direction == "input" else tracker.log_output_artifact
-            log(str(path), name=name or suggest_name(path.name, 120), media_type=media_type)
+            log(str(path), name=title, media_type=media_type or _guessed_media_type(path))
 
     def chart(self, draw: Callable[..., None], name: str, *args: object) -> None:
         """
@@ -143,7 +180,7 @@ class ComponentTracker:
         Raises:
             MissingDependencyError: If it takes scikit-learn, and that is not installed.
         """
-        title = suggest_name(name, 120)
+        title = suggest_name(check_key("artifact", name), 120)
         try:
             with self._changing() as tracker:
                 draw(tracker, title, *args)
@@ -163,6 +200,25 @@ class ComponentTracker:
             self._tracker.trial_component.save()
 
 
+def _check_place(uri: object) -> None:
+    if not isinstance(uri, str) or uri.splitlines() != [uri] or len(uri) > _LONGEST_PLACE:
+        raise ConfigError(
+            f"The place {shortened(uri)} is refused: a text of 1 to {_LONGEST_PLACE} characters in one line is needed, "
+            "such as 's3://bucket/key'."
+        )
+
+
+def _check_media_type(media_type: object) -> None:
+    if media_type is not None and not (isinstance(media_type, str) and MEDIA_TYPE.fullmatch(media_type)):
+        raise ConfigError(f"media_type={shortened(media_type)}; one such as 'text/csv' is needed.")
+
+
+def _guessed_media_type(path: Path) -> str | None:
+    """Return the type that a file's name says, as far as SageMaker takes it: some are too long, or have a dot."""
+    guessed = mimetypes.guess_type(path.name)[0]
+    return guessed if guessed is None or MEDIA_TYPE.fullmatch(guessed) else "application/octet-stream"
+
+
 @contextmanager
 def _taken_back(component: Any) -> Iterator[None]:
     """Undo what the block changes of a component, if the block fails."""
@@ -175,57 +231,26 @@ def _taken_back(component: Any) -> Iterator[None]:
         raise
 
 
+def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """
+    Return parameters, or hyperparameters, as Python scalars.
+
+    Raises:
+        ConfigError: If one cannot be recorded.
+    """
+    check_mapping(kind, values)
+    return {name: recordable(kind, name, value) for name, value in values.items()}
+
+
 def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
     """
     Return parameters as a component keeps them.
 
     Raises:
-        ConfigError: If one cannot be kept.
-    """
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"The parameters are {shortened(values)}; give a mapping, such as {{'rows': 100}}.")
-    return {name: encode_parameter(name, value) for name, value in values.items()}
-
-
-def encode_parameter(name: str, value: object) -> str | float:
-    """
-    Return a value as a component keeps it. numpy's numbers are taken too.
-
-    Raises:
-        ConfigError: If it is no finite number, text, boolean or None, or too long.
+        ConfigError: If one cannot be kept: it is no finite number, text, boolean or None, or too long.
 
     Example:
-        >>> encode_parameter("shuffle", True), encode_parameter("lr", 0.1)
-        ('true', 0.1)
+        >>> encode_parameters({"shuffle": True, "lr": 0.1})
+        {'shuffle': 'true', 'lr': 0.1}
     """
-    encoded = encode(scalar(name, value))
-    if encoded is None:
-        raise ConfigError(
-            f"The parameter {name!r} is {shortened(value)}; possible are finite numbers, and texts of at most "
-            f"{LONGEST_TEXT} characters."
-        )
-    return encoded
-
-
-def draw_table(tracker: Any, title: str, frame: Any) -> None:
-    """Draw a mapping of columns to their values, or a frame."""
-    if isinstance(frame, Mapping):
-        columns = {str(name): [plain(value) for value in column] for name, column in frame.items()}
-        tracker.log_table(title=title, values=columns)
-    else:
-        tracker.log_table(title=title, data_frame=frame.reset_index(drop=True))  # it keeps one row for each index
-
-
-def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], answers: Iterable[object]) -> None:
-    """Draw how often each class was taken for each."""
-    tracker.log_confusion_matrix(list(truth), list(answers), title=title)
-
-
-def draw_roc_curve(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
-    """Draw the true against the false positive rate."""
-    tracker.log_roc_curve(list(truth), list(scores), title=title)
-
-
-def draw_precision_recall(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
-    """Draw precision against recall."""
-    tracker.log_precision_recall(list(truth), list(scores), title=title)
+    return {name: as_kept(value) for name, value in check_parameters("parameter", values).items()}

@@ -1,5 +1,6 @@
 """The files of one step: its model, its output, its artifacts and its log."""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +21,7 @@ __all__ = ["DownloadedFile", "FileKind", "fetch_artifacts", "fetch_model", "is_m
 FileKind = Literal["model", "output", "artifact", "log"]
 _MODEL = "SageMaker.ModelArtifact"
 _MODEL_ARCHIVE = "/model.tar.gz"
+_NAMES_OBJECTS = re.compile("s3://[^/]+/+[^/]")  # SageMaker's debugger records a bucket as its output
 _OUTPUT_ARCHIVE = "/output.tar.gz"
 _INSIDE = f"{_OUTPUT_ARCHIVE}#"  # as `mnist_tracking.job.log_artifact` says it
 
@@ -77,7 +79,7 @@ def fetch_artifacts(
     """Fetch what else a step has written, below *at*: files and folders in S3."""
     names = Names()
     for artifact in component.outputs:
-        if artifact.uri.startswith("s3://") and not is_model(artifact):
+        if _NAMES_OBJECTS.match(artifact.uri) and not is_model(artifact):
             if _INSIDE in artifact.uri:
                 yield _inside_output(component, folder, at, artifact)
                 continue

@@ -114,7 +114,8 @@ class Folder:
     def prune(self) -> None:
         """Delete what earlier downloads wrote to paths that this one did not come to."""
         for path in self._entries.keys() - self._used:
-            _delete(self._place(path))
+            if self._used.isdisjoint(map(str, PurePosixPath(path).parents)):  # else it went with what took its place
+                _delete(self._place(path))
             del self._entries[path]
 
     def forget(self, path: str) -> None:
@@ -139,10 +140,11 @@ class Folder:
         return entry
 
     def _make_way(self, path: str) -> None:
-        """Delete a file of an earlier download that lies where a folder is needed now."""
-        for parent in list(PurePosixPath(path).parents)[:-1]:
-            if str(parent) in self._entries and str(parent) not in self._used:
-                _delete(self.root / parent)
+        """Delete what an earlier download wrote as one where a folder of several is needed now."""
+        for parent in map(str, list(PurePosixPath(path).parents)[:-1]):
+            if parent in self._entries and parent not in self._used:
+                _delete(self._place(parent))
+                del self._entries[parent]
 
     def _place(self, path: str) -> Path:
         """Return where a path is; a link on the way there could lead out of the folder."""

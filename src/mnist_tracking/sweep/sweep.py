@@ -84,9 +84,12 @@ class HyperparameterSweep:
                 waited for. That the script and the data are still the same is not checked.
 
         Raises:
-            ConfigError: If the experiment has no room for so many trials. None was started.
+            ConfigError: If the job lacks an input that it needs, or the experiment has no room for so many trials. None
+                was started.
             MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
         """
+        if self.runner.job:
+            self.runner.job.inputs_with(self.runner.data_uri)
         running = _Running(observer, self.runner.workspace)
         earlier = self._earlier() if resume else []
         self._check_room([point for point in self.points if self._match(point, earlier) is None])

@@ -23,7 +23,7 @@ __all__ = ["EXPECTED", "decode"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 EXPECTED = (
-    "images of 28x28 pixels, shaped (28, 28), (N, 28, 28) or (N, 1, 28, 28), as CSV (784) or (N, 784); integers or "
+    "images of 28x28 pixels, shaped (28, 28), (N, 28, 28) or (N, 1, 28, 28), in CSV 784 numbers a line; integers or "
     "floats from 0 to 255, or from 0 to 1 with '; scale=1' behind the content type"
 )
 _SIDES = (IMAGE_SIZE, IMAGE_SIZE)
@@ -56,7 +56,8 @@ def decode(content: bytes, content_type: str) -> Array:
         array = _DECODERS[kind](content)
     except _UNREADABLE as exc:
         said = "nested too deep" if isinstance(exc, RecursionError) else str(exc).rstrip(".")
-        raise ConfigError(f"The body is not valid {kind}: {said}. Expected {EXPECTED}.") from exc
+        # the client is sent the traceback: what the readers raised says no more than this, in thirty lines
+        raise ConfigError(f"The body is not valid {kind}: {said}. Expected {EXPECTED}.") from None
     return _scaled(_shaped(array), scale)
 
 

@@ -170,13 +170,6 @@ def test_a_value_is_decoded_and_written_as_the_toolkit_does(raw: str, argument: 
     assert arguments(decode_hyperparameters({"name": raw})) == ["--name", argument]
 
 
-def test_a_shell_script_can_be_the_entry_point(account: Account) -> None:
-    code = archive({"train.sh": 'echo "shell $1 $2"\n'})
-    account.run(code=code, HyperParameters={"sagemaker_program": '"train.sh"', "lr": "0.1"})
-
-    assert account.log() == ["shell --lr 0.1"]
-
-
 def test_requirements_are_said_not_to_be_installed(account: Account) -> None:
     job = account.run(code=archive({"train.py": "print('trained')", "requirements.txt": "no-such-package"}))
 

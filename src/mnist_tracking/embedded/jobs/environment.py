@@ -65,7 +65,7 @@ def variables(placement: Placement) -> dict[str, str]:
         "SAGEMAKER_METRICS_DIRECTORY": str(layout.metrics),
         "MNIST_TRACKING_UPDATES": str(layout.updates),
         "CURRENT_HOST": placement.host.name,
-        "PYTHONPATH": str(layout.code),
+        "PYTHONPATH": f"{layout.code}{os.pathsep}{layout.packages}" if placement.is_package else str(layout.code),
     }
     toolkit = _toolkit(placement)
     shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that

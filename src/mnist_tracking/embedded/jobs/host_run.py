@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from mnist_tracking.embedded.jobs import distribution
-from mnist_tracking.embedded.jobs.environment import arguments, variables
+from mnist_tracking.embedded.jobs.entry_point import command
+from mnist_tracking.embedded.jobs.environment import variables
 from mnist_tracking.embedded.jobs.metrics import FileMetrics
 from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.jobs.updates import Updates
 from mnist_tracking.embedded.store import Store
-
-_SHELL = ["/bin/sh", "-e"]
 
 
 class HostRun:
@@ -35,15 +33,12 @@ class HostRun:
         self.files = FileMetrics(placement.layout.metrics)
         self.updates = Updates(placement.layout.updates, store=store, warn=warn)
 
-    def command(self, python: str) -> list[str]:
-        """Return what is run, by that interpreter."""
-        placement = self.placement
-        launcher = _SHELL if placement.program.endswith(".sh") else [python]
-        if placement.host.name in placement.distribution_hosts:
-            hosts, name = placement.distribution_hosts, placement.host.name
-            launcher = distribution.torchrun(python, hosts, name, placement.port)
-        return [*launcher, placement.program, *arguments(placement.hyperparameters)]
+    def process(self, python: str) -> dict[str, Any]:
+        """
+        Return what is run by that interpreter, in which folder and with which variables.
 
-    def process(self) -> dict[str, Any]:
-        """Return in which folder and with which variables it is run."""
-        return {"cwd": self.placement.layout.code, "env": variables(self.placement)}
+        Raises:
+            JobError: If it cannot be run.
+        """
+        placement = self.placement
+        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}

@@ -58,6 +58,10 @@ class Layout:
         return self.base / "updates"
 
     @property
+    def packages(self) -> Path:
+        return self.base / "packages"
+
+    @property
     def config(self) -> Path:
         return self.base / "input" / "config"
 

@@ -55,6 +55,11 @@ class Placement:
         return str(self.hyperparameters.get("sagemaker_program", ""))
 
     @property
+    def is_package(self) -> bool:
+        """Whether the code, once it is there, is a package to be installed, of which the program is a module."""
+        return not self.program.endswith(".sh") and (self.layout.code / "setup.py").is_file()
+
+    @property
     def channels(self) -> list[dict[str, Any]]:
         return channels_of(self.request, self.host)
 

@@ -43,7 +43,7 @@ class Script:
     """
 
     def __init__(
-        self, host: str, argv: list[str], *, cwd: Path, env: dict[str, str], lock: int, pid_file: Path, events: Events
+        self, host: str, *, argv: list[str], cwd: Path, env: dict[str, str], lock: int, pid_file: Path, events: Events
     ) -> None:
         self.host, self.argv = host, argv
         self.stderr: deque[str] = deque(maxlen=_STDERR_LINES)

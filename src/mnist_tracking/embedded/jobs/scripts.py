@@ -26,9 +26,9 @@ class Scripts:
         self._events: Events = queue.Queue(_WAITING_LINES)
         self._is_ending = False
 
-    def start(self, host: str, argv: list[str], **how: Any) -> None:
+    def start(self, host: str, **how: Any) -> None:
         """Start the script of one more host; *how* is what `Script` takes."""
-        script = Script(host, argv, events=self._events, **how)
+        script = Script(host, events=self._events, **how)
         self._scripts.append(script)
         if self._is_ending:  # asked while it was being started
             script.terminate()

@@ -24,6 +24,7 @@ from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import liveness, state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
+from mnist_tracking.embedded.jobs.entry_point import notes
 from mnist_tracking.embedded.jobs.host_run import HostRun
 from mnist_tracking.embedded.jobs.launch import Settings
 from mnist_tracking.embedded.jobs.layout import Layout
@@ -35,7 +36,6 @@ from mnist_tracking.embedded.jobs.scripts import Scripts
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare, upload_outputs
 from mnist_tracking.embedded.store import Store
 
-_NOT_INSTALLED = "requirements.txt is not installed here; the job's interpreter is used as it is."
 _DAY_S = 86_400
 
 
@@ -160,15 +160,15 @@ class Supervisor:
             raise JobError(failure_reason(failed, state.REASON_LENGTH, is_alone=len(self._hosts) == 1))
 
     def _start(self, name: str, host: HostRun) -> None:
-        if (host.placement.layout.code / "requirements.txt").is_file():
-            self._say(name, _NOT_INSTALLED)
-        command, job = host.command(self._job["python"]), self._job["name"]
+        for note in notes(host.placement):
+            self._say(name, note)
+        process, job = host.process(self._job["python"]), self._job["name"]
         lock = process_locks.take(liveness.script_lock(self._store, job, name))
         pid_file = liveness.script_pid(self._store, job, name)
         try:
-            self._scripts.start(name, command, **host.process(), lock=lock, pid_file=pid_file)
+            self._scripts.start(name, **process, lock=lock, pid_file=pid_file)
         except (OSError, ValueError) as error:
-            raise JobError(f"AlgorithmError: {command[0]} cannot run the entry point: {error}") from error
+            raise JobError(f"AlgorithmError: {process['argv'][0]} cannot run the entry point: {error}") from error
 
     def _recorder(self) -> Callable[[str, Lines], None]:
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])

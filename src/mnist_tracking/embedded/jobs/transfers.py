@@ -72,6 +72,8 @@ def _unpack_code(store: Store, placement: Placement) -> None:
         unpack(archive, layout.code)
     except UnsafeArchiveError as error:
         raise JobError(f"ClientError: {uri}: {error}".replace(archive.name, "the source archive")) from error
+    if placement.is_package:
+        return  # its program is a module, which may lie anywhere
     code = layout.code.resolve()
     entry = (code / program).resolve()
     if not entry.is_relative_to(code) or not entry.is_file():
