@@ -76,7 +76,9 @@ def test_cleanup_asks_and_no_means_no(ask: Ask, lines: ExperimentRunner, workspa
     assert result.exit_code == 1
     assert "deletes 2 trials: " in result.stderr
     assert result.stderr.endswith("Nothing was done.\n")
-    assert ask("cleanup", "lines").exit_code == 2  # nobody answers
+    nobody = ask("cleanup", "lines")
+    assert nobody.exit_code == 2
+    assert "[y/N]: \nUsage: " in nobody.stderr
     assert [experiment.name for experiment in workspace.experiments()] == ["lines"]
 
 
@@ -139,6 +141,8 @@ def test_an_endpoint_keeps_the_formats_that_it_was_deployed_with(
         (("predict", "x", "--serializer", "json", "--content-type", "text/csv"), "--serializer and --content-type"),
         (("predict", "x", "--deserializer", "json", "--accept", "text/csv"), "--deserializer and --accept"),
         (("deploy", "x", "--instance-count", "0"), "--instance-count"),
+        (("compare", "x"), "two or more"),
+        (("compare", "x", "x"), "two or more different trials"),
     ],
 )
 def test_what_contradicts_itself_is_wrong_usage(ask: Ask, arguments: tuple[str, ...], said: str) -> None:

@@ -66,6 +66,23 @@ def test_a_wrong_one_is_refused_before_anything_is_made(
     assert said in result.stderr
 
 
+def test_without_credentials_it_says_what_to_do() -> None:
+    result = CliRunner().invoke(cli, ["--backend", "aws", "--region", "us-east-1", "list"])
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "mnist-tracking: There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure.\n"
+    )
+
+
+def test_an_error_names_options_in_place_of_keywords(ask: Ask, lines: ExperimentRunner) -> None:
+    with lines.trial(name="silent") as trial:
+        trial.log_model(Path(__file__))
+    result = ask("deploy", "silent")
+
+    assert "no script that answers for it. Give --entry-point, a script with model_fn" in result.stderr
+
+
 @pytest.mark.usefixtures("lines")
 def test_tab_takes_them(tmp_path: Path) -> None:
     words = {

@@ -30,7 +30,7 @@ from mnist_tracking.cli.show import show
 from mnist_tracking.cli.sweep import sweep
 from mnist_tracking.cli.undeploy import undeploy
 from mnist_tracking.cli.wording import in_options, options_of
-from mnist_tracking.errors import ConfigError, MnistTrackingError, StateError
+from mnist_tracking.errors import AccessDeniedError, ConfigError, MnistTrackingError, StateError
 
 __all__ = ["cli"]
 
@@ -53,6 +53,8 @@ class _Group(SectionedGroup):
 
     def _said(self, error: MnistTrackingError, ctx: click.Context) -> str:
         """Return the message; where it is about what was asked, in words of the command line."""
+        if isinstance(error, AccessDeniedError) and error.code == "NoCredentials":
+            return "There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure."
         if not isinstance(error, ConfigError | StateError):
             return str(error)
         called = self.commands.get(ctx.invoked_subcommand or "")

@@ -24,6 +24,8 @@ def compare(settings: Settings, *, trials: tuple[str, ...], form: Form) -> None:
       mnist-tracking compare lr-0.1 lr-0.01
       mnist-tracking compare a b c --format json | jq '.differences[].name'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    if len(set(trials)) < max(2, len(trials)):
+        raise click.UsageError("Give two or more different trials.")
     with settings.opened() as workspace:
         found = workspace.compare(*trials)
     rows = [

@@ -20,6 +20,7 @@ def ask(question: str, *, yes: bool) -> None:
         agreed = yes or click.confirm(question, err=True)
     except click.Abort as stop:
         if isinstance(stop.__context__, EOFError):
+            click.echo(err=True)  # the question's line ends
             raise click.UsageError(
                 "There is nobody to ask. Add --yes, or --dry-run to see what would be done."
             ) from None

@@ -35,9 +35,20 @@ _ENDPOINT = options_in(
     ),
     (
         ("--entry-point",),
-        {"metavar": "FILE", "help": "The script that answers.  [default: what was recorded with the model]"},
+        {
+            "type": click.Path(),
+            "metavar": "FILE",
+            "help": "The script that answers.  [default: what was recorded with the model]",
+        },
     ),
-    (("--source-dir",), {"metavar": "FOLDER|S3_URI", "help": "What is sent along with --entry-point, which is in it."}),
+    (
+        ("--source-dir",),
+        {
+            "type": click.Path(),
+            "metavar": "FOLDER|S3_URI",
+            "help": "What is sent along with --entry-point, which is in it.",
+        },
+    ),
     (("--image-uri",), {"metavar": "URI", "help": "The container.  [default: SageMaker's for PyTorch]"}),
     (
         ("--serializer",),

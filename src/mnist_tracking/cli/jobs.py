@@ -50,7 +50,11 @@ _OPTIONS = options_in(
     ),
     (
         ("--data",),
-        {"metavar": "FOLDER|S3_URI", "help": "The channel 'training', recorded as the step Preprocessing."},
+        {
+            "type": click.Path(),
+            "metavar": "FOLDER|S3_URI",
+            "help": "The channel 'training', recorded as the step Preprocessing.",
+        },
     ),
     (("--input", "inputs"), {"type": URI_PAIR, "multiple": True, "help": "A further channel. Repeat it."}),
     (("--tag", "tags"), {"type": PAIR, "multiple": True, "help": "On what this command makes. Repeat it."}),
@@ -63,7 +67,7 @@ _OPTIONS = options_in(
 
 def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the arguments of `JobOptions`."""
-    decorated: Callable[..., Any] = click.argument("entry_point", required=False)(_OPTIONS(function))
+    decorated: Callable[..., Any] = click.argument("entry_point", required=False, type=click.Path())(_OPTIONS(function))
     return decorated
 
 
@@ -71,7 +75,7 @@ class JobCommand(SectionedCommand):
     """A command whose help ends with the hyperparameters of the CNN."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        from mnist_tracking.training.hyperparameters import describe_hyperparameters
+        from mnist_tracking.training.options import describe_hyperparameters
 
         with formatter.section("Hyperparameters of --mnist"):
             formatter.write_dl(list(describe_hyperparameters().items()))

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import attrs
 import click
+from click.shell_completion import CompletionItem
 
 from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
 from mnist_tracking.cli.values import MOMENT
@@ -15,6 +16,29 @@ from mnist_tracking.records import Status
 __all__ = ["Narrowing", "narrowing_options", "time_options"]
 
 _STATUSES = get_args(Status)
+
+
+class _StatusType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
+    """A status; case does not matter."""
+
+    name = "STATUS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known: dict[str, str] = {status.lower(): status for status in _STATUSES}
+        if str(value).lower() not in known:
+            self.fail(f"{value!r} is no status. Possible: {', '.join(_STATUSES)}.", param, ctx)
+        return known[str(value).lower()]
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        typed = incomplete.lower()
+        return [CompletionItem(known) for known in _STATUSES if known.lower().startswith(typed)]
+
+
 _TIMES = (
     click.option(
         "--created-after", type=MOMENT, help="A date, a date with a time, or how long ago: 2026-11-24, 12h, 7d."
@@ -36,8 +60,7 @@ _CONDITIONS = (
     click.option(
         "--status",
         "statuses",
-        type=click.Choice(_STATUSES, case_sensitive=False),
-        metavar="STATUS",
+        type=_StatusType(),
         multiple=True,
         help=f"{', '.join(_STATUSES)}; repeated, any of these.",
     ),

@@ -1,5 +1,6 @@
 """``mnist-tracking show``: one trial with all that was recorded of it."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import attrs
@@ -76,9 +77,11 @@ def _show_page(trial: "Trial", page: "Page") -> None:
     else:
         show_trial(result, page)
     for component in trial.components:
-        page.say(f"\nStep {component.display_name}", bold=True)
         is_shown = result is not None and component.name == result.component_name
-        page.facts([*([] if is_shown else _own_facts(component)), *_artifacts(component)])
+        facts = [*([] if is_shown else _own_facts(component)), *_artifacts(component)]
+        if facts:
+            page.say(f"\nStep {component.display_name}", bold=True)
+            page.facts(facts)
 
 
 def _own_facts(component: Component) -> list[tuple[str, object]]:
@@ -112,6 +115,10 @@ def _show_history(trial: "Trial", form: Form) -> None:
     elif rows:
         from mnist_tracking.cli.page import Page
 
-        Page().table(rows)
+        Page().table([{**row, "time": _to_the_second(row["time"])} for row in rows])
     else:
         click.echo("No metrics.", err=True)
+
+
+def _to_the_second(time: datetime | None) -> str:
+    return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
