@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from tests.sent import Sent
 
-from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, Workspace
+from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, StateError, Workspace
+from mnist_tracking._sagemaker import search
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 TABLES = ("trials.csv", "trials.jsonl", "components.jsonl", "metrics.csv", "lineage.json")
@@ -189,3 +190,16 @@ def test_a_job_has_a_log_its_output_and_all_that_it_printed(workspace: Workspace
         ("artifact", "output/plots/roc 1.png"),
         ("log", "log.txt"),
     }
+
+
+def test_what_search_does_not_show_in_time_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_VISIBLE_WITHIN_S", 0.0)
+    engine = EmbeddedSageMaker(tmp_path / "home", search_lag_s=3600)
+    workspace = Workspace.embedded(engine=engine)
+    workspace.client("sagemaker").create_experiment(ExperimentName="churn")
+    workspace.client("sagemaker").create_trial(TrialName="late", ExperimentName="churn")
+
+    with pytest.raises(StateError, match=r"experiment 'churn' has trials that Search, .* yet: late; ask again"):
+        workspace.download("churn", tmp_path / "got")
+    assert {path.name for path in (tmp_path / "got").iterdir()} == {".download.jsonl"}
+    engine.close()

@@ -285,3 +285,14 @@ def test_a_model_may_become_an_archive_or_a_folder(workspace: Workspace, baselin
     assert download("model.tar.gz") == packed_files
     assert download("plain") == {"model/weights.txt": "1.5", "model/code/more.py": "more"}
     assert download("model.tar.gz") == packed_files
+
+
+def test_what_a_killed_download_left_does_no_harm(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
+    workspace.trial("baseline").download(tmp_path / "got")
+    (tmp_path / "got" / ".part" / "half").mkdir(parents=True)
+    with (tmp_path / "got" / ".download.jsonl").open("a") as ledger:
+        ledger.write('{"path": "model", "uri": "s3://')
+
+    assert workspace.trial("baseline").download(tmp_path / "got").fetched == 0
+    assert not (tmp_path / "got" / ".part").exists()
+    assert workspace.trial("baseline").download(tmp_path / "got").fetched == 0

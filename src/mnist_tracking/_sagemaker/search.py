@@ -102,7 +102,7 @@ def trials_in(workspace: "Workspace", experiment: str) -> Iterator[ListedTrial]:
             yield ListedTrial(found["TrialName"], found["CreationTime"], tags_from_aws(found.get("Tags", [])))
 
     has = trials_of(workspace, experiment)
-    yield from _until_all_are_shown(workspace, f"trials of {experiment}", set(has), search)
+    yield from _until_all_are_shown(workspace, experiment, "trials", set(has), search)
 
 
 def components_in(workspace: "Workspace", experiment: str) -> Iterator[Component]:
@@ -119,12 +119,12 @@ def components_in(workspace: "Workspace", experiment: str) -> Iterator[Component
         )
         has = {component["TrialComponentName"] for page in pages for component in page["TrialComponentSummaries"]}
     yield from _until_all_are_shown(
-        workspace, f"steps of {experiment}", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
+        workspace, experiment, "steps", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
     )
 
 
 def _until_all_are_shown(
-    workspace: "Workspace", what: str, has: set[str], search: Callable[[], Iterator[Shown]]
+    workspace: "Workspace", experiment: str, what: str, has: set[str], search: Callable[[], Iterator[Shown]]
 ) -> Iterator[Shown]:
     """Search, once more for what Search does not show yet, and yield each find once."""
     begun, seen = time.monotonic(), set[str]()
@@ -137,8 +137,8 @@ def _until_all_are_shown(
         if not unseen:
             return
         if time.monotonic() - begun > _VISIBLE_WITHIN_S:
-            said = "are not all shown by Search yet, which is eventually consistent"
-            raise StateError("search", what, f"{said}: {', '.join(unseen[:5])} are missing; ask again later")
+            said = f"has {what} that Search, which is eventually consistent, does not show yet"
+            raise StateError("experiment", experiment, f"{said}: {', '.join(unseen[:5])}; ask again later")
         time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
 
 
