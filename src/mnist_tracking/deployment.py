@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._given import check_workspace
+from mnist_tracking._job_checks import check_instance_type
 from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
 from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
 from mnist_tracking._sagemaker.experiments import attach, require_experiment, require_trial, training_of
@@ -53,6 +55,8 @@ class BestModelDeployer:
     """
 
     def __init__(self, workspace: "Workspace", *, instance_type: str = "ml.m5.large") -> None:
+        check_workspace(workspace)
+        check_instance_type(instance_type)
         self._workspace = workspace
         self._instance_type = instance_type
 
@@ -84,7 +88,7 @@ class BestModelDeployer:
             objective: What the best trial of the experiment named by *target* is the best at.
             name: The endpoint's name. Defaults to a generated one.
             instance_type: What it runs on; defaults to the deployer's.
-            instance_count: On how many of them. An embedded SageMaker has one for each endpoint.
+            instance_count: On how many of them. In an embedded SageMaker one process serves, whatever is asked for.
             entry_point: The script with ``model_fn`` and the other handlers, a file; with *source_dir* a file at the
                 top of that. Defaults to the code that was recorded with the model.
             source_dir: A folder that is sent along with the script, or an archive in S3, such as a trial's
@@ -108,6 +112,7 @@ class BestModelDeployer:
             UnsupportedOperationError: If an embedded SageMaker is asked for several instances.
         """
         check_timeout(timeout_s)
+        check_instance_type(self._instance_type if instance_type is None else instance_type)
         serializer_of(serializer)
         deserializer_of(deserializer, serializer)
         trial, training = self._chosen(target, objective)

@@ -2,9 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.hosting.account import ROLE, TIMES, Account
-
-from mnist_tracking import UnsupportedOperationError
+from tests.embedded.hosting.account import ROLE, TIMES, Account, until
 
 
 def test_an_endpoint_answers_through_the_users_handlers(account: Account) -> None:
@@ -175,10 +173,14 @@ def test_several_variants_are_refused(account: Account) -> None:
         account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, variant])
 
 
-def test_several_instances_are_refused_and_nothing_is_made(account: Account) -> None:
+def test_several_instances_are_accepted_and_served_by_one_process(account: Account) -> None:
+    """What is told says both: what was asked for, and what there is."""
     account.make_model("m")
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+    account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="c")
+    until(lambda: account.status() == "InService")
+    told = account.describe()["ProductionVariants"][0]
 
-    with pytest.raises(UnsupportedOperationError, match="CreateEndpointConfig for 2 instances"):
-        account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-    assert [c["EndpointConfigName"] for c in account.sagemaker.list_endpoint_configs()["EndpointConfigs"]] == ["m"]
+    assert (told["DesiredInstanceCount"], told["CurrentInstanceCount"]) == (2, 1)
+    assert account.ask("2") == "6"

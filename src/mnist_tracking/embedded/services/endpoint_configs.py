@@ -9,7 +9,6 @@ from mnist_tracking.embedded.services.models import listed, refuse_taken, requir
 from mnist_tracking.embedded.services.rows import listing
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime
-from mnist_tracking.errors import UnsupportedOperationError
 
 _ECHOED = (
     "ProductionVariants",
@@ -25,7 +24,7 @@ _ECHOED = (
 
 @serves("sagemaker", "CreateEndpointConfig")
 def create_endpoint_config(call: Call) -> Response:
-    """One variant on one instance; several instances are an UnsupportedOperationError."""
+    """One variant. However many instances are asked for, one process serves it: CurrentInstanceCount says 1."""
     params, name = call.params, call.params["EndpointConfigName"]
     arn = call.engine.identity.sagemaker_arn("endpoint-config", name)
     variants = [*params["ProductionVariants"], *params.get("ShadowProductionVariants", ())]
@@ -33,9 +32,6 @@ def create_endpoint_config(call: Call) -> Response:
         raise ValidationFault(
             f"The configuration {name!r} has {len(variants)} variants; the embedded SageMaker serves exactly one."
         )
-    if (count := variants[0].get("InitialInstanceCount", 1)) > 1:
-        about = f"CreateEndpointConfig for {count} instances; it serves an endpoint on one"
-        raise UnsupportedOperationError("sagemaker", about)
     with call.engine.store.write() as connection:
         refuse_taken(connection, "endpoint_configs", name, f'endpoint configuration "{arn}"')
         require_model(connection, call, variants[0].get("ModelName", ""))

@@ -93,7 +93,7 @@ def _variants(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response
         VariantName=variant["VariantName"],
         CurrentWeight=weight,
         DesiredWeight=weight,
-        CurrentInstanceCount=count,
+        CurrentInstanceCount=count and 1,  # its one process
         DesiredInstanceCount=count,
     )
     return [described]
