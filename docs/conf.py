@@ -28,7 +28,10 @@ napoleon_use_ivar = True
 # without a network there is no index of other projects' pages to link to
 nitpick_ignore_regex = [
     ("any", r"(boto3|time)\..*"),
-    ("py:class", r"Where|Format|ExportFormat|OnProgress|mnist_tracking\.results\.T"),  # aliases and a variable have no place
+    (
+        "py:class",
+        r"Where|Format|ExportFormat|OnProgress|mnist_tracking\.results\.T",
+    ),  # aliases and a variable have no place
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|typing)\..*"),
 ]
 

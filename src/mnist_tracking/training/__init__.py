@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mnist_tracking.training.events import EpochEnd, Evaluation, Mistake, Observer, Progress, Score, TrainingResult
     from mnist_tracking.training.hyperparameters import Hyperparameters, hyperparameter_specs
     from mnist_tracking.training.loop import train
+    from mnist_tracking.training.many import train_many
     from mnist_tracking.training.model import DigitNet, build_model
     from mnist_tracking.training.specification import HyperparameterSpec
 
@@ -40,6 +41,7 @@ _HOMES = {
     "load_data": "data",
     "save_artifact": "artifact",
     "train": "loop",
+    "train_many": "many",
 }
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "load_data",
     "save_artifact",
     "train",
+    "train_many",
 ]
 
 

@@ -12,7 +12,7 @@ from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.precision import arithmetic
 from mnist_tracking.training.world import ALONE, World, share_of
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "summarise"]
 
 _CPU_BATCH = 250  # what more images make of a layer leaves the cache, and takes twice as long
 _MISTAKES = 25
@@ -42,16 +42,31 @@ def evaluate(
         DivergedError: If the loss is not finite.
     """
     answers = world.sum(_answers(model, split, batch_size=batch_size, precision=precision, world=world))  # (N, 10)
-    loss = functional.nll_loss(answers.double(), split.labels).item()
+    return summarise(answers, split.labels, name=name)
+
+
+def summarise(answers: Tensor, labels: Tensor, *, name: str) -> Evaluation:
+    """
+    Count what a model answered.
+
+    Args:
+        answers: (N, 10) log-probabilities.
+        labels: (N,) int64, what is right.
+        name: What this is, for an error.
+
+    Raises:
+        DivergedError: If the loss is not finite.
+    """
+    loss = functional.nll_loss(answers.double(), labels).item()
     if not torch.isfinite(torch.tensor(loss)):
         raise DivergedError(loss, name)
     taken_for = answers.argmax(dim=1)  # (N,)
-    confusion = torch.bincount(split.labels * CLASSES + taken_for, minlength=CLASSES**2).view(CLASSES, CLASSES)
+    confusion = torch.bincount(labels * CLASSES + taken_for, minlength=CLASSES**2).view(CLASSES, CLASSES)
     return Evaluation(
         loss=loss,
-        accuracy=100 * int(confusion.trace()) / len(split),
+        accuracy=100 * int(confusion.trace()) / len(labels),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
-        mistakes=_mistakes(answers, taken_for, split.labels),
+        mistakes=_mistakes(answers, taken_for, labels),
     )
 
 

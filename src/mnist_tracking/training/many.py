@@ -1,0 +1,199 @@
+"""Many trainings of one shape at once: a GPU is busy with sixteen small networks, and idle with one."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mnist_tracking.errors import ConfigError, DivergedError
+from mnist_tracking.training.data import DigitData, Split, normalise
+from mnist_tracking.training.evaluation import summarise
+from mnist_tracking.training.events import EpochEnd, Evaluation, Score, TrainingResult
+from mnist_tracking.training.hyperparameters import Hyperparameters
+from mnist_tracking.training.model import DigitNet
+from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.randomness import seeded
+from mnist_tracking.training.schedule import learning_rate
+from mnist_tracking.training.shifting import draw_shifts, shift_images
+from mnist_tracking.training.stacked import StackedNet, StackedSgd
+from mnist_tracking.training.state import Weights
+
+__all__ = ["OWN_SETTINGS", "train_many"]
+
+#: What each of the trainings may have for itself; all else must be the same.
+OWN_SETTINGS = ("seed", "lr", "warmup", "schedule", "momentum", "nesterov", "weight_decay", "dropout", "recipe")
+
+
+def train_many(
+    models: Sequence[DigitNet], data: DigitData, settings: Sequence[Hyperparameters]
+) -> list[TrainingResult | DivergedError]:
+    """
+    Train several networks of one shape together, each as `train` would train it alone.
+
+    Each has its own seed, learning rate, dropout and the rest of `OWN_SETTINGS`, sees the images in its own order, and
+    comes to the metrics that it would come to alone, within what another order of additions changes. Afterwards each
+    model holds its chosen weights. It is for GPUs, which one small network leaves idle.
+
+    Args:
+        models: One for each training, of one architecture but for dropout, on the device of *data*.
+        data: To learn from, to choose by, and to score on; the same for all.
+        settings: One record for each model; the optimizer is sgd.
+
+    Returns:
+        One result for each model, in their order. A training whose loss is not finite does not stop the others: it has
+        the error in the place of its result, and its model keeps the weights that it began with.
+
+    Raises:
+        ConfigError: If there is none, their numbers differ, they differ in more than they may, or want another
+            optimizer than sgd.
+
+    Example:
+        >>> from mnist_tracking.training import Hyperparameters
+        >>> train_many([], data=None, settings=[Hyperparameters()])
+        Traceback (most recent call last):
+        mnist_tracking.errors.ConfigError: There are 0 models and 1 settings; one of each is needed for every training.
+    """
+    _check(models, settings)
+    group = _Group(models, data, settings)
+    for epoch in range(1, settings[0].epochs + 1):
+        group.train_epoch(epoch)
+        group.validate(epoch)
+    return group.finish()
+
+
+def _check(models: Sequence[DigitNet], settings: Sequence[Hyperparameters]) -> None:
+    if not models or len(models) != len(settings):
+        raise ConfigError(
+            f"There are {len(models)} models and {len(settings)} settings; one of each is needed for every training."
+        )
+    first = settings[0].as_dict()
+    for one in settings:
+        if one.optimizer != "sgd":
+            raise ConfigError(f"The optimizer is {one.optimizer!r}; many at once are trained with 'sgd'.")
+        for name, value in one.as_dict().items():
+            if name not in OWN_SETTINGS and value != first[name]:
+                raise ConfigError(
+                    f"The trainings differ in {name!r}: {first[name]!r} and {value!r}. Trained at once, they may "
+                    f"differ in {', '.join(OWN_SETTINGS)}."
+                )
+    shapes = {(model.architecture.hidden_channels, model.architecture.kernel_size) for model in models}
+    if len(shapes) > 1:
+        raise ConfigError(f"The models have different shapes (hidden_channels, kernel_size): {sorted(shapes)}.")
+
+
+class _Group:
+    """The trainings, between two epochs."""
+
+    def __init__(self, models: Sequence[DigitNet], data: DigitData, settings: Sequence[Hyperparameters]) -> None:
+        self._models, self._data, self._settings = models, data, settings
+        self._net = StackedNet(models)
+        self._optimizer = StackedSgd(self._net, settings)
+        self._steps = math.ceil(len(data.train) / settings[0].batch_size)
+        self._device = data.train.labels.device
+        self._scores: list[Score] = []
+        self._epochs: list[list[EpochEnd]] = [[] for _ in models]
+        self._best: list[Weights] = [{} for _ in models]
+        self._errors: dict[int, DivergedError] = {}
+
+    def train_epoch(self, epoch: int) -> None:
+        """Go once through the training images, each network in its own order."""
+        first, count = self._settings[0], len(self._data.train)
+        order, shifts = self._plan(epoch)  # (K, N), (K, N, 2)
+        rates = self._rates(epoch)  # (steps, K)
+        losses = torch.zeros(self._steps, self._net.size, device=self._device)
+        hits = torch.zeros(self._net.size, dtype=torch.int64, device=self._device)
+        for step in range(self._steps):
+            rows = slice(step * first.batch_size, min((step + 1) * first.batch_size, count))
+            images, labels = self._batch(order[:, rows], shifts[:, rows])
+            with arithmetic(first.precision, self._device):
+                answers = self._net(images, training=True)  # (K, n, 10)
+            loss = -answers.gather(2, labels.unsqueeze(2)).mean(dim=(1, 2))  # (K,)
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step(rates[step])
+            losses[step] = loss.detach()
+            hits += (answers.detach().argmax(dim=2) == labels).sum(dim=1)
+        self._note(epoch, losses.cpu().double(), hits.cpu())
+
+    def _plan(self, epoch: int) -> tuple[Tensor, Tensor]:
+        count = len(self._data.train)
+        orders, shifts = [], []
+        for one in self._settings:
+            orders.append(torch.randperm(count, generator=seeded(one.seed, "order", epoch=epoch)))
+            chance = seeded(one.seed, "shift", epoch=epoch)
+            shifts.append(draw_shifts(count, reach=one.shift, generator=chance))
+        return torch.stack(orders).to(self._device), torch.stack(shifts).to(self._device)
+
+    def _rates(self, epoch: int) -> Tensor:
+        done, total = (epoch - 1) * self._steps, self._settings[0].epochs * self._steps
+        rates = [[learning_rate(one, done + step, total) for one in self._settings] for step in range(self._steps)]
+        return torch.tensor(rates, device=self._device)
+
+    def _batch(self, order: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (n, K, 28, 28) float32 images and (K, n) labels."""
+        batch, reach = self._data.train.take(order.flatten()), self._settings[0].shift
+        images = shift_images(batch.images, shifts.flatten(0, 1), reach=reach) if reach else batch.images
+        side = images.shape[-1]
+        stacked = normalise(images).view(*order.shape, side, side).transpose(0, 1).contiguous()
+        return stacked, batch.labels.view(order.shape)
+
+    def _note(self, epoch: int, losses: Tensor, hits: Tensor) -> None:
+        count, size = len(self._data.train), self._settings[0].batch_size
+        sizes = torch.full((self._steps,), size, dtype=torch.float64)
+        sizes[-1] = count - (self._steps - 1) * size
+        means = (losses * sizes.unsqueeze(1)).sum(dim=0) / count
+        self._scores = [
+            Score(mean, 100 * right / count) for mean, right in zip(means.tolist(), hits.tolist(), strict=True)
+        ]
+        for index in range(self._net.size):
+            if index not in self._errors and not (finite := torch.isfinite(losses[:, index])).all():
+                step = int((~finite).nonzero()[0])
+                self._errors[index] = DivergedError(losses[step, index].item(), f"epoch {epoch}, step {step + 1}")
+
+    def validate(self, epoch: int) -> None:
+        """Score each network on the validation images, and keep the weights of those that were never better."""
+        validations = self._evaluate(self._data.validation, f"the validation of epoch {epoch}")
+        for index, validation in enumerate(validations):
+            if validation is None:
+                continue
+            past = self._epochs[index]
+            is_best = all(validation.accuracy > event.validation.accuracy for event in past)
+            if is_best:
+                self._best[index] = self._net.weights_of(index)
+            trained = self._scores[index]
+            past.append(EpochEnd(epoch=epoch, train=trained, validation=validation.score, is_best=is_best))
+
+    def _evaluate(self, split: Split, name: str) -> list[Evaluation | None]:
+        """Score every network; None for one that has diverged."""
+        answers = torch.zeros(self._net.size, len(split), 10, device=self._device)
+        size, precision = self._settings[0].test_batch_size, self._settings[0].precision
+        with torch.no_grad(), arithmetic(precision, self._device):
+            for start in range(0, len(split), size):
+                images = normalise(split.images[start : start + size]).expand(-1, self._net.size, -1, -1)
+                answers[:, start : start + size] = self._net(images, training=False)
+        return [self._summary(index, answers[index], split, name) for index in range(self._net.size)]
+
+    def _summary(self, index: int, answers: Tensor, split: Split, name: str) -> Evaluation | None:
+        if index in self._errors:
+            return None
+        try:
+            return summarise(answers, split.labels, name=name)
+        except DivergedError as error:
+            self._errors[index] = error
+            return None
+
+    def finish(self) -> list[TrainingResult | DivergedError]:
+        """Give each model its best weights, and score them on the test images."""
+        for index, model in enumerate(self._models):
+            if index not in self._errors:
+                model.load_state_dict(self._best[index])
+        self._net = StackedNet(self._models)
+        tests = self._evaluate(self._data.test, "the test")
+        return [self._result(index, test) for index, test in enumerate(tests)]
+
+    def _result(self, index: int, test: Evaluation | None) -> TrainingResult | DivergedError:
+        if test is None:
+            return self._errors[index]
+        epochs = self._epochs[index]
+        best = next(event for event in reversed(epochs) if event.is_best)
+        return TrainingResult(epochs=tuple(epochs), best=best, test=test)

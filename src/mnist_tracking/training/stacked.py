@@ -1,0 +1,103 @@
+"""Several networks of one shape as one: weights stacked, convolutions grouped, steps taken together."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mnist_tracking.training.hyperparameters import Hyperparameters
+from mnist_tracking.training.model import DigitNet
+from mnist_tracking.training.pooling import max_pool_2x2
+from mnist_tracking.training.state import Weights
+
+__all__ = ["StackedNet", "StackedSgd"]
+
+
+class StackedNet:
+    """
+    K networks of one shape. What each computes, and each gradient, is its own: no network sees another's images.
+
+    Args:
+        models: On one device, of one shape. They are not changed.
+    """
+
+    def __init__(self, models: Sequence[DigitNet]) -> None:
+        self.size = len(models)
+        states = [model.state_dict() for model in models]
+        self.weights = {
+            name: torch.stack([state[name].contiguous() for state in states]).requires_grad_() for name in states[0]
+        }
+        self._rates = [model.architecture.dropout for model in models]
+        self._generators = [model.dropout_generator for model in models]
+
+    def __call__(self, images: Tensor, *, training: bool) -> Tensor:
+        """
+        Score a batch of images with each network.
+
+        Args:
+            images: (N, K, 28, 28) float32, normalised; the images of network k are ``images[:, k]``.
+            training: Whether to drop.
+
+        Returns:
+            (K, N, 10) log-probabilities.
+        """
+        w, size, count = self.weights, self.size, len(images)
+        x = functional.conv2d(images, w["conv1.weight"].flatten(0, 1), w["conv1.bias"].flatten(), groups=size)
+        x = functional.relu(max_pool_2x2(x))  # (N, K * hidden, s, s)
+        x = functional.conv2d(x, w["conv2.weight"].flatten(0, 1), w["conv2.bias"].flatten(), groups=size)
+        x = max_pool_2x2(x).reshape(count, size, -1).transpose(0, 1)  # (K, N, 20 * side * side)
+        masks = self._masks(count, x.device) if training and any(self._rates) else None
+        if masks is not None:
+            x = (x.view(size, count, masks[0].shape[2], -1) * masks[0]).flatten(2)
+        x = torch.baddbmm(w["fc1.bias"].unsqueeze(1), functional.relu(x), w["fc1.weight"].transpose(1, 2))
+        x = functional.relu(x)  # (K, N, 50)
+        if masks is not None:
+            x = x * masks[1]
+        x = torch.baddbmm(w["fc2.bias"].unsqueeze(1), x, w["fc2.weight"].transpose(1, 2))  # (K, N, 10)
+        return functional.log_softmax(x, dim=2)
+
+    def weights_of(self, index: int) -> Weights:
+        """Return one network's weights, on the CPU; later steps do not change them."""
+        return {name: weight.detach()[index].cpu().clone() for name, weight in self.weights.items()}
+
+    def _masks(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Draw what each network would draw alone, in the same order: channels first, then units."""
+        channels, units = self.weights["conv2.bias"].shape[1], self.weights["fc1.bias"].shape[1]
+        of_channels = torch.ones(self.size, count, channels, 1, device=device)
+        of_units = torch.ones(self.size, count, units, device=device)
+        for index, (rate, generator) in enumerate(zip(self._rates, self._generators, strict=True)):
+            if rate:
+                of_channels[index].bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+                of_units[index].bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+        return of_channels, of_units
+
+
+class StackedSgd:
+    """Stochastic gradient descent, with the settings of each network for its own weights."""
+
+    def __init__(self, net: StackedNet, settings: Sequence[Hyperparameters]) -> None:
+        self._weights = list(net.weights.values())
+        self._velocities = [torch.zeros_like(weight) for weight in self._weights]
+        device = self._weights[0].device
+        self._momentum = torch.tensor([one.momentum for one in settings], device=device)
+        self._decay = torch.tensor([one.weight_decay for one in settings], device=device)
+        self._nesterov = torch.tensor([float(one.nesterov) for one in settings], device=device)
+
+    @torch.no_grad()
+    def step(self, rates: Tensor) -> None:
+        """Update every weight by the learning rate of its network, and forget the gradients; *rates* is (K,)."""
+        for weight, velocity in zip(self._weights, self._velocities, strict=True):
+            assert weight.grad is not None  # noqa: S101 - every weight takes part in every answer
+            gradient = weight.grad.addcmul_(weight, _along(self._decay, weight))
+            velocity.mul_(_along(self._momentum, weight)).add_(gradient)
+            ahead = _along(self._nesterov * self._momentum, weight)
+            kept = _along(1 - self._nesterov, weight)
+            move = torch.where(kept > 0, velocity, gradient + ahead * velocity)
+            weight.sub_(move * _along(rates, weight))
+            weight.grad = None
+
+
+def _along(values: Tensor, weight: Tensor) -> Tensor:
+    """Shape (K,) values so that each meets the weights of its network."""
+    return values.view(-1, *[1] * (weight.dim() - 1))

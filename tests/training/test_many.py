@@ -1,0 +1,82 @@
+"""Many trainings at once: each is the one that it would be alone."""
+
+import pytest
+import torch
+
+from mnist_tracking.errors import ConfigError, DivergedError
+from mnist_tracking.training.data import DigitData
+from mnist_tracking.training.events import TrainingResult
+from mnist_tracking.training.hyperparameters import Hyperparameters
+from mnist_tracking.training.loop import train
+from mnist_tracking.training.many import train_many
+from mnist_tracking.training.model import DigitNet
+from mnist_tracking.training.run import new_model
+
+CPU = torch.device("cpu")
+
+
+def settings(**own: object) -> Hyperparameters:
+    return Hyperparameters.from_mapping({"epochs": 3, "batch_size": 33, "hidden_channels": 3, "lr": 0.05, **own})
+
+
+OWN = (
+    settings(),
+    settings(seed=2, lr=0.1, dropout=0.3),
+    settings(seed=3, nesterov=False, momentum=0.5, weight_decay=0.01, dropout=0.1, schedule="constant"),
+)
+
+
+def together(data: DigitData, *records: Hyperparameters) -> tuple[list[DigitNet], list[TrainingResult | DivergedError]]:
+    models = [new_model(one, CPU) for one in records]
+    return models, train_many(models, data, records)
+
+
+def test_each_is_what_it_would_be_alone(data: DigitData) -> None:
+    """Scores of every epoch, the choice, the test and the weights, within what another order of additions changes."""
+    models, results = together(data, *OWN)
+    for record, model, result in zip(OWN, models, results, strict=True):
+        other = new_model(record, CPU)
+        alone = train(other, data, record)
+
+        assert isinstance(result, TrainingResult)
+        assert result.best.epoch == alone.best.epoch
+        assert result.test.confusion == alone.test.confusion
+        for mine, its in zip(result.epochs, alone.epochs, strict=True):
+            assert mine.train.loss == pytest.approx(its.train.loss, rel=1e-3)
+            assert mine.validation.accuracy == its.validation.accuracy
+        for name, weight in model.state_dict().items():
+            torch.testing.assert_close(weight, other.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_one_that_diverges_does_not_disturb_the_others(data: DigitData) -> None:
+    """It has its error in its place, which names the step, and keeps the weights that it began with."""
+    wild = settings(lr=1e18)
+    models, results = together(data, OWN[0], wild)
+    _, alone = together(data, OWN[0])
+
+    assert isinstance(results[1], DivergedError)
+    assert "epoch 1, step" in str(results[1])
+    assert torch.equal(models[1].conv1.weight, new_model(wild, CPU).conv1.weight)
+    assert isinstance(results[0], TrainingResult)
+    assert isinstance(alone[0], TrainingResult)
+    assert results[0].test.confusion == alone[0].test.confusion
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (settings(epochs=2), "differ in 'epochs': 3 and 2"),
+        (settings(hidden_channels=4), "differ in 'hidden_channels'"),
+        (settings(optimizer="adam"), "'adam'"),
+    ],
+)
+def test_what_cannot_be_trained_together_is_refused(data: DigitData, other: Hyperparameters, message: str) -> None:
+    """By name, with what may differ."""
+    with pytest.raises(ConfigError, match=message):
+        together(data, OWN[0], other)
+
+
+def test_a_model_for_each_record(data: DigitData) -> None:
+    """Neither fewer nor none."""
+    with pytest.raises(ConfigError, match="1 models and 2 settings"):
+        train_many([new_model(OWN[0], CPU)], data, OWN[:2])
