@@ -16,6 +16,7 @@ LIBRARY = (
     BASE
     | CHECKS
     | {
+        "_given",
         "_sagemaker",
         "cleanup",
         "datasets",
@@ -49,6 +50,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
     "_shown": set(),
+    "_given": {"_shown", "errors", "workspace"},
     "_keys": {"_shown", "errors"},
     "_paths": {"_shown", "errors"},
     "_parameters": {"_keys", "_shown", "errors"},

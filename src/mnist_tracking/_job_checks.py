@@ -13,6 +13,7 @@ from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
+    "channels",
     "check_choice",
     "check_count",
     "check_files",
@@ -101,13 +102,23 @@ def check_files(entry_point: str, source_dir: str | None) -> None:
         raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
 
 
+def channels(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of channels; ConfigError if they are none, or a single one, which is no list."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigError(f"required_inputs={shortened(names)}; a list of channels is needed, such as ['training'].")
+    return tuple(_channel(name) for name in names)
+
+
+def _channel(name: object) -> str:
+    if not isinstance(name, str) or not _CHANNEL.fullmatch(name):
+        raise ConfigError(f"The channel name {shortened(name)} is refused: letters, digits, '.', '_' and '-', 1 to 64.")
+    return name
+
+
 def check_inputs(inputs: Mapping[str, object]) -> None:
     """Make sure that inputs are locations in S3, or the SDK's own, by channel; ConfigError otherwise."""
     for channel, uri in inputs.items():
-        if not _CHANNEL.fullmatch(channel):
-            raise ConfigError(
-                f"The channel name {shortened(channel)} is refused: letters, digits, '.', '_' and '-', 1 to 64."
-            )
+        _channel(channel)
         if not (uri.startswith("s3://") if isinstance(uri, str) else _is_of_sdk(uri)):
             raise ConfigError(
                 f"The input {channel!r} is {shortened(uri)}; a location in S3 is needed, 's3://bucket/prefix', or one "

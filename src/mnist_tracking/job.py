@@ -69,7 +69,7 @@ def log_metric(name: str, value: float, *, step: int | None = None) -> None:
         >>> log_metric("validation:accuracy", 0.9734, step=3)
         metric "validation:accuracy"=0.9734 step=3;
     """
-    log_metrics({name: value}, step=step)
+    log_metrics({check_key("metric", name): value}, step=step)
 
 
 def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None:
@@ -106,7 +106,7 @@ def log_parameter(name: str, value: object) -> None:
         >>> log_parameter("optimizer", "sgd")
         parameter "optimizer"="sgd";
     """
-    log_parameters({name: value})
+    log_parameters({check_key("parameter", name): value})
 
 
 def log_parameters(values: Mapping[str, object]) -> None:

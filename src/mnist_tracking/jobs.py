@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from mnist_tracking._job_checks import (
+    channels,
     check_choice,
     check_count,
     check_files,
@@ -198,17 +199,13 @@ class JobSpec:
     max_run_s: int = 86_400
     estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=copied, hash=False)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
-    required_inputs: tuple[str, ...] = ()
+    required_inputs: tuple[str, ...] = attrs.field(default=(), converter=channels)
     adapter: str | None = None
 
     def __attrs_post_init__(self) -> None:
         check_files(self.entry_point, self.source_dir)
-        check_mappings(
-            hyperparameters=self.hyperparameters,
-            inputs=self.inputs,
-            environment=self.environment,
-            estimator=self.estimator,
-        )
+        check_mappings(hyperparameters=self.hyperparameters, inputs=self.inputs)
+        check_mappings(environment=self.environment, estimator=self.estimator)
         check_inputs(self.inputs)
         check_instance_type(self.instance_type)
         check_count("instance_count", self.instance_count)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tracking._given import check_workspace
 from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG, TRAINING
 from mnist_tracking._sagemaker.experiments import (
@@ -59,6 +60,7 @@ class ExperimentRecorder:
         tags: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> None:
+        check_workspace(workspace)
         self.workspace = workspace
         self.name = check_name("experiment", name)
         own = copied_tags(tags)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from mnist_tracking._given import check_observer
 from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
 from mnist_tracking._sagemaker.training import start_job, stop_job
@@ -103,7 +104,7 @@ class ExperimentRunner(ExperimentRecorder):
             ConfigError: If there is no job, a hyperparameter is wrong, or *name* is refused. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
         """
-        merged = self._require_job().merged(hyperparameters or {})
+        merged = self._require_job().merged({} if hyperparameters is None else hyperparameters)
         return self._submit(merged, name, unique_name(self.name, "training job"))
 
     def run(
@@ -136,7 +137,11 @@ class ExperimentRunner(ExperimentRecorder):
             JobTimeoutError: If it takes longer than *timeout_s*.
         """
         check_timeout(timeout_s)
-        merged, job_name = self._require_job().merged(hyperparameters or {}), unique_name(self.name, "training job")
+        check_observer(observer)
+        merged, job_name = (
+            self._require_job().merged({} if hyperparameters is None else hyperparameters),
+            unique_name(self.name, "training job"),
+        )
         try:
             submitted = self._submit(merged, name, job_name)
             return follow(submitted, merged, observer or _Silent(), timeout_s=timeout_s)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mnist_tracking._keys import check_key
 from mnist_tracking._metric_values import check_finite, check_metrics, check_step
 from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.charts import (
@@ -115,7 +116,7 @@ class Step:
             name: Its name.
             value: A finite number, a text of up to 2500 characters, a boolean or None.
         """
-        self.log_parameters({name: value})
+        self.log_parameters({check_key("parameter", name): value})
 
     def log_parameters(self, values: Mapping[str, Scalar]) -> None:
         """
@@ -199,7 +200,7 @@ class Step:
             value: A finite number.
             step: Which one it is; the next one by default, from 0.
         """
-        self.log_metrics({name: value}, step=step)
+        self.log_metrics({check_key("metric", name): value}, step=step)
 
     def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """

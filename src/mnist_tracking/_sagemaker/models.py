@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.objects import upload_file
 from mnist_tracking.errors import ConfigError
 
@@ -37,7 +38,7 @@ def upload_model(
     Raises:
         ConfigError: If the model or the script is not there. Nothing was sent.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise ConfigError(f"There is no model {str(path)!r} to upload.")
     script = find_script(entry_point, source_dir)
     uri = f"{folder}/model.tar.gz"
@@ -60,7 +61,7 @@ def find_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os
     if entry_point is None:
         return None
     script = Path(source_dir or "", entry_point)
-    if not script.is_file():
+    if not os.path.isfile(script):
         raise ConfigError(f"The entry point {str(script)!r} does not exist.")
     return script
 
@@ -72,6 +73,9 @@ def check_script(entry_point: str | os.PathLike[str] | None, source_dir: str | o
     Raises:
         ConfigError: If none is named, or not one at the top of *source_dir*.
     """
+    for name, given in (("entry_point", entry_point), ("source_dir", source_dir)):
+        if given is not None:
+            check_path(name, given)
     if source_dir is None:
         return
     if entry_point is None:

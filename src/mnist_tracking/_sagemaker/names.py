@@ -4,6 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 
+from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError
 
 _LIMITS = {
@@ -32,8 +33,8 @@ def check_name(kind: str, name: str) -> str:
     if isinstance(name, str) and len(name) <= most and _PATTERN.fullmatch(name):
         return name
     raise ConfigError(
-        f"The {kind} name {name!r} {_fault(name, most)}; possible are letters, digits and inner hyphens, 1 to {most}. "
-        f"{suggest_name(str(name or ''), most)!r} would do."
+        f"The {kind} name {shortened(name)} {_fault(name, most)}; possible are letters, digits and inner hyphens, "
+        f"1 to {most}. {suggest_name(str(name or ''), most)!r} would do."
     )
 
 

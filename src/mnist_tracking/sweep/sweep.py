@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
+from mnist_tracking._given import check_observer
+from mnist_tracking._job_checks import check_count
 from mnist_tracking._sagemaker.experiments import trials_of
 from mnist_tracking._sagemaker.training import stop_job
+from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Scalar, TrialResult
@@ -56,10 +59,12 @@ class HyperparameterSweep:
         max_parallel: int = 1,
         trial_quota: int = 300,
     ) -> None:
+        if not hasattr(runner, "job"):
+            raise ConfigError(f"runner={shortened(runner)}; an ExperimentRunner with a job is needed.")
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
-        if isinstance(max_parallel, bool) or not isinstance(max_parallel, int) or max_parallel < 1:
-            raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
+        check_count("max_parallel", max_parallel)
+        check_count("trial_quota", trial_quota)
         self.runner = runner
         self.points = expand_grid(space)
         self.max_parallel = max_parallel
@@ -88,6 +93,7 @@ class HyperparameterSweep:
                 was started.
             MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
         """
+        check_observer(observer)
         if self.runner.job:
             self.runner.job.inputs_with(self.runner.data_uri)
         running = _Running(observer, self.runner.workspace)
