@@ -1,11 +1,15 @@
 """Sphinx configuration."""
 
-from docutils.nodes import Element
+from docutils.nodes import Element, Node
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import mnist_tracking
+from mnist_tracking.training.hyperparameters import hyperparameter_specs
+from mnist_tracking.training.options import shown
 
 project = "mnist-tracking"
 author = "The mnist-tracking developers"
@@ -30,13 +34,31 @@ nitpick_ignore_regex = [
     ("any", r"(boto3|time)\..*"),
     (
         "py:class",
-        r"Where|Format|ExportFormat|OnProgress|mnist_tracking\.results\.T",
+        r"Where|Format|ExportFormat|datetime|timedelta|OnProgress|mnist_tracking\.results\.T",
     ),  # aliases and a variable have no place
-    ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|typing)\..*"),
+    ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),
 ]
 
 
+class HyperparameterTable(Directive):
+    """The hyperparameters of the training program as a table, read from their record."""
+
+    def run(self) -> list[Node]:
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 38 24 16", ""]
+        rows = [("Name", "Meaning", "Possible", "Default (reference)")]
+        for name, spec in hyperparameter_specs().items():
+            fast, reference = (shown(spec.defaults[recipe]) for recipe in ("fast", "reference"))
+            default = fast if fast == reference else f"{fast} ({reference})"
+            rows.append((f"``{name}``", spec.meaning, spec.describe(), default))
+        for row in rows:
+            lines += [f"   {'*' if cell is row[0] else ' '} - {cell}" for cell in row]
+        parent = Element()
+        self.state.nested_parse(StringList(lines, "hyperparameters"), self.content_offset, parent)
+        return parent.children
+
+
 def setup(app: Sphinx) -> None:
+    app.add_directive("hyperparameters", HyperparameterTable)
     app.connect("autodoc-process-docstring", _keep_sentence, priority=400)  # before napoleon
     app.connect("missing-reference", _link_public_name)
 

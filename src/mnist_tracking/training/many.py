@@ -41,7 +41,7 @@ def train_many(
         settings: One record for each model; the optimizer is sgd.
 
     Returns:
-        One result for each model, in their order. A training whose loss is not finite does not stop the others: it has
+        One result for each model, in their order. A training whose loss is not finite does not stop the others. It has
         the error in the place of its result, and its model keeps the weights that it began with.
 
     Raises:

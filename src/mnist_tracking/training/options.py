@@ -7,7 +7,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.hyperparameters import Hyperparameters, hyperparameter_specs
 from mnist_tracking.training.specification import HyperparameterSpec, Scalar
 
-__all__ = ["add_hyperparameters", "describe_hyperparameters", "read_hyperparameters"]
+__all__ = ["add_hyperparameters", "describe_hyperparameters", "read_hyperparameters", "shown"]
 
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +53,14 @@ def _metavar(spec: HyperparameterSpec) -> str:
 
 
 def _defaults(spec: HyperparameterSpec) -> str:
-    shown = {recipe: _shown(value) for recipe, value in spec.defaults.items()}
+    shown = {recipe: shown(value) for recipe, value in spec.defaults.items()}
     if len(set(shown.values())) == 1:
         return f"default: {shown['fast']}"
     return f"default: {shown['fast']}; reference: {shown['reference']}"
 
 
-def _shown(default: Scalar) -> str:
+def shown(default: Scalar) -> str:
+    """Return a default as a command line would take it."""
     match default:
         case None:
             return "none"
