@@ -8,6 +8,7 @@ Every error this library raises, as one tree.
     ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
     ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment
     ├── StoppedError(RuntimeError)           training was told to end, and can be taken up again; .signal .moment
+    ├── ProcessLostError(ConnectionError)    of several processes that train together, one ended or is not there
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
     ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
@@ -36,6 +37,7 @@ __all__ = [
     "MissingDependencyError",
     "MnistTrackingError",
     "NotFoundError",
+    "ProcessLostError",
     "ServiceError",
     "StateError",
     "StoppedError",
@@ -88,6 +90,10 @@ class StoppedError(MnistTrackingError, RuntimeError):
 
     def __str__(self) -> str:
         return f"Stopped by {self.signal} after {self.moment}; the same command goes on from the checkpoint there."
+
+
+class ProcessLostError(MnistTrackingError, ConnectionError):
+    """Of several processes that train together, one ended, or cannot be reached."""
 
 
 class NotFoundError(MnistTrackingError, LookupError):

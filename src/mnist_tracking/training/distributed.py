@@ -1,13 +1,10 @@
-"""
-Training by several processes, on several hosts or on one: torch's DistributedDataParallel.
+"""Training by several processes, on several hosts or on one: torch's DistributedDataParallel."""
 
-Who takes part is in the environment: as ``torchrun`` sets it (``RANK``, ``WORLD_SIZE``), or as SageMaker does
-(``SM_HOSTS``, ``SM_CURRENT_HOST``). ``MASTER_ADDR`` and ``MASTER_PORT`` say where they meet.
-"""
-
-import dataclasses
 import datetime
+import io
 import json
+import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,122 +12,113 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_tracking.errors import ConfigError
+from mnist_tracking.errors import ConfigError, ProcessLostError
+from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.world import ALONE, World
 
-__all__ = ["Membership", "find_membership", "joined"]
+__all__ = ["choose_backend", "joined"]
 
-_PORT = "7777"  # where SageMaker's PyTorch containers meet
-_TIMEOUT = datetime.timedelta(minutes=5)
+_PATIENCE_S = 300.0  # hosts do not start at the same moment, and each fetches its data first
+_LAST_S = 1.0  # a process that lost another ends this much later, so that it is known which one ended first
+_ONE_BUCKET_MB = 1 << 14  # more than all gradients, so that they are sent together
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
+def choose_backend(wish: str | None, device: torch.device, *, local_rank: int = 0) -> str:
     """
-    Which of how many processes this one is.
-
-    Attributes:
-        rank: Of all processes, from 0.
-        size: All processes.
-        local_rank: Of those on this host, from 0; it says which GPU is this one's.
-        master: Where they meet: host and port.
-    """
-
-    rank: int
-    size: int
-    local_rank: int
-    master: str
-
-
-def find_membership(*, hosts: str, current_host: str | None, environment: Mapping[str, str]) -> Membership | None:
-    """
-    Return what this process is a member of, or None if it is alone.
-
-    Args:
-        hosts: The names of SageMaker's hosts, as JSON.
-        current_host: The name of this one.
-        environment: The variables of ``torchrun`` win over SageMaker's.
+    Return how processes talk: as *wish* says, or by nccl between GPUs and by gloo between CPUs.
 
     Raises:
-        ConfigError: If what is said makes no sense.
+        ConfigError: If it does not fit the device, or several processes would share a GPU and talk by nccl.
     """
-    names = _host_names(hosts)
-    if "WORLD_SIZE" in environment and "RANK" in environment:
-        rank, size = (_whole_number(name, environment) for name in ("RANK", "WORLD_SIZE"))
-        local_rank = _whole_number("LOCAL_RANK", environment) if "LOCAL_RANK" in environment else 0
-    else:
-        rank, size, local_rank = _place(current_host, names), len(names), 0
-    if size <= 1:
-        return None
-    if not 0 <= rank < size:
-        raise ConfigError(f"RANK is {rank}, but there are {size} processes, counted from 0.")
-    host = environment.get("MASTER_ADDR") or (sorted(names)[0] if names else "127.0.0.1")
-    master = f"{host}:{environment.get('MASTER_PORT') or _PORT}"
-    return Membership(rank=rank, size=size, local_rank=local_rank, master=master)
-
-
-def _host_names(hosts: str) -> list[str]:
-    try:
-        names = json.loads(hosts)
-    except ValueError as exc:
-        raise ConfigError(f"The list of hosts {hosts!r} is not JSON.") from exc
-    if not isinstance(names, list):
-        raise ConfigError(f"The list of hosts {hosts!r} is not a list.")
-    return names
-
-
-def _place(host: str | None, names: list[str]) -> int:
-    if len(names) <= 1:
-        return 0
-    if host is None or host not in names:
-        raise ConfigError(f"The current host is {host!r}, which is none of the hosts {names}.")
-    return names.index(host)
-
-
-def _whole_number(name: str, environment: Mapping[str, str]) -> int:
-    try:
-        return int(environment[name])
-    except ValueError:
-        raise ConfigError(f"{name} is {environment[name]!r}; a whole number is needed.") from None
+    backend = wish or ("nccl" if device.type == "cuda" else "gloo")
+    if backend != "nccl":
+        return backend
+    if device.type != "cuda":
+        raise ConfigError(
+            f"The hyperparameter 'backend' is 'nccl', which needs a GPU for each process, but the device is "
+            f"{device.type!r}; 'gloo' needs none."
+        )
+    if local_rank >= (there := torch.cuda.device_count()):
+        raise ConfigError(
+            f"Process {local_rank} of this host has no GPU of its own, as 'nccl' needs: there are {there}. "
+            "Start fewer processes, or set the hyperparameter 'backend' to 'gloo'."
+        )
+    return backend
 
 
 @contextmanager
-def joined(membership: Membership | None, *, backend: str | None, device: torch.device) -> Iterator[World]:
+def joined(
+    membership: Membership | None,
+    *,
+    backend: str,
+    device: torch.device,
+    facts: Mapping[str, object],
+    patience_s: float = _PATIENCE_S,
+) -> Iterator[World]:
     """
     Meet the other processes, and leave them at the end; alone, do nothing.
 
     Args:
         membership: What this process is a member of.
-        backend: How they talk: ``"gloo"`` or ``"nccl"``; by default what fits the device.
+        backend: How they talk: ``"gloo"`` or ``"nccl"``.
         device: What this process computes on.
+        facts: What must be the same for all of them, by name; plain values.
+        patience_s: How long to wait for another process, here and whenever it is asked something.
 
     Raises:
-        ConfigError: If the backend does not fit the device, or the others cannot be reached.
+        ConfigError: If the processes do not fit together.
+        ProcessLostError: If another process cannot be reached, or is lost later.
     """
     if membership is None:
         yield ALONE
         return
     import torch.distributed as dist
 
-    backend = backend or ("nccl" if device.type == "cuda" else "gloo")
-    if backend == "nccl" and device.type != "cuda":
-        raise ConfigError(
-            "The hyperparameter 'backend' is 'nccl', which needs a GPU for each process; 'gloo' needs none."
-        )
-    try:
-        dist.init_process_group(
-            backend,
-            init_method=f"tcp://{membership.master}",
-            rank=membership.rank,
-            world_size=membership.size,
-            timeout=_TIMEOUT,
-        )
-    except (RuntimeError, ValueError) as exc:
-        raise ConfigError(f"The other processes cannot be met at {membership.master}: {exc}") from exc
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    timeout = datetime.timedelta(seconds=patience_s)
+    _meet(membership, backend, {**facts, "backend": backend, "torch": torch.__version__}, timeout)
     try:
         yield _Group(membership, device)
-    finally:
-        dist.destroy_process_group()
+    except ProcessLostError:
+        time.sleep(_LAST_S)
+        raise  # and leave the connections to the end of this process, when the others shall hear of it
+    dist.destroy_process_group()
+
+
+def _meet(membership: Membership, backend: str, facts: Mapping[str, object], timeout: datetime.timedelta) -> None:
+    import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
+
+    rank, size = membership.rank, membership.size
+    try:
+        url = f"tcp://{membership.place}"
+        store, _, _ = next(rendezvous(url, rank, size, timeout=timeout))
+        store.set_timeout(timeout)
+        _compare(store, membership, facts)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+    except RuntimeError as exc:
+        raise ProcessLostError(
+            f"The {size} processes cannot meet at {membership.place} in {timeout.total_seconds():g} s: {_gist(exc)}"
+        ) from exc
+
+
+def _compare(store: Any, membership: Membership, facts: Mapping[str, object]) -> None:
+    """Refuse processes that would compute different things, or wait for each other for ever."""
+    store.set(f"facts/{membership.rank}", json.dumps(dict(facts)))
+    for other in range(membership.size):
+        theirs = json.loads(store.get(f"facts/{other}"))
+        for name, value in facts.items():
+            if theirs.get(name) != value:
+                raise ConfigError(
+                    f"Process {membership.rank} has {name} {value!r}, but process {other} has {theirs.get(name)!r}; "
+                    "processes that train together need the same."
+                )
+
+
+def _gist(error: RuntimeError) -> str:
+    """Return the first line of what torch says, without the place in its source."""
+    return re.sub(r"^\[[^]]*\] ", "", str(error).partition("\n")[0])
 
 
 class _Group:
@@ -140,25 +128,71 @@ class _Group:
         self.rank, self.size, self._device = membership.rank, membership.size, device
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        parallel = nn.parallel.DistributedDataParallel(model)
-        parallel.register_comm_hook(None, _add_up)
+        parallel = nn.parallel.DistributedDataParallel(model, bucket_cap_mb=_ONE_BUCKET_MB)
+        parallel.register_comm_hook(list(model.parameters()), self._add_gradients)
         return parallel
 
     def sum(self, tensor: Tensor) -> Tensor:
         import torch.distributed as dist
 
         total = tensor.clone()
-        dist.all_reduce(total)
+        with self._asking():
+            dist.all_reduce(total)
         return total
 
-    def any(self, flag: bool) -> bool:
-        return bool(self.sum(torch.tensor(int(flag), device=self._device)))
+    def largest(self, number: int) -> int:
+        import torch.distributed as dist
+
+        found = torch.tensor(number, device=self._device)
+        with self._asking():
+            dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        return int(found)
+
+    def from_first(self, content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        import torch.distributed as dist
+
+        packed = _pack(content) if self.rank == 0 else b""
+        size = self.largest(len(packed))
+        if not size:
+            return None
+        buffer = torch.frombuffer(bytearray(packed or size), dtype=torch.uint8).to(self._device)
+        with self._asking():
+            dist.broadcast(buffer, src=0)
+        found: Mapping[str, Any] = torch.load(
+            io.BytesIO(buffer.cpu().numpy().tobytes()), map_location="cpu", weights_only=True
+        )
+        return found
+
+    def _add_gradients(self, weights: list[Tensor], bucket):  # type: ignore[no-untyped-def]
+        """
+        Add the gradients up; DistributedDataParallel would take their mean, but each is of a part of one batch.
+
+        In the order of the weights, whatever the order in the bucket, which changes after the first step: more than
+        two numbers are added in an order that depends on their place, and a resumed run has another first step.
+        """
+        places = {id(weight): view for weight, view in zip(bucket.parameters(), bucket.gradients(), strict=True)}
+        views = [places[id(weight)] for weight in weights if id(weight) in places]
+        total = self.sum(torch.cat([view.flatten() for view in views]))
+        for view, part in zip(views, torch.split(total, [view.numel() for view in views]), strict=True):
+            view.copy_(part.view_as(view))
+        future: torch.futures.Future[Tensor] = torch.futures.Future()
+        future.set_result(bucket.buffer())
+        return future
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as exc:
+            raise ProcessLostError(
+                f"Another of the {self.size} processes ended, or cannot be reached any more; its own log says why. "
+                f"({_gist(exc)})"
+            ) from exc
 
 
-def _add_up(_state: object, bucket: Any) -> "torch.futures.Future[Tensor]":
-    """Add the gradients up; DistributedDataParallel would take their mean, but each is of a part of one batch."""
-    import torch.distributed as dist
-
-    work = dist.all_reduce(bucket.buffer(), async_op=True)
-    future: torch.futures.Future[Tensor] = work.get_future().then(lambda done: done.value()[0])
-    return future
+def _pack(content: Mapping[str, Any] | None) -> bytes:
+    if content is None:
+        return b""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    return buffer.getvalue()

@@ -63,7 +63,7 @@ class CheckpointKeeper:
     Args:
         folder: Where to.
         interval_s: Seconds between two within an epoch; 0 for none.
-        stop: Told to end, it writes one and ends the run with `StoppedError`.
+        stop: Told to end, it writes one and ends the run with `StoppedError`; all processes, if one is told.
         world: The processes that train together; the first one writes, all of them end.
         clock: Gives seconds.
     """
@@ -86,7 +86,7 @@ class CheckpointKeeper:
         if self._world.size > 1 and self._steps % _AGREE_EVERY:
             return
         due = bool(self._interval_s) and self._clock() - self._written_at >= self._interval_s
-        if self._world.any(due or self._stop.signal is not None):
+        if self._world.largest(due or self._stop.signal is not None):
             self._write(take())
 
     def after_epoch(self, take: Callable[[], dict[str, Any]]) -> None:
@@ -96,8 +96,8 @@ class CheckpointKeeper:
         if self._world.rank == 0:
             self._folder.write(state)
         self._written_at = self._clock()
-        if self._world.any(self._stop.signal is not None):
-            raise StoppedError(self._stop.signal or "a signal to another process", _moment(state))
+        if number := self._world.largest(signal.Signals[self._stop.signal] if self._stop.signal else 0):
+            raise StoppedError(signal.Signals(number).name, _moment(state))
 
 
 def _moment(state: dict[str, Any]) -> str:

@@ -10,12 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
 from mnist_tracking.errors import MissingDependencyError, MnistTrackingError, StoppedError
 from mnist_tracking.training.hyperparameters import Hyperparameters, unknown_message
+from mnist_tracking.training.membership import find_membership
 from mnist_tracking.training.options import add_hyperparameters, read_hyperparameters
 
 __all__ = ["main"]
@@ -81,8 +81,7 @@ def _fail(message: str, *, code: int = 1) -> int:
 def _import_run() -> Callable[[Hyperparameters, argparse.Namespace], object]:
     """Import torch, which takes most of a second, only once the arguments are right."""
     try:
-        from mnist_tracking.training.distributed import find_membership
-        from mnist_tracking.training.keeping import StopRequest, noted_signals
+        from mnist_tracking.training.keeping import noted_signals
         from mnist_tracking.training.run import Places, run
     except ModuleNotFoundError as exc:
         if exc.name != "torch":
@@ -97,8 +96,8 @@ def _import_run() -> Callable[[Hyperparameters, argparse.Namespace], object]:
             checkpoints=options.checkpoint_dir,
         )
         membership = find_membership(hosts=options.hosts, current_host=options.current_host, environment=os.environ)
-        with noted_signals() if places.checkpoints else nullcontext(StopRequest()) as stop:
-            run(hyperparameters, places, num_gpus=options.num_gpus, membership=membership, stop=stop)
+        stop = noted_signals() if places.checkpoints else None
+        run(hyperparameters, places, num_gpus=options.num_gpus, membership=membership, stop=stop)
 
     return start
 

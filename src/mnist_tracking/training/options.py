@@ -53,10 +53,10 @@ def _metavar(spec: HyperparameterSpec) -> str:
 
 
 def _defaults(spec: HyperparameterSpec) -> str:
-    shown = {recipe: shown(value) for recipe, value in spec.defaults.items()}
-    if len(set(shown.values())) == 1:
-        return f"default: {shown['fast']}"
-    return f"default: {shown['fast']}; reference: {shown['reference']}"
+    texts = {recipe: shown(value) for recipe, value in spec.defaults.items()}
+    if len(set(texts.values())) == 1:
+        return f"default: {texts['fast']}"
+    return f"default: {texts['fast']}; reference: {texts['reference']}"
 
 
 def shown(default: Scalar) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import Artifact, save_artifact
 from mnist_tracking.training.checkpoint import CheckpointFolder
 from mnist_tracking.training.data import DigitData, load_data
-from mnist_tracking.training.distributed import Membership, joined
+from mnist_tracking.training.distributed import choose_backend, joined
 from mnist_tracking.training.events import Observer, Several, TrainingResult
 from mnist_tracking.training.files import check_writable
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
 from mnist_tracking.training.loop import train
+from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
 from mnist_tracking.training.randomness import seeded
@@ -62,7 +64,7 @@ def run(
     *,
     num_gpus: int | None = None,
     membership: Membership | None = None,
-    stop: StopRequest | None = None,
+    stop: AbstractContextManager[StopRequest] | None = None,
 ) -> TrainingResult:
     """
     Train on the files of a folder, log to standard output, and write the model to another.
@@ -74,25 +76,31 @@ def run(
         places: Where things are, and go.
         num_gpus: How many this job may use; what is there by default.
         membership: Which of several processes this one is; only the first logs and writes.
-        stop: Told to end, the run writes a checkpoint and raises; without a checkpoint folder it is not looked at.
+        stop: Entered when training begins. Told to end, the run writes a checkpoint and raises; without a checkpoint
+            folder it is not looked at.
 
     Raises:
         DatasetError: If the data are missing or broken.
         ConfigError: If there is no such device, a folder cannot be written, or the newest checkpoint is of another run.
         DivergedError: If a loss is not finite; the last checkpoint is from before.
         StoppedError: If it was told to end.
+        ProcessLostError: If another process cannot be reached, or ended.
     """
     places.check()
     torch.set_num_threads(hyperparameters.threads)
-    device = choose_device(
-        hyperparameters.device, num_gpus=num_gpus, local_rank=membership.local_rank if membership else 0
-    )
+    local_rank = membership.local_rank if membership else 0
+    device = choose_device(hyperparameters.device, num_gpus=num_gpus, local_rank=local_rank)
+    backend = choose_backend(hyperparameters.backend, device, local_rank=local_rank) if membership else ""
     _be_deterministic(device)
     model = new_model(hyperparameters, device)
     fraction, generator = hyperparameters.validation_fraction, seeded(hyperparameters.seed, "split")
     data = load_data(places.data, validation_fraction=fraction, generator=generator).to(device)
-    with joined(membership, backend=hyperparameters.backend, device=device) as world:
-        result = _train(model, data, hyperparameters, places, world=world, stop=stop)
+    facts = {**hyperparameters.as_dict(), **_facts(data)}
+    with (
+        joined(membership, backend=backend, device=device, facts=facts) as world,
+        stop or nullcontext(StopRequest()) as request,
+    ):
+        result = _train(model, data, hyperparameters, places, world=world, stop=request)
         if world.rank == 0:
             _write(result, model, data, hyperparameters, places)
     return result
@@ -105,28 +113,28 @@ def _train(
     places: Places,
     *,
     world: World,
-    stop: StopRequest | None,
+    stop: StopRequest,
 ) -> TrainingResult:
     keeper, resume_from = None, None
     if places.checkpoints is not None:
         folder = CheckpointFolder(
-            places.checkpoints, hyperparameters, circumstances=_circumstances(data, world), warn=_warn
+            places.checkpoints, hyperparameters, circumstances={**_facts(data), "processes": world.size}, warn=_warn
         )
         keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
-        resume_from = folder.latest()
+        resume_from = world.from_first(folder.latest() if world.rank == 0 else None)  # hosts share no folder
     if resume_from is not None and world.rank == 0:
         print(f"Going on from a checkpoint: {_position(resume_from)}.", flush=True)
     observers = _observers(places.output) if world.rank == 0 else []
     return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=resume_from, world=world)
 
 
-def _circumstances(data: DigitData, world: World) -> Mapping[str, int | str]:
+def _facts(data: DigitData) -> Mapping[str, int | str]:
+    """Return what the result depends on, beside the hyperparameters."""
     return {
         "training images": len(data.train),
         "validation images": len(data.validation),
         "test images": len(data.test),
         "device": data.train.labels.device.type,
-        "processes": world.size,
     }
 
 

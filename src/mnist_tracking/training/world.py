@@ -6,7 +6,8 @@ part of each batch. So the sums over all processes are what one process alone wo
 """
 
 import dataclasses
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -36,7 +37,7 @@ class Share:
 
 class World(Protocol):
     """
-    The processes that train together.
+    The processes that train together. What one asks of the others, all of them must ask, in the same order.
 
     Attributes:
         rank: Which one this is, from 0; the first one logs and writes.
@@ -50,10 +51,13 @@ class World(Protocol):
         """Return what computes as *model* does, and adds the gradients of all processes up."""
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Return the sum of *tensor* over all processes; all of them must ask."""
+        """Return the sum of *tensor* over all processes."""
 
-    def any(self, flag: bool) -> bool:
-        """Return whether *flag* is set in any process; all of them must ask."""
+    def largest(self, number: int) -> int:
+        """Return the largest *number* of all processes."""
+
+    def from_first(self, content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Return the *content* of the first process; plain values and tensors on the CPU."""
 
 
 class Alone:
@@ -68,8 +72,11 @@ class Alone:
     def sum(self, tensor: Tensor) -> Tensor:
         return tensor
 
-    def any(self, flag: bool) -> bool:
-        return flag
+    def largest(self, number: int) -> int:
+        return number
+
+    def from_first(self, content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return content
 
 
 ALONE: World = Alone()
