@@ -70,7 +70,7 @@ def test_the_archive_trains_with_nothing_else_in_reach(bare_account: Account, tm
     job = fit(bare_account, PACKAGE_DIR, epochs=1, hidden_channels=2)
 
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
-    assert bare_account.metrics().keys() == METRIC_REGEXES.keys()
+    assert bare_account.metrics().keys() >= METRIC_REGEXES.keys()  # and those that it writes to its metrics file
     assert "model.pth" in bare_account.members("jobs/job/output/model.tar.gz")
 
 
