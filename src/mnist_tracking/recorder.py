@@ -71,7 +71,7 @@ class ExperimentRecorder:
 
     def _find_steps(self) -> None:
         self._shared = SharedSteps(self.workspace, self.name)
-        self._data = self._shared.find(PREPROCESSING)
+        self._data = self._shared.data
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} on {self.workspace!r}>"

@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
 
 FINGERPRINT = "fingerprint"
+_DATA_INPUTS = ("dataset", "mnist-dataset")
 _SPOILT = ("Failed", "Stopping", "Stopped")
 
 
 def latest_good(steps: Iterable[Component]) -> dict[str, str]:
     """Return the components that later trials share, by display name, out of shared steps in order of creation."""
     return {step.display_name: step.name for step in steps if step.status not in _SPOILT}
+
+
+def latest_data(steps: Iterable[Component]) -> Component | None:
+    """Return the step whose data later jobs read, out of shared steps in order of creation."""
+    return next((step for step in reversed(list(steps)) if step.status not in _SPOILT and data_uri(step)), None)
 
 
 class SharedSteps:
@@ -37,6 +43,9 @@ class SharedSteps:
     Args:
         workspace: Where the experiment is.
         experiment: Its name.
+
+    Attributes:
+        data: The step whose data later jobs read, of those that were recorded before.
     """
 
     def __init__(self, workspace: "Workspace", experiment: str) -> None:
@@ -46,6 +55,7 @@ class SharedSteps:
         found = list(iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}))
         self._shared = {component: step for step, component in latest_good(found).items()}
         self._found = {step.name: step for step in found}
+        self.data = latest_data(found)
 
     @contextmanager
     def adding(self, step: str, component: str) -> Iterator[None]:
@@ -86,8 +96,10 @@ def is_same_data(component: Component | None, uri: str, fingerprint: str) -> boo
 
 
 def data_uri(component: Component | None) -> str | None:
-    """Return where the data are that a step prepared."""
-    return component.inputs[0].uri if component and component.inputs else None
+    """Return where the data are that a step recorded with `record_data`; None for any other step, of whatever name."""
+    if component is None or FINGERPRINT not in component.parameters:
+        return None
+    return next((item.uri for item in component.inputs if item.name in _DATA_INPUTS), None)
 
 
 def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:

@@ -16,7 +16,7 @@ from mnist_tracking.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.recorder import PREPROCESSING
 from mnist_tracking.records import Component, NamedTrial, trial_name_of
-from mnist_tracking.shared_steps import latest_good
+from mnist_tracking.shared_steps import latest_data, latest_good
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -142,8 +142,9 @@ class _Planner:
 
     @cached_property
     def _shared_from_now_on(self) -> frozenset[str]:
-        shared = (component for component in self.there.components if self._is_shared(component))
-        return frozenset(latest_good(shared).values())
+        shared = [component for component in self.there.components if self._is_shared(component)]
+        data = latest_data(shared)
+        return frozenset([*latest_good(shared).values(), *([data.name] if data else [])])
 
     def _jobs(self, going: set[str]) -> Iterator[PlannedDeletion]:
         for component in self._concerned():

@@ -141,3 +141,27 @@ def test_steps_of_one_name_may_go_on_at_once(recording: ExperimentRunner, worksp
 
     steps = [step.name for step in workspace.trial("later").components if step.display_name == "Cleaning"]
     assert steps == [good.component_name]
+
+
+def test_a_step_of_the_name_of_the_data_s_own_is_no_data_however_often_the_program_is_started(
+    recording: ExperimentRunner, workspace: Workspace
+) -> None:
+    """Its inputs are what it read, and no business of later jobs."""
+    with recording.step("Preprocessing") as step:
+        step.log_input("raw", "s3://elsewhere/raw.csv")
+
+    assert (recording.data_uri, ExperimentRunner(workspace, "churn").data_uri) == (None, None)
+
+
+def test_the_data_stay_the_data_when_another_step_takes_their_step_s_name(
+    recording: ExperimentRunner, workspace: Workspace
+) -> None:
+    recording.use_dataset("s3://elsewhere/rows")
+    with recording.step("Preprocessing") as step:
+        step.log_input("raw", "s3://elsewhere/raw.csv")
+    with recording.trial(name="a"):
+        pass
+    recording.cleanup_plan(trials=["a"]).execute()
+
+    found = [recording.data_uri, ExperimentRunner(workspace, "churn").data_uri]
+    assert found == ["s3://elsewhere/rows", "s3://elsewhere/rows"]
