@@ -6,7 +6,7 @@ Every error this library raises, as one tree.
     MnistTrackingError
     ├── ConfigError(ValueError)              a wrong argument; nothing was sent
     ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
-    ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment
+    ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment .subject
     ├── StoppedError(RuntimeError)           training was told to end, and can be taken up again; .signal .moment
     ├── ProcessLostError(ConnectionError)    of several processes that train together, one ended or is not there
     ├── NotFoundError(LookupError)           .kind .name .existing
@@ -60,19 +60,20 @@ class DatasetError(MnistTrackingError, ValueError):
 
 class DivergedError(MnistTrackingError, ArithmeticError):
     """
-    Training was stopped: a loss is not a finite number.
+    Training was stopped: a loss, or a weight, is not a finite number.
 
     Attributes:
         loss: What it is.
         moment: When it was found, such as ``"epoch 2, step 31"``.
+        subject: What is not finite, such as ``"The loss"``.
     """
 
-    def __init__(self, loss: float, moment: str) -> None:
-        super().__init__(loss, moment)
-        self.loss, self.moment = loss, moment
+    def __init__(self, loss: float, moment: str, subject: str = "The loss") -> None:
+        super().__init__(loss, moment, subject)
+        self.loss, self.moment, self.subject = loss, moment, subject
 
     def __str__(self) -> str:
-        return f"The loss is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
+        return f"{self.subject} is {self.loss} in {self.moment}, so training was stopped. A smaller lr may help."
 
 
 class StoppedError(MnistTrackingError, RuntimeError):
@@ -218,6 +219,8 @@ class ServiceError(MnistTrackingError, RuntimeError):
         return f"{self.operation} was refused ({self.code}): {self.detail}"
 
 
+NO_CREDENTIALS = "NoCredentials"
+HOW_TO_SIGN_IN = "set AWS_PROFILE, or run: aws configure (or: aws sso login)"
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
@@ -230,6 +233,8 @@ class AccessDeniedError(ServiceError, PermissionError):
         return self.code in _EXPIRED
 
     def __str__(self) -> str:
+        if self.code == NO_CREDENTIALS:
+            return f"There are no AWS credentials. Give profile=, {HOW_TO_SIGN_IN}."
         said = super().__str__()
         if not self.is_expired:
             return said

@@ -71,7 +71,8 @@ def test_without_credentials_it_says_what_to_do() -> None:
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "mnist-tracking: There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure.\n"
+        "mnist-tracking: There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure "
+        "(or: aws sso login).\n"
     )
 
 

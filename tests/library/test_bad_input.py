@@ -224,9 +224,15 @@ def test_no_credentials_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv(name, str(tmp_path / "none"))
     workspace = Workspace.aws(region="us-east-1")
 
-    with pytest.raises(AccessDeniedError, match="no AWS credentials were found"):
+    with pytest.raises(
+        AccessDeniedError,
+        match=r"^There are no AWS credentials\. Give profile=, set AWS_PROFILE, or run: aws configure",
+    ):
         ExperimentRunner(workspace, "nobody")
-    with pytest.raises(AccessDeniedError, match="no AWS credentials were found"):
+    with pytest.raises(
+        AccessDeniedError,
+        match=r"^There are no AWS credentials\. Give profile=, set AWS_PROFILE, or run: aws configure",
+    ):
         _ = workspace.bucket
     with pytest.raises(ConfigError, match="Give role="):
         _ = workspace.role

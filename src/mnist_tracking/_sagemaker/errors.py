@@ -18,6 +18,7 @@ from botocore.exceptions import (
 )
 
 from mnist_tracking.errors import (
+    NO_CREDENTIALS,
     AccessDeniedError,
     ConfigError,
     MnistTrackingError,
@@ -61,11 +62,11 @@ def translated() -> Iterator[None]:
             "No region is known. Give region=, or set AWS_DEFAULT_REGION or the profile's region."
         ) from error
     except NoCredentialsError as error:
-        raise AccessDeniedError("NoCredentials", "any call", "no AWS credentials were found") from error
+        raise AccessDeniedError(NO_CREDENTIALS, "Every call", "no AWS credentials were found") from error
     except _NO_CREDENTIALS as error:
-        raise AccessDeniedError(type(error).__name__, "any call", str(error)) from error
+        raise AccessDeniedError(type(error).__name__, "Every call", str(error)) from error
     except (BotoCoreError, Boto3Error) as error:
-        raise ServiceError(type(error).__name__, "a call", str(error)) from error
+        raise ServiceError(type(error).__name__, "A call", str(error)) from error
 
 
 def translate(error: ClientError) -> ServiceError:

@@ -53,9 +53,7 @@ class _Group(SectionedGroup):
 
     def _said(self, error: MnistTrackingError, ctx: click.Context) -> str:
         """Return the message; where it is about what was asked, in words of the command line."""
-        if isinstance(error, AccessDeniedError) and error.code == "NoCredentials":
-            return "There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure."
-        if not isinstance(error, ConfigError | StateError):
+        if not isinstance(error, AccessDeniedError | ConfigError | StateError):
             return str(error)
         called = self.commands.get(ctx.invoked_subcommand or "")
         return in_options(str(error), options_of([self, *([called] if called else [])]))

@@ -16,7 +16,7 @@ from mnist_tracking._sagemaker.account import (
 from mnist_tracking._sagemaker.calls import ANY
 from mnist_tracking._sagemaker.policy import all_grants
 from mnist_tracking.doctor.diagnosis import Check
-from mnist_tracking.errors import AccessDeniedError, ConfigError
+from mnist_tracking.errors import HOW_TO_SIGN_IN, NO_CREDENTIALS, AccessDeniedError, ConfigError
 
 if TYPE_CHECKING:
     from mnist_tracking.workspace import Workspace
@@ -33,8 +33,9 @@ def check_credentials(workspace: "Workspace") -> Iterator[Check]:
     try:
         yield Check("credentials", "ok", caller_arn(workspace))
     except AccessDeniedError as error:
-        remedy = "Set AWS_PROFILE, or run: aws configure (or: aws sso login)."
-        yield Check("credentials", "problem", f"AWS does not accept them: {error.detail}.", remedy)
+        there_are_none = error.code == NO_CREDENTIALS
+        detail = "There are none." if there_are_none else f"AWS does not accept them: {error.detail}."
+        yield Check("credentials", "problem", detail, f"S{HOW_TO_SIGN_IN[1:]}.")
 
 
 def check_region(workspace: "Workspace") -> Iterator[Check]:
