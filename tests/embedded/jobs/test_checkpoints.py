@@ -10,7 +10,7 @@ from tests.embedded.jobs.account import WAITS, Account, until
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs import launch
-from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.jobs.checkpoints import Checkpoints, RefusedError
 from mnist_tracking.embedded.store.blobs import Blob
 from mnist_tracking.embedded.store.objects import get_object
 from mnist_tracking.errors import UnsupportedOperationError
@@ -87,6 +87,13 @@ def test_a_folder_that_has_no_place_here_is_refused(account: Account, path: str)
         account.submit(CheckpointConfig={**CONFIG, "LocalPath": path})
 
 
+def test_what_cannot_be_fetched_is_said(account: Account) -> None:
+    account.put("checkpoints/../../epoch")
+
+    reason = account.run(CheckpointConfig=CONFIG)["FailureReason"]
+    assert reason.startswith("ClientError: Data download failed: s3://bucket/checkpoints/: The key 'checkpoints/../..")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of checkpoints."""
@@ -126,6 +133,35 @@ def test_only_what_was_changed_is_sent(bucket: EmbeddedSageMaker, folder: Path) 
     assert content(bucket, "a") == before[0]
     assert content(bucket, "b") != before[1]
     assert content(bucket, "b").read_text() == "3"
+
+
+def test_any_name_goes_to_s3_and_comes_back(bucket: EmbeddedSageMaker, folder: Path, tmp_path: Path) -> None:
+    """And nothing else comes: what lies beside the prefix is somebody else's."""
+    names = ["why?1", "why?2", "a#1", "50%2F", "b\nc", "\u00fc", "n" * 255]
+    for name in names:
+        (folder / name).write_text(name)
+    Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail).send()
+    bucket.session().client("s3").put_object(Bucket="bucket", Key="checkpoints-2/epoch")
+    other = tmp_path / "other"
+    Checkpoints(bucket.store, CONFIG["S3Uri"], [other], warn=pytest.fail).fetch()
+
+    assert {path.name: path.read_text() for path in other.iterdir()} == {name: name for name in names}
+
+
+def test_a_file_that_no_key_can_name_keeps_back_no_other(bucket: EmbeddedSageMaker, folder: Path) -> None:
+    told: list[str] = []
+    (folder / os.fsdecode(b"a\xff")).write_text("1")
+    (folder / "b").write_text("2")
+    checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=told.append)
+    with checkpoints.sent_every(0.001):
+        until(lambda: told)
+        (folder / "c").write_text("3")
+        until(lambda: get_object(bucket.store, "bucket", "checkpoints/c"))
+
+    assert content(bucket, "b").read_text() == "2"
+    assert len(told) == 1
+    with pytest.raises(RefusedError, match=r"^'a\\udcff': 'utf-8' codec can't encode"):
+        checkpoints.send()
 
 
 def test_a_file_that_is_written_meanwhile_waits_for_the_next_time(

@@ -1,6 +1,7 @@
 """What a script prints, line by line, while it runs."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +9,16 @@ from tests.embedded.jobs.account import Account
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 STEPS = """
-import os
+import os, threading
 for step in range(3):
     print("step", step, flush=True)
-    while not os.path.exists(str(step)): pass
+    while not os.path.exists(os.environ["GO"] + str(step)): threading.Event().wait(0.005)
 """
+
+
+def submit_steps(account: Account, folder: Path) -> None:
+    """Start a job that takes a step for each file in a folder, which stays when the job's own are deleted."""
+    account.submit(STEPS, Environment={"GO": f"{folder}/"})
 
 
 def stream(account: Account) -> str:
@@ -25,24 +31,24 @@ def read(account: Account, **more: Any) -> list[str]:
     return [event["message"] for event in page["events"]]
 
 
-def test_it_is_followed_while_the_script_runs(account: Account) -> None:
-    account.submit(STEPS)
+def test_it_is_followed_while_the_script_runs(account: Account, tmp_path: Path) -> None:
+    submit_steps(account, tmp_path)
     for step in range(3):
         account.follow(f"step {step}")
         assert read(account) == [f"step {number}" for number in range(step + 1)]
-        (account.ml() / "code" / str(step)).touch()
+        (tmp_path / str(step)).touch()
 
     assert account.wait()["TrainingJobStatus"] == "Completed"
 
 
-def test_two_can_follow_one_job(account: Account) -> None:
-    account.submit(STEPS)
+def test_two_can_follow_one_job(account: Account, tmp_path: Path) -> None:
+    submit_steps(account, tmp_path)
     seen: list[list[str]] = []
 
     def follow() -> None:
         for step in range(3):
             account.follow(f"step {step}")
-            (account.ml() / "code" / str(step)).touch()
+            (tmp_path / str(step)).touch()
         seen.append(read(account))
 
     threads = [threading.Thread(target=follow) for _ in range(2)]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_tracking.embedded.jobs.layout import download, split_uri
+from mnist_tracking.embedded.jobs.layout import split_uri
+from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import put_object
 from mnist_tracking.errors import MnistTrackingError
@@ -19,6 +20,10 @@ _Version = tuple[int, int, int]  # of a file: when it was changed, its size, its
 
 class _ChangedError(Exception):
     """A file was changed while it was read."""
+
+
+class RefusedError(MnistTrackingError):
+    """A file may not be read, or has a name that is no text, as each key of S3 is; the others were sent."""
 
 
 class Checkpoints:
@@ -41,19 +46,40 @@ class Checkpoints:
         self._told = ""
 
     def fetch(self) -> None:
-        """Copy what is in S3 into each folder."""
+        """
+        Copy what is in S3 into each folder.
+
+        Raises:
+            JobError: If that fails.
+        """
         for folder in self._folders:
-            download(self._store, self._uri, folder)
+            fetch(self._store, f"{self._uri}/", folder)
         self._sent = {path: _version(path.stat()) for _, path in self._files()}
 
     def send(self) -> None:
-        """Send what was changed since it was sent the last time."""
+        """
+        Send what was changed since it was sent the last time.
+
+        Raises:
+            RefusedError: If a file cannot be sent for what it is; all others were.
+            Exception: Whatever S3 does not take.
+        """
+        refused = []
         for folder, path in self._files():
-            with contextlib.suppress(FileNotFoundError, _ChangedError), path.open("rb") as body:
-                version = _version(os.fstat(body.fileno()))
-                if self._sent.get(path) != version:
-                    self._put(path.relative_to(folder), body, path, version)
-                    self._sent[path] = version
+            name = path.relative_to(folder)
+            try:
+                self._send(name, path)
+            except (PermissionError, UnicodeError) as error:
+                refused.append(f"{name.as_posix()!a}: {error}")
+        if refused:
+            raise RefusedError("; ".join(refused))
+
+    def _send(self, name: Path, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), path.open("rb") as body:
+            version = _version(os.fstat(body.fileno()))
+            if self._sent.get(path) != version:
+                self._put(name, body, path, version)
+                self._sent[path] = version
 
     def _put(self, name: Path, body: BinaryIO, path: Path, version: _Version) -> None:
         def refuse_changed(_old: object) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from mnist_tracking.embedded.jobs.cluster import MASTER_ADDRESS, loopback
 from mnist_tracking.embedded.jobs.placement import Placement
 
+UPDATES = "MNIST_TRACKING_UPDATES"
+"""Names a folder of one host of one job. All that its script starts inherits it, and is known by it."""
+
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
 _TOOLKITS_OWN = frozenset(
@@ -63,14 +66,14 @@ def variables(placement: Placement) -> dict[str, str]:
         "SAGEMAKER_JOB_NAME": name,
         "SAGEMAKER_REGION": placement.region,
         "SAGEMAKER_METRICS_DIRECTORY": str(layout.metrics),
-        "MNIST_TRACKING_UPDATES": str(layout.updates),
         "CURRENT_HOST": placement.host.name,
         "PYTHONPATH": f"{layout.code}{os.pathsep}{layout.packages}" if placement.is_package else str(layout.code),
     }
     toolkit = _toolkit(placement)
     shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that
     given = placement.request.get("Environment", {})
-    return {**clean_environment(), **platform, **_rendezvous(placement), **shown, **given}
+    own = {**platform, **_rendezvous(placement), **shown}
+    return {**clean_environment(), **own, **given, UPDATES: str(layout.updates)}
 
 
 def _rendezvous(placement: Placement) -> dict[str, str]:

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlparse
 
 import attrs
 
@@ -90,9 +89,15 @@ def local_path(request: dict[str, Any]) -> PurePosixPath:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of ``s3://bucket/key``."""
-    parsed = urlparse(uri)
-    return parsed.netloc, parsed.path.lstrip("/")
+    """
+    Return bucket and key of ``s3://bucket/key``, whatever the key has in it.
+
+    Example:
+        >>> split_uri("s3://bucket/why?/part#1.csv")
+        ('bucket', 'why?/part#1.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.lstrip("/")
 
 
 def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:

@@ -13,7 +13,9 @@ from pathlib import Path
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.cluster import hosts_of
-from mnist_tracking.embedded.jobs.process_trees import kill_tree
+from mnist_tracking.embedded.jobs.environment import UPDATES
+from mnist_tracking.embedded.jobs.layout import Layout
+from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
 
 _LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
@@ -60,7 +62,9 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
     """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
-    for host in hosts_of(state.request_of(job)):
-        if process_locks.is_held(script_lock(store, job["name"], host.name)):
+    request, name = state.request_of(job), job["name"]
+    for host in hosts_of(request):
+        if process_locks.is_held(script_lock(store, name, host.name)):
             with contextlib.suppress(ValueError, FileNotFoundError):
-                kill_tree(int(script_pid(store, job["name"], host.name).read_text()))
+                kill_tree(int(script_pid(store, name, host.name).read_text()))
+        kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

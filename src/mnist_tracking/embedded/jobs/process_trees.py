@@ -1,4 +1,4 @@
-"""The descendants of a process, also those that made a group or session of their own, as torchrun's workers do."""
+"""The processes of a script: also those that made a session of their own, and daemons, which have no parent left."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PASSES = 10  # one that is killed may have started another in the meantime
 
 
 def kill_tree(pid: int) -> None:
@@ -19,6 +20,29 @@ def kill_tree(pid: int) -> None:
     for child in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(child, signal.SIGKILL)
+
+
+def kill_marked(variable: str, value: str) -> None:
+    """
+    Kill all processes whose environment has that variable with that value, whoever their parent is.
+
+    Linux alone shows the environment of a process; elsewhere this does nothing.
+    """
+    mark = os.fsencode(f"{variable}={value}")
+    for _ in range(_PASSES):
+        found = [pid for pid, environment in _environments() if mark in environment]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _environments() -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the processes of this user, each with what its environment was when its program was started."""
+    for path in _PROC.glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or it has just ended
+            yield int(path.parent.name), path.read_bytes().split(b"\0")
 
 
 def descendants(pid: int) -> list[int]:

@@ -26,6 +26,11 @@ def folder_of(store: Store, name: str) -> Path:
     return store.home / "jobs" / name
 
 
+def ml_of(store: Store, name: str, host: str) -> Path:
+    """Return what is /opt/ml on a host of a job."""
+    return folder_of(store, name) / "ml" / host
+
+
 def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     """Return a job's row, or None."""
     row: sqlite3.Row | None = connection.execute("SELECT * FROM training_jobs WHERE name = ?", (name,)).fetchone()

@@ -125,7 +125,7 @@ class Supervisor:
             self._checkpoints.fetch()
 
     def _make(self, host: Host, port: int) -> HostRun:
-        layout = Layout.of(self._folder / "ml" / host.name, self._request)
+        layout = Layout.of(state.ml_of(self._store, self._job["name"], host.name), self._request)
         placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
         stream = f"{self._job['name']}/{host.name}-{self._started}"
         return HostRun(placement, stream, store=self._store, warn=partial(self._say, host.name))

@@ -52,12 +52,21 @@ def prepare(store: Store, placement: Placement) -> None:
 
 def _download_channel(store: Store, channel: dict[str, Any], placement: Placement) -> None:
     uri, folder = channel["DataSource"]["S3DataSource"]["S3Uri"], placement.layout.channel(channel["ChannelName"])
+    if not fetch(store, uri, folder, share=placement.share_of(channel)):
+        raise JobError(f"ClientError: Data download failed: no S3 objects found under the prefix {uri}.")
+
+
+def fetch(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:
+    """
+    Copy what lies below an S3 prefix into a folder, see `download`.
+
+    Raises:
+        JobError: If a key cannot be a file there, or the disk does not take it.
+    """
     try:
-        count = download(store, uri, folder, share=placement.share_of(channel))
+        return download(store, uri, folder, share=share)
     except (OSError, ValueError) as error:
         raise JobError(f"ClientError: Data download failed: {uri}: {error}") from error
-    if not count:
-        raise JobError(f"ClientError: Data download failed: no S3 objects found under the prefix {uri}.")
 
 
 def _unpack_code(store: Store, placement: Placement) -> None:
