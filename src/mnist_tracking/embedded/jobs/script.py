@@ -11,10 +11,9 @@ from pathlib import Path
 from signal import Signals
 from typing import IO
 
-from mnist_tracking.embedded.jobs.process_trees import kill_tree
-
-LOOK_S = 1.0
-"""How long to wait for a line before looking at what else there is, such as the metric files."""
+from mnist_tracking.embedded.jobs.environment import UPDATES
+from mnist_tracking.embedded.jobs.output import lines_of
+from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 
 Line = tuple[float, str]
 """When a line was printed, in seconds since the epoch, and the line."""
@@ -24,15 +23,13 @@ Events = queue.Queue[tuple["Script", Line | None]]
 
 _ENDS = 3
 _STDERR_LINES = 40
-_LAST_WORDS_S = 10.0  # how long to read on when the script has ended but a stray child keeps writing
-_LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is cut in parts
 
 
 class Script:
     """
     One run of a script, in a process group of its own.
 
-    With the script, its children end, as all processes of a container do.
+    With the script, its children end, daemons too, as all processes of a container do.
 
     Attributes:
         host: The name of the host that it runs on.
@@ -49,8 +46,8 @@ class Script:
         self.stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self.exit_status: int | None = None
         self.ended_at = float("inf")
-        self._events = events
-        self._ends, self._heard_at = 0, 0.0
+        self._events, self._updates = events, env[UPDATES]
+        self._ends = 0
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -65,18 +62,13 @@ class Script:
         for work in (self._wait, lambda: self._read(self._process.stdout), lambda: self._read(self._process.stderr)):
             threading.Thread(target=work, daemon=True).start()
 
-    def note_heard(self, *, is_end: bool) -> None:
-        """Note that an event of this script was taken from the queue."""
-        self._heard_at = time.monotonic()
-        self._ends += is_end
+    def note_end(self) -> None:
+        """Note that one of its ends was taken from the queue."""
+        self._ends += 1
 
     def is_over(self) -> bool:
-        """Whether it has ended and nothing more is to be read: a stray child may keep its output open for ever."""
-        if self._ends == _ENDS:
-            return True
-        now = time.monotonic()
-        is_quiet = now - max(self.ended_at, self._heard_at) >= LOOK_S
-        return self.exit_status is not None and (is_quiet or now - self.ended_at >= _LAST_WORDS_S)
+        """Whether it has ended, and all that it printed was taken from the queue."""
+        return self._ends == _ENDS
 
     def terminate(self) -> None:
         """Send SIGTERM to the script and its children; one that has ended is fine."""
@@ -95,17 +87,19 @@ class Script:
     def _wait(self) -> None:
         exit_status = self._process.wait()
         self._signal_group(Signals.SIGKILL)  # at once, before its id can mean another
+        kill_marked(UPDATES, self._updates)
         self.ended_at = time.monotonic()
         self.exit_status = exit_status
         self._events.put((self, None))
 
     def _read(self, stream: IO[bytes] | None) -> None:
-        while stream and (raw := stream.readline(_LONGEST_LINE)):
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if stream is self._process.stderr:
-                self.stderr.append(line)
-            if line:  # no event of CloudWatch is empty
-                self._events.put((self, (time.time(), line)))
+        assert stream is not None, "both are pipes"  # noqa: S101 - for the type checker
+        with stream:
+            for line in lines_of(stream.fileno(), lambda: self.exit_status is not None):
+                if stream is self._process.stderr:
+                    self.stderr.append(line)
+                if line:  # no event of CloudWatch is empty
+                    self._events.put((self, (time.time(), line)))
         self._events.put((self, None))
 
 

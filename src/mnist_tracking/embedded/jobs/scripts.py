@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from mnist_tracking.embedded.jobs import output
 from mnist_tracking.embedded.jobs.metrics import Lines
-from mnist_tracking.embedded.jobs.script import LOOK_S, Events, Script
+from mnist_tracking.embedded.jobs.script import Events, Script
 
 _WAITING_LINES = 10_000  # scripts that write faster than the store takes it have to wait, as at any full pipe
 
@@ -74,12 +75,13 @@ class Scripts:
     def _batch(self) -> dict[Script, Lines]:
         """Wait for a line, then take all that are there, by script."""
         found: dict[Script, Lines] = {}
-        wait_s: float | None = LOOK_S
+        wait_s: float | None = output.LOOK_S
         with contextlib.suppress(queue.Empty):
             for _ in range(_WAITING_LINES):
                 script, line = self._events.get(block=wait_s is not None, timeout=wait_s)
                 wait_s = None
-                script.note_heard(is_end=line is None)
-                if line is not None:
+                if line is None:
+                    script.note_end()
+                else:
                     found.setdefault(script, []).append(line)
         return found

@@ -1,0 +1,72 @@
+"""Whatever a script printed is told, however late the supervisor gets to it."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.embedded.jobs.account import until
+from tests.embedded.jobs.test_supervision import is_alive
+
+from mnist_tracking.embedded.jobs import output
+from mnist_tracking.embedded.jobs.environment import UPDATES
+from mnist_tracking.embedded.jobs.metrics import Lines
+from mnist_tracking.embedded.jobs.scripts import Scripts
+
+SPEAKS = """
+import os
+print(os.getpid(), flush=True)
+while not os.path.exists("go"): pass
+print("loss=0.5\\nloss=0.25")
+"""
+CHATTERS = "while True: print('still here', flush=True)"
+LEAVES_ONE_BEHIND = f"""
+import subprocess, sys
+print(subprocess.Popen([sys.executable, "-c", {CHATTERS!r}], start_new_session=True, env={{}}).pid, flush=True)
+"""
+
+Run = Callable[[str, Callable[[str, Lines], None]], None]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a script to its end, on one host."""
+
+    def run(script: str, on_lines: Callable[[str, Lines], None]) -> None:
+        scripts = Scripts(grace_s=0.0)
+        with (tmp_path / "lock").open("w") as lock:
+            argv, pid_file = [sys.executable, "-c", script], tmp_path / "pid"
+            scripts.start(
+                "algo-1", argv=argv, cwd=tmp_path, env={UPDATES: str(tmp_path)}, lock=lock.fileno(), pid_file=pid_file
+            )
+        scripts.run(on_lines)
+
+    return run
+
+
+def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store may be busy, or the whole machine, until long after the script has ended."""
+    monkeypatch.setattr(output, "LOOK_S", 0.0)
+    told: list[str] = []
+
+    def held_up(_: str, lines: Lines) -> None:
+        if lines and not told:
+            (tmp_path / "go").touch()
+            until(lambda: not is_alive(int(lines[0][1])))
+        told.extend(line for _, line in lines)
+
+    run(SPEAKS, held_up)
+
+    assert told[1:] == ["loss=0.5", "loss=0.25"]
+
+
+def test_a_child_that_never_stops_talking_does_not_keep_its_script_from_ending(run: Run) -> None:
+    told: list[str] = []
+    try:
+        run(LEAVES_ONE_BEHIND, lambda _, lines: told.extend(line for _, line in lines))
+    finally:
+        os.kill(int(next(line for line in told if line.isdigit())), signal.SIGKILL)
