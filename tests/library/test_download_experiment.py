@@ -164,7 +164,7 @@ for step, score in enumerate((0.5, 0.75)):
 Path(os.environ["SM_MODEL_DIR"], "line.txt").write_text("0.75")
 Path(os.environ["SM_OUTPUT_DATA_DIR"], "notes.txt").write_text("kept")
 Path("roc.png").write_text("curve")
-log_artifact("roc.png", name="plots/roc 1.png")
+log_artifact("roc.png", name="plots/roc: 100%.png")
 """
 
 
@@ -187,7 +187,7 @@ def test_a_job_has_a_log_its_output_and_all_that_it_printed(workspace: Workspace
     assert {(file.kind, file.path) for file in trial.files} == {
         ("model", "model"),
         ("output", "output"),
-        ("artifact", "output/plots/roc 1.png"),
+        ("artifact", "output/plots/roc: 100%.png"),
         ("log", "log.txt"),
     }
 

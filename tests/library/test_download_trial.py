@@ -179,14 +179,17 @@ def test_no_key_and_no_link_leads_out_of_the_folder(workspace: Workspace, baseli
     bucket = baseline.removeprefix("s3://").split("/")[0]
     with ExperimentRunner(workspace, "churn").step("Report", trial="baseline") as step:
         step.log_output("pages", f"s3://{bucket}/pages")
-    for key in ("pages/../../up.txt", "pages/sub/a?b#c.txt", "pages/"):
+    for key in ("pages/../../up.txt", "pages/sub/a?b#c.txt", "pages/", "pages/sub", "pages/x//y", "pages/x/y"):
         workspace.client("s3").put_object(Bucket=bucket, Key=key, Body=b"1")
     workspace.trial("baseline").download(tmp_path / "got")
     pages = f"steps/{step.component_name}/artifacts/pages"
 
     assert {name for name in files_in(tmp_path / "got") if pages in name} == {
         f"{pages}/%2E%2E/%2E%2E/up.txt",
-        f"{pages}/sub/a%3Fb#c.txt",
+        f"{pages}/sub",
+        f"{pages}/sub%/a%3Fb#c.txt",
+        f"{pages}/x/%/y",
+        f"{pages}/x/y",
     }
     (tmp_path / "got" / "artifacts" / "cm.png").unlink()
     (tmp_path / "got" / "artifacts").rmdir()

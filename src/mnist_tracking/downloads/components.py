@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import attrs
 
 from mnist_tracking._sagemaker.fetching import find_object, objects_below
-from mnist_tracking.downloads.names import Names, safe_path
+from mnist_tracking.downloads.names import Names, Paths, safe_name
 
 if TYPE_CHECKING:
     from mnist_tracking.downloads.folder import Folder
@@ -58,9 +58,9 @@ def fetch_model(
 ) -> Iterator[DownloadedFile]:
     """Fetch the model of a step, unpacked, below *at*; and with it the other output of its job."""
     for artifact in filter(is_model, component.outputs):
-        yield _fetch(workspace, folder, artifact.uri, DownloadedFile(component.name, "model", "model", "", at, 0))
+        yield _fetch(workspace, folder, DownloadedFile(component.name, "model", "model", artifact.uri, f"{at}model", 0))
     if with_output and component.job_name and (uri := _output_of(component)) is not None:
-        output = _fetch(workspace, folder, uri, DownloadedFile(component.name, "output", "output", "", at, 0))
+        output = _fetch(workspace, folder, DownloadedFile(component.name, "output", "output", uri, f"{at}output", 0))
         if output.path is not None:  # most scripts have none
             yield output
 
@@ -84,33 +84,35 @@ def fetch_artifacts(
                 yield _inside_output(component, folder, at, artifact)
                 continue
             name = names.free(PurePosixPath(artifact.uri).name or artifact.name)
-            wanted = DownloadedFile(component.name, "artifact", artifact.name, "", f"{at}artifacts/{name}", 0)
-            yield _fetch(workspace, folder, artifact.uri, wanted)
+            path = f"{at}artifacts/{name}"
+            yield _fetch(
+                workspace, folder, DownloadedFile(component.name, "artifact", artifact.name, artifact.uri, path, 0)
+            )
 
 
 def _inside_output(component: "Component", folder: "Folder", at: str, artifact: "Artifact") -> DownloadedFile:
     """Return where a file lies that the script of a job logged: in the output, unpacked before."""
-    path = f"{at}output/{safe_path(unquote(artifact.uri.partition(_INSIDE)[2]))}"
-    size = folder.size_of(path)
-    is_there = size is not None
+    member = PurePosixPath(unquote(artifact.uri.partition(_INSIDE)[2]))  # as the archive has it
+    path: str | None = f"{at}output/{member}"
+    is_inside = not member.is_absolute() and ".." not in member.parts
+    size = folder.size_of(str(path)) if is_inside else None
     return DownloadedFile(
-        component.name, "artifact", artifact.name, artifact.uri, path if is_there else None, size or 0
+        component.name, "artifact", artifact.name, artifact.uri, None if size is None else path, size or 0
     )
 
 
-def _fetch(workspace: "Workspace", folder: "Folder", uri: str, wanted: DownloadedFile) -> DownloadedFile:
+def _fetch(workspace: "Workspace", folder: "Folder", wanted: DownloadedFile) -> DownloadedFile:
     """Fetch an object, or all objects in a folder of that name, and say what came of it."""
-    is_packed = wanted.kind != "artifact"
-    base = f"{wanted.path}{wanted.name}" if is_packed else str(wanted.path)
+    is_packed, uri, base = wanted.kind != "artifact", wanted.uri, str(wanted.path)
     found = find_object(workspace, uri)
     if found is not None:
         is_archive = is_packed and uri.endswith((".tar.gz", ".tgz", ".tar"))
-        path = base if is_archive or not is_packed else f"{base}/{safe_path(uri.rsplit('/', 1)[-1])}"
-        size = folder.fetch(workspace, found, path, unpacked=is_archive)
-        return attrs.evolve(wanted, uri=uri, path=base, size_bytes=size)
+        path = base if is_archive or not is_packed else f"{base}/{safe_name(uri.rsplit('/', 1)[-1])}"
+        return attrs.evolve(wanted, size_bytes=folder.fetch(workspace, found, path, unpacked=is_archive))
+    paths, prefix = Paths(), f"{uri.rstrip('/')}/"
     sizes = [
-        folder.fetch(workspace, item, f"{base}/{safe_path(item.uri.removeprefix(uri.rstrip('/')))}")
+        folder.fetch(workspace, item, f"{base}/{paths.free(item.uri.removeprefix(prefix))}")
         for item in objects_below(workspace, uri)
         if not item.uri.endswith("/")  # the console's mark of an empty folder
     ]
-    return attrs.evolve(wanted, uri=uri, path=base if sizes else None, size_bytes=sum(sizes))
+    return attrs.evolve(wanted, path=base if sizes else None, size_bytes=sum(sizes))

@@ -179,15 +179,14 @@ def _make(root: Path) -> None:
         raise ConfigError(f"{str(root)!r} is a file. Give a folder, new or of an earlier download.")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        is_ours = (root / _LEDGER).exists()
-        strangers = [] if is_ours else sorted(path.name for path in root.iterdir())
+        names = sorted(path.name for path in root.iterdir())
     except OSError as error:
         raise ConfigError(
             f"{str(root)!r} cannot be made: {error.strerror}. Give a folder that you may write."
         ) from error
-    if strangers:
+    if names and _LEDGER not in names:
         raise ConfigError(
-            f"The folder {str(root)!r} holds what no download wrote, such as {strangers[0]!r}. Give a new folder, or "
+            f"The folder {str(root)!r} holds what no download wrote, such as {names[0]!r}. Give a new folder, or "
             "that of an earlier download."
         )
 

@@ -4,25 +4,20 @@ import hashlib
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-__all__ = ["Names", "safe_path"]
+__all__ = ["Names", "Paths", "safe_name"]
 
 _LONGEST = 200  # file systems take 255 bytes
 _KEPT = " !#$&'()+,;=@[]^`{}~"
 
 
-def safe_path(key: str) -> str:
+def safe_name(name: str) -> str:
     """
-    Return a key of S3 as a relative path that stays below any folder.
+    Return a name as one that any file system takes: what stands in the way is percent-encoded, and ``%`` is no name.
 
     Example:
-        >>> safe_path("rows/part-1.csv"), safe_path("../../etc//passwd")
-        ('rows/part-1.csv', '%2E%2E/%2E%2E/etc/passwd')
+        >>> safe_name("why?.csv"), safe_name(".."), safe_name("")
+        ('why%3F.csv', '%2E%2E', '%')
     """
-    return "/".join(_safe_name(part) for part in key.split("/") if part)
-
-
-def _safe_name(name: str) -> str:
-    """Return a name as one that any file system takes: what stands in the way is percent-encoded."""
     if name.strip(".") == "":
         return "%2E" * len(name) or "%"
     safe = "".join(char if char.isalnum() or char in _KEPT else quote(char, safe="") for char in name)
@@ -30,6 +25,29 @@ def _safe_name(name: str) -> str:
         return safe
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     return f"{safe.encode()[: _LONGEST - 40].decode(errors='ignore')}-{digest}{PurePosixPath(name).suffix[:20]}"
+
+
+class Paths:
+    """Keys below one prefix as relative paths that stay below any folder, each its own."""
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+
+    def free(self, key: str) -> str:
+        """
+        Return the path of a key; keys come in S3's order. Only there can one be a file and the folder of another.
+
+        Example:
+            >>> paths = Paths()
+            >>> [paths.free(key) for key in ("../up", "a", "a/b", "rows//1", "rows/1")]
+            ['%2E%2E/up', 'a', 'a%/b', 'rows/%/1', 'rows/1']
+        """
+        *folders, name = map(safe_name, key.split("/"))
+        place = ""
+        for folder in folders:
+            place += f"{folder}%/" if f"{place}{folder}" in self._files else f"{folder}/"
+        self._files.add(f"{place}{name}")
+        return f"{place}{name}"
 
 
 class Names:
@@ -47,7 +65,7 @@ class Names:
             >>> names.free("rows.csv"), names.free("ROWS.csv"), names.free("a/b")
             ('rows.csv', 'ROWS-2.csv', 'a%2Fb')
         """
-        found, number = PurePosixPath(_safe_name(name)), 1
+        found, number = PurePosixPath(safe_name(name)), 1
         stem = found.stem
         while found.name.casefold() in self._taken:
             number += 1
