@@ -5,19 +5,19 @@ Every error this library raises, as one tree.
 
     MnistTrackingError
     ├── ConfigError(ValueError)              a wrong argument; nothing was sent
-    ├── DatasetError(ValueError)             data that are missing, truncated or not what they should be
+    ├── DatasetError(ValueError)             data that are missing, damaged or others
     ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment .subject
-    ├── StoppedError(RuntimeError)           training was told to end, and can be taken up again; .signal .moment
-    ├── ProcessLostError(ConnectionError)    of several processes that train together, one ended or is not there
+    ├── StoppedError(RuntimeError)           training was told to end; .signal .moment
+    ├── ProcessLostError(ConnectionError)    one of several that train together is gone
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
-    ├── StateError(RuntimeError)             a legal call at the wrong moment; .kind .name .status
+    ├── StateError(RuntimeError)             called at the wrong moment; .kind .name .status
     ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
     ├── JobTimeoutError(TimeoutError)        .job_name .waited_s .outcome .log_tail
-    ├── ServiceError(RuntimeError)           any other AWS error; .code .operation .detail .request_id
+    ├── ServiceError(RuntimeError)           AWS refused; .code .operation .detail .request_id
     │   ├── AccessDeniedError(PermissionError)
     │   └── ThrottledError                   after botocore's own retries
-    ├── UnsupportedOperationError(NotImplementedError)   the embedded SageMaker lacks it; .service .operation
+    ├── UnsupportedOperationError(NotImplementedError)   not embedded; .service .operation
     └── MissingDependencyError(ImportError)  .package .extra; says the pip command
 
 Each class is also the builtin a caller would guess, keeps its facts as attributes, builds its message from them, and

@@ -85,12 +85,12 @@ def test_the_metrics_file_has_what_the_log_has_not(tmp_path: Path) -> None:
 
 
 def test_json_lines_hold_every_value(tmp_path: Path) -> None:
-    """One object per event, appended, so that a run that is taken up again goes on in the same file."""
+    """One object per event; of one run, not of those before it."""
     tell(JsonLines(tmp_path / "events.jsonl"), Score(0.5, 97.25))
     tell(JsonLines(tmp_path / "events.jsonl"), Score(0.5, 97.25))
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
 
-    assert [event["event"] for event in events] == ["progress", "progress", "epoch", "test"] * 2
+    assert [event["event"] for event in events] == ["progress", "progress", "epoch", "test"]
     assert (events[0]["seen"], events[2]["validation"], events[3]["accuracy"]) == (
         128,
         {"loss": 0.5, "accuracy": 97.25},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["check_writable", "write_atomically"]
+__all__ = ["append", "check_writable", "write_atomically"]
 
 
 def write_atomically(content: bytes, path: Path) -> None:
@@ -32,6 +32,20 @@ def write_atomically(content: bytes, path: Path) -> None:
     except OSError as exc:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+        raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
+
+
+def append(text: str, path: Path) -> None:
+    """
+    Put *text* at the end of the file at *path*, which is made if need be.
+
+    Raises:
+        ConfigError: If it cannot be written.
+    """
+    try:
+        with path.open("a") as stream:
+            stream.write(text)
+    except OSError as exc:
         raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
 
 

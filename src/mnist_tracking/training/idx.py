@@ -1,6 +1,7 @@
 """IDX, the file format of MNIST: arrays of bytes behind a short header, raw or gzipped. Needs numpy alone."""
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
@@ -19,6 +20,9 @@ Pixels = NDArray[np.uint8]
 _MAGIC_LENGTH = 4
 _UINT8 = 0x08
 _CONTENTS = {1: "labels", 3: "images"}
+_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+_MOST = 1032  # bytes that one byte of a gzip stream can unpack to
+_CHUNK = 1 << 20
 
 
 def read_idx(path: Path, *, dimensions: int) -> Pixels:
@@ -49,11 +53,23 @@ def unpack(packed: bytes, path: Path) -> bytes:
     """
     Return the content of a gzipped file that was read from *path*.
 
+    No more is unpacked than an IDX header at its start asks for, and one byte, so that a small file cannot fill the
+    memory; of anything else, the first bytes alone.
+
     Raises:
-        DatasetError: If it is truncated or corrupt.
+        DatasetError: If it is truncated or corrupt, or does not fit into memory.
     """
     try:
-        return gzip.decompress(packed)
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            start = stream.read(_MAGIC_LENGTH + 4 * max(_CONTENTS))
+            if not _asked(start):
+                while stream.read(_CHUNK):  # to tell what is damaged from what is something else
+                    pass
+                return start
+            rest = _asked(start) - len(start) + 1
+            return start + stream.read(max(0, min(rest, _MOST * len(packed))))
+    except MemoryError as exc:
+        raise DatasetError(f"{str(path)!r} does not fit into memory: it unpacks to {_asked(start)} bytes.") from exc
     except EOFError as exc:
         raise DatasetError(f"{str(path)!r} is truncated: its gzip stream ends after {len(packed)} bytes.") from exc
     except gzip.BadGzipFile as exc:
@@ -82,12 +98,25 @@ def parse_idx(content: bytes, path: Path, *, dimensions: int) -> Pixels:
     start = _MAGIC_LENGTH + 4 * dimensions
     if len(content) < start:
         raise DatasetError(f"{str(path)!r} is truncated: {len(content)} bytes, and its header alone takes {start}.")
-    shape = tuple(int(n) for n in np.frombuffer(content, dtype=">u4", count=dimensions, offset=_MAGIC_LENGTH))
-    whole = start + math.prod(shape)
-    if len(content) != whole:
-        fault = "is truncated" if len(content) < whole else "has bytes left over"
-        raise DatasetError(f"{str(path)!r} {fault}: {len(content)} bytes, where its header {shape} asks for {whole}.")
+    shape, whole = _shape(content, dimensions), _asked(content)
+    if len(content) < whole:
+        raise DatasetError(
+            f"{str(path)!r} is truncated: {len(content)} bytes, where its header {shape} asks for {whole}."
+        )
+    if len(content) > whole:
+        raise DatasetError(f"{str(path)!r} has bytes left over, after the {whole} that its header {shape} asks for.")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _shape(content: bytes, dimensions: int) -> tuple[int, ...]:
+    return tuple(int(n) for n in np.frombuffer(content, dtype=">u4", count=dimensions, offset=_MAGIC_LENGTH))
+
+
+def _asked(content: bytes) -> int:
+    """Return how long a file is that starts like *content*; 0 if it is no IDX file of bytes, or its header is cut."""
+    dimensions = content[3] if content[:3] == bytes([0, 0, _UINT8]) and len(content) > 3 else 0
+    start = _MAGIC_LENGTH + 4 * dimensions
+    return start + math.prod(_shape(content, dimensions)) if dimensions and len(content) >= start else 0
 
 
 def _check_magic(content: bytes, path: Path, dimensions: int) -> None:
@@ -100,6 +129,8 @@ def _check_magic(content: bytes, path: Path, dimensions: int) -> None:
         held = _CONTENTS.get(content[3], f"an array of {content[3]} dimensions")
         hint = " Are two files swapped?" if content[3] in _CONTENTS else ""
         raise DatasetError(f"{str(path)!r} holds {held}, where {_CONTENTS[dimensions]} are expected.{hint}")
+    if content[:2] == magic[:2] and content[2:3] and (kind := _TYPES.get(content[2])):
+        raise DatasetError(f"{str(path)!r} holds numbers of type {kind}, where {_TYPES[_UINT8]} is expected.")
     raise DatasetError(
         f"{str(path)!r} is not an IDX file of {_CONTENTS[dimensions]}: it starts with {_start(content)}, "
         f"where {magic.hex(' ')} is expected."

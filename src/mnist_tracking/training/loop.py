@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.data import DigitData, Split
 from mnist_tracking.training.epoch import EpochRunner, Keeper
 from mnist_tracking.training.evaluation import evaluate
@@ -59,8 +60,14 @@ def train(
         world: The processes that train together; each calls this function.
 
     Raises:
-        DivergedError: If a loss is not finite.
+        ConfigError: If a batch is larger than the training data, or the state does not fit the model.
+        DivergedError: If a loss, or a weight that is to be kept, is not finite.
     """
+    if hyperparameters.batch_size > len(data.train):
+        raise ConfigError(
+            f"The batch_size is {hyperparameters.batch_size}, but there are {len(data.train)} training images; "
+            "a batch holds at most all of them."
+        )
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # up to twice as fast
     steps = math.ceil(len(data.train) / hyperparameters.batch_size)
     state = TrainingState(model, hyperparameters, steps=steps)

@@ -1,13 +1,16 @@
 """What becomes of a run's events: lines of a log, a bar on a terminal, SageMaker's metrics file, JSON lines."""
 
 import dataclasses
+import itertools
 import json
+import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mnist_tracking.training.events import EpochEnd, Evaluation, Observer, Progress, Score
+from mnist_tracking.training.files import append, write_atomically
 
 __all__ = ["JsonLines", "LogLines", "MetricsFile", "ProgressBar"]
 
@@ -101,20 +104,27 @@ class MetricsFile:
     def _write(self, values: dict[str, float], *, step: int | None) -> None:
         told = {"Timestamp": time.time(), **({} if step is None else {"IterationNumber": step})}
         lines = (json.dumps({"MetricName": name, "Value": value, **told}) + "\n" for name, value in values.items())
-        with self._path.open("a") as file:
-            file.writelines(lines)
+        append("".join(lines), self._path)
 
 
 class JsonLines:
     """
-    Appends every event to a file, as one JSON object per line: what it is, when, and all of its values.
+    Writes every event to a file, as one JSON object per line: what it is, when, and all of its values.
+
+    The file holds one run, and each event once. Of a run that is interrupted and goes on, what came after the
+    checkpoint is dropped, since it comes again; an uninterrupted run would have left the same but for the times.
 
     Args:
         path: Its folder must be there.
+        after: Where the run goes on: after so many epochs, and so many steps of the next one.
+
+    Raises:
+        ConfigError: If it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, after: tuple[int, int] = (0, 0)) -> None:
         self._path = Path(path)
+        write_atomically("".join(_lines_until(after, self._path)).encode(), self._path)
 
     def on_progress(self, event: Progress) -> None:
         self._write("progress", dataclasses.asdict(event))
@@ -126,8 +136,21 @@ class JsonLines:
         self._write("test", dataclasses.asdict(evaluation))
 
     def _write(self, event: str, values: dict[str, object]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
+        append(json.dumps({"event": event, "time": time.time(), **values}) + "\n", self._path)
+
+
+def _lines_until(place: tuple[int, int], path: Path) -> list[str]:
+    """Return the lines of events up to *place*; a line that was cut short ends them."""
+    if place == (0, 0) or not path.exists():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    return list(itertools.takewhile(lambda line: line.endswith("\n") and _place(json.loads(line)) <= place, lines))
+
+
+def _place(event: dict[str, Any]) -> tuple[float, int]:
+    if event["event"] == "progress":
+        return event["epoch"] - 1, event["step"]
+    return (event["epoch"], 0) if event["event"] == "epoch" else (math.inf, 0)
 
 
 if TYPE_CHECKING:

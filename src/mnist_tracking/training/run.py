@@ -17,6 +17,8 @@ from mnist_tracking.training.data import DigitData, load_data
 from mnist_tracking.training.distributed import choose_backend, joined
 from mnist_tracking.training.events import Observer, Several, TrainingResult
 from mnist_tracking.training.files import check_writable
+from mnist_tracking.training.fingerprint import fingerprint
+from mnist_tracking.training.fitting import DATA
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
 from mnist_tracking.training.loop import train
@@ -25,6 +27,7 @@ from mnist_tracking.training.model import Architecture, DigitNet, build_model
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.report import describe, write_report
+from mnist_tracking.training.state import past_epochs
 from mnist_tracking.training.world import World
 
 __all__ = ["Places", "choose_device", "new_model", "run"]
@@ -39,7 +42,8 @@ class Places:
         data: Holds the four IDX files.
         model: Gets ``model.pth``.
         output: Gets what `write_report` writes, and ``events.jsonl``, if given.
-        checkpoints: Gets checkpoints, if given; a run that finds some of its own there goes on from the newest.
+        checkpoints: Gets checkpoints, if given; a run that finds some of its own there goes on from the newest. For one
+            run at a time.
     """
 
     data: Path
@@ -81,8 +85,9 @@ def run(
 
     Raises:
         DatasetError: If the data are missing or broken.
-        ConfigError: If there is no such device, a folder cannot be written, or the newest checkpoint is of another run.
-        DivergedError: If a loss is not finite; the last checkpoint is from before.
+        ConfigError: If there is no such device, a batch is larger than the data, a folder or file cannot be written,
+            another run uses the checkpoint folder, or the newest checkpoint is of another run.
+        DivergedError: If a loss or a weight is not finite; the last checkpoint is from before.
         StoppedError: If it was told to end.
         ProcessLostError: If another process cannot be reached, or ended.
     """
@@ -95,12 +100,12 @@ def run(
     model = new_model(hyperparameters, device)
     fraction, generator = hyperparameters.validation_fraction, seeded(hyperparameters.seed, "split")
     data = load_data(places.data, validation_fraction=fraction, generator=generator).to(device)
-    facts = {**hyperparameters.as_dict(), **_facts(data)}
+    facts = _facts(data) if membership or places.checkpoints else {}
     with (
-        joined(membership, backend=backend, device=device, facts=facts) as world,
+        joined(membership, backend=backend, device=device, facts={**hyperparameters.as_dict(), **facts}) as world,
         stop or nullcontext(StopRequest()) as request,
     ):
-        result = _train(model, data, hyperparameters, places, world=world, stop=request)
+        result = _train(model, data, hyperparameters, places, facts=facts, world=world, stop=request)
         if world.rank == 0:
             _write(result, model, data, hyperparameters, places)
     return result
@@ -112,25 +117,26 @@ def _train(
     hyperparameters: Hyperparameters,
     places: Places,
     *,
+    facts: Mapping[str, int | str],
     world: World,
     stop: StopRequest,
 ) -> TrainingResult:
-    keeper, resume_from = None, None
-    if places.checkpoints is not None:
-        folder = CheckpointFolder(
-            places.checkpoints, hyperparameters, circumstances={**_facts(data), "processes": world.size}, warn=_warn
-        )
-        keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
-        resume_from = world.from_first(folder.latest() if world.rank == 0 else None)  # hosts share no folder
-    if resume_from is not None and world.rank == 0:
-        print(f"Going on from a checkpoint: {_position(resume_from)}.", flush=True)
-    observers = _observers(places.output) if world.rank == 0 else []
-    return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=resume_from, world=world)
+    if places.checkpoints is None:
+        observers = _observers(places.output) if world.rank == 0 else []
+        return train(model, data, hyperparameters, Several(observers), world=world)
+    circumstances = {**facts, "processes": world.size}
+    folder = CheckpointFolder(places.checkpoints, hyperparameters, circumstances=circumstances, warn=_warn)
+    keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
+    with folder.taken() if world.rank == 0 else nullcontext():  # hosts share no folder
+        state = world.from_first(folder.latest() if world.rank == 0 else None)
+        observers = _observers(places.output, state) if world.rank == 0 else []
+        return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=state, world=world)
 
 
 def _facts(data: DigitData) -> Mapping[str, int | str]:
     """Return what the result depends on, beside the hyperparameters."""
     return {
+        DATA: fingerprint(data),
         "training images": len(data.train),
         "validation images": len(data.validation),
         "test images": len(data.test),
@@ -147,16 +153,27 @@ def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
-def _observers(output: Path | None) -> list[Observer]:
-    """Return who is told: on a terminal a bar takes the place of the lines within an epoch."""
+def _observers(output: Path | None, state: Mapping[str, Any] | None = None) -> list[Observer]:
+    """
+    Return who is told: on a terminal a bar takes the place of the lines within an epoch.
+
+    A run that goes on from *state* tells its log of the epochs that are done, too: whoever chooses by what a log says
+    finds the epoch there whose weights are chosen.
+    """
     terminal = sys.stdout.isatty() and sys.stderr.isatty()
     observers: list[Observer] = [LogLines(sys.stdout, every_step=not terminal)]
     if terminal:
         observers.insert(0, ProgressBar(sys.stderr))
     if metrics := os.environ.get("SAGEMAKER_METRICS_DIRECTORY"):
         observers.append(MetricsFile(Path(metrics)))
+    place = (0, 0)
+    if state is not None:
+        place = len(state["epochs"]), state["step"]
+        print(f"Going on from a checkpoint: {_position(state)}.", flush=True)
+        for event in past_epochs(state):
+            Several(observers).on_epoch(event)
     if output is not None:
-        observers.append(JsonLines(output / "events.jsonl"))
+        observers.append(JsonLines(output / "events.jsonl", after=place))
     return observers
 
 

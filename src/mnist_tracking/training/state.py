@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from mnist_tracking.errors import ConfigError, DivergedError
 from mnist_tracking.training.events import EpochEnd, Score
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.optimizers import Optimizer, build_optimizer
 
-__all__ = ["TrainingState", "Weights", "copy_weights"]
+__all__ = ["TrainingState", "Weights", "copy_weights", "past_epochs"]
 
 Weights: TypeAlias = dict[str, Tensor]
 
@@ -55,8 +56,14 @@ class TrainingState:
         return event
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain values and tensors on the CPU; later steps do not change them."""
-        generator = self.model.dropout_generator
+        """
+        Return all of it as plain values and tensors on the CPU; later steps do not change them.
+
+        Raises:
+            DivergedError: If a weight is not finite, which a loss shows one step later.
+        """
+        generator, weights = self.model.dropout_generator, copy_weights(self.model)
+        _check_finite(weights, f"epoch {len(self.epochs) + bool(self.step)}")
         return {
             "hyperparameters": self.hyperparameters.as_dict(),
             "architecture": dataclasses.asdict(self.model.architecture),
@@ -64,7 +71,7 @@ class TrainingState:
             "step": self.step,
             "losses": self.losses.cpu().clone(),
             "hits": int(self.hits),
-            "state_dict": copy_weights(self.model),
+            "state_dict": weights,
             "best_state_dict": self.best_weights,
             "optimizer": self.optimizer.state(),
             "dropout": generator.get_state() if generator is not None else None,
@@ -75,8 +82,18 @@ class TrainingState:
         Take up what `as_dict` returned, of a run with the same hyperparameters, data and kind of device.
 
         The losses and hits are the sums over all processes, so only the *first* one takes them.
+
+        Raises:
+            ConfigError: If it does not fit this network.
         """
-        self.epochs = [_epoch_end(event) for event in content["epochs"]]
+        try:
+            self._take(content, first=first)
+        except (LookupError, TypeError, ValueError, RuntimeError) as exc:  # RuntimeError: weights that do not fit
+            gist = str(exc).partition("\n")[0]
+            raise ConfigError(f"The checkpoint does not fit this network and its optimizer: {gist}") from exc
+
+    def _take(self, content: Mapping[str, Any], *, first: bool) -> None:
+        self.epochs = past_epochs(content)
         self.best_weights = dict(content["best_state_dict"])
         self.step = int(content["step"])
         if first:
@@ -96,6 +113,21 @@ def copy_weights(model: DigitNet) -> Weights:
     }
 
 
-def _epoch_end(content: Mapping[str, Any]) -> EpochEnd:
-    scores = {name: Score(**content[name]) for name in ("train", "validation")}
-    return EpochEnd(epoch=content["epoch"], is_best=content["is_best"], **scores)
+def _check_finite(weights: Weights, moment: str) -> None:
+    for name, weight in weights.items():
+        finite = torch.isfinite(weight)
+        if not finite.all():
+            raise DivergedError(weight[~finite][0].item(), moment, f"A weight of {name!r}")
+
+
+def past_epochs(content: Mapping[str, Any]) -> list[EpochEnd]:
+    """Return the epochs that are done, of what `TrainingState.as_dict` returned."""
+    return [
+        EpochEnd(
+            epoch=event["epoch"],
+            train=Score(**event["train"]),
+            validation=Score(**event["validation"]),
+            is_best=event["is_best"],
+        )
+        for event in content["epochs"]
+    ]
