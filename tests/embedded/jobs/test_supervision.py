@@ -17,6 +17,14 @@ from mnist_tracking.embedded.jobs.liveness import supervisor_lock
 
 LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 PID = f"import os\nprint(os.getpid(), flush=True)\n{WAITS}"
+DAEMON = """
+import os, threading
+if os.fork() == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)
+    threading.Event().wait()
+os.wait()
+"""
 CREATOR = """
 import json, sys
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
@@ -134,6 +142,20 @@ def test_children_of_the_script_end_with_it(account: Account) -> None:
 
     assert job["TrainingJobStatus"] == "Completed"
     assert not is_alive(int(account.log()[0]))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells a daemon by its environment")
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_daemon_ends_with_its_job(account: Account, *, is_lost: bool) -> None:
+    """Also if all that knew of it, the script and the supervisor, were killed: it holds the script's lock."""
+    account.submit(f"{DAEMON}\n{WAITS}" if is_lost else DAEMON)
+    if is_lost:
+        account.follow()
+        os.kill(account.supervisor(), signal.SIGKILL)
+        account.signal_script(signal.SIGKILL)
+
+    assert account.wait()["TrainingJobStatus"] == ("Failed" if is_lost else "Completed")
+    until(lambda: not process_locks.is_held(account.folder() / "algo-1.lock"))
 
 
 def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: Account) -> None:
