@@ -17,6 +17,7 @@ LIBRARY = (
     | CHECKS
     | {
         "_given",
+        "_html",
         "_sagemaker",
         "cleanup",
         "datasets",
@@ -38,7 +39,7 @@ LIBRARY = (
 
 ALLOWED = {  # a part of the package: the parts that it may import
     "errors": set(),
-    "records": {"errors"},
+    "records": {"_html", "errors"},
     "checks": {"errors"},
     "words": set(),
     "filters": {"checks", "errors", "records"},
@@ -49,6 +50,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_digits": {"errors", "training"},
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
+    "_html": set(),
     "_shown": set(),
     "_given": {"_shown", "errors", "workspace"},
     "_keys": {"_shown", "errors"},
@@ -64,12 +66,12 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "settings": {"errors"},
     "workspace": {"_sagemaker", "embedded", "errors", "handle", "reading", "settings"},
     "handle": set(),
-    "results": {"errors"},
+    "results": {"_html", "errors"},
     "search": {"_sagemaker", "checks", "errors", "filters", "records", "results", "settings"},
-    "trials": {"_sagemaker", "downloads", "lineage", "records", "search"},
+    "trials": {"_html", "_sagemaker", "downloads", "lineage", "records", "search"},
     "_plain": set(),
     "downloads": {"_plain", "_sagemaker", "errors", "lineage", "records"},
-    "comparison": {"errors", "records", "trials", "words"},
+    "comparison": {"_html", "errors", "records", "trials", "words"},
     "reading": {
         "checks",
         "cleanup",
@@ -85,7 +87,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "submission": {"_sagemaker", "errors", "records"},
     "shared_steps": CHECKS | {"_sagemaker", "errors", "records", "steps"},
     "exporting": {"errors", "training", "trials"},
-    "doctor": {"_sagemaker", "errors"},
+    "doctor": {"_html", "_sagemaker", "errors"},
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),
     "cli": LIBRARY | {"_plain", "deployment", "doctor", "embedded", "plots", "search"},
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Component
 from mnist_tracking.trials import Trial
@@ -72,7 +73,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         title = f"comparison of {', '.join(self.trials)}: {plural(len(self.differences), 'difference')}"
-        return f"<p>{html.escape(title)}</p>" + (str(self.dataframe().to_html(index=False)) if self.differences else "")
+        return html_table(self.dataframe(), title=title) if self.differences else f"<p>{html.escape(title)}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per difference: step, kind, name, and a column for each trial."""

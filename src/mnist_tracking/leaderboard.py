@@ -1,12 +1,12 @@
 """Leaderboard: the trials of an experiment, best first."""
 
-import html
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking._sagemaker.analytics import analytics_frame
 from mnist_tracking._sagemaker.convert import TRAINING
 from mnist_tracking._sagemaker.experiments import require_experiment
@@ -15,7 +15,7 @@ from mnist_tracking.filters import display_name, parent
 from mnist_tracking.jobs import Objective
 from mnist_tracking.records import TrialResult
 from mnist_tracking.search import experiment_names, find_trials
-from mnist_tracking.words import plural
+from mnist_tracking.words import plural, without_details
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +105,7 @@ class Leaderboard(Sequence[TrialResult]):
 
     def __repr__(self) -> str:
         goal = f" by {self.objective.metric}" if self.objective else ""
-        unranked = self._unranked()
-        said = f"{plural(len(self), 'trial')}{goal}" + (f". {unranked}" if unranked else "")
+        said = f"{plural(len(self), 'trial')}{goal}" + (f". {self.unranked}" if self.unranked else "")
         return f"<Leaderboard of {self.experiment_name!r}: {said}>"
 
     @property
@@ -117,15 +116,15 @@ class Leaderboard(Sequence[TrialResult]):
     def __str__(self) -> str:
         if not self.trials:
             return repr(self)
-        unranked = self._unranked()
-        return (f"{unranked}\n" if unranked else "") + str(self._brief().to_string(index=False))
+        shown = str(self._brief().to_string(index=False, na_rep=""))
+        return f"{self.unranked}\n{shown}" if self.unranked else shown
 
     def _repr_html_(self) -> str:
-        unranked = self._unranked()
-        return (f"<p>{html.escape(unranked)}</p>" if unranked else "") + str(self._brief().to_html(index=False))
+        return html_table(self._brief(), title=self.unranked)
 
-    def _unranked(self) -> str:
-        """Say that the objective ranks no trial at all, which may be a slip of the pen."""
+    @property
+    def unranked(self) -> str:
+        """Says that the objective ranks no trial at all, which may be a slip of the pen; empty if it ranks one."""
         there = sorted({name for trial in self.trials for name in trial.metrics})
         if self.objective is None or not self.trials or self.objective.metric in there:
             return ""
@@ -133,14 +132,17 @@ class Leaderboard(Sequence[TrialResult]):
         return f"No trial has the metric {self.objective.metric!r}; {possible}."
 
     def _brief(self) -> "pd.DataFrame":
-        """Return what fits a screen: the last value of each metric, and only hyperparameters that differ."""
-        frame = self.dataframe()
-        columns = [str(name) for name in frame.columns]
-        names = {name: name.removesuffix(".last").removeprefix("metric.") for name in columns if name.endswith(".last")}
-        varied = [name for name in columns if name.startswith("param.") and frame[name].nunique(dropna=False) > 1]
+        """Return what fits a screen: last values of the main metrics, and only hyperparameters that differ."""
+        import pandas as pd
+
+        asked = {self.objective.metric} if self.objective else set[str]()
+        metrics = without_details((name for trial in self.trials for name in trial.metrics), keep=asked)
         several = ["experiment"] if len(self.experiments) > 1 else []
-        shown = frame[["trial", *several, "status", "duration_s", *varied, *names]]
-        return shown.rename(columns={**names, **{name: name.removeprefix("param.") for name in varied}})
+        names = {f"param.{name}": name for name in differing(self.trials)}
+        names |= {f"metric.{name}.last": name for name in metrics}
+        first = ["trial", *several, "status", "duration_s"]
+        rows = [_row(trial, self.objective) for trial in self.trials]
+        return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
 
     @property
     def best(self) -> TrialResult:
@@ -191,6 +193,13 @@ class Leaderboard(Sequence[TrialResult]):
 
         rows = [_row(trial, self.objective) for trial in self.trials]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
+
+
+def differing(trials: Iterable[TrialResult]) -> list[str]:
+    """Return the hyperparameters that are not the same for all trials."""
+    every = [trial.hyperparameters for trial in trials]
+    names = sorted({name for parameters in every for name in parameters})
+    return [name for name in names if len({(name in one, one.get(name)) for one in every}) > 1]
 
 
 def score(trial: TrialResult, objective: Objective) -> float | None:

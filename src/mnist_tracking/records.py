@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class MetricSeries(Sequence[MetricPoint]):
         return tuple(point.value for point in self.points)
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        return html_table(self.dataframe())
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per value, with the columns step, value and time."""
@@ -268,7 +269,8 @@ class TrialResult:
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        return str(pd.Series(trial_row(self), dtype=object).to_frame().to_html(header=False))
+        row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
+        return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
 
 
 TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")

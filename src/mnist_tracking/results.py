@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from mnist_tracking.errors import MnistTrackingError
+from mnist_tracking._html import html_table
+from mnist_tracking.errors import MnistTrackingError, StateError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,9 @@ class Results(Sequence[T], Generic[T]):
             except MnistTrackingError as error:
                 self._error = error
                 raise
+            except BaseException:
+                self._error = StateError("search for", self._kind, "was broken off, and is not whole; search again")
+                raise
             if self._on_progress is not None and not self._is_whole and len(self._read) % _PROGRESS == 0:
                 self._on_progress(len(self._read))
         return place is not None and place < len(self._read)
@@ -107,7 +111,7 @@ class Results(Sequence[T], Generic[T]):
         return str(self.dataframe().to_string(index=False)) if self else f"no {self._kind}"
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False)) if self else f"<p>no {self._kind}</p>"
+        return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per record; without any, the columns that each would have. Reads everything."""

@@ -1,11 +1,11 @@
 """One trial with all that was recorded of it."""
 
-import html
 import os
 from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking._sagemaker.convert import is_own, is_training, trial_from_component
 from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.metrics import read_series
@@ -62,7 +62,7 @@ class Trial:
         return "\n".join([self._title(), *(steps or ["no steps"])])
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._title())}</p>{self.dataframe().to_html(index=False)}"
+        return html_table(self.dataframe(), title=self._title())
 
     def _title(self) -> str:
         return f"trial {self.trial_name} of experiment {self.experiment_name}"

@@ -1,5 +1,6 @@
 """Lineages of trials that others made, or that nobody has finished."""
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,12 @@ def test_a_trial_that_is_not_deployed_ends_at_its_model(runner: ExperimentRunner
 
     assert [node.kind for node in lineage.nodes] == ["code", "training job", "model"]
     assert [edge.label for edge in lineage.edges] == ["runs as", "makes"]
+    cells = re.findall("<td>(.*)</td>", lineage._repr_html_())  # in rows of three: what, made from, name
+    assert [cells[row : row + 2] for row in (0, 3, 6)] == [
+        ["code", ""],
+        ["training job", "code"],
+        ["model", "training job"],
+    ]
 
 
 def test_steps_of_others_are_connected_by_what_they_share(runner: ExperimentRunner, client: Any) -> None:

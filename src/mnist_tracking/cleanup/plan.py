@@ -1,11 +1,11 @@
 """CleanupPlan: what goes, what stays, and why, before anything is deleted."""
 
-import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking.cleanup.report import CleanupReport, grouped, in_bytes, shortened
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.words import plural
@@ -134,9 +134,9 @@ class CleanupPlan:
         return lines
 
     def _repr_html_(self) -> str:
-        frame = self.dataframe()[["kind", "name", "trial", "size_bytes", "reason"]].astype(object)
-        shown = frame.where(frame.notna(), "").rename(columns={"size_bytes": "bytes", "reason": "stays because"})
-        return f"<p>{html.escape(str(self).splitlines()[0])}</p>{shown.to_html(index=False)}"
+        frame = self.dataframe()[["kind", "name", "trial", "size_bytes", "reason"]]
+        shown = frame.rename(columns={"size_bytes": "bytes", "reason": "stays because"})
+        return html_table(shown, title=str(self).splitlines()[0])
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per thing: kind, name, trial, objects, size_bytes, deletable and reason."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking.errors import MnistTrackingError
 from mnist_tracking.words import plural
 
@@ -60,7 +61,7 @@ class CleanupReport:
         return pd.DataFrame(rows, columns=["kind", "name", "outcome", "reason"])
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        return html_table(self.dataframe())
 
 
 def grouped(facts: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -1,7 +1,5 @@
 """``mnist-tracking lineage``: what went into a model, and what came of it."""
 
-import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -52,22 +50,12 @@ def _rows(found: "Lineage") -> list[dict[str, object]]:
 
 def _show_page(found: "Lineage") -> None:
     from mnist_tracking.cli.page import Page
+    from mnist_tracking.lineage.overview import overview
 
     if not found.nodes:
         click.echo(f"Nothing is recorded of {found.trial_name}.", err=True)
         return
-    page, folder = Page(), _common_folder(node.label for node in found.nodes)
+    page, (folder, rows) = Page(), overview(found)
     if folder:
         page.say(f"Locations are below {folder}\n")
-    rows: list[dict[str, object]] = []
-    for node in found.nodes:
-        sources = dict.fromkeys(source.kind for source in found.upstream(node.id))
-        rows.append({"what": node.kind, "made from": ", ".join(sources), "name": node.label.removeprefix(folder)})
     page.table(rows, keep=3)
-
-
-def _common_folder(labels: Iterable[str]) -> str:
-    """Return the folder in S3 that all locations there have in common, with its slash; empty if there is none."""
-    common = os.path.commonprefix([label for label in labels if label.startswith("s3://")])  # noqa: RUF071 - cut at a slash below
-    folder = common[: common.rfind("/") + 1]
-    return folder if folder != "s3://" else ""

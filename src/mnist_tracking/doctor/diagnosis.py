@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from mnist_tracking._html import html_table
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -59,7 +61,7 @@ class Diagnosis:
         return max((len(check.name) for check in self.checks), default=0) + 2
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        return html_table(self.dataframe())
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per check, with the columns name, outcome, detail and remedy."""

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from mnist_tracking._html import html_table
 from mnist_tracking._sagemaker.analytics import analytics_frame
 from mnist_tracking.filters import parent
+from mnist_tracking.lineage.overview import overview
 from mnist_tracking.records import Component
 from mnist_tracking.words import plural
 
@@ -79,7 +81,11 @@ class Lineage:
         return "\n".join([f"lineage of {self.trial_name}", *lines])
 
     def _repr_html_(self) -> str:
-        return str(self.dataframe().to_html(index=False))
+        import pandas as pd
+
+        folder, rows = overview(self)
+        title = f"lineage of {self.trial_name}" + (f", locations below {folder}" if folder else "")
+        return html_table(pd.DataFrame(rows, columns=["what", "made from", "name"]), title=title)
 
     def upstream(self, node_id: str) -> tuple[Node, ...]:
         """Return the nodes that flow directly into one."""

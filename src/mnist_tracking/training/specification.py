@@ -73,7 +73,7 @@ class HyperparameterSpec:
         if self.kind is bool:
             return "true or false"
         bounds = {"at least": self.at_least, "at most": self.at_most, "above": self.above, "below": self.below}
-        limits = " and ".join(f"{word} {value:g}" for word, value in bounds.items() if math.isfinite(value))
+        limits = " and ".join(f"{word} {value:.12g}" for word, value in bounds.items() if math.isfinite(value))
         noun = "a whole number" if self.kind is int else "a number"
         return f"{noun}, {limits}" if limits else noun
 
