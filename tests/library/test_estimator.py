@@ -140,16 +140,17 @@ def test_what_the_estimator_does_not_take_is_refused_before_anything_is_sent(
     assert sent == []
 
 
-def test_instance_groups_take_the_place_of_the_instances(workspace: Workspace, toy_job: MakeJob, sent: Sent) -> None:
-    """The embedded SageMaker has one instance per job, and says so."""
+def test_instance_groups_take_the_place_of_the_instances(
+    workspace: Workspace, create_request: Callable[..., Mapping[str, Any]]
+) -> None:
     _ = workspace.sagemaker_session  # this imports the SDK, quietly
     from sagemaker.instance_group import InstanceGroup
 
     groups = [InstanceGroup("gpus", "ml.g5.xlarge", 1), InstanceGroup("cpus", "ml.c5.xlarge", 2)]
-    runner = ExperimentRunner(workspace, "lines", job=toy_job(estimator={"instance_groups": groups}))
+    resources = create_request(estimator={"instance_groups": groups})["ResourceConfig"]
 
-    with pytest.raises(NotImplementedError, match="instance groups"):
-        runner.run()
-    resources = requests(sent, "CreateTrainingJob")[0]["ResourceConfig"]
-    assert "InstanceType" not in resources
-    assert [group["InstanceType"] for group in resources["InstanceGroups"]] == ["ml.g5.xlarge", "ml.c5.xlarge"]
+    assert not {"InstanceType", "InstanceCount"} & resources.keys()
+    assert [(group["InstanceType"], group["InstanceCount"]) for group in resources["InstanceGroups"]] == [
+        ("ml.g5.xlarge", 1),
+        ("ml.c5.xlarge", 2),
+    ]
