@@ -9,7 +9,7 @@ import attrs
 from mnist_tracking._given import check_observer
 from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
-from mnist_tracking._sagemaker.training import start_job, stop_job
+from mnist_tracking._sagemaker.training import start_job, stop_job, tag_component
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.jobs import JobSpec
 from mnist_tracking.recorder import ExperimentRecorder
@@ -163,6 +163,7 @@ class ExperimentRunner(ExperimentRecorder):
         trial_name = self._trial_name(name)
         with self._new_trial(trial_name):
             start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
+        tag_component(self.workspace, job_name, self._tags)
         return SubmittedTrial(self.workspace, trial_name, job_name)
 
     def cleanup_plan(

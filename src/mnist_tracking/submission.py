@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mnist_tracking._sagemaker.convert import trial_from_component
-from mnist_tracking._sagemaker.experiments import jobs_of, require_trial
+from mnist_tracking._sagemaker.convert import CREATED_BY, trial_from_component
+from mnist_tracking._sagemaker.experiments import jobs_of, require_trial, tags_of_trial
 from mnist_tracking._sagemaker.logs import JobLog, log_tail
 from mnist_tracking._sagemaker.metrics import job_series
 from mnist_tracking._sagemaker.training import (
@@ -13,6 +13,7 @@ from mnist_tracking._sagemaker.training import (
     failure_reason,
     job_status,
     stop_job,
+    tag_component,
     wait_for_component,
     wait_for_job,
 )
@@ -100,7 +101,14 @@ class SubmittedTrial:
         check_timeout(timeout_s)
         wait_for_job(self._workspace, self.job_name, on_line=on_line, timeout_s=timeout_s)
         component = wait_for_component(self._workspace, self.trial_name, self.job_name)
+        if CREATED_BY not in component.tags:  # SageMaker had not made it yet when its job was started
+            self._tag_as_trial()
         return trial_from_component(component, self.trial_name)
+
+    def _tag_as_trial(self) -> None:
+        tags = tags_of_trial(self._workspace, self.trial_name)
+        if CREATED_BY in tags:
+            tag_component(self._workspace, self.job_name, tags)
 
     def result(self, *, timeout_s: float | None = None) -> TrialResult:
         """

@@ -1,7 +1,7 @@
 """One trial of an experiment, with a script of somebody's own."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from mnist_tracking import (
     AlreadyExistsError,
     ConfigError,
+    EmbeddedSageMaker,
     ExperimentRunner,
     JobFailedError,
     JobSpec,
@@ -17,7 +18,16 @@ from mnist_tracking import (
     MetricDefinition,
     Workspace,
     mnist_job,
+    tag,
 )
+from mnist_tracking.embedded import Fault
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
+    engine = EmbeddedSageMaker(tmp_path / "other-home")
+    yield engine
+    engine.close()
 
 
 def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None:
@@ -29,6 +39,34 @@ def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None
     score = trial.metrics["score"]
     assert (score.count, score.last, score.min, score.max) == (2, 3.0, 2.0, 3.0)
     assert (trial.model_uri or "").endswith("/output/model.tar.gz")
+
+
+def test_a_trial_of_a_job_is_found_by_the_tags_of_its_runner_while_it_runs_too(
+    workspace: Workspace, toy_job: Callable[..., JobSpec]
+) -> None:
+    """SageMaker makes the component of a job itself, and does not tag it."""
+    runner = ExperimentRunner(workspace, "lines", job=toy_job(), tags={"team": "cv"})
+    running = runner.submit({"behaviour": "hang"}, name="hanging")
+
+    found = [trial.trial_name for trial in workspace.trials(where=tag("team") == "cv")]
+
+    running.stop()
+    assert found == ["hanging"]
+
+
+def test_what_sagemaker_makes_late_is_tagged_when_its_trial_is_waited_for(
+    engine: EmbeddedSageMaker, toy_job: Callable[..., JobSpec]
+) -> None:
+    workspace = Workspace.embedded(engine=engine, tags={"team": "cv"})
+    late = Fault("ResourceNotFound", operation="DescribeTrialComponent")
+    with engine.inject(late) as injection:
+        ExperimentRunner(workspace, "lines", job=toy_job()).submit({"steps": 1}, name="late")
+    assert list(workspace.trials(where=tag("team") == "cv")) == []
+
+    Workspace.embedded(engine=engine).submitted("late").wait()
+
+    assert injection.refused == 1
+    assert [trial.trial_name for trial in workspace.trials(where=tag("team") == "cv")] == ["late"]
 
 
 def test_constructing_again_finds_the_experiment_and_keeps_its_description(

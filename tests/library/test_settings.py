@@ -24,6 +24,7 @@ MADE = {  # by the workflow below
     "CreateModel",
     "CreateEndpointConfig",
     "CreateEndpoint",
+    "AddTags",  # of the component of a job, which SageMaker makes
 }
 
 

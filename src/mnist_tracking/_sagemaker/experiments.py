@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws
+from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws, tags_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.checks import require_name
@@ -21,6 +21,12 @@ _MAX_DESCRIPTION = 3072
 def aws_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Convert tags to the form that AWS takes."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
+    """Add tags to what exists."""
+    with translated():
+        workspace.client("sagemaker").add_tags(ResourceArn=arn, Tags=aws_tags(tags))
 
 
 def load_or_create_experiment(
@@ -95,6 +101,15 @@ def attach(workspace: "Workspace", trial: str, component: str) -> None:
     """Add a component to a trial; again is fine."""
     with translated():
         workspace.client("sagemaker").associate_trial_component(TrialName=trial, TrialComponentName=component)
+
+
+def tags_of_trial(workspace: "Workspace", name: str) -> dict[str, str]:
+    """Return what a trial is tagged with."""
+    client = workspace.client("sagemaker")
+    with translated():
+        arn = client.describe_trial(TrialName=name)["TrialArn"]
+        pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
+        return tags_from_aws([tag for page in pages for tag in page["Tags"]])
 
 
 def jobs_of(workspace: "Workspace", trial: str) -> list[str]:

@@ -1,11 +1,10 @@
 """Take records apart and delete them; what is gone already is fine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mnist_tracking._sagemaker.convert import CREATED_BY
 from mnist_tracking._sagemaker.errors import is_missing, translated
-from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -24,12 +23,6 @@ def take_out(workspace: "Workspace", trial: str, component: str) -> None:
     """Take a component out of a trial."""
     client = workspace.client("sagemaker")
     meets(lambda: client.disassociate_trial_component(TrialName=trial, TrialComponentName=component))
-
-
-def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
-    """Add tags to what exists."""
-    with translated():
-        workspace.client("sagemaker").add_tags(ResourceArn=arn, Tags=aws_tags(tags))
 
 
 def is_ours(workspace: "Workspace", arn: str) -> bool:

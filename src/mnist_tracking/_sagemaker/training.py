@@ -1,12 +1,14 @@
 """Start a training job by its estimator, and follow it."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mnist_tracking._sagemaker.convert import TRAINING
 from mnist_tracking._sagemaker.errors import is_missing, translated
 from mnist_tracking._sagemaker.estimator import refusals
+from mnist_tracking._sagemaker.experiments import add_tags, read_component
 from mnist_tracking._sagemaker.logs import JobLog
 from mnist_tracking._sagemaker.sdk import quiet
 from mnist_tracking.errors import JobTimeoutError, ServiceError
@@ -40,6 +42,20 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
         )
     if estimator.latest_training_job is None:  # the SDK's telemetry returns from a finally, which drops an interrupt
         raise KeyboardInterrupt
+
+
+def tag_component(workspace: "Workspace", job_name: str, tags: Mapping[str, str]) -> None:
+    """
+    Tag the trial component that SageMaker makes of a job, without the job's tags, so that it is found by them.
+
+    SageMaker may need some seconds to make it: then nothing is done yet. Where tags may not be added, a warning says
+    so; the job goes on all the same.
+    """
+    try:
+        add_tags(workspace, read_component(workspace, f"{job_name}-aws-training-job").arn, tags)
+    except ServiceError as error:
+        if not is_missing(error):
+            warnings.warn(f"The trial component of the job {job_name!r} has no tags: {error}", stacklevel=2)
 
 
 def wait_for_job(

@@ -7,10 +7,10 @@ import attrs
 
 from mnist_tracking._sagemaker.artifacts import delete_artifacts
 from mnist_tracking._sagemaker.errors import is_missing
-from mnist_tracking._sagemaker.experiments import trials_of
+from mnist_tracking._sagemaker.experiments import add_tags, trials_of
 from mnist_tracking._sagemaker.hosting import delete_endpoint_alone
 from mnist_tracking._sagemaker.objects import delete_objects, location_of, sizes_below
-from mnist_tracking._sagemaker.removal import add_tags, components_in, delete_named, meets, take_out, trials_with
+from mnist_tracking._sagemaker.removal import components_in, delete_named, meets, take_out, trials_with
 from mnist_tracking._sagemaker.training import stop_job, wait_for_job
 from mnist_tracking.cleanup.inventory import LEAVING_TAG
 from mnist_tracking.cleanup.ledger import Ledger
