@@ -1,5 +1,6 @@
 """The embedded SageMaker is one SQLite file and a folder: a copy of it is one as well, wherever it lies."""
 
+import resource
 import shutil
 import sqlite3
 import threading
@@ -55,7 +56,7 @@ def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:
         with closing(sqlite3.connect(copy / "sagemaker.db")) as file:
             assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert {path.name.rstrip("01234") for path in tmp_path.iterdir()} == {"home", "copy-"}
-    assert not list((tmp_path / "home").glob(".backup-*"))
+    assert not list((tmp_path / "home").glob(".backup*"))
 
 
 def test_a_job_that_runs_is_lost_in_a_backup_and_goes_on_where_it_was(runner: ExperimentRunner, tmp_path: Path) -> None:
@@ -88,3 +89,22 @@ def test_a_backup_never_replaces_anything(tmp_path: Path) -> None:
         engine.backup(tmp_path / "file" / "below")
     assert {path.name for path in tmp_path.iterdir()} == {"home", "mine", "file"}
     engine.close()
+
+
+def test_a_backup_that_the_disk_does_not_take_leaves_nothing(tmp_path: Path) -> None:
+    """Nor does what one left that was killed stay."""
+    engine = EmbeddedSageMaker(tmp_path / "home")
+    killed = tmp_path / "home" / ".backup" / "content"
+    killed.parent.mkdir()
+    killed.touch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 13, hard))  # what a full disk does to what is written
+    try:
+        with pytest.raises(ConfigError, match=r"copy' cannot be written: "):
+            engine.backup(tmp_path / "copy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    engine.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert not killed.parent.exists()

@@ -1,15 +1,19 @@
 """A copy of everything while programs go on writing: one moment of the file, and the contents that it names."""
 
+import fcntl
 import os
 import shutil
 import sqlite3
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.store.store import Store
 from mnist_tracking.errors import ConfigError
 
+_HELD = ".backup"
 _CONTENTS = "SELECT blob FROM objects UNION SELECT blob FROM upload_parts"
 
 
@@ -22,29 +26,49 @@ def back_up(store: Store, directory: Path) -> None:
     Raises:
         ConfigError: If there is something at *directory* already, or it cannot be written.
     """
-    if directory.exists():
-        raise ConfigError(f"{str(directory)!r} exists already. A backup makes a new folder.")
-    held = store.home / f".backup-{uuid.uuid4().hex}"
     part = directory.with_name(f"{directory.name}.partial-{uuid.uuid4().hex[:8]}")
     try:
-        part.mkdir(parents=True)
-        held.mkdir()
-        with store.write(), closing(sqlite3.connect(part / store.path.name)) as copy:
-            with closing(sqlite3.connect(store.path)) as source:
-                source.backup(copy)
-            names = [str(blob) for (blob,) in copy.execute(_CONTENTS)]
-            for name in names:
-                _link(store.blobs.path(name), held / name)
-        for name in names:
-            target = part / store.blobs.path(name).relative_to(store.home)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(held / name, target)
+        with _folder_for_one(store.home) as held:
+            if directory.exists():
+                raise ConfigError(f"{str(directory)!r} exists already. A backup makes a new folder.")
+            part.mkdir(parents=True)
+            for name in _hold_contents(store, part / store.path.name, held):
+                target = part / store.blobs.path(name).relative_to(store.home)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(held / name, target)
         os.rename(part, directory)
-    except OSError as error:
-        raise ConfigError(f"The backup {str(directory)!r} cannot be written: {error.strerror or error}.") from error
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.Error) and not is_storage_error(error):
+            raise
+        said = getattr(error, "strerror", None) or error
+        raise ConfigError(f"The backup {str(directory)!r} cannot be written: {said}.") from error
     finally:
-        shutil.rmtree(held, ignore_errors=True)
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _folder_for_one(home: Path) -> Iterator[Path]:
+    """Give an empty folder beside the contents to one backup after another; one that was killed has left its own."""
+    folder, lock = home / _HELD, os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _hold_contents(store: Store, file: Path, held: Path) -> list[str]:
+    """Copy the state's file, and hold the contents that it names, as of one moment; return their names."""
+    with store.write(), closing(sqlite3.connect(file)) as copy:
+        with closing(sqlite3.connect(store.path)) as source:
+            source.backup(copy)
+        names = [str(blob) for (blob,) in copy.execute(_CONTENTS)]
+        for name in names:
+            _link(store.blobs.path(name), held / name)
+    return names
 
 
 def _link(content: Path, name: Path) -> None:
