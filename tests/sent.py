@@ -20,6 +20,14 @@ def record_calls(workspace: Workspace) -> Sent:
     return calls
 
 
+def count_calls(workspace: Workspace, operation: str) -> list[str]:
+    """Return a list that grows with each call of one operation."""
+    calls: list[str] = []
+    events = workspace.client("sagemaker").meta.events
+    events.register_first(f"before-call.sagemaker.{operation}", lambda **_: calls.append(operation))
+    return calls
+
+
 def requests(sent: Sent, *operations: str) -> list[dict[str, Any]]:
     """Return the parameters of the calls of some operations; there is one at least."""
     found = [params for operation, params in sent if operation in operations]

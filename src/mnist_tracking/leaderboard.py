@@ -116,7 +116,8 @@ class Leaderboard(Sequence[TrialResult]):
     def __str__(self) -> str:
         if not self.trials:
             return repr(self)
-        shown = str(self._brief().to_string(index=False, na_rep=""))
+        brief = self._brief()
+        shown = str(brief.where(brief.notna(), "").to_string(index=False))
         return f"{self.unranked}\n{shown}" if self.unranked else shown
 
     def _repr_html_(self) -> str:

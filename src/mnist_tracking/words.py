@@ -1,6 +1,8 @@
 """How things are said to people: counted, and cut to what fits."""
 
-__all__ = ["cut", "plural"]
+from collections.abc import Collection, Iterable
+
+__all__ = ["cut", "plural", "without_details"]
 
 
 def plural(count: int, kind: str) -> str:
@@ -26,3 +28,15 @@ def cut(text: str, most: int) -> str:
         return text
     end = (most - 1) // 2
     return f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
+def without_details(names: Iterable[str], keep: Collection[str] = ()) -> list[str]:
+    """
+    Return names in order, without those that say more of another one, unless they are to be kept.
+
+    Example:
+        >>> without_details(["loss", "accuracy", "accuracy:0", "accuracy:1"], keep=["accuracy:1"])
+        ['accuracy', 'accuracy:1', 'loss']
+    """
+    known = set(names)
+    return [n for n in sorted(known) if n in keep or not any(n.startswith(f"{other}:") for other in known)]

@@ -115,6 +115,24 @@ def test_a_table_in_a_pipe_is_aligned_lines_of_what_differs(ask: Ask) -> None:
     assert first.startswith("steep  Completed  2      0.9")
 
 
+def test_a_table_has_no_column_for_what_only_says_more_of_another_metric_unless_it_is_asked_for(
+    ask: Ask, lines: ExperimentRunner
+) -> None:
+    with lines.trial(name="digits") as trial:
+        for name in ("score", "score:1", "score:2", "scores"):
+            trial.log_metric(name, 0.5)
+
+    table, asked = ask("search"), ask("search", "--metric", "score:1>0.1")
+
+    assert table.stdout.split("\n")[0].split()[-4:] == ["score", "scores", "took", "created"]
+    assert table.stderr.endswith("Not shown: the metrics score:1, score:2. --format csv has all.\n")
+    assert asked.stdout.split("\n")[0].split()[-5:] == ["score", "score:1", "scores", "took", "created"]
+    assert "score:2" in ask("search", "--format", "csv").stdout
+    board = ask("leaderboard", "lines", "--objective", "score:2").stdout.split("\n")[0].split()
+    assert board[:4] == ["rank", "trial", "last", "score:2"]
+    assert "score:1" not in board
+
+
 def test_what_is_not_there_is_an_empty_answer_and_a_note(ask: Ask) -> None:
     result = ask("search", "--metric", "loss")
 

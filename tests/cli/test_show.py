@@ -111,7 +111,7 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
 def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:
     assert "Give --objective to rank; possible: score." in ask("leaderboard", "lines").stderr
     assert (
-        "No trial has the metric 'scores'; possible: score."
+        "No trial has the metric 'scores'; there are 'score'."
         in ask("leaderboard", "lines", "--objective", "scores").stderr
     )
     assert ask("leaderboard", "lines", "--minimize").exit_code == 2

@@ -51,6 +51,21 @@ def runner(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> ExperimentR
 
 
 @pytest.fixture
+def filled(workspace: Workspace) -> Workspace:
+    """Three trials in two experiments, each with what it scored."""
+    for experiment, name, optimizer, accuracy in (
+        ("one", "low", "sgd", 0.5),
+        ("one", "high", "adam", 0.9),
+        ("two", "middle", "sgd", 0.7),
+    ):
+        runner = ExperimentRunner(workspace, experiment, tags={"team": "cv" if experiment == "one" else "nlp"})
+        with runner.trial({"optimizer": optimizer, "rate": accuracy / 10, "fast": True}, name=name) as trial:
+            trial.log_metric("accuracy", 0.1)
+            trial.log_metric("accuracy", accuracy)
+    return workspace
+
+
+@pytest.fixture
 def sent(workspace: Workspace) -> Sent:
     """The calls of the workspace."""
     return record_calls(workspace)

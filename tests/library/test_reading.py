@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from tests.sent import count_calls
 
 from mnist_tracking import (
     ConfigError,
     ExperimentRunner,
     NotFoundError,
-    Results,
     StateError,
     Workspace,
     created,
@@ -23,21 +23,6 @@ from mnist_tracking import (
 from mnist_tracking.filters import Filter
 
 ANY = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def filled(workspace: Workspace) -> Workspace:
-    """Three trials in two experiments, each with what it scored."""
-    for experiment, name, optimizer, accuracy in (
-        ("one", "low", "sgd", 0.5),
-        ("one", "high", "adam", 0.9),
-        ("two", "middle", "sgd", 0.7),
-    ):
-        runner = ExperimentRunner(workspace, experiment, tags={"team": "cv" if experiment == "one" else "nlp"})
-        with runner.trial({"optimizer": optimizer, "rate": accuracy / 10, "fast": True}, name=name) as trial:
-            trial.log_metric("accuracy", 0.1)
-            trial.log_metric("accuracy", accuracy)
-    return workspace
 
 
 @pytest.mark.parametrize(
@@ -176,65 +161,6 @@ def test_experiments_are_found_the_newest_first(filled: Workspace) -> None:
     assert len(filled.experiments(created_before=now + timedelta(hours=1), created_after=ANY)) == 2
 
 
-def test_results_are_read_page_by_page_and_once(workspace: Workspace) -> None:
-    runner = ExperimentRunner(workspace, "many")
-    client, calls = workspace.client("sagemaker"), count_calls(workspace, "Search")
-    for number in range(250):
-        if number % 50 == 0:  # the most that a trial takes
-            client.create_trial(TrialName=f"parent-{number}", ExperimentName=runner.name)
-        client.create_trial_component(TrialComponentName=f"c-{number}", DisplayName="Training")
-        client.associate_trial_component(TrialComponentName=f"c-{number}", TrialName=f"parent-{number // 50 * 50}")
-    calls.clear()
-
-    found = workspace.trials("many")
-    assert (calls, repr(found)) == ([], "<Results: trials, 0 read so far>")
-    assert found[0].component_name == "c-249"
-    assert len(calls) == 1
-    assert len(found) == len(list(found)) == len(found.dataframe()) == 250
-    assert len(calls) == 3
-    assert [found[-1].component_name, found[1:3][0].component_name] == ["c-0", "c-248"]
-    assert bool(found)
-
-
-def count_calls(workspace: Workspace, operation: str) -> list[str]:
-    """Return a list that grows with each call of one operation."""
-    calls: list[str] = []
-    events = workspace.client("sagemaker").meta.events
-    events.register_first(f"before-call.sagemaker.{operation}", lambda **_: calls.append(operation))
-    return calls
-
-
-def test_results_print_as_tables(filled: Workspace) -> None:
-    found = filled.trials("one")
-
-    assert "high" in str(found)
-    assert "<table" in found._repr_html_()
-    assert str(filled.trials("two", where=metric("accuracy") > 1)) == "no trials"
-    assert {"trial", "param.optimizer", "metric.accuracy.last"} <= set(found.dataframe().columns)
-
-
-def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace) -> None:
-    shown = filled.trials("one")[0]._repr_html_()
-    series = filled.trial("high").metrics()["accuracy"]
-
-    assert "<td>param.optimizer</td>" in shown
-    assert "<td>adam</td>" in shown
-    assert filled.trial("high")._repr_html_().startswith("<p>trial high of experiment one</p><table")
-    assert "<td>0.9</td>" in series._repr_html_()
-
-
-def test_frames_without_rows_have_their_columns(filled: Workspace) -> None:
-    filled.client("sagemaker").create_trial(TrialName="bare", ExperimentName="one")
-    none = metric("accuracy") > 1
-
-    for found in (filled.trials("one"), filled.components("one"), filled.experiments()):
-        columns = [name for name in found.dataframe().columns if not name.startswith(("param.", "metric.", "tag."))]
-        assert list(Results(found._kind, iter(()), found._row, found._columns).dataframe().columns) == columns
-    assert list(filled.trials(where=none).dataframe()["status"]) == []
-    assert list(filled.trial("bare").dataframe()["status"]) == []
-    assert list(filled.trial("bare").lineage().dataframe()["DisplayName"]) == []
-
-
 def test_a_trial_that_does_not_exist_names_those_that_do(filled: Workspace) -> None:
     with pytest.raises(NotFoundError, match=r"No trial named 'hihg'\. Existing: 'high'"):
         filled.trial("hihg")
@@ -349,15 +275,3 @@ def test_a_filter_is_a_plain_record() -> None:
 
     assert both == (metric("a") > 1) & (param("b") == "c")
     assert hash(both) == hash((metric("a") > 1) & (param("b") == "c"))
-
-
-def test_long_reads_tell_how_far_they_are(workspace: Workspace) -> None:
-    for number in range(210):
-        workspace.client("sagemaker").create_experiment(ExperimentName=f"e-{number}")
-    told: list[int] = []
-
-    found = workspace.experiments(on_progress=told.append)
-
-    assert told == []
-    assert len(found) == 210
-    assert told == [100, 200]

@@ -121,10 +121,12 @@ def search(
       mnist-tracking search -e a -e b --status Failed --created-after 12h
       mnist-tracking search --tag team=cv --format csv > trials.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    where = Narrowing(**narrowing).filters()
+    wanted = Narrowing(**narrowing)
     with settings.opened() as workspace:
         found = _first(
-            workspace.trials(list(experiments) or None, where=where, on_progress=count_on_terminal("trials")),
+            workspace.trials(
+                list(experiments) or None, where=wanted.filters(), on_progress=count_on_terminal("trials")
+            ),
             limit,
             form,
         )
@@ -136,17 +138,18 @@ def search(
 
                 write_csv(map(trial_row, found))
             case "table":
-                _show_trials(found)
+                _show_trials(found, wanted)
 
 
-def _show_trials(found: Sequence[TrialResult]) -> None:
+def _show_trials(found: Sequence[TrialResult], wanted: Narrowing) -> None:
     from mnist_tracking.cli.page import Page
-    from mnist_tracking.cli.trials import differing, trial_row
+    from mnist_tracking.cli.trials import shown_metrics, trial_row
+    from mnist_tracking.leaderboard import differing
 
     if not found:
         click.echo("No trials.", err=True)
         return
-    parameters, metrics = differing(found), sorted({name for trial in found for name in trial.metrics})
+    parameters, metrics = differing(found), shown_metrics(found, wanted.metric_names())
     several = len({trial.experiment_name for trial in found}) > 1
     rows = []
     for trial in found:

@@ -1,5 +1,6 @@
 """``mnist-tracking leaderboard``: the trials of an experiment, best first."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ from mnist_tracking.cli.narrowing import Narrowing, narrowing_options
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.jobs import Objective, Statistic
+from mnist_tracking.jobs import Statistic
 
 if TYPE_CHECKING:
     from mnist_tracking.leaderboard import Leaderboard
@@ -50,22 +51,23 @@ def leaderboard(
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.leaderboard import Leaderboard
 
-    chosen, where = objective_of(objective, minimize, statistic), Narrowing(**narrowing).filters()
+    chosen, wanted = objective_of(objective, minimize, statistic), Narrowing(**narrowing)
     with settings.opened() as workspace:
         told = count_on_terminal("trials")
+        where = wanted.filters()
         board = Leaderboard.load(workspace, experiments, objective=chosen, where=where, on_progress=told)
-        show_leaderboard(board, form)
+        show_leaderboard(board, form, wanted.metric_names())
 
 
-def show_leaderboard(board: "Leaderboard", form: Form) -> None:
-    """Write the trials, best first."""
+def show_leaderboard(board: "Leaderboard", form: Form, wanted: Collection[str] = ()) -> None:
+    """Write the trials, best first; a table has the metrics that are *wanted*, whatever else it leaves out."""
     match form:
         case "json":
             write_json([_ranked(board, place) for place in range(len(board))])
         case "csv":
             write_csv(board.dataframe().to_dict("records"))  # type: ignore[arg-type]
         case "table":
-            _show_table(board)
+            _show_table(board, wanted)
 
 
 def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
@@ -76,17 +78,18 @@ def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
     return {"rank": place + 1, "objective": value, **plain(trial)}
 
 
-def _show_table(board: "Leaderboard") -> None:
+def _show_table(board: "Leaderboard", wanted: Collection[str]) -> None:
     from mnist_tracking.cli.page import Page
-    from mnist_tracking.cli.trials import differing, trial_row
-    from mnist_tracking.leaderboard import score
+    from mnist_tracking.cli.trials import shown_metrics, trial_row
+    from mnist_tracking.leaderboard import differing, score
 
     if not board:
         click.echo("No trials.", err=True)
         return
-    metrics, objective = sorted({name for trial in board for name in trial.metrics}), board.objective
-    _say_order(metrics, objective)
-    others = [name for name in metrics if objective is None or name != objective.metric]
+    objective = board.objective
+    _say_order(board)
+    asked = {objective.metric} if objective else set[str]()
+    others = [name for name in shown_metrics(board, asked.union(wanted)) if name not in asked]
     several, completed = len(board.experiments) > 1, all(trial.status == "Completed" for trial in board)
     rows, parameters = [], differing(board)
     for place, trial in enumerate(board, 1):
@@ -102,9 +105,9 @@ def _show_table(board: "Leaderboard") -> None:
     Page().table(rows, keep=2)
 
 
-def _say_order(metrics: list[str], objective: Objective | None) -> None:
-    possible = ", ".join(metrics) or "there are no metrics yet"
-    if objective is None:
+def _say_order(board: "Leaderboard") -> None:
+    if board.objective is None:
+        possible = ", ".join(sorted({name for trial in board for name in trial.metrics})) or "there are no metrics yet"
         click.echo(f"In order of creation. Give --objective to rank; possible: {possible}.", err=True)
-    elif objective.metric not in metrics:
-        click.echo(f"No trial has the metric {objective.metric!r}; possible: {possible}.", err=True)
+    elif board.unranked:
+        click.echo(board.unranked, err=True)

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
 from mnist_tracking.cli.values import MOMENT
-from mnist_tracking.filters import Filter, created, status
+from mnist_tracking.filters import Condition, Filter, created, status
 from mnist_tracking.records import Status
 
 __all__ = ["Narrowing", "narrowing_options", "time_options"]
@@ -102,6 +102,11 @@ class Narrowing:
     statuses: tuple[str, ...]
     created_after: datetime | None
     created_before: datetime | None
+
+    def metric_names(self) -> set[str]:
+        """Return the metrics that conditions are about."""
+        names = (item.name for item in self.metrics if isinstance(item, Condition))
+        return {name.removeprefix("Metrics.").rpartition(".")[0] for name in names}
 
     def filters(self) -> list[Filter]:
         """Return it as filters, all of which must hold."""

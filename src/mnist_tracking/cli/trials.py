@@ -1,24 +1,26 @@
 """Trials and experiments, as rows of a table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
+
+import click
 
 from mnist_tracking.cli.page import Page, Seconds
-from mnist_tracking.records import Metric, Scalar, TrialResult
+from mnist_tracking.records import Metric, TrialResult
+from mnist_tracking.words import without_details
 
-__all__ = ["differing", "show_trial", "trial_row"]
+__all__ = ["show_trial", "shown_metrics", "trial_row"]
 
 _OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # headings of ours
 
 
-def differing(trials: Iterable[TrialResult]) -> list[str]:
-    """Return the hyperparameters that are not the same for all trials."""
-    every = [trial.hyperparameters for trial in trials]
-    names = sorted({name for parameters in every for name in parameters})
-    return [name for name in names if any(_value(one, name) != _value(every[0], name) for one in every)]
-
-
-def _value(parameters: Mapping[str, Scalar], name: str) -> tuple[bool, Scalar]:
-    return name in parameters, parameters.get(name)
+def shown_metrics(trials: Iterable[TrialResult], wanted: Collection[str] = ()) -> list[str]:
+    """Return the metrics that a table shows, *wanted* in any case, and say which it does not."""
+    every = {name for trial in trials for name in trial.metrics}
+    shown = without_details(every, keep=wanted)
+    if left_out := sorted(every.difference(shown)):
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        click.echo(f"Not shown: the metrics {', '.join(left_out[:3])}{more}. --format csv has all.", err=True)
+    return shown
 
 
 def trial_row(trial: TrialResult, parameters: Iterable[str], metrics: Iterable[str]) -> dict[str, object]:
