@@ -68,7 +68,7 @@ class Hyperparameters:
     """
 
     recipe: str = _same("where the other defaults come from", str, "fast", choices=RECIPES)
-    epochs: int = _field("passes over the training images", int, reference=10, fast=2, at_least=1)
+    epochs: int = _field("passes over the training images", int, reference=10, fast=2, at_least=1, at_most=10**6)
     batch_size: int = _same("images per training step, of all hosts together", int, 64, at_least=1)
     test_batch_size: int = _same("images per evaluation step, at most; changes speed only", int, 1000, at_least=1)
     optimizer: str = _same("how the weights are updated", str, "sgd", choices=("sgd", "adam"))

@@ -66,11 +66,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; no model was written.", code=_INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+        _leave_log()
         return _fail("whoever read the log has gone; no model was written.")
-    except (MnistTrackingError, OSError) as exc:
+    except MnistTrackingError as exc:
         return _fail(str(exc))
+    except OSError as exc:
+        _leave_log()
+        return _fail(str(exc) if exc.filename else f"the log cannot be written: {exc.strerror or exc}.")
     return 0
+
+
+def _leave_log() -> None:
+    """Forget what could not be written to standard output, or Python complains once more at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, *, code: int = 1) -> int:
