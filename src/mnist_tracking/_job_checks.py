@@ -23,11 +23,13 @@ __all__ = [
     "check_text",
     "check_texts",
     "copied",
+    "is_in_s3",
     "path_text",
     "path_texts",
 ]
 
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
+_IN_S3 = re.compile(r"s3://[^/]")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -119,11 +121,16 @@ def check_inputs(inputs: Mapping[str, object]) -> None:
     """Make sure that inputs are locations in S3, or the SDK's own, by channel; ConfigError otherwise."""
     for channel, uri in inputs.items():
         _channel(channel)
-        if not (uri.startswith("s3://") if isinstance(uri, str) else _is_of_sdk(uri)):
+        if not is_in_s3(uri) and not _is_of_sdk(uri):
             raise ConfigError(
                 f"The input {channel!r} is {shortened(uri)}; a location in S3 is needed, 's3://bucket/prefix', or one "
                 "of sagemaker.inputs."
             )
+
+
+def is_in_s3(uri: object) -> bool:
+    """Whether a value is a location in S3, in a bucket."""
+    return isinstance(uri, str) and _IN_S3.match(uri) is not None
 
 
 def _is_of_sdk(value: object) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tracking._given import check_workspace
+from mnist_tracking._job_checks import is_in_s3
 from mnist_tracking._paths import check_path
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG, TRAINING
 from mnist_tracking._sagemaker.experiments import (
@@ -165,7 +166,7 @@ class ExperimentRecorder:
         Raises:
             ConfigError: If *uri* is no location in S3.
         """
-        if not isinstance(uri, str) or not uri.startswith("s3://") or uri == "s3://":
+        if not is_in_s3(uri):
             raise ConfigError(
                 f"{shortened(uri)} is no location in S3, such as 's3://bucket/prefix'. upload_dataset() sends one."
             )

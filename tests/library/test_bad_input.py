@@ -72,6 +72,7 @@ def test_numpys_numbers_are_hyperparameters(runner: ExperimentRunner) -> None:
         ({"instance_count": 0}, "instance_count=0"),
         ({"max_run_s": 1.5}, "max_run_s=1.5"),
         ({"inputs": {"training": "/data"}}, "a location in S3"),
+        ({"inputs": {"training": "s3:///key"}}, "a location in S3"),
         ({"inputs": {"my data": "s3://b/k"}}, "channel name 'my data'"),
         ({"metrics": [1]}, "1 is neither a name"),
         ({"metrics": "score"}, r"such as \['score'\]"),

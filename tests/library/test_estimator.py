@@ -118,6 +118,7 @@ def test_other_inputs_are_refused(toy_job: MakeJob, value: object) -> None:
         ),
         ({"estimator": {"qwertz": 1}}, r"'qwertz', which the SDK's PyTorch does not take\.$"),
         ({"estimator": {"instance_type": "ml.g5.xlarge"}}, r"say it by JobSpec\(instance_type=\.\.\.\)"),
+        ({"estimator": {"base_job_name": "churn"}}, r"say it by ExperimentRunner\(name\), which its jobs are named"),
         ({"estimator": {"max_run": 60}}, r"say it by JobSpec\(max_run_s=\.\.\.\)"),
         ({"estimator": {"output_kms_key": "k"}}, r"say it by Workspace\.aws\(kms_key=\.\.\.\)"),
         ({"estimator": {"tags": []}}, r"say it by ExperimentRunner\(tags=\.\.\.\)"),

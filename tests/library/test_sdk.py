@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mnist_tracking import ExperimentRunner, JobSpec, Workspace
+from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
 from mnist_tracking._sagemaker.sdk import quiet
 
 
@@ -89,6 +89,17 @@ def test_the_sdks_are_quiet_only_in_this_librarys_calls_and_in_their_thread(
             assert thread.submit(estimator).result().tensorboard_app is not None
 
     assert [str(warning.message).split(" is ")[0] for warning in seen] == ["PyTorch"]
+
+
+def test_a_refused_job_is_an_error_and_no_line_in_a_log(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "train.py").touch()
+    job = JobSpec(tmp_path / "train.py", estimator={"volume_size": -1})
+
+    with pytest.raises(ConfigError, match=r"VolumeSizeInGB, value: -1"):
+        ExperimentRunner(workspace, "lines", job=job).submit()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_run_reads_none_of_the_users_aws_configuration(

@@ -87,6 +87,8 @@ def test_data_that_are_not_there_are_one_error_wherever_they_are_looked_for(runn
     for look in (runner.prepare_dataset, runner.upload_dataset):
         with pytest.raises(DatasetError, match="nope"):
             look("nope")
+        with pytest.raises(DatasetError, match=r"x{300}"):  # longer than any file system takes
+            look("x" * 300)
     with pytest.raises(DatasetError, match="nope"):
         runner.upload_dataset("nope", fingerprint="abc")
     with pytest.raises(ConfigError, match="is not below the folder"):

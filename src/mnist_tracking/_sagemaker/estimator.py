@@ -33,6 +33,7 @@ _OF_THE_JOB = (
 )
 _SET_BY = {  # keywords that this library sets itself, and what says their value
     **{name: f"JobSpec({name}=...)" for name in _OF_THE_JOB},
+    "base_job_name": "ExperimentRunner(name), which its jobs are named after",
     "max_run": "JobSpec(max_run_s=...)",
     "metric_definitions": "JobSpec(metrics=...)",
     **dict.fromkeys(("output_path", "code_location"), "Workspace.aws(bucket=..., prefix=...)"),

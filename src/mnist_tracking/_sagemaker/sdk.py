@@ -5,7 +5,8 @@ Their import takes two seconds, and would leave its marks on the whole process: 
 the program's own `logging.basicConfig` does nothing, logs to standard output, and replaces `sys.excepthook`. None of
 that stays. Their telemetry sends the account's number over plain `requests`, with no time-out: its sender is replaced,
 for every workspace alike. While this library calls them, and only in the thread that does, they do not say that their
-version 2 will end, and an estimator makes no client of the default session, which is none of the workspace's.
+version 2 will end, nor where to read on about an error that is raised anyway, and an estimator makes no client of the
+default session, which is none of the workspace's.
 """
 
 import importlib
@@ -85,9 +86,15 @@ def _patch() -> None:
     for sender in ("_send_telemetry_request", "_requests_helper"):
         setattr(telemetry_logging, sender, lambda *_args, **_kwargs: None)
 
+    logging.getLogger("sagemaker").addFilter(_is_no_reference)
     is_suppressed, make_app = deprecations._v2_suppressed, estimator.TensorBoardApp
     deprecations._v2_suppressed = lambda: _calling.get() or is_suppressed()
     estimator.TensorBoardApp = lambda region: None if _calling.get() else make_app(region=region)
+
+
+def _is_no_reference(record: logging.LogRecord) -> bool:
+    """Whether a record is more than where to read on, which comes with every error that is raised anyway."""
+    return not (_calling.get() and "troubleshooting guide" in record.msg)
 
 
 @contextmanager

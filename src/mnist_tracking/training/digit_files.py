@@ -58,11 +58,11 @@ def find_directory(path: Path, *, asked: str = "") -> Path:
         DatasetError: If there is no such directory, or neither holds any.
     """
     asked = asked or repr(str(path))
-    if not path.exists():
-        raise DatasetError(f"{asked}: there is no such directory.")
-    if not path.is_dir():
-        raise DatasetError(f"{asked}: that is a file. Name the directory that holds it.")
     try:
+        if not path.exists():
+            raise DatasetError(f"{asked}: there is no such directory.")
+        if not path.is_dir():
+            raise DatasetError(f"{asked}: that is a file. Name the directory that holds it.")
         for directory in (path, path / "MNIST" / "raw"):
             if any(_find(directory, name) for name in NAMES):
                 return directory
