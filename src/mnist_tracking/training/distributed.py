@@ -1,18 +1,18 @@
 """Training by several processes, on several hosts or on one: torch's DistributedDataParallel."""
 
-import datetime
 import io
-import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import GradBucket  # type: ignore[attr-defined]  # it is documented there
 
-from mnist_tracking.errors import ConfigError, ProcessLostError
+from mnist_tracking.errors import ConfigError, DivergedError, ProcessLostError, StoppedError
+from mnist_tracking.training.meeting import gist, meet
 from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.world import ALONE, World
 
@@ -72,53 +72,29 @@ def joined(
     if membership is None:
         yield ALONE
         return
-    import torch.distributed as dist
-
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    timeout = datetime.timedelta(seconds=patience_s)
-    _meet(membership, backend, {**facts, "backend": backend, "torch": torch.__version__}, timeout)
+    meet(membership, backend=backend, facts=facts, patience_s=patience_s)
+    group = _Group(membership, device)
     try:
-        yield _Group(membership, device)
-    except ProcessLostError:
-        time.sleep(_LAST_S)
-        raise  # and leave the connections to the end of this process, when the others shall hear of it
-    dist.destroy_process_group()
-
-
-def _meet(membership: Membership, backend: str, facts: Mapping[str, object], timeout: datetime.timedelta) -> None:
-    import torch.distributed as dist
-    from torch.distributed.rendezvous import rendezvous
-
-    rank, size = membership.rank, membership.size
-    try:
-        url = f"tcp://{membership.place}"
-        store, _, _ = next(rendezvous(url, rank, size, timeout=timeout))
-        store.set_timeout(timeout)
-        _compare(store, membership, facts)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+        yield group
+    except (StoppedError, DivergedError):  # all processes raise these at the same moment
+        group.leave()
+        raise
     except RuntimeError as exc:
+        if not _is_of_network(exc):
+            raise
+        time.sleep(_LAST_S)
         raise ProcessLostError(
-            f"The {size} processes cannot meet at {membership.place} in {timeout.total_seconds():g} s: {_gist(exc)}"
+            f"Another of the {membership.size} processes ended, or cannot be reached any more: {gist(exc)}. "
+            "Its own log says why."
         ) from exc
+    group.leave()  # after an error of this one alone the others shall hear of its end, not before
 
 
-def _compare(store: Any, membership: Membership, facts: Mapping[str, object]) -> None:
-    """Refuse processes that would compute different things, or wait for each other for ever."""
-    store.set(f"facts/{membership.rank}", json.dumps(dict(facts)))
-    for other in range(membership.size):
-        theirs = json.loads(store.get(f"facts/{other}"))
-        for name, value in facts.items():
-            if theirs.get(name) != value:
-                raise ConfigError(
-                    f"Process {membership.rank} has {name} {value!r}, but process {other} has {theirs.get(name)!r}; "
-                    "processes that train together need the same."
-                )
-
-
-def _gist(error: RuntimeError) -> str:
-    """Return the first line of what torch says, without the place in its source."""
-    return re.sub(r"^\[[^]]*\] ", "", str(error).partition("\n")[0])
+def _is_of_network(error: RuntimeError) -> bool:
+    """Tell errors of nccl, which are of a class of their own, and of gloo, which name their place in its source."""
+    return isinstance(error, dist.DistError) or "/gloo/" in str(error)
 
 
 class _Group:
@@ -126,44 +102,48 @@ class _Group:
 
     def __init__(self, membership: Membership, device: torch.device) -> None:
         self.rank, self.size, self._device = membership.rank, membership.size, device
+        self._wrapped: list[nn.parallel.DistributedDataParallel] = []
 
     def wrap(self, model: nn.Module) -> nn.Module:
         parallel = nn.parallel.DistributedDataParallel(model, bucket_cap_mb=_ONE_BUCKET_MB)
         parallel.register_comm_hook(list(model.parameters()), self._add_gradients)
+        self._wrapped.append(parallel)
         return parallel
 
-    def sum(self, tensor: Tensor) -> Tensor:
-        import torch.distributed as dist
+    def leave(self) -> None:
+        """
+        End the connections.
 
+        What adds the gradients up goes first, which holds on to them: were it the last to do so, their threads would
+        be waited for with Python's lock held, which they may want, and the process would hang.
+        """
+        for parallel in self._wrapped:
+            parallel.logger = parallel.reducer = None  # type: ignore[assignment]
+        dist.destroy_process_group()
+
+    def sum(self, tensor: Tensor) -> Tensor:
         total = tensor.clone()
-        with self._asking():
-            dist.all_reduce(total)
+        dist.all_reduce(total)
         return total
 
     def largest(self, number: int) -> int:
-        import torch.distributed as dist
-
         found = torch.tensor(number, device=self._device)
-        with self._asking():
-            dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return int(found)
 
     def from_first(self, content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        import torch.distributed as dist
-
         packed = _pack(content) if self.rank == 0 else b""
         size = self.largest(len(packed))
         if not size:
             return None
         buffer = torch.frombuffer(bytearray(packed or size), dtype=torch.uint8).to(self._device)
-        with self._asking():
-            dist.broadcast(buffer, src=0)
+        dist.broadcast(buffer, src=0)
         found: Mapping[str, Any] = torch.load(
             io.BytesIO(buffer.cpu().numpy().tobytes()), map_location="cpu", weights_only=True
         )
         return found
 
-    def _add_gradients(self, weights: list[Tensor], bucket):  # type: ignore[no-untyped-def]
+    def _add_gradients(self, weights: list[Tensor], bucket: GradBucket) -> torch.futures.Future[Tensor]:
         """
         Add the gradients up; DistributedDataParallel would take their mean, but each is of a part of one batch.
 
@@ -178,16 +158,6 @@ class _Group:
         future: torch.futures.Future[Tensor] = torch.futures.Future()
         future.set_result(bucket.buffer())
         return future
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as exc:
-            raise ProcessLostError(
-                f"Another of the {self.size} processes ended, or cannot be reached any more; its own log says why. "
-                f"({_gist(exc)})"
-            ) from exc
 
 
 def _pack(content: Mapping[str, Any] | None) -> bytes:

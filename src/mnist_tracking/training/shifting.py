@@ -29,11 +29,11 @@ def shift_images(images: Tensor, shifts: Tensor, *, reach: int) -> Tensor:
         >>> shift_images(image, torch.tensor([[1, 0]]), reach=1).tolist()
         [[[[0, 0], [1, 2]]]]
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     padded = functional.pad(images, (reach,) * 4)  # (N, 1, H + 2 * reach, W + 2 * reach)
     stride = padded.shape[3]
     rows = torch.arange(height, device=images.device) * stride
     corner = rows.view(-1, 1) + torch.arange(width, device=images.device)  # (H, W), where an unmoved corner would be
     start = (reach - shifts[:, 0]) * stride + (reach - shifts[:, 1])  # (N,)
     index = start.view(-1, 1) + corner.view(1, -1)  # (N, H * W)
-    return padded.view(count, -1).gather(1, index).view(images.shape)
+    return padded.flatten(1).gather(1, index).view(images.shape)
