@@ -22,7 +22,7 @@ from mnist_tracking.training.files import check_writable, write_atomically
 from mnist_tracking.training.layers import standard_layers
 from mnist_tracking.training.model import Architecture, DigitNet
 from mnist_tracking.training.onnx_graph import INPUT, onnx_session, write_onnx
-from mnist_tracking.training.plain import load_plain
+from mnist_tracking.training.plain import load_plain, pack_plain
 
 __all__ = ["ExportFormat", "check_export", "export_artifact", "metadata_of"]
 
@@ -147,9 +147,7 @@ def _torchscript_undisputed() -> Iterator[None]:
 
 
 def _write_state_dict(artifact: Artifact) -> bytes:
-    buffer = io.BytesIO()
-    torch.save({"state_dict": dict(artifact.weights), **metadata_of(artifact)}, buffer)
-    return buffer.getvalue()
+    return pack_plain({"state_dict": dict(artifact.weights), **metadata_of(artifact)})
 
 
 def _read_state_dict(path: Path, pixels: Tensor) -> tuple[Tensor, Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import torch
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.files import write_atomically
 
-__all__ = ["load_plain", "save_plain"]
+__all__ = ["load_plain", "pack_plain", "save_plain"]
 
 # what torch raises for a file that is damaged, or that asks for more than plain values
 _REFUSALS = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError, TypeError)
@@ -25,25 +25,35 @@ def save_plain(content: Mapping[str, Any], path: Path) -> None:
     """
     Write a dict of plain values and tensors, atomically: another process sees the old file or the new one.
 
-    The file is what ``torch.save`` writes, a zip archive, with its checksum as the archive's comment: ``torch.load``
-    reads it too, but notices no more than some of the damages.
-
     Args:
-        content: Numbers, strings, lists, dicts and tensors only, so that it loads with ``weights_only=True``.
+        content: As in :func:`pack_plain`.
         path: Its directory is made if need be.
 
     Raises:
         ConfigError: If it cannot be written.
     """
+    write_atomically(pack_plain(content), path)
+
+
+def pack_plain(content: Mapping[str, Any]) -> bytes:
+    """
+    Return a dict of plain values and tensors as the content of a file.
+
+    It is what ``torch.save`` writes, a zip archive, with its checksum as the archive's comment: ``torch.load`` reads
+    it too, but notices only some of the damages.
+
+    Args:
+        content: Numbers, strings, lists, dicts and tensors only, so that it loads with ``weights_only=True``.
+    """
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     archive = buffer.getvalue()[:-2]  # but for the length of its comment, of which it has none
-    write_atomically(archive + _comment(archive), path)
+    return archive + _comment(archive)
 
 
 def load_plain(path: Path, *, what: str) -> dict[str, Any]:
     """
-    Read what :func:`save_plain` wrote, onto the CPU; nothing in the file is executed.
+    Read what :func:`pack_plain` made, onto the CPU; nothing in the file is executed.
 
     Raises:
         DatasetError: If the file is missing, damaged, or not such a file; *what* says what it should be.
