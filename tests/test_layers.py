@@ -39,7 +39,7 @@ LIBRARY = (
 
 ALLOWED = {  # a part of the package: the parts that it may import
     "errors": set(),
-    "records": {"_html", "errors"},
+    "records": {"_html", "errors", "words"},
     "checks": {"errors"},
     "words": set(),
     "filters": {"checks", "errors", "records"},
@@ -68,7 +68,7 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "handle": set(),
     "results": {"_html", "errors"},
     "search": {"_sagemaker", "checks", "errors", "filters", "records", "results", "settings"},
-    "trials": {"_html", "_sagemaker", "downloads", "lineage", "records", "search"},
+    "trials": {"_html", "_sagemaker", "downloads", "lineage", "records", "search", "words"},
     "_plain": set(),
     "downloads": {"_plain", "_sagemaker", "errors", "lineage", "records"},
     "comparison": {"_html", "errors", "records", "trials", "words"},

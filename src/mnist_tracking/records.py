@@ -8,6 +8,7 @@ import attrs
 
 from mnist_tracking._html import html_table
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.words import named, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,6 @@ class NamedTrial(Protocol):
     @property
     def trial_name(self) -> str:
         """Unique in the account and region."""
-        ...
 
 
 def trial_name_of(trial: NamedTrial | str) -> str:
@@ -103,7 +103,7 @@ class MetricPoint:
     time: datetime | None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MetricSeries(Sequence[MetricPoint]):
     """
     All values of one metric, in the order they came.
@@ -125,6 +125,9 @@ class MetricSeries(Sequence[MetricPoint]):
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def __repr__(self) -> str:
+        return f"<MetricSeries {self.name!r}: {plural(len(self), 'value')}, the last {list(self.values[-3:])}>"
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -265,6 +268,12 @@ class TrialResult:
     code_uri: str | None
     created: datetime
     duration_s: float | None
+
+    def __str__(self) -> str:
+        metrics = {name: f"{metric.last:.6g}" for name, metric in sorted(self.metrics.items())}
+        reason = f". {self.failure_reason}" if self.failure_reason else ""
+        head = f"trial {self.trial_name} of experiment {self.experiment_name}: {self.status}{reason}"
+        return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])
 
     def _repr_html_(self) -> str:
         import pandas as pd

@@ -13,6 +13,7 @@ from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage import Lineage, LineageTracer
 from mnist_tracking.records import Component, MetricSeries, TrialResult, trial_name_of
 from mnist_tracking.search import COMPONENT_COLUMNS, component_row
+from mnist_tracking.words import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,8 +150,8 @@ def _lines(component: Component) -> list[str]:
     for what, found in facts.items():
         if what in ("inputs", "outputs"):
             lines += [f"  {what[:-1]} {name} = {value}" for name, value in found.items()]
-        elif found:
-            lines.append(f"  {what} " + ", ".join(f"{name} = {value}" for name, value in found.items()))
+        else:
+            lines += named(what, found)
     return lines
 
 

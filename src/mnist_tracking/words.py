@@ -1,8 +1,19 @@
 """How things are said to people: counted, and cut to what fits."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["cut", "plural", "without_details"]
+__all__ = ["cut", "named", "plural", "without_details"]
+
+
+def named(what: str, values: Mapping[str, object]) -> list[str]:
+    """
+    Return names and values as one indented line, or none if there are none.
+
+    Example:
+        >>> named("metrics", {"loss": 0.25, "epochs": 2})
+        ['  metrics loss = 0.25, epochs = 2']
+    """
+    return [f"  {what} " + ", ".join(f"{name} = {value}" for name, value in values.items())] if values else []
 
 
 def plural(count: int, kind: str) -> str:

@@ -45,6 +45,20 @@ def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace)
     assert "<td>0.9</td>" in series._repr_html_()
 
 
+def test_a_trial_and_a_series_print_what_people_ask_for(filled: Workspace) -> None:
+    (high, _) = filled.trials("one")
+
+    assert str(high).splitlines() == [
+        "trial high of experiment one: Completed",
+        "  hyperparameters fast = True, optimizer = adam, rate = 0.09",
+        "  metrics accuracy = 0.9",
+    ]
+    assert (
+        repr(filled.trial("middle").metrics())
+        == "{'accuracy': <MetricSeries 'accuracy': 2 values, the last [0.1, 0.7]>}"
+    )
+
+
 def test_frames_without_rows_have_their_columns(filled: Workspace) -> None:
     filled.client("sagemaker").create_trial(TrialName="bare", ExperimentName="one")
     none = metric("accuracy") > 1
