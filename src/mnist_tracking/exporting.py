@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mnist_tracking.errors import DatasetError, MissingDependencyError, StateError
 
 if TYPE_CHECKING:
+    from mnist_tracking.training.artifact import Artifact
     from mnist_tracking.training.exporting import ExportFormat
     from mnist_tracking.trials import Trial
 
@@ -59,7 +60,6 @@ def export_model(
         >>> workspace.close()
     """
     try:
-        from mnist_tracking.training.artifact import load_artifact
         from mnist_tracking.training.exporting import check_export, export_artifact
     except ModuleNotFoundError as exc:
         if exc.name != "torch":
@@ -67,14 +67,19 @@ def export_model(
         raise MissingDependencyError("torch", "training") from exc
     path = Path(to)
     check_export(path, format, overwrite=overwrite)
+    export_artifact(_artifact_of(trial), path, format, overwrite=overwrite)
+    return path
+
+
+def _artifact_of(trial: "Trial") -> "Artifact":
+    from mnist_tracking.training.artifact import load_artifact
+
     with tempfile.TemporaryDirectory() as scratch:
         model = trial.download(Path(scratch, "trial"), model_only=True).model
         if model is None:
             raise StateError("trial", trial.trial_name, "has no model")
         try:
-            artifact = load_artifact(model)
+            return load_artifact(model)
         except DatasetError as error:
             said = str(error).replace(f"{model}{os.sep}", "").rstrip(".")
             raise StateError("trial", trial.trial_name, f"has a model that is not the digits' CNN: {said}") from error
-    export_artifact(artifact, path, format, overwrite=overwrite)
-    return path

@@ -69,11 +69,8 @@ def download_experiment(
         reading = _Reading(workspace, experiment, folder, tables, with_files=files)
         with tables:
             nodes, edges = build_graph(reading.steps(on_progress))
-            rows = [_row(trial, experiment, reading.results.get(trial.name)) for trial in reading.trials()]
-            for row in rows:
-                tables.trials.add(row)
-            write_table(tables.open("trials.csv"), rows)
             json.dump(plain({"nodes": nodes, "edges": edges}), tables.open("lineage.json"), ensure_ascii=False)
+            tables.add_trials([_row(trial, experiment, reading.results.get(trial.name)) for trial in reading.trials()])
         told = {"schema_version": SCHEMA_VERSION, "written": datetime.now(UTC), "region": workspace.region}
         told |= {"experiment": summary, "rows": tables.rows}
         tables.commit(lambda file: json.dump(plain(told), file, indent=2, ensure_ascii=False))
@@ -105,6 +102,12 @@ class _Tables:
         """Open a new file beside, which is to have that name."""
         part = self._parts[name] = self._folder.part()
         return self._open.enter_context(part.open("w", encoding="utf-8", newline=""))
+
+    def add_trials(self, rows: list[dict[str, object]]) -> None:
+        """Write all trials, as CSV too."""
+        for row in rows:
+            self.trials.add(row)
+        write_table(self.open("trials.csv"), rows)
 
     @property
     def rows(self) -> dict[str, int]:

@@ -111,39 +111,33 @@ def complete_multipart_upload(call: Call) -> Response:
     store, upload = call.engine.store, require_upload(call)
     with store.read() as connection:
         parts = parts_of(connection, upload["id"])
-    chosen, blob = _join(call, parts)
-    digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
-    headers, path = json.loads(upload["headers"]), store.blobs.path(blob.name)
-    etag = f'"{digest}-{len(chosen)}"'
-    new = StoredObject(upload["key"], path, blob.size, etag, call.engine.now(), headers)
+    new = _joined(call, upload, parts)
     try:
         with store.write() as connection:
             require_upload(call)
             old = replace(store, connection, upload["bucket"], new, guard=write_guard(call))
             parts = _forget_upload(connection, upload["id"])
     except BaseException:
-        store.blobs.delete(blob.name)
+        forget_content(store, new)
         raise
     forget_content(store, old)
     _delete_contents(call, parts)
-    location = f"https://{upload['bucket']}.s3.amazonaws.com/{upload['key']}"
-    return {
-        "Bucket": upload["bucket"],
-        "Key": upload["key"],
-        "ETag": etag,
-        "Location": location,
-        **encryption_of(headers),
-    }
+    location = f"https://{upload['bucket']}.s3.amazonaws.com/{new.key}"
+    told = {"Bucket": upload["bucket"], "Key": new.key, "ETag": new.etag, "Location": location}
+    return {**told, **encryption_of(new.headers)}
 
 
-def _join(call: Call, parts: Iterable[sqlite3.Row]) -> tuple[list[sqlite3.Row], Blob]:
-    """Return the parts that a call names, and their content as one."""
+def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> StoredObject:
+    """Return the object that is made of the parts that a call names; its content is stored, but no key means it yet."""
     blobs = call.engine.store.blobs
     try:
         chosen = choose_parts(parts, call.params.get("MultipartUpload", {}).get("Parts", []), blobs)
-        return chosen, join_parts(chosen, call.params, blobs)
+        blob = join_parts(chosen, call.params, blobs)
     except FileNotFoundError:  # aborted or completed by somebody else meanwhile
         raise _no_such_upload() from None
+    digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
+    etag, headers = f'"{digest}-{len(chosen)}"', json.loads(upload["headers"])
+    return StoredObject(upload["key"], blobs.path(blob.name), blob.size, etag, call.engine.now(), headers)
 
 
 @serves("s3", "AbortMultipartUpload")
