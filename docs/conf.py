@@ -21,6 +21,8 @@ default_role = "any"
 html_theme = "furo"
 html_title = f"mnist-tracking {release}"
 html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["page.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -1,24 +1,33 @@
 """The reference workflow on this machine: train five networks, compare, trace, deploy the best, ask it, clean up."""
 
-from mnist_tracking import BestModelDeployer, ExperimentRunner, HyperparameterSweep, LineageTracer, Workspace, mnist_job
+from mnist_tracking import (
+    BestModelDeployer,
+    ExperimentRunner,
+    HyperparameterSweep,
+    LineageTracer,
+    Workspace,
+    mnist_job,
+)
 from mnist_tracking.datasets import find_mnist, load_images, load_labels
 
 workspace = Workspace.embedded()  # or Workspace.aws(...)
 dataset = find_mnist()  # in MNIST_DATA_DIR, else downloaded once
 
-runner = ExperimentRunner(workspace, "mnist-digits", job=mnist_job(recipe="reference", epochs=2, dropout=0.2))
-runner.prepare_dataset(dataset.directory)  # upload, fingerprint, and track as the step `Preprocessing`
+job = mnist_job(recipe="reference", epochs=2, dropout=0.2)
+runner = ExperimentRunner(workspace, "mnist-digits", job=job)
+runner.prepare_dataset(dataset)  # upload, fingerprint, and track as the step `Preprocessing`
 
-leaderboard = HyperparameterSweep(runner, {"hidden_channels": [2, 5, 10, 20, 32]}, max_parallel=2).run()
+sweep = HyperparameterSweep(runner, {"hidden_channels": [2, 5, 10, 20, 32]}, max_parallel=2)
+leaderboard = sweep.run()
 print(leaderboard)
 
 lineage = LineageTracer(workspace).trace(leaderboard.best)
 print(lineage)
 
 images, labels = load_images(dataset, "test"), load_labels(dataset, "test")
-with BestModelDeployer(workspace).deploy(leaderboard) as endpoint:  # leaving the block deletes the endpoint
+with BestModelDeployer(workspace).deploy(leaderboard) as endpoint:
     digits = endpoint.predict(images)  # (N, 28, 28) uint8 -> (N,) digits
 print(f"{(digits == labels).mean():.2%} of {len(labels)} test images right")
 
-print(runner.cleanup())
+print(runner.cleanup())  # leaving the block above has deleted the endpoint
 workspace.close()

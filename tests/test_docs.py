@@ -97,6 +97,14 @@ def test_what_a_page_names_in_passing_exists(page: str) -> None:
                 assert (ROOT / path).exists()
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".rst")])
+def test_no_code_is_cut_by_the_width_of_a_page(page: str) -> None:
+    """Commands of a shell go on in the next line instead."""
+    lines = "".join(blocks(page, "python")).splitlines()
+
+    assert [line for line in lines if len(line) > 90] == []
+
+
 def test_the_command_line_page_has_every_command_and_option() -> None:
     page = (DOCS / "reference" / "cli.rst").read_text()
 

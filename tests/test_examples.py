@@ -132,7 +132,7 @@ def test_the_notebook_runs_and_shows_its_pictures(tmp_path: Path, monkeypatch: p
     outputs = [output for cell in done.cells for output in cell.get("outputs", ())]
     assert [output.output_type for output in outputs if output.output_type == "error"] == []
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
-    assert sum("text/html" in output.get("data", {}) for output in outputs) == 2
+    assert sum("text/html" in output.get("data", {}) for output in outputs) == 3
 
 
 def test_the_notebook_is_kept_with_its_pictures() -> None:

@@ -16,17 +16,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--degree", type=int, default=1)
     parser.add_argument("--ridge", type=float, default=1e-6)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("SM_CHANNEL_TRAINING", "data"))
-    parser.add_argument("--model-dir", type=Path, default=os.environ.get("SM_MODEL_DIR", "."))
     args = parser.parse_args()
+    data_dir = Path(os.environ.get("SM_CHANNEL_TRAINING", "data"))
+    model_dir = Path(os.environ.get("SM_MODEL_DIR", "."))
 
-    x, y = np.loadtxt(args.data_dir / "measurements.csv", delimiter=",", unpack=True)
+    x, y = np.loadtxt(data_dir / "measurements.csv", delimiter=",", unpack=True)
     held_out = np.arange(len(x)) % 3 == 0
     weights = fit(x[~held_out], y[~held_out], args.degree, args.ridge)
     for name, chosen in (("train", ~held_out), ("validation", held_out)):
         error = features(x[chosen], args.degree) @ weights - y[chosen]
         print(f"{name} rmse={np.sqrt(np.mean(error**2)):.6f};")
-    np.save(args.model_dir / "weights.npy", weights)
+    np.save(model_dir / "weights.npy", weights)
 
 
 def features(x: Numbers, degree: int) -> Numbers:

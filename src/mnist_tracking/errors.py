@@ -5,7 +5,7 @@ Every error this library raises, as one tree.
 
     MnistTrackingError
     ├── ConfigError(ValueError)              a wrong argument; nothing was sent
-    ├── DatasetError(ValueError)             data that are missing, damaged or others
+    ├── DatasetError(ValueError)             data that are missing, damaged or wrong
     ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment .subject
     ├── StoppedError(RuntimeError)           training was told to end; .signal .moment
     ├── ProcessLostError(ConnectionError)    one of several that train together is gone
