@@ -1,5 +1,6 @@
 """The embedded SageMaker is one SQLite file and a folder: a copy of it is one as well, wherever it lies."""
 
+import pickle
 import resource
 import shutil
 import sqlite3
@@ -30,6 +31,14 @@ def test_a_copy_of_the_folder_has_everything(runner: ExperimentRunner, tmp_path:
         with BestModelDeployer(copy).deploy(copy.trial("steep")) as endpoint:
             assert endpoint.predict(np.array([1.0])) == pytest.approx(trial.metrics["score"].last)
     assert not (tmp_path / "home").exists()
+
+
+def test_an_engine_stays_in_its_process(tmp_path: Path) -> None:
+    with (
+        closing(EmbeddedSageMaker(tmp_path / "home")) as engine,
+        pytest.raises(pickle.PicklingError, match=r"home'.* Another one on the same folder sees the same"),
+    ):
+        pickle.dumps(engine)
 
 
 def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:

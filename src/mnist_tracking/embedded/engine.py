@@ -1,10 +1,12 @@
 """The embedded SageMaker: one folder, and sessions whose calls it answers."""
 
 import os
+import pickle
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import boto3
 import botocore.session
@@ -92,6 +94,12 @@ class EmbeddedSageMaker:
 
     def __repr__(self) -> str:
         return f"<EmbeddedSageMaker home={str(self.home)!r} region={self.identity.region!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError(
+            f"{self!r} stays in its process, with its faults and its clock. "
+            "Another one on the same folder sees the same."
+        )
 
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""
