@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -11,7 +12,7 @@ from mnist_tracking import ExperimentRunner, Workspace, export_model, mnist_job
 
 torch = pytest.importorskip("torch")
 
-SMALL = {"batch_size": 25, "hidden_channels": 1, "kernel_size": 9, "schedule": "constant"}
+SMALL: dict[str, Any] = {"batch_size": 25, "hidden_channels": 1, "kernel_size": 9, "schedule": "constant"}
 
 
 def trained_alone(data: Path, folder: Path, *, epochs: int) -> Path:
