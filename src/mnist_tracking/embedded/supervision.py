@@ -6,6 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
+_LOG = "supervisor.log"
+
 
 def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
     """
@@ -20,7 +22,7 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
     try:
-        with (folder / "supervisor.log").open("ab") as log:
+        with (folder / _LOG).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -35,3 +37,13 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
         os.close(lock)  # also when it was not handed down: else the lock would be held as long as this process lives
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
+
+
+def last_words(folder: Path) -> str:
+    """Tell the exception that ended a supervisor, such as that of a full disk; empty if it was killed."""
+    try:
+        said = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return ""
+    last = next((line for line in reversed(said) if line.strip()), "")
+    return last and f" Its own log ends with: {last}"

@@ -133,11 +133,14 @@ def test_a_handler_that_ends_the_server_is_a_model_error(account: Account) -> No
 def test_a_supervisor_that_is_killed_takes_its_server_along(account: Account) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
+    (account.folder() / "supervisor.log").write_text("Traceback ...\nMemoryError\n")
     os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
     until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
 
     assert account.status() == "Failed"
-    assert "was killed" in account.describe()["FailureReason"]
+    assert account.describe()["FailureReason"].endswith(
+        "was killed, or the machine was restarted. Its own log ends with: MemoryError"
+    )
     until(lambda: not is_alive(server))
     account.sagemaker.delete_endpoint(EndpointName="digits")
     assert not account.folder().exists()

@@ -92,6 +92,15 @@ def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: Ac
     assert not (account.folder() / "ml").exists()
 
 
+def test_a_supervisor_that_broke_down_says_why(account: Account) -> None:
+    account.submit(WAITS)
+    account.follow()
+    (account.folder() / "supervisor.log").write_text("Traceback ...\nsqlite3.OperationalError: disk is full\n")
+    os.kill(account.supervisor(), signal.SIGKILL)
+
+    assert account.wait()["FailureReason"] == f"{LOST} Its own log ends with: sqlite3.OperationalError: disk is full"
+
+
 LOOKS: dict[str, Callable[[Any], str]] = {
     "ListTrainingJobs": lambda client: client.list_training_jobs()["TrainingJobSummaries"][0]["TrainingJobStatus"],
     "Search for jobs": lambda client: client.search(Resource="TrainingJob")["Results"][0]["TrainingJob"][

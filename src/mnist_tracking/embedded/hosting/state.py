@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mnist_tracking.embedded import process_locks
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import last_words
 
 _LOST = "The process that served this endpoint was killed, or the machine was restarted."
 
@@ -58,5 +59,5 @@ def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
         connection.execute(
             "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
             "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
-            (_LOST, now, row["id"], row["created"]),
+            (_LOST + last_words(folder_of(store, row["name"])), now, row["id"], row["created"]),
         )

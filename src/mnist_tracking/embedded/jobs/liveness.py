@@ -17,6 +17,7 @@ from mnist_tracking.embedded.jobs.environment import UPDATES
 from mnist_tracking.embedded.jobs.layout import Layout
 from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import last_words
 
 _LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 
@@ -49,6 +50,7 @@ def recover_lost(store: Store, now: float, name: str | None = None) -> None:
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
     """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
     name = job["name"]
+    folder = state.folder_of(store, name)
     if job["status"] in state.ENDED or process_locks.is_held(supervisor_lock(store, name)):
         return
     with store.write() as connection:
@@ -56,8 +58,8 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
         if fresh is None or fresh["status"] in state.ENDED:
             return
         _kill_orphans(store, fresh)
-        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST, now=now)
-    shutil.rmtree(state.folder_of(store, name) / "ml", ignore_errors=True)
+        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST + last_words(folder), now=now)
+    shutil.rmtree(folder / "ml", ignore_errors=True)
 
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
