@@ -24,6 +24,7 @@ from mnist_tracking.training.digit_files import (
     read_contents,
     side,
 )
+from mnist_tracking.training.idx import Pixels
 
 __all__ = ["IMAGE_SIZE", "DigitData", "Split", "load_data", "normalise"]
 
@@ -87,20 +88,20 @@ def load_data(directory: Path, *, validation_fraction: float, generator: torch.G
     """
     directory = find_directory(Path(directory))
     contents = read_contents(directory)
-    pixels, labels = _read_split(directory, "train", contents)
-    test_pixels, test_labels = _read_split(directory, "test", contents)
+    images, labels = _read_split(directory, "train", contents)
+    tested = _read_split(directory, "test", contents)
     held_out = round(len(labels) * validation_fraction)
     if not 0 < held_out < len(labels):
         raise DatasetError(
             f"A validation fraction of {validation_fraction:g} of {len(labels)} training images leaves "
             f"{held_out} to validate on; both parts need at least one."
         )
-    order = torch.randperm(len(labels), generator=generator)
+    order = torch.randperm(len(labels), generator=generator).numpy()
     train, validation = order[held_out:], order[:held_out]
     return DigitData(
-        train=Split(pixels[train], labels[train]),
-        validation=Split(pixels[validation], labels[validation]),
-        test=Split(test_pixels, test_labels),
+        train=_split(images.take(train, axis=0), labels.take(train)),
+        validation=_split(images.take(validation, axis=0), labels.take(validation)),
+        test=_split(tested[0].copy(), tested[1]),
     )
 
 
@@ -119,13 +120,17 @@ def normalise(pixels: Tensor, *, mean: float = MEAN, std: float = STD) -> Tensor
     return pixels.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)
 
 
-def _read_split(directory: Path, split: SplitName, contents: Mapping[str, bytes]) -> tuple[Tensor, Tensor]:
-    """Return (N, 1, 28, 28) uint8 pixels and (N,) int64 labels."""
+def _read_split(directory: Path, split: SplitName, contents: Mapping[str, bytes]) -> tuple[Pixels, Pixels]:
+    """Return (N, 28, 28) images and (N,) labels, read-only."""
     images, labels = parse_split(directory, split, contents)
     if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
         path = file_path(directory, FILES[split][0])
         raise DatasetError(
             f"{str(path)!r} holds images of {side(images.shape[1:])} pixels; {IMAGE_SIZE}x{IMAGE_SIZE} are expected."
         )
-    pixels = torch.from_numpy(images.copy()).unsqueeze(1)  # (N, 1, 28, 28)
-    return pixels, torch.from_numpy(labels.astype(np.int64))
+    return images, labels
+
+
+def _split(images: Pixels, labels: Pixels) -> Split:
+    """Wrap images that are nobody else's."""
+    return Split(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))

@@ -1,15 +1,19 @@
 """
-Max-pooling over 2x2 pixels, several times as fast on a CPU as torch's own, forward and backward.
+Max-pooling over 2x2 pixels, for few channels more than twice as fast on a CPU as torch's own, forward and backward.
 
-Torch's kernel goes from pixel to pixel and branches on each. Here whole planes are compared, first rows, then columns.
+Torch's kernel goes from pixel to pixel and takes their channels together, which pays where there are many. Here whole
+planes are compared, first rows, then columns.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["max_pool_2x2"]
+
+_MANY = 16  # channels: as many fp32 numbers as the widest instructions take
 
 
 def max_pool_2x2(x: Tensor) -> Tensor:
@@ -24,8 +28,15 @@ def max_pool_2x2(x: Tensor) -> Tensor:
     Returns:
         (N, C, H // 2, W // 2), the same values that ``torch.nn.functional.max_pool2d(x, 2)`` gives.
     """
+    if _suits_torch(x):
+        return functional.max_pool2d(x, 2)
     pooled: Tensor = _MaxPool.apply(x)  # type: ignore[no-untyped-call]
     return pooled
+
+
+def _suits_torch(x: Tensor) -> bool:
+    beside_each_other = x.shape[1] >= _MANY and x.is_contiguous(memory_format=torch.channels_last)
+    return beside_each_other and x.dtype == torch.float32 and x.device.type == "cpu"
 
 
 class _MaxPool(torch.autograd.Function):

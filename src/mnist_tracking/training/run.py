@@ -25,6 +25,7 @@ from mnist_tracking.training.loop import train
 from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
+from mnist_tracking.training.precision import check_precision, has_bf16
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.report import describe, write_report
 from mnist_tracking.training.state import past_epochs
@@ -95,6 +96,7 @@ def run(
     torch.set_num_threads(hyperparameters.threads)
     local_rank = membership.local_rank if membership else 0
     device = choose_device(hyperparameters.device, num_gpus=num_gpus, local_rank=local_rank)
+    check_precision(hyperparameters.precision, device, native=has_bf16(device))
     backend = choose_backend(hyperparameters.backend, device, local_rank=local_rank) if membership else ""
     _be_deterministic(device)
     model = new_model(hyperparameters, device)
@@ -124,7 +126,7 @@ def _train(
     if places.checkpoints is None:
         observers = _observers(places.output) if world.rank == 0 else []
         return train(model, data, hyperparameters, Several(observers), world=world)
-    circumstances = {**facts, "processes": world.size}
+    circumstances = {**facts, "device": _device_name(data.train.labels.device), "processes": world.size}
     folder = CheckpointFolder(places.checkpoints, hyperparameters, circumstances=circumstances, warn=_warn)
     keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
     with folder.taken() if world.rank == 0 else nullcontext():  # hosts share no folder
@@ -142,6 +144,13 @@ def _facts(data: DigitData) -> Mapping[str, int | str]:
         "test images": len(data.test),
         "device": data.train.labels.device.type,
     }
+
+
+def _device_name(device: torch.device) -> str:
+    """Name what decides in which order numbers are added."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 def _position(content: Mapping[str, Any]) -> str:
