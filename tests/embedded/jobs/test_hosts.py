@@ -9,6 +9,7 @@ from tests.embedded.jobs.account import Account
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs.cluster import hosts_of, resource_config
+from mnist_tracking.errors import UnsupportedOperationError
 
 LOOKS = """
 import json, os
@@ -168,5 +169,13 @@ def test_hosts_are_sorted_as_sagemaker_sorts_them() -> None:
 def test_what_does_not_fit_together_is_refused(account: Account, more: dict[str, Any], said: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=said):
         account.submit(**more)
+
+    assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_more_hosts_than_a_machine_bears_are_refused(account: Account) -> None:
+    """Each would be a process."""
+    with pytest.raises(UnsupportedOperationError, match="on 1000000 instances.* 64 at most"):
+        account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []

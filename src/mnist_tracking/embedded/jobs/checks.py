@@ -12,6 +12,7 @@ from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
 from mnist_tracking.errors import UnsupportedOperationError
 
 _NEEDED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
+_MOST_HOSTS = 64
 
 
 def check(request: dict[str, Any]) -> None:
@@ -48,6 +49,8 @@ def _check_resources(resources: dict[str, Any]) -> None:
     for group in groups or [resources]:
         if group.get("InstanceCount", 1) < 1:
             raise ValidationFault(f"InstanceCount must be 1 or more: {group['InstanceCount']}.")
+    if (count := sum(group.get("InstanceCount", 1) for group in groups or [resources])) > _MOST_HOSTS:
+        raise _unsupported(f"on {count} instances, each of which is a process here; it runs {_MOST_HOSTS} at most")
 
 
 def _check_launcher(request: dict[str, Any]) -> None:
