@@ -12,6 +12,7 @@ from mnist_tracking._job_checks import (
     check_choice,
     check_count,
     check_files,
+    check_image,
     check_inputs,
     check_instance_type,
     check_mappings,
@@ -212,8 +213,7 @@ class JobSpec:
         check_count("max_run_s", self.max_run_s)
         check_text("framework_version", self.framework_version, "2.6.0")
         check_text("py_version", self.py_version, "py312")
-        if self.image_uri is not None:
-            check_text("image_uri", self.image_uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
+        check_image(self.image_uri)
         check_texts("environment", self.environment)
         if self.adapter is not None:
             check_choice("adapter", self.adapter, _ADAPTERS)
@@ -260,12 +260,13 @@ def _how_to_give(channel: str) -> str:
     return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or give it by {spec}."
 
 
-def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar) -> JobSpec:
+def mnist_job(*, instance_type: str = "ml.m5.xlarge", instance_count: int = 1, **hyperparameters: Scalar) -> JobSpec:
     """
     Describe the training of the CNN of `mnist_tracking.training`.
 
     Args:
         instance_type: SageMaker's instance type.
+        instance_count: How many hosts train together; what is computed is the same.
         **hyperparameters: What differs from the defaults, such as ``epochs=2``.
 
     Raises:
@@ -291,6 +292,7 @@ def mnist_job(*, instance_type: str = "ml.m5.xlarge", **hyperparameters: Scalar)
         metrics=entry.METRIC_REGEXES,
         objective=Objective("validation:accuracy", statistic="max"),
         instance_type=instance_type,
+        instance_count=instance_count,
         check=check_overrides,
         required_inputs=(DATA,),
         adapter="digits",
