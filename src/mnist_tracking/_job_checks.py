@@ -17,6 +17,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_files",
+    "check_image",
     "check_inputs",
     "check_instance_type",
     "check_mappings",
@@ -73,6 +74,12 @@ def check_text(what: str, value: object, example: str) -> None:
     """Make sure that a value is a text, and not an empty one; ConfigError otherwise."""
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{what}={shortened(value)}; a text is needed, such as {example!r}.")
+
+
+def check_image(uri: object) -> None:
+    """Make sure that a value can be a container image, or is None; ConfigError otherwise."""
+    if uri is not None:
+        check_text("image_uri", uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
 
 
 def check_texts(what: str, values: Mapping[str, object]) -> None:

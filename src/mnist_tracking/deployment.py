@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mnist_tracking._given import check_workspace
-from mnist_tracking._job_checks import check_instance_type
+from mnist_tracking._job_checks import check_count, check_image, check_instance_type
 from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
 from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
 from mnist_tracking._sagemaker.experiments import attach, require_experiment, require_trial, training_of
@@ -109,10 +109,11 @@ class BestModelDeployer:
             AlreadyExistsError: If *name* is taken; what has it is left alone.
             JobFailedError: If the endpoint fails to start; carries the end of its log. What was made is deleted again.
             JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
-            UnsupportedOperationError: If an embedded SageMaker is asked for several instances.
         """
         check_timeout(timeout_s)
         check_instance_type(self._instance_type if instance_type is None else instance_type)
+        check_count("instance_count", instance_count)
+        check_image(image_uri)
         serializer_of(serializer)
         deserializer_of(deserializer, serializer)
         trial, training = self._chosen(target, objective)
@@ -218,12 +219,7 @@ class _Plan:
     served: Served
     adapter: str | None
     instance_type: str
-    instance_count: int = attrs.field()
-
-    @instance_count.validator
-    def _is_count(self, _attribute: object, value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"instance_count={value!r}; a whole number from 1 is needed.")
+    instance_count: int
 
 
 def _served(

@@ -138,10 +138,8 @@ class ExperimentRunner(ExperimentRecorder):
         """
         check_timeout(timeout_s)
         check_observer(observer)
-        merged, job_name = (
-            self._require_job().merged({} if hyperparameters is None else hyperparameters),
-            unique_name(self.name, "training job"),
-        )
+        merged = self._require_job().merged({} if hyperparameters is None else hyperparameters)
+        job_name = unique_name(self.name, "training job")
         try:
             submitted = self._submit(merged, name, job_name)
             return follow(submitted, merged, observer or _Silent(), timeout_s=timeout_s)

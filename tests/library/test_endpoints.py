@@ -168,6 +168,7 @@ def test_a_container_that_answers_by_itself_needs_no_script(workspace: Workspace
     ("arguments", "error", "message"),
     [
         ({"instance_count": 0}, ConfigError, "instance_count=0; a whole number from 1"),
+        ({"image_uri": 5}, ConfigError, "image_uri=5; a text is needed"),
         ({"instance_count": True}, ConfigError, "instance_count=True"),
         ({"serializer": "xml"}, ConfigError, "serializer='xml'; possible are 'numpy', 'json', 'csv', 'bytes'"),
         ({"deserializer": 3}, ConfigError, r"deserializer=3; .* or an object with the method deserialize\(\)"),
