@@ -175,7 +175,7 @@ def test_what_does_not_fit_together_is_refused(account: Account, more: dict[str,
 
 def test_more_hosts_than_a_machine_bears_are_refused(account: Account) -> None:
     """Each would be a process."""
-    with pytest.raises(UnsupportedOperationError, match="on 1000000 instances.* 64 at most"):
+    with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 at most"):
         account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
