@@ -1,6 +1,7 @@
 """Whatever is wrong is one line and the right exit code, before training starts where that can be known."""
 
 import gzip
+import os
 import resource
 import shutil
 import subprocess
@@ -210,3 +211,13 @@ def test_a_log_that_the_disk_cannot_take_ends_training(digits_dir: Path) -> None
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (1, "error: the log cannot be written: No space left on device.\n")
+
+
+def test_more_threads_than_processors_are_warned_of(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are not refused, since they decide the last digits."""
+    many = str((os.cpu_count() or 1) + 1)
+    code = main(["--data-dir", str(digits_dir), *SMALL, "--epochs", "1", "--threads", many])
+    torch.set_num_threads(1)
+
+    assert code == 0
+    assert capsys.readouterr().err.startswith(f"warning: threads is {many}, but there are {os.cpu_count()} processors")

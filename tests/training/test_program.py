@@ -66,6 +66,17 @@ def test_checkpoints_where_they_are_asked_for(digits_dir: Path) -> None:
     assert sorted(path.name for path in Path("c").iterdir()) == ["epoch-0001.pt", "epoch-0002.pt"]
 
 
+def test_checkpoints_where_sagemaker_keeps_them(digits_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder beside the model's, if a job has one."""
+    monkeypatch.setenv("SM_MODEL_DIR", str(Path("ml/model").absolute()))
+    main(["--data-dir", str(digits_dir), *SMALL])
+    assert not Path("ml/checkpoints").exists()
+    Path("ml/checkpoints").mkdir()
+    main(["--data-dir", str(digits_dir), *SMALL])
+
+    assert [path.name for path in Path("ml/checkpoints").iterdir()] == ["epoch-0001.pt"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

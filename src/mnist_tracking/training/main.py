@@ -130,13 +130,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places", "In a SageMaker job its variables SM_* are the defaults.")
     channel = os.environ.get("SM_CHANNEL_TRAINING") or os.environ.get("MNIST_DATA_DIR")
-    checkpoints = Path(os.environ.get("SM_MODEL_DIR") or "/opt/ml/model").parent / "checkpoints"  # /opt/ml/checkpoints
     output = os.environ.get("SM_OUTPUT_DATA_DIR") or "output"
     for name, default, meaning in (
         ("data-dir", channel, "holds the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
         ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "gets model.pth (default: ./model)"),
         ("output-data-dir", output, "gets the scores, the confusion matrix and the mistakes (default: ./output)"),
-        ("checkpoint-dir", checkpoints if checkpoints.is_dir() else None, _CHECKPOINTS),
+        ("checkpoint-dir", _sagemakers_checkpoints(), _CHECKPOINTS),
     ):
         flags = (f"--{name}", f"--{name.replace('-', '_')}")
         places.add_argument(*flags, type=Path, default=Path(default) if default else None, metavar="DIR", help=meaning)
@@ -151,6 +150,13 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("SM_NUM_GPUS") or None,
         help=argparse.SUPPRESS,
     )
+
+
+def _sagemakers_checkpoints() -> Path | None:
+    """Return the folder that SageMaker keeps in S3; it has no variable, but lies beside the model's: in /opt/ml."""
+    model = os.environ.get("SM_MODEL_DIR")
+    folder = Path(model).parent / "checkpoints" if model else None
+    return folder if folder and folder.is_dir() else None
 
 
 def _unknown(argument: str) -> str:

@@ -93,6 +93,8 @@ def run(
         ProcessLostError: If another process cannot be reached, or ended.
     """
     places.check()
+    if hyperparameters.threads > (there := os.cpu_count() or 1):
+        _warn(f"threads is {hyperparameters.threads}, but there are {there} processors: they will wait for each other.")
     torch.set_num_threads(hyperparameters.threads)
     local_rank = membership.local_rank if membership else 0
     device = choose_device(hyperparameters.device, num_gpus=num_gpus, local_rank=local_rank)
