@@ -10,39 +10,34 @@ import pytest
 import mnist_tracking
 
 ROOT = Path(mnist_tracking.__file__).parent
-BASE = {"checks", "errors", "filters", "records", "jobs", "settings", "words", "workspace"}
-CHECKS = {"_job_checks", "_keys", "_metric_values", "_parameters", "_paths", "_shown"}  # what is recorded, in jobs too
-LIBRARY = (
-    BASE
-    | CHECKS
-    | {
-        "_given",
-        "_html",
-        "_sagemaker",
-        "cleanup",
-        "datasets",
-        "endpoints",
-        "exporting",
-        "formats",
-        "leaderboard",
-        "lineage",
-        "recorder",
-        "runner",
-        "search",
-        "shared_steps",
-        "steps",
-        "submission",
-        "sweep",
-        "training",
-    }
-)
+TRAVELLING = [f"_checks.{name}" for name in ("jobs", "keys", "metrics", "parameters", "paths", "shown")]  # in jobs too
+BASE = {"_checks", "errors", "filters", "records", "jobs", "settings", "words", "workspace"}
+LIBRARY = BASE | {
+    "_html",
+    "_sagemaker",
+    "cleanup",
+    "datasets",
+    "endpoints",
+    "exporting",
+    "formats",
+    "leaderboard",
+    "lineage",
+    "recorder",
+    "runner",
+    "search",
+    "shared_steps",
+    "steps",
+    "submission",
+    "sweep",
+    "training",
+}
 
 ALLOWED = {  # a part of the package: the parts that it may import
     "errors": set(),
     "records": {"_html", "errors", "words"},
-    "checks": {"errors"},
+    "_checks": {"errors", "workspace"},
     "words": set(),
-    "filters": {"checks", "errors", "records"},
+    "filters": {"_checks", "errors", "records"},
     "digits": {"errors", "formats"},
     "formats": {"errors"},
     "endpoints": {"_sagemaker", "digits", "errors", "formats", "submission"},
@@ -51,29 +46,22 @@ ALLOWED = {  # a part of the package: the parts that it may import
     "_downloads": {"errors", "training"},
     "datasets": {"_digits", "_downloads", "errors", "training"},
     "_html": set(),
-    "_shown": set(),
-    "_given": {"_shown", "errors", "workspace"},
-    "_keys": {"_shown", "errors"},
-    "_paths": {"_shown", "errors"},
-    "_parameters": {"_keys", "_shown", "errors"},
-    "_metric_values": {"_keys", "_parameters", "_shown", "errors"},
-    "_job_checks": {"_paths", "_shown", "errors"},
-    "job": {"_job_component", "_keys", "_metric_values", "_parameters", "_paths", "_shown", "errors"},
+    "job": {"_checks", "_job_component", "errors"},
     "training": {"errors", "job"},
     "embedded": {"errors"},
-    "jobs": {"_job_checks", "_keys", "_parameters", "_shown", "errors", "job", "records", "training"},
-    "_sagemaker": BASE | CHECKS | {"job"},
+    "jobs": {"_checks", "errors", "job", "records", "training"},
+    "_sagemaker": BASE | {"job"},
     "settings": {"errors"},
     "workspace": {"_sagemaker", "embedded", "errors", "handle", "reading", "settings"},
     "handle": set(),
     "results": {"_html", "errors"},
-    "search": {"_sagemaker", "checks", "errors", "filters", "records", "results", "settings"},
+    "search": {"_checks", "_sagemaker", "errors", "filters", "records", "results", "settings"},
     "trials": {"_html", "_sagemaker", "downloads", "lineage", "records", "search", "words"},
     "_plain": set(),
     "downloads": {"_plain", "_sagemaker", "errors", "lineage", "records"},
     "comparison": {"_html", "errors", "records", "trials", "words"},
     "reading": {
-        "checks",
+        "_checks",
         "cleanup",
         "comparison",
         "downloads",
@@ -83,9 +71,9 @@ ALLOWED = {  # a part of the package: the parts that it may import
         "submission",
         "trials",
     },
-    "steps": CHECKS | {"_sagemaker", "errors", "records"},
+    "steps": {"_checks", "_sagemaker", "errors", "records"},
     "submission": {"_sagemaker", "errors", "records"},
-    "shared_steps": CHECKS | {"_sagemaker", "errors", "records", "steps"},
+    "shared_steps": {"_checks", "_sagemaker", "errors", "records", "steps"},
     "exporting": {"errors", "training", "trials"},
     "doctor": {"_html", "_sagemaker", "errors"},
     **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),
@@ -151,7 +139,7 @@ def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> No
     assert users <= FOREIGN[package]
 
 
-@pytest.mark.parametrize("module", [*sorted(CHECKS), "errors", "job", "training.hyperparameters"])
+@pytest.mark.parametrize("module", [*TRAVELLING, "errors", "job", "training.hyperparameters"])
 def test_module_needs_only_the_standard_library(module: str) -> None:
     """Errors travel with every job; hyperparameters are checked without torch."""
     names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._given import check_workspace
-from mnist_tracking._job_checks import check_count, check_image, check_instance_type
+from mnist_tracking._checks.jobs import check_count, check_image, check_instance_type
+from mnist_tracking._checks.objects import check_workspace
 from mnist_tracking._sagemaker.convert import ADAPTER, TRIAL_TAG, trial_from_component
 from mnist_tracking._sagemaker.endpoints import EndpointFacts, endpoint_arn, wait_for_endpoint
 from mnist_tracking._sagemaker.experiments import attach, require_experiment, require_trial, training_of

@@ -12,7 +12,6 @@ from mnist_tracking._sagemaker.endpoints import (
 )
 from mnist_tracking._sagemaker.hosting import delete_endpoint, delete_endpoint_alone
 from mnist_tracking._sagemaker.invocation import invoke
-from mnist_tracking.checks import require_name
 from mnist_tracking.digits import predict_digits
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.formats import (
@@ -170,10 +169,10 @@ def attach_to_endpoint(
     Find an endpoint; see `Workspace.endpoint`.
 
     Raises:
-        ConfigError: If the serializer or the deserializer is none, or the name is empty.
+        ConfigError: If the serializer or the deserializer is none.
         NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
     """
     serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
     deserializer_of(deserializer, serializer)
-    facts = find_endpoint(workspace, require_name("an endpoint", name))
+    facts = find_endpoint(workspace, name)
     return Endpoint(workspace, facts, serializer=serializer, deserializer=deserializer, delete=False)

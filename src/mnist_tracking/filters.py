@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 import attrs
 
-from mnist_tracking.checks import require_name, require_text, require_zone
+from mnist_tracking._checks.queries import require_name, require_text, require_zone
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.records import Scalar
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
-from mnist_tracking._job_checks import (
+from mnist_tracking._checks.jobs import (
     channels,
     check_choice,
     check_count,
@@ -22,9 +22,9 @@ from mnist_tracking._job_checks import (
     path_text,
     path_texts,
 )
-from mnist_tracking._keys import check_key
-from mnist_tracking._parameters import check_mapping, recordable
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.keys import check_key
+from mnist_tracking._checks.parameters import check_mapping, recordable
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.job import metric_regex
 from mnist_tracking.records import Scalar

@@ -215,7 +215,7 @@ class Reader:
             ConfigError: If *serializer* or *deserializer* is none, or the name is empty.
             NotFoundError: If there is no such endpoint; the message names those nearest that there are.
         """
-        from mnist_tracking.checks import require_name
+        from mnist_tracking._checks.queries import require_name
         from mnist_tracking.endpoints import attach_to_endpoint
 
         return attach_to_endpoint(self._workspace, require_name("an endpoint", name), serializer, deserializer)

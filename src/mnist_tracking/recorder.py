@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tracking._given import check_workspace
-from mnist_tracking._job_checks import is_in_s3
-from mnist_tracking._paths import check_path
+from mnist_tracking._checks.jobs import is_in_s3
+from mnist_tracking._checks.objects import check_workspace
+from mnist_tracking._checks.paths import check_path
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG, TRAINING
 from mnist_tracking._sagemaker.experiments import (
     attach,
@@ -20,7 +21,6 @@ from mnist_tracking._sagemaker.experiments import (
 from mnist_tracking._sagemaker.names import check_name, unique_name
 from mnist_tracking._sagemaker.objects import experiment_folder, upload_directory
 from mnist_tracking._sagemaker.tracking import check_parameters, create_component
-from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.records import Component, NamedTrial, Scalar, trial_name_of
 from mnist_tracking.settings import check_tags, copied_tags

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from mnist_tracking._given import check_observer
+from mnist_tracking._checks.objects import check_observer
 from mnist_tracking._sagemaker.estimator import make_estimator
 from mnist_tracking._sagemaker.names import unique_name
 from mnist_tracking._sagemaker.training import start_job, stop_job, tag_component

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from mnist_tracking._checks.queries import require_moment, require_name
 from mnist_tracking._sagemaker.convert import (
     RUN_TAG,
     TRAINING,
@@ -13,7 +14,6 @@ from mnist_tracking._sagemaker.convert import (
 )
 from mnist_tracking._sagemaker.experiments import require_experiment
 from mnist_tracking._sagemaker.search import expression_of, iter_search
-from mnist_tracking.checks import require_moment, require_name
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.filters import Condition, Filter, Property, created, display_name, parent, tag
 from mnist_tracking.records import TRIAL_COLUMNS, Component, ExperimentSummary, TrialResult, trial_row

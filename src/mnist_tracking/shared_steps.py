@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tracking._paths import check_path
+from mnist_tracking._checks.paths import check_path
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
 from mnist_tracking._sagemaker.experiments import attach, read_component
 from mnist_tracking._sagemaker.search import iter_components
-from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, DatasetError
 from mnist_tracking.records import Component, Scalar
 from mnist_tracking.steps import Step

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mnist_tracking._keys import check_key
-from mnist_tracking._metric_values import check_finite, check_metrics, check_step
-from mnist_tracking._paths import check_path
+from mnist_tracking._checks.keys import check_key
+from mnist_tracking._checks.metrics import check_finite, check_metrics, check_step
+from mnist_tracking._checks.paths import check_path
 from mnist_tracking._sagemaker.charts import (
     draw_confusion_matrix,
     draw_precision_recall,

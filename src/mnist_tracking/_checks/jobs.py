@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking._paths import check_path
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.paths import check_path
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = [

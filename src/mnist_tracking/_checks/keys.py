@@ -7,7 +7,7 @@ Standard library only: this module travels with training jobs.
 import re
 from typing import Literal
 
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["MEDIA_TYPE", "Kind", "check_key"]

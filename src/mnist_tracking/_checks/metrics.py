@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from numbers import Integral
 
-from mnist_tracking._keys import check_key
-from mnist_tracking._parameters import plain
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.keys import check_key
+from mnist_tracking._checks.parameters import plain
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["check_finite", "check_metrics", "check_step"]

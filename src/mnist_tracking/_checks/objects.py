@@ -1,6 +1,6 @@
 """Objects of this library that a caller gives to another: a workspace, a runner, an observer."""
 
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["check_observer", "check_workspace"]

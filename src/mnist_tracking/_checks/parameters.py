@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from mnist_tracking._keys import Kind, check_key
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.keys import Kind, check_key
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["Scalar", "as_kept", "check_mapping", "encode", "plain", "recordable", "scalar"]

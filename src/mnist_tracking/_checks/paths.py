@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["check_path"]

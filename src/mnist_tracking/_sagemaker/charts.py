@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mnist_tracking._parameters import plain
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.parameters import plain
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 _A_TABLE = "give a frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from mnist_tracking._checks.queries import require_name
 from mnist_tracking._sagemaker.convert import TRAINING, component_from_aws, experiment_from_aws, tags_from_aws
 from mnist_tracking._sagemaker.errors import is_missing, is_taken, translated
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.checks import require_name
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
 from mnist_tracking.records import Component, ExperimentSummary
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._paths import check_path
+from mnist_tracking._checks.paths import check_path
 from mnist_tracking._sagemaker.objects import upload_file
 from mnist_tracking.errors import ConfigError
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 
-from mnist_tracking._shown import shortened
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking.errors import ConfigError
 
 _LIMITS = {

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mnist_tracking._keys import MEDIA_TYPE, Kind, check_key
-from mnist_tracking._parameters import as_kept, check_mapping, recordable
+from mnist_tracking._checks.keys import MEDIA_TYPE, Kind, check_key
+from mnist_tracking._checks.parameters import as_kept, check_mapping, recordable
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking._sagemaker.errors import translated
 from mnist_tracking._sagemaker.experiments import aws_tags
 from mnist_tracking._sagemaker.names import check_name, suggest_name
 from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
 from mnist_tracking.records import Scalar, Status
 

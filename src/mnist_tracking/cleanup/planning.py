@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._checks.queries import require_name, require_zone
 from mnist_tracking._sagemaker.convert import EXPERIMENT_TAG
 from mnist_tracking._sagemaker.experiments import nearest
 from mnist_tracking._sagemaker.objects import experiment_folder, location_of
-from mnist_tracking.checks import require_name, require_zone
 from mnist_tracking.cleanup.inventory import LEAVING_TAG, Inventory, take_inventory
 from mnist_tracking.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.errors import ConfigError, NotFoundError

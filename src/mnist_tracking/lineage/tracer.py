@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mnist_tracking._given import check_workspace
+from mnist_tracking._checks.objects import check_workspace
 from mnist_tracking._sagemaker.experiments import require_trial
 from mnist_tracking._sagemaker.search import components_of
 from mnist_tracking.lineage.graph import Edge, Kind, Lineage, Node

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
-from mnist_tracking._given import check_observer
-from mnist_tracking._job_checks import check_count
+from mnist_tracking._checks.jobs import check_count
+from mnist_tracking._checks.objects import check_observer
+from mnist_tracking._checks.shown import shortened
 from mnist_tracking._sagemaker.experiments import trials_of
 from mnist_tracking._sagemaker.training import stop_job
-from mnist_tracking._shown import shortened
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.leaderboard import Leaderboard
 from mnist_tracking.records import Scalar, TrialResult
