@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
-from mnist_tracking._parameters import encode
+from mnist_tracking._checks.parameters import encode
 from mnist_tracking._sagemaker.convert import decode_parameter
 from mnist_tracking._sagemaker.tracking import encode_parameters
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from mnist_tracking.errors import DivergedError
 from mnist_tracking.training.data import Split, normalise
 from mnist_tracking.training.events import Observer, Progress, Score
-from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.precision import DTYPES
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
 from mnist_tracking.training.shifting import draw_shifts, shift_images
@@ -93,8 +93,7 @@ class EpochRunner:
         rows = slice(start + share.start, start + share.stop)
         images, labels = self._batch(plan, rows)
         state.model.share = share
-        with arithmetic(settings.precision, images.device):
-            answers = self._forward(normalise(images))  # (n, 10)
+        answers = self._forward(normalise(images).to(DTYPES[settings.precision]))  # (n, 10)
         loss = functional.nll_loss(answers, labels, reduction="sum") / share.total
         loss.backward()  # type: ignore[no-untyped-call]
         steps = len(state.losses)

@@ -9,7 +9,7 @@ from mnist_tracking.training.data import Split, normalise
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.events import Evaluation, Mistake
 from mnist_tracking.training.model import DigitNet
-from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.precision import DTYPES
 from mnist_tracking.training.world import ALONE, World, share_of
 
 __all__ = ["evaluate", "summarise"]
@@ -78,10 +78,10 @@ def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, 
     answers = torch.zeros(len(split), CLASSES, device=device)
     share = share_of(world, len(split))
     model.eval()
-    with torch.no_grad(), arithmetic(precision, device):
+    with torch.no_grad():
         for start in range(share.start, share.stop, batch_size):
             rows = slice(start, min(start + batch_size, share.stop))
-            answers[rows] = model(normalise(split.images[rows])).float()
+            answers[rows] = model(normalise(split.images[rows]).to(DTYPES[precision]))
     return answers
 
 

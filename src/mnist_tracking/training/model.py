@@ -90,13 +90,13 @@ class DigitNet(nn.Module):
         Score images.
 
         Args:
-            images: (N, 1, 28, 28) float32, normalised.
+            images: (N, 1, 28, 28) float32 or bfloat16, normalised; the convolutions compute in the same.
 
         Returns:
             (N, 10) float32 log-probabilities.
         """
-        x = functional.relu(max_pool_2x2(self.conv1(images)))  # (N, hidden, s, s)
-        x = max_pool_2x2(self.conv2(x))  # (N, 20, side, side)
+        x = functional.relu(max_pool_2x2(_convolve(images, self.conv1)))  # (N, hidden, s, s)
+        x = max_pool_2x2(_convolve(x, self.conv2)).float()  # (N, 20, side, side)
         # Dropping whole channels after the pooling, not before, gives the same for a quarter of the work.
         x = functional.relu(self._drop(x, (_FEATURES, 1, 1)))
         x = functional.relu(self.fc1(x.flatten(1)))  # (N, 20 * side * side) -> (N, 50)
@@ -134,6 +134,11 @@ def build_model(
         bound = 1 / math.sqrt(layer.weight[0].numel())
         nn.init.uniform_(_bias(layer), -bound, bound, generator=generator)
     return model
+
+
+def _convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Convolve in the type of *x*, which takes less time than autocast does."""
+    return functional.conv2d(x, layer.weight.to(x.dtype), _bias(layer).to(x.dtype))
 
 
 def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
