@@ -23,24 +23,28 @@ class Run(TypedDict):
     dataset: str
 
 
-def run_apart(program: Program, data_dir: Path, *, hidden_channels: int, epochs: int, seed: int = 1) -> Run:
+def run_apart(
+    program: Program, data_dir: Path, *, hidden_channels: int, epochs: int, seed: int = 1, precision: str = "fp32"
+) -> Run:
     """Run *program* in a fresh process and return what it measured of itself."""
     command = [sys.executable, "-m", "benchmarks.one_run", program, str(data_dir.resolve())]
-    command += [str(hidden_channels), str(epochs), str(seed)]
+    command += [str(hidden_channels), str(epochs), str(seed), precision]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     measured: Run = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
-def train_ours(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
+def train_ours(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int, precision: str) -> Run:
     """Train by the reference's recipe."""
-    return _train(data_dir, recipe="reference", hidden_channels=hidden_channels, epochs=epochs, seed=seed, dropout=0.2)
+    settings = {"hidden_channels": hidden_channels, "epochs": epochs, "seed": seed, "precision": precision}
+    return _train(data_dir, recipe="reference", dropout=0.2, **settings)
 
 
-def train_fast(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
+def train_fast(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int, precision: str) -> Run:
     """Train by the fast recipe."""
-    return _train(data_dir, recipe="fast", hidden_channels=hidden_channels, epochs=epochs, seed=seed)
+    settings = {"hidden_channels": hidden_channels, "epochs": epochs, "seed": seed, "precision": precision}
+    return _train(data_dir, recipe="fast", **settings)
 
 
 def _train(data_dir: Path, **overrides: object) -> Run:
@@ -56,8 +60,9 @@ def _train(data_dir: Path, **overrides: object) -> Run:
     return {"accuracy": result.test.accuracy, "core_seconds": spent, "dataset": "resident tensors"}
 
 
-def train_reference(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int) -> Run:
-    """Train as the reference does."""
+def train_reference(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int, precision: str) -> Run:
+    """Train as the reference does, which knows fp32 alone."""
+    assert precision == "fp32"
     import torch
     from benchmarks import reference_loop
 
@@ -74,9 +79,16 @@ def main() -> None:
     parser.add_argument("data_dir", type=Path)
     for name in ("hidden_channels", "epochs", "seed"):
         parser.add_argument(name, type=int)
+    parser.add_argument("precision")
     options = parser.parse_args()
     train = {"ours": train_ours, "reference": train_reference, "fast": train_fast}[options.program]
-    run = train(options.data_dir, hidden_channels=options.hidden_channels, epochs=options.epochs, seed=options.seed)
+    run = train(
+        options.data_dir,
+        hidden_channels=options.hidden_channels,
+        epochs=options.epochs,
+        seed=options.seed,
+        precision=options.precision,
+    )
     print(json.dumps(run))
 
 

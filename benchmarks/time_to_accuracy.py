@@ -1,7 +1,7 @@
 """
 Test accuracy and core-seconds of the fast recipe, over several seeds, one thread each.
 
-    python -m benchmarks.time_to_accuracy --data-dir DIR [--channels 10,20] [--epochs 2] [--seeds 5]
+    python -m benchmarks.time_to_accuracy --data-dir DIR [--channels 10,20] [--epochs 2] [--seeds 5] [--precision fp32]
 
 Reading the data, validating, testing and writing the model are counted, importing torch is not.
 """
@@ -20,13 +20,21 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--channels", default="10,20")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--precision", default="fp32")
     options = parser.parse_args()
     if options.data_dir is None:
         parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
     print(f"{'channels':>8} {'n':>3} {'mean, %':>8} {'spread':>7} {'core-seconds':>19}  each")
     for channels in map(int, options.channels.split(",")):
         runs = [
-            run_apart("fast", options.data_dir, hidden_channels=channels, epochs=options.epochs, seed=seed)
+            run_apart(
+                "fast",
+                options.data_dir,
+                hidden_channels=channels,
+                epochs=options.epochs,
+                seed=seed,
+                precision=options.precision,
+            )
             for seed in range(1, options.seeds + 1)
         ]
         scores, seconds = [run["accuracy"] for run in runs], [run["core_seconds"] for run in runs]
