@@ -35,8 +35,10 @@ def max_pool_2x2(x: Tensor) -> Tensor:
 
 
 def _suits_torch(x: Tensor) -> bool:
+    if x.device.type != "cpu":  # one kernel of a GPU instead of ten
+        return True
     beside_each_other = x.shape[1] >= _MANY and x.is_contiguous(memory_format=torch.channels_last)
-    return beside_each_other and x.dtype == torch.float32 and x.device.type == "cpu"
+    return beside_each_other and x.dtype == torch.float32
 
 
 class _MaxPool(torch.autograd.Function):
