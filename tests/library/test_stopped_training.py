@@ -36,7 +36,7 @@ def test_a_job_goes_on_from_where_another_was_stopped(workspace: Workspace, tmp_
     next(line for line in first.logs(follow=True) if line.startswith("Train Epoch: 2"))
     first.stop()
     stopped = first.wait()
-    (moment,) = (match for line in first.logs() if (match := re.search(r"SIGTERM after step \d+ of epoch (\d+)", line)))
+    (moment,) = re.finditer(r"SIGTERM after (?:step \d+ of )?epoch (\d+)", "\n".join(first.logs()))
     epochs = int(moment[1]) + 1
     trial = runner.run({"epochs": epochs})
     found = torch.load(export_model(workspace.trial(trial.trial_name), tmp_path / "m.pth", format="state-dict"))
