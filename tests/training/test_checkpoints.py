@@ -15,6 +15,7 @@ from tests.training.conftest import State, Training
 from mnist_tracking.errors import ConfigError, DatasetError, DivergedError
 from mnist_tracking.training.checkpoint import CheckpointFolder, load_checkpoint
 from mnist_tracking.training.data import DigitData, Split
+from mnist_tracking.training.events import Score
 from mnist_tracking.training.fingerprint import fingerprint
 from mnist_tracking.training.fitting import DATA
 from mnist_tracking.training.hyperparameters import Hyperparameters
@@ -223,11 +224,34 @@ def test_weights_that_are_not_finite_are_not_kept() -> None:
         state.as_dict()
 
 
+def test_nor_are_they_chosen() -> None:
+    """Where no checkpoint is written either."""
+    state = TrainingState(new_model(SETTINGS, torch.device("cpu")), SETTINGS, steps=5)
+    state.model.fc1.bias.data[3] = -torch.inf
+    with pytest.raises(DivergedError, match=r"A weight of 'fc1.bias' is -inf in epoch 1"):
+        state.end_epoch(train=Score(1.0, 50.0), validation=Score(1.0, 50.0))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_another_kind_of_device_draws_other_random_numbers(
+    train_small: Callable[..., Training], dropout: float
+) -> None:
+    """So a run goes on there, unless it drops. The state of a GPU's generator has 16 bytes."""
+    _, result, heard = train_small(dropout=dropout, keep=[4])
+    elsewhere = {**heard.kept[4], "dropout": torch.zeros(16, dtype=torch.uint8) if dropout else None}
+    if dropout:
+        with pytest.raises(ConfigError, match="its dropout drew on another kind of device"):
+            train_small(dropout=dropout, resume_from=elsewhere)
+    else:
+        assert heard.kept[4]["dropout"] is None
+        assert train_small(dropout=dropout, resume_from=elsewhere)[1] == result
+
+
 def test_a_state_that_does_not_fit_is_a_clear_error(train_small: Callable[..., Training]) -> None:
     """Of other layers, with the same hyperparameters, as another version may have."""
     _, _, heard = train_small()
     state = heard.states[0]
-    with pytest.raises(ConfigError, match="does not fit this network"):
+    with pytest.raises(ConfigError, match=r"does not fit this network .*Unexpected key\(s\) in state_dict: \"fc9\""):
         train_small(resume_from={**state, "state_dict": {"fc9": torch.zeros(1)}})
 
 

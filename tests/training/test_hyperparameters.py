@@ -14,7 +14,7 @@ from mnist_tracking.training.hyperparameters import (
     hyperparameter_specs,
     known_hyperparameters,
 )
-from mnist_tracking.training.options import add_hyperparameters, read_hyperparameters
+from mnist_tracking.training.options import add_hyperparameters, read_hyperparameters, shown
 
 
 def test_the_references_defaults_are_the_references() -> None:
@@ -69,6 +69,7 @@ def test_every_spec_allows_its_own_defaults_and_says_what_it_means() -> None:
         ("lr", 1, 1.0),
         ("backend", "", None),
         ("backend", "None", None),
+        ("backend", "none", None),
         ("backend", "gloo", "gloo"),
         ("optimizer", "Adam", "adam"),
         ("nesterov", "True", True),
@@ -98,6 +99,8 @@ def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, me
         ("lr", 0),
         ("lr", float("nan")),
         ("lr", float("inf")),
+        ("lr", 1e39),
+        ("weight_decay", 1e39),
         ("momentum", 1.0),
         ("dropout", -0.1),
         ("dropout", 1),
@@ -152,6 +155,15 @@ def test_the_record_is_frozen_and_pickles() -> None:
 def test_hyphens_and_underscores_are_the_same(flag: str) -> None:
     """People write the one, SageMaker the other."""
     assert read(flag, "7").hidden_channels == 7
+
+
+def test_the_defaults_that_the_help_shows_are_taken() -> None:
+    """Whoever copies one from there gets it, but for the digits that are not shown."""
+    for name, spec in hyperparameter_specs().items():
+        for default in spec.defaults.values():
+            taken = getattr(read(f"--{name}", shown(default)), name)
+
+            assert taken == (pytest.approx(default, rel=1e-3) if isinstance(default, float) else default)
 
 
 def test_what_the_command_line_leaves_out_is_the_recipes() -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tests.training.conftest import Recorder, Training
 
-from mnist_tracking.errors import DivergedError
-from mnist_tracking.training.data import DigitData, Split
+from mnist_tracking.errors import ConfigError, DivergedError
+from mnist_tracking.training.data import DigitData, Split, normalise
 from mnist_tracking.training.evaluation import evaluate
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import train
@@ -125,3 +125,17 @@ def test_a_loss_that_is_not_finite_stops_training(train_small: Train) -> None:
     """The error names the epoch and the step."""
     with pytest.raises(DivergedError, match=r"The loss is (nan|inf) in .*epoch 1.*step \d+.*A smaller lr may help"):
         train_small(lr=1e18)
+
+
+def test_a_model_that_is_not_what_the_hyperparameters_say_is_refused(data: DigitData) -> None:
+    """What is recorded of the run would be wrong."""
+    said = Hyperparameters(hidden_channels=4)
+    with pytest.raises(ConfigError, match=r"The model is .*hidden_channels=3, .* hyperparameters say .*_channels=4"):
+        train(new_model(Hyperparameters(hidden_channels=3), torch.device("cpu")), data, said)
+
+
+def test_a_trained_model_takes_any_batch(train_small: Train, data: DigitData) -> None:
+    """Also when it drops: the parts of the run's batches are forgotten."""
+    model, _, _ = train_small(batch_size=100)
+
+    assert model.train()(normalise(data.test.images[:7])).shape == (7, 10)

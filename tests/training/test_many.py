@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from mnist_tracking.errors import ConfigError, DivergedError
-from mnist_tracking.training.data import DigitData
+from mnist_tracking.training.data import DigitData, normalise
 from mnist_tracking.training.events import TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import train
-from mnist_tracking.training.many import train_many
+from mnist_tracking.training.many import OWN_SETTINGS, train_many
 from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.run import new_model
+from mnist_tracking.training.stacked import StackedNet
 
 CPU = torch.device("cpu")
 
@@ -21,8 +22,8 @@ def settings(**own: object) -> Hyperparameters:
 
 OWN = (
     settings(),
-    settings(seed=2, lr=0.1, dropout=0.3),
-    settings(seed=3, nesterov=False, momentum=0.5, weight_decay=0.01, dropout=0.1, schedule="constant"),
+    settings(seed=2, lr=0.1, dropout=0.3, warmup=0.5),
+    settings(seed=3, recipe="reference", weight_decay=0.01, dropout=0.1, shift=1),
 )
 
 
@@ -46,6 +47,24 @@ def test_each_is_what_it_would_be_alone(data: DigitData) -> None:
             assert mine.validation.accuracy == its.validation.accuracy
         for name, weight in model.state_dict().items():
             torch.testing.assert_close(weight, other.state_dict()[name], rtol=1e-3, atol=1e-4)
+        assert not model.training  # it answers without dropout
+
+
+def test_the_own_settings_are_all_that_the_records_differ_in() -> None:
+    """Those above, so that each of them is tried."""
+    records = [one.as_dict() for one in OWN]
+
+    assert {name for name in records[0] if len({record[name] for record in records}) > 1} == set(OWN_SETTINGS)
+
+
+def test_in_bf16_the_convolutions_alone_compute_so(data: DigitData) -> None:
+    """As in the network alone; if the linear layers did too, the answers would differ in the third digit."""
+    models = [new_model(one, CPU) for one in OWN]
+    images = normalise(data.test.images).to(torch.bfloat16)
+    answers = StackedNet(models)(images.expand(-1, len(models), -1, -1), training=False)
+
+    for model, answer in zip(models, answers, strict=True):
+        torch.testing.assert_close(answer, model.eval()(images), rtol=0, atol=1e-4)
 
 
 def test_one_that_diverges_does_not_disturb_the_others(data: DigitData) -> None:
@@ -76,7 +95,29 @@ def test_what_cannot_be_trained_together_is_refused(data: DigitData, other: Hype
         together(data, OWN[0], other)
 
 
+def test_a_batch_larger_than_the_data_is_refused(data: DigitData) -> None:
+    """As when one is trained alone."""
+    with pytest.raises(ConfigError, match="The batch_size is 251, but there are 250 training images"):
+        together(data, settings(batch_size=251))
+
+
+def test_a_model_that_is_not_what_its_record_says_is_refused(data: DigitData) -> None:
+    """Its dropout would be another one than is told."""
+    with pytest.raises(ConfigError, match=r"dropout=0\.0\), but the hyperparameters say .*dropout=0\.5"):
+        train_many([new_model(OWN[0], CPU)], data, [settings(dropout=0.5)])
+
+
 def test_a_model_for_each_record(data: DigitData) -> None:
     """Neither fewer nor none."""
     with pytest.raises(ConfigError, match="1 models and 2 settings"):
         train_many([new_model(OWN[0], CPU)], data, OWN[:2])
+
+
+def test_models_that_cannot_be_trained_are_refused(data: DigitData) -> None:
+    """One that is given twice, and one that is elsewhere."""
+    model = new_model(OWN[0], CPU)
+
+    with pytest.raises(ConfigError, match="more than once"):
+        train_many([model, model], data, [OWN[0], OWN[0]])
+    with pytest.raises(ConfigError, match="The models are on cpu, meta, the data on cpu"):
+        train_many([model, new_model(OWN[0], CPU).to("meta")], data, [OWN[0], OWN[0]])

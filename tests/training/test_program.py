@@ -161,7 +161,7 @@ def test_an_interrupt_is_one_line_and_exit_130(digits_dir: Path) -> None:
         program.send_signal(signal.SIGINT)
         _, err = program.communicate()
 
-    assert (program.returncode, err) == (130, "error: interrupted; no model was written.\n")
+    assert (program.returncode, err) == (130, "error: interrupted before the run was done.\n")
 
 
 def test_a_log_that_nobody_reads_any_more_ends_training(digits_dir: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_log_that_nobody_reads_any_more_ends_training(digits_dir: Path) -> Non
         program.stdout.close()
         err = program.stderr.read()
 
-    assert (program.returncode, err) == (1, "error: whoever read the log has gone; no model was written.\n")
+    assert (program.returncode, err) == (1, "error: whoever read the log has gone before the run was done.\n")
 
 
 def test_without_torch_the_command_to_install_it_is_shown(digits_dir: Path) -> None:

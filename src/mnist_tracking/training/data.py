@@ -5,6 +5,7 @@ Where the files lie and what they must hold is in :mod:`mnist_tracking.training.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnist_tracking.errors import DatasetError
+from mnist_tracking.errors import ConfigError, DatasetError
 from mnist_tracking.training.digit_files import (
     FILES,
     MEAN,
@@ -51,6 +52,20 @@ class Split:
     def to(self, device: torch.device) -> "Split":
         """Return the same split on *device*."""
         return Split(self.images.to(device), self.labels.to(device))
+
+    def batches(self, batch_size: int) -> int:
+        """
+        Return how many batches the images make; the last one may be smaller.
+
+        Raises:
+            ConfigError: If a batch is larger than all of them.
+        """
+        if batch_size > len(self):
+            raise ConfigError(
+                f"The batch_size is {batch_size}, but there are {len(self)} training images; a batch holds at most all "
+                "of them."
+            )
+        return math.ceil(len(self) / batch_size)
 
     def part(self, rows: slice) -> "Split":
         """Return a view of the images and labels of *rows*."""

@@ -54,7 +54,7 @@ class EpochRunner:
 
     def run(self) -> Score:
         """
-        Go on to the end of the epoch, and return the mean over all its steps.
+        Go on to the end of the epoch, and return the mean over all its images.
 
         Raises:
             DivergedError: If a loss is not finite; it says which step's.
@@ -92,8 +92,7 @@ class EpochRunner:
         share = share_of(self._world, min(settings.batch_size, len(self._train) - start))
         rows = slice(start + share.start, start + share.stop)
         images, labels = self._batch(plan, rows)
-        state.model.share = share
-        answers = self._forward(normalise(images).to(DTYPES[settings.precision]))  # (n, 10)
+        answers = self._forward(normalise(images).to(DTYPES[settings.precision]), share)  # (n, 10)
         loss = functional.nll_loss(answers, labels, reduction="sum") / share.total
         loss.backward()  # type: ignore[no-untyped-call]
         steps = len(state.losses)

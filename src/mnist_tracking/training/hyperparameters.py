@@ -27,6 +27,8 @@ __all__ = [
 #: The recipes: ``fast`` is what to train with, ``reference`` has the defaults and the meaning of the AWS example.
 RECIPES = ("fast", "reference")
 
+_LARGEST = 1e30  # what torch multiplies weights by must be a float32; far below, training diverges
+
 
 class _FromRecipe:
     """A default that is the recipe's own."""
@@ -72,7 +74,7 @@ class Hyperparameters:
     batch_size: int = _same("images per training step, of all hosts together", int, 64, at_least=1)
     test_batch_size: int = _same("images per evaluation step, at most; changes speed only", int, 1000, at_least=1)
     optimizer: str = _same("how the weights are updated", str, "sgd", choices=("sgd", "adam"))
-    lr: float = _field("learning rate, at its peak", float, reference=0.01, fast=0.08, above=0)
+    lr: float = _field("learning rate, at its peak", float, reference=0.01, fast=0.08, above=0, at_most=_LARGEST)
     schedule: str = _field(
         "the learning rate over the run: constant, or a triangle that ends at 0",
         str,
@@ -86,7 +88,12 @@ class Hyperparameters:
     momentum: float = _field("momentum of sgd; adam ignores it", float, reference=0.5, fast=0.9, at_least=0, below=1)
     nesterov: bool = _field("whether sgd looks ahead; adam ignores it", bool, reference=False, fast=True)
     weight_decay: float = _field(
-        "share of each weight that is added to its gradient", float, reference=0.0, fast=5e-4, at_least=0
+        "share of each weight that is added to its gradient",
+        float,
+        reference=0.0,
+        fast=5e-4,
+        at_least=0,
+        at_most=_LARGEST,
     )
     dropout: float = _field(
         "share dropped, before both the last pooling and the last layer",

@@ -5,19 +5,17 @@ The loop neither prints nor writes. An `Observer` is told what happens and decid
 take the state of the run between two steps.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.data import DigitData, Split
 from mnist_tracking.training.epoch import EpochRunner, Keeper
 from mnist_tracking.training.evaluation import evaluate
 from mnist_tracking.training.events import Evaluation, Observer, Several, TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.model import DigitNet
+from mnist_tracking.training.model import DigitNet, check_architecture
 from mnist_tracking.training.state import TrainingState
 from mnist_tracking.training.world import ALONE, World
 
@@ -47,11 +45,12 @@ def train(
     """
     Train *model*, choose the best epoch by validation accuracy, and score its weights on the test images.
 
-    What is computed depends on the hyperparameters, the data, the device, torch's version and threads, and the number
-    of processes alone. Afterwards the model holds the chosen weights.
+    What is computed depends on the model, the hyperparameters, the data, the device, torch's version and threads, and
+    the number of processes alone; on a GPU, where ``torch.use_deterministic_algorithms`` is on, as the program has it.
+    Afterwards the model holds the chosen weights.
 
     Args:
-        model: On the device of *data*.
+        model: On the device of *data*, and what the hyperparameters say.
         data: To learn from, to choose by, and to score on.
         hyperparameters: How.
         observer: Is told what happens.
@@ -60,16 +59,13 @@ def train(
         world: The processes that train together; each calls this function.
 
     Raises:
-        ConfigError: If a batch is larger than the training data, or the state does not fit the model.
+        ConfigError: If the model is not what the hyperparameters say, a batch is larger than the training data, or the
+            state does not fit the model.
         DivergedError: If a loss, or a weight that is to be kept, is not finite.
     """
-    if hyperparameters.batch_size > len(data.train):
-        raise ConfigError(
-            f"The batch_size is {hyperparameters.batch_size}, but there are {len(data.train)} training images; "
-            "a batch holds at most all of them."
-        )
+    check_architecture(model, hyperparameters)
+    steps = data.train.batches(hyperparameters.batch_size)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # up to twice as fast
-    steps = math.ceil(len(data.train) / hyperparameters.batch_size)
     state = TrainingState(model, hyperparameters, steps=steps)
     if resume_from is not None:
         state.restore(resume_from, first=world.rank == 0)

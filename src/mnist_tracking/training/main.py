@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoppedError as exc:
         return _fail(str(exc), code=128 + signal.Signals[exc.signal] if exc.signal in signal.Signals.__members__ else 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; no model was written.", code=_INTERRUPTED)
+        return _fail("interrupted before the run was done.", code=_INTERRUPTED)
     except BrokenPipeError:
         _leave_log()
-        return _fail("whoever read the log has gone; no model was written.")
+        return _fail("whoever read the log has gone before the run was done.")
     except MnistTrackingError as exc:
         return _fail(str(exc))
     except OSError as exc:

@@ -1,6 +1,5 @@
 """Many trainings of one shape at once: a GPU is busy with sixteen small networks, and idle with one."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -11,8 +10,8 @@ from mnist_tracking.training.data import DigitData, Split, normalise
 from mnist_tracking.training.evaluation import summarise
 from mnist_tracking.training.events import EpochEnd, Evaluation, Score, TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.model import DigitNet
-from mnist_tracking.training.precision import arithmetic
+from mnist_tracking.training.model import DigitNet, check_architecture
+from mnist_tracking.training.precision import DTYPES
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
 from mnist_tracking.training.shifting import draw_shifts, shift_images
@@ -33,10 +32,11 @@ def train_many(
 
     Each has its own seed, learning rate, dropout and the rest of `OWN_SETTINGS`, sees the images in its own order, and
     comes to the metrics that it would come to alone, within what another order of additions changes. Afterwards each
-    model holds its chosen weights. It is for GPUs, which one small network leaves idle.
+    model holds its chosen weights, ready to answer. It is for GPUs, which one small network leaves idle.
 
     Args:
-        models: One for each training, of one architecture but for dropout, on the device of *data*.
+        models: One for each training, of one architecture but for dropout, on the device of *data*; as `new_model`
+            gives them.
         data: To learn from, to choose by, and to score on; the same for all.
         settings: One record for each model; the optimizer is sgd.
 
@@ -45,16 +45,20 @@ def train_many(
         the error in the place of its result, and its model keeps the weights that it began with.
 
     Raises:
-        ConfigError: If there is none, their numbers differ, they differ in more than they may, or want another
-            optimizer than sgd.
+        ConfigError: If there is none, their numbers differ, they differ in more than they may, want another optimizer
+            than sgd, a model is not what its settings say, or a batch is larger than the training data.
 
     Example:
-        >>> from mnist_tracking.training import Hyperparameters
-        >>> train_many([], data=None, settings=[Hyperparameters()])
-        Traceback (most recent call last):
-        mnist_tracking.errors.ConfigError: There are 0 models and 1 settings; one of each is needed for every training.
+        >>> from mnist_tracking.training import DigitData, Hyperparameters, Split, new_model
+        >>> digits = Split(torch.zeros(90, 1, 28, 28, dtype=torch.uint8), torch.arange(90) % 10)
+        >>> settings = [Hyperparameters(hidden_channels=2, seed=seed) for seed in (1, 2, 3)]
+        >>> models = [new_model(one, torch.device("cpu")) for one in settings]
+        >>> results = train_many(models, DigitData(train=digits, validation=digits, test=digits), settings)
+        >>> [result.test.accuracy for result in results]
+        [10.0, 10.0, 10.0]
     """
     _check(models, settings)
+    _check_models(models, data)
     group = _Group(models, data, settings)
     for epoch in range(1, settings[0].epochs + 1):
         group.train_epoch(epoch)
@@ -77,9 +81,17 @@ def _check(models: Sequence[DigitNet], settings: Sequence[Hyperparameters]) -> N
                     f"The trainings differ in {name!r}: {first[name]!r} and {value!r}. Trained at once, they may "
                     f"differ in {', '.join(OWN_SETTINGS)}."
                 )
-    shapes = {(model.architecture.hidden_channels, model.architecture.kernel_size) for model in models}
-    if len(shapes) > 1:
-        raise ConfigError(f"The models have different shapes (hidden_channels, kernel_size): {sorted(shapes)}.")
+    for model, one in zip(models, settings, strict=True):
+        check_architecture(model, one)
+
+
+def _check_models(models: Sequence[DigitNet], data: DigitData) -> None:
+    if len({id(model) for model in models}) < len(models):
+        raise ConfigError("A model is given more than once; each training needs one of its own.")
+    there = str(data.train.labels.device)
+    places = {str(weight.device) for model in models for weight in model.parameters()}
+    if places != {there}:
+        raise ConfigError(f"The models are on {', '.join(sorted(places))}, the data on {there}; one device is needed.")
 
 
 class _Group:
@@ -87,9 +99,9 @@ class _Group:
 
     def __init__(self, models: Sequence[DigitNet], data: DigitData, settings: Sequence[Hyperparameters]) -> None:
         self._models, self._data, self._settings = models, data, settings
+        self._steps = data.train.batches(settings[0].batch_size)
         self._net = StackedNet(models)
         self._optimizer = StackedSgd(self._net, settings)
-        self._steps = math.ceil(len(data.train) / settings[0].batch_size)
         self._device = data.train.labels.device
         self._scores: list[Score] = []
         self._epochs: list[list[EpochEnd]] = [[] for _ in models]
@@ -106,8 +118,7 @@ class _Group:
         for step in range(self._steps):
             rows = slice(step * first.batch_size, min((step + 1) * first.batch_size, count))
             images, labels = self._batch(order[:, rows], shifts[:, rows])
-            with arithmetic(first.precision, self._device):
-                answers = self._net(images, training=True)  # (K, n, 10)
+            answers = self._net(images.to(DTYPES[first.precision]), training=True)  # (K, n, 10)
             loss = -answers.gather(2, labels.unsqueeze(2)).mean(dim=(1, 2))  # (K,)
             loss.sum().backward()  # type: ignore[no-untyped-call]
             self._optimizer.step(rates[step])
@@ -167,10 +178,10 @@ class _Group:
         """Score every network; None for one that has diverged."""
         answers = torch.zeros(self._net.size, len(split), 10, device=self._device)
         size, precision = self._settings[0].test_batch_size, self._settings[0].precision
-        with torch.no_grad(), arithmetic(precision, self._device):
+        with torch.no_grad():
             for start in range(0, len(split), size):
-                images = normalise(split.images[start : start + size]).expand(-1, self._net.size, -1, -1)
-                answers[:, start : start + size] = self._net(images, training=False)
+                images = normalise(split.images[start : start + size]).to(DTYPES[precision])
+                answers[:, start : start + size] = self._net(images.expand(-1, self._net.size, -1, -1), training=False)
         return [self._summary(index, answers[index], split, name) for index in range(self._net.size)]
 
     def _summary(self, index: int, answers: Tensor, split: Split, name: str) -> Evaluation | None:
@@ -187,6 +198,7 @@ class _Group:
         for index, model in enumerate(self._models):
             if index not in self._errors:
                 model.load_state_dict(self._best[index])
+            model.eval()
         self._net = StackedNet(self._models)
         tests = self._evaluate(self._data.test, "the test")
         return [self._result(index, test) for index, test in enumerate(tests)]

@@ -14,7 +14,7 @@ from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.pooling import max_pool_2x2
 from mnist_tracking.training.world import Share
 
-__all__ = ["Architecture", "DigitNet", "build_model", "feature_side"]
+__all__ = ["Architecture", "DigitNet", "build_model", "check_architecture", "feature_side"]
 
 _FEATURES = 20  # channels after the second convolution
 _UNITS = 50  # width of the hidden linear layer
@@ -70,27 +70,26 @@ class DigitNet(nn.Module):
     Attributes:
         architecture: What it was built from.
         dropout_generator: What dropout draws from.
-        share: Which part of a batch the next images are, where several processes compute one together; dropout draws
-            for the whole batch, so that all processes draw alike.
     """
 
     def __init__(self, architecture: Architecture, *, dropout_generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.architecture = architecture
         self.dropout_generator = dropout_generator
-        self.share: Share | None = None
         features = _FEATURES * feature_side(architecture.kernel_size) ** 2
         self.conv1 = nn.Conv2d(1, architecture.hidden_channels, architecture.kernel_size)
         self.conv2 = nn.Conv2d(architecture.hidden_channels, _FEATURES, architecture.kernel_size)
         self.fc1 = nn.Linear(features, _UNITS)
         self.fc2 = nn.Linear(_UNITS, CLASSES)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, share: Share | None = None) -> Tensor:
         """
         Score images.
 
         Args:
             images: (N, 1, 28, 28) float32 or bfloat16, normalised; the convolutions compute in the same.
+            share: Which part of a batch the images are, where several processes compute one together: dropout draws for
+                the whole batch, so that all processes draw alike. By default they are all of it.
 
         Returns:
             (N, 10) float32 log-probabilities.
@@ -98,16 +97,16 @@ class DigitNet(nn.Module):
         x = functional.relu(max_pool_2x2(_convolve(images, self.conv1)))  # (N, hidden, s, s)
         x = max_pool_2x2(_convolve(x, self.conv2)).float()  # (N, 20, side, side)
         # Dropping whole channels after the pooling, not before, gives the same for a quarter of the work.
-        x = functional.relu(self._drop(x, (_FEATURES, 1, 1)))
+        x = functional.relu(self._drop(x, (_FEATURES, 1, 1), share))
         x = functional.relu(self.fc1(x.flatten(1)))  # (N, 20 * side * side) -> (N, 50)
-        x = self._drop(x, (_UNITS,))
+        x = self._drop(x, (_UNITS,), share)
         return functional.log_softmax(self.fc2(x), dim=1)  # (N, 10)
 
-    def _drop(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def _drop(self, x: Tensor, shape: tuple[int, ...], share: Share | None) -> Tensor:
         rate = self.architecture.dropout
         if not self.training or not rate:
             return x
-        share = self.share or Share(0, len(x), len(x))
+        share = share or Share(0, len(x), len(x))
         kept = torch.empty((share.total, *shape), device=x.device)
         kept.bernoulli_(1 - rate, generator=self.dropout_generator).div_(1 - rate)
         return x * kept[share.rows]
@@ -134,6 +133,17 @@ def build_model(
         bound = 1 / math.sqrt(layer.weight[0].numel())
         nn.init.uniform_(_bias(layer), -bound, bound, generator=generator)
     return model
+
+
+def check_architecture(model: DigitNet, hyperparameters: Hyperparameters) -> None:
+    """
+    Refuse a model that is not what *hyperparameters* say: its artifact would tell of another one.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if model.architecture != (said := Architecture.of(hyperparameters)):
+        raise ConfigError(f"The model is {model.architecture}, but the hyperparameters say {said}.")
 
 
 def _convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:

@@ -12,7 +12,7 @@ Purpose: TypeAlias = Literal["split", "weights", "order", "shift", "dropout"]
 
 def seeded(seed: int, purpose: Purpose, *, epoch: int = 0, device: torch.device | None = None) -> torch.Generator:
     """
-    Return the generator that *seed* gives for *purpose*; no two seeds, purposes and epochs share one.
+    Return the generator that *seed* gives for *purpose*; other seeds, purposes and epochs give others.
 
     Each epoch's order has its own, so that an epoch can be taken up anywhere without going through those before.
     """

@@ -214,11 +214,16 @@ def choose_device(wish: str, *, num_gpus: int | None = None, local_rank: int = 0
 
 
 def _be_deterministic(device: torch.device) -> None:
-    """Have a GPU give the same bits every time; a CPU does so anyway, for the same number of threads."""
+    """
+    Have a GPU give the same bits every time; a CPU does so anyway, for the same number of threads.
+
+    And have it compute in fp32 where that is asked for, not in TF32, which torch takes for convolutions.
+    """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNet:

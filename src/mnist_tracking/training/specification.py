@@ -78,7 +78,7 @@ class HyperparameterSpec:
         return f"{noun}, {limits}" if limits else noun
 
     def _choose(self, value: object) -> str | None:
-        if self.optional and value in (None, "", "None"):
+        if self.optional and (value is None or (isinstance(value, str) and value.lower() in ("", "none"))):
             return None
         if isinstance(value, str) and value.lower() in self.choices:
             return value.lower()

@@ -44,12 +44,17 @@ class TrainingState:
         self.hits = torch.zeros((), dtype=torch.int64, device=device)
 
     def end_epoch(self, *, train: Score, validation: Score) -> EpochEnd:
-        """Note that the steps of an epoch are done, and keep its weights if it is the best so far."""
+        """
+        Note that the steps of an epoch are done, and keep its weights if it is the best so far.
+
+        Raises:
+            DivergedError: If one of those is not finite.
+        """
         is_best = all(validation.accuracy > past.validation.accuracy for past in self.epochs)
         event = EpochEnd(epoch=len(self.epochs) + 1, train=train, validation=validation, is_best=is_best)
         self.epochs.append(event)
         if is_best:
-            self.best_weights = copy_weights(self.model)
+            self.best_weights = self._weights()
         self.step = 0
         self.losses.zero_()
         self.hits.zero_()
@@ -62,8 +67,7 @@ class TrainingState:
         Raises:
             DivergedError: If a weight is not finite, which a loss shows one step later.
         """
-        generator, weights = self.model.dropout_generator, copy_weights(self.model)
-        _check_finite(weights, f"epoch {len(self.epochs) + bool(self.step)}")
+        generator = self._dropout_generator()
         return {
             "hyperparameters": self.hyperparameters.as_dict(),
             "architecture": dataclasses.asdict(self.model.architecture),
@@ -71,25 +75,34 @@ class TrainingState:
             "step": self.step,
             "losses": self.losses.cpu().clone(),
             "hits": int(self.hits),
-            "state_dict": weights,
+            "state_dict": self._weights(),
             "best_state_dict": self.best_weights,
             "optimizer": self.optimizer.state(),
             "dropout": generator.get_state() if generator is not None else None,
         }
 
+    def _weights(self) -> Weights:
+        weights = copy_weights(self.model)
+        _check_finite(weights, f"epoch {len(self.epochs) + bool(self.step)}")
+        return weights
+
+    def _dropout_generator(self) -> torch.Generator | None:
+        """Return what dropout draws from, if it draws at all."""
+        return self.model.dropout_generator if self.model.architecture.dropout else None
+
     def restore(self, content: Mapping[str, Any], *, first: bool = True) -> None:
         """
-        Take up what `as_dict` returned, of a run with the same hyperparameters, data and kind of device.
+        Take up what `as_dict` returned, of a run with the same hyperparameters and data.
 
         The losses and hits are the sums over all processes, so only the *first* one takes them.
 
         Raises:
-            ConfigError: If it does not fit this network.
+            ConfigError: If it does not fit this network, or its dropout drew on another kind of device.
         """
         try:
             self._take(content, first=first)
         except (LookupError, TypeError, ValueError, RuntimeError) as exc:  # RuntimeError: weights that do not fit
-            gist = str(exc).partition("\n")[0]
+            gist = " ".join(str(exc).split())
             raise ConfigError(f"The checkpoint does not fit this network and its optimizer: {gist}") from exc
 
     def _take(self, content: Mapping[str, Any], *, first: bool) -> None:
@@ -101,8 +114,10 @@ class TrainingState:
             self.hits.fill_(content["hits"])
         self.model.load_state_dict(content["state_dict"])
         self.optimizer.restore(content["optimizer"])
-        if self.model.dropout_generator is not None and content["dropout"] is not None:
-            self.model.dropout_generator.set_state(content["dropout"])
+        if (generator := self._dropout_generator()) is not None:
+            if len(content["dropout"]) != len(generator.get_state()):
+                raise ValueError("its dropout drew on another kind of device, whose random numbers are others")
+            generator.set_state(content["dropout"])
 
 
 def copy_weights(model: DigitNet) -> Weights:
