@@ -35,6 +35,8 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if not options.data_dir:
+        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
     with tempfile.TemporaryDirectory() as name:
         return compare(options.data_dir, Path(name), times=options.times, chance=random.Random(options.seed))
 

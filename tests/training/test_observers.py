@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.entry import METRIC_REGEXES
 from mnist_tracking.training.events import EpochEnd, Evaluation, Observer, Progress, Score, Several
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
@@ -82,6 +83,16 @@ def test_the_metrics_file_has_what_the_log_has_not(tmp_path: Path) -> None:
     ]
     assert all(abs(line["Timestamp"] - time.time()) < 60 for line in lines)
     assert not {line["MetricName"] for line in lines} & METRIC_REGEXES.keys()
+
+
+def test_a_metrics_file_that_cannot_be_is_refused_before_training(tmp_path: Path) -> None:
+    """A folder that is missing is made; what is no folder is an error at once, not after an epoch."""
+    (tmp_path / "file").touch()
+    MetricsFile(tmp_path / "missing" / "too")
+
+    assert (tmp_path / "missing" / "too").is_dir()
+    with pytest.raises(ConfigError, match="Nothing can be written to"):
+        MetricsFile(tmp_path / "file")
 
 
 def test_json_lines_hold_every_value(tmp_path: Path) -> None:

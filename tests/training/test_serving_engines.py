@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import sys
 
 import pytest
@@ -62,9 +63,10 @@ def test_without_the_fast_engine_torch_answers_and_the_log_says_so_once(
     assert "pip install onnx onnxruntime" in caplog.text
 
 
-def test_a_fast_engine_that_answers_otherwise_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
-    """As one would whose graph is no longer that of the network."""
-    engine = choose_engine(artifact_of(), lambda given: OnnxEngine(dataclasses.replace(given, mean=0.2)))
+@pytest.mark.parametrize("mean", [0.2, math.nan])
+def test_a_fast_engine_that_answers_otherwise_is_not_used(caplog: pytest.LogCaptureFixture, mean: float) -> None:
+    """As one would whose graph is no longer that of the network, or whose answers are no numbers."""
+    engine = choose_engine(artifact_of(), lambda given: OnnxEngine(dataclasses.replace(given, mean=mean)))
 
     assert isinstance(engine, TorchEngine)
     assert "differ from torch's by" in caplog.text

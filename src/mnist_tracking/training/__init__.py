@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mnist_tracking.training.loop import train
     from mnist_tracking.training.many import train_many
     from mnist_tracking.training.model import DigitNet, build_model
+    from mnist_tracking.training.run import new_model
     from mnist_tracking.training.specification import HyperparameterSpec
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "build_model": "model",
     "load_artifact": "artifact",
     "load_data": "data",
+    "new_model": "run",
     "save_artifact": "artifact",
     "train": "loop",
     "train_many": "many",
@@ -62,6 +64,7 @@ __all__ = [
     "hyperparameter_specs",
     "load_artifact",
     "load_data",
+    "new_model",
     "save_artifact",
     "train",
     "train_many",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mnist_tracking.training.events import EpochEnd, Evaluation, Observer, Progress, Score
-from mnist_tracking.training.files import append, write_atomically
+from mnist_tracking.training.files import append, check_writable, write_atomically
 
 __all__ = ["JsonLines", "LogLines", "MetricsFile", "ProgressBar"]
 
@@ -85,10 +85,14 @@ class MetricsFile:
     The file is the one that ``smexperiments`` would write, ``<process>.json``; SageMaker reads it while the job runs.
 
     Args:
-        directory: What ``SAGEMAKER_METRICS_DIRECTORY`` says.
+        directory: What ``SAGEMAKER_METRICS_DIRECTORY`` says; made if need be.
+
+    Raises:
+        ConfigError: If it cannot be written to, which a run should know before its first epoch.
     """
 
     def __init__(self, directory: Path) -> None:
+        check_writable(Path(directory))
         self._path = Path(directory) / f"{os.getpid()}.json"
 
     def on_progress(self, event: Progress) -> None:
@@ -115,7 +119,7 @@ class JsonLines:
     checkpoint is dropped, since it comes again; an uninterrupted run would have left the same but for the times.
 
     Args:
-        path: Its folder must be there.
+        path: Its folder is made if need be.
         after: Where the run goes on: after so many epochs, and so many steps of the next one.
 
     Raises:

@@ -2,33 +2,17 @@
 
 import platform
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 
 import torch
 
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["DTYPES", "arithmetic", "check_precision", "has_bf16"]
+__all__ = ["DTYPES", "check_precision", "has_bf16"]
 
 #: What images are turned into for the convolutions to compute in a precision; weights, the linear layers, losses and
 #: log-probabilities stay fp32.
 DTYPES: Mapping[str, torch.dtype] = MappingProxyType({"fp32": torch.float32, "bf16": torch.bfloat16})
-
-
-def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """
-    Return a context in which layers of whatever kind compute in *precision*.
-
-    Weights, sums, losses and log-probabilities stay fp32; in bf16 the products have 8 bits of precision.
-
-    Args:
-        precision: ``"fp32"`` or ``"bf16"``.
-        device: Where.
-    """
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def check_precision(precision: str, device: torch.device, *, native: bool) -> None:

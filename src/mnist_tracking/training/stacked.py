@@ -36,17 +36,17 @@ class StackedNet:
         Score a batch of images with each network.
 
         Args:
-            images: (N, K, 28, 28) float32, normalised; the images of network k are ``images[:, k]``.
+            images: (N, K, 28, 28) float32 or bfloat16, normalised; the convolutions compute in the same. The images of
+                network k are ``images[:, k]``.
             training: Whether to drop.
 
         Returns:
-            (K, N, 10) log-probabilities.
+            (K, N, 10) float32 log-probabilities.
         """
         w, size, count = self.weights, self.size, len(images)
-        x = functional.conv2d(images, w["conv1.weight"].flatten(0, 1), w["conv1.bias"].flatten(), groups=size)
-        x = functional.relu(max_pool_2x2(x))  # (N, K * hidden, s, s)
-        x = functional.conv2d(x, w["conv2.weight"].flatten(0, 1), w["conv2.bias"].flatten(), groups=size)
-        x = max_pool_2x2(x).reshape(count, size, -1).transpose(0, 1)  # (K, N, 20 * side * side)
+        x = functional.relu(max_pool_2x2(self._convolve(images, "conv1")))  # (N, K * hidden, s, s)
+        x = max_pool_2x2(self._convolve(x, "conv2")).float()  # (N, K * 20, side, side)
+        x = x.reshape(count, size, -1).transpose(0, 1)  # (K, N, 20 * side * side)
         masks = self._masks(count, x.device) if training and any(self._rates) else None
         if masks is not None:
             x = (x.view(size, count, masks[0].shape[2], -1) * masks[0]).flatten(2)
@@ -60,6 +60,10 @@ class StackedNet:
     def weights_of(self, index: int) -> Weights:
         """Return one network's weights, on the CPU; later steps do not change them."""
         return {name: weight.detach()[index].cpu().clone() for name, weight in self.weights.items()}
+
+    def _convolve(self, x: Tensor, layer: str) -> Tensor:
+        weight, bias = self.weights[f"{layer}.weight"].flatten(0, 1), self.weights[f"{layer}.bias"].flatten()
+        return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), groups=self.size)
 
     def _masks(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Draw what each network would draw alone, in the same order: channels first, then units."""
