@@ -7,16 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.diagnoses import Answer, Answering
 
-from mnist_tracking import (
-    Workspace,
-)
+from mnist_tracking import Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker
-
-Answer = Callable[[Mapping[str, str]], dict[str, Any]]
-
-
-Answering = Callable[..., Workspace]
 
 
 @pytest.fixture

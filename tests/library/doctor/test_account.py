@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import attrs
 import pytest
 from botocore.model import OperationModel
-from tests.library.doctor.conftest import Answer, Answering
-from tests.library.doctor.looking import one
+from tests.diagnoses import Answer, Answering, one
 
 from mnist_tracking import (
     BestModelDeployer,

@@ -6,8 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.library.doctor.conftest import Answer, Answering
-from tests.library.doctor.looking import one
+from tests.diagnoses import Answer, Answering, one
 
 from mnist_tracking.doctor import Check, diagnose
 from mnist_tracking.doctor.access import lets_sagemaker_in

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.library.doctor.conftest import Answering
-from tests.library.doctor.looking import found, one
+from tests.diagnoses import Answering, found, one
 
 from mnist_tracking import (
     BestModelDeployer,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.library.steps.reading import component_of
+from tests.recorded import component_of
 
 from mnist_tracking import (
     ExperimentRunner,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.library.steps.reading import component_of, read_json
+from tests.recorded import component_of, read_json
 
 from mnist_tracking import (
     ConfigError,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.library.steps.reading import component_of
+from tests.recorded import component_of
 
 from mnist_tracking import (
     ConfigError,
