@@ -46,7 +46,8 @@ def train_many(
 
     Raises:
         ConfigError: If there is none, their numbers differ, they differ in more than they may, want another optimizer
-            than sgd, a model is not what its settings say, or a batch is larger than the training data.
+            than sgd, a model is not what its settings say, is given twice or is not where the data are, or a batch is
+            larger than the training data.
 
     Example:
         >>> from mnist_tracking.training import DigitData, Hyperparameters, Split, new_model
