@@ -81,6 +81,7 @@ def test_checkpoints_where_sagemaker_keeps_them(digits_dir: Path, monkeypatch: p
     ("arguments", "message"),
     [
         (["--hiden-channels", "5"], "'hiden-channels'. Did you mean 'hidden_channels'?"),
+        (["--modle_dir=m"], "the option '--modle_dir' is unknown. Did you mean '--model-dir'?"),
         (["--epochs", "many"], "must be a whole number, at least 1"),
         (["--optimizer", "lion"], "must be one of 'sgd', 'adam'"),
         (["--kernel-size", "10"], "at least 1 and at most 9"),

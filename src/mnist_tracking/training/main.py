@@ -6,6 +6,7 @@ imported only once the arguments are right.
 """
 
 import argparse
+import difflib
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from mnist_tracking.training.options import add_hyperparameters, read_hyperparam
 __all__ = ["main"]
 
 _INTERRUPTED = 128 + signal.SIGINT
+_PLACES = ("data-dir", "model-dir", "output-data-dir", "checkpoint-dir")
+_CHECKPOINTS = "gets a checkpoint per epoch; a run goes on from the newest one there"
 _EXAMPLE = """\
 example:
   python -m mnist_tracking.training --data-dir mnist --epochs 2 --hidden-channels 20
@@ -30,9 +33,6 @@ images is kept, and scored once on the test images. Given --checkpoint-dir, a ru
 Ctrl-C) writes a checkpoint first, and the same command goes on from it. Exit codes: 0, 1 for an error while training,
 2 for wrong arguments, 130 after Ctrl-C, 143 after SIGTERM.
 """
-
-
-_CHECKPOINTS = "gets a checkpoint per epoch; a run goes on from the newest one there"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -162,4 +162,7 @@ def _sagemakers_checkpoints() -> Path | None:
 def _unknown(argument: str) -> str:
     if not argument.startswith("-"):
         return f"the argument {argument!r} belongs to no option."
-    return unknown_message(argument.lstrip("-").split("=")[0])
+    name = argument.lstrip("-").split("=")[0]
+    if near := difflib.get_close_matches(name.replace("_", "-"), _PLACES, n=1):
+        return f"the option {argument.split('=')[0]!r} is unknown. Did you mean '--{near[0]}'?"
+    return unknown_message(name)
