@@ -107,7 +107,6 @@ def test_the_others_are_killed_if_they_will_not_end(account: Account) -> None:
     account.submit(IGNORES + DIES, ResourceConfig=TWO)
     follow_both(account)
     account.signal_script(signal.SIGKILL, host="algo-1")
-    (account.ml(host="algo-2") / "code" / "go").touch()
 
     assert "on algo-1:\nExitCode -9 (killed by SIGKILL)" in account.wait()["FailureReason"]
 
