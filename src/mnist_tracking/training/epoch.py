@@ -11,6 +11,7 @@ from torch.nn import functional
 from mnist_tracking.errors import DivergedError
 from mnist_tracking.training.data import Split, normalise
 from mnist_tracking.training.events import Observer, Progress, Score
+from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.precision import DTYPES
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
@@ -18,7 +19,7 @@ from mnist_tracking.training.shifting import draw_shifts, shift_images
 from mnist_tracking.training.state import TrainingState
 from mnist_tracking.training.world import World, share_of
 
-__all__ = ["EpochRunner", "Keeper"]
+__all__ = ["EpochRunner", "Keeper", "Plan", "mean_loss", "plan_epoch"]
 
 
 class Keeper(Protocol):
@@ -37,11 +38,47 @@ class Keeper(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """In which order an epoch goes through the images, and how far it moves each."""
+class Plan:
+    """
+    In which order an epoch goes through the images, and how far it moves each.
 
-    order: Tensor  # (N,) int64
-    shifts: Tensor  # (N, 2) int64
+    Attributes:
+        order: (N,) int64.
+        shifts: (N, 2) int64, in that order.
+    """
+
+    order: Tensor
+    shifts: Tensor
+
+
+def plan_epoch(settings: Hyperparameters, train: Split, epoch: int) -> Plan:
+    """Return the plan of an epoch, counted from 1, on the device of *train*; the seed decides it."""
+    count, device = len(train), train.labels.device
+    order = torch.randperm(count, generator=seeded(settings.seed, "order", epoch=epoch))
+    chance = seeded(settings.seed, "shift", epoch=epoch)
+    return Plan(order.to(device), draw_shifts(count, reach=settings.shift, generator=chance).to(device))
+
+
+def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> float:
+    """
+    Return the mean loss over the images of some steps; all batches but the last are of the same size.
+
+    Args:
+        losses: (K,) the mean loss of each step since the beginning of the epoch.
+        batch_size: Images in a step, but the last.
+        seen: Images in all of them.
+        epoch: Which one, for an error.
+
+    Raises:
+        DivergedError: If one is not finite; it says which step's.
+    """
+    losses = losses.double().cpu()
+    if not (finite := torch.isfinite(losses)).all():
+        step = int((~finite).nonzero()[0])
+        raise DivergedError(losses[step].item(), f"epoch {epoch}, step {step + 1}")
+    sizes = torch.full_like(losses, batch_size)
+    sizes[-1] = seen - (len(losses) - 1) * batch_size
+    return float((losses * sizes).sum() / seen)
 
 
 class EpochRunner:
@@ -60,7 +97,7 @@ class EpochRunner:
             DivergedError: If a loss is not finite; it says which step's.
         """
         state, steps = self._state, len(self._state.losses)
-        plan = self._plan()
+        plan = plan_epoch(state.hyperparameters, self._train, len(state.epochs) + 1)
         state.model.train()
         while state.step < steps:
             lr = self._step(plan)
@@ -78,14 +115,7 @@ class EpochRunner:
         content["hits"] = int(self._world.sum(self._state.hits))
         return content
 
-    def _plan(self) -> _Plan:
-        settings, count, device = self._state.hyperparameters, len(self._train), self._train.labels.device
-        seed, epoch = settings.seed, len(self._state.epochs) + 1
-        order = torch.randperm(count, generator=seeded(seed, "order", epoch=epoch))
-        shifts = draw_shifts(count, reach=settings.shift, generator=seeded(seed, "shift", epoch=epoch))
-        return _Plan(order.to(device), shifts.to(device))
-
-    def _step(self, plan: _Plan) -> float:
+    def _step(self, plan: Plan) -> float:
         """Carry out one training step, and return its learning rate."""
         state, settings = self._state, self._state.hyperparameters
         start = state.step * settings.batch_size
@@ -103,7 +133,7 @@ class EpochRunner:
         state.step += 1
         return lr
 
-    def _batch(self, plan: _Plan, rows: slice) -> tuple[Tensor, Tensor]:
+    def _batch(self, plan: Plan, rows: slice) -> tuple[Tensor, Tensor]:
         batch, reach = self._train.take(plan.order[rows]), self._state.hyperparameters.shift
         return (shift_images(batch.images, plan.shifts[rows], reach=reach) if reach else batch.images), batch.labels
 
@@ -124,11 +154,8 @@ class EpochRunner:
         return min(self._state.step * self._state.hyperparameters.batch_size, len(self._train))
 
     def _mean_loss(self) -> float:
-        """Return the mean loss over the images so far; all batches but the last are of the same size."""
-        losses = self._world.sum(self._state.losses)[: self._state.step].double().cpu()
-        if not (finite := torch.isfinite(losses)).all():
-            step = int((~finite).nonzero()[0])
-            raise DivergedError(losses[step].item(), f"epoch {len(self._state.epochs) + 1}, step {step + 1}")
-        sizes = torch.full_like(losses, self._state.hyperparameters.batch_size)
-        sizes[-1] = self._seen() - (len(losses) - 1) * self._state.hyperparameters.batch_size
-        return float((losses * sizes).sum() / self._seen())
+        """Return the mean loss over the images so far."""
+        state = self._state
+        losses = self._world.sum(state.losses)[: state.step]
+        size, epoch = state.hyperparameters.batch_size, len(state.epochs) + 1
+        return mean_loss(losses, batch_size=size, seen=self._seen(), epoch=epoch)

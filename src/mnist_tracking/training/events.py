@@ -108,6 +108,12 @@ class EpochEnd:
     validation: Score
     is_best: bool
 
+    @classmethod
+    def after(cls, past: "Sequence[EpochEnd]", *, train: Score, validation: Score) -> "EpochEnd":
+        """Return the end of the epoch that follows those of *past*."""
+        is_best = all(validation.accuracy > event.validation.accuracy for event in past)
+        return cls(epoch=len(past) + 1, train=train, validation=validation, is_best=is_best)
+
 
 class Observer(Protocol):
     """Is told what happens during training. Its methods must return soon: training waits for them."""
@@ -155,3 +161,9 @@ class TrainingResult:
     epochs: tuple[EpochEnd, ...]
     best: EpochEnd
     test: Evaluation
+
+    @classmethod
+    def of(cls, epochs: Sequence[EpochEnd], test: Evaluation) -> "TrainingResult":
+        """Return the result of these epochs, whose best one was tested."""
+        best = next(event for event in reversed(epochs) if event.is_best)
+        return cls(epochs=tuple(epochs), best=best, test=test)

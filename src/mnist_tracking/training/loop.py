@@ -84,5 +84,4 @@ def train(
     model.load_state_dict(state.best_weights)
     test = score(data.test, "the test")
     observer.on_test(test)
-    best = next(event for event in reversed(state.epochs) if event.is_best)
-    return TrainingResult(epochs=tuple(state.epochs), best=best, test=test)
+    return TrainingResult.of(state.epochs, test)

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from mnist_tracking.errors import ConfigError, DivergedError
 from mnist_tracking.training.data import DigitData, Split, normalise
+from mnist_tracking.training.epoch import mean_loss, plan_epoch
 from mnist_tracking.training.evaluation import summarise
 from mnist_tracking.training.events import EpochEnd, Evaluation, Score, TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.model import DigitNet, check_architecture
 from mnist_tracking.training.precision import DTYPES
-from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
-from mnist_tracking.training.shifting import draw_shifts, shift_images
+from mnist_tracking.training.shifting import shift_images
 from mnist_tracking.training.stacked import StackedNet, StackedSgd
 from mnist_tracking.training.state import Weights
 
@@ -104,7 +104,7 @@ class _Group:
         self._net = StackedNet(models)
         self._optimizer = StackedSgd(self._net, settings)
         self._device = data.train.labels.device
-        self._scores: list[Score] = []
+        self._scores: dict[int, Score] = {}
         self._epochs: list[list[EpochEnd]] = [[] for _ in models]
         self._best: list[Weights] = [{} for _ in models]
         self._errors: dict[int, DivergedError] = {}
@@ -125,16 +125,11 @@ class _Group:
             self._optimizer.step(rates[step])
             losses[step] = loss.detach()
             hits += (answers.detach().argmax(dim=2) == labels).sum(dim=1)
-        self._note(epoch, losses.cpu().double(), hits.cpu())
+        self._note(epoch, losses.cpu(), hits.cpu())
 
     def _plan(self, epoch: int) -> tuple[Tensor, Tensor]:
-        count = len(self._data.train)
-        orders, shifts = [], []
-        for one in self._settings:
-            orders.append(torch.randperm(count, generator=seeded(one.seed, "order", epoch=epoch)))
-            chance = seeded(one.seed, "shift", epoch=epoch)
-            shifts.append(draw_shifts(count, reach=one.shift, generator=chance))
-        return torch.stack(orders).to(self._device), torch.stack(shifts).to(self._device)
+        plans = [plan_epoch(one, self._data.train, epoch) for one in self._settings]
+        return torch.stack([plan.order for plan in plans]), torch.stack([plan.shifts for plan in plans])
 
     def _rates(self, epoch: int) -> Tensor:
         done, total = (epoch - 1) * self._steps, self._settings[0].epochs * self._steps
@@ -150,17 +145,16 @@ class _Group:
         return stacked, batch.labels.view(order.shape)
 
     def _note(self, epoch: int, losses: Tensor, hits: Tensor) -> None:
+        """Note the score of each training in this epoch, or why there is none."""
         count, size = len(self._data.train), self._settings[0].batch_size
-        sizes = torch.full((self._steps,), size, dtype=torch.float64)
-        sizes[-1] = count - (self._steps - 1) * size
-        means = (losses * sizes.unsqueeze(1)).sum(dim=0) / count
-        self._scores = [
-            Score(mean, 100 * right / count) for mean, right in zip(means.tolist(), hits.tolist(), strict=True)
-        ]
         for index in range(self._net.size):
-            if index not in self._errors and not (finite := torch.isfinite(losses[:, index])).all():
-                step = int((~finite).nonzero()[0])
-                self._errors[index] = DivergedError(losses[step, index].item(), f"epoch {epoch}, step {step + 1}")
+            if index in self._errors:
+                continue
+            try:
+                loss = mean_loss(losses[:, index], batch_size=size, seen=count, epoch=epoch)
+                self._scores[index] = Score(loss, 100 * int(hits[index]) / count)
+            except DivergedError as error:
+                self._errors[index] = error
 
     def validate(self, epoch: int) -> None:
         """Score each network on the validation images, and keep the weights of those that were never better."""
@@ -169,11 +163,9 @@ class _Group:
             if validation is None:
                 continue
             past = self._epochs[index]
-            is_best = all(validation.accuracy > event.validation.accuracy for event in past)
-            if is_best:
+            past.append(EpochEnd.after(past, train=self._scores[index], validation=validation.score))
+            if past[-1].is_best:
                 self._best[index] = self._net.weights_of(index)
-            trained = self._scores[index]
-            past.append(EpochEnd(epoch=epoch, train=trained, validation=validation.score, is_best=is_best))
 
     def _evaluate(self, split: Split, name: str) -> list[Evaluation | None]:
         """Score every network; None for one that has diverged."""
@@ -207,6 +199,4 @@ class _Group:
     def _result(self, index: int, test: Evaluation | None) -> TrainingResult | DivergedError:
         if test is None:
             return self._errors[index]
-        epochs = self._epochs[index]
-        best = next(event for event in reversed(epochs) if event.is_best)
-        return TrainingResult(epochs=tuple(epochs), best=best, test=test)
+        return TrainingResult.of(self._epochs[index], test)

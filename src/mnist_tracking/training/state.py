@@ -50,10 +50,9 @@ class TrainingState:
         Raises:
             DivergedError: If one of those is not finite.
         """
-        is_best = all(validation.accuracy > past.validation.accuracy for past in self.epochs)
-        event = EpochEnd(epoch=len(self.epochs) + 1, train=train, validation=validation, is_best=is_best)
+        event = EpochEnd.after(self.epochs, train=train, validation=validation)
         self.epochs.append(event)
-        if is_best:
+        if event.is_best:
             self.best_weights = self._weights()
         self.step = 0
         self.losses.zero_()
