@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tracking import ExperimentRunner, Workspace
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 
 FEW, MANY = 3, 300
 

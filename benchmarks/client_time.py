@@ -20,7 +20,7 @@ RUNS = 5
 
 def main() -> None:
     begun = time.perf_counter()
-    from mnist_tracking._sagemaker.sdk import load
+    from mnist_tracking._aws.sdk import load
 
     load()
     print(f"importing the SDKs, once: {time.perf_counter() - begun:.2f} s")

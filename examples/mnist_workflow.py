@@ -8,7 +8,7 @@ from mnist_tracking import (
     Workspace,
     mnist_job,
 )
-from mnist_tracking.datasets import find_mnist, load_images, load_labels
+from mnist_tracking.mnist.datasets import find_mnist, load_images, load_labels
 
 workspace = Workspace.embedded()  # or Workspace.aws(...)
 dataset = find_mnist()  # in MNIST_DATA_DIR, else downloaded once

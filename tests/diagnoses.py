@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mnist_tracking import Workspace
-from mnist_tracking.doctor import Check, diagnose
+from mnist_tracking.upkeep.doctor import Check, diagnose
 
 Answer = Callable[[Mapping[str, str]], dict[str, Any]]
 Answering = Callable[..., Workspace]

@@ -6,8 +6,8 @@ from typing import Any
 from mnist_tracking import (
     Workspace,
 )
-from mnist_tracking.records import Component
-from mnist_tracking.steps import Step
+from mnist_tracking._values.records import Component
+from mnist_tracking.experiments.steps import Step
 
 
 def component_of(workspace: Workspace, step: Step) -> Component:
@@ -15,7 +15,7 @@ def component_of(workspace: Workspace, step: Step) -> Component:
         Resource="ExperimentTrialComponent",
         SearchExpression={"Filters": [{"Name": "TrialComponentName", "Value": step.component_name}]},
     )
-    from mnist_tracking._sagemaker.convert import component_from_aws
+    from mnist_tracking._aws.convert import component_from_aws
 
     return component_from_aws(trials["Results"][0]["TrialComponent"])
 

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
-from mnist_tracking._checks.parameters import encode
-from mnist_tracking._sagemaker.convert import decode_parameter
-from mnist_tracking._sagemaker.tracking import encode_parameters
+from mnist_tracking._aws.components import encode_parameters
+from mnist_tracking._aws.convert import decode_parameter
+from mnist_tracking._values.recordable import encode
 
 SCALARS = (
     st.none()

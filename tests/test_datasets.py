@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from tests.digits import write_idx_dataset
 
-from mnist_tracking.datasets import check_directory, find_mnist, load_images, load_labels
 from mnist_tracking.errors import DatasetError
+from mnist_tracking.mnist.datasets import check_directory, find_mnist, load_images, load_labels
 from mnist_tracking.training.idx import write_idx
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -86,7 +86,7 @@ def test_parameters_are_flat_and_name_the_data(folder: Path) -> None:
 
 def test_torch_is_not_needed() -> None:
     """What is shared with the training program needs numpy alone."""
-    script = "import sys, mnist_tracking.datasets as d; d.check_directory; print('torch' in sys.modules)"
+    script = "import sys, mnist_tracking.mnist.datasets as d; d.check_directory; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
 
     assert done.stdout == "False\n"

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from tests.digits import write_idx_dataset
 
-from mnist_tracking import _downloads
-from mnist_tracking._digits import enlarge
-from mnist_tracking._downloads import download_mnist
-from mnist_tracking.datasets import check_directory, find_mnist, load_images, load_labels
 from mnist_tracking.errors import ConfigError, DatasetError
+from mnist_tracking.mnist import download as _downloads
+from mnist_tracking.mnist.datasets import check_directory, find_mnist, load_images, load_labels
+from mnist_tracking.mnist.download import download_mnist
+from mnist_tracking.mnist.fallback import enlarge
 
 TRAIN_IMAGES, TEST_LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 REAL = os.environ.get("MNIST_DATA_DIR", "")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.digits import make_digits
 
-from mnist_tracking import plots
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.plots import plot_accuracy, plot_digits
+from mnist_tracking.reading import plots
+from mnist_tracking.reading.plots import plot_accuracy, plot_digits
 
 pytest.importorskip("matplotlib")
 
@@ -93,7 +93,7 @@ def run_python(*lines: str) -> str:
 def test_pyplot_is_left_alone(tmp_path: Path) -> None:
     out = run_python(
         "import sys",
-        "from mnist_tracking.plots import plot_accuracy",
+        "from mnist_tracking.reading.plots import plot_accuracy",
         "print('matplotlib' in sys.modules)",
         f"plot_accuracy({POINTS!r}, {CURVES!r}, {str(tmp_path / 'a.png')!r})",
         "print('matplotlib.pyplot' in sys.modules)",
@@ -107,7 +107,7 @@ def test_without_matplotlib_the_error_names_the_command(tmp_path: Path) -> None:
         "import sys",
         "sys.modules['matplotlib'] = sys.modules['matplotlib.figure'] = None",
         "from mnist_tracking.errors import MissingDependencyError",
-        "from mnist_tracking.plots import plot_accuracy",
+        "from mnist_tracking.reading.plots import plot_accuracy",
         "try:",
         f"    plot_accuracy({POINTS!r}, {{}}, {str(tmp_path / 'a.png')!r})",
         "except MissingDependencyError as exc:",

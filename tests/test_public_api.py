@@ -8,7 +8,7 @@ import pytest
 
 import mnist_tracking
 from mnist_tracking import errors
-from mnist_tracking.settings import Settings
+from mnist_tracking._values.settings import Settings
 
 FACTS: dict[str, tuple[object, ...]] = {
     "MnistTrackingError": ("it went wrong",),

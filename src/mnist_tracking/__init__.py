@@ -8,12 +8,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_tracking.cleanup import CleanupPlan, CleanupReport, PlannedDeletion
-    from mnist_tracking.comparison import Comparison, Difference
-    from mnist_tracking.deployment import BestModelDeployer
-    from mnist_tracking.downloads import DownloadedFile, ExperimentDownload, TrialDownload
+    from mnist_tracking._values.records import (
+        Artifact,
+        Component,
+        ExperimentSummary,
+        Metric,
+        MetricPoint,
+        MetricSeries,
+        TrialResult,
+    )
+    from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective, mnist_job
+    from mnist_tracking._values.where import created, metric, param, parent, status, tag
     from mnist_tracking.embedded import EmbeddedSageMaker
-    from mnist_tracking.endpoints import Endpoint
     from mnist_tracking.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -32,37 +38,31 @@ if TYPE_CHECKING:
         ThrottledError,
         UnsupportedOperationError,
     )
-    from mnist_tracking.exporting import export_model
-    from mnist_tracking.filters import created, metric, param, parent, status, tag
-    from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
-    from mnist_tracking.leaderboard import Leaderboard
-    from mnist_tracking.lineage import Lineage, LineageTracer
-    from mnist_tracking.records import (
-        Artifact,
-        Component,
-        ExperimentSummary,
-        Metric,
-        MetricPoint,
-        MetricSeries,
-        TrialResult,
-    )
-    from mnist_tracking.results import Results
-    from mnist_tracking.runner import ExperimentRunner, TrialObserver
-    from mnist_tracking.steps import LocalTrial, Step
-    from mnist_tracking.submission import SubmittedTrial
-    from mnist_tracking.sweep import HyperparameterSweep
-    from mnist_tracking.trials import Trial
+    from mnist_tracking.experiments.runner import ExperimentRunner, TrialObserver
+    from mnist_tracking.experiments.steps import LocalTrial, Step
+    from mnist_tracking.experiments.submission import SubmittedTrial
+    from mnist_tracking.experiments.sweep import HyperparameterSweep
+    from mnist_tracking.mnist.export import export_model
+    from mnist_tracking.reading.comparison import Comparison, Difference
+    from mnist_tracking.reading.download import DownloadedFile, ExperimentDownload, TrialDownload
+    from mnist_tracking.reading.leaderboard import Leaderboard
+    from mnist_tracking.reading.lineage import Lineage, LineageTracer
+    from mnist_tracking.reading.results import Results
+    from mnist_tracking.reading.trial import Trial
+    from mnist_tracking.serving.deployer import BestModelDeployer
+    from mnist_tracking.serving.endpoint import Endpoint
+    from mnist_tracking.upkeep.cleanup import CleanupPlan, CleanupReport, PlannedDeletion
     from mnist_tracking.workspace import Workspace
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "cleanup": ("CleanupPlan", "CleanupReport", "PlannedDeletion"),
-    "comparison": ("Comparison", "Difference"),
-    "deployment": ("BestModelDeployer",),
-    "downloads": ("DownloadedFile", "ExperimentDownload", "TrialDownload"),
+    "upkeep.cleanup": ("CleanupPlan", "CleanupReport", "PlannedDeletion"),
+    "reading.comparison": ("Comparison", "Difference"),
+    "serving.deployer": ("BestModelDeployer",),
+    "reading.download": ("DownloadedFile", "ExperimentDownload", "TrialDownload"),
     "embedded": ("EmbeddedSageMaker",),
-    "endpoints": ("Endpoint",),
+    "serving.endpoint": ("Endpoint",),
     "errors": (
         "AccessDeniedError",
         "AlreadyExistsError",
@@ -81,12 +81,12 @@ _HOMES = {
         "ThrottledError",
         "UnsupportedOperationError",
     ),
-    "exporting": ("export_model",),
-    "filters": ("created", "metric", "param", "parent", "status", "tag"),
-    "jobs": ("JobSpec", "MetricDefinition", "Objective", "mnist_job"),
-    "leaderboard": ("Leaderboard",),
-    "lineage": ("Lineage", "LineageTracer"),
-    "records": (
+    "mnist.export": ("export_model",),
+    "_values.where": ("created", "metric", "param", "parent", "status", "tag"),
+    "_values.specs": ("JobSpec", "MetricDefinition", "Objective", "mnist_job"),
+    "reading.leaderboard": ("Leaderboard",),
+    "reading.lineage": ("Lineage", "LineageTracer"),
+    "_values.records": (
         "Artifact",
         "Component",
         "ExperimentSummary",
@@ -95,12 +95,12 @@ _HOMES = {
         "MetricSeries",
         "TrialResult",
     ),
-    "results": ("Results",),
-    "runner": ("ExperimentRunner", "TrialObserver"),
-    "steps": ("LocalTrial", "Step"),
-    "submission": ("SubmittedTrial",),
-    "sweep": ("HyperparameterSweep",),
-    "trials": ("Trial",),
+    "reading.results": ("Results",),
+    "experiments.runner": ("ExperimentRunner", "TrialObserver"),
+    "experiments.steps": ("LocalTrial", "Step"),
+    "experiments.submission": ("SubmittedTrial",),
+    "experiments.sweep": ("HyperparameterSweep",),
+    "reading.trial": ("Trial",),
     "workspace": ("Workspace",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

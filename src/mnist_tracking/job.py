@@ -32,11 +32,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from mnist_tracking._checks.keys import MEDIA_TYPE, check_key
-from mnist_tracking._checks.metrics import check_metrics, check_step
-from mnist_tracking._checks.parameters import Scalar, check_mapping, encode, scalar
-from mnist_tracking._checks.paths import check_path
 from mnist_tracking._job_component import in_job, record, warn
+from mnist_tracking._values.checks import MEDIA_TYPE, check_key
+from mnist_tracking._values.metric_checks import check_metrics, check_step
+from mnist_tracking._values.path_checks import check_path
+from mnist_tracking._values.recordable import Scalar, check_mapping, encode, scalar
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_parameters", "metric_regex"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import attrs
 
+from mnist_tracking._values.settings import Settings, SettingsOptions
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.handle import Handle
-from mnist_tracking.reading import Reader
-from mnist_tracking.settings import Settings, SettingsOptions
+from mnist_tracking.reader import Reader
 
 if TYPE_CHECKING:
     import boto3
@@ -162,7 +162,7 @@ class Workspace(Handle, Reader):
         Raises:
             ConfigError: If no region is known, the profile does not exist, or AWS would refuse a setting.
         """
-        from mnist_tracking._sagemaker.sessions import find_boto_session
+        from mnist_tracking._aws.account import find_boto_session
 
         settings = Settings(
             role=role,
@@ -217,7 +217,7 @@ class Workspace(Handle, Reader):
         """Return a boto3 client of the workspace's session, the same one each time. Clients are thread-safe."""
         with self._lock:
             if service not in self._clients:
-                from mnist_tracking._sagemaker.sessions import make_client
+                from mnist_tracking._aws.account import make_client
 
                 self._clients[service] = make_client(self, service)
             return self._clients[service]
@@ -232,7 +232,7 @@ class Workspace(Handle, Reader):
         """Where in the bucket everything goes, without slashes at its ends."""
         if self.settings.prefix is not None:
             return self.settings.prefix.strip("/")
-        from mnist_tracking._sagemaker.sessions import configured_prefix
+        from mnist_tracking._aws.account import configured_prefix
 
         return "/".join(part for part in (configured_prefix(self), "mnist-tracking") if part)
 
@@ -240,14 +240,14 @@ class Workspace(Handle, Reader):
     def tags(self) -> dict[str, str]:
         """What everything that is made is tagged with, the mark of this library included."""
         from mnist_tracking import __version__
-        from mnist_tracking._sagemaker.convert import CREATED_BY
+        from mnist_tracking._aws.convert import CREATED_BY
 
         return {**self.settings.tags, CREATED_BY: f"mnist-tracking {__version__}"}
 
     @cached_property
     def account_id(self) -> str:
         """The account's twelve digits."""
-        from mnist_tracking._sagemaker.errors import translated
+        from mnist_tracking._aws.errors import translated
 
         with translated():
             return str(self.client("sts").get_caller_identity()["Account"])
@@ -260,21 +260,21 @@ class Workspace(Handle, Reader):
         Raises:
             ConfigError: If none was given or configured, and this program does not run under one.
         """
-        from mnist_tracking._sagemaker.sessions import find_role
+        from mnist_tracking._aws.account import find_role
 
         return find_role(self)
 
     @cached_property
     def bucket_name(self) -> str:
         """The name of the bucket, whether or not it is there."""
-        from mnist_tracking._sagemaker.sessions import named_bucket
+        from mnist_tracking._aws.account import named_bucket
 
         return named_bucket(self) or f"sagemaker-{self.region}-{self.account_id}"
 
     @property
     def creates_bucket(self) -> bool:
         """Whether a missing bucket is made: by default only SageMaker's own, which nobody named."""
-        from mnist_tracking._sagemaker.sessions import named_bucket
+        from mnist_tracking._aws.account import named_bucket
 
         create = self.settings.create_bucket
         return named_bucket(self) is None if create is None else create
@@ -287,7 +287,7 @@ class Workspace(Handle, Reader):
         Raises:
             ConfigError: If it is missing and may not be made, is another account's, or lies in another region.
         """
-        from mnist_tracking._sagemaker.buckets import ensure_bucket
+        from mnist_tracking._aws.buckets import ensure_bucket
 
         with self._lock:  # S3 refuses to make one bucket twice at once
             return ensure_bucket(self, create=self.creates_bucket)
@@ -295,6 +295,6 @@ class Workspace(Handle, Reader):
     @cached_property
     def sagemaker_session(self) -> "sagemaker.Session":
         """The SageMaker SDK's session on the same boto3 session."""
-        from mnist_tracking._sagemaker.sessions import make_session
+        from mnist_tracking._aws.account import make_session
 
         return make_session(self)

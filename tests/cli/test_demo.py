@@ -16,7 +16,7 @@ from tests.digits import write_idx_dataset
 
 from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli
-from mnist_tracking.datasets import check_directory, load_images
+from mnist_tracking.mnist.datasets import check_directory, load_images
 
 Run = Callable[..., Result]
 

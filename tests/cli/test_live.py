@@ -8,7 +8,7 @@ from mnist_tracking import Metric, Objective, TrialResult, Workspace, mnist_job
 from mnist_tracking.cli.demo.live import TrialsView
 from mnist_tracking.cli.demo.report import Report
 from mnist_tracking.cli.demo.timings import Timings
-from mnist_tracking.leaderboard import Leaderboard
+from mnist_tracking.reading.leaderboard import Leaderboard
 
 LOG = (
     "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",

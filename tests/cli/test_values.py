@@ -9,11 +9,11 @@ import click
 import numpy as np
 import pytest
 
+from mnist_tracking._values.where import Condition, Filter, metric, param, tag
 from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
 from mnist_tracking.cli.output import plain, write_csv
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import GRID, MOMENT, PAIR, VALUE_PAIR, pairs, parse_scalar
-from mnist_tracking.filters import Condition, Filter, metric, param, tag
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from mnist_tracking import EmbeddedSageMaker
-from mnist_tracking._sagemaker.convert import decode_parameter
+from mnist_tracking._aws.convert import decode_parameter
 from mnist_tracking.job import log_parameter, log_parameters
 
 COMPONENT = "job-1-aws-training-job"

@@ -25,7 +25,7 @@ from mnist_tracking import (
     Workspace,
     mnist_job,
 )
-from mnist_tracking._sagemaker.objects import split_uri
+from mnist_tracking._aws.storage import split_uri
 from mnist_tracking.embedded.archives import unpack
 from mnist_tracking.training.entry import PACKAGE_DIR
 

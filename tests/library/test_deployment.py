@@ -24,7 +24,7 @@ from mnist_tracking import (
     TrialResult,
     Workspace,
 )
-from mnist_tracking._sagemaker.objects import sizes_below, split_uri
+from mnist_tracking._aws.storage import sizes_below, split_uri
 
 TRAIN = """
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from tests.sent import Sent
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, StateError, Workspace
-from mnist_tracking._sagemaker import search
+from mnist_tracking._aws import search
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 TABLES = ("trials.csv", "trials.jsonl", "components.jsonl", "metrics.csv", "lineage.json")

@@ -251,7 +251,7 @@ def _files_of_at_most(size: int) -> Iterator[None]:
 
 def test_two_downloads_do_not_mix(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
     trial: Any = workspace.trial("baseline")
-    from mnist_tracking.downloads.folder import opened_folder
+    from mnist_tracking.reading.download.folder import opened_folder
 
     with (
         opened_folder(tmp_path / "got", {"trial": "baseline"}),

@@ -16,7 +16,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
-from mnist_tracking._sagemaker.hosting import delete_endpoint
+from mnist_tracking._aws.endpoints import delete_endpoint
 from mnist_tracking.embedded import Fault
 
 IN_PROGRESS = 'Cannot update in-progress endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/mine".'

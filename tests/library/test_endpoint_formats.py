@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, ServiceError, Workspace
-from mnist_tracking.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
+from mnist_tracking.serving.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
 
 MIRROR = """
 def model_fn(model_dir): pass

@@ -18,7 +18,7 @@ from mnist_tracking import (
     ThrottledError,
     Workspace,
 )
-from mnist_tracking._sagemaker import search, training
+from mnist_tracking._aws import jobs, search
 from mnist_tracking.embedded import Fault
 
 SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that a look too early would miss it
@@ -180,7 +180,7 @@ def test_a_trial_is_returned_when_search_shows_it(engine: EmbeddedSageMaker, run
 def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(
     engine: EmbeddedSageMaker, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_VISIBLE_WITHIN_S", 0.0)
+    monkeypatch.setattr(jobs, "_VISIBLE_WITHIN_S", 0.0)
     engine.search_lag_s = 3600
     with pytest.raises(JobTimeoutError, match="Search, which is eventually consistent, does not show"):
         runner.run(name="late")

@@ -20,8 +20,8 @@ from mnist_tracking import (
     Workspace,
     mnist_job,
 )
-from mnist_tracking._sagemaker.metrics import series_in_log
-from mnist_tracking._sagemaker.packing import dependencies_of
+from mnist_tracking._aws.metrics import series_in_log
+from mnist_tracking._aws.packing import dependencies_of
 from mnist_tracking.job import metric_regex
 
 NAMES = ["loss", "validation:accuracy"]

@@ -17,7 +17,7 @@ from mnist_tracking import (
     Workspace,
     metric,
 )
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
-from mnist_tracking.digits import check_digits
+from mnist_tracking.mnist.endpoint import check_digits
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
-from mnist_tracking._sagemaker.objects import split_uri
+from mnist_tracking._aws.storage import split_uri
 
 TIMES = """
 import json, pathlib

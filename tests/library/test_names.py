@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
-from mnist_tracking._sagemaker.names import check_name, unique_name
+from mnist_tracking._values.names import check_name, unique_name
 
 LONGEST = {"experiment": 120, "trial": 120, "trial component": 120, "training job": 63, "model": 63, "endpoint": 63}
 

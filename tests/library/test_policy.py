@@ -24,8 +24,8 @@ from mnist_tracking import (
     ServiceError,
     Workspace,
 )
-from mnist_tracking._sagemaker.calls import CALLS, RESOURCES
-from mnist_tracking._sagemaker.policy import Account, minimal_policy
+from mnist_tracking._aws.permissions import CALLS, RESOURCES
+from mnist_tracking._aws.policy import Account, minimal_policy
 
 TOY = Path(__file__).parent / "toy"
 ROOT = Path(mnist_tracking.__file__).parent

@@ -20,7 +20,7 @@ from mnist_tracking import (
     status,
     tag,
 )
-from mnist_tracking.filters import Filter
+from mnist_tracking._values.where import Filter
 
 ANY = datetime(2020, 1, 1, tzinfo=UTC)
 

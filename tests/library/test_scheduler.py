@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from mnist_tracking import JobFailedError, ServiceError
-from mnist_tracking.records import Scalar
-from mnist_tracking.sweep.scheduler import run_all
+from mnist_tracking._values.records import Scalar
+from mnist_tracking.experiments.sweep.scheduler import run_all
 
 POINTS: list[dict[str, Scalar]] = [{"n": n} for n in range(6)]
 Point = Mapping[str, Scalar]

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 
 
 def run_apart(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,7 @@ def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warni
         import logging, os, sys, warnings
         warnings.filterwarnings("ignore", message="mine")
         mine, hook, environment = warnings.filters[0], sys.excepthook, dict(os.environ)
-        from mnist_tracking._sagemaker.sdk import quiet
+        from mnist_tracking._aws.sdk import quiet
         with quiet():
             import sagemaker
         assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)
@@ -54,7 +54,7 @@ def test_the_programs_logging_configuration_decides_what_the_sdks_log() -> None:
     done = run_apart(
         """
         import logging, sys
-        from mnist_tracking._sagemaker.sdk import load
+        from mnist_tracking._aws.sdk import load
         load()
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
         logging.getLogger("sagemaker.config").info("not wanted")
@@ -115,7 +115,7 @@ def test_a_run_reads_none_of_the_users_aws_configuration(
 
 
 def test_a_wrong_aws_profile_is_a_clear_error() -> None:
-    done = run_apart("from mnist_tracking._sagemaker.sdk import load; load()", AWS_PROFILE="nope")
+    done = run_apart("from mnist_tracking._aws.sdk import load; load()", AWS_PROFILE="nope")
 
     assert "ConfigError: The SageMaker SDK cannot be imported" in done.stderr
     assert "(nope) could not be found" in done.stderr
@@ -127,7 +127,7 @@ def test_after_a_wrong_configuration_the_import_works_once_it_is_right() -> None
         """
         import os
         from mnist_tracking import ConfigError
-        from mnist_tracking._sagemaker.sdk import load
+        from mnist_tracking._aws.sdk import load
         try:
             load()
         except ConfigError:

@@ -8,7 +8,7 @@ import pytest
 from tests.sent import Sent, at, record_calls, requests, whole_workflow
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
-from mnist_tracking.settings import Settings
+from mnist_tracking._values.settings import Settings
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ROLE = "arn:aws:iam::000000000000:role/given"

@@ -22,7 +22,7 @@ from mnist_tracking import (
     SubmittedTrial,
     Workspace,
 )
-from mnist_tracking.settings import Settings
+from mnist_tracking._values.settings import Settings
 
 SNAPSHOTS: dict[str, Callable[[Workspace], Any]] = {
     "leaderboard": lambda workspace: Leaderboard.load(workspace, "churn", objective="accuracy"),

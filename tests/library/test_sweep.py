@@ -18,8 +18,8 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
-from mnist_tracking._sagemaker.sdk import quiet
-from mnist_tracking.sweep.scheduler import run_all
+from mnist_tracking._aws.sdk import quiet
+from mnist_tracking.experiments.sweep.scheduler import run_all
 
 
 def test_a_sweep_trains_every_point_and_ranks_them(runner: ExperimentRunner) -> None:

@@ -13,7 +13,7 @@ from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import MOMENT
 
 if TYPE_CHECKING:
-    from mnist_tracking.cleanup import CleanupPlan, CleanupReport
+    from mnist_tracking.upkeep.cleanup import CleanupPlan, CleanupReport
 
 __all__ = ["cleanup"]
 

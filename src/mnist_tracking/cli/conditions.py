@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from mnist_tracking._values.where import Filter, Property, metric, param, tag
 from mnist_tracking.cli.values import parse_scalar
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.filters import Filter, Property, metric, param, tag
 
 __all__ = ["METRIC", "PARAMETER", "TAG"]
 

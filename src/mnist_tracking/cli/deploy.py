@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from mnist_tracking._values.records import TrialResult
+from mnist_tracking._values.specs import Objective, Statistic
 from mnist_tracking.cli.completion import trial_names
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
 from mnist_tracking.cli.objective import objective_of, objective_options
@@ -12,8 +14,6 @@ from mnist_tracking.cli.payload import FORMATS
 from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import StateError
-from mnist_tracking.jobs import Objective, Statistic
-from mnist_tracking.records import TrialResult
 from mnist_tracking.workspace import Workspace
 
 __all__ = ["deploy"]
@@ -94,7 +94,7 @@ def deploy(  # noqa: PLR0913 - one for each option
       mnist-tracking deploy lr-0.1 --entry-point answer.py --serializer json
       mnist-tracking deploy churn --objective loss --minimize --dry-run
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.deployment import BestModelDeployer
+    from mnist_tracking.serving.deployer import BestModelDeployer
 
     chosen = objective_of(objective, minimize, statistic)
     with settings.opened() as workspace:
@@ -117,7 +117,7 @@ def deploy(  # noqa: PLR0913 - one for each option
 
 def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> TrialResult:
     if objective is not None:
-        from mnist_tracking.leaderboard import Leaderboard
+        from mnist_tracking.reading.leaderboard import Leaderboard
 
         return Leaderboard.load(workspace, target, objective=objective).best
     result = workspace.trial(target).result

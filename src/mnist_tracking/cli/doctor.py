@@ -38,7 +38,7 @@ def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
 
 
 def _print_policy(workspace: Workspace) -> None:
-    from mnist_tracking.doctor import minimal_policy
+    from mnist_tracking.upkeep.doctor import minimal_policy
 
     write_json(minimal_policy(workspace))
     try:
@@ -48,7 +48,7 @@ def _print_policy(workspace: Workspace) -> None:
 
 
 def _print_checks(workspace: Workspace, form: Form) -> None:
-    from mnist_tracking.doctor import diagnose
+    from mnist_tracking.upkeep.doctor import diagnose
 
     diagnosis = diagnose(workspace)
     match form:

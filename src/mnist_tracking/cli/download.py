@@ -13,7 +13,7 @@ from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from mnist_tracking.downloads import ExperimentDownload, TrialDownload
+    from mnist_tracking.reading.download import ExperimentDownload, TrialDownload
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["download"]
@@ -76,7 +76,7 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
     Raises:
         NotFoundError: If nothing has; it names the nearest of both that there are.
     """
-    from mnist_tracking._sagemaker.experiments import require_experiment, require_trial
+    from mnist_tracking._aws.experiments import require_experiment, require_trial
 
     missing: list[NotFoundError] = []
     for require in (require_experiment, require_trial):

@@ -42,7 +42,7 @@ def export(settings: Settings, *, trial: str, path: Path, form: "ExportFormat", 
       mnist-tracking export lr-0.1 --to digits.pt --format torchscript --force
       mnist-tracking export lr-0.1 --to digits.pth --format state-dict
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.exporting import export_model
+    from mnist_tracking.mnist.export import export_model
 
     if path.exists() and not force:
         raise click.UsageError(f"{path} is there already; --force replaces it.")

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
+from mnist_tracking._values.records import ExperimentSummary, TrialResult
 from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options, time_options
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import PAIR, pairs
-from mnist_tracking.records import ExperimentSummary, TrialResult
 
 __all__ = ["list_experiments", "search"]
 
@@ -134,7 +134,7 @@ def search(
             case "json":
                 write_json(found)
             case "csv":
-                from mnist_tracking.records import trial_row
+                from mnist_tracking._values.records import trial_row
 
                 write_csv(map(trial_row, found))
             case "table":
@@ -144,7 +144,7 @@ def search(
 def _show_trials(found: Sequence[TrialResult], wanted: Narrowing) -> None:
     from mnist_tracking.cli.page import Page
     from mnist_tracking.cli.trials import shown_metrics, trial_row
-    from mnist_tracking.leaderboard import differing
+    from mnist_tracking.reading.leaderboard import differing
 
     if not found:
         click.echo("No trials.", err=True)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective, mnist_job
 from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.output import Form, write_csv, write_json
 from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.jobs import JobSpec, MetricDefinition, Objective, mnist_job
-from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
-    from mnist_tracking.datasets import Dataset
-    from mnist_tracking.runner import ExperimentRunner
+    from mnist_tracking.experiments.runner import ExperimentRunner
+    from mnist_tracking.mnist.datasets import Dataset
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["JobCommand", "JobOptions", "job_options", "write_points"]
@@ -158,7 +158,7 @@ class JobOptions:
 
     def runner(self, workspace: "Workspace", job: JobSpec) -> "ExperimentRunner":
         """Return the experiment with its data."""
-        from mnist_tracking.runner import ExperimentRunner
+        from mnist_tracking.experiments.runner import ExperimentRunner
 
         digits = self._digits()  # before there is an experiment: what is wrong with them is told first
         runner = ExperimentRunner(workspace, self.experiment, job=job, tags=pairs(self.tags, "--tag"))
@@ -174,7 +174,7 @@ class JobOptions:
         """Find MNIST, or data in its format, unless they are in S3 already."""
         if not self.mnist or self._is_in_s3:
             return None
-        from mnist_tracking.datasets import find_mnist
+        from mnist_tracking.mnist.datasets import find_mnist
 
         found = find_mnist(self.data)
         click.echo(f"Data: {found.describe()}", err=True)

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_tracking._values.specs import Statistic
 from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options
 from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.jobs import Statistic
 
 if TYPE_CHECKING:
-    from mnist_tracking.leaderboard import Leaderboard
+    from mnist_tracking.reading.leaderboard import Leaderboard
 
 __all__ = ["leaderboard", "show_leaderboard"]
 
@@ -49,7 +49,7 @@ def leaderboard(
       mnist-tracking leaderboard churn-1 churn-2 --objective f1 --param depth=4
       mnist-tracking leaderboard churn --objective f1 --format json | jq '.[0]'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.leaderboard import Leaderboard
+    from mnist_tracking.reading.leaderboard import Leaderboard
 
     chosen, wanted = objective_of(objective, minimize, statistic), Narrowing(**narrowing)
     with settings.opened() as workspace:
@@ -71,7 +71,7 @@ def show_leaderboard(board: "Leaderboard", form: Form, wanted: Collection[str] =
 
 
 def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
-    from mnist_tracking.leaderboard import score
+    from mnist_tracking.reading.leaderboard import score
 
     trial = board[place]
     value = score(trial, board.objective) if board.objective else None
@@ -81,7 +81,7 @@ def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
 def _show_table(board: "Leaderboard", wanted: Collection[str]) -> None:
     from mnist_tracking.cli.page import Page
     from mnist_tracking.cli.trials import shown_metrics, trial_row
-    from mnist_tracking.leaderboard import differing, score
+    from mnist_tracking.reading.leaderboard import differing, score
 
     if not board:
         click.echo("No trials.", err=True)

@@ -10,7 +10,7 @@ from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from mnist_tracking.lineage import Lineage
+    from mnist_tracking.reading.lineage import Lineage
 
 __all__ = ["lineage"]
 
@@ -28,7 +28,7 @@ def lineage(settings: Settings, *, trial: str, form: Form) -> None:
       mnist-tracking lineage lr-0.1
       mnist-tracking lineage lr-0.1 --format json | jq '.nodes[].id'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.lineage import LineageTracer
+    from mnist_tracking.reading.lineage import LineageTracer
 
     with settings.opened() as workspace:
         found = LineageTracer(workspace).trace(trial)
@@ -50,7 +50,7 @@ def _rows(found: "Lineage") -> list[dict[str, object]]:
 
 def _show_page(found: "Lineage") -> None:
     from mnist_tracking.cli.page import Page
-    from mnist_tracking.lineage.overview import overview
+    from mnist_tracking.reading.lineage_overview import overview
 
     if not found.nodes:
         click.echo(f"Nothing is recorded of {found.trial_name}.", err=True)

@@ -8,10 +8,10 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
+from mnist_tracking._values.records import Status
+from mnist_tracking._values.where import Condition, Filter, created, status
 from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
 from mnist_tracking.cli.values import MOMENT
-from mnist_tracking.filters import Condition, Filter, created, status
-from mnist_tracking.records import Status
 
 __all__ = ["Narrowing", "narrowing_options", "time_options"]
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import click
 
-from mnist_tracking.jobs import Objective, Statistic
+from mnist_tracking._values.specs import Objective, Statistic
 
 __all__ = ["objective_of", "objective_options"]
 

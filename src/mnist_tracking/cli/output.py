@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from mnist_tracking._plain import cell, plain
+from mnist_tracking._values.jsonable import cell, plain
 
 __all__ = ["Form", "format_option", "plain", "write_csv", "write_json", "write_record"]
 

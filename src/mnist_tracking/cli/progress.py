@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mnist_tracking._values.records import Scalar, TrialResult
+from mnist_tracking._values.specs import Objective
 from mnist_tracking.cli.page import Seconds, shown
-from mnist_tracking.jobs import Objective
-from mnist_tracking.records import Scalar, TrialResult
 
 __all__ = ["SweepProgress"]
 
@@ -68,6 +68,6 @@ class SweepProgress:
 
 
 if TYPE_CHECKING:
-    from mnist_tracking.runner import TrialObserver
+    from mnist_tracking.experiments.runner import TrialObserver
 
     _observer: TrialObserver = SweepProgress([], 0, None)

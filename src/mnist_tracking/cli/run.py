@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_tracking._values.records import Scalar
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
 from mnist_tracking.cli.jobs import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import JobFailedError
-from mnist_tracking.records import Scalar
 
 if TYPE_CHECKING:
-    from mnist_tracking.jobs import JobSpec
-    from mnist_tracking.records import TrialResult
-    from mnist_tracking.runner import ExperimentRunner
-    from mnist_tracking.submission import SubmittedTrial
+    from mnist_tracking._values.records import TrialResult
+    from mnist_tracking._values.specs import JobSpec
+    from mnist_tracking.experiments.runner import ExperimentRunner
+    from mnist_tracking.experiments.submission import SubmittedTrial
 
 __all__ = ["run"]
 
@@ -126,7 +126,7 @@ def _write_ended(trial: "TrialResult", form: Form) -> None:
         case "json":
             write_json(trial)
         case "csv":
-            from mnist_tracking.records import trial_row
+            from mnist_tracking._values.records import trial_row
 
             write_csv([trial_row(trial)])
         case "table":

@@ -10,9 +10,9 @@ from typing import Any, cast
 import attrs
 import click
 
+from mnist_tracking._values.settings import SettingsOptions
 from mnist_tracking.cli.values import pairs
 from mnist_tracking.errors import AccessDeniedError, ConfigError
-from mnist_tracking.settings import SettingsOptions
 from mnist_tracking.workspace import Workspace
 
 __all__ = ["DEFAULT_HOME", "Settings"]

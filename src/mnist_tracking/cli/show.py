@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
+from mnist_tracking._values.records import Component
 from mnist_tracking.cli.completion import trial_names
 from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.records import Component
 
 if TYPE_CHECKING:
     from mnist_tracking.cli.page import Page
-    from mnist_tracking.trials import Trial
+    from mnist_tracking.reading.trial import Trial
 
 __all__ = ["show"]
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.specs import Statistic
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
 from mnist_tracking.cli.jobs import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.leaderboard import show_leaderboard
@@ -11,8 +13,6 @@ from mnist_tracking.cli.objective import objective_of, objective_options
 from mnist_tracking.cli.output import Form, format_option
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import GRID, pairs
-from mnist_tracking.jobs import Statistic
-from mnist_tracking.records import Scalar
 
 __all__ = ["sweep"]
 
@@ -58,8 +58,8 @@ def sweep(  # noqa: PLR0913 - one for each option
       mnist-tracking sweep --mnist -e digits --grid hidden_channels=2,5,10
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.cli.progress import SweepProgress
-    from mnist_tracking.sweep import HyperparameterSweep
-    from mnist_tracking.sweep.space import expand_grid
+    from mnist_tracking.experiments.sweep import HyperparameterSweep
+    from mnist_tracking.experiments.sweep.space import expand_grid
 
     options = JobOptions(**job)
     spec = options.spec(objective_of(objective, minimize, statistic))

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 
 import click
 
+from mnist_tracking._values.records import Metric, TrialResult
+from mnist_tracking._values.text import without_details
 from mnist_tracking.cli.page import Page, Seconds
-from mnist_tracking.records import Metric, TrialResult
-from mnist_tracking.words import without_details
 
 __all__ = ["show_trial", "shown_metrics", "trial_row"]
 

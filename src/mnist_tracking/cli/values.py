@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from mnist_tracking.records import Scalar
+from mnist_tracking._values.records import Scalar
 
 __all__ = ["GRID", "MOMENT", "PAIR", "URI_PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
 

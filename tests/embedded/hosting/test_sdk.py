@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.embedded.hosting.account import ROLE, Account, archive, until
 
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 
 SCRIPT = """
 import io, json

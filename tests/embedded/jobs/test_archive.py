@@ -11,7 +11,7 @@ from tests.digits import write_idx_dataset
 from tests.embedded.jobs.account import ROLE, Account
 from tests.isolation import OUT_OF_REACH, isolated_interpreter
 
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.training.entry import ENTRY_POINT, METRIC_REGEXES, PACKAGE_DIR, SOURCE_DIR
 

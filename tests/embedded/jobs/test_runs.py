@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.embedded.jobs.account import WAITS, Account
 
-from mnist_tracking._sagemaker.sdk import quiet
+from mnist_tracking._aws.sdk import quiet
 
 SAVES = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()\nprint('loss=1;')"
 METRICS = {

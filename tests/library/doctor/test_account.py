@@ -13,10 +13,10 @@ from mnist_tracking import (
     JobSpec,
     Workspace,
 )
-from mnist_tracking._sagemaker.calls import CALLS
-from mnist_tracking._sagemaker.prices import usd_per_hour
-from mnist_tracking.doctor import Check, diagnose, minimal_policy
-from mnist_tracking.doctor.limits import LOOKED_AT
+from mnist_tracking._aws.permissions import CALLS
+from mnist_tracking.upkeep.doctor import Check, diagnose, minimal_policy
+from mnist_tracking.upkeep.doctor.limits import LOOKED_AT
+from mnist_tracking.upkeep.doctor.prices import usd_per_hour
 
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 

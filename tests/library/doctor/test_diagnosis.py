@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mnist_tracking.doctor import Check, Diagnosis
+from mnist_tracking.upkeep.doctor import Check, Diagnosis
 
 DIAGNOSIS = Diagnosis(
     (

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from tests.diagnoses import Answer, Answering, one
 
-from mnist_tracking.doctor import Check, diagnose
-from mnist_tracking.doctor.access import lets_sagemaker_in
+from mnist_tracking.upkeep.doctor import Check, diagnose
+from mnist_tracking.upkeep.doctor.access import lets_sagemaker_in
 
 ROLE = "arn:aws:iam::000000000000:role/mnist-tracking-embedded"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_tracking import Leaderboard, Lineage
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.plots import plot_accuracy, plot_digits
+from mnist_tracking.reading.plots import plot_accuracy, plot_digits
 
 __all__ = ["Files"]
 

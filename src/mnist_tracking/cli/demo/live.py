@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from mnist_tracking.jobs import MetricDefinition
-from mnist_tracking.records import Scalar, TrialResult
+from mnist_tracking._values.records import Scalar, TrialResult
+from mnist_tracking._values.specs import MetricDefinition
 
 __all__ = ["TrialsView"]
 
@@ -161,6 +161,6 @@ class TrialsView:
 
 
 if TYPE_CHECKING:
-    from mnist_tracking.runner import TrialObserver
+    from mnist_tracking.experiments.runner import TrialObserver
 
     _observer: TrialObserver = TrialsView(Console(), [], channels=[], epochs=1)

@@ -24,8 +24,8 @@ from mnist_tracking.cli.demo.options import Options
 from mnist_tracking.cli.demo.report import Report, channels_of, say
 from mnist_tracking.cli.demo.timings import Timings
 from mnist_tracking.cli.settings import Settings
-from mnist_tracking.datasets import Dataset, find_mnist, load_images, load_labels
 from mnist_tracking.errors import DatasetError, MnistTrackingError, StateError
+from mnist_tracking.mnist.datasets import Dataset, find_mnist, load_images, load_labels
 
 __all__ = ["Demo"]
 

@@ -1,0 +1,186 @@
+"""Read components through Search: pages of 100, one pass."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from mnist_tracking._aws.convert import component_from_aws, tags_from_aws
+from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.experiments import component_names_of, trials_of
+from mnist_tracking._values.records import Component
+from mnist_tracking._values.where import Condition, Filter, Junction
+from mnist_tracking.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+Shown = TypeVar("Shown", "ListedTrial", Component)
+_PAGE = 100
+_VISIBLE_WITHIN_S = 60.0
+_LONGEST_PAUSE_S = 2.0
+_MOST_CONDITIONS = 50
+_MOST_TOGETHER = 20
+
+
+def iter_search(
+    client: Any,
+    resource: str,
+    expression: Mapping[str, Any] | None = None,
+    *,
+    sort_by: str = "CreationTime",
+    ascending: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """Yield what Search finds for an expression, lazily, as raw results."""
+    request: dict[str, Any] = {
+        "Resource": resource,
+        "SortBy": sort_by,
+        "SortOrder": "Ascending" if ascending else "Descending",
+        "MaxResults": _PAGE,
+    }
+    if expression:
+        request["SearchExpression"] = expression
+    while True:
+        with translated():
+            page = client.search(**request)
+        yield from page["Results"]
+        if not page.get("NextToken"):
+            return
+        request["NextToken"] = page["NextToken"]
+
+
+def iter_components(client: Any, **filters: str) -> Iterator[Component]:
+    """Yield components in order of creation; keyword ``Parents_TrialName`` stands for ``Parents.TrialName``."""
+    conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
+    for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
+        yield component_from_aws(result["TrialComponent"])
+
+
+def components_of(workspace: "Workspace", trial: str) -> tuple[Component, ...]:
+    """
+    Read a trial's components, in order of creation, waiting until Search shows each that the trial has.
+
+    Raises:
+        StateError: If it does not within a minute.
+    """
+    begun = time.monotonic()
+    while True:
+        has = component_names_of(workspace, trial)
+        found = tuple(iter_components(workspace.client("sagemaker"), Parents_TrialName=trial))
+        unseen = sorted(set(has) - {component.name for component in found})
+        if not unseen:
+            return found
+        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
+            said = "has steps that Search, which is eventually consistent, does not show yet"
+            raise StateError("trial", trial, f"{said}: {', '.join(unseen)}; ask again later")
+        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
+
+
+@attrs.frozen
+class ListedTrial:
+    """A trial as it was made: its name, when that was, and its tags."""
+
+    name: str
+    created: datetime
+    tags: Mapping[str, str]
+
+
+def trials_in(workspace: "Workspace", experiment: str) -> Iterator[ListedTrial]:
+    """
+    Yield the trials of an experiment, page by page, until each that there is was shown.
+
+    Raises:
+        StateError: If Search does not show all of them within a minute.
+    """
+    wanted = expression_of([Condition("ExperimentName", "Equals", experiment)])
+
+    def search() -> Iterator[ListedTrial]:
+        for result in iter_search(workspace.client("sagemaker"), "ExperimentTrial", wanted):
+            found = result["Trial"]
+            yield ListedTrial(found["TrialName"], found["CreationTime"], tags_from_aws(found.get("Tags", [])))
+
+    has = trials_of(workspace, experiment)
+    yield from _until_all_are_shown(workspace, experiment, "trials", set(has), search)
+
+
+def components_in(workspace: "Workspace", experiment: str) -> Iterator[Component]:
+    """
+    Yield the components of an experiment's trials, page by page, until each that there is was shown.
+
+    Raises:
+        StateError: If Search does not show all of them within a minute.
+    """
+    client = workspace.client("sagemaker")
+    with translated():
+        pages = client.get_paginator("list_trial_components").paginate(
+            ExperimentName=experiment, PaginationConfig={"PageSize": _PAGE}
+        )
+        has = {component["TrialComponentName"] for page in pages for component in page["TrialComponentSummaries"]}
+    yield from _until_all_are_shown(
+        workspace, experiment, "steps", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
+    )
+
+
+def _until_all_are_shown(
+    workspace: "Workspace", experiment: str, what: str, has: set[str], search: Callable[[], Iterator[Shown]]
+) -> Iterator[Shown]:
+    """Search, once more for what Search does not show yet, and yield each find once."""
+    begun, seen = time.monotonic(), set[str]()
+    while True:
+        for found in search():
+            if found.name not in seen:
+                seen.add(found.name)
+                yield found
+        unseen = sorted(has - seen)
+        if not unseen:
+            return
+        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
+            said = f"has {what} that Search, which is eventually consistent, does not show yet"
+            raise StateError("experiment", experiment, f"{said}: {', '.join(unseen[:5])}; ask again later")
+        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
+
+
+def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    Return the SearchExpression that asks for filters which must all hold; a raw one among them is taken as it is.
+
+    Raises:
+        ConfigError: If it holds more conditions than Search takes.
+
+    Example:
+        >>> expression_of([Condition("DisplayName", "Equals", "Training")])
+        {'Filters': [{'Name': 'DisplayName', 'Operator': 'Equals', 'Value': 'Training'}]}
+    """
+    wanted = list(where)
+    raw = [dict(item) for item in wanted if isinstance(item, Mapping)]
+    expression = _junction("And", [item for item in wanted if isinstance(item, Filter)])
+    if raw:
+        expression["SubExpressions"] = [*expression.get("SubExpressions", []), *raw]
+    if (count := _count(expression)) > _MOST_CONDITIONS:
+        raise ConfigError(f"This search has {count} conditions; Search takes at most {_MOST_CONDITIONS}.")
+    return expression
+
+
+def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
+    filters: list[dict[str, str]] = []
+    nested: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case Condition(name, how, None):
+                filters.append({"Name": name, "Operator": how})
+            case Condition(name, how, value):
+                filters.append({"Name": name, "Operator": how, "Value": str(value)})
+            case Junction(inner, members):
+                nested.append(_junction(inner, members))
+    for what, found in (("conditions", filters), ("groups", nested)):
+        if len(found) > _MOST_TOGETHER:
+            raise ConfigError(f"This search joins {len(found)} {what}; Search takes {_MOST_TOGETHER} together.")
+    joined = {"Filters": filters, "SubExpressions": nested, "Operator": operator if operator == "Or" else None}
+    return {name: value for name, value in joined.items() if value}
+
+
+def _count(expression: Mapping[str, Any]) -> int:
+    own = len(expression.get("Filters", ())) + sum(len(n["Filters"]) for n in expression.get("NestedFilters", ()))
+    return own + sum(_count(part) for part in expression.get("SubExpressions", ()))

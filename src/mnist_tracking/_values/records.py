@@ -1,0 +1,300 @@
+"""What comes back: frozen records, with everything decoded to plain Python values."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+import attrs
+
+from mnist_tracking._values.html import html_table
+from mnist_tracking._values.text import named, plural
+from mnist_tracking.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "TRIAL_COLUMNS",
+    "Artifact",
+    "Component",
+    "ExperimentSummary",
+    "Metric",
+    "MetricPoint",
+    "MetricSeries",
+    "NamedTrial",
+    "Scalar",
+    "Status",
+    "TrialResult",
+    "trial_name_of",
+    "trial_row",
+]
+
+Scalar = str | int | float | bool | None
+Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+
+def own_copy(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record's own copy of a mapping, which nobody else changes; such a field takes no part in the hash."""
+    return dict(values)
+
+
+class NamedTrial(Protocol):
+    """A trial in any form: `TrialResult`, `Trial`, `LocalTrial` or `SubmittedTrial`."""
+
+    @property
+    def trial_name(self) -> str:
+        """Unique in the account and region."""
+
+
+def trial_name_of(trial: NamedTrial | str) -> str:
+    """
+    Return the name of a trial, which may be that name itself.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    name = trial if isinstance(trial, str) else getattr(trial, "trial_name", None)
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{trial!r} is no trial. Give a trial, or its name.")
+    return name
+
+
+@attrs.frozen
+class Metric:
+    """
+    The summary that SageMaker keeps of a metric.
+
+    Attributes:
+        name: Such as ``"validation:accuracy"``.
+        last: The last value.
+        min: The smallest value.
+        max: The largest value.
+        avg: The mean.
+        std_dev: The sample standard deviation (n - 1); 0.0 for a single value.
+        count: How many values there are.
+    """
+
+    name: str
+    last: float
+    min: float
+    max: float
+    avg: float
+    std_dev: float
+    count: int
+
+    def statistic(self, name: str) -> float:
+        """Return one of the statistics: ``last``, ``min``, ``max`` or ``avg``."""
+        return float(getattr(self, name))
+
+
+@attrs.frozen
+class MetricPoint:
+    """
+    One value of a metric.
+
+    Attributes:
+        step: Which one it is: the step it was logged with, or its number in the log, from 0.
+        value: The value.
+        time: When it was logged; None where the service does not say.
+    """
+
+    step: int
+    value: float
+    time: datetime | None
+
+
+@attrs.frozen(repr=False)
+class MetricSeries(Sequence[MetricPoint]):
+    """
+    All values of one metric, in the order they came.
+
+    Attributes:
+        name: Such as ``"train:loss"``.
+        points: The values.
+    """
+
+    name: str
+    points: tuple[MetricPoint, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> MetricPoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[MetricPoint]: ...
+    def __getitem__(self, index: int | slice) -> MetricPoint | Sequence[MetricPoint]:
+        return self.points[index]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __repr__(self) -> str:
+        return f"<MetricSeries {self.name!r}: {plural(len(self), 'value')}, the last {list(self.values[-3:])}>"
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The bare values."""
+        return tuple(point.value for point in self.points)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.dataframe())
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per value, with the columns step, value and time."""
+        import pandas as pd
+
+        return pd.DataFrame([attrs.asdict(point) for point in self.points], columns=["step", "value", "time"])
+
+
+@attrs.frozen
+class Artifact:
+    """
+    Something that a step read or wrote.
+
+    Attributes:
+        name: Its name in the step, such as ``"training"``.
+        uri: Where it is, such as ``"s3://bucket/key"``.
+        media_type: Its media type, if one was recorded.
+    """
+
+    name: str
+    uri: str
+    media_type: str | None = None
+
+
+@attrs.frozen
+class Component:
+    """
+    One tracked step (SageMaker's trial component), whoever made it.
+
+    Attributes:
+        name: Unique in the account and region.
+        arn: Its ARN.
+        display_name: What kind of step it is, such as ``"Training"``.
+        status: None if it was never said.
+        message: Why it failed, if it did.
+        source_arn: The job that it stands for, if any.
+        created: When it was made.
+        started: When the work began.
+        ended: When the work ended.
+        parameters: Decoded: numbers without a fraction are ints, quoted strings are unquoted.
+        inputs: What it read.
+        outputs: What it wrote.
+        metrics: By name.
+        parents: The trials it belongs to, in order of attachment, each with its experiment.
+        tags: Its tags.
+    """
+
+    name: str
+    arn: str
+    display_name: str
+    status: Status | None
+    message: str
+    source_arn: str | None
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    parameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    inputs: tuple[Artifact, ...]
+    outputs: tuple[Artifact, ...]
+    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
+    parents: tuple[tuple[str, str], ...]
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        """The trials it belongs to, in order of attachment."""
+        return tuple(trial for trial, _ in self.parents)
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """The experiments of those trials, once each."""
+        return tuple(dict.fromkeys(experiment for _, experiment in self.parents))
+
+    @property
+    def job_name(self) -> str | None:
+        """The training job that it stands for."""
+        is_job = self.source_arn is not None and ":training-job/" in self.source_arn
+        return self.name.removesuffix("-aws-training-job") if is_job else None
+
+
+@attrs.frozen
+class ExperimentSummary:
+    """
+    An experiment, as a search finds it. A snapshot.
+
+    Attributes:
+        name: Unique in the account and region.
+        arn: Its ARN.
+        description: What it was created with; may be empty.
+        created: When it was made.
+        tags: Its tags.
+    """
+
+    name: str
+    arn: str
+    description: str
+    created: datetime
+    tags: Mapping[str, str] = attrs.field(converter=own_copy, hash=False)
+
+
+@attrs.frozen
+class TrialResult:
+    """
+    One configuration, trained once, as it was recorded. A snapshot: it does not change.
+
+    Attributes:
+        trial_name: Unique in the account and region.
+        experiment_name: The experiment it belongs to.
+        status: How its training stands.
+        failure_reason: Why it failed; empty if it did not.
+        hyperparameters: What it was trained with, decoded.
+        metrics: By name.
+        job_name: Its training job.
+        component_name: The trial component that recorded its training.
+        model_uri: Its model.tar.gz in S3, if there is one.
+        code_uri: The source archive in S3 that was trained, if known.
+        created: When its training was asked for.
+        duration_s: How long the training took, in seconds; None until it ended.
+    """
+
+    trial_name: str
+    experiment_name: str
+    status: Status
+    failure_reason: str
+    hyperparameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
+    job_name: str
+    component_name: str
+    model_uri: str | None
+    code_uri: str | None
+    created: datetime
+    duration_s: float | None
+
+    def __str__(self) -> str:
+        metrics = {name: f"{metric.last:.6g}" for name, metric in sorted(self.metrics.items())}
+        reason = f". {self.failure_reason}" if self.failure_reason else ""
+        head = f"trial {self.trial_name} of experiment {self.experiment_name}: {self.status}{reason}"
+        return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
+        return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
+
+
+TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")
+"""What `trial_row` has of every trial."""
+
+
+def trial_row(trial: TrialResult) -> dict[str, object]:
+    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
+    return {
+        "trial": trial.trial_name,
+        "experiment": trial.experiment_name,
+        "status": trial.status,
+        "created": trial.created,
+        "duration_s": trial.duration_s,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
+        "failure_reason": trial.failure_reason,
+    }

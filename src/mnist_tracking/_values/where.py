@@ -1,0 +1,292 @@
+"""
+What to look for: properties of trials, compared with values, joined by ``&`` and ``|``.
+
+These are plain records. `mnist_tracking._aws.search` turns them into what SageMaker's Search takes.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Literal, NoReturn
+
+import attrs
+
+from mnist_tracking._values.query_checks import require_name, require_text, require_zone
+from mnist_tracking._values.records import Scalar
+from mnist_tracking.errors import ConfigError
+
+__all__ = [
+    "Condition",
+    "Filter",
+    "Junction",
+    "Property",
+    "created",
+    "display_name",
+    "metric",
+    "param",
+    "parent",
+    "status",
+    "tag",
+]
+
+Kind = Literal["number", "text", "any", "time"]
+_ORDERING = {
+    "GreaterThan": ">",
+    "GreaterThanOrEqualTo": ">=",
+    "LessThan": "<",
+    "LessThanOrEqualTo": "<=",
+}
+_STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
+_STATISTICS = {name: name for name in ("last", "max", "min", "avg", "count")} | {"std_dev": "stddev"}
+_PARENTS = {"experiment": "Parents.ExperimentName", "trial": "Parents.TrialName"}
+
+
+class Filter:
+    """What trials must satisfy. Join two with ``&`` (both) or ``|`` (either)."""
+
+    def __and__(self, other: "Filter") -> "Filter":
+        return _joined("And", self, other)
+
+    def __or__(self, other: "Filter") -> "Filter":
+        return _joined("Or", self, other)
+
+    def __invert__(self) -> NoReturn:
+        raise ConfigError("Search cannot turn a filter round. Use != instead of ==, or exists(False).")
+
+    def __bool__(self) -> bool:
+        raise ConfigError("A filter is neither true nor false. Join filters with & and |, each in parentheses.")
+
+
+@attrs.frozen
+class Condition(Filter):
+    """
+    One property compared with one value.
+
+    Attributes:
+        name: SageMaker's name of the property, such as ``"Metrics.test:accuracy.last"``.
+        operator: SageMaker's name of the comparison, such as ``"GreaterThan"``.
+        value: The value as Search takes it; None for ``Exists`` and ``NotExists``.
+    """
+
+    name: str
+    operator: str
+    value: str | None = None
+
+
+@attrs.frozen
+class Junction(Filter):
+    """
+    Filters that must all hold, or of which one must.
+
+    Attributes:
+        operator: ``"And"`` or ``"Or"``.
+        parts: The filters, two or more.
+    """
+
+    operator: Literal["And", "Or"]
+    parts: tuple[Filter, ...]
+
+
+def _joined(operator: Literal["And", "Or"], *filters: object) -> Filter:
+    parts: list[Filter] = []
+    for item in filters:
+        if not isinstance(item, Filter):
+            raise ConfigError(f"A filter can be joined with a filter only, not with {item!r}. Are there parentheses?")
+        parts += item.parts if isinstance(item, Junction) and item.operator == operator else [item]
+    return parts[0] if len(parts) == 1 else Junction(operator, tuple(parts))
+
+
+@attrs.frozen(eq=False)
+class Property:
+    """
+    A property to compare: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, `contains`, `isin`, `exists` make a `Filter`.
+
+    Attributes:
+        name: SageMaker's name of it.
+        label: How it was asked for, for error messages.
+        kind: What it can be compared with: a number, a text, either, or a time.
+        choices: All values that it can have, if those are few.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, value: object) -> Filter:  # type: ignore[override]
+        return _joined("Or", *(Condition(self.name, "Equals", text) for text in self._spellings(value)))
+
+    def __ne__(self, value: object) -> Filter:  # type: ignore[override]
+        return _joined("And", *(Condition(self.name, "NotEquals", text) for text in self._spellings(value)))
+
+    def __gt__(self, value: float | datetime) -> Filter:
+        return self._ordered("GreaterThan", value)
+
+    def __ge__(self, value: float | datetime) -> Filter:
+        return self._ordered("GreaterThanOrEqualTo", value)
+
+    def __lt__(self, value: float | datetime) -> Filter:
+        return self._ordered("LessThan", value)
+
+    def __le__(self, value: float | datetime) -> Filter:
+        return self._ordered("LessThanOrEqualTo", value)
+
+    def isin(self, values: Iterable[Scalar]) -> Filter:
+        """
+        Match any of *values*.
+
+        Raises:
+            ConfigError: If there are none, they are one text, or Search cannot compare one of them.
+        """
+        if isinstance(values, str):
+            raise ConfigError(f"{self.label}.isin() was given the text {values!r}; give a list, such as [{values!r}].")
+        found = [self == value for value in values]
+        if not found:
+            raise ConfigError(f"{self.label}.isin() was given no values.")
+        return _joined("Or", *found)
+
+    def contains(self, text: str) -> Filter:
+        """Match texts that have *text* somewhere. Raises `ConfigError` for a property that is none."""
+        if self.kind not in ("text", "any"):
+            raise ConfigError(f"{self.label} is a {self.kind}; contains() is for texts. Possible: {self._possible()}.")
+        return Condition(self.name, "Contains", require_text(self.label, text))
+
+    def exists(self, there: bool = True, /) -> Filter:
+        """Match what has this property at all; with False, what lacks it."""
+        return Condition(self.name, "Exists" if there else "NotExists")
+
+    def _ordered(self, operator: str, value: object) -> Filter:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, datetime) if self.kind == "time" else is_number and self.kind in ("number", "any")
+        if not fits:
+            raise ConfigError(
+                f"{self.label} {_ORDERING[operator]} {value!r}: Search cannot order this. Possible: {self._possible()}."
+            )
+        return Condition(self.name, operator, self._text(_ORDERING[operator], value))
+
+    def _spellings(self, value: object) -> Sequence[str]:
+        """Return how a value may be stored: the SDK JSON-quotes the hyperparameters of jobs, trackers do not."""
+        match value:
+            case datetime() if self.kind == "time":
+                return [self._text("==", value)]
+            case bool() | None if self.kind == "any":
+                return [{True: "true", False: "false", None: "null"}[value], str(value)]
+            case str() if self.choices and value not in self.choices:
+                raise ConfigError(
+                    f"{self.label} is never {value!r}; possible are {', '.join(map(repr, self.choices))}."
+                )
+            case str() if self.kind == "any":
+                return [require_text(self.label, value), f'"{value}"']
+            case str() if self.kind == "text":
+                return [require_text(self.label, value)]
+            case int() | float() if self.kind in ("number", "any") and not isinstance(value, bool):
+                return [self._text("==", value)]
+        raise ConfigError(f"{self.label} cannot be compared with {value!r}. Possible: {self._possible()}.")
+
+    def _text(self, sign: str, value: object) -> str:
+        if isinstance(value, datetime):
+            moment = require_zone(f"{self.label} {sign} {value!r}", value)
+            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return repr(value)
+
+    def _possible(self) -> str:
+        ordering = "<, <=, >, >= with a {}"
+        return {
+            "number": f"==, !=, {ordering.format('number')}, isin(), exists()",
+            "time": f"{ordering.format('datetime')}, exists()",
+            "text": "==, !=, contains(), isin(), exists()",
+            "any": f"==, !=, contains(), isin(), exists(), and {ordering.format('number')}",
+        }[self.kind]
+
+
+def metric(name: str, statistic: str = "last") -> Property:
+    """
+    Look at a metric.
+
+    Args:
+        name: Such as ``"test:accuracy"``.
+        statistic: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, ``"count"`` or ``"std_dev"`` of its values.
+
+    Raises:
+        ConfigError: If there is no such statistic, or the name is empty.
+
+    Example:
+        >>> metric("test:accuracy") > 0.97
+        Condition(name='Metrics.test:accuracy.last', operator='GreaterThan', value='0.97')
+    """
+    if statistic not in _STATISTICS:
+        raise ConfigError(f"statistic={statistic!r}; possible are {', '.join(map(repr, _STATISTICS))}.")
+    return Property(f"Metrics.{require_name('a metric', name)}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
+
+
+def param(name: str) -> Property:
+    """
+    Look at a parameter or hyperparameter. Texts are found as they were put in, however they are stored.
+
+    Example:
+        >>> (param("optimizer") == "sgd") & (param("lr") <= 0.1)
+        Junction(operator='And', parts=(...))
+    """
+    return Property(f"Parameters.{require_name('a parameter', name)}", f"param({name!r})", "any")
+
+
+def tag(key: str) -> Property:
+    """
+    Look at a tag.
+
+    Example:
+        >>> tag("team") == "cv"
+        Condition(name='Tags.team', operator='Equals', value='cv')
+    """
+    return Property(f"Tags.{require_name('a tag', key)}", f"tag({key!r})", "text")
+
+
+def status() -> Property:
+    """
+    Look at the status: ``"InProgress"``, ``"Completed"``, ``"Failed"``, ``"Stopping"`` or ``"Stopped"``.
+
+    Example:
+        >>> status() == "Done"
+        Traceback (most recent call last):
+        mnist_tracking.errors.ConfigError: status() is never 'Done'; possible are 'InProgress', ...
+    """
+    return Property("Status.PrimaryStatus", "status()", "text", _STATUSES)
+
+
+def display_name() -> Property:
+    """
+    Look at what kind of step it is, such as ``"Training"``.
+
+    Example:
+        >>> display_name() == "Training"
+        Condition(name='DisplayName', operator='Equals', value='Training')
+    """
+    return Property("DisplayName", "display_name()", "text")
+
+
+def created() -> Property:
+    """
+    Look at the time of creation; compare it with a ``datetime`` that has a time zone, to the second.
+
+    Example:
+        >>> created() >= datetime(2026, 11, 24, tzinfo=UTC)
+        Condition(name='CreationTime', operator='GreaterThanOrEqualTo', value='2026-11-24T00:00:00')
+    """
+    return Property("CreationTime", "created()", "time")
+
+
+def parent(kind: Literal["experiment", "trial"]) -> Property:
+    """
+    Look at the experiments, or the trials, that a step belongs to; one that matches is enough.
+
+    Raises:
+        ConfigError: If *kind* is neither.
+
+    Example:
+        >>> parent("trial") == "baseline"
+        Condition(name='Parents.TrialName', operator='Equals', value='baseline')
+    """
+    if kind not in _PARENTS:
+        raise ConfigError(f"parent({kind!r}); possible are 'experiment', 'trial'.")
+    return Property(_PARENTS[kind], f"parent({kind!r})", "text")

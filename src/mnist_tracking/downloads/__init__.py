@@ -1,9 +1,0 @@
-"""Trials and experiments as files that the user owns."""
-
-from mnist_tracking.downloads.components import DownloadedFile as DownloadedFile
-from mnist_tracking.downloads.experiment import ExperimentDownload as ExperimentDownload
-from mnist_tracking.downloads.experiment import download_experiment as download_experiment
-from mnist_tracking.downloads.trial import TrialDownload as TrialDownload
-from mnist_tracking.downloads.trial import download_trial as download_trial
-
-__all__ = ["DownloadedFile", "ExperimentDownload", "TrialDownload", "download_experiment", "download_trial"]

@@ -1,0 +1,1 @@
+"""Running and recording: the runner, its data and steps, submitted jobs, sweeps."""

@@ -1,0 +1,292 @@
+"""What a program records of its own work: a step, and a trial that is computed right here."""
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mnist_tracking._aws.charts import (
+    draw_confusion_matrix,
+    draw_precision_recall,
+    draw_roc_curve,
+    draw_table,
+)
+from mnist_tracking._aws.components import ComponentTracker, Direction
+from mnist_tracking._aws.metrics import put_metrics
+from mnist_tracking._aws.models import upload_model
+from mnist_tracking._values.checks import check_key
+from mnist_tracking._values.metric_checks import check_finite, check_metrics, check_step
+from mnist_tracking._values.path_checks import check_path
+from mnist_tracking._values.records import Scalar
+from mnist_tracking.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["LocalTrial", "Step"]
+
+
+class Step:
+    """
+    One tracked step of a program: a ``with`` block. Made by `ExperimentRunner.step`.
+
+    It takes values inside its block; before and after, that is a `StateError`. Its attributes can always be read.
+
+    **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
+    status ``InProgress``. **Thread safety.** May be shared between threads.
+
+    Attributes:
+        name: What kind of step it is, such as ``"Evaluation"``.
+        component_name: The trial component that records it, unique in the account and region.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").step("Cleaning") as step:
+        ...         step.log_parameter("rows", 10_000)
+        ...         step.log_input("raw", "s3://my-bucket/raw.csv")
+        ...         step.log_metrics({"dropped": 12, "doubled": 3})
+        >>> step
+        <Step 'Cleaning' recorded as 'churn-cleaning-...'>
+    """
+
+    def __init__(
+        self,
+        workspace: "Workspace",
+        name: str,
+        component_name: str,
+        folder: str,
+        *,
+        around: AbstractContextManager[None],
+        parameters: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        self.name = name
+        self.component_name = component_name
+        self._workspace = workspace
+        self._folder = folder
+        self._around = around
+        self._parameters = dict(parameters or {})
+        self._block: ExitStack | None = None
+        self._tracker: ComponentTracker | None = None
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} recorded as {self.component_name!r}>"
+
+    def __enter__(self) -> Self:
+        """Mark it as begun."""
+        if self._block is not None:
+            raise self._refusal("was entered before; a block is entered once")
+        self._block = ExitStack()
+        with ExitStack() as opening:
+            opening.enter_context(self._around)
+            tracker = ComponentTracker(self._workspace, self.component_name, self._folder)
+            opening.enter_context(tracker.marked(self._parameters))
+            self._tracker = tracker
+            self._block = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Mark what became of it; an exception goes on."""
+        if self._block is not None:
+            self._block.__exit__(kind, error, trace)
+
+    def _open(self) -> ComponentTracker:
+        """Return what writes; only inside the block."""
+        if self._tracker is None:
+            raise self._refusal("has not begun; it takes values inside its block")
+        if self._tracker.ended is not None:
+            raise self._refusal(f"is over ({self._tracker.ended}); it took values inside its block")
+        return self._tracker
+
+    def _refusal(self, status: str) -> StateError:
+        return StateError("step", self.name, f"{status}: with runner.step({self.name!r}) as step: ...")
+
+    def log_parameter(self, name: str, value: Scalar) -> None:
+        """
+        Record one setting; see `log_parameters`.
+
+        Args:
+            name: Its name.
+            value: A finite number, a text of up to 2500 characters, a boolean or None.
+        """
+        self.log_parameters({check_key("parameter", name): value})
+
+    def log_parameters(self, values: Mapping[str, Scalar]) -> None:
+        """
+        Record settings. They are read back as they were put in; a name that was used before is replaced.
+
+        Raises:
+            ConfigError: If a value cannot be recorded. Nothing was sent.
+        """
+        self._open().parameters(values)
+
+    def log_input(self, name: str, uri: str, *, media_type: str | None = None) -> None:
+        """Record where something is that this step reads, such as ``s3://bucket/key``."""
+        self._open().location("input", name, uri, media_type)
+
+    def log_output(self, name: str, uri: str, *, media_type: str | None = None) -> None:
+        """Record where something is that this step wrote."""
+        self._open().location("output", name, uri, media_type)
+
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+        direction: Direction = "output",
+    ) -> None:
+        """
+        Upload a file and record it.
+
+        Args:
+            path: The file.
+            name: Its name in the step; by default that of the file, with hyphens for what SageMaker refuses.
+            media_type: Its media type; by default guessed from the file's name.
+            direction: ``"output"``, or ``"input"`` for a file that the step reads.
+
+        Raises:
+            ConfigError: If there is no such file, another one of that file name was uploaded already, or *direction* is
+                neither.
+        """
+        if direction not in ("input", "output"):
+            raise ConfigError(f"direction={direction!r}; possible are 'input', 'output'.")
+        self._open().file(direction, check_path("path", path), name, media_type)
+
+    def log_table(self, table: "pd.DataFrame | Mapping[str, Iterable[object]]", *, name: str = "table") -> None:
+        """Upload a frame, or lists or arrays by column, in the form that SageMaker Studio takes, and record it."""
+        self._open().chart(draw_table, name, table)
+
+    def log_confusion_matrix(
+        self, truth: Iterable[object], answers: Iterable[object], *, name: str = "confusion-matrix"
+    ) -> None:
+        """
+        Record how often each class was taken for each, in the form that SageMaker Studio draws.
+
+        Args:
+            truth: The right class of each item.
+            answers: The class that each was taken for.
+            name: Its name in the step.
+
+        Raises:
+            ConfigError: If the two are not equally long.
+            MissingDependencyError: If scikit-learn is not installed.
+        """
+        self._open().chart(draw_confusion_matrix, name, truth, answers)
+
+    def log_roc_curve(self, truth: Iterable[object], scores: Iterable[float], *, name: str = "roc-curve") -> None:
+        """Record the true against the false positive rate; raises as `log_confusion_matrix` does."""
+        self._open().chart(draw_roc_curve, name, truth, scores)
+
+    def log_precision_recall(
+        self, truth: Iterable[object], scores: Iterable[float], *, name: str = "precision-recall"
+    ) -> None:
+        """Record precision against recall; raises as `log_confusion_matrix` does."""
+        self._open().chart(draw_precision_recall, name, truth, scores)
+
+    def log_metric(self, name: str, value: float, *, step: int | None = None) -> None:
+        """
+        Record one value of a metric; see `log_metrics`.
+
+        Args:
+            name: Such as ``"f1"``.
+            value: A finite number.
+            step: Which one it is; the next one by default, from 0.
+        """
+        self.log_metrics({check_key("metric", name): value}, step=step)
+
+    def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
+        """
+        Record one value for each of several metrics. Every value is kept, and read back as a series.
+
+        Args:
+            values: By metric; finite numbers.
+            step: Which ones they are; by default the next one of each metric, from 0.
+
+        Raises:
+            ConfigError: If a value is not finite, or *step* is no whole number from 0. Nothing was sent.
+            ServiceError: If SageMaker did not record a value.
+        """
+        self._open()
+        numbers, step = check_metrics(values), check_step(step)
+        check_finite(numbers)
+        with self._lock:
+            steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
+            self._counts.update({name: number + 1 for name, number in steps.items()})
+        put_metrics(self._workspace, self.component_name, numbers, steps)
+
+
+class LocalTrial(Step):
+    """
+    One trial that is computed in this process, while it goes on. Made by `ExperimentRunner.trial`.
+
+    It is a `Step`, on the same leaderboard as the trials that jobs train.
+
+    Attributes:
+        trial_name: The trial, unique in the account and region.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("model.txt").write_text("3.0")
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline") as trial:
+        ...         trial.log_metric("accuracy", 0.91)
+        ...         trial.log_model("model.txt")
+        's3://.../mnist-tracking/churn/jobs/baseline/output/model.tar.gz'
+    """
+
+    def __init__(
+        self,
+        workspace: "Workspace",
+        name: str,
+        component_name: str,
+        folder: str,
+        *,
+        around: AbstractContextManager[None],
+        parameters: Mapping[str, Scalar],
+        trial_name: str,
+        output_uri: str,
+    ) -> None:
+        super().__init__(workspace, name, component_name, folder, around=around, parameters=parameters)
+        self.trial_name = trial_name
+        self._output_uri = output_uri
+
+    def _refusal(self, status: str) -> StateError:
+        said = f"{status}, with runner.trial(...) as trial: ...; a step of it takes more, runner.step(..., trial=...)"
+        return StateError("trial", self.trial_name, said)
+
+    def log_model(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        entry_point: str | os.PathLike[str] | None = None,
+        source_dir: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """
+        Upload the model of this trial, so that it can be deployed.
+
+        Args:
+            path: A file, or a folder whose contents are sent.
+            entry_point: The script with ``model_fn`` and, if needed, ``input_fn``, ``predict_fn`` and ``output_fn``,
+                relative to *source_dir* where that is given. Without one it is named when the model is deployed.
+            source_dir: A folder that is sent along with the script.
+
+        Returns:
+            Where the model is, ``s3://.../model.tar.gz``.
+
+        Raises:
+            ConfigError: If *path* or the script is not there. Nothing was sent.
+        """
+        tracker = self._open()
+        model = upload_model(self._workspace, check_path("path", path), self._output_uri, entry_point, source_dir)
+        tracker.location("output", "SageMaker.ModelArtifact", model.uri)
+        if model.code_uri is not None:
+            tracker.parameters({"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)})
+        return model.uri

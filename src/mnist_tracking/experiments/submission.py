@@ -1,0 +1,191 @@
+"""A trial whose training job was started: look at it, wait for it, stop it, from any process."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mnist_tracking._aws.convert import CREATED_BY, trial_from_component
+from mnist_tracking._aws.experiments import jobs_of, require_trial, tags_of_trial
+from mnist_tracking._aws.jobs import (
+    ENDED,
+    failure_reason,
+    job_status,
+    stop_job,
+    tag_component,
+    wait_for_component,
+    wait_for_job,
+)
+from mnist_tracking._aws.logs import JobLog, log_tail
+from mnist_tracking._aws.metrics import job_series
+from mnist_tracking._values.records import MetricSeries, Scalar, Status, TrialResult, trial_name_of
+from mnist_tracking.errors import ConfigError, JobFailedError, StateError
+
+if TYPE_CHECKING:
+    from mnist_tracking.experiments.runner import TrialObserver
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["SubmittedTrial"]
+
+
+class SubmittedTrial:
+    """
+    A trial whose job was started. Made by `ExperimentRunner.submit` and `Workspace.submitted`.
+
+    It holds nothing but two names: the job goes on without it, and a new one can be had at any time, in any process.
+
+    Attributes:
+        trial_name: The trial.
+        job_name: Its training job.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("train.py").write_text("print('hello')")
+        >>> with Workspace.embedded() as workspace:
+        ...     _ = ExperimentRunner(workspace, "churn", job=JobSpec("train.py")).submit(name="baseline")
+        ...     again = workspace.submitted("baseline")  # in another program, on another day
+        ...     list(again.logs(follow=True)), again.result().status
+        (['hello'], 'Completed')
+    """
+
+    def __init__(self, workspace: "Workspace", trial_name: str, job_name: str) -> None:
+        self.trial_name = trial_name
+        self.job_name = job_name
+        self._workspace = workspace
+
+    def __repr__(self) -> str:
+        return f"<SubmittedTrial {self.trial_name!r}, job {self.job_name!r}>"
+
+    @property
+    def status(self) -> Status:
+        """How the job stands now."""
+        return job_status(self._workspace, self.job_name)
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """
+        Yield the lines of the job's log, oldest first.
+
+        Args:
+            follow: Go on until the job ends, yielding each line as it comes.
+        """
+        log, pause = JobLog(self._workspace, self.job_name), 0.02
+        while True:
+            is_last = not follow or self.status in ENDED  # asked first: what is logged before the end is not missed
+            for _, line in log.new_lines():
+                pause = 0.02
+                yield line
+            if is_last:
+                return
+            pause = min(pause * 1.3, self._workspace.poll_s)
+            time.sleep(pause)
+
+    def metrics(self) -> dict[str, MetricSeries]:
+        """Return every value that the job has printed so far, by metric; also while it runs."""
+        return job_series(self._workspace, self.job_name)
+
+    def stop(self) -> None:
+        """Ask the job to stop, and do not wait; one that has ended is left alone."""
+        stop_job(self._workspace, self.job_name)
+
+    def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> TrialResult:
+        """
+        Wait until the job ends, and return the trial however it ended.
+
+        Args:
+            timeout_s: Give up waiting after this many seconds; the job keeps running.
+            on_line: Given each line of the log as it comes.
+
+        Raises:
+            ConfigError: If *timeout_s* is no time.
+            JobTimeoutError: If it takes longer than *timeout_s*, or the service does not show the outcome for a minute.
+        """
+        check_timeout(timeout_s)
+        wait_for_job(self._workspace, self.job_name, on_line=on_line, timeout_s=timeout_s)
+        component = wait_for_component(self._workspace, self.trial_name, self.job_name)
+        if CREATED_BY not in component.tags:  # SageMaker had not made it yet when its job was started
+            self._tag_as_trial()
+        return trial_from_component(component, self.trial_name)
+
+    def _tag_as_trial(self) -> None:
+        tags = tags_of_trial(self._workspace, self.trial_name)
+        if CREATED_BY in tags:
+            tag_component(self._workspace, self.job_name, tags)
+
+    def result(self, *, timeout_s: float | None = None) -> TrialResult:
+        """
+        Wait until the job ends, and return the trial.
+
+        Args:
+            timeout_s: Give up waiting after this many seconds; the job keeps running.
+
+        Raises:
+            JobFailedError: If training failed; carries the last lines of the log.
+            JobTimeoutError: As `wait`.
+        """
+        trial = self.wait(timeout_s=timeout_s)
+        self.raise_if_failed(trial)
+        return trial
+
+    def raise_if_failed(self, trial: TrialResult) -> None:
+        """
+        Raise what says why this trial failed, if it did.
+
+        Raises:
+            JobFailedError: If it did; carries the last lines of the log.
+        """
+        if trial.status == "Failed":
+            reason = failure_reason(self._workspace, self.job_name)
+            raise JobFailedError(self.job_name, reason, log_tail(self._workspace, self.job_name))
+
+
+def follow(
+    submitted: SubmittedTrial,
+    hyperparameters: Mapping[str, Scalar],
+    observer: "TrialObserver",
+    *,
+    timeout_s: float | None = None,
+) -> TrialResult:
+    """
+    Wait for a trial, telling an observer how it goes; interrupted from the keyboard, ask its job to stop.
+
+    Raises:
+        JobFailedError: If training failed; carries the last lines of the log.
+        JobTimeoutError: If it takes longer than *timeout_s*.
+    """
+    name = submitted.trial_name
+    observer.started(name, submitted.job_name, hyperparameters)
+    try:
+        trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(name, line))
+    except KeyboardInterrupt:
+        submitted.stop()
+        raise
+    observer.ended(trial)
+    submitted.raise_if_failed(trial)
+    return trial
+
+
+def check_timeout(timeout_s: object) -> None:
+    """
+    Make sure that a time to wait is one, before anything is started.
+
+    Raises:
+        ConfigError: If it is neither None nor a number of seconds from 0.
+    """
+    if isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool) and timeout_s >= 0:
+        return
+    if timeout_s is not None:
+        raise ConfigError(f"timeout_s={timeout_s!r}; possible are seconds from 0 on, and None to wait for ever.")
+
+
+def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:
+    """
+    Find the job of a trial that was submitted before; see `Workspace.submitted`.
+
+    Raises:
+        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        StateError: If it has no training job.
+    """
+    require_trial(workspace, trial_name_of(trial_name))
+    jobs = jobs_of(workspace, trial_name)
+    if not jobs:
+        raise StateError("trial", trial_name, "has no training job to wait for; workspace.trial() reads what it has")
+    return SubmittedTrial(workspace, trial_name, jobs[-1])

@@ -1,0 +1,1 @@
+"""Looking at what is recorded: trials, searches, comparisons, lineage, downloads. Never writes to the account."""

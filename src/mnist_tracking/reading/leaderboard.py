@@ -1,0 +1,244 @@
+"""Leaderboard: the trials of an experiment, best first."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, overload
+
+import attrs
+
+from mnist_tracking._aws.analytics import analytics_frame
+from mnist_tracking._aws.convert import TRAINING
+from mnist_tracking._aws.experiments import require_experiment
+from mnist_tracking._values.html import html_table
+from mnist_tracking._values.records import TrialResult
+from mnist_tracking._values.specs import Objective
+from mnist_tracking._values.text import plural, without_details
+from mnist_tracking._values.where import display_name, parent
+from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.reading.search import experiment_names, find_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mnist_tracking.reading.search import OnProgress, Where
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Leaderboard"]
+
+Layout = Literal["tidy", "analytics"]
+
+
+@attrs.frozen(repr=False)
+class Leaderboard(Sequence[TrialResult]):
+    """
+    A snapshot of trials, sorted by an objective: the best first, those without a value for it, or with NaN, last.
+
+    **Ties** are won by the trial that was created first. Failed and running trials are kept.
+
+    Attributes:
+        trials: The trials, best first.
+        objective: What they are sorted by; None leaves them in order of creation.
+        experiments: The experiments.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     runner = ExperimentRunner(workspace, "churn")
+        ...     for strength, accuracy in ((0.1, 0.8), (1.0, 0.9)):
+        ...         with runner.trial({"C": strength}) as trial:
+        ...             trial.log_metric("accuracy", accuracy)
+        ...     leaderboard = Leaderboard.load(workspace, "churn", objective="accuracy")
+        >>> leaderboard.best.hyperparameters, len(leaderboard)
+        ({'C': 1}, 2)
+    """
+
+    trials: tuple[TrialResult, ...]
+    objective: Objective | None
+    experiments: tuple[str, ...]
+    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+
+    @classmethod
+    def load(
+        cls,
+        workspace: "Workspace",
+        experiment: str | Sequence[str],
+        *,
+        objective: Objective | str | None = None,
+        where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
+    ) -> "Leaderboard":
+        """
+        Read the trials of an experiment, or of several; writes nothing.
+
+        A trial that was recorded some seconds ago may be missing on AWS, where Search is eventually consistent; those
+        that `ExperimentRunner.run` has returned are there.
+
+        Args:
+            workspace: Where to read.
+            experiment: The experiment's name, or several.
+            objective: What to sort by; a plain metric name means its last value, the higher the better.
+            where: What the trials must satisfy, as for `Workspace.trials`.
+            on_progress: Told after every hundred trials how many were read so far.
+
+        Raises:
+            NotFoundError: If there is no such experiment.
+            ConfigError: If Search cannot ask this, or a name is empty.
+        """
+        names = experiment_names(experiment)
+        for name in names:
+            require_experiment(workspace, name)
+        newest_first = list(find_trials(workspace, names, where, on_progress))
+        chosen = Objective.of(objective) if objective is not None else None
+        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
+
+    @overload
+    def __getitem__(self, index: int) -> TrialResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TrialResult]: ...
+    def __getitem__(self, index: int | slice) -> TrialResult | Sequence[TrialResult]:
+        return self.trials[index]
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __repr__(self) -> str:
+        goal = f" by {self.objective.metric}" if self.objective else ""
+        said = f"{plural(len(self), 'trial')}{goal}" + (f". {self.unranked}" if self.unranked else "")
+        return f"<Leaderboard of {self.experiment_name!r}: {said}>"
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment, or all of them, with commas between."""
+        return ", ".join(self.experiments)
+
+    def __str__(self) -> str:
+        if not self.trials:
+            return repr(self)
+        brief = self._brief()
+        shown = str(brief.where(brief.notna(), "").to_string(index=False))
+        return f"{self.unranked}\n{shown}" if self.unranked else shown
+
+    def _repr_html_(self) -> str:
+        return html_table(self._brief(), title=self.unranked)
+
+    @property
+    def unranked(self) -> str:
+        """Says that the objective ranks no trial at all, which may be a slip of the pen; empty if it ranks one."""
+        there = sorted({name for trial in self.trials for name in trial.metrics})
+        if self.objective is None or not self.trials or self.objective.metric in there:
+            return ""
+        possible = f"there are {', '.join(map(repr, there))}" if there else "no trial has metrics yet"
+        return f"No trial has the metric {self.objective.metric!r}; {possible}."
+
+    def _brief(self) -> "pd.DataFrame":
+        """Return what fits a screen: last values of the main metrics, and only hyperparameters that differ."""
+        import pandas as pd
+
+        asked = {self.objective.metric} if self.objective else set[str]()
+        metrics = without_details((name for trial in self.trials for name in trial.metrics), keep=asked)
+        several = ["experiment"] if len(self.experiments) > 1 else []
+        names = {f"param.{name}": name for name in differing(self.trials)}
+        names |= {f"metric.{name}.last": name for name in metrics}
+        first = ["trial", *several, "status", "duration_s"]
+        rows = [_row(trial, self.objective) for trial in self.trials]
+        return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
+
+    @property
+    def best(self) -> TrialResult:
+        """
+        The best completed trial.
+
+        Raises:
+            ConfigError: If there is no objective to tell.
+            StateError: If no trial completed with a value for the objective; says what became of them, and which
+                metrics there are.
+        """
+        if self.objective is None:
+            raise ConfigError("Which trial is best is not said. Load the leaderboard with objective='metric name'.")
+        for trial in self.trials:
+            if trial.status == "Completed" and score(trial, self.objective) is not None:
+                return trial
+        raise StateError(
+            "experiment",
+            self.experiment_name,
+            f"has no completed trial with {self.objective.metric!r}{self._fates()}",
+        )
+
+    def _fates(self) -> str:
+        if not self.trials:
+            return "; it has no trials"
+        fates = ", ".join(f"{trial.trial_name} is {trial.status}" for trial in self.trials[:5])
+        metrics = ", ".join(sorted({repr(name) for trial in self.trials for name in trial.metrics}))
+        return f"; {fates}" + (f"; there are the metrics {metrics}" if metrics else "")
+
+    def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
+        """
+        Return one row per trial, best first.
+
+        Args:
+            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, ``param.<name>``,
+                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the frame of the SDK's
+                ``ExperimentAnalytics``.
+
+        Raises:
+            ConfigError: If *layout* is neither.
+        """
+        if layout == "analytics":
+            which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
+            return analytics_frame(self._workspace, which, self.objective)
+        if layout != "tidy":
+            raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
+        import pandas as pd
+
+        rows = [_row(trial, self.objective) for trial in self.trials]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
+
+
+def differing(trials: Iterable[TrialResult]) -> list[str]:
+    """Return the hyperparameters that are not the same for all trials."""
+    every = [trial.hyperparameters for trial in trials]
+    names = sorted({name for parameters in every for name in parameters})
+    return [name for name in names if len({(name in one, one.get(name)) for one in every}) > 1]
+
+
+def score(trial: TrialResult, objective: Objective) -> float | None:
+    """Return a trial's value for an objective; None if it has none, or NaN."""
+    metric = trial.metrics.get(objective.metric)
+    value = metric.statistic(objective.statistic) if metric and metric.count else math.nan
+    return None if math.isnan(value) else value
+
+
+def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[TrialResult]:
+    if objective is None:
+        return trials
+    sign = -1.0 if objective.goal == "maximize" else 1.0
+
+    def rank(trial: TrialResult) -> tuple[bool, float]:
+        value = score(trial, objective)
+        return (value is None, sign * (value or 0.0))
+
+    return sorted(trials, key=rank)
+
+
+_FIRST, _LAST = ("trial", "experiment", "status", "duration_s", "objective"), "failure_reason"
+_STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
+
+
+def _row(trial: TrialResult, objective: Objective | None) -> dict[str, object]:
+    metrics = {
+        f"metric.{name}.{statistic}": getattr(metric, statistic)
+        for name, metric in sorted(trial.metrics.items())
+        for statistic in _STATISTICS
+    }
+    return {
+        "trial": trial.trial_name,
+        "experiment": trial.experiment_name,
+        "status": trial.status,
+        "duration_s": trial.duration_s,
+        "objective": score(trial, objective) if objective else None,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **metrics,
+        "failure_reason": trial.failure_reason,
+    }

@@ -1,0 +1,121 @@
+"""What a search finds: a sequence that is read page by page, as far as it is looked at, and once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+from mnist_tracking._values.html import html_table
+from mnist_tracking.errors import MnistTrackingError, StateError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Results"]
+
+T = TypeVar("T")
+_PROGRESS = 100
+
+
+class Results(Sequence[T], Generic[T]):
+    """
+    Records in the order of the search.
+
+    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything, and so do a
+    copy and a pickle. What was read is kept, and not asked for again. **Thread safety.** For one thread.
+
+    Args:
+        kind: What they are, in the plural, such as ``"trials"``.
+        source: Yields them.
+        row: What a record is in a frame: values by column.
+        columns: The columns that every row has; those of a frame without rows.
+        on_progress: Told after every hundred records how many were read so far.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline"):
+        ...         pass
+        ...     found = workspace.trials("churn", where=param("C") > 0.5)
+        ...     found
+        ...     [trial.trial_name for trial in found]
+        <Results: trials, 0 read so far>
+        ['baseline']
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        source: Iterator[T],
+        row: Callable[[T], Mapping[str, object]],
+        columns: Sequence[str],
+        on_progress: Callable[[int], object] | None = None,
+    ) -> None:
+        self._kind = kind
+        self._source = source
+        self._row = row
+        self._columns = tuple(columns)
+        self._on_progress = on_progress
+        self._read: list[T] = []
+        self._is_whole = False
+        self._error: MnistTrackingError | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a pickle or a copy holds: all records, read now, and nobody who is told of progress."""
+        self._reach(None)
+        return {**self.__dict__, "_source": iter(()), "_on_progress": None}
+
+    def __iter__(self) -> Iterator[T]:
+        place = 0
+        while self._reach(place):
+            yield self._read[place]
+            place += 1
+
+    def __len__(self) -> int:
+        self._reach(None)
+        return len(self._read)
+
+    def __bool__(self) -> bool:
+        return self._reach(0)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        is_plain = isinstance(index, int) and index >= 0
+        self._reach(index if is_plain else None)  # type: ignore[arg-type]  # is_plain says that it is an int
+        return self._read[index]
+
+    def _reach(self, place: int | None) -> bool:
+        """Read up to a place, or to the end; return whether there is something at that place."""
+        while not self._is_whole and (place is None or len(self._read) <= place):
+            if self._error is not None:  # what is left cannot be read any more, and must not look like the end
+                raise self._error
+            try:
+                self._read.append(next(self._source))
+            except StopIteration:
+                self._is_whole = True
+            except MnistTrackingError as error:
+                self._error = error
+                raise
+            except BaseException:
+                self._error = StateError("search for", self._kind, "was broken off, and is not whole; search again")
+                raise
+            if self._on_progress is not None and not self._is_whole and len(self._read) % _PROGRESS == 0:
+                self._on_progress(len(self._read))
+        return place is not None and place < len(self._read)
+
+    def __repr__(self) -> str:
+        many = f"{len(self._read)}" if self._is_whole else f"{len(self._read)} read so far"
+        return f"<Results: {self._kind}, {many}>"
+
+    def __str__(self) -> str:
+        return str(self.dataframe().to_string(index=False)) if self else f"no {self._kind}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per record; without any, the columns that each would have. Reads everything."""
+        import pandas as pd
+
+        rows = [self._row(record) for record in self]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=self._columns)

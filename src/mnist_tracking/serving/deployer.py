@@ -1,0 +1,262 @@
+"""BestModelDeployer: the best model of an experiment, as an endpoint."""
+
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mnist_tracking._aws.components import record_step
+from mnist_tracking._aws.convert import ADAPTER, TRIAL_TAG, trial_from_component
+from mnist_tracking._aws.endpoint_facts import EndpointFacts, endpoint_arn, wait_for_endpoint
+from mnist_tracking._aws.endpoints import Served, adapter_of, delete_endpoint, deploy_model, refuse_taken
+from mnist_tracking._aws.experiments import attach, require_experiment, require_trial, training_of
+from mnist_tracking._aws.models import check_script, find_script
+from mnist_tracking._values.job_checks import check_count, check_image, check_instance_type
+from mnist_tracking._values.names import check_name, unique_name
+from mnist_tracking._values.object_checks import check_workspace
+from mnist_tracking._values.records import Component, NamedTrial, TrialResult, trial_name_of
+from mnist_tracking._values.specs import Objective
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
+from mnist_tracking.experiments.submission import check_timeout
+from mnist_tracking.reading.leaderboard import Leaderboard
+from mnist_tracking.serving.endpoint import Endpoint
+from mnist_tracking.serving.formats import Deserializer, Format, Serializer, deserializer_of, named_by, serializer_of
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["BestModelDeployer"]
+
+DEPLOYMENT = "Deployment"
+
+
+class BestModelDeployer:
+    """
+    Deploys a trained model, with the very code that trained it unless told otherwise.
+
+    Args:
+        workspace: Where to deploy.
+        instance_type: What the endpoints run on.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("model.txt").write_text("3")
+        >>> script = '''
+        ... def model_fn(folder): return float(open(folder + "/model.txt").read())
+        ... def transform_fn(model, body, content_type, accept): return str(model * float(body)), accept
+        ... '''
+        >>> _ = Path("answer.py").write_text(script)
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "factors").trial(name="three") as trial:
+        ...         _ = trial.log_model("model.txt", entry_point="answer.py")
+        ...     with BestModelDeployer(workspace).deploy(trial, serializer="json") as endpoint:
+        ...         endpoint.predict(2)
+        6.0
+    """
+
+    def __init__(self, workspace: "Workspace", *, instance_type: str = "ml.m5.large") -> None:
+        check_workspace(workspace)
+        check_instance_type(instance_type)
+        self._workspace = workspace
+        self._instance_type = instance_type
+
+    def deploy(  # noqa: PLR0913 - one keyword for each thing that an endpoint is made of; none is needed
+        self,
+        target: Leaderboard | NamedTrial | str,
+        *,
+        objective: Objective | str | None = None,
+        name: str | None = None,
+        instance_type: str | None = None,
+        instance_count: int = 1,
+        entry_point: str | os.PathLike[str] | None = None,
+        source_dir: str | os.PathLike[str] | None = None,
+        image_uri: str | None = None,
+        serializer: Serializer | Format | None = None,
+        deserializer: Deserializer | Format | None = None,
+        wait: bool = True,
+        delete: bool = True,
+        timeout_s: float | None = 1800.0,
+    ) -> Endpoint:
+        """
+        Start an endpoint and wait until it answers.
+
+        The deployment is recorded as the step ``Deployment`` of the trial, so that the lineage shows it.
+
+        Args:
+            target: A leaderboard (its best trial), a trial, or the name of a trial; with *objective*, the name of an
+                experiment.
+            objective: What the best trial of the experiment named by *target* is the best at.
+            name: The endpoint's name. Defaults to a generated one.
+            instance_type: What it runs on; defaults to the deployer's.
+            instance_count: On how many of them. In an embedded SageMaker one process serves, whatever is asked for.
+            entry_point: The script with ``model_fn`` and the other handlers, a file; with *source_dir* a file at the
+                top of that. Defaults to the code that was recorded with the model.
+            source_dir: A folder that is sent along with the script, or an archive in S3, such as a trial's
+                ``code_uri``.
+            image_uri: A container of another kind; defaults to that of PyTorch. With one that answers by itself, no
+                script is needed.
+            serializer: What the data go as: ``"numpy"`` (the default), ``"json"``, ``"csv"``, ``"bytes"``, or any of
+                ``sagemaker.serializers``. The endpoint keeps a name, for `Workspace.endpoint`.
+            deserializer: How answers are read, likewise. Defaults to what a *serializer* given by name goes with.
+            wait: Wait until it answers; else `Endpoint.wait` does.
+            delete: Whether leaving the endpoint's ``with`` block deletes it.
+            timeout_s: Give up waiting after this many seconds.
+
+        Raises:
+            ConfigError: If an argument is wrong, or the script is not there.
+            StateError: If no trial completed, or the trial has no model, or nothing says how it answers.
+            NotFoundError: If there is no such trial or experiment, or its model is no longer in S3.
+            AlreadyExistsError: If *name* is taken; what has it is left alone.
+            JobFailedError: If the endpoint fails to start; carries the end of its log. What was made is deleted again.
+            JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
+        """
+        check_timeout(timeout_s)
+        check_instance_type(self._instance_type if instance_type is None else instance_type)
+        check_count("instance_count", instance_count)
+        check_image(image_uri)
+        serializer_of(serializer)
+        deserializer_of(deserializer, serializer)
+        trial, training = self._chosen(target, objective)
+        plan = _Plan(
+            trial=trial,
+            served=_served(trial, training, entry_point, source_dir, image_uri),
+            adapter=named_by(serializer, deserializer) or self._adapter(training, entry_point),
+            instance_type=instance_type or self._instance_type,
+            instance_count=instance_count,
+        )
+        facts = self._start(plan, name, timeout_s=timeout_s, wait=wait)
+        return Endpoint(self._workspace, facts, serializer=serializer, deserializer=deserializer, delete=delete)
+
+    def _chosen(
+        self, target: Leaderboard | NamedTrial | str, objective: Objective | str | None
+    ) -> tuple[TrialResult, Component]:
+        """Return the trial that *target* stands for, and its training, both as they are now."""
+        if objective is not None:
+            if not isinstance(target, str):
+                raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
+            target = Leaderboard.load(self._workspace, target, objective=objective)
+        best = target.best if isinstance(target, Leaderboard) else target
+        name = trial_name_of(best)
+        known = best.component_name if isinstance(best, TrialResult) else None
+        try:
+            experiment = require_trial(self._workspace, name)
+        except NotFoundError:
+            self._refuse_experiment(name)
+            raise
+        training = training_of(self._workspace, name, known)
+        if training is None:
+            raise StateError("trial", name, "has no training, and so no model to deploy")
+        return trial_from_component(training, name, experiment), training
+
+    def _refuse_experiment(self, name: str) -> None:
+        """Say what is missing where the name of an experiment is given for that of a trial."""
+        try:
+            require_experiment(self._workspace, name)
+        except NotFoundError:
+            return
+        raise ConfigError(f"{name!r} is an experiment. Say by which metric its best trial is chosen: objective='name'.")
+
+    def _start(self, plan: "_Plan", name: str | None, *, timeout_s: float | None, wait: bool) -> EndpointFacts:
+        """Make everything, or nothing."""
+        trial = plan.trial
+        endpoint_name = self._endpoint_name(trial, name)
+        adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
+        try:
+            deploy_model(
+                self._workspace,
+                plan.served,
+                name=endpoint_name,
+                code_location="/".join(self._folder(trial)),
+                instance_type=plan.instance_type,
+                instance_count=plan.instance_count,
+                tags={**self._workspace.tags, TRIAL_TAG: trial.trial_name, **adapter},
+            )
+            if wait:
+                wait_for_endpoint(self._workspace, endpoint_name, timeout_s, "It was deleted again.")
+            self._record(plan, endpoint_name)
+        except AlreadyExistsError:  # somebody took the name just now
+            raise
+        except BaseException:  # an interrupt from the keyboard too, at any point
+            delete_endpoint(self._workspace, endpoint_name)
+            raise
+        return EndpointFacts(endpoint_name, trial.trial_name, plan.adapter, is_ours=True)
+
+    def _adapter(self, training: Component, entry_point: str | os.PathLike[str] | None) -> str | None:
+        """Return how the answers of the code that trained the model are read; of another script, nobody knows."""
+        return adapter_of(self._workspace, training.source_arn) if entry_point is None else None
+
+    def _endpoint_name(self, trial: TrialResult, name: str | None) -> str:
+        if name is None:
+            return unique_name(trial.trial_name[:32], "endpoint")
+        refuse_taken(self._workspace, check_name("endpoint", name))
+        return name
+
+    def _folder(self, trial: TrialResult) -> list[str]:
+        parts = (self._workspace.bucket, self._workspace.prefix, trial.experiment_name, "models")
+        return ["s3:/", *(part for part in parts if part)]
+
+    def _record(self, plan: "_Plan", endpoint_name: str) -> None:
+        name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
+        record_step(
+            self._workspace,
+            name,
+            DEPLOYMENT,
+            parameters={
+                "endpoint_name": endpoint_name,
+                "instance_type": plan.instance_type,
+                "instance_count": plan.instance_count,
+            },
+            inputs={"model": plan.served.model_uri},
+            outputs={"endpoint": endpoint_arn(self._workspace, endpoint_name)},
+            tags=self._workspace.tags,
+        )
+        attach(self._workspace, plan.trial.trial_name, name)
+
+
+@attrs.frozen(kw_only=True)
+class _Plan:
+    trial: TrialResult
+    served: Served
+    adapter: str | None
+    instance_type: str
+    instance_count: int
+
+
+def _served(
+    trial: TrialResult,
+    training: Component,
+    entry_point: str | os.PathLike[str] | None,
+    source_dir: str | os.PathLike[str] | None,
+    image_uri: str | None,
+) -> Served:
+    """Put together what is served: the trial's model, and the caller's script or the one that was recorded."""
+    if trial.status != "Completed":
+        raise StateError("trial", trial.trial_name, f"is {trial.status}; only a completed trial can be deployed")
+    if trial.model_uri is None:
+        raise StateError("trial", trial.trial_name, "has no model to deploy")
+    if entry_point is not None or source_dir is not None:
+        script = _given_script(entry_point, source_dir)
+    else:
+        script = _recorded_script(trial, training, is_needed=image_uri is None)
+    return Served(model_uri=trial.model_uri, entry_point=script[0], source_dir=script[1], image_uri=image_uri)
+
+
+def _given_script(
+    entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None
+) -> tuple[str | None, str | None]:
+    code = None if source_dir is None else os.fspath(source_dir)
+    (check_script if code and code.startswith("s3://") else find_script)(entry_point, source_dir)
+    return None if entry_point is None else os.fspath(entry_point), code
+
+
+def _recorded_script(trial: TrialResult, training: Component, *, is_needed: bool) -> tuple[str | None, str | None]:
+    program = training.parameters.get("sagemaker_program")
+    if trial.code_uri is None or not isinstance(program, str):
+        if is_needed:
+            said = "has a model, but no script that answers for it. Give entry_point=, a script with model_fn"
+            raise StateError("trial", trial.trial_name, said)
+        return None, None
+    if "/" in program:
+        said = f"was trained by {program!r}, and an endpoint takes a script at the top of its folder. Give entry_point="
+        raise StateError("trial", trial.trial_name, said)
+    return program, trial.code_uri

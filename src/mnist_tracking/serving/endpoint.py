@@ -1,0 +1,178 @@
+"""Endpoint: a model that answers, just deployed or found by its name."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mnist_tracking._aws.endpoint_facts import (
+    EndpointFacts,
+    EndpointStatus,
+    endpoint_status,
+    find_endpoint,
+    wait_for_endpoint,
+)
+from mnist_tracking._aws.endpoints import delete_endpoint, delete_endpoint_alone
+from mnist_tracking._aws.invocation import invoke
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.experiments.submission import check_timeout
+from mnist_tracking.mnist.endpoint import predict_digits
+from mnist_tracking.serving.formats import (
+    Deserializer,
+    Format,
+    Serializer,
+    accepted,
+    deserializer_of,
+    formats_in,
+    serializer_of,
+)
+
+if TYPE_CHECKING:
+    from mnist_tracking.workspace import Workspace
+
+__all__ = ["Endpoint", "attach_to_endpoint"]
+
+
+class Endpoint:
+    """
+    A model that answers. Made by `BestModelDeployer.deploy` and `Workspace.endpoint`.
+
+    Leaving its ``with`` block deletes it if it was deployed for that; one that was looked up stays.
+
+    **Thread safety.** `predict` may be called from several threads at once.
+
+    Attributes:
+        name: Its name.
+        trial_name: The trial whose model it serves; None if that is not known.
+        adapter: What it was deployed to take and to give: ``"digits"`` of the CNN, or the formats that were given by
+            name, such as ``"json"`` or ``"numpy/csv"``; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        workspace: "Workspace",
+        facts: EndpointFacts,
+        *,
+        serializer: Serializer | Format | None = None,
+        deserializer: Deserializer | Format | None = None,
+        delete: bool,
+    ) -> None:
+        self.name = facts.name
+        self.trial_name = facts.trial_name
+        self.adapter = facts.adapter
+        self._workspace = workspace
+        self._facts = facts
+        self._has_own_format = serializer is not None or deserializer is not None
+        if not self._has_own_format:
+            serializer, deserializer = formats_in(facts.adapter)
+        self._serializer = serializer_of(serializer)
+        self._deserializer = deserializer_of(deserializer, serializer)
+        self._delete = delete
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.name!r}" + (f" serving {self.trial_name!r}>" if self.trial_name else ">")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._delete:
+            self.delete()
+
+    @property
+    def status(self) -> EndpointStatus:
+        """
+        How it stands, such as ``"Creating"`` or ``"InService"``; asked anew each time.
+
+        Raises:
+            NotFoundError: If it was deleted.
+        """
+        return endpoint_status(self._workspace, self.name)
+
+    def wait(self, *, timeout_s: float | None = 1800.0) -> Self:
+        """
+        Wait until it answers.
+
+        Args:
+            timeout_s: Give up waiting after this many seconds; the endpoint stays.
+
+        Returns:
+            The endpoint itself.
+
+        Raises:
+            ConfigError: If *timeout_s* is no time.
+            JobFailedError: If it fails to start; carries the end of its log. The endpoint stays, and can be deleted.
+            JobTimeoutError: If it takes longer than *timeout_s*.
+            NotFoundError: If somebody deletes it.
+        """
+        check_timeout(timeout_s)
+        wait_for_endpoint(self._workspace, self.name, timeout_s, "It may still start; wait again, or delete it.")
+        return self
+
+    def predict(self, data: Any, *, probabilities: bool = False) -> Any:
+        """
+        Ask the model.
+
+        Args:
+            data: What the serializer takes; by default an array, sent as it is in one request. For the CNN:
+                ``(28, 28)``, ``(N, 28, 28)`` or ``(N, 1, 28, 28)`` uint8 in [0, 255]; the endpoint normalises. Any
+                number of images: they go in requests that the service takes.
+            probabilities: For the CNN: give ``(N, 10)`` float32 probabilities.
+
+        Returns:
+            What the deserializer gives; by default an array. For the CNN ``(N,)`` int64 digits, or the probabilities.
+
+        Raises:
+            ConfigError: If the data cannot be sent, or are no images for the CNN. Nothing was sent.
+            ServiceError: If the model fails, with its message; or if its answer cannot be read.
+            NotFoundError: If the endpoint was deleted.
+            StateError: If it is not in service.
+        """
+        if self.adapter == "digits" and not self._has_own_format:
+            return predict_digits(self._ask, data, probabilities=probabilities)
+        if probabilities:
+            raise ConfigError(f"probabilities=True goes with the CNN; {self.name!r} gives what its model answers.")
+        return self._ask(data)
+
+    def _ask(self, data: Any) -> Any:
+        stream, content_type = invoke(
+            self._workspace,
+            self.name,
+            self._serializer.serialize(data),
+            content_type=self._serializer.CONTENT_TYPE,
+            accept=accepted(self._deserializer),
+        )
+        return self._deserializer.deserialize(stream, content_type)
+
+    def delete(self) -> None:
+        """
+        Delete the endpoint, its configuration, its model and the archive that was packed for it. Again is fine.
+
+        Of an endpoint that this library did not make, the configuration and the model stay: others may use them.
+
+        SageMaker deletes no endpoint that is still being made, so this waits until it is, or has failed; on AWS that
+        may take many minutes. An interrupt from the keyboard ends the waiting, and the endpoint stays.
+
+        Raises:
+            StateError: If it is still being made after an hour. Then all of it stays.
+        """
+        (delete_endpoint if self._facts.is_ours else delete_endpoint_alone)(self._workspace, self.name)
+
+
+def attach_to_endpoint(
+    workspace: "Workspace",
+    name: str,
+    serializer: Serializer | Format | None,
+    deserializer: Deserializer | Format | None,
+) -> Endpoint:
+    """
+    Find an endpoint; see `Workspace.endpoint`.
+
+    Raises:
+        ConfigError: If the serializer or the deserializer is none.
+        NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
+    """
+    serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
+    deserializer_of(deserializer, serializer)
+    facts = find_endpoint(workspace, name)
+    return Endpoint(workspace, facts, serializer=serializer, deserializer=deserializer, delete=False)

@@ -1,5 +1,0 @@
-"""HyperparameterSweep: many trials of one experiment, chosen by a strategy, some at once."""
-
-from mnist_tracking.sweep.sweep import HyperparameterSweep as HyperparameterSweep
-
-__all__ = ["HyperparameterSweep"]

@@ -1,0 +1,1 @@
+"""What deletes, and what diagnoses."""

@@ -1,0 +1,85 @@
+"""What the doctor found."""
+
+import textwrap
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from mnist_tracking._values.html import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Outcome = Literal["ok", "warning", "problem", "skipped"]
+
+_WIDTH = 80
+
+
+@attrs.frozen
+class Check:
+    """
+    One thing that the doctor looked at.
+
+    Attributes:
+        name: What was looked at, such as ``"bucket"``.
+        outcome: ``"ok"``; ``"warning"``, which may be as you want it; ``"problem"``, with which something will fail; or
+            ``"skipped"``, where it could not be told.
+        detail: What was found.
+        remedy: What to do about it; empty if there is nothing to do.
+    """
+
+    name: str
+    outcome: Outcome
+    detail: str
+    remedy: str = ""
+
+
+@attrs.frozen(repr=False)
+class Diagnosis:
+    """
+    What the doctor found: a snapshot.
+
+    Attributes:
+        checks: In the order in which it looked.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether there is no problem; warnings and what was skipped do not count."""
+        return not any(check.outcome == "problem" for check in self.checks)
+
+    def __repr__(self) -> str:
+        outcomes = [check.outcome for check in self.checks]
+        return f"<Diagnosis: {', '.join(f'{outcomes.count(one)} {one}' for one in dict.fromkeys(outcomes))}>"
+
+    def __str__(self) -> str:
+        return "\n".join(line for check in self.checks for line in _lines(check, self._margin()))
+
+    def _margin(self) -> int:
+        return max((len(check.name) for check in self.checks), default=0) + 2
+
+    def _repr_html_(self) -> str:
+        return html_table(self.dataframe())
+
+    def dataframe(self) -> "pd.DataFrame":
+        """Return a row per check, with the columns name, outcome, detail and remedy."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=[field.name for field in attrs.fields(Check)])
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the checks as dictionaries, for ``json.dumps``."""
+        return [attrs.asdict(check) for check in self.checks]
+
+
+def _lines(check: Check, margin: int) -> list[str]:
+    """Return a check as lines of 80 columns or fewer, unless a single word is longer."""
+    head = f"{check.outcome:<9}{check.name:<{margin}}"
+    wrapped = [line for text in (check.detail, check.remedy) for line in _wrap(text, _WIDTH - len(head))]
+    return [f"{start}{line}" for start, line in zip([head, *[" " * len(head)] * len(wrapped)], wrapped, strict=False)]
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
