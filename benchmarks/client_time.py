@@ -40,7 +40,7 @@ def _run(runner: ExperimentRunner) -> tuple[str, float]:
     trial = runner.run({"steps": 1})
     wall = time.perf_counter() - begun
     told = runner.workspace.client("sagemaker").describe_training_job(TrainingJobName=trial.job_name)
-    return trial.trial_name, wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
+    return trial.name, wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
 
 
 def _deploy(workspace: Workspace, trial: str) -> float:

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import shuffle
 
 import mnist_tracking as mt
-from mnist_tracking import metric, param, status
+from mnist_tracking import where
 
 workspace = mt.Workspace.from_env()
 x, y = shuffle(*load_wine(return_X_y=True), random_state=1)
@@ -25,10 +25,10 @@ for name, kind, setting, values in (
                 trial.log_metric("accuracy", accuracy)
 
 experiments = [experiment.name for experiment in workspace.experiments(tags={"data": "wine"})]
-good = (metric("accuracy") > 0.8) & (status() == "Completed")
+good = (where.metric("accuracy") > 0.8) & (where.status() == "Completed")
 for found in workspace.trials(experiments, where=good):
-    print("good:", found.trial_name, found.hyperparameters)
-print(len(workspace.trials(where=param("n_estimators") < 5)), "forest of fewer than 5 trees")
+    print("good:", found.name, found.hyperparameters)
+print(len(workspace.trials(where=where.param("n_estimators") < 5)), "forest of fewer than 5 trees")
 
 mean = mt.Objective("accuracy", statistic="avg")
 leaderboard = mt.Leaderboard.load(workspace, experiments, objective=mean)

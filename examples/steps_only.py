@@ -21,13 +21,13 @@ for alpha in (0.001, 1.0):
         for epoch in range(5):
             model.partial_fit(x, y, classes=range(10))
             trial.log_metric("test:accuracy", model.score(x_test, y_test), step=epoch)
-    with runner.step("Evaluation", trial=trial.trial_name) as step:
+    with runner.step("Evaluation", trial=trial.name) as step:
         answers = model.predict(x_test)
         wrong = answers != y_test
         step.log_table({"item": wrong.nonzero()[0], "is": y_test[wrong], "taken for": answers[wrong]}, name="errors")
         step.log_confusion_matrix(y_test, answers)
 
 best = mt.Leaderboard.load(workspace, "digits-by-lines", objective="test:accuracy").best
-read = workspace.trial(best.trial_name)
+read = workspace.trial(best.name)
 print(read)
 print("accuracy by epoch:", [round(point.value, 3) for point in read.metrics()["test:accuracy"]])

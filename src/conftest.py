@@ -13,4 +13,4 @@ collect_ignore = ["mnist_tracking/embedded/startup"]  # to import it is to run i
 def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doctest_namespace: dict[str, object]) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MNIST_TRACKING_HOME", raising=False)
-    doctest_namespace |= {name: getattr(mnist_tracking, name) for name in mnist_tracking.__all__}
+    doctest_namespace |= {name: getattr(mnist_tracking, name) for name in mnist_tracking._HOMES}

@@ -21,8 +21,8 @@ def read(uri: str) -> io.BytesIO:
 
 rows = pd.read_csv(read("s3://company-data/cells/validation/validation.csv"))
 for started in workspace.trials(experiments):
-    trial = workspace.submitted(started.trial_name).result()  # waits for the job, whoever started it
-    with mt.ExperimentRunner(workspace, trial.experiment_name).step("Evaluation", trial=trial) as step:
+    trial = workspace.submitted(started.name).result()  # waits for the job, whoever started it
+    with mt.ExperimentRunner(workspace, trial.experiment).step("Evaluation", trial=trial) as step:
         step.log_input("model", str(trial.model_uri))
         with tarfile.open(fileobj=read(str(trial.model_uri))) as archive:
             model = joblib.load(archive.extractfile("model.joblib"))

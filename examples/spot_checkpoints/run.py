@@ -26,7 +26,7 @@ trial = stopped.wait()
 print(trial.status, "after", int(trial.metrics["epoch"].last), "epochs")
 
 trial = runner.run({"epochs": int(trial.metrics["epoch"].last) + 10})
-for line in workspace.submitted(trial.trial_name).logs():
+for line in workspace.submitted(trial.name).logs():
     print(line)
 print(trial.status, trial.metrics["loss"])
 print(runner.cleanup())

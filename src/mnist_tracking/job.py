@@ -25,7 +25,6 @@ import json
 import math
 import mimetypes
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,27 +32,24 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from mnist_tracking._job_component import in_job, record, warn
-from mnist_tracking._values.checks import MEDIA_TYPE, check_key
-from mnist_tracking._values.metric_checks import check_metrics, check_step
-from mnist_tracking._values.path_checks import check_path
-from mnist_tracking._values.recordable import Scalar, check_mapping, encode, scalar
+from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.recordable import (
+    MEDIA_TYPE,
+    Scalar,
+    check_key,
+    check_mapping,
+    check_metrics,
+    check_step,
+    encode,
+    metric_regex,
+    scalar,
+)
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_parameters", "metric_regex"]
 
 #: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
 OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
-
-
-def metric_regex(name: str) -> str:
-    r"""
-    Return the regular expression that finds the values of one metric, and of no other, in what `log_metric` prints.
-
-    Example:
-        >>> metric_regex("validation:accuracy")
-        'metric "validation:accuracy"=([-+.0-9e]+)(?: step=\\d+)?;'
-    """
-    return rf"metric {re.escape(json.dumps(name))}=([-+.0-9e]+)(?: step=\d+)?;"
 
 
 def log_metric(name: str, value: float, *, step: int | None = None) -> None:

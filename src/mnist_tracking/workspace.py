@@ -1,39 +1,52 @@
-"""Where the calls go: an AWS account, or an embedded SageMaker in a folder. Above this, all code is the same."""
+"""Workspace: where the calls go, an AWS account or an embedded SageMaker in a folder, and everything one can look up there."""
 
 import os
-import threading
-from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Self, Unpack
 
 import attrs
 
+from mnist_tracking._aws.account import Account, Timing, find_boto_session
+from mnist_tracking._values.checks import require_name
+from mnist_tracking._values.records import Component, ExperimentSummary, NamedTrial, trial_name_of
 from mnist_tracking._values.settings import Settings, SettingsOptions
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.handle import Handle
-from mnist_tracking.reader import Reader
 
 if TYPE_CHECKING:
     import boto3
-    import sagemaker
 
+    from mnist_tracking._values.formats import Deserializer, Format, Serializer
     from mnist_tracking.embedded import EmbeddedSageMaker
+    from mnist_tracking.experiments.submission import SubmittedTrial
+    from mnist_tracking.reading.comparison import Comparison
+    from mnist_tracking.reading.download.experiment import ExperimentDownload
+    from mnist_tracking.reading.results import Results
+    from mnist_tracking.reading.search import OnProgress, Where
+    from mnist_tracking.reading.trial import DeployOptions, Trial
+    from mnist_tracking.serving.endpoint import Endpoint
+    from mnist_tracking.upkeep.cleanup import CleanupPlan
 
 __all__ = ["Workspace"]
 
+_EMBEDDED = Timing(poll_s=0.1)
 
-class Workspace(Handle, Reader):
+
+class Workspace(Account):
     """
-    Hands out a `boto3.Session`; everything else in this library is built on that.
+    Where the calls go. Create one with `Workspace.embedded`, `Workspace.aws` or `Workspace.from_env`.
 
-    Made by `Workspace.embedded`, `Workspace.aws` or `Workspace.from_env`.
+    A workspace hands out a `boto3.Session`; everything else in this library builds on that, and is the same code
+    wherever the calls go.
 
-    **Thread safety.** A workspace may be shared by threads. **Cost.** Making one makes no call; the role, the account
-    and the bucket are looked up when they are first needed. **Pickles** say where to work, and hold no credentials.
+    **Thread safety.** Safe to share between threads. **Cost.** Creating one makes no call; the role, the account ID
+    and the bucket are looked up on first use. **Pickles** hold where to work, and never credentials.
 
     Attributes:
-        boto_session: What all calls go through.
-        settings: What was said once for everything that is made.
+        boto_session: The session that all calls go through.
+        settings: The settings for everything that is created.
+        timing: How often and how long to poll.
 
     Example:
         >>> workspace = Workspace.embedded()
@@ -42,56 +55,34 @@ class Workspace(Handle, Reader):
         >>> workspace.close()
     """
 
-    def __init__(self, boto_session: "boto3.Session", *, settings: Settings, poll_s: float) -> None:
-        self.boto_session = boto_session
-        self.settings = settings
-        self.poll_s = poll_s
-        self._engine: EmbeddedSageMaker | None = None
-        self._clients: dict[str, Any] = {}
-        self._lock = threading.RLock()
+    _engine: "EmbeddedSageMaker | None" = None
 
     @classmethod
-    def embedded(  # noqa: PLR0913 - one keyword for each setting
+    def embedded(
         cls,
         home: str | os.PathLike[str] | None = None,
         *,
         engine: "EmbeddedSageMaker | None" = None,
         python: str | None = None,
-        role: str | None = None,
-        bucket: str | None = None,
-        prefix: str | None = None,
-        create_bucket: bool = True,
-        kms_key: str | None = None,
-        subnets: Sequence[str] | None = None,
-        security_group_ids: Sequence[str] | None = None,
-        network_isolation: bool | None = None,
-        encrypt_traffic: bool | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> "Workspace":
+        timing: Timing | None = None,
+        **settings: Unpack[SettingsOptions],
+    ) -> Self:
         """
         Work on an embedded SageMaker: no account, no Docker, no network.
 
-        It keeps and gives back all settings as AWS does, so that a test can look at what is sent; none of them
+        It accepts every setting and returns it as AWS does, so that a test can check what is sent; none of them
         encrypts or isolates anything here.
 
         Args:
-            home: The folder that holds everything; made if missing. Defaults to ``MNIST_TRACKING_HOME``, then to
+            home: The folder that holds everything; created if missing. Defaults to ``MNIST_TRACKING_HOME``, then to
                 ``./.mnist-tracking``.
-            engine: An engine of your own, with quotas or another clock; *home* and *python* are then its business.
-            python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
-            role: As for `aws`, and so are those that follow.
-            bucket: A bucket name of your own.
-            prefix: Where in the bucket everything goes.
-            create_bucket: Whether a missing bucket is made.
-            kms_key: The key to encrypt with.
-            subnets: The subnets of jobs and models.
-            security_group_ids: Their security groups.
-            network_isolation: Whether jobs and models have no network.
-            encrypt_traffic: Whether the traffic between the hosts of a job is encrypted.
-            tags: Put on everything that is made.
+            engine: Your own engine, with quotas or another clock, in place of *home* and *python*.
+            python: The interpreter for training jobs and endpoints. Defaults to the one that is running.
+            timing: How often and how long to poll. Defaults to 0.1 s between two polls.
+            **settings: As for `aws`. A named bucket is created by default.
 
         Raises:
-            ConfigError: If *home* cannot be written or is on a network file system, or AWS would refuse a setting.
+            ConfigError: If *home* cannot be written or is on a network file system, or AWS would reject a setting.
         """
         from mnist_tracking.embedded import EmbeddedSageMaker
 
@@ -99,101 +90,69 @@ class Workspace(Handle, Reader):
         if engine is None:
             home = home or os.environ.get("MNIST_TRACKING_HOME") or ".mnist-tracking"
             engine = EmbeddedSageMaker(home, python=python)
-        settings = Settings(
-            role=role,
-            bucket=bucket,
-            prefix=prefix,
-            create_bucket=create_bucket,
-            kms_key=kms_key,
-            subnets=subnets,
-            security_group_ids=security_group_ids,
-            network_isolation=network_isolation,
-            encrypt_traffic=encrypt_traffic,
-            tags=tags,
-        )
-        workspace = cls(engine.session(), settings=settings, poll_s=0.1)
+        checked = Settings(**settings)
+        if checked.create_bucket is None:
+            checked = attrs.evolve(checked, create_bucket=True)
+        workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
         workspace._engine = engine
         if is_described:
-            workspace._again = partial(cls.embedded, engine.home, python=python, **attrs.asdict(settings))
+            again = partial(cls.embedded, engine.home, python=python, timing=timing, **attrs.asdict(checked))
+            workspace._again = again
         return workspace
 
     @classmethod
-    def aws(  # noqa: PLR0913 - one keyword for each setting
+    def aws(
         cls,
         *,
         boto_session: "boto3.Session | None" = None,
         profile: str | None = None,
         region: str | None = None,
-        role: str | None = None,
-        bucket: str | None = None,
-        prefix: str | None = None,
-        create_bucket: bool | None = None,
-        kms_key: str | None = None,
-        subnets: Sequence[str] | None = None,
-        security_group_ids: Sequence[str] | None = None,
-        network_isolation: bool | None = None,
-        encrypt_traffic: bool | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> "Workspace":
+        timing: Timing | None = None,
+        **settings: Unpack[SettingsOptions],
+    ) -> Self:
         """
         Work on an AWS account.
 
-        What is said here holds for every experiment, component, job, model, endpoint and upload. What is not said is
-        left to the config files of the SageMaker SDK (``SAGEMAKER_ADMIN_CONFIG_OVERRIDE``,
-        ``SAGEMAKER_USER_CONFIG_OVERRIDE``), then to AWS.
+        The settings apply to every experiment, component, job, model, endpoint and upload. Settings left out fall back
+        to the config files of the SageMaker SDK (``SAGEMAKER_ADMIN_CONFIG_OVERRIDE``,
+        ``SAGEMAKER_USER_CONFIG_OVERRIDE``), then to AWS's defaults.
 
         Args:
-            boto_session: A session of your own; otherwise one is made from *profile* and *region*.
+            boto_session: Your own session; by default one is created from *profile* and *region*.
             profile: A profile of your AWS configuration.
             region: The region; defaults to the session's.
-            role: The ARN of the role that jobs and models run under; IAM is then never called. Without it, the role
-                that this program runs under.
-            bucket: A bucket of yours; defaults to SageMaker's own, ``sagemaker-<region>-<account>``.
-            prefix: Where in the bucket everything goes; defaults to ``mnist-tracking``.
-            create_bucket: Whether a missing bucket is made. By default only SageMaker's own is.
-            kms_key: The ID or the ARN of the key that uploads, a job's output, and the volumes of jobs and endpoints
-                are encrypted with. Instance types with storage of their own encrypt that themselves.
-            subnets: The IDs of the subnets that jobs and models run in.
-            security_group_ids: The IDs of their security groups.
-            network_isolation: Whether jobs and models have no network at all.
-            encrypt_traffic: Whether the traffic between the hosts of a job is encrypted.
-            tags: Put on everything that is made; objects in S3 have none.
+            timing: How often and how long to poll. Defaults to 10 s between two polls.
+            **settings: ``role``, ``bucket``, ``prefix``, ``create_bucket``, ``kms_key``, ``subnets``,
+                ``security_group_ids``, ``network_isolation``, ``encrypt_traffic`` and ``tags``, described in
+                `mnist_tracking.types.Settings`.
 
         Raises:
-            ConfigError: If no region is known, the profile does not exist, or AWS would refuse a setting.
+            ConfigError: If the region is unknown, the profile does not exist, or AWS would reject a setting.
         """
-        from mnist_tracking._aws.account import find_boto_session
-
-        settings = Settings(
-            role=role,
-            bucket=bucket,
-            prefix=prefix,
-            create_bucket=create_bucket,
-            kms_key=kms_key,
-            subnets=subnets,
-            security_group_ids=security_group_ids,
-            network_isolation=network_isolation,
-            encrypt_traffic=encrypt_traffic,
-            tags=tags,
-        )
-        workspace = cls(find_boto_session(boto_session, profile, region), settings=settings, poll_s=10.0)
+        checked = Settings(**settings)
+        workspace = cls(find_boto_session(boto_session, profile, region), settings=checked, timing=timing or Timing())
         if boto_session is None:
-            workspace._again = partial(cls.aws, profile=profile, region=workspace.region, **attrs.asdict(settings))
+            workspace._again = partial(
+                cls.aws, profile=profile, region=workspace.region, timing=timing, **attrs.asdict(checked)
+            )
         return workspace
 
     @classmethod
-    def from_env(cls, **settings: Unpack[SettingsOptions]) -> "Workspace":
+    def from_env(cls, **settings: Unpack[SettingsOptions]) -> Self:
         """
-        Work where ``MNIST_TRACKING_BACKEND`` says: ``embedded`` (also when it is unset) or ``aws``.
+        Work where ``MNIST_TRACKING_BACKEND`` says: ``embedded`` (also if unset) or ``aws``.
 
-        Credentials that happen to be there are never taken as a wish to use them. Both take these keywords.
+        Credentials in the environment are never taken as a wish to use them.
+
+        Args:
+            **settings: As for `aws`.
 
         Raises:
-            ConfigError: If the variable has another value, or AWS would refuse a setting.
+            ConfigError: If the variable has another value, or AWS would reject a setting.
         """
         backend = os.environ.get("MNIST_TRACKING_BACKEND") or "embedded"
         if backend not in ("embedded", "aws"):
-            raise ConfigError(f"MNIST_TRACKING_BACKEND is {backend!r}; possible are 'embedded' or 'aws'.")
+            raise ConfigError(f"MNIST_TRACKING_BACKEND is {backend!r}; expected 'embedded' or 'aws'.")
         return cls.embedded(**settings) if backend == "embedded" else cls.aws(**settings)
 
     def __repr__(self) -> str:
@@ -206,95 +165,254 @@ class Workspace(Handle, Reader):
         self.close()
 
     def close(self) -> None:
-        """Close what this process holds open, as leaving a ``with`` block does. Jobs and endpoints go on."""
-        with self._lock:
-            for client in self._clients.values():
-                client.close()
+        """Close what this process holds open, as leaving a ``with`` block does. Jobs and endpoints keep running."""
+        super().close()
         if self._engine is not None:
             self._engine.close()
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the workspace's session, the same one each time. Clients are thread-safe."""
-        with self._lock:
-            if service not in self._clients:
-                from mnist_tracking._aws.account import make_client
-
-                self._clients[service] = make_client(self, service)
-            return self._clients[service]
-
-    @property
-    def region(self) -> str:
-        """The region."""
-        return str(self.boto_session.region_name)
-
-    @property
-    def prefix(self) -> str:
-        """Where in the bucket everything goes, without slashes at its ends."""
-        if self.settings.prefix is not None:
-            return self.settings.prefix.strip("/")
-        from mnist_tracking._aws.account import configured_prefix
-
-        return "/".join(part for part in (configured_prefix(self), "mnist-tracking") if part)
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """What everything that is made is tagged with, the mark of this library included."""
-        from mnist_tracking import __version__
-        from mnist_tracking._aws.convert import CREATED_BY
-
-        return {**self.settings.tags, CREATED_BY: f"mnist-tracking {__version__}"}
-
-    @cached_property
-    def account_id(self) -> str:
-        """The account's twelve digits."""
-        from mnist_tracking._aws.errors import translated
-
-        with translated():
-            return str(self.client("sts").get_caller_identity()["Account"])
-
-    @cached_property
-    def role(self) -> str:
+    def experiments(
+        self,
+        *,
+        name_contains: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+        on_progress: "OnProgress | None" = None,
+    ) -> "Results[ExperimentSummary]":
         """
-        The ARN of the role that jobs run under.
+        Find experiments, the newest first.
+
+        Args:
+            name_contains: A part of the name; case does not matter.
+            created_after: The time after which they were made; it has a time zone.
+            created_before: The time before which they were made; likewise.
+            tags: What they are tagged with, all of it.
+            on_progress: Told after every hundred experiments how many were read so far.
+
+        Returns:
+            The experiments, read page by page as they are looked at.
 
         Raises:
-            ConfigError: If none was given or configured, and this program does not run under one.
+            ConfigError: If Search cannot ask this, or a time has no time zone. Nothing was sent.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> _ = ExperimentRunner(workspace, "digits")
+            >>> [experiment.name for experiment in workspace.experiments(name_contains="digit")]
+            ['digits']
+            >>> workspace.close()
         """
-        from mnist_tracking._aws.account import find_role
+        from mnist_tracking.reading.search import find_experiments
 
-        return find_role(self)
+        return find_experiments(
+            self,
+            name_contains=name_contains,
+            created_after=created_after,
+            created_before=created_before,
+            tags=tags,
+            on_progress=on_progress,
+        )
 
-    @cached_property
-    def bucket_name(self) -> str:
-        """The name of the bucket, whether or not it is there."""
-        from mnist_tracking._aws.account import named_bucket
-
-        return named_bucket(self) or f"sagemaker-{self.region}-{self.account_id}"
-
-    @property
-    def creates_bucket(self) -> bool:
-        """Whether a missing bucket is made: by default only SageMaker's own, which nobody named."""
-        from mnist_tracking._aws.account import named_bucket
-
-        create = self.settings.create_bucket
-        return named_bucket(self) is None if create is None else create
-
-    @cached_property
-    def bucket(self) -> str:
+    def trials(
+        self,
+        experiment: str | Sequence[str] | None = None,
+        *,
+        where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
+    ) -> "Results[Trial]":
         """
-        The bucket; made if missing and allowed.
+        Find trials, the newest first: those that this library made, those of training jobs, and the SDK's runs.
+
+        Args:
+            experiment: The experiment, or several; by default all.
+            where: What they must satisfy: filters, as in ``metric("test:accuracy") > 0.97``, or a ``SearchExpression``
+                as a dictionary; of several all must hold.
+            on_progress: Told after every hundred trials how many were read so far.
+
+        Returns:
+            The trials, read page by page as they are looked at. On AWS a trial may take some seconds to appear, since
+            Search is eventually consistent.
 
         Raises:
-            ConfigError: If it is missing and may not be made, is another account's, or lies in another region.
+            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+            NotFoundError: When nothing is found: if there is no such experiment; it names the nearest that there are.
         """
-        from mnist_tracking._aws.buckets import ensure_bucket
+        from mnist_tracking.reading.search import find_trials
 
-        with self._lock:  # S3 refuses to make one bucket twice at once
-            return ensure_bucket(self, create=self.creates_bucket)
+        return find_trials(self, experiment, where, on_progress)
 
-    @cached_property
-    def sagemaker_session(self) -> "sagemaker.Session":
-        """The SageMaker SDK's session on the same boto3 session."""
-        from mnist_tracking._aws.account import make_session
+    def components(
+        self,
+        experiment: str | Sequence[str] | None = None,
+        *,
+        where: "Where | Iterable[Where]" = (),
+        on_progress: "OnProgress | None" = None,
+    ) -> "Results[Component]":
+        """
+        Find steps of every kind and source, the newest first: also those of processing jobs, and of no trial at all.
 
-        return make_session(self)
+        Args:
+            experiment: The experiment, or several; by default all.
+            where: What they must satisfy, as for `trials`.
+            on_progress: Told after every hundred steps how many were read so far.
+
+        Returns:
+            The steps, read page by page as they are looked at.
+
+        Raises:
+            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+            NotFoundError: As for `trials`.
+        """
+        from mnist_tracking.reading.search import find_components
+
+        return find_components(self, experiment, where, on_progress)
+
+    def trial(self, name: str) -> "Trial":
+        """
+        Read one trial with all its steps.
+
+        Raises:
+            NotFoundError: If there is no such trial; the message names those nearest that there are.
+            StateError: If the service does not show all of its steps within a minute.
+        """
+        from mnist_tracking.reading.trial import read_trial
+
+        return read_trial(self, name)
+
+    def compare(self, *trials: NamedTrial | str) -> "Comparison":
+        """
+        Say what differs between trials, steps included.
+
+        Raises:
+            NotFoundError: If there is no such trial.
+            ConfigError: If fewer than two are given, or one twice.
+        """
+        from mnist_tracking.reading.comparison import compare
+
+        names = [trial_name_of(trial) for trial in trials]
+        return compare([self.trial(name) for name in names])
+
+    def download(
+        self,
+        experiment: str,
+        directory: str | os.PathLike[str],
+        *,
+        files: bool = True,
+        on_progress: "OnProgress | None" = None,
+    ) -> "ExperimentDownload":
+        """
+        Write a whole experiment to a folder, as files that any program reads, without AWS and without this library.
+
+        The how-to "Keep an experiment as files" has the layout: trials, steps, every value of every metric, lineage and
+        tags as CSV and JSON; and models, artifacts and logs. ``experiment.json`` is written last: a folder that has it
+        is whole. Called again, it writes the tables anew, and fetches what is new or has changed. Steps are read page
+        by page; what is held of them is a row for each trial, and the lineage.
+
+        Args:
+            experiment: Its name.
+            directory: The folder: a new one, an empty one, or that of an earlier download of this experiment.
+            files: Whether models, artifacts and logs come too.
+            on_progress: Told how many steps were written so far.
+
+        Raises:
+            NotFoundError: If there is no such experiment; the message names those nearest that there are.
+            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this experiment wrote.
+                Nothing was changed.
+            StateError: If an archive is damaged, or would write outside of its folder; if the disk is full; if another
+                download is writing to the folder; or if the service does not show all steps within a minute.
+            AccessDeniedError: If something may not be read; the message says what.
+        """
+        from mnist_tracking.reading.download.experiment import download_experiment
+
+        return download_experiment(self, experiment, directory, files=files, on_progress=on_progress)
+
+    def submitted(self, trial_name: str) -> "SubmittedTrial":
+        """
+        Take up a trial whose job was started before, by this program or another.
+
+        Raises:
+            NotFoundError: If there is no such trial.
+            StateError: If the trial has no training job.
+        """
+        from mnist_tracking.experiments.submission import attach_to_trial
+
+        return attach_to_trial(self, trial_name)
+
+    def endpoint(
+        self,
+        name: str,
+        *,
+        serializer: "Serializer | Format | None" = None,
+        deserializer: "Deserializer | Format | None" = None,
+    ) -> "Endpoint":
+        """
+        Find an endpoint of the account, whoever made it.
+
+        Leaving its ``with`` block does not delete it, since it was not made for that; `Endpoint.delete` does.
+
+        Args:
+            name: Its name.
+            serializer: What the data go as, as in `BestModelDeployer.deploy`; an endpoint of the CNN knows by itself,
+                and so does one that was deployed with formats given by their names.
+            deserializer: How answers are read.
+
+        Raises:
+            ConfigError: If *serializer* or *deserializer* is none, or the name is empty.
+            NotFoundError: If there is no such endpoint; the message names those nearest that there are.
+        """
+        from mnist_tracking.serving.endpoint import attach_to_endpoint
+
+        return attach_to_endpoint(self, require_name("an endpoint", name), serializer, deserializer)
+
+    def cleanup_plan(
+        self,
+        experiment: str,
+        *,
+        trials: Iterable[NamedTrial | str] | None = None,
+        older_than: timedelta | datetime | None = None,
+        keep_data: bool = False,
+        include_foreign: bool = False,
+    ) -> "CleanupPlan":
+        """
+        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
+
+        Args:
+            experiment: The experiment's name.
+            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
+            older_than: Only trials made before this time, or longer ago than this.
+            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
+            include_foreign: Also what others made in the experiment; endpoints of others never go.
+
+        Raises:
+            NotFoundError: If the experiment, or one of *trials*, does not exist; the message names those nearest.
+            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     with ExperimentRunner(workspace, "churn").trial(name="baseline"):
+            ...         pass
+            ...     workspace.cleanup_plan("churn", trials=["baseline"])
+            <CleanupPlan of 'churn': 2 go, 0 stay, 0 B>
+        """
+        from mnist_tracking.upkeep.cleanup import make_plan
+
+        return make_plan(
+            self,
+            experiment,
+            trials=trials,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
+        )
+
+    def deploy(self, target: "NamedTrial | str", **options: "Unpack[DeployOptions]") -> "Endpoint":
+        """
+        Deploy the model of a trial, as ``BestModelDeployer(workspace).deploy`` does, with its keywords.
+
+        Args:
+            target: A trial, or its name.
+            **options: The keywords of `BestModelDeployer.deploy`.
+        """
+        from mnist_tracking.serving.deployer import BestModelDeployer
+
+        return BestModelDeployer(self).deploy(target, **options)

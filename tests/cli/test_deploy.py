@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 
 from mnist_tracking import ExperimentRunner, Workspace
+from mnist_tracking._values.formats import Format
 from mnist_tracking.cli.payload import FORMATS
-from mnist_tracking.serving.formats import Format
 
 Ask = Callable[..., Result]
 BEST = ("lines", "--objective", "score")

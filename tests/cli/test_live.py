@@ -4,11 +4,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from mnist_tracking import Metric, Objective, TrialResult, Workspace, mnist_job
+from mnist_tracking import Objective, Trial, Workspace, mnist_job
 from mnist_tracking.cli.demo.live import TrialsView
 from mnist_tracking.cli.demo.report import Report
 from mnist_tracking.cli.demo.timings import Timings
 from mnist_tracking.reading.leaderboard import Leaderboard
+from mnist_tracking.types import Metric
 
 LOG = (
     "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",
@@ -17,9 +18,9 @@ LOG = (
 )
 
 
-def a_trial(channels: int, status: str = "Completed") -> TrialResult:
+def a_trial(channels: int, status: str = "Completed") -> Trial:
     accuracy = Metric("validation:accuracy", 87.125, 87.125, 87.125, 87.125, 0.0, 1)
-    return TrialResult(
+    return Trial(
         trial_name=f"demo-trial-{channels}",
         experiment_name="demo",
         status=status,  # type: ignore[arg-type]

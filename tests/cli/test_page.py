@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from mnist_tracking._values.records import Metric, TrialResult
+from mnist_tracking._values.records import Metric, Trial
 from mnist_tracking.cli.page import Page, Seconds, shown
 from mnist_tracking.cli.trials import trial_row
 
@@ -66,7 +66,7 @@ def test_facts_are_aligned_and_brackets_are_no_markup() -> None:
 
 def test_a_hyperparameter_that_is_called_as_a_heading_is_told_apart() -> None:
     metric = Metric("rank", 0.5, 0.5, 0.5, 0.5, 0.0, 1)
-    trial = TrialResult(
+    trial = Trial(
         *("low", "lora", "Completed", "", {"rank": 8, "loss": 1}, {"rank": metric, "loss": metric}, "", "", None, None),
         created=datetime(2026, 11, 24, tzinfo=UTC),
         duration_s=1.0,

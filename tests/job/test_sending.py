@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from mnist_tracking import EmbeddedSageMaker
 from mnist_tracking._aws.convert import decode_parameter
+from mnist_tracking.embedded import EmbeddedSageMaker
 from mnist_tracking.job import log_parameter, log_parameters
 
 COMPONENT = "job-1-aws-training-job"

@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 from tests.sent import Sent, record_calls
 
-from mnist_tracking import (
-    EmbeddedSageMaker,
-    ExperimentRunner,
-    JobSpec,
-    Objective,
-    Workspace,
-)
+from mnist_tracking import ExperimentRunner, JobSpec, Objective, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 TOY = Path(__file__).parent / "toy"
 

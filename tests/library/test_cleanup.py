@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mnist_tracking import EmbeddedSageMaker, ExperimentRunner, JobTimeoutError, NotFoundError, Workspace
-from mnist_tracking.embedded import Fault
+from mnist_tracking import ExperimentRunner, JobTimeoutError, NotFoundError, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 OURS = [{"Key": "mnist-tracking:created-by", "Value": "mnist-tracking"}]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mnist_tracking import AccessDeniedError, EmbeddedSageMaker, ExperimentRunner, Workspace
-from mnist_tracking.embedded import Fault
+from mnist_tracking import AccessDeniedError, ExperimentRunner, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 
 @pytest.fixture

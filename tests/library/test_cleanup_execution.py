@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from mnist_tracking import (
-    AccessDeniedError,
-    BestModelDeployer,
-    EmbeddedSageMaker,
-    ExperimentRunner,
-    JobTimeoutError,
-    Workspace,
-)
-from mnist_tracking.embedded import Fault
+from mnist_tracking import AccessDeniedError, BestModelDeployer, ExperimentRunner, JobTimeoutError, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 OURS = [{"Key": "mnist-tracking:created-by", "Value": "mnist-tracking"}]
 Rest = Callable[[], list[str]]

@@ -8,17 +8,9 @@ from typing import Any
 import pytest
 from tests.sent import record_calls
 
-from mnist_tracking import (
-    BestModelDeployer,
-    CleanupPlan,
-    ConfigError,
-    EmbeddedSageMaker,
-    ExperimentRunner,
-    JobTimeoutError,
-    NotFoundError,
-    Workspace,
-)
-from mnist_tracking.embedded import Fault
+from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, JobTimeoutError, NotFoundError, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.types import CleanupPlan
 
 Names = Callable[[], list[str]]
 
@@ -127,7 +119,7 @@ def test_training_jobs_cannot_be_deleted(runner: ExperimentRunner) -> None:
     plan = runner.cleanup_plan()
 
     (job,) = [item for item in plan.items if item.kind == "training job"]
-    assert (job.name, job.trial, job.deletable) == (trial.job_name, trial.trial_name, False)
+    assert (job.name, job.trial, job.deletable) == (trial.job_name, trial.name, False)
     assert job.reason == "training jobs cannot be deleted on AWS"
     assert ("training job", job.name, job.reason) in plan.execute().kept
 

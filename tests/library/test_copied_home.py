@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tracking import BestModelDeployer, ConfigError, EmbeddedSageMaker, ExperimentRunner, Workspace
+from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 
 def test_a_copy_of_the_folder_has_everything(runner: ExperimentRunner, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from mnist_tracking import (
     NotFoundError,
     ServiceError,
     StateError,
-    TrialResult,
+    Trial,
     Workspace,
 )
 from mnist_tracking._aws.storage import sizes_below, split_uri
@@ -31,14 +31,14 @@ if __name__ == "__main__":
     import os, pathlib
     pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_text("1")
 """
-Train = Callable[..., TrialResult]
+Train = Callable[..., Trial]
 
 
 @pytest.fixture
 def train(workspace: Workspace, tmp_path: Path) -> Train:
     """Trains a trial with a script of its own, whose handlers the endpoint then gets."""
 
-    def run(script: str = "") -> TrialResult:
+    def run(script: str = "") -> Trial:
         source = tmp_path / "source"
         source.mkdir(exist_ok=True)
         (source / "train.py").write_text(script + TRAIN)
@@ -48,7 +48,7 @@ def train(workspace: Workspace, tmp_path: Path) -> Train:
     return run
 
 
-def left(workspace: Workspace, trial: TrialResult) -> list[str]:
+def left(workspace: Workspace, trial: Trial) -> list[str]:
     """Everything of hosting that there is: endpoints, configurations, models and their packed archives."""
     client = workspace.client("sagemaker")
     found = [

@@ -7,17 +7,9 @@ from typing import Any
 
 import pytest
 
-from mnist_tracking import (
-    BestModelDeployer,
-    EmbeddedSageMaker,
-    ExperimentRunner,
-    JobTimeoutError,
-    ServiceError,
-    StateError,
-    Workspace,
-)
+from mnist_tracking import BestModelDeployer, ExperimentRunner, JobTimeoutError, ServiceError, StateError, Workspace
 from mnist_tracking._aws.endpoints import delete_endpoint
-from mnist_tracking.embedded import Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 IN_PROGRESS = 'Cannot update in-progress endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/mine".'
 LOADING = "import threading\nthreading.Event().wait()\n"
@@ -48,7 +40,7 @@ def trial(workspace: Workspace, tmp_path: Path) -> str:
     script.write_text(LOADING)
     with ExperimentRunner(workspace, "churn").trial(name="slow") as local:
         local.log_model(script, entry_point=script)
-    return local.trial_name
+    return local.name
 
 
 def left(workspace: Workspace) -> list[list[Any]]:

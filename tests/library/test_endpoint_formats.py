@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, ServiceError, Workspace
-from mnist_tracking.serving.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
+from mnist_tracking._values.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
 
 MIRROR = """
 def model_fn(model_dir): pass
@@ -32,7 +32,7 @@ def mirror(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> It
     script.write_text(MIRROR)
     with ExperimentRunner(workspace, "mirrors").trial() as trial:
         trial.log_model(script, entry_point=script)
-    with BestModelDeployer(workspace).deploy(trial.trial_name, name="mirror") as endpoint:
+    with BestModelDeployer(workspace).deploy(trial.name, name="mirror") as endpoint:
         yield endpoint.name
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.embedded.hosting.account import Account, until
 
-from mnist_tracking import EmbeddedSageMaker, JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
-from mnist_tracking._aws.endpoint_facts import wait_for_endpoint
-from mnist_tracking.embedded import process_locks
+from mnist_tracking import JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
+from mnist_tracking._aws.endpoints import wait_for_endpoint
+from mnist_tracking.embedded import EmbeddedSageMaker, process_locks
 
 LOADING = "import os, threading\nprint(os.getpid())\nthreading.Event().wait()\n"
 SERVING = """

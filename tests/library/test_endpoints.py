@@ -8,7 +8,6 @@ import pytest
 from mnist_tracking import (
     BestModelDeployer,
     ConfigError,
-    EmbeddedSageMaker,
     ExperimentRunner,
     JobFailedError,
     JobSpec,
@@ -17,6 +16,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 ECHO = """
 def model_fn(model_dir): pass
@@ -37,7 +37,7 @@ def trial(workspace: Workspace, echo: Path) -> str:
     """The name of a trial with a model."""
     with ExperimentRunner(workspace, "churn").trial(name="baseline") as local:
         local.log_model(echo, entry_point=echo)
-    return local.trial_name
+    return local.name
 
 
 def endpoints(workspace: Workspace) -> list[str]:
@@ -58,7 +58,7 @@ def test_an_endpoint_may_be_kept_and_is_found_again(workspace: Workspace, trial:
         pass
 
     with workspace.endpoint("kept") as found:
-        assert (found.name, found.trial_name, found.status) == ("kept", "baseline", "InService")
+        assert (found.name, found.name, found.status) == ("kept", "baseline", "InService")
         assert found.predict([1.0]).tolist() == [1.0, 2.0]
     assert endpoints(workspace) == ["kept"]
     found.delete()
@@ -91,7 +91,7 @@ def test_of_somebody_elses_endpoint_the_model_and_the_configuration_stay(workspa
     theirs, client = workspace.endpoint("theirs", serializer="json"), workspace.client("sagemaker")
     client.create_model(ModelName="theirs", PrimaryContainer={"Image": "i"}, ExecutionRoleArn=workspace.role)
 
-    assert (theirs.trial_name, repr(theirs)) == (None, "<Endpoint 'theirs'>")
+    assert (theirs.name, repr(theirs)) == (None, "<Endpoint 'theirs'>")
     assert theirs.wait().predict(0) == [1, 2]
     theirs.delete()
     theirs.delete()
@@ -157,7 +157,7 @@ def test_a_container_that_answers_by_itself_needs_no_script(workspace: Workspace
     """The model goes to it as it was uploaded. (Here the container is not run, so this endpoint fails to start.)"""
     with ExperimentRunner(workspace, "churn").trial() as trial:
         uri = trial.log_model(echo)
-    with BestModelDeployer(workspace).deploy(trial.trial_name, name="own", image_uri="mine", wait=False):
+    with BestModelDeployer(workspace).deploy(trial.name, name="own", image_uri="mine", wait=False):
         model = workspace.client("sagemaker").describe_model(ModelName="own")["PrimaryContainer"]
 
     assert (model["Image"], model["ModelDataUrl"]) == ("mine", uri)
@@ -221,5 +221,5 @@ def test_a_trial_that_has_just_ended_is_deployed_though_search_is_behind(tmp_pat
     with Workspace.embedded(engine=engine) as workspace:
         with ExperimentRunner(workspace, "churn").trial() as trial:
             trial.log_model(echo, entry_point=echo)
-        with BestModelDeployer(workspace).deploy(trial.trial_name) as endpoint:
+        with BestModelDeployer(workspace).deploy(trial.name) as endpoint:
             assert endpoint.predict([0.0]).tolist() == [1.0, 2.0]

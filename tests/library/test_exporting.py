@@ -8,16 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mnist_tracking import (
-    ConfigError,
-    ExperimentRunner,
-    MissingDependencyError,
-    StateError,
-    Trial,
-    Workspace,
-    export_model,
-)
+from mnist_tracking import ConfigError, ExperimentRunner, MissingDependencyError, StateError, Trial, Workspace
 from mnist_tracking.cli.app import cli
+from mnist_tracking.mnist import export_model
 
 torch = pytest.importorskip("torch")
 

@@ -7,7 +7,6 @@ import pytest
 
 from mnist_tracking import (
     AccessDeniedError,
-    EmbeddedSageMaker,
     ExperimentRunner,
     HyperparameterSweep,
     JobTimeoutError,
@@ -19,7 +18,7 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._aws import jobs, search
-from mnist_tracking.embedded import Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that a look too early would miss it
 
@@ -157,7 +156,7 @@ def test_resuming_waits_for_a_job_that_went_on(runner: ExperimentRunner, names: 
 
     board = HyperparameterSweep(runner, {"slope": [1.0]}).run(resume=True)
 
-    assert [(trial.trial_name, trial.status) for trial in board] == [(submitted.trial_name, "Completed")]
+    assert [(trial.name, trial.status) for trial in board] == [(submitted.name, "Completed")]
     assert len(names()) == 1
 
 
@@ -174,7 +173,7 @@ def test_a_trial_is_returned_when_search_shows_it(engine: EmbeddedSageMaker, run
     trial = runner.run()
 
     assert trial.status == "Completed"
-    assert [found.trial_name for found in Leaderboard.load(runner.workspace, runner.name)] == [trial.trial_name]
+    assert [found.name for found in Leaderboard.load(runner.workspace, runner.name)] == [trial.name]
 
 
 def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(

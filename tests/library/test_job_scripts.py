@@ -16,12 +16,12 @@ from mnist_tracking import (
     JobFailedError,
     JobSpec,
     MetricDefinition,
-    TrialResult,
+    Trial,
     Workspace,
     mnist_job,
 )
+from mnist_tracking._aws.jobs import dependencies_of
 from mnist_tracking._aws.metrics import series_in_log
-from mnist_tracking._aws.packing import dependencies_of
 from mnist_tracking.job import metric_regex
 
 NAMES = ["loss", "validation:accuracy"]
@@ -74,10 +74,10 @@ def bare_workspace(tmp_path: Path, bare_python: str) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def run(bare_workspace: Workspace, tmp_path: Path) -> Callable[..., TrialResult]:
+def run(bare_workspace: Workspace, tmp_path: Path) -> Callable[..., Trial]:
     """Run a script as a trial."""
 
-    def run(script: str, **settings: Any) -> TrialResult:
+    def run(script: str, **settings: Any) -> Trial:
         folder = tmp_path / "src"
         folder.mkdir(exist_ok=True)
         (folder / "train.py").write_text(script)
@@ -95,7 +95,7 @@ def files(workspace: Workspace, uri: str) -> dict[str, bytes]:
         return {item.name: file.read() for item in tar if (file := tar.extractfile(item))}
 
 
-def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., TrialResult]) -> None:
+def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., Trial]) -> None:
     trial = run(SCRIPT, metrics=NAMES)
 
     assert trial.hyperparameters == {"lr": 0.1, **RECORDED}
@@ -103,11 +103,9 @@ def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., 
     assert trial.metrics["validation:accuracy"].last == 0.1 + 0.2
 
 
-def test_values_keep_the_steps_that_they_were_logged_with(
-    run: Callable[..., TrialResult], bare_workspace: Workspace
-) -> None:
+def test_values_keep_the_steps_that_they_were_logged_with(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
     trial = run(SCRIPT, metrics=NAMES)
-    series = bare_workspace.trial(trial.trial_name).metrics()
+    series = bare_workspace.trial(trial.name).metrics()
 
     assert [(point.step, point.value) for point in series["loss"]] == [(10, 0.1), (20, 0.1 / 2), (30, 0.1 / 3)]
 
@@ -117,7 +115,7 @@ def test_a_line_without_a_value_has_no_point(line: str) -> None:
     assert series_in_log([(datetime.now(UTC), line)], {"loss": r"loss=(\w+)?"}) == {}
 
 
-def test_artifacts_are_where_their_uri_says(run: Callable[..., TrialResult], bare_workspace: Workspace) -> None:
+def test_artifacts_are_where_their_uri_says(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
     run(SCRIPT, metrics=NAMES)
     (found,) = list_outputs(bare_workspace)
     archive = found["plots"]["Value"].removesuffix("#plots")
@@ -137,7 +135,7 @@ def list_outputs(workspace: Workspace) -> list[dict[str, Any]]:
     return [dict(each["OutputArtifacts"]) for each in told if each["OutputArtifacts"]]
 
 
-def test_processes_of_one_job_record_side_by_side(run: Callable[..., TrialResult]) -> None:
+def test_processes_of_one_job_record_side_by_side(run: Callable[..., Trial]) -> None:
     trial = run(FORKS, metrics=["loss"])
 
     recorded = {name for name in trial.hyperparameters if name.startswith("p")}
@@ -145,7 +143,7 @@ def test_processes_of_one_job_record_side_by_side(run: Callable[..., TrialResult
     assert trial.metrics["loss"].count == 2 * 20
 
 
-def test_a_script_that_fails_keeps_what_it_recorded(run: Callable[..., TrialResult], bare_workspace: Workspace) -> None:
+def test_a_script_that_fails_keeps_what_it_recorded(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
     with pytest.raises(JobFailedError):
         run("from mnist_tracking.job import log_parameter\nlog_parameter('seed', 7)\nraise SystemExit(1)")
 

@@ -15,7 +15,7 @@ from mnist_tracking import (
     Objective,
     StateError,
     Workspace,
-    metric,
+    where,
 )
 from mnist_tracking._aws.sdk import quiet
 
@@ -39,8 +39,8 @@ def test_a_value_that_is_nan_comes_last(workspace: Workspace, toy_job: Callable[
 
     for goal, best in (("maximize", [3, 1, 0, 2]), ("minimize", [1, 3, 0, 2])):
         board = Leaderboard.load(workspace, "nan", objective=Objective("score", goal=goal))  # type: ignore[arg-type]
-        assert [trial.trial_name for trial in board] == [names[index] for index in best]
-    assert board.best.trial_name == names[1]
+        assert [trial.name for trial in board] == [names[index] for index in best]
+    assert board.best.name == names[1]
 
 
 def test_the_layout_of_analytics_is_exact_for_ties_failures_and_trials_without_metrics(
@@ -118,7 +118,7 @@ def test_several_trainings_in_one_trial_are_several_rows(runner: ExperimentRunne
 
     board = Leaderboard.load(runner.workspace, runner.name)
 
-    assert [(t.trial_name, t.component_name) for t in board] == [("twice", "first"), ("twice", "second")]
+    assert [(t.name, t.component_name) for t in board] == [("twice", "first"), ("twice", "second")]
 
 
 def test_a_training_of_two_experiments_is_one_row_in_each(runner: ExperimentRunner, client: Any) -> None:
@@ -129,7 +129,7 @@ def test_a_training_of_two_experiments_is_one_row_in_each(runner: ExperimentRunn
 
     boards = [Leaderboard.load(runner.workspace, name) for name in (runner.name, "elsewhere")]
 
-    rows = [[(trial.trial_name, trial.experiment_name) for trial in board] for board in boards]
+    rows = [[(trial.name, trial.experiment) for trial in board] for board in boards]
     assert rows == [[("here", "lines")], [("there", "elsewhere")]]
 
 
@@ -160,14 +160,14 @@ def test_trials_of_several_experiments_are_ranked_together(workspace: Workspace)
             trial.log_metric("score", score)
 
     board = Leaderboard.load(workspace, ["one", "two"], objective="score")
-    good = Leaderboard.load(workspace, ["one", "two"], objective="score", where=metric("score") > 0.3)
+    good = Leaderboard.load(workspace, ["one", "two"], objective="score", where=where.metric("score") > 0.3)
 
-    assert [(trial.trial_name, trial.experiment_name) for trial in board] == [
+    assert [(trial.name, trial.experiment) for trial in board] == [
         ("high", "two"),
         ("middle", "one"),
         ("low", "one"),
     ]
-    assert [trial.trial_name for trial in good] == ["high", "middle"]
+    assert [trial.name for trial in good] == ["high", "middle"]
     assert "experiment" in str(board).splitlines()[0].split()
     assert len(board.dataframe(layout="analytics")) == 3
     assert repr(board).startswith("<Leaderboard of 'one, two': 3 trials")

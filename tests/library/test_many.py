@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mnist_tracking import EmbeddedSageMaker, Leaderboard, Workspace
+from mnist_tracking import Leaderboard, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 MANY = 10_000
 Count = Callable[[], int]
@@ -47,7 +48,7 @@ def calls(filled: Workspace) -> Iterator[Count]:
 def test_a_leaderboard_of_many_takes_a_call_for_each_hundred(filled: Workspace, calls: Count) -> None:
     board = Leaderboard.load(filled, "many", objective="score")
 
-    assert [trial.trial_name for trial in board[:2]] == ["t-10000", "t-9999"]
+    assert [trial.name for trial in board[:2]] == ["t-10000", "t-9999"]
     assert len(board) == MANY
     assert calls() <= MANY / 100 + 1
 

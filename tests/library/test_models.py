@@ -55,7 +55,7 @@ def names_in(workspace: Workspace, uri: str) -> list[str]:
 
 def answer(workspace: Workspace, trial: LocalTrial, **more: str | Path) -> object:
     with BestModelDeployer(workspace).deploy(
-        trial.trial_name,
+        trial.name,
         entry_point=more.get("entry_point"),
         source_dir=more.get("source_dir"),
         serializer="json",
@@ -101,7 +101,7 @@ def test_a_model_without_a_script_is_deployed_with_one(
         trial.log_model(model)
 
     with pytest.raises(StateError, match=r"no script that answers for it\. Give entry_point=, a script with model_fn"):
-        BestModelDeployer(workspace).deploy(trial.trial_name)
+        BestModelDeployer(workspace).deploy(trial.name)
     where = {"entry_point": script.name, "source_dir": script.parent} if with_folder else {"entry_point": script}
     assert answer(workspace, trial, **where) == 42.0
 
@@ -176,9 +176,9 @@ def test_a_trial_that_goes_on_or_has_no_model_cannot_be_deployed(
 ) -> None:
     deployer = BestModelDeployer(workspace)
     with recording.trial() as trial, pytest.raises(StateError, match="is InProgress; only a completed trial"):
-        deployer.deploy(trial.trial_name)
+        deployer.deploy(trial.name)
     with pytest.raises(StateError, match="has no model to deploy"):
-        deployer.deploy(trial.trial_name)
+        deployer.deploy(trial.name)
 
     workspace.client("sagemaker").create_trial(TrialName="empty", ExperimentName="churn")
     with pytest.raises(StateError, match="has no training, and so no model"):

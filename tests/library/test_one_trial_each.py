@@ -11,7 +11,7 @@ def test_each_configuration_is_a_trial_whose_one_training_holds_all_of_it(
     frame = board.dataframe()
     trainings = [workspace.trial(name).components for name in frame["trial"]]
 
-    assert set(frame["trial"]) == {trial.trial_name for trial in workspace.trials("lines")}
+    assert set(frame["trial"]) == {trial.name for trial in workspace.trials("lines")}
     assert set(frame["status"]) == {"Completed"}
     assert frame["duration_s"].notna().all()
     assert sorted(frame["param.steps"]) == [2, 3]

@@ -24,14 +24,13 @@ from mnist_tracking import (
     ServiceError,
     Workspace,
 )
-from mnist_tracking._aws.permissions import CALLS, RESOURCES
-from mnist_tracking._aws.policy import Account, minimal_policy
+from mnist_tracking._aws.permissions import CALLS, RESOURCES, PolicyScope, minimal_policy
 
 TOY = Path(__file__).parent / "toy"
 ROOT = Path(mnist_tracking.__file__).parent
 OPERATIONS = {(call.service, call.operation) for call in CALLS}
 MANAGED_POLICY_LIMIT = 6144
-ACCOUNT = Account(
+ACCOUNT = PolicyScope(
     partition="aws-cn",
     region="cn-north-1",
     account_id="123456789012",
@@ -200,12 +199,14 @@ def test_the_policy_allows_the_key_that_there_is() -> None:
     assert "kms:" not in json.dumps(statements_of(attrs.evolve(ACCOUNT, kms_key=None)))
 
 
-def statements_of(account: Account) -> Any:
+def statements_of(account: PolicyScope) -> Any:
     return minimal_policy(account)["Statement"]
 
 
 def test_without_a_prefix_the_policy_is_limited_to_the_bucket() -> None:
-    account = Account(partition="aws", region="us-east-1", account_id="1" * 12, role="r", bucket="things", prefix="")
+    account = PolicyScope(
+        partition="aws", region="us-east-1", account_id="1" * 12, role="r", bucket="things", prefix=""
+    )
 
     assert account.arn("object") == "arn:aws:s3:::things/*"
 

@@ -7,19 +7,7 @@ from typing import Any, cast
 import pytest
 from tests.sent import count_calls
 
-from mnist_tracking import (
-    ConfigError,
-    ExperimentRunner,
-    NotFoundError,
-    StateError,
-    Workspace,
-    created,
-    metric,
-    param,
-    parent,
-    status,
-    tag,
-)
+from mnist_tracking import ConfigError, ExperimentRunner, NotFoundError, StateError, Workspace, where
 from mnist_tracking._values.where import Filter
 
 ANY = datetime(2020, 1, 1, tzinfo=UTC)
@@ -29,37 +17,40 @@ ANY = datetime(2020, 1, 1, tzinfo=UTC)
     ("where", "names"),
     [
         ((), ["middle", "high", "low"]),
-        (metric("accuracy") > 0.6, ["middle", "high"]),
-        (metric("accuracy") <= 0.5, ["low"]),
-        (metric("accuracy", "min") == 0.1, ["middle", "high", "low"]),
-        (metric("loss").exists(), []),
-        (metric("loss").exists(False), ["middle", "high", "low"]),
-        (param("optimizer") == "sgd", ["middle", "low"]),
-        (param("optimizer") != "sgd", ["high"]),
-        (param("optimizer").isin(["adam", "lion"]), ["high"]),
-        (param("optimizer").contains("dam"), ["high"]),
-        (param("fast") == True, ["middle", "high", "low"]),  # noqa: E712 - builds a filter
-        (param("rate") >= 0.06, ["middle", "high"]),
-        (tag("team") == "nlp", ["middle"]),
-        (status() == "Completed", ["middle", "high", "low"]),
-        (status() != "Completed", []),
-        (created() > ANY, ["middle", "high", "low"]),
-        (created() < ANY, []),
-        (parent("trial") == "low", ["low"]),
-        ([param("optimizer") == "sgd", metric("accuracy") > 0.6], ["middle"]),
-        ((param("optimizer") == "adam") | (metric("accuracy") < 0.6), ["high", "low"]),
-        ((param("optimizer") == "sgd") & ((tag("team") == "cv") | (metric("accuracy") > 0.8)), ["low"]),
+        (where.metric("accuracy") > 0.6, ["middle", "high"]),
+        (where.metric("accuracy") <= 0.5, ["low"]),
+        (where.metric("accuracy", "min") == 0.1, ["middle", "high", "low"]),
+        (where.metric("loss").exists(), []),
+        (where.metric("loss").exists(False), ["middle", "high", "low"]),
+        (where.param("optimizer") == "sgd", ["middle", "low"]),
+        (where.param("optimizer") != "sgd", ["high"]),
+        (where.param("optimizer").isin(["adam", "lion"]), ["high"]),
+        (where.param("optimizer").contains("dam"), ["high"]),
+        (where.param("fast") == True, ["middle", "high", "low"]),  # noqa: E712 - builds a filter
+        (where.param("rate") >= 0.06, ["middle", "high"]),
+        (where.tag("team") == "nlp", ["middle"]),
+        (where.status() == "Completed", ["middle", "high", "low"]),
+        (where.status() != "Completed", []),
+        (where.created() > ANY, ["middle", "high", "low"]),
+        (where.created() < ANY, []),
+        (where.parent("trial") == "low", ["low"]),
+        ([where.param("optimizer") == "sgd", where.metric("accuracy") > 0.6], ["middle"]),
+        ((where.param("optimizer") == "adam") | (where.metric("accuracy") < 0.6), ["high", "low"]),
+        (
+            (where.param("optimizer") == "sgd") & ((where.tag("team") == "cv") | (where.metric("accuracy") > 0.8)),
+            ["low"],
+        ),
         ({"Filters": [{"Name": "Parameters.optimizer", "Operator": "Equals", "Value": "adam"}]}, ["high"]),
     ],
 )
 def test_trials_are_found_by_filters(filled: Workspace, where: Any, names: list[str]) -> None:
-    assert [trial.trial_name for trial in filled.trials(where=where)] == names
+    assert [trial.name for trial in filled.trials(where=where)] == names
 
 
 def test_trials_of_some_experiments(filled: Workspace) -> None:
-    assert [trial.trial_name for trial in filled.trials("one")] == ["high", "low"]
-    assert [trial.experiment_name for trial in filled.trials(["one", "two"])] == ["two", "one", "one"]
-    assert list(filled.trials("one", where=metric("accuracy") > 1)) == []
+    assert [trial.name for trial in filled.trials("one")] == ["high", "low"]
+    assert [trial.experiment for trial in filled.trials(["one", "two"])] == ["two", "one", "one"]
+    assert list(filled.trials("one", where=where.metric("accuracy") > 1)) == []
 
 
 def test_an_experiment_that_does_not_exist_is_named_when_nothing_was_found(filled: Workspace) -> None:
@@ -77,32 +68,38 @@ def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: Experimen
     """The SDK JSON-quotes them; nobody should have to know."""
     runner.run({"behaviour": "silent"}, name="quoted")
 
-    found = runner.workspace.trials("lines", where=param("behaviour") == "silent")
-    assert [trial.trial_name for trial in found] == ["quoted"]
+    found = runner.workspace.trials("lines", where=where.param("behaviour") == "silent")
+    assert [trial.name for trial in found] == ["quoted"]
 
 
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda: metric("accuracy") == "high", r"metric\('accuracy'\) cannot be compared with 'high'. Possible: =="),
-        (lambda: metric("accuracy", "median") > 1, "statistic='median'; possible are 'last', 'max'"),
-        (lambda: metric("accuracy").contains("9"), "contains.. is for texts"),
-        (lambda: param("optimizer") > cast("Any", "sgd"), "Search cannot order this. Possible: ==, !=, contains"),
-        (lambda: tag("team") < 3, "Search cannot order this"),
-        (lambda: status() == "Done", "never 'Done'; possible are 'InProgress'"),
-        (lambda: created() == "today", "Possible: <, <=, >, >= with a datetime"),
-        (lambda: parent(cast("Any", "model")), "possible are 'experiment', 'trial'"),
-        (lambda: ~(tag("team") == "cv"), "Use != instead"),
-        (lambda: bool(tag("team") == "cv"), "Join filters with & and |"),
-        (lambda: (tag("team") == "cv") & cast("Any", True), "Are there parentheses"),
-        (lambda: param("a").isin([]), "was given no values"),
-        (lambda: param("a").isin("sgd"), "was given the text 'sgd'"),
-        (lambda: tag("team") == "", "Search takes 1 to 1024"),
-        (lambda: tag("team").contains(cast("Any", 3)), "compared with 3, which is no text"),
-        (lambda: metric(""), "'' cannot be the name of a metric"),
-        (lambda: param(cast("Any", 3)), "3 cannot be the name of a parameter"),
-        (lambda: tag(""), "'' cannot be the name of a tag"),
-        (lambda: created() > datetime(2026, 11, 24), r"\(\) > .* has no time zone. Write datetime\(.*, tzinfo=UTC\)"),
+        (
+            lambda: where.metric("accuracy") == "high",
+            r"metric\('accuracy'\) cannot be compared with 'high'. Possible: ==",
+        ),
+        (lambda: where.metric("accuracy", "median") > 1, "statistic='median'; possible are 'last', 'max'"),
+        (lambda: where.metric("accuracy").contains("9"), "contains.. is for texts"),
+        (lambda: where.param("optimizer") > cast("Any", "sgd"), "Search cannot order this. Possible: ==, !=, contains"),
+        (lambda: where.tag("team") < 3, "Search cannot order this"),
+        (lambda: where.status() == "Done", "never 'Done'; possible are 'InProgress'"),
+        (lambda: where.created() == "today", "Possible: <, <=, >, >= with a datetime"),
+        (lambda: where.parent(cast("Any", "model")), "possible are 'experiment', 'trial'"),
+        (lambda: ~(where.tag("team") == "cv"), "Use != instead"),
+        (lambda: bool(where.tag("team") == "cv"), "Join filters with & and |"),
+        (lambda: (where.tag("team") == "cv") & cast("Any", True), "Are there parentheses"),
+        (lambda: where.param("a").isin([]), "was given no values"),
+        (lambda: where.param("a").isin("sgd"), "was given the text 'sgd'"),
+        (lambda: where.tag("team") == "", "Search takes 1 to 1024"),
+        (lambda: where.tag("team").contains(cast("Any", 3)), "compared with 3, which is no text"),
+        (lambda: where.metric(""), "'' cannot be the name of a metric"),
+        (lambda: where.param(cast("Any", 3)), "3 cannot be the name of a parameter"),
+        (lambda: where.tag(""), "'' cannot be the name of a tag"),
+        (
+            lambda: where.created() > datetime(2026, 11, 24),
+            r"\(\) > .* has no time zone. Write datetime\(.*, tzinfo=UTC\)",
+        ),
     ],
 )
 def test_what_search_cannot_ask_is_refused_with_what_it_can(ask: Any, said: str) -> None:
@@ -111,7 +108,7 @@ def test_what_search_cannot_ask_is_refused_with_what_it_can(ask: Any, said: str)
 
 
 def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspace) -> None:
-    many = [param(f"p{number}") > number for number in range(21)]
+    many = [where.param(f"p{number}") > number for number in range(21)]
 
     with pytest.raises(ConfigError, match="joins 22 conditions; Search takes 20"):
         workspace.trials("one", where=many)
@@ -145,7 +142,7 @@ def test_components_of_every_kind_are_found_those_of_no_trial_too(filled: Worksp
     kinds = [step.display_name for step in filled.components()]
     assert kinds == ["Evaluation", "Notes", "Training", "Training", "Training"]
     assert [step.display_name for step in filled.components("one")] == ["Evaluation", "Training", "Training"]
-    assert [step.name for step in filled.components(where=param("optimizer") == "adam")] == [
+    assert [step.name for step in filled.components(where=where.param("optimizer") == "adam")] == [
         filled.trials("one")[0].component_name
     ]
     assert {"step", "status", "metrics"} <= set(filled.components("two").dataframe().columns)
@@ -224,8 +221,8 @@ def test_one_difference_is_one(filled: Workspace) -> None:
 def slow(runner: ExperimentRunner) -> Iterator[ExperimentRunner]:
     """A runner whose hanging jobs are stopped after the test."""
     yield runner
-    for trial in runner.workspace.trials(runner.name, where=status() == "InProgress"):
-        runner.workspace.submitted(trial.trial_name).stop()
+    for trial in runner.workspace.trials(runner.name, where=where.status() == "InProgress"):
+        runner.workspace.submitted(trial.name).stop()
 
 
 def test_a_submitted_trial_is_taken_up_by_its_name_alone(slow: ExperimentRunner) -> None:
@@ -246,7 +243,7 @@ def test_metrics_and_logs_of_a_job_are_read_back_whole(runner: ExperimentRunner)
 
     assert trial.metrics["score"].last == 1.9375
     assert submitted.metrics()["score"].values == (1.0, 1.5, 1.75, 1.875, 1.9375)
-    assert runner.workspace.trial(trial.trial_name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
+    assert runner.workspace.trial(trial.name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
     assert len([line for line in submitted.logs() if line.startswith("step")]) == 5
 
 
@@ -261,7 +258,7 @@ def test_reading_never_writes(filled: Workspace) -> None:
     written: list[str] = []
     filled.client("sagemaker").meta.events.register_first("before-call", lambda model, **_: written.append(model.name))
 
-    list(filled.trials(where=metric("accuracy") > 0.1))
+    list(filled.trials(where=where.metric("accuracy") > 0.1))
     list(filled.experiments())
     filled.trial("low").metrics()
     filled.trial("low").lineage()
@@ -271,7 +268,7 @@ def test_reading_never_writes(filled: Workspace) -> None:
 
 
 def test_a_filter_is_a_plain_record() -> None:
-    both: Filter = (metric("a") > 1) & (param("b") == "c")
+    both: Filter = (where.metric("a") > 1) & (where.param("b") == "c")
 
-    assert both == (metric("a") > 1) & (param("b") == "c")
-    assert hash(both) == hash((metric("a") > 1) & (param("b") == "c"))
+    assert both == (where.metric("a") > 1) & (where.param("b") == "c")
+    assert hash(both) == hash((where.metric("a") > 1) & (where.param("b") == "c"))

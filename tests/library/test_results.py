@@ -3,7 +3,8 @@
 import pytest
 from tests.sent import count_calls
 
-from mnist_tracking import ExperimentRunner, Results, StateError, Workspace, metric
+from mnist_tracking import ExperimentRunner, StateError, Workspace, where
+from mnist_tracking.types import Results
 
 
 def test_results_are_read_page_by_page_and_once(workspace: Workspace) -> None:
@@ -31,7 +32,7 @@ def test_results_print_as_tables(filled: Workspace) -> None:
 
     assert "high" in str(found)
     assert "<table" in found._repr_html_()
-    assert str(filled.trials("two", where=metric("accuracy") > 1)) == "no trials"
+    assert str(filled.trials("two", where=where.metric("accuracy") > 1)) == "no trials"
     assert {"trial", "param.optimizer", "metric.accuracy.last"} <= set(found.dataframe().columns)
 
 
@@ -61,7 +62,7 @@ def test_a_trial_and_a_series_print_what_people_ask_for(filled: Workspace) -> No
 
 def test_frames_without_rows_have_their_columns(filled: Workspace) -> None:
     filled.client("sagemaker").create_trial(TrialName="bare", ExperimentName="one")
-    none = metric("accuracy") > 1
+    none = where.metric("accuracy") > 1
 
     for found in (filled.trials("one"), filled.components("one"), filled.experiments()):
         columns = [name for name in found.dataframe().columns if not name.startswith(("param.", "metric.", "tag."))]

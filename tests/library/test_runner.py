@@ -10,7 +10,6 @@ import pytest
 from mnist_tracking import (
     AlreadyExistsError,
     ConfigError,
-    EmbeddedSageMaker,
     ExperimentRunner,
     JobFailedError,
     JobSpec,
@@ -18,9 +17,9 @@ from mnist_tracking import (
     MetricDefinition,
     Workspace,
     mnist_job,
-    tag,
+    where,
 )
-from mnist_tracking.embedded import Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None
 
     assert trial.status == "Completed"
     assert trial.hyperparameters == {"slope": 4, "steps": 2, "behaviour": "train"}
-    assert (trial.trial_name, trial.experiment_name) == ("first", "lines")
+    assert (trial.name, trial.experiment) == ("first", "lines")
     score = trial.metrics["score"]
     assert (score.count, score.last, score.min, score.max) == (2, 3.0, 2.0, 3.0)
     assert (trial.model_uri or "").endswith("/output/model.tar.gz")
@@ -48,7 +47,7 @@ def test_a_trial_of_a_job_is_found_by_the_tags_of_its_runner_while_it_runs_too(
     runner = ExperimentRunner(workspace, "lines", job=toy_job(), tags={"team": "cv"})
     running = runner.submit({"behaviour": "hang"}, name="hanging")
 
-    found = [trial.trial_name for trial in workspace.trials(where=tag("team") == "cv")]
+    found = [trial.name for trial in workspace.trials(where=where.tag("team") == "cv")]
 
     running.stop()
     assert found == ["hanging"]
@@ -61,12 +60,12 @@ def test_what_sagemaker_makes_late_is_tagged_when_its_trial_is_waited_for(
     late = Fault("ResourceNotFound", operation="DescribeTrialComponent")
     with engine.inject(late) as injection:
         ExperimentRunner(workspace, "lines", job=toy_job()).submit({"steps": 1}, name="late")
-    assert list(workspace.trials(where=tag("team") == "cv")) == []
+    assert list(workspace.trials(where=where.tag("team") == "cv")) == []
 
     Workspace.embedded(engine=engine).submitted("late").wait()
 
     assert injection.refused == 1
-    assert [trial.trial_name for trial in workspace.trials(where=tag("team") == "cv")] == ["late"]
+    assert [trial.name for trial in workspace.trials(where=where.tag("team") == "cv")] == ["late"]
 
 
 def test_constructing_again_finds_the_experiment_and_keeps_its_description(

@@ -13,16 +13,9 @@ import boto3
 import pytest
 
 import mnist_tracking
-from mnist_tracking import (
-    EmbeddedSageMaker,
-    ExperimentRunner,
-    JobSpec,
-    Leaderboard,
-    LineageTracer,
-    SubmittedTrial,
-    Workspace,
-)
+from mnist_tracking import ExperimentRunner, JobSpec, Leaderboard, LineageTracer, SubmittedTrial, Workspace
 from mnist_tracking._values.settings import Settings
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 SNAPSHOTS: dict[str, Callable[[Workspace], Any]] = {
     "leaderboard": lambda workspace: Leaderboard.load(workspace, "churn", objective="accuracy"),

@@ -8,7 +8,8 @@ import attrs
 import pytest
 from tests.digits import write_idx_dataset
 
-from mnist_tracking import ExperimentRunner, Workspace, export_model, mnist_job
+from mnist_tracking import ExperimentRunner, Workspace, mnist_job
+from mnist_tracking.mnist import export_model
 
 torch = pytest.importorskip("torch")
 
@@ -39,7 +40,7 @@ def test_a_job_goes_on_from_where_another_was_stopped(workspace: Workspace, tmp_
     (moment,) = re.finditer(r"SIGTERM after (?:step \d+ of )?epoch (\d+)", "\n".join(first.logs()))
     epochs = int(moment[1]) + 1
     trial = runner.run({"epochs": epochs})
-    found = torch.load(export_model(workspace.trial(trial.trial_name), tmp_path / "m.pth", format="state-dict"))
+    found = torch.load(export_model(workspace.trial(trial.name), tmp_path / "m.pth", format="state-dict"))
     alone = load_artifact(trained_alone(data, tmp_path / "alone", epochs=epochs))
 
     assert (stopped.status, trial.status) == ("Stopped", "Completed")

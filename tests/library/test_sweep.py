@@ -43,7 +43,7 @@ def test_ties_go_to_the_trial_that_was_created_first(runner: ExperimentRunner) -
     names = [runner.run({"steps": 1}, name=f"tie-{n}").trial_name for n in range(3)]
 
     board = Leaderboard.load(runner.workspace, runner.name, objective="score")
-    assert names == [trial.trial_name for trial in board]
+    assert names == [trial.name for trial in board]
 
 
 def test_a_full_quota_is_waited_out(limited_workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
@@ -139,4 +139,4 @@ def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(runner: Expe
     with pytest.raises(ConfigError, match="an experiment may have 2"):
         small.run()
 
-    assert [trial.trial_name for trial in runner.workspace.trials("lines")] == ["there-already"]
+    assert [trial.name for trial in runner.workspace.trials("lines")] == ["there-already"]

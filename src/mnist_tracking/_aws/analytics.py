@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.search import expression_of
@@ -12,14 +13,12 @@ from mnist_tracking._values.where import Filter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_tracking.workspace import Workspace
-
 
 _COLUMNS = ("TrialComponentName", "DisplayName", "Trials", "Experiments")
 
 
 def analytics_frame(
-    workspace: "Workspace",
+    account: Account,
     where: Iterable[Filter],
     objective: Objective | None = None,
 ) -> "pd.DataFrame":
@@ -39,7 +38,7 @@ def analytics_frame(
         from sagemaker.analytics import ExperimentAnalytics
 
         frame: pd.DataFrame = ExperimentAnalytics(
-            sagemaker_session=workspace.sagemaker_session,
+            sagemaker_session=account.sagemaker_session,
             search_expression=expression_of(where),
             **order,
         ).dataframe()

@@ -4,24 +4,29 @@ import copy
 import mimetypes
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import aws_tags
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._values.checks import MEDIA_TYPE, Kind, check_key
 from mnist_tracking._values.names import check_name, suggest_name
-from mnist_tracking._values.recordable import as_kept, check_mapping, recordable
+from mnist_tracking._values.recordable import (
+    MEDIA_TYPE,
+    Kind,
+    as_kept,
+    check_key,
+    check_mapping,
+    python_scalar,
+    recordable,
+)
 from mnist_tracking._values.records import Scalar, Status
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 Direction = Literal["input", "output"]
 _LONGEST_MESSAGE = 1024
@@ -29,7 +34,7 @@ _LONGEST_PLACE = 2048
 _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_time", "end_time")
 
 
-def create_component(workspace: "Workspace", name: str, display_name: str, tags: Mapping[str, str]) -> None:
+def create_component(account: Account, name: str, display_name: str, tags: Mapping[str, str]) -> None:
     """Create a trial component."""
     with quiet(), translated():
         from smexperiments.trial_component import TrialComponent
@@ -37,13 +42,13 @@ def create_component(workspace: "Workspace", name: str, display_name: str, tags:
         TrialComponent.create(
             trial_component_name=name,
             display_name=display_name,
-            sagemaker_boto_client=workspace.client("sagemaker"),
-            tags=aws_tags(tags),
+            sagemaker_boto_client=account.client("sagemaker"),
+            tags=tags_to_aws(tags),
         )
 
 
 def record_step(
-    workspace: "Workspace",
+    account: Account,
     name: str,
     display_name: str,
     *,
@@ -53,12 +58,12 @@ def record_step(
     tags: Mapping[str, str],
 ) -> None:
     """Record a step that is over as a component, in one update."""
-    create_component(workspace, name, display_name, tags)
-    client = workspace.client("sagemaker")
+    create_component(account, name, display_name, tags)
+    client = account.client("sagemaker")
     with quiet(), translated():
         from smexperiments.tracker import Tracker
 
-        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=workspace) as tracker:
+        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=account) as tracker:
             tracker.log_parameters(dict(parameters))
             for key, uri in inputs.items():
                 tracker.log_input(key, uri, media_type="s3/uri")
@@ -79,7 +84,7 @@ class ComponentTracker:
         ended: What became of the step; None while it goes on.
     """
 
-    def __init__(self, workspace: "Workspace", name: str, folder: str) -> None:
+    def __init__(self, account: Account, name: str, folder: str) -> None:
         bucket, _, prefix = folder.removeprefix("s3://").partition("/")
         self.ended: Status | None = None
         self._name = name
@@ -92,8 +97,8 @@ class ComponentTracker:
                 trial_component_name=name,
                 artifact_bucket=bucket,
                 artifact_prefix=prefix,
-                sagemaker_boto_client=workspace.client("sagemaker"),
-                boto3_session=workspace,  # asked for its S3 client alone, which has the workspace's settings
+                sagemaker_boto_client=account.client("sagemaker"),
+                boto3_session=account,  # asked for its S3 client alone, which has the workspace's settings
             )
 
     @contextmanager
@@ -203,14 +208,14 @@ class ComponentTracker:
 def _check_place(uri: object) -> None:
     if not isinstance(uri, str) or uri.splitlines() != [uri] or len(uri) > _LONGEST_PLACE:
         raise ConfigError(
-            f"The place {shortened(uri)} is refused: a text of 1 to {_LONGEST_PLACE} characters in one line is needed, "
+            f"The place {short_repr(uri)} is refused: a text of 1 to {_LONGEST_PLACE} characters in one line is needed, "
             "such as 's3://bucket/key'."
         )
 
 
 def _check_media_type(media_type: object) -> None:
     if media_type is not None and not (isinstance(media_type, str) and MEDIA_TYPE.fullmatch(media_type)):
-        raise ConfigError(f"media_type={shortened(media_type)}; one such as 'text/csv' is needed.")
+        raise ConfigError(f"media_type={short_repr(media_type)}; one such as 'text/csv' is needed.")
 
 
 def _guessed_media_type(path: Path) -> str | None:
@@ -254,3 +259,59 @@ def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
         {'shuffle': 'true', 'lr': 0.1}
     """
     return {name: as_kept(value) for name, value in check_parameters("parameter", values).items()}
+
+
+_A_TABLE = "give a frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"
+
+
+def draw_table(tracker: Any, title: str, table: object) -> None:
+    """
+    Draw a mapping of columns to their values, or a frame.
+
+    Raises:
+        ConfigError: If it is neither, or its columns are not equally long.
+    """
+    if isinstance(table, Mapping):
+        tracker.log_table(title=title, values=_columns(table))
+    elif hasattr(table, "columns") and hasattr(table, "reset_index"):
+        tracker.log_table(title=title, data_frame=table.reset_index(drop=True))  # it keeps one row for each index
+    else:
+        raise ConfigError(f"The table is {short_repr(table)}; {_A_TABLE}.")
+
+
+def _columns(table: Mapping[object, object]) -> dict[str, list[object]]:
+    columns = {str(name): _listed(f"column {name!r}", values) for name, values in table.items()}
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise ConfigError(f"The columns of the table are not equally long: {told}.")
+    return columns
+
+
+def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], answers: Iterable[object]) -> None:
+    """Draw how often each class was taken for each."""
+    tracker.log_confusion_matrix(*_pairs(truth, "answers", answers), title=title)
+
+
+def draw_roc_curve(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
+    """Draw the true against the false positive rate."""
+    tracker.log_roc_curve(*_pairs(truth, "scores", scores), title=title)
+
+
+def draw_precision_recall(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
+    """Draw precision against recall."""
+    tracker.log_precision_recall(*_pairs(truth, "scores", scores), title=title)
+
+
+def _pairs(truth: object, name: str, others: object) -> tuple[list[object], list[object]]:
+    """Return the right classes and what stands beside them, one for one."""
+    first, second = _listed("truth", truth), _listed(name, others)
+    if len(first) != len(second) or not first:
+        raise ConfigError(f"truth has {len(first)} values, and {name} {len(second)}; as many are needed, and some.")
+    return first, second
+
+
+def _listed(what: str, values: object) -> list[object]:
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise ConfigError(f"{what} is {short_repr(values)}; a list of values is needed.")
+    return [python_scalar(value) for value in values]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar, Status, TrialResult
+from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
 RUN_TAG = "sagemaker:trial-component-source"
@@ -78,6 +78,11 @@ def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
+def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Convert tags to the form that AWS takes."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def _artifacts(artifacts: Mapping[str, Mapping[str, str]]) -> tuple[Artifact, ...]:
     return tuple(Artifact(name, a["Value"], a.get("MediaType")) for name, a in sorted(artifacts.items()))
 
@@ -105,31 +110,10 @@ def is_training(component: Component) -> bool:
     return is_run or component.display_name == TRAINING or component.job_name is not None
 
 
-def _code_uri(component: Component) -> str | None:
+def code_uri(component: Component) -> str | None:
     """Return where the code is that was trained; a job without a network has it from a channel."""
     said = component.parameters.get("sagemaker_submit_directory")
     if not isinstance(said, str) or not said.startswith(_CHANNELS):
         return said if isinstance(said, str) else None
     channel = said.removeprefix(_CHANNELS).split("/")[0]
     return next((artifact.uri for artifact in component.inputs if artifact.name == channel), None)
-
-
-def trial_from_component(component: Component, trial_name: str, experiment_name: str | None = None) -> TrialResult:
-    """Read the outcome of a trial from the component that recorded its training, which may be in others as well."""
-    outputs = {artifact.name: artifact.uri for artifact in component.outputs}
-    status: Status = component.status or "InProgress"
-    ended, started = component.ended, component.started
-    return TrialResult(
-        trial_name=trial_name,
-        experiment_name=experiment_name or dict(component.parents).get(trial_name, ""),
-        status=status,
-        failure_reason=component.message if status == "Failed" else "",
-        hyperparameters={k: v for k, v in component.parameters.items() if not is_own(k)},
-        metrics=component.metrics,
-        job_name=component.job_name or "",
-        component_name=component.name,
-        model_uri=outputs.get("SageMaker.ModelArtifact"),
-        code_uri=_code_uri(component),
-        created=component.created,
-        duration_s=(ended - started).total_seconds() if ended and started else None,
-    )

@@ -1,8 +1,10 @@
 """The one place where AWS's errors become this library's."""
 
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
@@ -16,6 +18,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.model import OperationModel
 
 from mnist_tracking.errors import (
     NO_CREDENTIALS,
@@ -110,3 +113,31 @@ def is_over_limit(error: ServiceError) -> bool:
     quota = _QUOTA.search(error.detail)
     can_be = quota is None or int(quota["limit"]) >= int(quota["asked"])
     return isinstance(error, ThrottledError) or (error.code == "ResourceLimitExceeded" and can_be)
+
+
+_MOST_ATTEMPTS = 8  # about 20 s at most
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+
+
+def repeat_momentary(client: Any) -> None:
+    """Make a client of SageMaker's repeat what is refused for a moment only, beside what botocore repeats."""
+    client.meta.events.register("needs-retry.sagemaker", _pause_before_repeating)
+
+
+def _pause_before_repeating(
+    response: tuple[object, Mapping[str, Any]] | None, operation: OperationModel, attempts: int, **_: object
+) -> float | None:
+    """Return how long to wait before the call is repeated, in seconds; None if it is not."""
+    if response is None or attempts >= _MOST_ATTEMPTS:
+        return None
+    error = response[1].get("Error", {})
+    if not is_momentary(operation.name, str(error.get("Code", "")), str(error.get("Message", ""))):
+        return None
+    longest = min(_FIRST_PAUSE_S * 2 ** (attempts - 1), _LONGEST_PAUSE_S)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - so that writers who collided do not meet again
+
+
+def is_momentary(operation: str, code: str, message: str) -> bool:
+    """Whether a refusal passes by itself; that something has links may, since they are taken away before."""
+    is_still_linked = operation.startswith("Delete") and "cannot be deleted" in message
+    return code == "ConflictException" or (code == "ValidationException" and is_still_linked)

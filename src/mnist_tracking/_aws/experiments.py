@@ -1,36 +1,29 @@
 """Experiments, trials and the preprocessing component, through smexperiments with our own session and client."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mnist_tracking._aws.convert import TRAINING, component_from_aws, experiment_from_aws, tags_from_aws
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import TRAINING, component_from_aws, experiment_from_aws, tags_from_aws, tags_to_aws
 from mnist_tracking._aws.errors import is_missing, is_taken, translated
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._values.query_checks import require_name
-from mnist_tracking._values.records import Component, ExperimentSummary
+from mnist_tracking._values.checks import require_name
+from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 _MAX_DESCRIPTION = 3072
 
 
-def aws_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Convert tags to the form that AWS takes."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def add_tags(workspace: "Workspace", arn: str, tags: Mapping[str, str]) -> None:
+def add_tags(account: Account, arn: str, tags: Mapping[str, str]) -> None:
     """Add tags to what exists."""
     with translated():
-        workspace.client("sagemaker").add_tags(ResourceArn=arn, Tags=aws_tags(tags))
+        account.client("sagemaker").add_tags(ResourceArn=arn, Tags=tags_to_aws(tags))
 
 
 def load_or_create_experiment(
-    workspace: "Workspace", name: str, *, description: str | None, tags: Mapping[str, str], create: bool
+    account: Account, name: str, *, description: str | None, tags: Mapping[str, str], create: bool
 ) -> None:
     """
     Make sure that an experiment exists. An existing one keeps its description.
@@ -43,7 +36,7 @@ def load_or_create_experiment(
         raise ConfigError(f"description={description!r}; a text is needed.")
     if description is not None and len(description) > _MAX_DESCRIPTION:
         raise ConfigError(f"The description has {len(description)} characters; SageMaker takes {_MAX_DESCRIPTION}.")
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with quiet(), translated():
         from smexperiments.experiment import Experiment
 
@@ -52,7 +45,7 @@ def load_or_create_experiment(
                 experiment_name=name,
                 description=description,
                 sagemaker_boto_client=client,
-                tags=aws_tags(tags),
+                tags=tags_to_aws(tags),
             )
         except ClientError as error:
             if not is_taken(error):
@@ -61,7 +54,7 @@ def load_or_create_experiment(
                 raise AlreadyExistsError("experiment", name) from error
 
 
-def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mapping[str, str]) -> None:
+def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str, str]) -> None:
     """
     Create a trial.
 
@@ -76,8 +69,8 @@ def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mappi
             Trial.create(
                 experiment_name=experiment,
                 trial_name=name,
-                sagemaker_boto_client=workspace.client("sagemaker"),
-                tags=aws_tags(tags),
+                sagemaker_boto_client=account.client("sagemaker"),
+                tags=tags_to_aws(tags),
             )
         except ClientError as error:
             if is_taken(error):
@@ -87,9 +80,9 @@ def create_trial(workspace: "Workspace", name: str, experiment: str, tags: Mappi
             raise
 
 
-def delete_trial(workspace: "Workspace", name: str) -> None:
+def delete_trial(account: Account, name: str) -> None:
     """Take back a trial whose job could not be started; its components stay."""
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         pages = client.get_paginator("list_trial_components").paginate(TrialName=name)
         for component in [component for page in pages for component in page["TrialComponentSummaries"]]:
@@ -97,53 +90,53 @@ def delete_trial(workspace: "Workspace", name: str) -> None:
         client.delete_trial(TrialName=name)
 
 
-def attach(workspace: "Workspace", trial: str, component: str) -> None:
+def attach(account: Account, trial: str, component: str) -> None:
     """Add a component to a trial; again is fine."""
     with translated():
-        workspace.client("sagemaker").associate_trial_component(TrialName=trial, TrialComponentName=component)
+        account.client("sagemaker").associate_trial_component(TrialName=trial, TrialComponentName=component)
 
 
-def tags_of_trial(workspace: "Workspace", name: str) -> dict[str, str]:
+def tags_of_trial(account: Account, name: str) -> dict[str, str]:
     """Return what a trial is tagged with."""
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         arn = client.describe_trial(TrialName=name)["TrialArn"]
         pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
         return tags_from_aws([tag for page in pages for tag in page["Tags"]])
 
 
-def jobs_of(workspace: "Workspace", trial: str) -> list[str]:
+def jobs_of(account: Account, trial: str) -> list[str]:
     """Return the names of a trial's training jobs, in order of creation."""
-    jobs = [summary for summary in _summaries_of(workspace, trial) if _is_job(summary)]
+    jobs = [summary for summary in _summaries_of(account, trial) if _is_job(summary)]
     return [summary["TrialComponentName"].removesuffix("-aws-training-job") for summary in jobs]
 
 
-def training_of(workspace: "Workspace", trial: str, name: str | None = None) -> Component | None:
+def training_of(account: Account, trial: str, name: str | None = None) -> Component | None:
     """Read the component that recorded a trial's training: the one of that name, or the last that is one."""
     if name is None:
-        found = [s for s in _summaries_of(workspace, trial) if _is_job(s) or s.get("DisplayName") == TRAINING]
+        found = [s for s in _summaries_of(account, trial) if _is_job(s) or s.get("DisplayName") == TRAINING]
         if not found:
             return None
         name = found[-1]["TrialComponentName"]
-    return read_component(workspace, name)
+    return read_component(account, name)
 
 
-def read_component(workspace: "Workspace", name: str) -> Component:
+def read_component(account: Account, name: str) -> Component:
     """Read one component, without its trials and tags; unlike Search, this is never behind."""
     with translated():
-        return component_from_aws(workspace.client("sagemaker").describe_trial_component(TrialComponentName=name))
+        return component_from_aws(account.client("sagemaker").describe_trial_component(TrialComponentName=name))
 
 
-def component_names_of(workspace: "Workspace", trial: str) -> list[str]:
+def component_names_of(account: Account, trial: str) -> list[str]:
     """Return the names of a trial's components, in order of creation."""
-    return [summary["TrialComponentName"] for summary in _summaries_of(workspace, trial)]
+    return [summary["TrialComponentName"] for summary in _summaries_of(account, trial)]
 
 
-def _summaries_of(workspace: "Workspace", trial: str) -> list[dict[str, Any]]:
+def _summaries_of(account: Account, trial: str) -> list[dict[str, Any]]:
     """List a trial's components in order of creation; unlike Search, this list is never behind."""
     order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
     with translated():
-        pages = workspace.client("sagemaker").get_paginator("list_trial_components").paginate(TrialName=trial, **order)
+        pages = account.client("sagemaker").get_paginator("list_trial_components").paginate(TrialName=trial, **order)
         return [component for page in pages for component in page["TrialComponentSummaries"]]
 
 
@@ -151,36 +144,35 @@ def _is_job(summary: Mapping[str, Any]) -> bool:
     return ":training-job/" in summary.get("TrialComponentSource", {}).get("SourceArn", "")
 
 
-def trials_of(workspace: "Workspace", experiment: str) -> dict[str, str]:
+def trials_of(account: Account, experiment: str) -> dict[str, str]:
     """Return the names and the ARNs of an experiment's trials."""
     with translated():
         pages = (
-            workspace.client("sagemaker")
-            .get_paginator("list_trials")
-            .paginate(ExperimentName=experiment, MaxResults=100)
+            account.client("sagemaker").get_paginator("list_trials").paginate(ExperimentName=experiment, MaxResults=100)
         )
         return {trial["TrialName"]: trial["TrialArn"] for page in pages for trial in page["TrialSummaries"]}
 
 
-def require_trial(workspace: "Workspace", name: str) -> str:
+def require_trial(account: Account, name: str) -> ListedTrial:
     """
-    Return the name of a trial's experiment.
+    Return a trial as it was created, without its tags.
 
     Raises:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
     """
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         try:
-            return str(client.describe_trial(TrialName=name)["ExperimentName"])
+            found = client.describe_trial(TrialName=name)
         except ClientError as error:
             if not _is_no_such_name(error):
                 raise
             known = [t["TrialName"] for t in client.list_trials(MaxResults=100)["TrialSummaries"]]
             raise NotFoundError("trial", name, nearest(name, known)) from error
+    return ListedTrial(found["TrialName"], found["ExperimentName"], found["CreationTime"])
 
 
-def require_experiment(workspace: "Workspace", name: str) -> None:
+def require_experiment(account: Account, name: str) -> None:
     """
     Make sure that an experiment exists.
 
@@ -188,10 +180,10 @@ def require_experiment(workspace: "Workspace", name: str) -> None:
         ConfigError: If that cannot be a name.
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
-    _describe(workspace, name)
+    _describe(account, name)
 
 
-def read_experiment(workspace: "Workspace", name: str) -> ExperimentSummary:
+def read_experiment(account: Account, name: str) -> ExperimentSummary:
     """
     Read one experiment; unlike Search, this is never behind.
 
@@ -199,15 +191,15 @@ def read_experiment(workspace: "Workspace", name: str) -> ExperimentSummary:
         ConfigError: If that cannot be a name.
         NotFoundError: If there is no such experiment; it names the nearest ones that there are.
     """
-    found = _describe(workspace, name)
+    found = _describe(account, name)
     with translated():
-        tags = workspace.client("sagemaker").list_tags(ResourceArn=found["ExperimentArn"])
+        tags = account.client("sagemaker").list_tags(ResourceArn=found["ExperimentArn"])
     return experiment_from_aws({**found, **tags})
 
 
-def _describe(workspace: "Workspace", name: str) -> dict[str, Any]:
+def _describe(account: Account, name: str) -> dict[str, Any]:
     require_name("an experiment", name)
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         try:
             found: dict[str, Any] = client.describe_experiment(ExperimentName=name)

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import attrs
 from botocore.exceptions import ClientError
 
-from mnist_tracking._aws.buckets import ensure_bucket
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.errors import is_missing, translated
-from mnist_tracking._aws.policy import Account
+from mnist_tracking._aws.permissions import PolicyScope
 from mnist_tracking.errors import ConfigError, ServiceError
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 Kind = Literal["training job", "warm pool", "endpoint"]
 
@@ -41,21 +38,21 @@ class Running:
     is_ours: bool
 
 
-def describe_account(workspace: "Workspace", role: str | None) -> Account:
+def describe_account(account: Account, role: str | None) -> PolicyScope:
     """Return what ARNs are made of, with a placeholder for an unknown role; makes nothing."""
-    partition = workspace.boto_session.get_partition_for_region(workspace.region)
-    return Account(
+    partition = account.boto_session.get_partition_for_region(account.region)
+    return PolicyScope(
         partition=partition,
-        region=workspace.region,
-        account_id=workspace.account_id,
-        role=role or f"arn:{partition}:iam::{workspace.account_id}:role/THE-ROLE-OF-YOUR-JOBS",
-        bucket=workspace.bucket_name,
-        prefix=workspace.prefix,
-        kms_key=workspace.settings.kms_key,
+        region=account.region,
+        account_id=account.account_id,
+        role=role or f"arn:{partition}:iam::{account.account_id}:role/THE-ROLE-OF-YOUR-JOBS",
+        bucket=account.bucket_name,
+        prefix=account.prefix,
+        kms_key=account.settings.kms_key,
     )
 
 
-def has_bucket(workspace: "Workspace") -> bool:
+def has_bucket(account: Account) -> bool:
     """
     Whether the bucket is there.
 
@@ -63,7 +60,7 @@ def has_bucket(workspace: "Workspace") -> bool:
         ConfigError: If it is another account's, or lies in another region.
     """
     try:
-        ensure_bucket(workspace, create=False)
+        account.ensure_bucket(create=False)
     except ConfigError as error:
         if isinstance(error.__cause__, ServiceError) and is_missing(error.__cause__):
             return False
@@ -71,41 +68,41 @@ def has_bucket(workspace: "Workspace") -> bool:
     return True
 
 
-def describe_key(workspace: "Workspace", key: str) -> Mapping[str, Any]:
+def describe_key(account: Account, key: str) -> Mapping[str, Any]:
     """Return what KMS says of a key: its ``KeyState``, ``KeySpec`` and ``KeyUsage`` among others."""
     with translated():
-        told: Mapping[str, Any] = workspace.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+        told: Mapping[str, Any] = account.client("kms").describe_key(KeyId=key)["KeyMetadata"]
     return told
 
 
-def caller_arn(workspace: "Workspace") -> str:
+def caller_arn(account: Account) -> str:
     """Return who is calling, as STS says it."""
     with translated():
-        return str(workspace.client("sts").get_caller_identity()["Arn"])
+        return str(account.client("sts").get_caller_identity()["Arn"])
 
 
-def caller_principal(workspace: "Workspace") -> str | None:
+def caller_principal(account: Account) -> str | None:
     """Return the user or role whose policies hold for the caller; None for the root user and federated ones."""
-    arn = caller_arn(workspace)
+    arn = caller_arn(account)
     kind, _, name = arn.split(":", 5)[5].partition("/")
     if kind == "user":
         return arn
     if kind != "assumed-role":
         return None
     with translated():  # the ARN of a session lacks the path of its role
-        return str(workspace.client("iam").get_role(RoleName=name.split("/")[0])["Role"]["Arn"])
+        return str(account.client("iam").get_role(RoleName=name.split("/")[0])["Role"]["Arn"])
 
 
-def trust_policy(workspace: "Workspace", role: str) -> Mapping[str, Any]:
+def trust_policy(account: Account, role: str) -> Mapping[str, Any]:
     """Return who may assume a role, as a policy."""
     with translated():
-        found = workspace.client("iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
+        found = account.client("iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
     document: Mapping[str, Any] = found["AssumeRolePolicyDocument"]  # botocore has decoded it
     return document
 
 
 def denied_actions(
-    workspace: "Workspace", principal: str, actions: Sequence[str], resource: str, context: Mapping[str, str]
+    account: Account, principal: str, actions: Sequence[str], resource: str, context: Mapping[str, str]
 ) -> list[str]:
     """Return which of some actions on a resource IAM would deny to a user or role."""
     entries = [
@@ -114,7 +111,7 @@ def denied_actions(
     ]
     request = {"PolicySourceArn": principal, "ActionNames": list(actions), "ResourceArns": [resource]}
     with translated():
-        pages = workspace.client("iam").get_paginator("simulate_principal_policy")
+        pages = account.client("iam").get_paginator("simulate_principal_policy")
         results = [
             result
             for page in pages.paginate(**request, ContextEntries=entries)
@@ -123,10 +120,10 @@ def denied_actions(
     return [result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"]
 
 
-def sagemaker_quotas(workspace: "Workspace") -> dict[str, float]:
+def sagemaker_quotas(account: Account) -> dict[str, float]:
     """Return SageMaker's quotas by name, such as ``"ml.m5.xlarge for training job usage"``."""
     with translated():
-        pages = workspace.client("service-quotas").get_paginator("list_service_quotas")
+        pages = account.client("service-quotas").get_paginator("list_service_quotas")
         return {
             quota["QuotaName"]: float(quota["Value"])
             for page in pages.paginate(ServiceCode="sagemaker")
@@ -134,14 +131,14 @@ def sagemaker_quotas(workspace: "Workspace") -> dict[str, float]:
         }
 
 
-def running_jobs(workspace: "Workspace") -> Iterator[Running]:
+def running_jobs(account: Account) -> Iterator[Running]:
     """Yield the training jobs that run, and the warm pools that ended ones have left, whoever started them."""
-    yield from _jobs(workspace, "training job", StatusEquals="InProgress")
-    yield from _jobs(workspace, "warm pool", WarmPoolStatusEquals="Available")
+    yield from _jobs(account, "training job", StatusEquals="InProgress")
+    yield from _jobs(account, "warm pool", WarmPoolStatusEquals="Available")
 
 
-def _jobs(workspace: "Workspace", kind: Kind, **which: str) -> Iterator[Running]:
-    client = workspace.client("sagemaker")
+def _jobs(account: Account, kind: Kind, **which: str) -> Iterator[Running]:
+    client = account.client("sagemaker")
     with translated():
         for page in client.get_paginator("list_training_jobs").paginate(**which):
             for job in page["TrainingJobSummaries"]:
@@ -151,9 +148,9 @@ def _jobs(workspace: "Workspace", kind: Kind, **which: str) -> Iterator[Running]
                 yield Running(kind, name, _instances_of_job(resources), job["CreationTime"], is_ours)
 
 
-def running_endpoints(workspace: "Workspace") -> Iterator[Running]:
+def running_endpoints(account: Account) -> Iterator[Running]:
     """Yield the endpoints that run, whoever made them."""
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         for page in client.get_paginator("list_endpoints").paginate():
             for summary in page["Endpoints"]:

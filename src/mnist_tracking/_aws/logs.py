@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translate, translated
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -23,8 +21,8 @@ class JobLog:
         job_name: The job; it may not have logged yet, or even not exist.
     """
 
-    def __init__(self, workspace: "Workspace", job_name: str) -> None:
-        self._client = workspace.client("logs")
+    def __init__(self, account: Account, job_name: str) -> None:
+        self._client = account.client("logs")
         self._job_name = job_name
         self._tokens: dict[str, str] = {}
         self._streams: list[str] = []
@@ -59,6 +57,6 @@ def _streams(client: Any, job_name: str) -> list[str]:
     return [stream["logStreamName"] for stream in found["logStreams"]]
 
 
-def log_tail(workspace: "Workspace", job_name: str, lines: int = 20) -> list[str]:
+def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:
     """Return the last lines of a job's log, oldest first."""
-    return [line for _, line in JobLog(workspace, job_name).new_lines()][-lines:]
+    return [line for _, line in JobLog(account, job_name).new_lines()][-lines:]

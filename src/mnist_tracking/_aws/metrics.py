@@ -5,22 +5,20 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._values.records import Component, MetricPoint, MetricSeries
 from mnist_tracking.errors import ServiceError
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 _MOST_PER_CALL = 10
 _QUERIES_PER_CALL = 100
 _STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.job.log_metric` prints it
 
 
-def put_metrics(workspace: "Workspace", component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
+def put_metrics(account: Account, component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
     """
     Send one value for each of some metrics of a component.
 
@@ -37,7 +35,7 @@ def put_metrics(workspace: "Workspace", component: str, values: Mapping[str, flo
     data = [
         {"MetricName": name, "Value": value, "Step": steps[name], "Timestamp": now} for name, value in values.items()
     ]
-    client = workspace.client("sagemaker-metrics")
+    client = account.client("sagemaker-metrics")
     for start in range(0, len(data), _MOST_PER_CALL):
         batch = data[start : start + _MOST_PER_CALL]
         with translated():  # the service takes names in lower case only, and compares them without case
@@ -48,7 +46,7 @@ def put_metrics(workspace: "Workspace", component: str, values: Mapping[str, flo
 
 
 def read_series(
-    workspace: "Workspace", component: Component, *, on_line: Callable[[str], object] | None = None
+    account: Account, component: Component, *, on_line: Callable[[str], object] | None = None
 ) -> dict[str, MetricSeries]:
     """
     Return every value of every metric of a component.
@@ -56,19 +54,19 @@ def read_series(
     What a training job printed is read from its log, by the job's own metric definitions: the service itself gives back
     one value a minute. What was sent with a step is read from the service. *on_line* is given each line of that log.
     """
-    printed = job_series(workspace, component.job_name, on_line) if component.job_name else {}
+    printed = job_series(account, component.job_name, on_line) if component.job_name else {}
     sent = [name for name in component.metrics if name not in printed]
-    return dict(sorted({**printed, **_sent(workspace, component, sent)}.items()))
+    return dict(sorted({**printed, **_sent(account, component, sent)}.items()))
 
 
 def job_series(
-    workspace: "Workspace", job_name: str, on_line: Callable[[str], object] | None = None
+    account: Account, job_name: str, on_line: Callable[[str], object] | None = None
 ) -> dict[str, MetricSeries]:
     """Return every value that a job has printed so far, by metric; a running job's too."""
     with translated():
-        job = workspace.client("sagemaker").describe_training_job(TrainingJobName=job_name)
+        job = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
     definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])
-    lines = _passed_on(JobLog(workspace, job_name).new_lines(), on_line)
+    lines = _passed_on(JobLog(account, job_name).new_lines(), on_line)
     return series_in_log(lines, {item["Name"]: item["Regex"] for item in definitions})
 
 
@@ -104,12 +102,12 @@ def _as_float(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _sent(workspace: "Workspace", component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:
+def _sent(account: Account, component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:
     found = {}
     for start in range(0, len(names), _QUERIES_PER_CALL):
         batch = names[start : start + _QUERIES_PER_CALL]
         with translated():
-            answer = workspace.client("sagemaker-metrics").batch_get_metrics(
+            answer = account.client("sagemaker-metrics").batch_get_metrics(
                 MetricQueries=[_query(component.arn, name) for name in batch]
             )
         for name, result in zip(batch, answer["MetricQueryResults"], strict=True):

@@ -1,25 +1,19 @@
 """Read components through Search: pages of 100, one pass."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import attrs
-
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import component_from_aws, tags_from_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.experiments import component_names_of, trials_of
-from mnist_tracking._values.records import Component
+from mnist_tracking._aws.waiting import polls
+from mnist_tracking._values.records import Component, ListedTrial
 from mnist_tracking._values.where import Condition, Filter, Junction
 from mnist_tracking.errors import ConfigError, StateError
 
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
-
-Shown = TypeVar("Shown", "ListedTrial", Component)
+Shown = TypeVar("Shown", ListedTrial, Component)
 _PAGE = 100
-_VISIBLE_WITHIN_S = 60.0
 _LONGEST_PAUSE_S = 2.0
 _MOST_CONDITIONS = 50
 _MOST_TOGETHER = 20
@@ -58,36 +52,24 @@ def iter_components(client: Any, **filters: str) -> Iterator[Component]:
         yield component_from_aws(result["TrialComponent"])
 
 
-def components_of(workspace: "Workspace", trial: str) -> tuple[Component, ...]:
+def components_of(account: Account, trial: str) -> tuple[Component, ...]:
     """
     Read a trial's components, in order of creation, waiting until Search shows each that the trial has.
 
     Raises:
         StateError: If it does not within a minute.
     """
-    begun = time.monotonic()
-    while True:
-        has = component_names_of(workspace, trial)
-        found = tuple(iter_components(workspace.client("sagemaker"), Parents_TrialName=trial))
+    unseen: list[str] = []
+    for _ in polls(account, timeout_s=account.timing.visible_within_s, longest_s=_LONGEST_PAUSE_S):
+        has = component_names_of(account, trial)
+        found = tuple(iter_components(account.client("sagemaker"), Parents_TrialName=trial))
         unseen = sorted(set(has) - {component.name for component in found})
         if not unseen:
             return found
-        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
-            said = "has steps that Search, which is eventually consistent, does not show yet"
-            raise StateError("trial", trial, f"{said}: {', '.join(unseen)}; ask again later")
-        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
+    raise _not_shown("trial", trial, "steps", unseen)
 
 
-@attrs.frozen
-class ListedTrial:
-    """A trial as it was made: its name, when that was, and its tags."""
-
-    name: str
-    created: datetime
-    tags: Mapping[str, str]
-
-
-def trials_in(workspace: "Workspace", experiment: str) -> Iterator[ListedTrial]:
+def trials_in(account: Account, experiment: str) -> Iterator[ListedTrial]:
     """
     Yield the trials of an experiment, page by page, until each that there is was shown.
 
@@ -97,49 +79,52 @@ def trials_in(workspace: "Workspace", experiment: str) -> Iterator[ListedTrial]:
     wanted = expression_of([Condition("ExperimentName", "Equals", experiment)])
 
     def search() -> Iterator[ListedTrial]:
-        for result in iter_search(workspace.client("sagemaker"), "ExperimentTrial", wanted):
+        for result in iter_search(account.client("sagemaker"), "ExperimentTrial", wanted):
             found = result["Trial"]
-            yield ListedTrial(found["TrialName"], found["CreationTime"], tags_from_aws(found.get("Tags", [])))
+            yield ListedTrial(
+                found["TrialName"], experiment, found["CreationTime"], tags_from_aws(found.get("Tags", []))
+            )
 
-    has = trials_of(workspace, experiment)
-    yield from _until_all_are_shown(workspace, experiment, "trials", set(has), search)
+    has = trials_of(account, experiment)
+    yield from _until_all_are_shown(account, experiment, "trials", set(has), search)
 
 
-def components_in(workspace: "Workspace", experiment: str) -> Iterator[Component]:
+def components_in(account: Account, experiment: str) -> Iterator[Component]:
     """
     Yield the components of an experiment's trials, page by page, until each that there is was shown.
 
     Raises:
         StateError: If Search does not show all of them within a minute.
     """
-    client = workspace.client("sagemaker")
+    client = account.client("sagemaker")
     with translated():
         pages = client.get_paginator("list_trial_components").paginate(
             ExperimentName=experiment, PaginationConfig={"PageSize": _PAGE}
         )
         has = {component["TrialComponentName"] for page in pages for component in page["TrialComponentSummaries"]}
     yield from _until_all_are_shown(
-        workspace, experiment, "steps", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
+        account, experiment, "steps", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
     )
 
 
 def _until_all_are_shown(
-    workspace: "Workspace", experiment: str, what: str, has: set[str], search: Callable[[], Iterator[Shown]]
+    account: Account, experiment: str, what: str, has: set[str], search: Callable[[], Iterator[Shown]]
 ) -> Iterator[Shown]:
     """Search, once more for what Search does not show yet, and yield each find once."""
-    begun, seen = time.monotonic(), set[str]()
-    while True:
+    seen = set[str]()
+    for _ in polls(account, timeout_s=account.timing.visible_within_s, longest_s=_LONGEST_PAUSE_S):
         for found in search():
             if found.name not in seen:
                 seen.add(found.name)
                 yield found
-        unseen = sorted(has - seen)
-        if not unseen:
+        if has <= seen:
             return
-        if time.monotonic() - begun > _VISIBLE_WITHIN_S:
-            said = f"has {what} that Search, which is eventually consistent, does not show yet"
-            raise StateError("experiment", experiment, f"{said}: {', '.join(unseen[:5])}; ask again later")
-        time.sleep(min(workspace.poll_s, _LONGEST_PAUSE_S))
+    raise _not_shown("experiment", experiment, what, sorted(has - seen))
+
+
+def _not_shown(kind: str, name: str, what: str, unseen: list[str]) -> StateError:
+    detail = f"has {what} that Search, which is eventually consistent, does not show yet"
+    return StateError(kind, name, f"{detail}: {', '.join(unseen[:5])}; try again later")
 
 
 def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:

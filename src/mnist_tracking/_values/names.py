@@ -4,7 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
 _LIMITS = {
@@ -33,7 +33,7 @@ def check_name(kind: str, name: str) -> str:
     if isinstance(name, str) and len(name) <= most and _PATTERN.fullmatch(name):
         return name
     raise ConfigError(
-        f"The {kind} name {shortened(name)} {_fault(name, most)}; possible are letters, digits and inner hyphens, "
+        f"The {kind} name {short_repr(name)} {_fault(name, most)}; possible are letters, digits and inner hyphens, "
         f"1 to {most}. {suggest_name(str(name or ''), most)!r} would do."
     )
 

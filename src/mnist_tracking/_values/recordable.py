@@ -1,28 +1,58 @@
 """
-How a trial component keeps a parameter, so that it is read back as it was put in.
+What can be recorded: the names and values of parameters and metrics, and how a trial component stores them.
 
-A component knows finite numbers and texts alone. What is neither is kept as JSON; so is a text that would otherwise be
-taken for JSON. Standard library only: this module travels with training jobs.
+A component stores finite numbers and strings only. Anything else is stored as JSON, and so is a string that would
+otherwise be read back as JSON. Standard library only: this module travels with training jobs.
 """
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
-from mnist_tracking._values.checks import Kind, check_key
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["Scalar", "as_kept", "check_mapping", "encode", "plain", "recordable", "scalar"]
+#: What SageMaker takes for the type of a file, in at most 64 characters.
+MEDIA_TYPE = re.compile(r"(?=.{1,64}$)[-\w]+/[-\w+]+")
+
+Kind = Literal["artifact", "hyperparameter", "input", "metric", "output", "parameter"]
+_LONGEST_KEY: dict[Kind, int] = {
+    "artifact": 128,
+    "hyperparameter": 256,
+    "input": 128,
+    "metric": 255,
+    "output": 128,
+    "parameter": 320,
+}
+_OF_THE_SDK = "sagemaker_"  # its own hyperparameters
+
+
+def check_key(kind: Kind, name: object) -> str:
+    """
+    Return *name* if something of that kind can be recorded under it.
+
+    Raises:
+        ConfigError: If it is no text, empty, too long, of several lines, or the SDK's own.
+    """
+    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith(_OF_THE_SDK)
+    if isinstance(name, str) and len(name) <= _LONGEST_KEY[kind] and name.splitlines() == [name] and not is_taken:
+        return name
+    own = f", which does not begin with {_OF_THE_SDK!r}" if kind == "hyperparameter" else ""
+    raise ConfigError(
+        f"The {kind} name {short_repr(name)} is refused: a text of 1 to {_LONGEST_KEY[kind]} characters in one line is "
+        f"needed{own}."
+    )
+
 
 Scalar = str | int | float | bool | None
 _LONGEST_TEXT = 2500
 _EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component keeps
 
 
-def plain(value: Any) -> Any:
+def python_scalar(value: Any) -> Any:
     """Return Python's own form of a number of numpy or torch; an array of several numbers as it is."""
     item = getattr(value, "item", None)
     try:
@@ -39,7 +69,7 @@ def check_mapping(kind: Kind, values: object) -> None:
         ConfigError: If they are not.
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"The {kind}s are {shortened(values)}; give a mapping, such as {{'epochs': 2}}.")
+        raise ConfigError(f"The {kind}s are {short_repr(values)}; give a mapping, such as {{'epochs': 2}}.")
 
 
 def scalar(kind: Kind, name: str, value: object) -> Scalar:
@@ -50,7 +80,7 @@ def scalar(kind: Kind, name: str, value: object) -> Scalar:
         ConfigError: If the name cannot be recorded, or the value is of another type.
     """
     check_key(kind, name)
-    found = plain(value)
+    found = python_scalar(value)
     match found:
         case None | bool() | str():
             return found
@@ -79,7 +109,7 @@ def recordable(kind: Kind, name: str, value: object) -> Scalar:
 
 def _refusal(kind: Kind, name: str, value: object) -> ConfigError:
     return ConfigError(
-        f"The {kind} {name!r} is {shortened(value)} ({type(value).__name__}); possible are finite numbers, texts, "
+        f"The {kind} {name!r} is {short_repr(value)} ({type(value).__name__}); possible are finite numbers, texts, "
         "booleans and None."
     )
 
@@ -115,3 +145,62 @@ def _reads_back(text: str) -> bool:
     """Whether a text can be kept as it is: it is one line, and no JSON for anything else."""
     is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
     return not is_json and text.splitlines() == [text]
+
+
+def check_metrics(values: Mapping[str, float]) -> dict[str, float]:
+    """
+    Return metrics as Python's own numbers, which may be infinite or not a number (NaN).
+
+    Raises:
+        ConfigError: If they are no mapping of names to numbers.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"The metrics are {short_repr(values)}; give a mapping, such as {{'f1': 0.97}}.")
+    return {check_key("metric", name): _number(name, value) for name, value in values.items()}
+
+
+def check_finite(numbers: Mapping[str, float]) -> None:
+    """
+    Make sure that SageMaker records these values.
+
+    Raises:
+        ConfigError: If one is infinite or not a number (NaN).
+    """
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise ConfigError(f"The metric {name!r} is {number}; SageMaker records finite numbers only.")
+
+
+def check_step(step: object) -> int | None:
+    """
+    Return the step of a value; None if there is none.
+
+    Raises:
+        ConfigError: If it is no whole number from 0.
+    """
+    if step is None:
+        return None
+    if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
+        raise ConfigError(f"step={short_repr(step)}; steps are whole numbers from 0.")
+    return int(step)
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(python_scalar(value))
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise ConfigError(
+            f"The metric {name!r} is {short_repr(value)} ({type(value).__name__}), which is no number; SageMaker "
+            "records finite numbers only."
+        ) from None
+
+
+def metric_regex(name: str) -> str:
+    r"""
+    Return the regular expression that finds the values of one metric, and no other, in what `log_metric` prints.
+
+    Example:
+        >>> metric_regex("validation:accuracy")
+        'metric "validation:accuracy"=([-+.0-9e]+)(?: step=\\d+)?;'
+    """
+    return rf"metric {re.escape(json.dumps(name))}=([-+.0-9e]+)(?: step=\d+)?;"

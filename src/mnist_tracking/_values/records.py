@@ -6,27 +6,24 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
-from mnist_tracking._values.html import html_table
-from mnist_tracking._values.text import named, plural
+from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "TRIAL_COLUMNS",
     "Artifact",
     "Component",
     "ExperimentSummary",
+    "ListedTrial",
     "Metric",
     "MetricPoint",
     "MetricSeries",
     "NamedTrial",
     "Scalar",
     "Status",
-    "TrialResult",
     "trial_name_of",
-    "trial_row",
 ]
 
 Scalar = str | int | float | bool | None
@@ -39,23 +36,29 @@ def own_copy(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class NamedTrial(Protocol):
-    """A trial in any form: `TrialResult`, `Trial`, `LocalTrial` or `SubmittedTrial`."""
+    """A trial in any form: `Trial`, `SubmittedTrial` or `LocalTrial`."""
 
     @property
-    def trial_name(self) -> str:
-        """Unique in the account and region."""
+    def name(self) -> str:
+        """The trial's name, unique in the account and region."""
+
+    @property
+    def experiment(self) -> str:
+        """The name of its experiment."""
 
 
 def trial_name_of(trial: NamedTrial | str) -> str:
     """
-    Return the name of a trial, which may be that name itself.
+    Return the name of a trial, given the trial or the name itself.
 
     Raises:
         ConfigError: If it is neither.
     """
-    name = trial if isinstance(trial, str) else getattr(trial, "trial_name", None)
-    if not isinstance(name, str) or not name:
-        raise ConfigError(f"{trial!r} is no trial. Give a trial, or its name.")
+    if isinstance(trial, str) and trial:
+        return trial
+    name, experiment = (getattr(trial, attribute, None) for attribute in ("name", "experiment"))
+    if not isinstance(name, str) or not isinstance(experiment, str):
+        raise ConfigError(f"{trial!r} is not a trial. Pass a trial, or its name.")
     return name
 
 
@@ -237,64 +240,18 @@ class ExperimentSummary:
 
 
 @attrs.frozen
-class TrialResult:
+class ListedTrial:
     """
-    One configuration, trained once, as it was recorded. A snapshot: it does not change.
+    A trial as it was created, without its steps.
 
     Attributes:
-        trial_name: Unique in the account and region.
-        experiment_name: The experiment it belongs to.
-        status: How its training stands.
-        failure_reason: Why it failed; empty if it did not.
-        hyperparameters: What it was trained with, decoded.
-        metrics: By name.
-        job_name: Its training job.
-        component_name: The trial component that recorded its training.
-        model_uri: Its model.tar.gz in S3, if there is one.
-        code_uri: The source archive in S3 that was trained, if known.
-        created: When its training was asked for.
-        duration_s: How long the training took, in seconds; None until it ended.
+        name: Unique in the account and region.
+        experiment: The experiment it belongs to.
+        created: When it was created.
+        tags: Its tags; empty where they were not read.
     """
 
-    trial_name: str
-    experiment_name: str
-    status: Status
-    failure_reason: str
-    hyperparameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
-    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
-    job_name: str
-    component_name: str
-    model_uri: str | None
-    code_uri: str | None
+    name: str
+    experiment: str
     created: datetime
-    duration_s: float | None
-
-    def __str__(self) -> str:
-        metrics = {name: f"{metric.last:.6g}" for name, metric in sorted(self.metrics.items())}
-        reason = f". {self.failure_reason}" if self.failure_reason else ""
-        head = f"trial {self.trial_name} of experiment {self.experiment_name}: {self.status}{reason}"
-        return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])
-
-    def _repr_html_(self) -> str:
-        import pandas as pd
-
-        row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
-        return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
-
-
-TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")
-"""What `trial_row` has of every trial."""
-
-
-def trial_row(trial: TrialResult) -> dict[str, object]:
-    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
-    return {
-        "trial": trial.trial_name,
-        "experiment": trial.experiment_name,
-        "status": trial.status,
-        "created": trial.created,
-        "duration_s": trial.duration_s,
-        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
-        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
-        "failure_reason": trial.failure_reason,
-    }
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)

@@ -1,38 +1,36 @@
 """What to train and what counts: job specifications, metric definitions and the objective."""
 
+import difflib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
-from mnist_tracking._values.checks import check_key
-from mnist_tracking._values.job_checks import (
-    channels,
+from mnist_tracking._values.checks import (
     check_choice,
     check_count,
-    check_files,
-    check_image,
-    check_inputs,
-    check_instance_type,
     check_mappings,
     check_text,
     check_texts,
     copied,
+    is_in_s3,
     path_text,
     path_texts,
 )
-from mnist_tracking._values.recordable import check_mapping, recordable
+from mnist_tracking._values.dotted import check_dotted
+from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
 from mnist_tracking._values.records import Scalar
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.job import metric_regex
 
 if TYPE_CHECKING:
     import sagemaker.inputs
 
-__all__ = ["JobSpec", "MetricDefinition", "Objective", "mnist_job"]
+__all__ = ["JobSpec", "MetricDefinition", "Objective"]
 
 Goal = Literal["maximize", "minimize"]
 JobInput: TypeAlias = "str | sagemaker.inputs.TrainingInput | sagemaker.inputs.FileSystemInput"
@@ -40,7 +38,6 @@ Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
 _MAX_HYPERPARAMETERS = 95  # SageMaker takes 100, of which its SDK needs five
-_ADAPTERS = ("digits",)
 DATA = "training"  # the channel of the experiment's own data
 
 
@@ -113,7 +110,7 @@ class Objective:
     def of(cls, value: "Objective | str") -> "Objective":
         """Return *value*, or the objective that a plain metric name stands for; ConfigError if it is neither."""
         if not isinstance(value, Objective | str):
-            raise ConfigError(f"objective={shortened(value)}; the name of a metric, or an Objective, is needed.")
+            raise ConfigError(f"objective={short_repr(value)}; the name of a metric, or an Objective, is needed.")
         return cls(value) if isinstance(value, str) else value
 
 
@@ -127,7 +124,7 @@ def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) 
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
     if not isinstance(metrics, Iterable):
-        raise ConfigError(f"metrics={shortened(metrics)}; a list of names is needed, or a mapping to regexes.")
+        raise ConfigError(f"metrics={short_repr(metrics)}; a list of names is needed, or a mapping to regexes.")
     return tuple(map(_definition, metrics))
 
 
@@ -149,7 +146,73 @@ def _definition(metric: object) -> MetricDefinition:
             return metric
         case str():
             return MetricDefinition(metric, metric_regex(check_key("metric", metric)))
-    raise ConfigError(f"The metric {shortened(metric)} is neither a name nor a MetricDefinition.")
+    raise ConfigError(f"The metric {short_repr(metric)} is neither a name nor a MetricDefinition.")
+
+
+_INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
+
+
+_CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def check_image(uri: object) -> None:
+    """Make sure that a value can be a container image, or is None; ConfigError otherwise."""
+    if uri is not None:
+        check_text("image_uri", uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
+
+
+def check_instance_type(value: object) -> None:
+    """Make sure that a value can be the name of an instance type, of whatever year; ConfigError otherwise."""
+    if not isinstance(value, str) or not _INSTANCE_TYPE.fullmatch(value):
+        raise ConfigError(
+            f"instance_type={short_repr(value)}; one of SageMaker's instance types is needed, such as 'ml.m5.xlarge'."
+        )
+
+
+def check_files(entry_point: str, source_dir: str | None) -> None:
+    """Make sure that the script is there, unless it is in S3; ConfigError otherwise, with what is beside it."""
+    if source_dir is not None and source_dir.startswith("s3://"):
+        return
+    if source_dir is not None and not os.path.isdir(source_dir):
+        raise ConfigError(f"source_dir {source_dir!r} is not a folder.")
+    script = Path(source_dir or "", entry_point)
+    if not os.path.isfile(script):
+        beside = sorted(path.name for path in script.parent.glob("*.py")) if os.path.isdir(script.parent) else []
+        near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
+        hint = f" Scripts there: {', '.join(map(repr, near))}." if near else ""
+        raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
+
+
+def channels(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of channels; ConfigError if they are none, or a single one, which is no list."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigError(f"required_inputs={short_repr(names)}; a list of channels is needed, such as ['training'].")
+    return tuple(_channel(name) for name in names)
+
+
+def _channel(name: object) -> str:
+    if not isinstance(name, str) or not _CHANNEL.fullmatch(name):
+        raise ConfigError(
+            f"The channel name {short_repr(name)} is refused: letters, digits, '.', '_' and '-', 1 to 64."
+        )
+    return name
+
+
+def check_inputs(inputs: Mapping[str, object]) -> None:
+    """Make sure that inputs are locations in S3, or the SDK's own, by channel; ConfigError otherwise."""
+    for channel, uri in inputs.items():
+        _channel(channel)
+        if not is_in_s3(uri) and not _is_of_sdk(uri):
+            raise ConfigError(
+                f"The input {channel!r} is {short_repr(uri)}; a location in S3 is needed, 's3://bucket/prefix', or one "
+                "of sagemaker.inputs."
+            )
+
+
+def _is_of_sdk(value: object) -> bool:
+    """Whether a value is an input of the SDK's, which nobody has who has not imported it."""
+    inputs: Any = sys.modules.get("sagemaker.inputs")
+    return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +241,10 @@ class JobSpec:
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.
         required_inputs: Channels that the script cannot do without. The experiment's own data, which the runner
             prepares, uploads or uses, are the channel ``"training"``.
-        adapter: How an endpoint's answers are read: ``"digits"`` for the CNN, None for plain arrays.
+        dataset_reader: The dotted name of the function that reads the data for `ExperimentRunner.prepare_dataset`, such
+            as ``"package.module:function"``; None if there is none.
+        adapter: The dotted name of the function that `Endpoint.predict` calls to turn data into requests, and responses
+            into predictions; None sends arrays as they are.
 
     Raises:
         ConfigError: If the entry point or source_dir does not exist, or any of these is wrong.
@@ -201,6 +267,7 @@ class JobSpec:
     estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=copied, hash=False)
     check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
     required_inputs: tuple[str, ...] = attrs.field(default=(), converter=channels)
+    dataset_reader: str | None = None
     adapter: str | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -215,10 +282,11 @@ class JobSpec:
         check_text("py_version", self.py_version, "py312")
         check_image(self.image_uri)
         check_texts("environment", self.environment)
-        if self.adapter is not None:
-            check_choice("adapter", self.adapter, _ADAPTERS)
+        for name in ("dataset_reader", "adapter"):
+            if getattr(self, name) is not None:
+                check_dotted(name, getattr(self, name))
         if self.check is not None and not callable(self.check):
-            raise ConfigError(f"check={shortened(self.check)}; a function of the hyperparameters is needed.")
+            raise ConfigError(f"check={short_repr(self.check)}; a function of the hyperparameters is needed.")
         if len(self.metrics) > _MAX_METRICS:
             raise ConfigError(f"{len(self.metrics)} metrics; SageMaker takes {_MAX_METRICS}.")
 
@@ -258,42 +326,3 @@ def _how_to_give(channel: str) -> str:
     if channel != DATA:
         return f"Give it by {spec}."
     return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or give it by {spec}."
-
-
-def mnist_job(*, instance_type: str = "ml.m5.xlarge", instance_count: int = 1, **hyperparameters: Scalar) -> JobSpec:
-    """
-    Describe the training of the CNN of `mnist_tracking.training`.
-
-    Args:
-        instance_type: SageMaker's instance type.
-        instance_count: How many hosts train together; what is computed is the same.
-        **hyperparameters: What differs from the defaults, such as ``epochs=2``.
-
-    Raises:
-        ConfigError: If a hyperparameter is unknown or its value is wrong. Needs no torch.
-
-    Example:
-        >>> mnist_job(epochs=2, dropout=0.2).objective.metric
-        'validation:accuracy'
-        >>> mnist_job(epoch=2)
-        Traceback (most recent call last):
-        ...
-        mnist_tracking.errors.ConfigError: ...
-    """
-    from mnist_tracking.training import entry
-    from mnist_tracking.training.hyperparameters import check_overrides
-
-    check_overrides(hyperparameters)
-    return JobSpec(
-        entry_point=entry.ENTRY_POINT,
-        source_dir=str(entry.SOURCE_DIR),
-        dependencies=(str(entry.PACKAGE_DIR),),
-        hyperparameters=hyperparameters,
-        metrics=entry.METRIC_REGEXES,
-        objective=Objective("validation:accuracy", statistic="max"),
-        instance_type=instance_type,
-        instance_count=instance_count,
-        check=check_overrides,
-        required_inputs=(DATA,),
-        adapter="digits",
-    )

@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 import attrs
 
-from mnist_tracking._values.query_checks import require_name, require_text, require_zone
+from mnist_tracking._values.checks import require_name, require_text, require_zone
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.errors import ConfigError
 

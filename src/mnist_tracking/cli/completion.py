@@ -35,4 +35,4 @@ def experiment_names(context: click.Context, _parameter: click.Parameter, typed:
 
 def trial_names(context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """Offer trials."""
-    return _offer(lambda workspace: (found.trial_name for found in workspace.trials()), context, typed)
+    return _offer(lambda workspace: (found.name for found in workspace.trials()), context, typed)

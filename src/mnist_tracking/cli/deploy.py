@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 
-from mnist_tracking._values.records import TrialResult
 from mnist_tracking._values.specs import Objective, Statistic
 from mnist_tracking.cli.completion import trial_names
 from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
@@ -14,6 +13,7 @@ from mnist_tracking.cli.payload import FORMATS
 from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import StateError
+from mnist_tracking.reading.trial import Trial
 from mnist_tracking.workspace import Workspace
 
 __all__ = ["deploy"]
@@ -99,14 +99,14 @@ def deploy(  # noqa: PLR0913 - one for each option
     chosen = objective_of(objective, minimize, statistic)
     with settings.opened() as workspace:
         trial = _chosen(workspace, target, chosen)
-        told = {"endpoint_name": endpoint["name"], "trial_name": trial.trial_name, "model_uri": trial.model_uri}
+        told = {"endpoint_name": endpoint["name"], "trial_name": trial.name, "model_uri": trial.model_uri}
         if dry_run:
             write_record({**told, "status": None}, form)
             click.echo("Would be deployed. Nothing was done.", err=True)
             return
         if settings.costs_money:
             ask(f"This starts an endpoint on AWS ({instance_type}), which costs money until deleted. Go on?", yes=yes)
-        click.echo(f"Deploying the model of {trial.trial_name} ...", err=True)
+        click.echo(f"Deploying the model of {trial.name} ...", err=True)
         try:
             made = BestModelDeployer(workspace, instance_type=instance_type).deploy(trial, **endpoint)
         except KeyboardInterrupt:
@@ -115,12 +115,12 @@ def deploy(  # noqa: PLR0913 - one for each option
         click.echo(f"To delete it: {settings.command('undeploy', made.name)}", err=True)
 
 
-def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> TrialResult:
+def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> Trial:
     if objective is not None:
         from mnist_tracking.reading.leaderboard import Leaderboard
 
         return Leaderboard.load(workspace, target, objective=objective).best
-    result = workspace.trial(target).result
-    if result is None:
+    trial = workspace.trial(target)
+    if trial.status is None:
         raise StateError("trial", target, "has no training, and so no model")
-    return result
+    return trial

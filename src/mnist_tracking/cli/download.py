@@ -13,7 +13,8 @@ from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from mnist_tracking.reading.download import ExperimentDownload, TrialDownload
+    from mnist_tracking.reading.download.experiment import ExperimentDownload
+    from mnist_tracking.reading.download.trial import TrialDownload
     from mnist_tracking.workspace import Workspace
 
 __all__ = ["download"]

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from mnist_tracking._values.records import ExperimentSummary, TrialResult
+from mnist_tracking._values.records import ExperimentSummary
 from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options, time_options
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import PAIR, pairs
+from mnist_tracking.reading.trial import Trial
 
 __all__ = ["list_experiments", "search"]
 
@@ -134,14 +135,14 @@ def search(
             case "json":
                 write_json(found)
             case "csv":
-                from mnist_tracking._values.records import trial_row
+                from mnist_tracking.reading.trial import trial_row
 
                 write_csv(map(trial_row, found))
             case "table":
                 _show_trials(found, wanted)
 
 
-def _show_trials(found: Sequence[TrialResult], wanted: Narrowing) -> None:
+def _show_trials(found: Sequence[Trial], wanted: Narrowing) -> None:
     from mnist_tracking.cli.page import Page
     from mnist_tracking.cli.trials import shown_metrics, trial_row
     from mnist_tracking.reading.leaderboard import differing
@@ -150,11 +151,11 @@ def _show_trials(found: Sequence[TrialResult], wanted: Narrowing) -> None:
         click.echo("No trials.", err=True)
         return
     parameters, metrics = differing(found), shown_metrics(found, wanted.metric_names())
-    several = len({trial.experiment_name for trial in found}) > 1
+    several = len({trial.experiment for trial in found}) > 1
     rows = []
     for trial in found:
         row = trial_row(trial, parameters, metrics)
-        rows.append({**row, "experiment": trial.experiment_name} if several else row)
+        rows.append({**row, "experiment": trial.experiment} if several else row)
     Page().table(rows)
 
 

@@ -8,12 +8,13 @@ import attrs
 import click
 
 from mnist_tracking._values.records import Scalar
-from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective, mnist_job
+from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
 from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.output import Form, write_csv, write_json
 from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.mnist.spec import mnist_job
 
 if TYPE_CHECKING:
     from mnist_tracking.experiments.runner import ExperimentRunner

@@ -96,7 +96,7 @@ def _show_table(board: "Leaderboard", wanted: Collection[str]) -> None:
         row = trial_row(trial, parameters, others)
         first: dict[str, object] = {"rank": place, "trial": row.pop("trial")}
         if several:
-            first["experiment"] = trial.experiment_name
+            first["experiment"] = trial.experiment
         if objective:
             first[f"{objective.statistic} {objective.metric}"] = score(trial, objective)
         if completed:

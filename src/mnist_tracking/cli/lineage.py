@@ -50,7 +50,7 @@ def _rows(found: "Lineage") -> list[dict[str, object]]:
 
 def _show_page(found: "Lineage") -> None:
     from mnist_tracking.cli.page import Page
-    from mnist_tracking.reading.lineage_overview import overview
+    from mnist_tracking.reading.lineage import overview
 
     if not found.nodes:
         click.echo(f"Nothing is recorded of {found.trial_name}.", err=True)

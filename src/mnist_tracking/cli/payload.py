@@ -9,11 +9,11 @@ import attrs
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mnist_tracking.serving.formats import Deserializer, Format, Serializer
+    from mnist_tracking._values.formats import Deserializer, Format, Serializer
 
 __all__ = ["FORMATS", "AsItComes", "AsItIs", "read_payload"]
 
-FORMATS = ("numpy", "json", "csv", "bytes")  # those of mnist_tracking.serving.formats, which imports numpy
+FORMATS = ("numpy", "json", "csv", "bytes")  # those of mnist_tracking._values.formats, which imports numpy
 
 
 @attrs.frozen

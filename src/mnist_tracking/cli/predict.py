@@ -10,7 +10,7 @@ from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from mnist_tracking.serving.formats import Format
+    from mnist_tracking._values.formats import Format
 
 __all__ = ["predict"]
 
@@ -64,7 +64,7 @@ def predict(  # noqa: PLR0913 - one for each option
       mnist-tracking predict digits images.npy --probabilities --format csv
       mnist-tracking predict digits seven.png --content-type image/png
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.serving.formats import formats_in
+    from mnist_tracking._values.formats import formats_in
 
     _refuse_both("--serializer", serializer, "--content-type", content_type)
     _refuse_both("--deserializer", deserializer, "--accept", accept)

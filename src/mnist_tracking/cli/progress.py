@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_tracking._values.records import Scalar, TrialResult
+from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import Objective
 from mnist_tracking.cli.page import Seconds, shown
+from mnist_tracking.reading.trial import Trial
 
 __all__ = ["SweepProgress"]
 
@@ -43,17 +44,17 @@ class SweepProgress:
     def logged(self, trial_name: str, line: str) -> None:
         """Leave the log where it is: ``mnist-tracking logs`` shows it."""
 
-    def ended(self, trial: TrialResult) -> None:
+    def ended(self, trial: Trial) -> None:
         """Tell how a trial ended."""
         with self._lock:
-            self._ended.add(trial.trial_name)
+            self._ended.add(trial.name)
             self.failed += trial.status != "Completed"
         told = [f"{trial.status} in {Seconds(trial.duration_s)}", *self._score(trial)]
         if trial.failure_reason:
             told.append(" ".join(trial.failure_reason.split()))
-        click.echo(f"{self._places[trial.trial_name]}: {', '.join(told)}", err=True)
+        click.echo(f"{self._places[trial.name]}: {', '.join(told)}", err=True)
 
-    def _score(self, trial: TrialResult) -> list[str]:
+    def _score(self, trial: Trial) -> list[str]:
         metric = trial.metrics.get(self._objective.metric) if self._objective else None
         return (
             [f"{metric.name} {shown(metric.statistic(self._objective.statistic))}"]
@@ -68,6 +69,6 @@ class SweepProgress:
 
 
 if TYPE_CHECKING:
-    from mnist_tracking.experiments.runner import TrialObserver
+    from mnist_tracking.experiments.observers import TrialObserver
 
     _observer: TrialObserver = SweepProgress([], 0, None)

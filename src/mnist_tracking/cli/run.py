@@ -13,10 +13,10 @@ from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import JobFailedError
 
 if TYPE_CHECKING:
-    from mnist_tracking._values.records import TrialResult
     from mnist_tracking._values.specs import JobSpec
     from mnist_tracking.experiments.runner import ExperimentRunner
     from mnist_tracking.experiments.submission import SubmittedTrial
+    from mnist_tracking.reading.trial import Trial
 
 __all__ = ["run"]
 
@@ -61,7 +61,7 @@ def run(
         if detach:
             submitted = runner.submit(name=name)
             _write_submitted(submitted, options.experiment, form)
-            click.echo(f"Its log: {settings.command('logs', '-f', submitted.trial_name)}", err=True)
+            click.echo(f"Its log: {settings.command('logs', '-f', submitted.name)}", err=True)
         else:
             trial = _followed(runner, name)
             _tell_what_is_missing(spec, trial)
@@ -72,7 +72,7 @@ class _Follower:
     """A `TrialObserver` that passes the log on to standard error, and keeps the trial."""
 
     left = "Its job, if it was started, is asked to stop."
-    trial: "TrialResult | None" = None
+    trial: "Trial | None" = None
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         del hyperparameters
@@ -83,11 +83,11 @@ class _Follower:
         del trial_name
         click.echo(line, err=True)
 
-    def ended(self, trial: "TrialResult") -> None:
+    def ended(self, trial: "Trial") -> None:
         self.trial = trial
 
 
-def _followed(runner: "ExperimentRunner", name: str | None) -> "TrialResult":
+def _followed(runner: "ExperimentRunner", name: str | None) -> "Trial":
     follower = _Follower()
     try:
         return runner.run(name=name, observer=follower)
@@ -99,7 +99,7 @@ def _followed(runner: "ExperimentRunner", name: str | None) -> "TrialResult":
         return follower.trial  # its reason is printed with it, and the log was already
 
 
-def _tell_what_is_missing(spec: "JobSpec", trial: "TrialResult") -> None:
+def _tell_what_is_missing(spec: "JobSpec", trial: "Trial") -> None:
     for metric in spec.metrics if trial.status == "Completed" else ():
         if metric.name not in trial.metrics:
             click.echo(f"No line of the log has the metric {metric.name!r}, looked for as {metric.regex!r}.", err=True)
@@ -107,7 +107,7 @@ def _tell_what_is_missing(spec: "JobSpec", trial: "TrialResult") -> None:
 
 def _write_submitted(submitted: "SubmittedTrial", experiment: str, form: Form) -> None:
     told = {
-        "trial_name": submitted.trial_name,
+        "trial_name": submitted.name,
         "experiment_name": experiment,
         "status": "InProgress",
         "job_name": submitted.job_name,
@@ -118,15 +118,15 @@ def _write_submitted(submitted: "SubmittedTrial", experiment: str, form: Form) -
         case "csv":
             write_csv([told])
         case "table":
-            click.echo(submitted.trial_name)
+            click.echo(submitted.name)
 
 
-def _write_ended(trial: "TrialResult", form: Form) -> None:
+def _write_ended(trial: "Trial", form: Form) -> None:
     match form:
         case "json":
             write_json(trial)
         case "csv":
-            from mnist_tracking._values.records import trial_row
+            from mnist_tracking.reading.trial import trial_row
 
             write_csv([trial_row(trial)])
         case "table":
@@ -135,5 +135,5 @@ def _write_ended(trial: "TrialResult", form: Form) -> None:
 
             show_trial(trial, Page())
     if trial.status != "Completed":
-        click.echo(f"mnist-tracking: the trial {trial.trial_name!r} is {trial.status}.", err=True)
+        click.echo(f"mnist-tracking: the trial {trial.name!r} is {trial.status}.", err=True)
         raise click.exceptions.Exit(1)

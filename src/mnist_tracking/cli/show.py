@@ -33,7 +33,7 @@ def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
     \b
     Examples:
       mnist-tracking show lr-0.1
-      mnist-tracking show lr-0.1 --format json | jq '.result.metrics'
+      mnist-tracking show lr-0.1 --format json | jq '.metrics'
       mnist-tracking show lr-0.1 --history --format csv > curves.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
@@ -47,7 +47,7 @@ def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
 def _show_trial(trial: "Trial", form: Form) -> None:
     match form:
         case "json":
-            write_json({**plain(trial), "result": trial.result})
+            write_json({**plain(trial), "steps": plain(trial.steps)})
         case "csv":
             write_csv(_facts(trial))
         case "table":
@@ -59,7 +59,7 @@ def _show_trial(trial: "Trial", form: Form) -> None:
 def _facts(trial: "Trial") -> list[dict[str, object]]:
     """Return a row for each parameter, metric, input and output."""
     rows: list[dict[str, object]] = []
-    for component in trial.components:
+    for component in trial.steps:
         step: dict[str, object] = {"step": component.display_name, "component": component.name}
         rows += [step | {"kind": "parameter", "name": n, "value": v} for n, v in component.parameters.items()]
         rows += [step | {"kind": "metric", "name": n, "value": m.last} for n, m in component.metrics.items()]
@@ -71,13 +71,12 @@ def _facts(trial: "Trial") -> list[dict[str, object]]:
 def _show_page(trial: "Trial", page: "Page") -> None:
     from mnist_tracking.cli.trials import show_trial
 
-    result = trial.result
-    if result is None:
-        page.facts([("trial", trial.trial_name), ("experiment", trial.experiment_name)])
+    if trial.status is None:
+        page.facts([("trial", trial.name), ("experiment", trial.experiment)])
     else:
-        show_trial(result, page)
-    for component in trial.components:
-        is_shown = result is not None and component.name == result.component_name
+        show_trial(trial, page)
+    for component in trial.steps:
+        is_shown = component.name == trial.component_name
         facts = [*([] if is_shown else _own_facts(component)), *_artifacts(component)]
         if facts:
             page.say(f"\nStep {component.display_name}", bold=True)
@@ -105,7 +104,7 @@ def _artifacts(component: Component) -> list[tuple[str, object]]:
 
 
 def _show_history(trial: "Trial", form: Form) -> None:
-    series = trial.metrics()
+    series = trial.series()
     if form == "json":
         write_json({name: one.points for name, one in series.items()})
         return

@@ -4,16 +4,17 @@ from collections.abc import Collection, Iterable
 
 import click
 
-from mnist_tracking._values.records import Metric, TrialResult
+from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import without_details
 from mnist_tracking.cli.page import Page, Seconds
+from mnist_tracking.reading.trial import Trial
 
 __all__ = ["show_trial", "shown_metrics", "trial_row"]
 
 _OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # headings of ours
 
 
-def shown_metrics(trials: Iterable[TrialResult], wanted: Collection[str] = ()) -> list[str]:
+def shown_metrics(trials: Iterable[Trial], wanted: Collection[str] = ()) -> list[str]:
     """Return the metrics that a table shows, *wanted* in any case, and say which it does not."""
     every = {name for trial in trials for name in trial.metrics}
     shown = without_details(every, keep=wanted)
@@ -23,7 +24,7 @@ def shown_metrics(trials: Iterable[TrialResult], wanted: Collection[str] = ()) -
     return shown
 
 
-def trial_row(trial: TrialResult, parameters: Iterable[str], metrics: Iterable[str]) -> dict[str, object]:
+def trial_row(trial: Trial, parameters: Iterable[str], metrics: Iterable[str]) -> dict[str, object]:
     """Return a trial by heading: some of its hyperparameters, and the last values of some metrics."""
     values: dict[str, object] = {}
     for name in parameters:
@@ -31,15 +32,15 @@ def trial_row(trial: TrialResult, parameters: Iterable[str], metrics: Iterable[s
     for name in metrics:
         last = trial.metrics[name].last if name in trial.metrics else None
         values[f"metric.{name}" if name in {*_OWN, *values} else name] = last
-    first = {"trial": trial.trial_name, "status": trial.status}
+    first = {"trial": trial.name, "status": trial.status}
     return {**first, **values, "took": Seconds(trial.duration_s), "created": trial.created}
 
 
-def _facts(trial: TrialResult) -> list[tuple[str, object]]:
+def _facts(trial: Trial) -> list[tuple[str, object]]:
     """Return what there is to say about a trial, with names."""
     return [
-        ("trial", trial.trial_name),
-        ("experiment", trial.experiment_name),
+        ("trial", trial.name),
+        ("experiment", trial.experiment),
         ("status", trial.status),
         ("failure", trial.failure_reason),
         ("created", trial.created),
@@ -50,7 +51,7 @@ def _facts(trial: TrialResult) -> list[tuple[str, object]]:
     ]
 
 
-def show_trial(trial: TrialResult, page: Page) -> None:
+def show_trial(trial: Trial, page: Page) -> None:
     """Write a trial with its hyperparameters and metrics."""
     page.facts(_facts(trial))
     if trial.hyperparameters:

@@ -85,7 +85,7 @@ def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
 
 
 def _shown(shape: Shape, value: Any) -> str:
-    """Quote a value, shortened if it is long; not if it is sensitive, or may hold what is: a list, a map, a body."""
+    """Quote a value, short_repr if it is long; not if it is sensitive, or may hold what is: a list, a map, a body."""
     if shape.metadata.get("sensitive") or not isinstance(value, (str, int, float)):
         return ""
     text = str(value)

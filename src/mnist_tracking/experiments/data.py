@@ -1,105 +1,142 @@
-"""The steps of an experiment that its later trials share, and the data among them."""
+"""The data of an experiment: read, uploaded, and recorded as the step that its jobs train on."""
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, cast
 
-from mnist_tracking._aws.convert import EXPERIMENT_TAG
-from mnist_tracking._aws.experiments import attach, read_component
-from mnist_tracking._aws.search import iter_components
-from mnist_tracking._values.path_checks import check_path
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.components import check_parameters
+from mnist_tracking._aws.storage import upload_directory
+from mnist_tracking._values.checks import check_path, is_in_s3
+from mnist_tracking._values.dotted import resolve
 from mnist_tracking._values.records import Component, Scalar
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
+from mnist_tracking._values.specs import JobSpec
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, DatasetError
+from mnist_tracking.experiments.shared_steps import SharedSteps
 from mnist_tracking.experiments.steps import Step
 
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
-
-FINGERPRINT = "fingerprint"
-_DATA_INPUTS = ("dataset", "mnist-dataset")
-_SPOILT = ("Failed", "Stopping", "Stopped")
+__all__ = ["Dataset", "ExperimentData"]
 
 
-def latest_good(steps: Iterable[Component]) -> dict[str, str]:
-    """Return the components that later trials share, by display name, out of shared steps in order of creation."""
-    return {step.display_name: step.name for step in steps if step.status not in _SPOILT}
+class Dataset(Protocol):
+    """What a job's dataset reader returns: files below a folder, and what to record about them."""
+
+    @property
+    def directory(self) -> Path:
+        """The folder that holds the files."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files to upload, below the folder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the content: equal for equal data, wherever it is."""
+
+    @property
+    def input_name(self) -> str:
+        """The name of the step's input: ``"dataset"`` or ``"mnist-dataset"``."""
+
+    def parameters(self) -> Mapping[str, Scalar]:
+        """Return what to record about the data."""
 
 
-def latest_data(steps: Iterable[Component]) -> Component | None:
-    """Return the step whose data later jobs read, out of shared steps in order of creation."""
-    return next((step for step in reversed(list(steps)) if step.status not in _SPOILT and data_uri(step)), None)
-
-
-class SharedSteps:
+class ExperimentData:
     """
-    The latest good step of each name that was recorded without a trial.
-
-    Those that were recorded before come from Search, which may miss what another program recorded some seconds ago.
+    The data that an experiment's jobs train on, and the step that recorded it.
 
     Args:
-        workspace: Where the experiment is.
-        experiment: Its name.
-
-    Attributes:
-        data: The step whose data later jobs read, of those that were recorded before.
+        account: Where the data goes.
+        shared: The experiment's shared steps, which the data's step joins.
+        step: Opens a new shared step of that name.
+        folder: Returns where uploads go, ``s3://bucket/prefix``.
     """
 
-    def __init__(self, workspace: "Workspace", experiment: str) -> None:
-        self._workspace = workspace
-        self._experiment = experiment
-        client = workspace.client("sagemaker")
-        found = list(iter_components(client, **{f"Tags.{EXPERIMENT_TAG}": experiment}))
-        self._shared = {component: step for step, component in latest_good(found).items()}
-        self._found = {step.name: step for step in found}
-        self.data = latest_data(found)
+    def __init__(
+        self,
+        account: Account,
+        shared: SharedSteps,
+        step: Callable[[str], AbstractContextManager[Step]],
+        folder: Callable[[], str],
+    ) -> None:
+        self._account = account
+        self._shared = shared
+        self._step = step
+        self._folder = folder
+        self.component = latest_data(shared.earlier)
 
-    @contextmanager
-    def adding(self, step: str, component: str) -> Iterator[None]:
-        """Share a step with the trials that follow, in place of an earlier one of that name, unless the block fails."""
-        self._shared[component] = step
+    @property
+    def uri(self) -> str | None:
+        """Where the data is in S3; None before there is any."""
+        return data_uri(self.component)
+
+    def prepare(self, job: JobSpec | None, data: object, options: Mapping[str, object]) -> Component:
+        """Read, upload and record a dataset by the job's reader; see `ExperimentRunner.prepare_dataset`."""
+        if job is None or job.dataset_reader is None:
+            raise ConfigError(
+                "The runner's job has no dataset reader. Call upload_dataset() to send a folder as it is, or pass "
+                "job=JobSpec(..., dataset_reader='package.module:function')."
+            )
+        reader = cast("Callable[..., Dataset]", resolve("dataset_reader", job.dataset_reader))
         try:
-            yield
-        except BaseException:
-            del self._shared[component]
-            raise
+            dataset = reader(data, **options)
+        except TypeError as error:
+            raise ConfigError(f"The dataset reader {job.dataset_reader!r} rejects its arguments: {error}.") from error
+        uri = self._upload(dataset.directory, dataset.fingerprint, dataset.paths)
+        return self._use(uri, dataset.fingerprint, dataset.parameters(), input_name=dataset.input_name)
 
-    def _latest(self) -> dict[str, str]:
-        """Return the latest component of each step, by the step's name."""
-        return {step: component for component, step in list(self._shared.items())}  # other threads may be adding
+    def upload(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        parameters: Mapping[str, Scalar] | None,
+        fingerprint: str | None,
+        files: Sequence[Path] | None,
+    ) -> Component:
+        """Upload and record a folder; see `ExperimentRunner.upload_dataset`."""
+        folder = check_path("directory", directory)
+        chosen = data_files(folder, files)
+        given = check_parameters("parameter", parameters or {})
+        if fingerprint is None:
+            fingerprint = fingerprint_of(folder, chosen)
+        elif not isinstance(fingerprint, str) or not fingerprint:
+            raise ConfigError(f"fingerprint={short_repr(fingerprint)}; expected a string, such as a SHA-256.")
+        return self._use(self._upload(folder, fingerprint, chosen), fingerprint, given)
 
-    def attach_to(self, trial: str) -> None:
-        """Attach all of them to a trial."""
-        for component in self._latest().values():
-            attach(self._workspace, trial, component)
+    def use(self, uri: str, *, parameters: Mapping[str, Scalar] | None) -> Component:
+        """Record data that is in S3 already; see `ExperimentRunner.use_dataset`."""
+        if not is_in_s3(uri):
+            raise ConfigError(
+                f"{short_repr(uri)} is not a location in S3, such as 's3://bucket/prefix'. upload_dataset() uploads a "
+                "local folder."
+            )
+        return self._use(uri, uri, check_parameters("parameter", parameters or {}))
 
-    def find(self, name: str) -> Component | None:
-        """Return the shared step of that name; Search is behind, so it is not asked for one that was recorded since."""
-        component = self._latest().get(name)
-        if component is None:
-            return None
-        return self._found.get(component) or read_component(self._workspace, component)
+    def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
+        uri = f"{self._folder()}/data/{fingerprint[:16]}"
+        if not _is_same_data(self.component, uri, fingerprint):
+            upload_directory(self._account, directory, uri, files=files)
+        return uri
+
+    def _use(
+        self, uri: str, fingerprint: str, parameters: Mapping[str, Scalar], input_name: str = "dataset"
+    ) -> Component:
+        if self.component is None or not _is_same_data(self.component, uri, fingerprint):
+            with self._step(PREPROCESSING) as step:
+                step.log_parameters({**parameters, FINGERPRINT: fingerprint})
+                step.log_input(input_name, uri, media_type="s3/uri")
+            self.component = self._shared.find(PREPROCESSING)
+        assert self.component is not None, "recorded just now"  # noqa: S101 - for the type checker
+        return self.component
 
 
-def record_data(step: Step, uri: str, *, input_name: str, fingerprint: str, parameters: Mapping[str, Scalar]) -> None:
-    """Record which data a step prepared."""
-    step.log_parameters({**parameters, FINGERPRINT: fingerprint})
-    step.log_input(input_name, uri, media_type="s3/uri")
-
-
-def is_same_data(component: Component | None, uri: str, fingerprint: str) -> bool:
-    """Whether a step recorded these very data."""
+def _is_same_data(component: Component | None, uri: str, fingerprint: str) -> bool:
     return component is not None and component.parameters.get(FINGERPRINT) == fingerprint and data_uri(component) == uri
-
-
-def data_uri(component: Component | None) -> str | None:
-    """Return where the data are that a step recorded with `record_data`; None for any other step, of whatever name."""
-    if component is None or FINGERPRINT not in component.parameters:
-        return None
-    return next((item.uri for item in component.inputs if item.name in _DATA_INPUTS), None)
 
 
 def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
@@ -145,5 +182,5 @@ def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Pat
 
 def _paths(files: object) -> list[Path]:
     if isinstance(files, str | os.PathLike) or not isinstance(files, Iterable):
-        raise ConfigError(f"files={shortened(files)}; a list of paths is needed.")
+        raise ConfigError(f"files={short_repr(files)}; a list of paths is needed.")
     return sorted(check_path("files", path) for path in files)

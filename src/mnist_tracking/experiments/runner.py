@@ -1,67 +1,66 @@
-"""ExperimentRunner: an experiment whose trials are trained by jobs."""
+"""ExperimentRunner: an experiment, its data, its steps, and the trials that are trained for it."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
 
 import attrs
 
-from mnist_tracking._aws.estimator import make_estimator
-from mnist_tracking._aws.jobs import start_job, stop_job, tag_component
-from mnist_tracking._values.names import unique_name
-from mnist_tracking._values.object_checks import check_observer
-from mnist_tracking._values.records import NamedTrial, Scalar, TrialResult
+from mnist_tracking._aws.account import Account, check_account
+from mnist_tracking._aws.components import check_parameters, create_component
+from mnist_tracking._aws.convert import EXPERIMENT_TAG, TRAINING
+from mnist_tracking._aws.experiments import (
+    attach,
+    create_trial,
+    delete_trial,
+    load_or_create_experiment,
+    require_trial,
+)
+from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component
+from mnist_tracking._aws.storage import experiment_folder
+from mnist_tracking._values.checks import check_timeout
+from mnist_tracking._values.names import check_name, unique_name
+from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_name_of
+from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking.errors import ConfigError
-from mnist_tracking.experiments.recorder import ExperimentRecorder
-from mnist_tracking.experiments.submission import SubmittedTrial, check_timeout, follow
+from mnist_tracking.errors import ConfigError, MnistTrackingError
+from mnist_tracking.experiments.data import ExperimentData
+from mnist_tracking.experiments.observers import Silent, TrialObserver, check_observer
+from mnist_tracking.experiments.shared_steps import SharedSteps
+from mnist_tracking.experiments.steps import LocalTrial, Step
+from mnist_tracking.experiments.submission import SubmittedTrial, follow
+from mnist_tracking.reading.trial import Trial
+from mnist_tracking.upkeep.cleanup import CleanupPlan, CleanupReport, make_plan
 
-if TYPE_CHECKING:
-    from mnist_tracking.upkeep.cleanup import CleanupPlan, CleanupReport
-    from mnist_tracking.workspace import Workspace
-
-__all__ = ["ExperimentRunner", "TrialObserver"]
-
-
-class TrialObserver(Protocol):
-    """What wants to know how trials go. Called from the threads that run them; it must not raise."""
-
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
-        """Take note that a trial's job was started."""
-
-    def logged(self, trial_name: str, line: str) -> None:
-        """Take note of a line that a trial's job logged."""
-
-    def ended(self, trial: TrialResult) -> None:
-        """Take note of how a trial ended."""
+__all__ = ["ExperimentRunner"]
 
 
-class _Silent:
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None: ...
-
-    def logged(self, trial_name: str, line: str) -> None: ...
-
-    def ended(self, trial: TrialResult) -> None: ...
-
-
-class ExperimentRunner(ExperimentRecorder):
+class ExperimentRunner:
     """
-    Runs trials of one experiment. Constructing it loads the experiment, or creates it.
+    Runs and records the trials of one experiment. Constructing it loads the experiment, or creates it.
 
-    **Idempotence.** Constructing it again finds the experiment and its steps again; a different description never
+    **Idempotence.** Constructing it again finds the experiment and its steps; a different description never
     overwrites. **Thread safety.** `run`, `submit`, `step` and `trial` may be called from several threads at once.
 
     Args:
         workspace: Where the calls go.
         name: The experiment's name.
         description: For a new experiment.
-        job: What each trial trains.
-        tags: Put on everything this runner makes, beside the workspace's.
-        create: Ask for a new experiment; one that exists is then an error.
+        job: What each trial trains; not needed for steps and for trials that are computed in this process.
+        tags: Added to everything that this runner creates, besides the workspace's tags.
+        create: Require a new experiment; an existing one is then an error.
 
     Raises:
-        ConfigError: If SageMaker would refuse the name, and the message shows one that would do; or another argument.
+        ConfigError: If SageMaker would reject the name (the message suggests one that is allowed), or another argument
+            is wrong.
         AlreadyExistsError: If *create* is true and the experiment exists.
+
+    Attributes:
+        workspace: Where the calls go.
+        name: The experiment's name.
+        job: What each trial trains, if anything.
 
     Example:
         >>> from pathlib import Path
@@ -75,7 +74,7 @@ class ExperimentRunner(ExperimentRecorder):
 
     def __init__(
         self,
-        workspace: "Workspace",
+        workspace: Account,
         name: str,
         *,
         description: str | None = None,
@@ -84,9 +83,163 @@ class ExperimentRunner(ExperimentRecorder):
         create: bool = False,
     ) -> None:
         if job is not None and not isinstance(job, JobSpec):
-            raise ConfigError(f"job={job!r}; a job is needed, such as JobSpec('train.py').")
-        super().__init__(workspace, name, description=description, tags=tags, create=create)
+            raise ConfigError(f"job={job!r}; expected a job, such as JobSpec('train.py').")
+        check_account(workspace)
+        self.workspace = workspace
+        self.name = check_name("experiment", name)
         self.job = job
+        own = copied_tags(tags)
+        check_tags({**own, **workspace.settings.tags})
+        self._tags = {**own, **workspace.tags}
+        load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
+        self._find_steps()
+
+    def _find_steps(self) -> None:
+        self._shared = SharedSteps(self.workspace, self.name)
+        self._data = ExperimentData(self.workspace, self._shared, self.step, lambda: self.prefix)
+
+    def __repr__(self) -> str:
+        return f"<ExperimentRunner {self.name!r} on {self.workspace!r}>"
+
+    @property
+    def prefix(self) -> str:
+        """Where everything of this experiment goes: ``s3://bucket/prefix/experiment``."""
+        return experiment_folder(self.workspace, self.workspace.bucket, self.name)
+
+    @property
+    def data_uri(self) -> str | None:
+        """Where the experiment's data is in S3; None before there is any."""
+        return self._data.uri
+
+    def prepare_dataset(self, data: object = None, **options: object) -> Component:
+        """
+        Read a dataset with the job's own reader, then record and upload it as `upload_dataset` does.
+
+        The reader is ``JobSpec.dataset_reader``. The one of `mnist_job` is `mnist_tracking.mnist.read_mnist`: *data* is
+        a folder with MNIST's four IDX files, raw or .gz, or a `mnist_tracking.mnist.Dataset`; without it, the folder in
+        ``MNIST_DATA_DIR``, else a cached download. With ``require_mnist=True`` it rejects data that is not MNIST, bit
+        for bit.
+
+        Args:
+            data: What the reader reads; None for its default.
+            **options: Passed to the reader.
+
+        Returns:
+            The recorded step.
+
+        Raises:
+            ConfigError: If the job has no dataset reader, or the reader does not take the arguments.
+            DatasetError: If the data is missing, damaged, or not the data that was asked for.
+        """
+        return self._data.prepare(self.job, data, options)
+
+    def upload_dataset(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        parameters: Mapping[str, Scalar] | None = None,
+        fingerprint: str | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> Component:
+        """
+        Upload a folder of data and record that as the step ``Preprocessing``, attached to all later trials.
+
+        Their jobs see the folder as the channel ``training``. Unchanged data are not uploaded twice.
+
+        Args:
+            directory: The folder.
+            parameters: What to record of the data.
+            fingerprint: Names the content: an equal one is taken for the same data. By default a SHA-256 of all of it.
+            files: The files below the folder that are sent; by default all.
+
+        Returns:
+            The recorded step.
+
+        Raises:
+            ConfigError: If an argument is wrong, such as one of *files* that is not below the folder.
+            DatasetError: If there is no such folder or file, or none at all, as with `prepare_dataset`.
+        """
+        return self._data.upload(directory, parameters=parameters, fingerprint=fingerprint, files=files)
+
+    def use_dataset(self, uri: str, *, parameters: Mapping[str, Scalar] | None = None) -> Component:
+        """
+        Take data that are in S3 already, and record that as `upload_dataset` does; nothing is copied.
+
+        Args:
+            uri: Where they are, ``s3://bucket/prefix``.
+            parameters: What to record of the data.
+
+        Raises:
+            ConfigError: If *uri* is no location in S3.
+        """
+        return self._data.use(uri, parameters=parameters)
+
+    def step(self, name: str, *, trial: NamedTrial | str | None = None) -> Step:
+        """
+        Track a step that this program does itself: before, after or beside training.
+
+        Entering the block marks the step ``InProgress``, leaving it ``Completed``; an exception marks it ``Failed``
+        with its message, an interrupt from the keyboard ``Stopped``, and goes on.
+
+        Args:
+            name: What kind of step it is, such as ``"Evaluation"``.
+            trial: The trial that it belongs to. Without one it is attached to all trials that follow, until another
+                step of that name takes its place.
+
+        Raises:
+            ConfigError: If SageMaker would refuse the name.
+            NotFoundError: On entering, if there is no such trial.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> runner = ExperimentRunner(workspace, "churn")
+            >>> with runner.step("Cleaning") as step:
+            ...     step.log_parameters({"rows": 10_000, "shuffled": True})
+            ...     step.log_metric("dropped", 12)
+            >>> workspace.close()
+        """
+        check_name("step", name)
+        trial_name = None if trial is None else trial_name_of(trial)
+        component = self._component_name(name)
+        around = self._around_step(name, component, trial_name)
+        return Step(self.workspace, name, component, self._steps_folder, around=around)
+
+    def trial(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> LocalTrial:
+        """
+        Track a trial that is computed right here, without a training job, on the same leaderboard.
+
+        The block is its training; it ends as that of `step` does.
+
+        Args:
+            hyperparameters: What the trial is tried with.
+            name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
+
+        Raises:
+            ConfigError: If a hyperparameter cannot be recorded, or *name* is refused. Nothing was sent.
+            AlreadyExistsError: On entering, if *name* is taken.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> runner = ExperimentRunner(workspace, "churn")
+            >>> with runner.trial({"C": 1.0}, name="baseline") as trial:
+            ...     trial.log_metric("validation:accuracy", 0.91)
+            >>> [(trial.name, trial.status) for trial in Leaderboard.load(workspace, "churn")]
+            [('baseline', 'Completed')]
+            >>> workspace.close()
+        """
+        given = check_parameters("hyperparameter", {} if hyperparameters is None else hyperparameters)
+        trial_name = self._trial_name(name)
+        component = self._component_name(TRAINING)
+        return LocalTrial(
+            self.workspace,
+            trial_name,
+            component,
+            self._steps_folder,
+            experiment=self.name,
+            around=self._around_trial(trial_name, component),
+            parameters=given,
+            output_uri=f"{self.prefix}/jobs/{trial_name}/output",
+        )
 
     def submit(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> SubmittedTrial:
         """
@@ -114,7 +267,7 @@ class ExperimentRunner(ExperimentRecorder):
         name: str | None = None,
         timeout_s: float | None = None,
         observer: TrialObserver | None = None,
-    ) -> TrialResult:
+    ) -> Trial:
         """
         Train one model and record it as a trial of this experiment: `submit`, and wait.
 
@@ -142,7 +295,7 @@ class ExperimentRunner(ExperimentRecorder):
         job_name = unique_name(self.name, "training job")
         try:
             submitted = self._submit(merged, name, job_name)
-            return follow(submitted, merged, observer or _Silent(), timeout_s=timeout_s)
+            return follow(submitted, merged, observer or Silent(), timeout_s=timeout_s)
         except KeyboardInterrupt:
             stop_job(self.workspace, job_name)  # at whatever moment: it may not have been started yet
             raise
@@ -162,7 +315,7 @@ class ExperimentRunner(ExperimentRecorder):
         with self._new_trial(trial_name):
             start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
         tag_component(self.workspace, job_name, self._tags)
-        return SubmittedTrial(self.workspace, trial_name, job_name)
+        return SubmittedTrial(self.workspace, trial_name, self.name, job_name)
 
     def cleanup_plan(
         self,
@@ -171,7 +324,7 @@ class ExperimentRunner(ExperimentRecorder):
         older_than: timedelta | datetime | None = None,
         keep_data: bool = False,
         include_foreign: bool = False,
-    ) -> "CleanupPlan":
+    ) -> CleanupPlan:
         """
         List what a cleanup of this experiment would delete, as `Workspace.cleanup_plan` does, with its arguments.
 
@@ -179,12 +332,17 @@ class ExperimentRunner(ExperimentRecorder):
             NotFoundError: If the experiment, or one of *trials*, does not exist.
             ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
         """
-        plan = self.workspace.cleanup_plan(
-            self.name, trials=trials, older_than=older_than, keep_data=keep_data, include_foreign=include_foreign
+        plan = make_plan(
+            self.workspace,
+            self.name,
+            trials=trials,
+            older_than=older_than,
+            keep_data=keep_data,
+            include_foreign=include_foreign,
         )
         return attrs.evolve(plan, on_end=self._find_steps)  # a runner knows its steps, some of which may be gone then
 
-    def cleanup(self) -> "CleanupReport":
+    def cleanup(self) -> CleanupReport:
         """
         Delete the experiment and all that it made: endpoints, models, components, trials and S3 objects.
 
@@ -196,6 +354,49 @@ class ExperimentRunner(ExperimentRecorder):
             NotFoundError: If the experiment does not exist, or no more.
         """
         return self.cleanup_plan().execute()
+
+    @contextmanager
+    def _around_step(self, name: str, component: str, trial: str | None) -> Iterator[None]:
+        if trial is not None:
+            require_trial(self.workspace, trial)
+            create_component(self.workspace, component, name, self._tags)
+            attach(self.workspace, trial, component)
+            yield
+        else:
+            create_component(self.workspace, component, name, {**self._tags, EXPERIMENT_TAG: self.name})
+            with self._shared.adding(name, component):
+                yield
+
+    @contextmanager
+    def _around_trial(self, trial: str, component: str) -> Iterator[None]:
+        with self._new_trial(trial):
+            create_component(self.workspace, component, TRAINING, self._tags)
+            attach(self.workspace, trial, component)
+        yield
+
+    def _trial_name(self, name: str | None) -> str:
+        return unique_name(self.name, "trial") if name is None else check_name("trial", name)
+
+    @contextmanager
+    def _new_trial(self, name: str) -> Iterator[None]:
+        """Create a trial with the shared steps; it is taken back if the block cannot give it its training."""
+        create_trial(self.workspace, name, self.name, self._tags)
+        try:
+            self._shared.attach_to(name)
+            yield
+        except MnistTrackingError as error:
+            try:
+                delete_trial(self.workspace, name)
+            except MnistTrackingError as second:  # the first error is the one to be told
+                error.add_note(f"The trial {name!r} could not be taken back: {second}")
+            raise
+
+    def _component_name(self, display_name: str) -> str:
+        return unique_name(f"{self.name}-{display_name.lower()}", "trial component")
+
+    @property
+    def _steps_folder(self) -> str:
+        return f"{self.prefix}/steps"
 
     def _require_job(self) -> JobSpec:
         if self.job is None:

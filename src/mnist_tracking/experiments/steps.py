@@ -7,55 +7,38 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mnist_tracking._aws.charts import (
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.components import (
+    ComponentTracker,
+    Direction,
     draw_confusion_matrix,
     draw_precision_recall,
     draw_roc_curve,
     draw_table,
 )
-from mnist_tracking._aws.components import ComponentTracker, Direction
 from mnist_tracking._aws.metrics import put_metrics
-from mnist_tracking._aws.models import upload_model
-from mnist_tracking._values.checks import check_key
-from mnist_tracking._values.metric_checks import check_finite, check_metrics, check_step
-from mnist_tracking._values.path_checks import check_path
+from mnist_tracking._aws.storage import upload_model
+from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.recordable import check_finite, check_key, check_metrics, check_step
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["LocalTrial", "Step"]
 
 
-class Step:
-    """
-    One tracked step of a program: a ``with`` block. Made by `ExperimentRunner.step`.
+class _Recording:
+    """What `Step` and `LocalTrial` share: the block, and everything that it can log."""
 
-    It takes values inside its block; before and after, that is a `StateError`. Its attributes can always be read.
-
-    **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
-    status ``InProgress``. **Thread safety.** May be shared between threads.
-
-    Attributes:
-        name: What kind of step it is, such as ``"Evaluation"``.
-        component_name: The trial component that records it, unique in the account and region.
-
-    Example:
-        >>> with Workspace.embedded() as workspace:
-        ...     with ExperimentRunner(workspace, "churn").step("Cleaning") as step:
-        ...         step.log_parameter("rows", 10_000)
-        ...         step.log_input("raw", "s3://my-bucket/raw.csv")
-        ...         step.log_metrics({"dropped": 12, "doubled": 3})
-        >>> step
-        <Step 'Cleaning' recorded as 'churn-cleaning-...'>
-    """
+    _noun: str
+    _hint: str
 
     def __init__(
         self,
-        workspace: "Workspace",
+        account: Account,
         name: str,
         component_name: str,
         folder: str,
@@ -65,7 +48,7 @@ class Step:
     ) -> None:
         self.name = name
         self.component_name = component_name
-        self._workspace = workspace
+        self._account = account
         self._folder = folder
         self._around = around
         self._parameters = dict(parameters or {})
@@ -84,7 +67,7 @@ class Step:
         self._block = ExitStack()
         with ExitStack() as opening:
             opening.enter_context(self._around)
-            tracker = ComponentTracker(self._workspace, self.component_name, self._folder)
+            tracker = ComponentTracker(self._account, self.component_name, self._folder)
             opening.enter_context(tracker.marked(self._parameters))
             self._tracker = tracker
             self._block = opening.pop_all()
@@ -93,7 +76,7 @@ class Step:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Mark what became of it; an exception goes on."""
+        """Mark how it ended; an exception propagates."""
         if self._block is not None:
             self._block.__exit__(kind, error, trace)
 
@@ -102,11 +85,11 @@ class Step:
         if self._tracker is None:
             raise self._refusal("has not begun; it takes values inside its block")
         if self._tracker.ended is not None:
-            raise self._refusal(f"is over ({self._tracker.ended}); it took values inside its block")
+            raise self._refusal(f"has ended ({self._tracker.ended}); it takes values inside its block")
         return self._tracker
 
-    def _refusal(self, status: str) -> StateError:
-        return StateError("step", self.name, f"{status}: with runner.step({self.name!r}) as step: ...")
+    def _refusal(self, detail: str) -> StateError:
+        return StateError(self._noun, self.name, f"{detail}: {self._hint.format(self.name)}")
 
     def log_parameter(self, name: str, value: Scalar) -> None:
         """
@@ -220,17 +203,46 @@ class Step:
         with self._lock:
             steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
             self._counts.update({name: number + 1 for name, number in steps.items()})
-        put_metrics(self._workspace, self.component_name, numbers, steps)
+        put_metrics(self._account, self.component_name, numbers, steps)
 
 
-class LocalTrial(Step):
+class Step(_Recording):
+    """
+    One tracked step of a program: a ``with`` block. Made by `ExperimentRunner.step`.
+
+    It takes values inside its block; before and after, that is a `StateError`. Its attributes can always be read.
+
+    **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
+    status ``InProgress``. **Thread safety.** May be shared between threads.
+
+    Attributes:
+        name: What kind of step it is, such as ``"Evaluation"``.
+        component_name: The trial component that records it, unique in the account and region.
+
+    Example:
+        >>> with Workspace.embedded() as workspace:
+        ...     with ExperimentRunner(workspace, "churn").step("Cleaning") as step:
+        ...         step.log_parameter("rows", 10_000)
+        ...         step.log_input("raw", "s3://my-bucket/raw.csv")
+        ...         step.log_metrics({"dropped": 12, "doubled": 3})
+        >>> step
+        <Step 'Cleaning' recorded as 'churn-cleaning-...'>
+    """
+
+    _noun = "step"
+    _hint = "with runner.step({0!r}) as step: ..."
+
+
+class LocalTrial(_Recording):
     """
     One trial that is computed in this process, while it goes on. Made by `ExperimentRunner.trial`.
 
-    It is a `Step`, on the same leaderboard as the trials that jobs train.
+    It takes what a `Step` takes, and is on the same leaderboard as the trials that jobs train.
 
     Attributes:
-        trial_name: The trial, unique in the account and region.
+        name: Its name, unique in the account and region.
+        experiment: The experiment it belongs to.
+        component_name: The trial component that records it.
 
     Example:
         >>> from pathlib import Path
@@ -242,25 +254,24 @@ class LocalTrial(Step):
         's3://.../mnist-tracking/churn/jobs/baseline/output/model.tar.gz'
     """
 
+    _noun = "trial"
+    _hint = "with runner.trial(name={0!r}) as trial: ...; add to it later with runner.step(..., trial={0!r})"
+
     def __init__(
         self,
-        workspace: "Workspace",
+        account: Account,
         name: str,
         component_name: str,
         folder: str,
         *,
+        experiment: str,
         around: AbstractContextManager[None],
         parameters: Mapping[str, Scalar],
-        trial_name: str,
         output_uri: str,
     ) -> None:
-        super().__init__(workspace, name, component_name, folder, around=around, parameters=parameters)
-        self.trial_name = trial_name
+        super().__init__(account, name, component_name, folder, around=around, parameters=parameters)
+        self.experiment = experiment
         self._output_uri = output_uri
-
-    def _refusal(self, status: str) -> StateError:
-        said = f"{status}, with runner.trial(...) as trial: ...; a step of it takes more, runner.step(..., trial=...)"
-        return StateError("trial", self.trial_name, said)
 
     def log_model(
         self,
@@ -285,7 +296,7 @@ class LocalTrial(Step):
             ConfigError: If *path* or the script is not there. Nothing was sent.
         """
         tracker = self._open()
-        model = upload_model(self._workspace, check_path("path", path), self._output_uri, entry_point, source_dir)
+        model = upload_model(self._account, check_path("path", path), self._output_uri, entry_point, source_dir)
         tracker.location("output", "SageMaker.ModelArtifact", model.uri)
         if model.code_uri is not None:
             tracker.parameters({"sagemaker_submit_directory": model.code_uri, "sagemaker_program": str(model.program)})

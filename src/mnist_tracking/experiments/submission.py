@@ -1,10 +1,9 @@
 """A trial whose training job was started: look at it, wait for it, stop it, from any process."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
-from mnist_tracking._aws.convert import CREATED_BY, trial_from_component
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.experiments import jobs_of, require_trial, tags_of_trial
 from mnist_tracking._aws.jobs import (
     ENDED,
@@ -17,12 +16,12 @@ from mnist_tracking._aws.jobs import (
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
 from mnist_tracking._aws.metrics import job_series
-from mnist_tracking._values.records import MetricSeries, Scalar, Status, TrialResult, trial_name_of
-from mnist_tracking.errors import ConfigError, JobFailedError, StateError
-
-if TYPE_CHECKING:
-    from mnist_tracking.experiments.runner import TrialObserver
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking._aws.waiting import polls
+from mnist_tracking._values.checks import check_timeout
+from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
+from mnist_tracking.errors import JobFailedError, StateError
+from mnist_tracking.experiments.observers import TrialObserver
+from mnist_tracking.reading.trial import Trial, trial_from_component
 
 __all__ = ["SubmittedTrial"]
 
@@ -34,7 +33,8 @@ class SubmittedTrial:
     It holds nothing but two names: the job goes on without it, and a new one can be had at any time, in any process.
 
     Attributes:
-        trial_name: The trial.
+        name: The trial's name.
+        experiment: Its experiment.
         job_name: Its training job.
 
     Example:
@@ -47,18 +47,19 @@ class SubmittedTrial:
         (['hello'], 'Completed')
     """
 
-    def __init__(self, workspace: "Workspace", trial_name: str, job_name: str) -> None:
-        self.trial_name = trial_name
+    def __init__(self, account: Account, name: str, experiment: str, job_name: str) -> None:
+        self.name = name
+        self.experiment = experiment
         self.job_name = job_name
-        self._workspace = workspace
+        self._account = account
 
     def __repr__(self) -> str:
-        return f"<SubmittedTrial {self.trial_name!r}, job {self.job_name!r}>"
+        return f"<SubmittedTrial {self.name!r}, job {self.job_name!r}>"
 
     @property
     def status(self) -> Status:
         """How the job stands now."""
-        return job_status(self._workspace, self.job_name)
+        return job_status(self._account, self.job_name)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """
@@ -67,26 +68,23 @@ class SubmittedTrial:
         Args:
             follow: Go on until the job ends, yielding each line as it comes.
         """
-        log, pause = JobLog(self._workspace, self.job_name), 0.02
-        while True:
-            is_last = not follow or self.status in ENDED  # asked first: what is logged before the end is not missed
+        log = JobLog(self._account, self.job_name)
+        for _ in polls(self._account):
+            is_last = not follow or self.status in ENDED  # first: what is logged before the end is not missed
             for _, line in log.new_lines():
-                pause = 0.02
                 yield line
             if is_last:
                 return
-            pause = min(pause * 1.3, self._workspace.poll_s)
-            time.sleep(pause)
 
-    def metrics(self) -> dict[str, MetricSeries]:
+    def series(self) -> dict[str, MetricSeries]:
         """Return every value that the job has printed so far, by metric; also while it runs."""
-        return job_series(self._workspace, self.job_name)
+        return job_series(self._account, self.job_name)
 
     def stop(self) -> None:
         """Ask the job to stop, and do not wait; one that has ended is left alone."""
-        stop_job(self._workspace, self.job_name)
+        stop_job(self._account, self.job_name)
 
-    def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> TrialResult:
+    def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> Trial:
         """
         Wait until the job ends, and return the trial however it ended.
 
@@ -99,18 +97,18 @@ class SubmittedTrial:
             JobTimeoutError: If it takes longer than *timeout_s*, or the service does not show the outcome for a minute.
         """
         check_timeout(timeout_s)
-        wait_for_job(self._workspace, self.job_name, on_line=on_line, timeout_s=timeout_s)
-        component = wait_for_component(self._workspace, self.trial_name, self.job_name)
+        wait_for_job(self._account, self.job_name, on_line=on_line, timeout_s=timeout_s)
+        component = wait_for_component(self._account, self.name, self.job_name)
         if CREATED_BY not in component.tags:  # SageMaker had not made it yet when its job was started
             self._tag_as_trial()
-        return trial_from_component(component, self.trial_name)
+        return trial_from_component(self._account, component, self.name, self.experiment)
 
     def _tag_as_trial(self) -> None:
-        tags = tags_of_trial(self._workspace, self.trial_name)
+        tags = tags_of_trial(self._account, self.name)
         if CREATED_BY in tags:
-            tag_component(self._workspace, self.job_name, tags)
+            tag_component(self._account, self.job_name, tags)
 
-    def result(self, *, timeout_s: float | None = None) -> TrialResult:
+    def result(self, *, timeout_s: float | None = None) -> Trial:
         """
         Wait until the job ends, and return the trial.
 
@@ -125,7 +123,7 @@ class SubmittedTrial:
         self.raise_if_failed(trial)
         return trial
 
-    def raise_if_failed(self, trial: TrialResult) -> None:
+    def raise_if_failed(self, trial: Trial) -> None:
         """
         Raise what says why this trial failed, if it did.
 
@@ -133,17 +131,17 @@ class SubmittedTrial:
             JobFailedError: If it did; carries the last lines of the log.
         """
         if trial.status == "Failed":
-            reason = failure_reason(self._workspace, self.job_name)
-            raise JobFailedError(self.job_name, reason, log_tail(self._workspace, self.job_name))
+            reason = failure_reason(self._account, self.job_name)
+            raise JobFailedError(self.job_name, reason, log_tail(self._account, self.job_name))
 
 
 def follow(
     submitted: SubmittedTrial,
     hyperparameters: Mapping[str, Scalar],
-    observer: "TrialObserver",
+    observer: TrialObserver,
     *,
     timeout_s: float | None = None,
-) -> TrialResult:
+) -> Trial:
     """
     Wait for a trial, telling an observer how it goes; interrupted from the keyboard, ask its job to stop.
 
@@ -151,7 +149,7 @@ def follow(
         JobFailedError: If training failed; carries the last lines of the log.
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
-    name = submitted.trial_name
+    name = submitted.name
     observer.started(name, submitted.job_name, hyperparameters)
     try:
         trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(name, line))
@@ -163,20 +161,7 @@ def follow(
     return trial
 
 
-def check_timeout(timeout_s: object) -> None:
-    """
-    Make sure that a time to wait is one, before anything is started.
-
-    Raises:
-        ConfigError: If it is neither None nor a number of seconds from 0.
-    """
-    if isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool) and timeout_s >= 0:
-        return
-    if timeout_s is not None:
-        raise ConfigError(f"timeout_s={timeout_s!r}; possible are seconds from 0 on, and None to wait for ever.")
-
-
-def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:
+def attach_to_trial(account: Account, trial_name: str) -> SubmittedTrial:
     """
     Find the job of a trial that was submitted before; see `Workspace.submitted`.
 
@@ -184,8 +169,8 @@ def take_up(workspace: "Workspace", trial_name: str) -> SubmittedTrial:
         NotFoundError: If there is no such trial; it names the nearest ones that there are.
         StateError: If it has no training job.
     """
-    require_trial(workspace, trial_name_of(trial_name))
-    jobs = jobs_of(workspace, trial_name)
+    listed = require_trial(account, trial_name_of(trial_name))
+    jobs = jobs_of(account, trial_name)
     if not jobs:
         raise StateError("trial", trial_name, "has no training job to wait for; workspace.trial() reads what it has")
-    return SubmittedTrial(workspace, trial_name, jobs[-1])
+    return SubmittedTrial(account, listed.name, listed.experiment, jobs[-1])

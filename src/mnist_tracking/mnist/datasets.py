@@ -12,6 +12,7 @@ from typing import Literal
 
 import attrs
 
+from mnist_tracking._values.checks import check_path
 from mnist_tracking.errors import DatasetError, MissingDependencyError
 from mnist_tracking.mnist.download import CONTENT_MD5, MIRRORS, OnProgress, default_cache, download_mnist
 from mnist_tracking.training.digit_files import (
@@ -29,7 +30,7 @@ from mnist_tracking.training.digit_files import (
 )
 from mnist_tracking.training.idx import Pixels, read_idx
 
-__all__ = ["DataFile", "Dataset", "check_directory", "find_mnist", "load_images", "load_labels"]
+__all__ = ["DataFile", "Dataset", "check_directory", "find_mnist", "load_images", "load_labels", "read_mnist"]
 
 Source = Literal["directory", "environment", "download", "scikit-learn digits"]
 Kind = Literal["mnist", "custom", "digits"]
@@ -102,12 +103,35 @@ class Dataset:
             **{f"sha256:{file.name}": file.sha256 for file in self.files},
         }
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The four files."""
+        return tuple(file.path for file in self.files)
+
+    @property
+    def input_name(self) -> str:
+        """The name of the preprocessing step's input, as in the AWS reference workflow."""
+        return "mnist-dataset"
+
     def describe(self) -> str:
         """Return one line: what it is, how much of it, where it is, and why it is not MNIST where it should be."""
         what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "scikit-learn's few digits"}
         counts = f"{self.train_count:,} training and {self.test_count:,} test images of {side(self.image_shape)} pixels"
         note = f". Not MNIST: {self.note}" if self.note else ""
         return f"{what[self.kind]}: {counts} in {self.directory}{note}"
+
+
+def read_mnist(data: "str | os.PathLike[str] | Dataset | None" = None, *, require_mnist: bool = False) -> Dataset:
+    """
+    Return a dataset for `ExperimentRunner.prepare_dataset`: *data* itself, or what `find_mnist` finds.
+
+    Raises:
+        ConfigError: If *data* is neither a path nor a dataset.
+        DatasetError: If files are missing, truncated, corrupt, or not MNIST although *require_mnist* is true.
+    """
+    if isinstance(data, Dataset):
+        return data
+    return find_mnist(None if data is None else check_path("data", data), require_mnist=require_mnist)
 
 
 def find_mnist(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnist_tracking._values.formats import as_array
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.serving.formats import as_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,7 +17,7 @@ _BATCH = 4096  # images; 784 bytes each, so a request stays below the service's 
 
 
 def predict_digits(
-    ask: "Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]", data: "npt.ArrayLike", *, probabilities: bool
+    ask: "Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]", data: "npt.ArrayLike", *, probabilities: bool = False
 ) -> "npt.NDArray[Any]":
     """
     Ask the CNN for any number of images, in requests that the service takes.

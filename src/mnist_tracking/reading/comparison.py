@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._values.html import html_table
 from mnist_tracking._values.records import Component
-from mnist_tracking._values.text import cut, plural
+from mnist_tracking._values.text import cut, html_table, plural
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
 
@@ -132,12 +131,12 @@ def compare(trials: Iterable[Trial]) -> Comparison:
         ConfigError: If there are fewer than two, or one is there twice.
     """
     compared = list(trials)
-    names = tuple(trial.trial_name for trial in compared)
+    names = tuple(trial.name for trial in compared)
     if len(set(names)) < max(2, len(names)):
         raise ConfigError(
             f"compare() was given {', '.join(map(repr, names)) or 'nothing'}; it takes two or more trials."
         )
-    facts = [_facts(trial.components) for trial in compared]
+    facts = [_facts(trial.steps) for trial in compared]
     keys = dict.fromkeys(key for found in facts for key in found)
     steps = list(dict.fromkeys(step for step, _, _ in keys))
     ordered = sorted(keys, key=lambda key: (steps.index(key[0]), _KINDS.index(key[1]), key[2]))

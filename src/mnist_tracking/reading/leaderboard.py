@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
 from mnist_tracking._aws.experiments import require_experiment
-from mnist_tracking._values.html import html_table
-from mnist_tracking._values.records import TrialResult
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.text import plural, without_details
+from mnist_tracking._values.text import html_table, plural, without_details
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials
+from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mnist_tracking.reading.search import OnProgress, Where
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["Leaderboard"]
 
@@ -29,7 +28,7 @@ Layout = Literal["tidy", "analytics"]
 
 
 @attrs.frozen(repr=False)
-class Leaderboard(Sequence[TrialResult]):
+class Leaderboard(Sequence[Trial]):
     """
     A snapshot of trials, sorted by an objective: the best first, those without a value for it, or with NaN, last.
 
@@ -51,15 +50,15 @@ class Leaderboard(Sequence[TrialResult]):
         ({'C': 1}, 2)
     """
 
-    trials: tuple[TrialResult, ...]
+    trials: tuple[Trial, ...]
     objective: Objective | None
     experiments: tuple[str, ...]
-    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+    _account: Account = attrs.field(eq=False, alias="account")
 
     @classmethod
     def load(
         cls,
-        workspace: "Workspace",
+        account: Account,
         experiment: str | Sequence[str],
         *,
         objective: Objective | str | None = None,
@@ -85,19 +84,19 @@ class Leaderboard(Sequence[TrialResult]):
         """
         names = experiment_names(experiment)
         for name in names:
-            require_experiment(workspace, name)
-        newest_first = list(find_trials(workspace, names, where, on_progress))
+            require_experiment(account, name)
+        newest_first = list(find_trials(account, names, where, on_progress))
         chosen = Objective.of(objective) if objective is not None else None
-        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
+        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, account)
 
     @overload
-    def __getitem__(self, index: int) -> TrialResult: ...
+    def __getitem__(self, index: int) -> Trial: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[TrialResult]: ...
-    def __getitem__(self, index: int | slice) -> TrialResult | Sequence[TrialResult]:
+    def __getitem__(self, index: slice) -> Sequence[Trial]: ...
+    def __getitem__(self, index: int | slice) -> Trial | Sequence[Trial]:
         return self.trials[index]
 
-    def __iter__(self) -> Iterator[TrialResult]:
+    def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials)
 
     def __len__(self) -> int:
@@ -146,7 +145,7 @@ class Leaderboard(Sequence[TrialResult]):
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
 
     @property
-    def best(self) -> TrialResult:
+    def best(self) -> Trial:
         """
         The best completed trial.
 
@@ -169,7 +168,7 @@ class Leaderboard(Sequence[TrialResult]):
     def _fates(self) -> str:
         if not self.trials:
             return "; it has no trials"
-        fates = ", ".join(f"{trial.trial_name} is {trial.status}" for trial in self.trials[:5])
+        fates = ", ".join(f"{trial.name} is {trial.status}" for trial in self.trials[:5])
         metrics = ", ".join(sorted({repr(name) for trial in self.trials for name in trial.metrics}))
         return f"; {fates}" + (f"; there are the metrics {metrics}" if metrics else "")
 
@@ -187,7 +186,7 @@ class Leaderboard(Sequence[TrialResult]):
         """
         if layout == "analytics":
             which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
-            return analytics_frame(self._workspace, which, self.objective)
+            return analytics_frame(self._account, which, self.objective)
         if layout != "tidy":
             raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
         import pandas as pd
@@ -196,26 +195,26 @@ class Leaderboard(Sequence[TrialResult]):
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
 
 
-def differing(trials: Iterable[TrialResult]) -> list[str]:
+def differing(trials: Iterable[Trial]) -> list[str]:
     """Return the hyperparameters that are not the same for all trials."""
     every = [trial.hyperparameters for trial in trials]
     names = sorted({name for parameters in every for name in parameters})
     return [name for name in names if len({(name in one, one.get(name)) for one in every}) > 1]
 
 
-def score(trial: TrialResult, objective: Objective) -> float | None:
+def score(trial: Trial, objective: Objective) -> float | None:
     """Return a trial's value for an objective; None if it has none, or NaN."""
     metric = trial.metrics.get(objective.metric)
     value = metric.statistic(objective.statistic) if metric and metric.count else math.nan
     return None if math.isnan(value) else value
 
 
-def _ranked(trials: list[TrialResult], objective: Objective | None) -> list[TrialResult]:
+def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
     if objective is None:
         return trials
     sign = -1.0 if objective.goal == "maximize" else 1.0
 
-    def rank(trial: TrialResult) -> tuple[bool, float]:
+    def rank(trial: Trial) -> tuple[bool, float]:
         value = score(trial, objective)
         return (value is None, sign * (value or 0.0))
 
@@ -226,15 +225,15 @@ _FIRST, _LAST = ("trial", "experiment", "status", "duration_s", "objective"), "f
 _STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
 
 
-def _row(trial: TrialResult, objective: Objective | None) -> dict[str, object]:
+def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
     metrics = {
         f"metric.{name}.{statistic}": getattr(metric, statistic)
         for name, metric in sorted(trial.metrics.items())
         for statistic in _STATISTICS
     }
     return {
-        "trial": trial.trial_name,
-        "experiment": trial.experiment_name,
+        "trial": trial.name,
+        "experiment": trial.experiment,
         "status": trial.status,
         "duration_s": trial.duration_s,
         "objective": score(trial, objective) if objective else None,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from mnist_tracking._values.html import html_table
+from mnist_tracking._values.text import html_table
 from mnist_tracking.errors import MnistTrackingError, StateError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Results(Sequence[T], Generic[T]):
         ...         pass
         ...     found = workspace.trials("churn", where=param("C") > 0.5)
         ...     found
-        ...     [trial.trial_name for trial in found]
+        ...     [trial.name for trial in found]
         <Results: trials, 0 read so far>
         ['baseline']
     """

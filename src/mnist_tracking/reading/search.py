@@ -2,32 +2,35 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import (
     RUN_TAG,
     TRAINING,
     component_from_aws,
     experiment_from_aws,
-    trial_from_component,
 )
 from mnist_tracking._aws.experiments import require_experiment
 from mnist_tracking._aws.search import expression_of, iter_search
-from mnist_tracking._values.query_checks import require_moment, require_name
-from mnist_tracking._values.records import TRIAL_COLUMNS, Component, ExperimentSummary, TrialResult, trial_row
+from mnist_tracking._values.checks import require_moment, require_name
+from mnist_tracking._values.records import Component, ExperimentSummary
 from mnist_tracking._values.settings import copied_tags
 from mnist_tracking._values.where import Condition, Filter, Property, created, display_name, parent, tag
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.results import Results
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking.reading.trial import (
+    COMPONENT_COLUMNS,
+    TRIAL_COLUMNS,
+    Trial,
+    component_row,
+    trial_from_component,
+    trial_row,
+)
 
 __all__ = [
-    "COMPONENT_COLUMNS",
     "OnProgress",
     "Where",
-    "component_row",
     "experiment_names",
     "find_components",
     "find_experiments",
@@ -45,7 +48,7 @@ _IS_TRAINING = (
 
 
 def find_experiments(
-    workspace: "Workspace",
+    account: Account,
     *,
     name_contains: str | None = None,
     created_after: datetime | None = None,
@@ -61,7 +64,7 @@ def find_experiments(
         where.append(created() > require_moment("created_after", created_after))
     if created_before is not None:
         where.append(created() < require_moment("created_before", created_before))
-    found = _search(workspace, "Experiment", where)
+    found = _search(account, "Experiment", where)
     summaries = (experiment_from_aws(item["Experiment"]) for item in found)
     return Results("experiments", summaries, _experiment_row, _EXPERIMENT_COLUMNS, on_progress)
 
@@ -79,26 +82,26 @@ def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
 
 
 def find_trials(
-    workspace: "Workspace",
+    account: Account,
     experiment: str | Sequence[str] | None = None,
     where: Where | Iterable[Where] = (),
     on_progress: OnProgress | None = None,
-) -> Results[TrialResult]:
+) -> Results[Trial]:
     """Return trials, the newest first; see `Workspace.trials`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    found = _trials(_components(workspace, experiments, [_IS_TRAINING, *_listed(where)]), experiments)
+    found = _trials(account, _components(account, experiments, [_IS_TRAINING, *_listed(where)]), experiments)
     return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
 
 
 def find_components(
-    workspace: "Workspace",
+    account: Account,
     experiment: str | Sequence[str] | None = None,
     where: Where | Iterable[Where] = (),
     on_progress: OnProgress | None = None,
 ) -> Results[Component]:
     """Return steps of every kind and source, the newest first; see `Workspace.components`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    found = _components(workspace, experiments, _listed(where))
+    found = _components(account, experiments, _listed(where))
     return Results("components", found, component_row, COMPONENT_COLUMNS, on_progress)
 
 
@@ -115,15 +118,13 @@ def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(require_name("an experiment", name) for name in listed)
 
 
-def _components(
-    workspace: "Workspace", experiments: Sequence[str] | None, where: Sequence[Where]
-) -> Iterator[Component]:
+def _components(account: Account, experiments: Sequence[str] | None, where: Sequence[Where]) -> Iterator[Component]:
     of_them = [] if experiments is None else [parent("experiment").isin(experiments)]
-    found = _search(workspace, "ExperimentTrialComponent", [*where, *of_them])
-    return (component_from_aws(item["TrialComponent"]) for item in _unless_missing(workspace, found, experiments or ()))
+    found = _search(account, "ExperimentTrialComponent", [*where, *of_them])
+    return (component_from_aws(item["TrialComponent"]) for item in _unless_missing(account, found, experiments or ()))
 
 
-def _unless_missing(workspace: "Workspace", found: Iterable[T], experiments: Iterable[str]) -> Iterator[T]:
+def _unless_missing(account: Account, found: Iterable[T], experiments: Iterable[str]) -> Iterator[T]:
     """Yield what was found; where that is nothing, say so if an experiment does not exist."""
     is_empty = True
     for item in found:
@@ -131,7 +132,7 @@ def _unless_missing(workspace: "Workspace", found: Iterable[T], experiments: Ite
         yield item
     if is_empty:
         for name in experiments:
-            require_experiment(workspace, name)
+            require_experiment(account, name)
 
 
 def _listed(where: Where | Iterable[Where]) -> list[Where]:
@@ -150,33 +151,14 @@ def _listed(where: Where | Iterable[Where]) -> list[Where]:
     return cast("list[Where]", listed)
 
 
-def _trials(components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[TrialResult]:
+def _trials(account: Account, components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[Trial]:
     """Yield a trial for each that a component belongs to, in one of the experiments that are asked for."""
     for component in components:
         for name, experiment in component.parents:
             if experiments is None or experiment in experiments:
-                yield trial_from_component(component, name, experiment)
+                yield trial_from_component(account, component, name, experiment)
 
 
-COMPONENT_COLUMNS = ("step", "status", "started", "duration_s", "parameters", "inputs", "outputs", "metrics")
-"""What `component_row` has."""
-
-
-def component_row(component: Component) -> dict[str, object]:
-    """Return what a step is in a frame."""
-    is_over = component.ended and component.started
-    return {
-        "step": component.display_name,
-        "status": component.status,
-        "started": component.started,
-        "duration_s": (component.ended - component.started).total_seconds() if is_over else None,  # type: ignore[operator]
-        "parameters": dict(component.parameters),
-        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
-        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
-        "metrics": {name: metric.last for name, metric in component.metrics.items()},
-    }
-
-
-def _search(workspace: "Workspace", resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:
+def _search(account: Account, resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:
     expression = expression_of(where)  # at once: what is wrong with it is said before anything is read
-    return iter_search(workspace.client("sagemaker"), resource, expression, ascending=False)
+    return iter_search(account.client("sagemaker"), resource, expression, ascending=False)

@@ -1,38 +1,97 @@
-"""One trial with all that was recorded of it."""
+"""Trial: one configuration that was trained once, as it was recorded."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
 
 import attrs
 
-from mnist_tracking._aws.convert import is_own, is_training, trial_from_component
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import code_uri, is_own, is_training
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.metrics import read_series
 from mnist_tracking._aws.search import components_of
-from mnist_tracking._values.html import html_table
-from mnist_tracking._values.records import Component, MetricSeries, TrialResult, trial_name_of
-from mnist_tracking._values.text import named
+from mnist_tracking._values.formats import Deserializer, Format, Serializer
+from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
+from mnist_tracking._values.text import html_table, named
+from mnist_tracking.reading.download.trial import TrialDownload, download_trial
 from mnist_tracking.reading.lineage import Lineage, LineageTracer
-from mnist_tracking.reading.search import COMPONENT_COLUMNS, component_row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_tracking.reading.download import TrialDownload
-    from mnist_tracking.workspace import Workspace
+__all__ = ["DeployOptions", "DeployedModel", "Trial", "read_trial"]
 
-__all__ = ["Trial", "read_trial"]
+TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")
+"""The columns of `trial_row` that every trial has."""
+
+COMPONENT_COLUMNS = ("step", "status", "started", "duration_s", "parameters", "inputs", "outputs", "metrics")
+"""The columns of `component_row`."""
+
+
+class DeployOptions(TypedDict, total=False):
+    """The keywords of `BestModelDeployer.deploy`, which describes them."""
+
+    name: str | None
+    instance_type: str | None
+    instance_count: int
+    entry_point: str | os.PathLike[str] | None
+    source_dir: str | os.PathLike[str] | None
+    image_uri: str | None
+    serializer: Serializer | Format | None
+    deserializer: Deserializer | Format | None
+    wait: bool
+    delete: bool
+    timeout_s: float | None
+
+
+class DeployedModel(Protocol):
+    """A model behind an endpoint: what `Trial.deploy` returns, an `Endpoint`."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+
+    def predict(self, data: Any, **options: Any) -> Any:
+        """Return the model's prediction; see `Endpoint.predict`."""
+
+    def delete(self) -> None:
+        """Delete the endpoint; see `Endpoint.delete`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
+
+class _Deploys(Protocol):
+    """What reading does not do itself, and the workspace that was read from does."""
+
+    def deploy(self, target: "Trial", **options: Unpack[DeployOptions]) -> DeployedModel: ...
 
 
 @attrs.frozen(repr=False)
 class Trial:
     """
-    One trial with all its steps. A snapshot, whoever made it; `metrics` and `lineage` read more.
+    One configuration, trained once, as it was recorded. A snapshot: it does not change.
+
+    Trials come from `ExperimentRunner.run`, `SubmittedTrial.result`, a `Leaderboard`, `Workspace.trial` and
+    `Workspace.trials`; `steps`, `series`, `lineage` and `download` read more when they are used.
 
     Attributes:
-        trial_name: Unique in the account and region.
-        experiment_name: The experiment it belongs to.
-        components: Its steps, in order of creation.
+        name: Unique in the account and region.
+        experiment: The experiment it belongs to.
+        status: The status of its training; None if it has no training.
+        failure_reason: Why its training failed; empty if it did not.
+        hyperparameters: The hyperparameters it was trained with, decoded.
+        metrics: The summary of each metric of its training, by name.
+        job_name: Its training job; empty if it was trained without one.
+        component_name: The trial component that recorded its training; empty if it has none.
+        model_uri: Its model.tar.gz in S3, if it has a model.
+        code_uri: The source archive in S3 that was trained, if known.
+        created: When its training was requested; without one, when the trial was created.
+        duration_s: How long its training took, in seconds; None until it ends.
 
     Example:
         >>> with Workspace.embedded() as workspace:
@@ -41,55 +100,81 @@ class Trial:
         ...             recording.log_metric("loss", loss)
         ...     trial = workspace.trial("baseline")
         ...     print(trial)
-        ...     trial.metrics()["loss"].values
-        trial baseline of experiment churn
-        Training: Completed
-          parameters C = 1
+        ...     trial.series()["loss"].values
+        trial baseline of experiment churn: Completed
+          hyperparameters C = 1
           metrics loss = 0.25
         (0.5, 0.25)
     """
 
-    trial_name: str
-    experiment_name: str
-    components: tuple[Component, ...]
-    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+    name: str
+    experiment: str
+    status: Status | None
+    failure_reason: str
+    hyperparameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
+    job_name: str
+    component_name: str
+    model_uri: str | None
+    code_uri: str | None
+    created: datetime
+    duration_s: float | None
+    _account: Account = attrs.field(eq=False, alias="account")
 
     def __repr__(self) -> str:
-        steps = ", ".join(component.display_name for component in self.components) or "no steps"
-        return f"<Trial {self.trial_name!r} of {self.experiment_name!r}: {steps}>"
+        return f"<Trial {self.name!r} of {self.experiment!r}: {self.status or 'no training'}>"
 
     def __str__(self) -> str:
-        steps = [line for component in self.components for line in _lines(component)]
-        return "\n".join([self._title(), *(steps or ["no steps"])])
+        metrics = {name: f"{metric.last:.6g}" for name, metric in sorted(self.metrics.items())}
+        reason = f". {self.failure_reason}" if self.failure_reason else ""
+        head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
+        return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])
 
     def _repr_html_(self) -> str:
-        return html_table(self.dataframe(), title=self._title())
+        import pandas as pd
 
-    def _title(self) -> str:
-        return f"trial {self.trial_name} of experiment {self.experiment_name}"
+        row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
+        return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
 
-    @property
-    def result(self) -> TrialResult | None:
-        """How its training went: the last step that is one; None if it has none."""
-        found = [component for component in self.components if is_training(component)]
-        return trial_from_component(found[-1], self.trial_name, self.experiment_name) if found else None
-
-    def metrics(self) -> dict[str, MetricSeries]:
+    @cached_property
+    def steps(self) -> tuple[Component, ...]:
         """
-        Read every value of every metric of its steps, also while they go on.
+        Its steps, in order of creation; read on first use, then kept.
 
-        Where two steps have a metric of the same name, that of the later step is returned.
+        Raises:
+            NotFoundError: If the trial was deleted.
+            StateError: If Search, which is eventually consistent, does not show all of them within a minute.
+        """
+        return components_of(self._account, self.name)
+
+    def series(self) -> dict[str, MetricSeries]:
+        """
+        Read every value of every metric of its steps, also while they are running.
+
+        Where two steps have a metric of the same name, the later step's is returned.
         """
         series: dict[str, MetricSeries] = {}
-        for component in self.components:
-            series |= read_series(self._workspace, component)
+        for component in components_of(self._account, self.name):
+            series |= read_series(self._account, component)
         return series
 
     def lineage(self) -> Lineage:
-        """Trace what went into its model, and what came of it."""
-        return LineageTracer(self._workspace).trace(self.trial_name)
+        """Trace what went into its model, and what was made from it, as ``LineageTracer(workspace).trace(trial)``."""
+        return LineageTracer(self._account).trace(self.name)
 
-    def download(self, directory: str | os.PathLike[str], *, model_only: bool = False) -> "TrialDownload":
+    def deploy(self, **options: Unpack[DeployOptions]) -> DeployedModel:
+        """
+        Deploy its model to an endpoint, as ``BestModelDeployer(workspace).deploy(trial)`` does.
+
+        Args:
+            **options: The keywords of `BestModelDeployer.deploy`.
+
+        Returns:
+            The `Endpoint`. Leaving its ``with`` block deletes it.
+        """
+        return cast("_Deploys", self._account).deploy(self, **options)
+
+    def download(self, directory: str | os.PathLike[str], *, model_only: bool = False) -> TrialDownload:
         """
         Write its files to a folder: its model, its job's other output and log, and the artifacts of its steps.
 
@@ -125,44 +210,93 @@ class Trial:
             0
             >>> workspace.close()
         """
-        from mnist_tracking.reading.download import download_trial
-
-        return download_trial(self._workspace, self, directory, model_only=model_only)
+        return download_trial(self._account, self, directory, model_only=model_only)
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""
         import pandas as pd
 
-        return pd.DataFrame([component_row(component) for component in self.components], columns=COMPONENT_COLUMNS)
+        return pd.DataFrame([component_row(component) for component in self.steps], columns=COMPONENT_COLUMNS)
 
 
-def _lines(component: Component) -> list[str]:
-    """Return what people want to see of a step; its code and its name are in the record."""
-    metrics = {name: metric.last for name, metric in component.metrics.items()}
-    facts: dict[str, dict[str, object]] = {
-        "parameters": {name: value for name, value in component.parameters.items() if not is_own(name)},
-        "metrics": {name: f"{value:.6g}" for name, value in metrics.items()},
-        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
-        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
-    }
-    head = f"{component.display_name}: {component.status or 'no status'}"
-    lines = [f"{head}. {component.message}" if component.message else head]
-    for what, found in facts.items():
-        if what in ("inputs", "outputs"):
-            lines += [f"  {what[:-1]} {name} = {value}" for name, value in found.items()]
-        else:
-            lines += named(what, found)
-    return lines
+def trial_from_component(account: Account, component: Component, name: str, experiment: str | None = None) -> Trial:
+    """Return a trial from the component that recorded its training, which may belong to other trials as well."""
+    outputs = {artifact.name: artifact.uri for artifact in component.outputs}
+    status: Status = component.status or "InProgress"
+    ended, started = component.ended, component.started
+    return Trial(
+        name=name,
+        experiment=experiment or dict(component.parents).get(name, ""),
+        status=status,
+        failure_reason=component.message if status == "Failed" else "",
+        hyperparameters={k: v for k, v in component.parameters.items() if not is_own(k)},
+        metrics=component.metrics,
+        job_name=component.job_name or "",
+        component_name=component.name,
+        model_uri=outputs.get("SageMaker.ModelArtifact"),
+        code_uri=code_uri(component),
+        created=component.created,
+        duration_s=(ended - started).total_seconds() if ended and started else None,
+        account=account,
+    )
 
 
-def read_trial(workspace: "Workspace", name: str) -> Trial:
+def read_trial(account: Account, name: str) -> Trial:
     """
     Read one trial; see `Workspace.trial`.
 
     Raises:
-        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        NotFoundError: If it does not exist; the error lists the nearest names.
         StateError: If Search does not show all of its steps within a minute.
     """
-    name = trial_name_of(name)
-    experiment = require_trial(workspace, name)
-    return Trial(name, experiment, components_of(workspace, name), workspace)
+    listed = require_trial(account, trial_name_of(name))
+    steps = components_of(account, listed.name)
+    trainings = [step for step in steps if is_training(step)]
+    if trainings:
+        trial = trial_from_component(account, trainings[-1], listed.name, listed.experiment)
+    else:
+        trial = Trial(
+            name=listed.name,
+            experiment=listed.experiment,
+            status=None,
+            failure_reason="",
+            hyperparameters={},
+            metrics={},
+            job_name="",
+            component_name="",
+            model_uri=None,
+            code_uri=None,
+            created=listed.created,
+            duration_s=None,
+            account=account,
+        )
+    return trial
+
+
+def trial_row(trial: Trial) -> dict[str, object]:
+    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
+    return {
+        "trial": trial.name,
+        "experiment": trial.experiment,
+        "status": trial.status,
+        "created": trial.created,
+        "duration_s": trial.duration_s,
+        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
+        "failure_reason": trial.failure_reason,
+    }
+
+
+def component_row(component: Component) -> dict[str, object]:
+    """Return what a step is in a frame."""
+    is_over = component.ended and component.started
+    return {
+        "step": component.display_name,
+        "status": component.status,
+        "started": component.started,
+        "duration_s": (component.ended - component.started).total_seconds() if is_over else None,  # type: ignore[operator]
+        "parameters": dict(component.parameters),
+        "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
+        "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
+        "metrics": {name: metric.last for name, metric in component.metrics.items()},
+    }

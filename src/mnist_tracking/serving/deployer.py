@@ -1,29 +1,33 @@
 """BestModelDeployer: the best model of an experiment, as an endpoint."""
 
 import os
-from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._aws.account import Account, check_account
 from mnist_tracking._aws.components import record_step
-from mnist_tracking._aws.convert import ADAPTER, TRIAL_TAG, trial_from_component
-from mnist_tracking._aws.endpoint_facts import EndpointFacts, endpoint_arn, wait_for_endpoint
-from mnist_tracking._aws.endpoints import Served, adapter_of, delete_endpoint, deploy_model, refuse_taken
+from mnist_tracking._aws.convert import ADAPTER, TRIAL_TAG
+from mnist_tracking._aws.endpoints import (
+    EndpointFacts,
+    Served,
+    adapter_of,
+    delete_endpoint,
+    deploy_model,
+    endpoint_arn,
+    refuse_taken,
+    wait_for_endpoint,
+)
 from mnist_tracking._aws.experiments import attach, require_experiment, require_trial, training_of
-from mnist_tracking._aws.models import check_script, find_script
-from mnist_tracking._values.job_checks import check_count, check_image, check_instance_type
+from mnist_tracking._aws.storage import check_script, find_script
+from mnist_tracking._values.checks import check_count, check_timeout
+from mnist_tracking._values.formats import Deserializer, Format, Serializer, deserializer_of, named_by, serializer_of
 from mnist_tracking._values.names import check_name, unique_name
-from mnist_tracking._values.object_checks import check_workspace
-from mnist_tracking._values.records import Component, NamedTrial, TrialResult, trial_name_of
-from mnist_tracking._values.specs import Objective
+from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
+from mnist_tracking._values.specs import Objective, check_image, check_instance_type
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
-from mnist_tracking.experiments.submission import check_timeout
 from mnist_tracking.reading.leaderboard import Leaderboard
+from mnist_tracking.reading.trial import Trial, trial_from_component
 from mnist_tracking.serving.endpoint import Endpoint
-from mnist_tracking.serving.formats import Deserializer, Format, Serializer, deserializer_of, named_by, serializer_of
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["BestModelDeployer"]
 
@@ -54,10 +58,10 @@ class BestModelDeployer:
         6.0
     """
 
-    def __init__(self, workspace: "Workspace", *, instance_type: str = "ml.m5.large") -> None:
-        check_workspace(workspace)
+    def __init__(self, account: Account, *, instance_type: str = "ml.m5.large") -> None:
+        check_account(account)
         check_instance_type(instance_type)
-        self._workspace = workspace
+        self._account = account
         self._instance_type = instance_type
 
     def deploy(  # noqa: PLR0913 - one keyword for each thing that an endpoint is made of; none is needed
@@ -125,33 +129,33 @@ class BestModelDeployer:
             instance_count=instance_count,
         )
         facts = self._start(plan, name, timeout_s=timeout_s, wait=wait)
-        return Endpoint(self._workspace, facts, serializer=serializer, deserializer=deserializer, delete=delete)
+        return Endpoint(self._account, facts, serializer=serializer, deserializer=deserializer, delete=delete)
 
     def _chosen(
         self, target: Leaderboard | NamedTrial | str, objective: Objective | str | None
-    ) -> tuple[TrialResult, Component]:
+    ) -> tuple[Trial, Component]:
         """Return the trial that *target* stands for, and its training, both as they are now."""
         if objective is not None:
             if not isinstance(target, str):
                 raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
-            target = Leaderboard.load(self._workspace, target, objective=objective)
+            target = Leaderboard.load(self._account, target, objective=objective)
         best = target.best if isinstance(target, Leaderboard) else target
         name = trial_name_of(best)
-        known = best.component_name if isinstance(best, TrialResult) else None
+        known = best.component_name if isinstance(best, Trial) else None
         try:
-            experiment = require_trial(self._workspace, name)
+            experiment = require_trial(self._account, name).experiment
         except NotFoundError:
             self._refuse_experiment(name)
             raise
-        training = training_of(self._workspace, name, known)
+        training = training_of(self._account, name, known)
         if training is None:
             raise StateError("trial", name, "has no training, and so no model to deploy")
-        return trial_from_component(training, name, experiment), training
+        return trial_from_component(self._account, training, name, experiment), training
 
     def _refuse_experiment(self, name: str) -> None:
         """Say what is missing where the name of an experiment is given for that of a trial."""
         try:
-            require_experiment(self._workspace, name)
+            require_experiment(self._account, name)
         except NotFoundError:
             return
         raise ConfigError(f"{name!r} is an experiment. Say by which metric its best trial is chosen: objective='name'.")
@@ -163,42 +167,42 @@ class BestModelDeployer:
         adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
         try:
             deploy_model(
-                self._workspace,
+                self._account,
                 plan.served,
                 name=endpoint_name,
                 code_location="/".join(self._folder(trial)),
                 instance_type=plan.instance_type,
                 instance_count=plan.instance_count,
-                tags={**self._workspace.tags, TRIAL_TAG: trial.trial_name, **adapter},
+                tags={**self._account.tags, TRIAL_TAG: trial.name, **adapter},
             )
             if wait:
-                wait_for_endpoint(self._workspace, endpoint_name, timeout_s, "It was deleted again.")
+                wait_for_endpoint(self._account, endpoint_name, timeout_s, "It was deleted again.")
             self._record(plan, endpoint_name)
         except AlreadyExistsError:  # somebody took the name just now
             raise
         except BaseException:  # an interrupt from the keyboard too, at any point
-            delete_endpoint(self._workspace, endpoint_name)
+            delete_endpoint(self._account, endpoint_name)
             raise
-        return EndpointFacts(endpoint_name, trial.trial_name, plan.adapter, is_ours=True)
+        return EndpointFacts(endpoint_name, trial.name, plan.adapter, is_ours=True)
 
     def _adapter(self, training: Component, entry_point: str | os.PathLike[str] | None) -> str | None:
         """Return how the answers of the code that trained the model are read; of another script, nobody knows."""
-        return adapter_of(self._workspace, training.source_arn) if entry_point is None else None
+        return adapter_of(self._account, training.source_arn) if entry_point is None else None
 
-    def _endpoint_name(self, trial: TrialResult, name: str | None) -> str:
+    def _endpoint_name(self, trial: Trial, name: str | None) -> str:
         if name is None:
-            return unique_name(trial.trial_name[:32], "endpoint")
-        refuse_taken(self._workspace, check_name("endpoint", name))
+            return unique_name(trial.name[:32], "endpoint")
+        refuse_taken(self._account, check_name("endpoint", name))
         return name
 
-    def _folder(self, trial: TrialResult) -> list[str]:
-        parts = (self._workspace.bucket, self._workspace.prefix, trial.experiment_name, "models")
+    def _folder(self, trial: Trial) -> list[str]:
+        parts = (self._account.bucket, self._account.prefix, trial.experiment, "models")
         return ["s3:/", *(part for part in parts if part)]
 
     def _record(self, plan: "_Plan", endpoint_name: str) -> None:
         name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
         record_step(
-            self._workspace,
+            self._account,
             name,
             DEPLOYMENT,
             parameters={
@@ -207,15 +211,15 @@ class BestModelDeployer:
                 "instance_count": plan.instance_count,
             },
             inputs={"model": plan.served.model_uri},
-            outputs={"endpoint": endpoint_arn(self._workspace, endpoint_name)},
-            tags=self._workspace.tags,
+            outputs={"endpoint": endpoint_arn(self._account, endpoint_name)},
+            tags=self._account.tags,
         )
-        attach(self._workspace, plan.trial.trial_name, name)
+        attach(self._account, plan.trial.name, name)
 
 
 @attrs.frozen(kw_only=True)
 class _Plan:
-    trial: TrialResult
+    trial: Trial
     served: Served
     adapter: str | None
     instance_type: str
@@ -223,7 +227,7 @@ class _Plan:
 
 
 def _served(
-    trial: TrialResult,
+    trial: Trial,
     training: Component,
     entry_point: str | os.PathLike[str] | None,
     source_dir: str | os.PathLike[str] | None,
@@ -231,9 +235,9 @@ def _served(
 ) -> Served:
     """Put together what is served: the trial's model, and the caller's script or the one that was recorded."""
     if trial.status != "Completed":
-        raise StateError("trial", trial.trial_name, f"is {trial.status}; only a completed trial can be deployed")
+        raise StateError("trial", trial.name, f"is {trial.status}; only a completed trial can be deployed")
     if trial.model_uri is None:
-        raise StateError("trial", trial.trial_name, "has no model to deploy")
+        raise StateError("trial", trial.name, "has no model to deploy")
     if entry_point is not None or source_dir is not None:
         script = _given_script(entry_point, source_dir)
     else:
@@ -249,14 +253,14 @@ def _given_script(
     return None if entry_point is None else os.fspath(entry_point), code
 
 
-def _recorded_script(trial: TrialResult, training: Component, *, is_needed: bool) -> tuple[str | None, str | None]:
+def _recorded_script(trial: Trial, training: Component, *, is_needed: bool) -> tuple[str | None, str | None]:
     program = training.parameters.get("sagemaker_program")
     if trial.code_uri is None or not isinstance(program, str):
         if is_needed:
             said = "has a model, but no script that answers for it. Give entry_point=, a script with model_fn"
-            raise StateError("trial", trial.trial_name, said)
+            raise StateError("trial", trial.name, said)
         return None, None
     if "/" in program:
         said = f"was trained by {program!r}, and an endpoint takes a script at the top of its folder. Give entry_point="
-        raise StateError("trial", trial.trial_name, said)
+        raise StateError("trial", trial.name, said)
     return program, trial.code_uri

@@ -1,21 +1,22 @@
 """Endpoint: a model that answers, just deployed or found by its name."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from mnist_tracking._aws.endpoint_facts import (
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.endpoints import (
     EndpointFacts,
     EndpointStatus,
+    delete_endpoint,
+    delete_endpoint_alone,
     endpoint_status,
     find_endpoint,
+    invoke,
     wait_for_endpoint,
 )
-from mnist_tracking._aws.endpoints import delete_endpoint, delete_endpoint_alone
-from mnist_tracking._aws.invocation import invoke
-from mnist_tracking.errors import ConfigError
-from mnist_tracking.experiments.submission import check_timeout
-from mnist_tracking.mnist.endpoint import predict_digits
-from mnist_tracking.serving.formats import (
+from mnist_tracking._values.checks import check_timeout
+from mnist_tracking._values.dotted import resolve_known
+from mnist_tracking._values.formats import (
     Deserializer,
     Format,
     Serializer,
@@ -24,9 +25,7 @@ from mnist_tracking.serving.formats import (
     formats_in,
     serializer_of,
 )
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking.errors import ConfigError
 
 __all__ = ["Endpoint", "attach_to_endpoint"]
 
@@ -48,7 +47,7 @@ class Endpoint:
 
     def __init__(
         self,
-        workspace: "Workspace",
+        account: Account,
         facts: EndpointFacts,
         *,
         serializer: Serializer | Format | None = None,
@@ -58,7 +57,7 @@ class Endpoint:
         self.name = facts.name
         self.trial_name = facts.trial_name
         self.adapter = facts.adapter
-        self._workspace = workspace
+        self._account = account
         self._facts = facts
         self._has_own_format = serializer is not None or deserializer is not None
         if not self._has_own_format:
@@ -87,7 +86,7 @@ class Endpoint:
         Raises:
             NotFoundError: If it was deleted.
         """
-        return endpoint_status(self._workspace, self.name)
+        return endpoint_status(self._account, self.name)
 
     def wait(self, *, timeout_s: float | None = 1800.0) -> Self:
         """
@@ -106,37 +105,42 @@ class Endpoint:
             NotFoundError: If somebody deletes it.
         """
         check_timeout(timeout_s)
-        wait_for_endpoint(self._workspace, self.name, timeout_s, "It may still start; wait again, or delete it.")
+        wait_for_endpoint(self._account, self.name, timeout_s, "It may still start; wait again, or delete it.")
         return self
 
-    def predict(self, data: Any, *, probabilities: bool = False) -> Any:
+    def predict(self, data: Any, **options: Any) -> Any:
         """
-        Ask the model.
+        Invoke the endpoint.
 
         Args:
-            data: What the serializer takes; by default an array, sent as it is in one request. For the CNN:
-                ``(28, 28)``, ``(N, 28, 28)`` or ``(N, 1, 28, 28)`` uint8 in [0, 255]; the endpoint normalises. Any
-                number of images: they go in requests that the service takes.
-            probabilities: For the CNN: give ``(N, 10)`` float32 probabilities.
+            data: What the serializer takes; by default an array, sent as it is in one request. With an adapter, what
+                that takes: for the CNN of `mnist_job`, ``(28, 28)``, ``(N, 28, 28)`` or ``(N, 1, 28, 28)`` uint8 in
+                [0, 255], any number of images, not normalised.
+            **options: Passed to the adapter: for the CNN, ``probabilities=True`` returns ``(N, 10)`` float32
+                probabilities.
 
         Returns:
-            What the deserializer gives; by default an array. For the CNN ``(N,)`` int64 digits, or the probabilities.
+            What the deserializer returns, by default an array, or what the adapter returns: for the CNN ``(N,)`` int64
+            digits.
 
         Raises:
-            ConfigError: If the data cannot be sent, or are no images for the CNN. Nothing was sent.
-            ServiceError: If the model fails, with its message; or if its answer cannot be read.
+            ConfigError: If the data cannot be sent, or the adapter does not take it. Nothing was sent.
+            ServiceError: If the model fails, with its message, or its response cannot be read.
             NotFoundError: If the endpoint was deleted.
             StateError: If it is not in service.
         """
-        if self.adapter == "digits" and not self._has_own_format:
-            return predict_digits(self._ask, data, probabilities=probabilities)
-        if probabilities:
-            raise ConfigError(f"probabilities=True goes with the CNN; {self.name!r} gives what its model answers.")
-        return self._ask(data)
+        adapter = None if self._has_own_format else resolve_known(self.adapter or "")
+        if callable(adapter):
+            return adapter(self._invoke, data, **options)
+        if options:
+            raise ConfigError(
+                f"predict() got {', '.join(map(repr, options))}, but {self.name!r} has no adapter that takes options."
+            )
+        return self._invoke(data)
 
-    def _ask(self, data: Any) -> Any:
+    def _invoke(self, data: Any) -> Any:
         stream, content_type = invoke(
-            self._workspace,
+            self._account,
             self.name,
             self._serializer.serialize(data),
             content_type=self._serializer.CONTENT_TYPE,
@@ -156,11 +160,11 @@ class Endpoint:
         Raises:
             StateError: If it is still being made after an hour. Then all of it stays.
         """
-        (delete_endpoint if self._facts.is_ours else delete_endpoint_alone)(self._workspace, self.name)
+        (delete_endpoint if self._facts.is_ours else delete_endpoint_alone)(self._account, self.name)
 
 
 def attach_to_endpoint(
-    workspace: "Workspace",
+    account: Account,
     name: str,
     serializer: Serializer | Format | None,
     deserializer: Deserializer | Format | None,
@@ -174,5 +178,5 @@ def attach_to_endpoint(
     """
     serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
     deserializer_of(deserializer, serializer)
-    facts = find_endpoint(workspace, name)
-    return Endpoint(workspace, facts, serializer=serializer, deserializer=deserializer, delete=False)
+    facts = find_endpoint(account, name)
+    return Endpoint(account, facts, serializer=serializer, deserializer=deserializer, delete=False)

@@ -59,7 +59,7 @@ def test_a_step_takes_values_inside_its_block_alone(
 
 def test_what_a_step_is_called_can_be_read_at_any_time(recording: ExperimentRunner, workspace: Workspace) -> None:
     step, trial = recording.step("Cleaning"), recording.trial(name="one")
-    names = (step.component_name, trial.component_name, trial.trial_name)
+    names = (step.component_name, trial.component_name, trial.name)
     with trial, step:
         pass
 

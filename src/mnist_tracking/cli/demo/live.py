@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from mnist_tracking._values.records import Scalar, TrialResult
+from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import MetricDefinition
+from mnist_tracking.reading.trial import Trial
 
 __all__ = ["TrialsView"]
 
@@ -129,11 +130,11 @@ class TrialsView:
             loss, accuracy = row.value("validation:loss", "{:.4f}"), row.value("validation:accuracy", "{:.2f} %")
             self._say(row, f"epoch {row.epoch} of {self._epochs}, validation loss {loss}, accuracy {accuracy}")
 
-    def ended(self, trial: TrialResult) -> None:
+    def ended(self, trial: Trial) -> None:
         """Show how a trial ended."""
         with self._lock:
-            row = self._by_trial[trial.trial_name]
-            row.status, row.ended = trial.status.lower(), time.monotonic()
+            row = self._by_trial[trial.name]
+            row.status, row.ended = str(trial.status).lower(), time.monotonic()
         self._say(row, f"{row.status} after {row.seconds()} s")
 
     def _say(self, row: _Row, text: str) -> None:
@@ -161,6 +162,6 @@ class TrialsView:
 
 
 if TYPE_CHECKING:
-    from mnist_tracking.experiments.runner import TrialObserver
+    from mnist_tracking.experiments.observers import TrialObserver
 
     _observer: TrialObserver = TrialsView(Console(), [], channels=[], epochs=1)

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mnist_tracking import Leaderboard, Lineage, TrialResult
+from mnist_tracking import Leaderboard, Lineage, Trial
 
 __all__ = ["Report", "channels_of", "say"]
 
@@ -36,9 +36,9 @@ class Report:
         by = board.objective.metric if board.objective else "age"
         headings = ["channels", "validation\naccuracy", "test\naccuracy", "test\nloss", "seconds", "trial"]
         rows = [_trial_row(trial) for trial in board]
-        if any(trial.status != "Completed" for trial in board):
+        if any(str(trial.status) != "Completed" for trial in board):
             headings.append("status")
-            rows = [[*row, trial.status] for row, trial in zip(rows, board, strict=True)]
+            rows = [[*row, str(trial.status)] for row, trial in zip(rows, board, strict=True)]
         self._table(f"Leaderboard of {board.experiment_name}, by {by}", headings, rows)
 
     def lineage(self, lineage: Lineage, prefix: str) -> None:
@@ -79,23 +79,23 @@ class Report:
         self._console.print(table)
 
 
-def channels_of(trial: TrialResult) -> int:
+def channels_of(trial: Trial) -> int:
     """Return the hidden channels of a trial."""
     return int(trial.hyperparameters["hidden_channels"] or 0)
 
 
-def _trial_row(trial: TrialResult) -> list[str]:
+def _trial_row(trial: Trial) -> list[str]:
     return [
         str(channels_of(trial)),
         _last(trial, "validation:accuracy", "{:.2f} %"),
         _last(trial, "test:accuracy", "{:.2f} %"),
         _last(trial, "test:loss", "{:.4f}"),
         "" if trial.duration_s is None else f"{trial.duration_s:.1f}",
-        trial.trial_name.removeprefix(f"{trial.experiment_name}-"),
+        trial.name.removeprefix(f"{trial.experiment}-"),
     ]
 
 
-def _last(trial: TrialResult, metric: str, form: str) -> str:
+def _last(trial: Trial, metric: str, form: str) -> str:
     return form.format(trial.metrics[metric].last) if metric in trial.metrics else ""
 
 

@@ -210,5 +210,5 @@ def _refuse_failures(board: Leaderboard) -> None:
     failed = [trial for trial in board if trial.status != "Completed"]
     if failed:
         first = failed[0]
-        told = f"{first.trial_name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
+        told = f"{first.name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
         raise StateError("experiment", board.experiment_name, f"has {len(failed)} trial(s) without a model: {told}")

@@ -1,23 +1,21 @@
 """The public class: a space, a runner, and a leaderboard at the end."""
 
 from collections.abc import Iterable, Mapping, Sized
-from typing import TYPE_CHECKING
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.experiments import trials_of
 from mnist_tracking._aws.jobs import stop_job
-from mnist_tracking._values.job_checks import check_count
-from mnist_tracking._values.object_checks import check_observer
-from mnist_tracking._values.records import Scalar, TrialResult
-from mnist_tracking._values.shown import shortened
+from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError
+from mnist_tracking.experiments.observers import TrialObserver, check_observer
+from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
 from mnist_tracking.experiments.sweep.scheduler import run_all
 from mnist_tracking.experiments.sweep.space import expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard
-
-if TYPE_CHECKING:
-    from mnist_tracking.experiments.runner import ExperimentRunner, TrialObserver
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking.reading.trial import Trial
 
 __all__ = ["HyperparameterSweep"]
 
@@ -53,14 +51,14 @@ class HyperparameterSweep:
 
     def __init__(
         self,
-        runner: "ExperimentRunner",
+        runner: ExperimentRunner,
         space: Mapping[str, Iterable[Scalar]],
         *,
         max_parallel: int = 1,
         trial_quota: int = 300,
     ) -> None:
         if not hasattr(runner, "job"):
-            raise ConfigError(f"runner={shortened(runner)}; an ExperimentRunner with a job is needed.")
+            raise ConfigError(f"runner={short_repr(runner)}; an ExperimentRunner with a job is needed.")
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
         check_count("max_parallel", max_parallel)
@@ -75,7 +73,7 @@ class HyperparameterSweep:
     def __len__(self) -> int:
         return len(self.points)
 
-    def run(self, *, observer: "TrialObserver | None" = None, resume: bool = False) -> Leaderboard:
+    def run(self, *, observer: TrialObserver | None = None, resume: bool = False) -> Leaderboard:
         """
         Train every point and compare all trials of the experiment.
 
@@ -104,7 +102,7 @@ class HyperparameterSweep:
                 lambda point: self._train(point, earlier, running),
                 self.points,
                 max_parallel=self.max_parallel,
-                pause_s=self.runner.workspace.poll_s,
+                pause_s=self.runner.workspace.timing.poll_s,
                 on_interrupt=running.stop,
             )
         except MnistTrackingError as error:
@@ -124,7 +122,7 @@ class HyperparameterSweep:
         job = self.runner.job
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
 
-    def _earlier(self) -> list[TrialResult]:
+    def _earlier(self) -> list[Trial]:
         """Return the trials that need no training any more, those that are done first."""
         trials = [trial for trial in self._board() if trial.job_name and trial.status in _TAKEN_UP]
         return sorted(trials, key=lambda trial: _TAKEN_UP.index(trial.status))
@@ -132,33 +130,33 @@ class HyperparameterSweep:
     def _merged(self, point: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
         return self.runner.job.merged(point) if self.runner.job else point
 
-    def _match(self, point: Mapping[str, Scalar], earlier: Iterable[TrialResult]) -> TrialResult | None:
+    def _match(self, point: Mapping[str, Scalar], earlier: Iterable[Trial]) -> Trial | None:
         """Return the earlier trial that has trained a point, or is about to."""
         merged = self._merged(point)
         return next((trial for trial in earlier if trial.hyperparameters == merged), None)
 
-    def _train(self, point: Mapping[str, Scalar], earlier: Iterable[TrialResult], running: "_Running") -> None:
+    def _train(self, point: Mapping[str, Scalar], earlier: Iterable[Trial], running: "_Running") -> None:
         trial = self._match(point, earlier)
         if trial is None:
             self.runner.run(point, observer=running)
         elif trial.status == "InProgress":
-            submitted = SubmittedTrial(self.runner.workspace, trial.trial_name, trial.job_name)
+            submitted = SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
             follow(submitted, self._merged(point), running)
 
 
 class _Running:
     """Passes on what it is told, and knows which jobs are running."""
 
-    def __init__(self, observer: "TrialObserver | None", workspace: "Workspace") -> None:
+    def __init__(self, observer: TrialObserver | None, account: Account) -> None:
         self._observer = observer
-        self._workspace = workspace
+        self._account = account
         self._jobs: dict[str, str] = {}
         self._is_stopping = False
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         self._jobs[trial_name] = job_name
         if self._is_stopping:  # the interrupt came while this job was being started
-            stop_job(self._workspace, job_name)
+            stop_job(self._account, job_name)
         if self._observer:
             self._observer.started(trial_name, job_name, hyperparameters)
 
@@ -166,12 +164,12 @@ class _Running:
         if self._observer:
             self._observer.logged(trial_name, line)
 
-    def ended(self, trial: TrialResult) -> None:
-        self._jobs.pop(trial.trial_name, None)
+    def ended(self, trial: Trial) -> None:
+        self._jobs.pop(trial.name, None)
         if self._observer:
             self._observer.ended(trial)
 
     def stop(self) -> None:
         self._is_stopping = True
         for job_name in list(self._jobs.values()):
-            stop_job(self._workspace, job_name)
+            stop_job(self._account, job_name)

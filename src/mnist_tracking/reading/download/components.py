@@ -8,13 +8,13 @@ from urllib.parse import unquote
 
 import attrs
 
-from mnist_tracking._aws.fetching import find_object, objects_below
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.storage import find_object, objects_below
 from mnist_tracking.reading.download.names import Names, Paths, safe_name
 
 if TYPE_CHECKING:
     from mnist_tracking._values.records import Artifact, Component
     from mnist_tracking.reading.download.folder import Folder
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["DownloadedFile", "FileKind", "fetch_artifacts", "fetch_model", "is_model"]
 
@@ -54,13 +54,13 @@ def is_model(artifact: "Artifact") -> bool:
 
 
 def fetch_model(
-    workspace: "Workspace", component: "Component", folder: "Folder", at: str, *, with_output: bool = True
+    account: Account, component: "Component", folder: "Folder", at: str, *, with_output: bool = True
 ) -> Iterator[DownloadedFile]:
     """Fetch the model of a step, unpacked, below *at*; and with it the other output of its job."""
     for artifact in filter(is_model, component.outputs):
-        yield _fetch(workspace, folder, DownloadedFile(component.name, "model", "model", artifact.uri, f"{at}model", 0))
+        yield _fetch(account, folder, DownloadedFile(component.name, "model", "model", artifact.uri, f"{at}model", 0))
     if with_output and component.job_name and (uri := _output_of(component)) is not None:
-        output = _fetch(workspace, folder, DownloadedFile(component.name, "output", "output", uri, f"{at}output", 0))
+        output = _fetch(account, folder, DownloadedFile(component.name, "output", "output", uri, f"{at}output", 0))
         if output.path is not None:  # most scripts have none
             yield output
 
@@ -73,9 +73,7 @@ def _output_of(component: "Component") -> str | None:
     return next((f"{folder}{_OUTPUT_ARCHIVE}" for folder in (*archives, *beside)), None)
 
 
-def fetch_artifacts(
-    workspace: "Workspace", component: "Component", folder: "Folder", at: str
-) -> Iterator[DownloadedFile]:
+def fetch_artifacts(account: Account, component: "Component", folder: "Folder", at: str) -> Iterator[DownloadedFile]:
     """Fetch what else a step has written, below *at*: files and folders in S3."""
     names = Names()
     for artifact in component.outputs:
@@ -86,7 +84,7 @@ def fetch_artifacts(
             name = names.free(PurePosixPath(artifact.uri).name or artifact.name)
             path = f"{at}artifacts/{name}"
             yield _fetch(
-                workspace, folder, DownloadedFile(component.name, "artifact", artifact.name, artifact.uri, path, 0)
+                account, folder, DownloadedFile(component.name, "artifact", artifact.name, artifact.uri, path, 0)
             )
 
 
@@ -101,18 +99,18 @@ def _inside_output(component: "Component", folder: "Folder", at: str, artifact: 
     )
 
 
-def _fetch(workspace: "Workspace", folder: "Folder", wanted: DownloadedFile) -> DownloadedFile:
+def _fetch(account: Account, folder: "Folder", wanted: DownloadedFile) -> DownloadedFile:
     """Fetch an object, or all objects in a folder of that name, and say what came of it."""
     is_packed, uri, base = wanted.kind != "artifact", wanted.uri, str(wanted.path)
-    found = find_object(workspace, uri)
+    found = find_object(account, uri)
     if found is not None:
         is_archive = is_packed and uri.endswith((".tar.gz", ".tgz", ".tar"))
         path = base if is_archive or not is_packed else f"{base}/{safe_name(uri.rsplit('/', 1)[-1])}"
-        return attrs.evolve(wanted, size_bytes=folder.fetch(workspace, found, path, unpacked=is_archive))
+        return attrs.evolve(wanted, size_bytes=folder.fetch(account, found, path, unpacked=is_archive))
     paths, prefix = Paths(), f"{uri.rstrip('/')}/"
     sizes = [
-        folder.fetch(workspace, item, f"{base}/{paths.free(item.uri.removeprefix(prefix))}")
-        for item in objects_below(workspace, uri)
+        folder.fetch(account, item, f"{base}/{paths.free(item.uri.removeprefix(prefix))}")
+        for item in objects_below(account, uri)
         if not item.uri.endswith("/")  # the console's mark of an empty folder
     ]
     return attrs.evolve(wanted, path=base if sizes else None, size_bytes=sum(sizes))

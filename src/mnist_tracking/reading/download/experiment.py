@@ -6,23 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import attrs
 
-from mnist_tracking._aws.convert import is_training, trial_from_component
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import is_training
 from mnist_tracking._aws.experiments import read_experiment
 from mnist_tracking._aws.metrics import read_series
-from mnist_tracking._aws.search import ListedTrial, components_in, trials_in
+from mnist_tracking._aws.search import components_in, trials_in
 from mnist_tracking._values.jsonable import plain
-from mnist_tracking._values.records import Component, MetricSeries, TrialResult, own_copy, trial_row
+from mnist_tracking._values.records import Component, ListedTrial, MetricSeries, own_copy
 from mnist_tracking.reading.download.components import DownloadedFile, fetch_artifacts, fetch_model
 from mnist_tracking.reading.download.folder import SCHEMA_VERSION, Folder, opened_folder
 from mnist_tracking.reading.download.tables import JsonLines, Table, write_table
-from mnist_tracking.reading.lineage_tracer import build_graph
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking.reading.lineage import build_graph
+from mnist_tracking.reading.trial import Trial, trial_from_component, trial_row
 
 __all__ = ["ExperimentDownload", "download_experiment"]
 
@@ -55,7 +54,7 @@ class ExperimentDownload:
 
 
 def download_experiment(
-    workspace: "Workspace",
+    account: Account,
     experiment: str,
     directory: str | os.PathLike[str],
     *,
@@ -63,15 +62,15 @@ def download_experiment(
     on_progress: OnProgress | None = None,
 ) -> ExperimentDownload:
     """Write an experiment below a folder; see `Workspace.download`."""
-    summary = read_experiment(workspace, experiment)
+    summary = read_experiment(account, experiment)
     with opened_folder(directory, {"experiment": experiment}) as folder:
         tables = _Tables(folder, with_files=files)
-        reading = _Reading(workspace, experiment, folder, tables, with_files=files)
+        reading = _Reading(account, experiment, folder, tables, with_files=files)
         with tables:
             nodes, edges = build_graph(reading.steps(on_progress))
             json.dump(plain({"nodes": nodes, "edges": edges}), tables.open("lineage.json"), ensure_ascii=False)
             tables.add_trials([_row(trial, experiment, reading.results.get(trial.name)) for trial in reading.trials()])
-        told = {"schema_version": SCHEMA_VERSION, "written": datetime.now(UTC), "region": workspace.region}
+        told = {"schema_version": SCHEMA_VERSION, "written": datetime.now(UTC), "region": account.region}
         told |= {"experiment": summary, "rows": tables.rows}
         tables.commit(lambda file: json.dump(plain(told), file, indent=2, ensure_ascii=False))
         if files:
@@ -127,21 +126,19 @@ class _Tables:
 class _Reading:
     """Reads the steps of an experiment one by one, and writes what each of them has."""
 
-    def __init__(
-        self, workspace: "Workspace", experiment: str, folder: Folder, tables: _Tables, *, with_files: bool
-    ) -> None:
-        self._workspace, self._experiment, self._folder, self._tables = workspace, experiment, folder, tables
+    def __init__(self, account: Account, experiment: str, folder: Folder, tables: _Tables, *, with_files: bool) -> None:
+        self._account, self._experiment, self._folder, self._tables = account, experiment, folder, tables
         self._with_files = with_files
-        self.results: dict[str, TrialResult] = {}
+        self.results: dict[str, Trial] = {}
         self.missing: list[str] = []
 
     def trials(self) -> Iterator[ListedTrial]:
         """Yield the trials, in order of creation."""
-        return trials_in(self._workspace, self._experiment)
+        return trials_in(self._account, self._experiment)
 
     def steps(self, on_progress: OnProgress | None) -> Iterator[Component]:
         """Yield the steps, in order of creation, each when all of it is written."""
-        for number, step in enumerate(components_in(self._workspace, self._experiment), start=1):
+        for number, step in enumerate(components_in(self._account, self._experiment), start=1):
             self._tables.components.add(step)
             self._note_result(step)
             self._write_series(step)
@@ -157,16 +154,16 @@ class _Reading:
     def _note_result(self, step: Component) -> None:
         for trial in self._trials_of(step) if is_training(step) else ():
             if trial not in self.results or self.results[trial].created <= step.created:
-                self.results[trial] = trial_from_component(step, trial, self._experiment)
+                self.results[trial] = trial_from_component(self._account, step, trial, self._experiment)
 
     def _write_series(self, step: Component) -> None:
         """Write every value; the log, which they are read from, is written as it passes."""
         if not (step.job_name and self._tables.files):
-            self._add_values(step, read_series(self._workspace, step))
+            self._add_values(step, read_series(self._account, step))
             return
         part, path = self._folder.part(), f"files/{step.name}/log.txt"
         with part.open("w", encoding="utf-8", newline="") as file:
-            series = read_series(self._workspace, step, on_line=lambda line: file.write(f"{line}\n"))
+            series = read_series(self._account, step, on_line=lambda line: file.write(f"{line}\n"))
         self._add_values(step, series)
         size = self._folder.put(part, path)
         self._add_file(DownloadedFile(step.name, "log", step.job_name, "", path, size))
@@ -179,9 +176,9 @@ class _Reading:
 
     def _write_files(self, step: Component) -> None:
         at = f"files/{step.name}/"
-        for file in fetch_model(self._workspace, step, self._folder, at):
+        for file in fetch_model(self._account, step, self._folder, at):
             self._add_file(file)
-        for file in fetch_artifacts(self._workspace, step, self._folder, at):
+        for file in fetch_artifacts(self._account, step, self._folder, at):
             self._add_file(file)
 
     def _add_file(self, file: DownloadedFile) -> None:
@@ -191,7 +188,7 @@ class _Reading:
             self.missing.append(file.uri)
 
 
-def _row(trial: ListedTrial, experiment: str, result: TrialResult | None) -> dict[str, object]:
+def _row(trial: ListedTrial, experiment: str, result: Trial | None) -> dict[str, object]:
     """Return what a trial is in the tables; one that was never trained has its name, its time and its tags."""
     known: dict[str, object] = {"trial": trial.name, "experiment": experiment, "created": trial.created}
     if result is not None:

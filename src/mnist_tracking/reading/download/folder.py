@@ -8,16 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import attrs
 
-from mnist_tracking._aws.fetching import StoredObject, download_object
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.storage import StoredObject, download_object
 from mnist_tracking.errors import ConfigError, MnistTrackingError, StateError
 from mnist_tracking.reading.download.archives import unpack
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["SCHEMA_VERSION", "Folder", "opened_folder"]
 
@@ -73,13 +71,13 @@ class Folder:
         self._entries = entries
         self._used: set[str] = set()
 
-    def fetch(self, workspace: "Workspace", found: StoredObject, path: str, *, unpacked: bool = False) -> int:
+    def fetch(self, account: Account, found: StoredObject, path: str, *, unpacked: bool = False) -> int:
         """Write an object to *path*, or what it packs; one that is there already is left. Return its size there."""
         self._used.add(path)
         entry = self._entries.get(path)
         if entry is None or (entry.uri, entry.etag) != (found.uri, found.etag) or not self._is_whole(path, entry):
             part = self.part()
-            download_object(workspace, found.uri, part)
+            download_object(account, found.uri, part)
             if unpacked:
                 archive, part = part, self.part()
                 unpack(archive, part, found.uri)

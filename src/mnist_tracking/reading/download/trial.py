@@ -4,20 +4,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Protocol, TextIO
 
 import attrs
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._values.jsonable import plain
+from mnist_tracking._values.records import Component
 from mnist_tracking.errors import NotFoundError, StateError
 from mnist_tracking.reading.download.components import DownloadedFile, fetch_artifacts, fetch_model, is_model
 from mnist_tracking.reading.download.folder import SCHEMA_VERSION, Folder, opened_folder
-
-if TYPE_CHECKING:
-    from mnist_tracking._values.records import Component
-    from mnist_tracking.reading.trial import Trial
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["TrialDownload", "download_trial"]
 
@@ -55,50 +52,60 @@ class TrialDownload:
         return tuple(file.uri for file in self.files if file.path is None)
 
 
+class _Trial(Protocol):
+    """What is downloaded; `Trial`, which builds on this module."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def component_name(self) -> str: ...
+    @property
+    def steps(self) -> tuple[Component, ...]: ...
+
+
 def download_trial(
-    workspace: "Workspace", trial: "Trial", directory: str | os.PathLike[str], *, model_only: bool
+    account: Account, trial: _Trial, directory: str | os.PathLike[str], *, model_only: bool
 ) -> TrialDownload:
     """Write a trial's files below a folder; see `Trial.download`."""
     training = _training_of(trial)
     if model_only and not any(map(is_model, training.outputs if training else ())):
-        raise StateError("trial", trial.trial_name, "has no model to download")
-    with opened_folder(directory, {"trial": trial.trial_name}) as folder:
+        raise StateError("trial", trial.name, "has no model to download")
+    with opened_folder(directory, {"trial": trial.name}) as folder:
         folder.forget(_RECORD)
         if model_only and training is not None:
-            files = tuple(fetch_model(workspace, training, folder, "", with_output=False))
+            files = tuple(fetch_model(account, training, folder, "", with_output=False))
             if files[0].path is None:
                 raise NotFoundError("object", files[0].uri)
         else:
-            files = tuple(file for step in trial.components for file in _files_of(workspace, step, folder, training))
+            files = tuple(file for step in trial.steps for file in _files_of(account, step, folder, training))
         _write_record(folder, trial, files)
         if not model_only:
             folder.prune()
-        return TrialDownload(trial.trial_name, folder.root, files, folder.fetched, folder.fetched_bytes)
+        return TrialDownload(trial.name, folder.root, files, folder.fetched, folder.fetched_bytes)
 
 
-def _training_of(trial: "Trial") -> "Component | None":
-    result = trial.result
-    return next((step for step in trial.components if result and step.name == result.component_name), None)
+def _training_of(trial: _Trial) -> Component | None:
+    return next((step for step in trial.steps if step.name == trial.component_name), None)
 
 
 def _files_of(
-    workspace: "Workspace", step: "Component", folder: Folder, training: "Component | None"
+    account: Account, step: Component, folder: Folder, training: Component | None
 ) -> Iterable[DownloadedFile]:
     """Fetch the files of a step: those of the training lie at the top."""
     at = "" if step is training else f"steps/{step.name}/"
-    yield from fetch_model(workspace, step, folder, at)
-    yield from fetch_artifacts(workspace, step, folder, at)
+    yield from fetch_model(account, step, folder, at)
+    yield from fetch_artifacts(account, step, folder, at)
     if step.job_name:
-        size = folder.write(f"{at}log.txt", lambda file: _copy_log(workspace, str(step.job_name), file))
+        size = folder.write(f"{at}log.txt", lambda file: _copy_log(account, str(step.job_name), file))
         yield DownloadedFile(step.name, "log", step.job_name, "", f"{at}log.txt", size)
 
 
-def _copy_log(workspace: "Workspace", job_name: str, file: TextIO) -> None:
-    for _, line in JobLog(workspace, job_name).new_lines():
+def _copy_log(account: Account, job_name: str, file: TextIO) -> None:
+    for _, line in JobLog(account, job_name).new_lines():
         file.write(f"{line}\n")
 
 
-def _write_record(folder: Folder, trial: "Trial", files: Iterable[DownloadedFile]) -> None:
+def _write_record(folder: Folder, trial: _Trial, files: Iterable[DownloadedFile]) -> None:
     """Write what the trial is, last of all: a folder that has it is whole."""
-    told = {"schema_version": SCHEMA_VERSION, **plain(trial), "result": plain(trial.result), "files": plain([*files])}
+    told = {"schema_version": SCHEMA_VERSION, **plain(trial), "steps": plain(trial.steps), "files": plain([*files])}
     folder.write(_RECORD, lambda file: json.dump(told, file, indent=2, ensure_ascii=False))

@@ -1,26 +1,23 @@
 """Delete what a plan says that goes, and nothing else."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import attrs
 
-from mnist_tracking._aws.artifacts import delete_artifacts
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.endpoints import delete_endpoint_alone
 from mnist_tracking._aws.errors import is_missing
 from mnist_tracking._aws.experiments import add_tags, trials_of
 from mnist_tracking._aws.jobs import stop_job, wait_for_job
-from mnist_tracking._aws.removal import components_in, delete_named, meets, take_out, trials_with
+from mnist_tracking._aws.removal import components_in, delete_artifacts, delete_named, meets, take_out, trials_with
 from mnist_tracking._aws.storage import delete_objects, location_of, sizes_below
 from mnist_tracking.errors import AccessDeniedError, MnistTrackingError, ServiceError
 from mnist_tracking.upkeep.cleanup.inventory import LEAVING_TAG
 from mnist_tracking.upkeep.cleanup.ledger import Ledger
 from mnist_tracking.upkeep.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
 from mnist_tracking.upkeep.cleanup.pool import for_each
-from mnist_tracking.upkeep.cleanup.report import shortened
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
+from mnist_tracking.upkeep.cleanup.report import short_repr
 
 __all__ = ["execute"]
 
@@ -29,14 +26,14 @@ Items = Sequence[PlannedDeletion]
 _BATCH = 1000  # as many objects as S3 deletes in one request
 
 
-def execute(workspace: "Workspace", plan: CleanupPlan, prefix: str, ledger: Ledger, max_parallel: int) -> None:
+def execute(account: Account, plan: CleanupPlan, prefix: str, ledger: Ledger, max_parallel: int) -> None:
     """
     Delete in an order in which nothing hangs on what goes; the experiment last, by which what is left is found.
 
     Raises:
         AccessDeniedError: If the credentials expire meanwhile.
     """
-    execution = _Execution(workspace, plan, prefix, ledger, max_parallel)
+    execution = _Execution(account, plan, prefix, ledger, max_parallel)
     execution.stop_jobs()
     execution.delete_hosted()
     leaving = execution.prepare_components()
@@ -50,7 +47,7 @@ def execute(workspace: "Workspace", plan: CleanupPlan, prefix: str, ledger: Ledg
 
 @attrs.define
 class _Execution:
-    workspace: "Workspace"
+    account: Account
     plan: CleanupPlan
     prefix: str
     ledger: Ledger
@@ -88,10 +85,10 @@ class _Execution:
         """Ask all of them before waiting for any."""
         stopping: list[PlannedDeletion] = []
         running = [item for item in self.plan.items if item.is_running]
-        self._each(running, lambda job: stop_job(self.workspace, job.name), lambda job, _: stopping.append(job))
+        self._each(running, lambda job: stop_job(self.account, job.name), lambda job, _: stopping.append(job))
         self._each(
             stopping,
-            lambda job: meets(lambda: wait_for_job(self.workspace, job.name)),
+            lambda job: meets(lambda: wait_for_job(self.account, job.name)),
             lambda job, _: self.ledger.settled(job),
         )
 
@@ -115,8 +112,8 @@ class _Execution:
 
     def _delete(self, item: PlannedDeletion) -> bool:
         if item.kind == "endpoint":
-            return delete_endpoint_alone(self.workspace, item.name)
-        return delete_named(self.workspace, item.kind, item.name)
+            return delete_endpoint_alone(self.account, item.name)
+        return delete_named(self.account, item.kind, item.name)
 
     def prepare_components(self) -> Mapping[PlannedDeletion, Sequence[str]]:
         """Return the components that go, marked as such, with their trials; one needed elsewhere by now stays."""
@@ -154,13 +151,13 @@ class _Execution:
     def _prepare(self, component: PlannedDeletion) -> Sequence[str] | None:
         """Mark a component that goes, and return the trials that it is in; None if it is gone."""
         try:
-            trials = trials_with(self.workspace, component.name)
+            trials = trials_with(self.account, component.name)
         except ServiceError as error:
             if is_missing(error):
                 return None
             raise
         if not self._elsewhere(trials):
-            add_tags(self.workspace, component.arn, {LEAVING_TAG: self.plan.experiment})
+            add_tags(self.account, component.arn, {LEAVING_TAG: self.plan.experiment})
         return trials
 
     def _elsewhere(self, trials: Iterable[str]) -> Sequence[str]:
@@ -183,13 +180,13 @@ class _Execution:
     def _empty(self, trial: PlannedDeletion) -> Sequence[str]:
         """Take components out of a trial, and return those that it still has."""
         try:
-            names = components_in(self.workspace, TrialName=trial.name)
+            names = components_in(self.account, TrialName=trial.name)
         except ServiceError as error:
             if is_missing(error):
                 return []
             raise
         for name in self.removable.intersection(names):
-            take_out(self.workspace, trial.name, name)
+            take_out(self.account, trial.name, name)
         return [name for name in names if name not in self.removable]
 
     def taken_out(self, leaving: Mapping[PlannedDeletion, Sequence[str]]) -> Items:
@@ -203,7 +200,7 @@ class _Execution:
 
     def delete_objects(self) -> None:
         """Delete the plan's objects, and those that its jobs wrote when they were stopped; data of what stays stay."""
-        there, needed = sizes_below(self.workspace, f"{self.prefix}/"), self._needed_data()
+        there, needed = sizes_below(self.account, f"{self.prefix}/"), self._needed_data()
         stopped = {f"{self.prefix}/jobs/{item.name}" for item in self.plan.items if item.is_running}
         planned = {uri for item in self.going(OBJECTS) for uri in item.uris}
         found = [uri for uri in there if uri in planned or location_of(uri, stopped)]
@@ -222,7 +219,7 @@ class _Execution:
 
     def _delete_in_batches(self, uris: Sequence[str], sizes: Mapping[str, int]) -> None:
         batches = [uris[start : start + _BATCH] for start in range(0, len(uris), _BATCH)]
-        items = [PlannedDeletion(kind=OBJECTS, name=shortened(batch), uris=tuple(batch)) for batch in batches]
+        items = [PlannedDeletion(kind=OBJECTS, name=short_repr(batch), uris=tuple(batch)) for batch in batches]
 
         def note(batch: PlannedDeletion, refused: Mapping[str, ServiceError]) -> None:
             gone = [uri for uri in batch.uris if uri not in refused]
@@ -230,7 +227,7 @@ class _Execution:
             for uri, error in refused.items():
                 self.ledger.not_deleted(PlannedDeletion(kind="S3 object", name=uri), error)
 
-        self._each(items, lambda batch: delete_objects(self.workspace, batch.uris), note)
+        self._each(items, lambda batch: delete_objects(self.account, batch.uris), note)
 
     def without_artifacts(self, components: Items) -> Items:
         """Delete what the lineage has of components that go, and return the components of which that is gone."""
@@ -241,7 +238,7 @@ class _Execution:
                 self.ledger.deleted(PlannedDeletion(kind="artifact", name=arn))
             gone.append(component)
 
-        self._each(components, lambda component: delete_artifacts(self.workspace, component.arn), note)
+        self._each(components, lambda component: delete_artifacts(self.account, component.arn), note)
         return gone
 
     def delete_experiments(self) -> None:
@@ -264,7 +261,7 @@ class _Execution:
 
     def _trials_left(self, experiment: PlannedDeletion) -> Sequence[str]:
         try:
-            return list(trials_of(self.workspace, experiment.name))
+            return list(trials_of(self.account, experiment.name))
         except ServiceError as error:
             if is_missing(error):
                 return []

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY, EXPERIMENT_TAG, component_from_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.experiments import require_experiment, require_trial
@@ -14,9 +15,6 @@ from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.storage import sizes_below
 from mnist_tracking._values.records import Component
 from mnist_tracking.upkeep.cleanup.pool import results
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["LEAVING_TAG", "FoundTrial", "Hosted", "Inventory", "take_inventory"]
 
@@ -70,15 +68,15 @@ class Inventory:
     objects: Mapping[str, int]
 
 
-def take_inventory(workspace: "Workspace", experiment: str, prefix: str) -> Inventory:
+def take_inventory(account: Account, experiment: str, prefix: str) -> Inventory:
     """
     Read what there is of an experiment.
 
     Raises:
         NotFoundError: If there is no such experiment.
     """
-    require_experiment(workspace, experiment)
-    reader = _Reader(workspace, experiment)
+    require_experiment(account, experiment)
+    reader = _Reader(account, experiment)
     components = reader.components()
     ours = reader.ours(components)
     return Inventory(
@@ -88,18 +86,18 @@ def take_inventory(workspace: "Workspace", experiment: str, prefix: str) -> Inve
         components=tuple(components),
         ours=ours,
         hosted=tuple(reader.hosted(component for component in components if component.name in ours)),
-        objects=sizes_below(workspace, f"{prefix}/"),
+        objects=sizes_below(account, f"{prefix}/"),
     )
 
 
 @attrs.frozen
 class _Reader:
-    workspace: "Workspace"
+    account: Account
     experiment: str
 
     @property
     def client(self) -> Any:
-        return self.workspace.client("sagemaker")
+        return self.account.client("sagemaker")
 
     def is_experiment_ours(self) -> bool:
         with translated():
@@ -127,7 +125,7 @@ class _Reader:
             {f"Tags.{LEAVING_TAG}": self.experiment},
         )
         found = {c.name: c for filters in named for c in iter_components(self.client, **filters)}
-        names = components_in(self.workspace, ExperimentName=self.experiment)
+        names = components_in(self.account, ExperimentName=self.experiment)
         found |= results(self._read, [name for name in names if name not in found], max_parallel=_AT_ONCE)
         return sorted(found.values(), key=lambda component: component.created)
 
@@ -137,8 +135,8 @@ class _Reader:
             told = self.client.describe_trial_component(TrialComponentName=name)
             tags = self.client.list_tags(ResourceArn=told["TrialComponentArn"])["Tags"]
         parents = [
-            {"TrialName": t, "ExperimentName": require_trial(self.workspace, t)}
-            for t in trials_with(self.workspace, name)
+            {"TrialName": t, "ExperimentName": require_trial(self.account, t).experiment}
+            for t in trials_with(self.account, name)
         ]
         return component_from_aws({**told, "Parents": parents, "Tags": tags})
 
@@ -159,4 +157,4 @@ class _Reader:
                         yield Hosted(kind, name, component)
 
     def _is_ours(self, arn: str) -> bool:
-        return is_ours(self.workspace, arn)
+        return is_ours(self.account, arn)

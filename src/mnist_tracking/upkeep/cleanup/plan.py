@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from mnist_tracking._values.html import html_table
-from mnist_tracking._values.text import plural
+from mnist_tracking._aws.account import Account
+from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.upkeep.cleanup.report import CleanupReport, grouped, in_bytes, shortened
+from mnist_tracking.upkeep.cleanup.report import CleanupReport, grouped, in_bytes, short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["OBJECTS", "CleanupPlan", "PlannedDeletion"]
 
@@ -80,7 +79,7 @@ class CleanupPlan:
 
     experiment: str
     items: tuple[PlannedDeletion, ...]
-    _workspace: "Workspace" = attrs.field(eq=False, alias="workspace")
+    _account: Account = attrs.field(eq=False, alias="account")
     _prefix: str = attrs.field(eq=False, alias="prefix")
     _on_end: Callable[[], None] | None = attrs.field(default=None, eq=False, alias="on_end")
 
@@ -91,7 +90,7 @@ class CleanupPlan:
         return self
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
-        return type(self), (self.experiment, self.items, self._workspace, self._prefix)  # no runner is there to tell
+        return type(self), (self.experiment, self.items, self._account, self._prefix)  # no runner is there to tell
 
     def __repr__(self) -> str:
         going, staying = len(self.going), len(self.staying)
@@ -115,7 +114,7 @@ class CleanupPlan:
     def __str__(self) -> str:
         running = [item.name for item in self.items if item.is_running]
         lines = [f"cleanup of experiment {self.experiment}"]
-        lines += [f"stops {plural(len(running), 'training job')}: {shortened(running)}"] if running else []
+        lines += [f"stops {plural(len(running), 'training job')}: {short_repr(running)}"] if running else []
         lines += [f"deletes {line}" for line in self._going_in_words()] or ["deletes nothing"]
         lines += [f"keeps {line}" for line in grouped((item.kind, item.name, item.reason) for item in self.staying)]
         return "\n".join(lines)
@@ -125,12 +124,14 @@ class CleanupPlan:
         for item in self.going:
             by_kind.setdefault(item.kind, []).append(item)
         objects = by_kind.pop(OBJECTS, [])
-        lines = [f"{plural(len(items), kind)}: {shortened([i.name for i in items])}" for kind, items in by_kind.items()]
+        lines = [
+            f"{plural(len(items), kind)}: {short_repr([i.name for i in items])}" for kind, items in by_kind.items()
+        ]
         if objects:
             folders = [item.name.removeprefix(f"{self._prefix}/") or "./" for item in objects]
             count = sum(item.objects or 0 for item in objects)
             size = in_bytes(self.size_bytes)
-            lines.append(f"{plural(count, 'S3 object')} ({size}) below {self._prefix}/: {shortened(folders)}")
+            lines.append(f"{plural(count, 'S3 object')} ({size}) below {self._prefix}/: {short_repr(folders)}")
         return lines
 
     def _repr_html_(self) -> str:
@@ -171,7 +172,7 @@ class CleanupPlan:
             raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
         ledger = Ledger(self, on_progress)
         try:
-            execute(self._workspace, self, self._prefix, ledger, max_parallel)
+            execute(self._account, self, self._prefix, ledger, max_parallel)
         finally:
             if self._on_end is not None:
                 self._on_end()

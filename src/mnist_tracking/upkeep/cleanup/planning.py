@@ -3,23 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import EXPERIMENT_TAG
 from mnist_tracking._aws.experiments import nearest
 from mnist_tracking._aws.storage import experiment_folder, location_of
-from mnist_tracking._values.query_checks import require_name, require_zone
+from mnist_tracking._values.checks import require_name, require_zone
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
+from mnist_tracking._values.shared import PREPROCESSING, latest_data, latest_good
 from mnist_tracking.errors import ConfigError, NotFoundError
-from mnist_tracking.experiments.data import latest_data, latest_good
-from mnist_tracking.experiments.recorder import PREPROCESSING
 from mnist_tracking.upkeep.cleanup.inventory import LEAVING_TAG, Inventory, take_inventory
 from mnist_tracking.upkeep.cleanup.plan import OBJECTS, CleanupPlan, PlannedDeletion
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 __all__ = ["make_plan"]
 
@@ -29,7 +25,7 @@ _JOB = "training jobs cannot be deleted on AWS"
 
 
 def make_plan(
-    workspace: "Workspace",
+    account: Account,
     experiment: str,
     *,
     trials: Iterable[NamedTrial | str] | None,
@@ -40,8 +36,8 @@ def make_plan(
     """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
     require_name("an experiment", experiment)
     before = None if older_than is None else _moment(older_than)
-    prefix = experiment_folder(workspace, workspace.bucket_name, experiment)
-    there = take_inventory(workspace, experiment, prefix)
+    prefix = experiment_folder(account, account.bucket_name, experiment)
+    there = take_inventory(account, experiment, prefix)
     planner = _Planner(
         there,
         prefix,
@@ -50,7 +46,7 @@ def make_plan(
         keep_data=keep_data,
         include_foreign=include_foreign,
     )
-    return CleanupPlan(experiment, tuple(planner.items()), workspace, prefix)
+    return CleanupPlan(experiment, tuple(planner.items()), account, prefix)
 
 
 def _moment(older_than: timedelta | datetime) -> datetime:

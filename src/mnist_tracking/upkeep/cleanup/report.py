@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._values.html import html_table
-from mnist_tracking._values.text import plural
+from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import MnistTrackingError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CleanupReport", "grouped", "in_bytes", "shortened"]
+__all__ = ["CleanupReport", "grouped", "in_bytes", "short_repr"]
 
 _MOST_NAMES = 3
 
@@ -78,12 +77,12 @@ def grouped(facts: Iterable[tuple[str, str, str]]) -> list[str]:
     return [
         f"{kind} {found[0]}: {reason}"
         if len(found) == 1
-        else f"{plural(len(found), kind)} ({shortened(found)}): {reason}"
+        else f"{plural(len(found), kind)} ({short_repr(found)}): {reason}"
         for (kind, reason), found in names.items()
     ]
 
 
-def shortened(names: Sequence[str]) -> str:
+def short_repr(names: Sequence[str]) -> str:
     """Name the first of many things."""
     more = len(names) - _MOST_NAMES
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,19 +1,16 @@
 """The doctor: whether an account, or a folder, is ready for work, and what is left running there."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking.errors import AccessDeniedError, MnistTrackingError, UnsupportedOperationError
 from mnist_tracking.upkeep.doctor import access, installation, limits, running
 from mnist_tracking.upkeep.doctor.diagnosis import Check, Diagnosis
 from mnist_tracking.upkeep.doctor.policy import minimal_policy
 
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
-
 __all__ = ["Check", "Diagnosis", "diagnose", "minimal_policy"]
 
-_CHECKS: dict[str, Callable[["Workspace"], Iterator[Check]]] = {
+_CHECKS: dict[str, Callable[[Account], Iterator[Check]]] = {
     "packages": installation.check_packages,
     "credentials": access.check_credentials,
     "region": access.check_region,
@@ -30,7 +27,7 @@ _CHECKS: dict[str, Callable[["Workspace"], Iterator[Check]]] = {
 _FORBIDDEN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
-def diagnose(workspace: "Workspace") -> Diagnosis:
+def diagnose(account: Account) -> Diagnosis:
     """
     Look whether a workspace is ready for work, and what runs there.
 
@@ -47,7 +44,7 @@ def diagnose(workspace: "Workspace") -> Diagnosis:
         True
         >>> workspace.close()
     """
-    return Diagnosis(tuple(found for name, check in _CHECKS.items() for found in _examine(name, check(workspace))))
+    return Diagnosis(tuple(found for name, check in _CHECKS.items() for found in _examine(name, check(account))))
 
 
 def _examine(name: str, checks: Iterator[Check]) -> Iterator[Check]:

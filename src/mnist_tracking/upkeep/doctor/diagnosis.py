@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mnist_tracking._values.html import html_table
+from mnist_tracking._values.text import html_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,17 +4,14 @@ import importlib.util
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking.upkeep.doctor.diagnosis import Check
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 _NEEDED = ("mnist-tracking", "boto3", "sagemaker", "sagemaker-experiments", "setuptools")
 
 
-def check_packages(_: "Workspace") -> Iterator[Check]:
+def check_packages(_: Account) -> Iterator[Check]:
     """Look for the packages that are always needed, and for torch."""
     yield Check("Python", "ok", platform.python_version())
     problems = [problem for name in _NEEDED if (problem := _problem(name)) is not None]

@@ -1,13 +1,10 @@
 """How many instances the account may use at once."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.inspection import sagemaker_quotas
 from mnist_tracking.upkeep.doctor.diagnosis import Check
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 LOOKED_AT = {  # by what they are used for: our default first, then what is often asked for
     "training job": ("ml.m5.xlarge", "ml.c5.xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.p3.2xlarge"),
@@ -15,9 +12,9 @@ LOOKED_AT = {  # by what they are used for: our default first, then what is ofte
 }
 
 
-def check_quotas(workspace: "Workspace") -> Iterator[Check]:
+def check_quotas(account: Account) -> Iterator[Check]:
     """Look up the quotas of common instance types; a new account has none of many."""
-    quotas = sagemaker_quotas(workspace)
+    quotas = sagemaker_quotas(account)
     for use, types in LOOKED_AT.items():
         found = {kind: int(quotas.get(f"{kind} for {use} usage", 0)) for kind in types}
         detail = ", ".join(f"{kind} {most}" for kind, most in found.items()) + "."

@@ -1,16 +1,12 @@
 """The policy that whoever calls this library needs."""
 
-from typing import TYPE_CHECKING
-
-from mnist_tracking._aws import policy
+from mnist_tracking._aws import permissions
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.inspection import describe_account
 from mnist_tracking.errors import ConfigError
 
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
-
-def minimal_policy(workspace: "Workspace") -> dict[str, object]:
+def minimal_policy(account: Account) -> dict[str, object]:
     """
     Return the smallest IAM policy that allows what this library calls, as a dictionary for ``json.dumps``.
 
@@ -20,7 +16,7 @@ def minimal_policy(workspace: "Workspace") -> dict[str, object]:
     them. Makes and changes nothing.
 
     Args:
-        workspace: Whose account, bucket and role. If it knows no role, the policy says ``THE-ROLE-OF-YOUR-JOBS``.
+        account: Whose account, bucket and role. If it knows no role, the policy says ``THE-ROLE-OF-YOUR-JOBS``.
 
     Raises:
         AccessDeniedError: If there are no credentials that tell the account.
@@ -33,7 +29,7 @@ def minimal_policy(workspace: "Workspace") -> dict[str, object]:
         >>> workspace.close()
     """
     try:
-        account = describe_account(workspace, workspace.role)
+        scope = describe_account(account, account.role)
     except ConfigError:
-        account = describe_account(workspace, None)
-    return policy.minimal_policy(account)
+        scope = describe_account(account, None)
+    return permissions.minimal_policy(scope)

@@ -1,14 +1,11 @@
 """What runs in the account and what it costs an hour, whoever started it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.inspection import Running, running_endpoints, running_jobs
 from mnist_tracking.upkeep.doctor.diagnosis import Check
 from mnist_tracking.upkeep.doctor.prices import PRICED_IN, usd_per_hour
-
-if TYPE_CHECKING:
-    from mnist_tracking.workspace import Workspace
 
 _END = {
     "endpoint": "mnist-tracking undeploy {name}, or workspace.endpoint({name!r}).delete()",
@@ -18,14 +15,14 @@ _END = {
 }
 
 
-def check_jobs(workspace: "Workspace") -> Iterator[Check]:
+def check_jobs(account: Account) -> Iterator[Check]:
     """Look for training jobs that run and warm pools that wait."""
-    yield from _checks("running jobs", list(running_jobs(workspace)))
+    yield from _checks("running jobs", list(running_jobs(account)))
 
 
-def check_endpoints(workspace: "Workspace") -> Iterator[Check]:
+def check_endpoints(account: Account) -> Iterator[Check]:
     """Look for endpoints; each costs until it is deleted."""
-    yield from _checks("endpoints", list(running_endpoints(workspace)))
+    yield from _checks("endpoints", list(running_endpoints(account)))
 
 
 def _checks(name: str, running: list[Running]) -> Iterator[Check]:
