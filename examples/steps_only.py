@@ -30,4 +30,4 @@ for alpha in (0.001, 1.0):
 best = mt.Leaderboard.load(workspace, "digits-by-lines", objective="test:accuracy").best
 read = workspace.trial(best.name)
 print(read)
-print("accuracy by epoch:", [round(point.value, 3) for point in read.metrics()["test:accuracy"]])
+print("accuracy by epoch:", [round(point.value, 3) for point in read.series()["test:accuracy"]])

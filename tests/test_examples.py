@@ -198,7 +198,7 @@ def test_a_project_in_a_companys_account_outlives_its_kernel(tmp_path: Path) -> 
         trials = list(workspace.trials(["cells-forest", "cells-boosting"]))
         assert len(trials) == 4
         for trial in trials:
-            steps = [step.display_name for step in workspace.trial(trial.name).components]
+            steps = [step.display_name for step in workspace.trial(trial.name).steps]
             assert steps == ["Training", "Evaluation"]
             check_sent(workspace, str(trial.job_name), settings)
 

@@ -75,7 +75,7 @@ def test_the_sdks_are_answered_and_their_telemetry_is_silent(workspace: Workspac
     assert done.returncode == 0, done.stderr
     assert "sent" not in done.stdout
     assert workspace.submitted("plain-trial").result().status == "Completed"
-    assert workspace.trial("plain-trial").components[0].parameters == {"rows": 3}
+    assert workspace.trial("plain-trial").steps[0].parameters == {"rows": 3}
 
 
 def test_children_are_answered_and_another_workspace_keeps_its_own_folder(workspace: Workspace, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ LOG = (
 def a_trial(channels: int, status: str = "Completed") -> Trial:
     accuracy = Metric("validation:accuracy", 87.125, 87.125, 87.125, 87.125, 0.0, 1)
     return Trial(
-        trial_name=f"demo-trial-{channels}",
-        experiment_name="demo",
+        name=f"demo-trial-{channels}",
+        experiment="demo",
         status=status,  # type: ignore[arg-type]
         failure_reason="",
         hyperparameters={"hidden_channels": channels},
@@ -33,6 +33,7 @@ def a_trial(channels: int, status: str = "Completed") -> Trial:
         code_uri=None,
         created=datetime(2026, 1, 1, tzinfo=UTC),
         duration_s=3.0,
+        account=NO_ACCOUNT,
     )
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from mnist_tracking._values.records import Metric, Trial
+from mnist_tracking._values.records import Metric
 from mnist_tracking.cli.page import Page, Seconds, shown
 from mnist_tracking.cli.trials import trial_row
+from mnist_tracking.reading.trial import Trial
 
 ROWS: list[dict[str, object]] = [
     {"trial": "digits-20261124-171947-156929", "status": "Completed", "validation:accuracy": 0.987654321, "lr": 0.1},

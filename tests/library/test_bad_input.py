@@ -47,12 +47,12 @@ def trials_of(workspace: Workspace) -> list[Any]:
     ],
 )
 def test_hyperparameters_that_cannot_be_sent_are_refused(
-    runner: ExperimentRunner, hyperparameters: dict[str, Any], said: str
+    workspace: Workspace, runner: ExperimentRunner, hyperparameters: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         runner.run(hyperparameters)
 
-    assert trials_of(runner.workspace) == []
+    assert trials_of(workspace) == []
 
 
 def test_numpys_numbers_are_hyperparameters(runner: ExperimentRunner) -> None:

@@ -57,7 +57,7 @@ def test_an_interrupted_cleanup_carries_on(prepared: ExperimentRunner, client: A
 
 
 def test_what_others_made_stays_attached(prepared: ExperimentRunner, client: Any) -> None:
-    mine = prepared.run({"steps": 1}).trial_name
+    mine = prepared.run({"steps": 1}).name
     client.create_trial(TrialName="theirs", ExperimentName=prepared.name)
     client.create_trial_component(TrialComponentName="their-step")
     for trial in ("theirs", mine):

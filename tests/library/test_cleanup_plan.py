@@ -68,7 +68,7 @@ def reasons(plan: CleanupPlan) -> dict[str, str]:
 
 
 def test_a_plan_lists_everything_and_changes_nothing(
-    engine: EmbeddedSageMaker, tracked: ExperimentRunner, script: Path
+    workspace: Workspace, engine: EmbeddedSageMaker, tracked: ExperimentRunner, script: Path
 ) -> None:
     reading = Workspace.embedded(engine=engine)
     calls = record_calls(reading)
@@ -86,7 +86,7 @@ def test_a_plan_lists_everything_and_changes_nothing(
 
 
 def test_what_is_left_of_an_endpoint_that_is_gone_is_listed(
-    engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, script: Path
+    workspace: Workspace, engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, script: Path
 ) -> None:
     """AWS refuses to list the tags of what was deleted (aws/amazon-sagemaker-feedback, issue 108)."""
     endpoint = BestModelDeployer(tracked.workspace).deploy("a", entry_point=script, delete=False)
@@ -101,7 +101,7 @@ def test_what_is_left_of_an_endpoint_that_is_gone_is_listed(
     assert (client.list_endpoint_configs()["EndpointConfigs"], client.list_models()["Models"]) == ([], [])
 
 
-def test_objects_are_listed_by_folder_with_their_size(tracked: ExperimentRunner) -> None:
+def test_objects_are_listed_by_folder_with_their_size(workspace: Workspace, tracked: ExperimentRunner) -> None:
     objects = [item for item in tracked.cleanup_plan().items if item.kind == "S3 objects"]
 
     data = next(item for item in objects if "/data/" in item.name)
@@ -124,7 +124,7 @@ def test_training_jobs_cannot_be_deleted(runner: ExperimentRunner) -> None:
     assert ("training job", job.name, job.reason) in plan.execute().kept
 
 
-def test_a_plan_reads_well(tracked: ExperimentRunner) -> None:
+def test_a_plan_reads_well(workspace: Workspace, tracked: ExperimentRunner) -> None:
     plan = tracked.cleanup_plan(keep_data=True)
 
     said = str(plan).splitlines()
@@ -137,7 +137,7 @@ def test_a_plan_reads_well(tracked: ExperimentRunner) -> None:
     assert "stays because" in plan._repr_html_()
 
 
-def test_a_plan_is_a_frame(tracked: ExperimentRunner) -> None:
+def test_a_plan_is_a_frame(workspace: Workspace, tracked: ExperimentRunner) -> None:
     frame = tracked.cleanup_plan().dataframe()
 
     assert list(frame.columns) == ["kind", "name", "trial", "objects", "size_bytes", "deletable", "reason"]
@@ -145,20 +145,22 @@ def test_a_plan_is_a_frame(tracked: ExperimentRunner) -> None:
     assert frame["deletable"].all()
 
 
-def test_only_the_trials_that_were_asked_for_go(tracked: ExperimentRunner, trials: Names, files: Names) -> None:
+def test_only_the_trials_that_were_asked_for_go(
+    workspace: Workspace, tracked: ExperimentRunner, trials: Names, files: Names
+) -> None:
     plan = tracked.cleanup_plan(trials=["a"])
 
     assert reasons(plan) == {"trial component": "also in trial b of experiment lines"}
     assert plan.execute().failed == ()
     assert trials() == ["b"]
     assert files() == ["data/rows.csv", "jobs/model.tar.gz", "steps/notes.txt"]
-    assert [step.display_name for step in tracked.workspace.trial("b").components] == ["Preprocessing", "Training"]
+    assert [step.display_name for step in workspace.trial("b").steps] == ["Preprocessing", "Training"]
 
 
 def test_what_later_trials_share_stays_with_the_experiment(
-    tracked: ExperimentRunner, trials: Names, files: Names
+    workspace: Workspace, tracked: ExperimentRunner, trials: Names, files: Names
 ) -> None:
-    results = list(tracked.workspace.trials("lines"))
+    results = list(workspace.trials("lines"))
 
     tracked.cleanup_plan(trials=results).execute()
 
@@ -166,11 +168,11 @@ def test_what_later_trials_share_stays_with_the_experiment(
     assert files() == ["data/rows.csv"]
     with ExperimentRunner(tracked.workspace, "lines").trial(name="c"):
         pass
-    assert [step.display_name for step in tracked.workspace.trial("c").components] == ["Preprocessing", "Training"]
+    assert [step.display_name for step in workspace.trial("c").steps] == ["Preprocessing", "Training"]
 
 
 def test_data_that_later_data_replaced_go_with_their_trials(
-    tracked: ExperimentRunner, tmp_path: Path, files: Names
+    workspace: Workspace, tracked: ExperimentRunner, tmp_path: Path, files: Names
 ) -> None:
     tracked.upload_dataset(write(tmp_path / "new" / "more.csv", "3,4\n").parent)
 
@@ -179,7 +181,9 @@ def test_data_that_later_data_replaced_go_with_their_trials(
     assert files() == ["data/more.csv"]
 
 
-def test_trials_of_a_certain_age_go(tracked: ExperimentRunner, client: Any, trials: Names) -> None:
+def test_trials_of_a_certain_age_go(
+    workspace: Workspace, tracked: ExperimentRunner, client: Any, trials: Names
+) -> None:
     made: datetime = client.describe_trial(TrialName="b")["CreationTime"]
 
     assert [item.name for item in tracked.cleanup_plan(older_than=made).going if item.kind == "trial"] == ["a"]
@@ -189,7 +193,7 @@ def test_trials_of_a_certain_age_go(tracked: ExperimentRunner, client: Any, tria
     assert trials() == ["b"]
 
 
-def test_what_is_asked_for_is_checked(tracked: ExperimentRunner) -> None:
+def test_what_is_asked_for_is_checked(workspace: Workspace, tracked: ExperimentRunner) -> None:
     with pytest.raises(NotFoundError, match="No trial named 'c'"):
         tracked.cleanup_plan(trials=["a", "c"])
     with pytest.raises(ConfigError, match=r"a list of trials is needed, such as \['a'\]"):
@@ -200,19 +204,23 @@ def test_what_is_asked_for_is_checked(tracked: ExperimentRunner) -> None:
         tracked.cleanup_plan().execute(max_parallel=0)
 
 
-def test_data_can_be_kept(tracked: ExperimentRunner, trials: Names, files: Names, tmp_path: Path) -> None:
+def test_data_can_be_kept(
+    workspace: Workspace, tracked: ExperimentRunner, trials: Names, files: Names, tmp_path: Path
+) -> None:
     plan = tracked.cleanup_plan(keep_data=True)
 
     assert set(reasons(plan).values()) == {"the data are kept"}
     plan.execute()
     assert (trials(), files()) == ([], ["data/rows.csv"])
-    again = ExperimentRunner(Workspace.embedded(engine=tracked.workspace._engine), "lines")
-    calls = record_calls(again.workspace)
+    again = ExperimentRunner(Workspace.embedded(engine=workspace._engine), "lines")
+    calls = record_calls(cast(Workspace, again.workspace))
     again.upload_dataset(tmp_path / "data")
     assert [name for name, _ in calls if name == "PutObject"] == []
 
 
-def test_what_others_made_in_the_experiment_goes_when_asked(tracked: ExperimentRunner, client: Any) -> None:
+def test_what_others_made_in_the_experiment_goes_when_asked(
+    workspace: Workspace, tracked: ExperimentRunner, client: Any
+) -> None:
     client.create_trial(TrialName="theirs", ExperimentName="lines")
     for component in ("their-step", "their-shared-step"):
         client.create_trial_component(TrialComponentName=component)
@@ -229,7 +237,7 @@ def test_what_others_made_in_the_experiment_goes_when_asked(tracked: ExperimentR
 
 
 def test_a_search_that_is_behind_hides_nothing_that_a_trial_has(
-    engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, files: Names
+    workspace: Workspace, engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, files: Names
 ) -> None:
     engine.search_lag_s = 3600.0
 
@@ -257,14 +265,16 @@ def test_a_job_that_runs_is_stopped_and_what_it_writes_then_goes_too(
     assert files() == []
 
 
-def test_a_runner_goes_on_after_a_plan_was_executed(tracked: ExperimentRunner, files: Names, tmp_path: Path) -> None:
+def test_a_runner_goes_on_after_a_plan_was_executed(
+    workspace: Workspace, tracked: ExperimentRunner, files: Names, tmp_path: Path
+) -> None:
     """It shares no step that is gone, and sends data that are gone again."""
     with tracked.step("Cleaning"):
         pass
     tracked.cleanup_plan(keep_data=True).execute()
     with tracked.trial(name="c"):
         pass
-    steps = [step.display_name for step in tracked.workspace.trial("c").components]
+    steps = [step.display_name for step in workspace.trial("c").steps]
     tracked.cleanup_plan().execute()
     tracked.upload_dataset(tmp_path / "data")
 

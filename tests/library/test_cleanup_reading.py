@@ -35,4 +35,4 @@ def test_a_runner_knows_what_its_plan_deleted(workspace: Workspace) -> None:
     with again.trial(name="later"):
         pass
 
-    assert [step.display_name for step in workspace.trial("later").components] == ["Training"]
+    assert [step.display_name for step in workspace.trial("later").steps] == ["Training"]

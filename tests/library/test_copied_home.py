@@ -16,18 +16,18 @@ from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, Wor
 from mnist_tracking.embedded import EmbeddedSageMaker
 
 
-def test_a_copy_of_the_folder_has_everything(runner: ExperimentRunner, tmp_path: Path) -> None:
+def test_a_copy_of_the_folder_has_everything(workspace: Workspace, runner: ExperimentRunner, tmp_path: Path) -> None:
     trial = runner.run({"slope": 3.0}, name="steep")
     with runner.step("Evaluation", trial=trial) as step:
         step.log_table({"x": [1, 2]}, name="rows")
-    before = runner.workspace.trial("steep").components
+    before = workspace.trial("steep").components
     runner.workspace.close()
     shutil.copytree(tmp_path / "home", tmp_path / "elsewhere" / "copy")
     shutil.rmtree(tmp_path / "home")
 
     with Workspace.embedded(tmp_path / "elsewhere" / "copy") as copy:
-        assert copy.trial("steep").components == before
-        assert len(copy.trial("steep").metrics()["score"]) == 3
+        assert copy.trial("steep").steps == before
+        assert len(copy.trial("steep").series()["score"]) == 3
         assert len(copy.trial("steep").download(tmp_path / "got").files) == 3
         with BestModelDeployer(copy).deploy(copy.trial("steep")) as endpoint:
             assert endpoint.predict(np.array([1.0])) == pytest.approx(trial.metrics["score"].last)

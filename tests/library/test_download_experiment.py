@@ -37,8 +37,8 @@ def contents(folder: Path) -> dict[str, str]:
     return {name: (folder / name).read_text() for name in TABLES}
 
 
-def test_pandas_reads_what_was_recorded(churn: ExperimentRunner, tmp_path: Path) -> None:
-    found = churn.workspace.download("churn", tmp_path / "got")
+def test_pandas_reads_what_was_recorded(workspace: Workspace, churn: ExperimentRunner, tmp_path: Path) -> None:
+    found = workspace.download("churn", tmp_path / "got")
     trials = pd.read_csv(tmp_path / "got" / "trials.csv", index_col="trial")
     values = pd.read_csv(tmp_path / "got" / "metrics.csv")
 
@@ -51,8 +51,10 @@ def test_pandas_reads_what_was_recorded(churn: ExperimentRunner, tmp_path: Path)
     assert values[values["metric"] == "dropped"]["trial"].tolist() == ["slow", "fast"]
 
 
-def test_the_json_of_a_download_has_a_stable_shape(churn: ExperimentRunner, tmp_path: Path) -> None:
-    churn.workspace.download("churn", tmp_path / "got")
+def test_the_json_of_a_download_has_a_stable_shape(
+    workspace: Workspace, churn: ExperimentRunner, tmp_path: Path
+) -> None:
+    workspace.download("churn", tmp_path / "got")
     experiment, lineage = (json.loads((tmp_path / "got" / f"{n}.json").read_text()) for n in ("experiment", "lineage"))
     lines = (tmp_path / "got" / "components.jsonl").read_text().splitlines()
     step, training, _ = map(json.loads, lines)
@@ -68,22 +70,26 @@ def test_the_json_of_a_download_has_a_stable_shape(churn: ExperimentRunner, tmp_
     assert all(set(edge) == {"source", "target", "label"} for edge in lineage["edges"])
 
 
-def test_files_come_with_an_index_and_only_if_wanted(churn: ExperimentRunner, tmp_path: Path) -> None:
-    tables = churn.workspace.download("churn", tmp_path / "got", files=False)
+def test_files_come_with_an_index_and_only_if_wanted(
+    workspace: Workspace, churn: ExperimentRunner, tmp_path: Path
+) -> None:
+    tables = workspace.download("churn", tmp_path / "got", files=False)
     assert not (tmp_path / "got" / "files").exists()
     assert (tables.fetched, "files" in tables.rows) == (0, False)
 
-    assert churn.workspace.download("churn", tmp_path / "got").fetched == 2
+    assert workspace.download("churn", tmp_path / "got").fetched == 2
     index = pd.read_csv(tmp_path / "got" / "files.csv")
     assert [(tmp_path / "got" / path / "weights.txt").read_text() for path in index["path"]] == ["0.5", "0.5"]
-    assert churn.workspace.download("churn", tmp_path / "got").fetched == 0
+    assert workspace.download("churn", tmp_path / "got").fetched == 0
 
 
-def test_what_the_experiment_no_longer_has_goes_and_the_rest_stays(churn: ExperimentRunner, tmp_path: Path) -> None:
-    churn.workspace.download("churn", tmp_path / "got")
+def test_what_the_experiment_no_longer_has_goes_and_the_rest_stays(
+    workspace: Workspace, churn: ExperimentRunner, tmp_path: Path
+) -> None:
+    workspace.download("churn", tmp_path / "got")
     (tmp_path / "got" / "notes.txt").write_text("mine")
     churn.cleanup_plan(trials=["slow"]).execute()
-    found = churn.workspace.download("churn", tmp_path / "got")
+    found = workspace.download("churn", tmp_path / "got")
 
     assert (found.rows["trials"], found.fetched) == (2, 0)
     assert len(list((tmp_path / "got").rglob("weights.txt"))) == 1
@@ -109,13 +115,15 @@ def test_a_download_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_nothing_is_made_for_an_experiment_that_is_not_there(churn: ExperimentRunner, tmp_path: Path) -> None:
+def test_nothing_is_made_for_an_experiment_that_is_not_there(
+    workspace: Workspace, churn: ExperimentRunner, tmp_path: Path
+) -> None:
     with pytest.raises(NotFoundError, match=r"No experiment named 'chrn'\. Existing: 'churn'"):
-        churn.workspace.download("chrn", tmp_path / "got")
+        workspace.download("chrn", tmp_path / "got")
     assert not (tmp_path / "got").exists()
-    churn.workspace.trial("slow").download(tmp_path / "slow")
+    workspace.trial("slow").download(tmp_path / "slow")
     with pytest.raises(ConfigError, match="holds another download"):
-        churn.workspace.download("churn", tmp_path / "slow")
+        workspace.download("churn", tmp_path / "slow")
 
 
 def test_a_page_of_a_hundred_is_a_call(workspace: Workspace, sent: Sent, client: Any, tmp_path: Path) -> None:
@@ -144,7 +152,7 @@ def test_what_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
     seconds = count()
     engine = EmbeddedSageMaker(tmp_path / "home", clock=lambda: float(next(seconds)))
     workspace = Workspace.embedded(engine=engine)
-    workspace.poll_s = 0.0
+    workspace.timing = Timing(poll_s=0.0, visible_within_s=60.0)
     with ExperimentRunner(workspace, "churn").trial(name="late"):
         pass
     engine.search_lag_s = 20.0

@@ -69,7 +69,7 @@ def packed(members: dict[str, bytes]) -> bytes:
 
 def test_a_trial_is_its_model_its_artifacts_and_its_record(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
     trial = workspace.trial("baseline")
-    evaluation = trial.components[-1].name
+    evaluation = trial.steps[-1].name
     found = trial.download(tmp_path / "got")
 
     assert files_in(tmp_path / "got") == {
@@ -274,7 +274,7 @@ def test_a_bucket_that_a_step_names_is_not_downloaded(workspace: Workspace, base
 
 
 def test_a_model_may_become_an_archive_or_a_folder(workspace: Workspace, baseline: str, tmp_path: Path) -> None:
-    client, training = workspace.client("sagemaker"), workspace.trial("baseline").components[0].name
+    client, training = workspace.client("sagemaker"), workspace.trial("baseline").steps[0].name
     put(workspace, f"{baseline}/plain/weights.txt", b"1.5")
     put(workspace, f"{baseline}/plain/code/more.py", b"more")
 

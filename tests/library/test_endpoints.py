@@ -105,7 +105,7 @@ def test_one_need_not_wait(workspace: Workspace, trial: str) -> None:
     with BestModelDeployer(workspace).deploy(trial, wait=False) as endpoint:
         assert endpoint.status in ("Creating", "InService")
         assert endpoint.wait().predict([0.0]).tolist() == [1.0, 2.0]
-        deployment = workspace.trial(trial).components[-1]
+        deployment = workspace.trial(trial).steps[-1]
         assert deployment.outputs[0].uri.endswith(f":endpoint/{endpoint.name}")
     assert endpoints(workspace) == []
 
@@ -145,7 +145,7 @@ def test_what_it_runs_on_is_said_once_or_each_time(workspace: Workspace, trial: 
     ):
         config = client.describe_endpoint_config(EndpointConfigName="big")["ProductionVariants"][0]
         model = client.describe_model(ModelName="big")["PrimaryContainer"]
-        recorded = workspace.trial(trial).components[-1].parameters
+        recorded = workspace.trial(trial).steps[-1].parameters
 
     assert (config["InstanceType"], config["InitialInstanceCount"]) == ("ml.g5.xlarge", 2)
     assert model["Image"] == "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1"
@@ -184,7 +184,7 @@ def test_what_cannot_be_deployed_leaves_nothing(
 
     assert client.list_models()["Models"] == []
     assert client.list_endpoint_configs()["EndpointConfigs"] == []
-    assert [c.display_name for c in workspace.trial(trial).components] == ["Training"]
+    assert [c.display_name for c in workspace.trial(trial).steps] == ["Training"]
 
 
 def test_a_script_of_ones_own_takes_the_place_of_the_trained_one(runner: ExperimentRunner, echo: Path) -> None:

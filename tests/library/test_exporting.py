@@ -65,7 +65,7 @@ def test_bad_input_is_refused_before_anything_is_fetched(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The workspace is closed: whatever asked it would fail otherwise."""
-    trial._workspace.close()
+    trial._account.close()
     (tmp_path / "digits").touch()
     with pytest.raises(ConfigError, match="is there already; overwrite=True replaces it"):
         export_model(trial, tmp_path / "digits")

@@ -177,7 +177,7 @@ def test_a_trial_is_returned_when_search_shows_it(engine: EmbeddedSageMaker, run
 
 
 def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(
-    engine: EmbeddedSageMaker, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_VISIBLE_WITHIN_S", 0.0)
     engine.search_lag_s = 3600
@@ -185,7 +185,7 @@ def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(
         runner.run(name="late")
 
     engine.search_lag_s = 0
-    assert runner.workspace.submitted("late").result().status == "Completed"
+    assert workspace.submitted("late").result().status == "Completed"
 
 
 def test_data_are_recorded_though_search_does_not_show_them(
@@ -212,7 +212,7 @@ def test_a_sweep_is_complete_though_search_is_behind(engine: EmbeddedSageMaker, 
 
 
 def test_a_trial_is_read_when_search_shows_all_of_its_steps(
-    engine: EmbeddedSageMaker, runner: ExperimentRunner
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
 ) -> None:
     engine.search_lag_s = SOME_S
     with runner.trial(name="here"):
@@ -220,12 +220,12 @@ def test_a_trial_is_read_when_search_shows_all_of_its_steps(
     with runner.step("Evaluation", trial="here"):
         pass
 
-    assert [step.display_name for step in runner.workspace.trial("here").components] == ["Training", "Evaluation"]
+    assert [step.display_name for step in workspace.trial("here").components] == ["Training", "Evaluation"]
     assert len(LineageTracer(runner.workspace).trace("here").components) == 2
 
 
 def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
-    engine: EmbeddedSageMaker, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "_VISIBLE_WITHIN_S", 0.0)
     engine.search_lag_s = 3600
@@ -233,4 +233,4 @@ def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
         pass
 
     with pytest.raises(StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; ask again"):
-        runner.workspace.trial("here")
+        workspace.trial("here")

@@ -105,7 +105,7 @@ def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., 
 
 def test_values_keep_the_steps_that_they_were_logged_with(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
     trial = run(SCRIPT, metrics=NAMES)
-    series = bare_workspace.trial(trial.name).metrics()
+    series = bare_workspace.trial(trial.name).series()
 
     assert [(point.step, point.value) for point in series["loss"]] == [(10, 0.1), (20, 0.1 / 2), (30, 0.1 / 3)]
 

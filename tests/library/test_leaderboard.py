@@ -35,7 +35,7 @@ def add_training(client: Any, experiment: str, trial: str, component: str, **par
 
 def test_a_value_that_is_nan_comes_last(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
     runner = ExperimentRunner(workspace, "nan", job=toy_job())
-    names = [runner.run({"slope": slope}).trial_name for slope in ("nan", 1.0, "nan", 2.0)]
+    names = [runner.run({"slope": slope}).name for slope in ("nan", 1.0, "nan", 2.0)]
 
     for goal, best in (("maximize", [3, 1, 0, 2]), ("minimize", [1, 3, 0, 2])):
         board = Leaderboard.load(workspace, "nan", objective=Objective("score", goal=goal))  # type: ignore[arg-type]

@@ -42,7 +42,9 @@ def test_a_trial_that_is_not_deployed_ends_at_its_model(runner: ExperimentRunner
     ]
 
 
-def test_steps_of_others_are_connected_by_what_they_share(runner: ExperimentRunner, client: Any) -> None:
+def test_steps_of_others_are_connected_by_what_they_share(
+    workspace: Workspace, runner: ExperimentRunner, client: Any
+) -> None:
     """A processing job's component, and a step that reads what it wrote; made with raw calls, in no order of names."""
     client.create_trial(TrialName="theirs", ExperimentName=runner.name)
     features = {"features": {"Value": "s3://b/features", "MediaType": "text/csv"}}
@@ -59,7 +61,7 @@ def test_steps_of_others_are_connected_by_what_they_share(runner: ExperimentRunn
     lineage = LineageTracer(runner.workspace).trace("theirs")
 
     assert [component.name for component in lineage.components] == ["z-cleaning", "a-check"]
-    assert kinds(runner.workspace, "theirs") == ["data", "preprocessing", "artifact", "step"]
+    assert kinds(workspace, "theirs") == ["data", "preprocessing", "artifact", "step"]
     assert [node.id for node in lineage.upstream("a-check")] == ["s3://b/features"]
     assert list(lineage.dataframe()["TrialComponentName"]) == ["z-cleaning", "a-check"]
 

@@ -56,7 +56,7 @@ def test_a_leaderboard_of_many_takes_a_call_for_each_hundred(filled: Workspace, 
 def test_many_trials_are_read_as_they_are_looked_at(filled: Workspace, calls: Count) -> None:
     trials = iter(filled.trials("many"))
 
-    assert next(trials).trial_name == "t-10000"
+    assert next(trials).name == "t-10000"
     assert calls() == 1
     assert sum(1 for _ in trials) == MANY - 1
     assert calls() <= MANY / 100 + 1

@@ -9,7 +9,7 @@ def test_each_configuration_is_a_trial_whose_one_training_holds_all_of_it(
     """A range of one value is a fine space; metrics and model are not in two components; every row names its trial."""
     board = HyperparameterSweep(runner, {"slope": [1.0], "steps": [2, 3]}, max_parallel=2).run()
     frame = board.dataframe()
-    trainings = [workspace.trial(name).components for name in frame["trial"]]
+    trainings = [workspace.trial(name).steps for name in frame["trial"]]
 
     assert set(frame["trial"]) == {trial.name for trial in workspace.trials("lines")}
     assert set(frame["status"]) == {"Completed"}

@@ -64,11 +64,11 @@ def test_an_experiment_that_does_not_exist_is_named_when_nothing_was_found(fille
             list(find("oen"))
 
 
-def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(runner: ExperimentRunner) -> None:
+def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(workspace: Workspace, runner: ExperimentRunner) -> None:
     """The SDK JSON-quotes them; nobody should have to know."""
     runner.run({"behaviour": "silent"}, name="quoted")
 
-    found = runner.workspace.trials("lines", where=where.param("behaviour") == "silent")
+    found = workspace.trials("lines", where=where.param("behaviour") == "silent")
     assert [trial.name for trial in found] == ["quoted"]
 
 
@@ -129,9 +129,9 @@ def test_trials_of_other_tools_are_found(workspace: Workspace) -> None:
 
     assert [trial.component_name for trial in workspace.trials("theirs")] == ["their-run"]
     read = workspace.trial("their-trial")
-    assert [step.name for step in read.components] == ["their-run", "their-notes"]
-    assert read.result is not None
-    assert read.result.component_name == "their-run"
+    assert [step.name for step in read.steps] == ["their-run", "their-notes"]
+    assert read is not None
+    assert read.component_name == "their-run"
 
 
 def test_components_of_every_kind_are_found_those_of_no_trial_too(filled: Workspace) -> None:
@@ -218,17 +218,17 @@ def test_one_difference_is_one(filled: Workspace) -> None:
 
 
 @pytest.fixture
-def slow(runner: ExperimentRunner) -> Iterator[ExperimentRunner]:
+def slow(workspace: Workspace, runner: ExperimentRunner) -> Iterator[ExperimentRunner]:
     """A runner whose hanging jobs are stopped after the test."""
     yield runner
-    for trial in runner.workspace.trials(runner.name, where=where.status() == "InProgress"):
-        runner.workspace.submitted(trial.name).stop()
+    for trial in workspace.trials(runner.name, where=where.status() == "InProgress"):
+        workspace.submitted(trial.name).stop()
 
 
 def test_a_submitted_trial_is_taken_up_by_its_name_alone(slow: ExperimentRunner) -> None:
     slow.submit({"behaviour": "hang"}, name="hanging")
 
-    again = Workspace.embedded(slow.workspace._engine.home).submitted("hanging")  # type: ignore[union-attr]
+    again = Workspace.embedded(workspace._engine.home).submitted("hanging")  # type: ignore[union-attr]
     lines = again.logs(follow=True)
     assert next(lines) == "hanging"
     statuses = [again.status]
@@ -237,13 +237,13 @@ def test_a_submitted_trial_is_taken_up_by_its_name_alone(slow: ExperimentRunner)
     assert [*statuses, again.status, again.result().status] == ["InProgress", "Stopped", "Stopped"]
 
 
-def test_metrics_and_logs_of_a_job_are_read_back_whole(runner: ExperimentRunner) -> None:
+def test_metrics_and_logs_of_a_job_are_read_back_whole(workspace: Workspace, runner: ExperimentRunner) -> None:
     submitted = runner.submit({"steps": 5, "slope": 2.0})
     trial = submitted.result(timeout_s=60)
 
     assert trial.metrics["score"].last == 1.9375
-    assert submitted.metrics()["score"].values == (1.0, 1.5, 1.75, 1.875, 1.9375)
-    assert runner.workspace.trial(trial.name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
+    assert submitted.series()["score"].values == (1.0, 1.5, 1.75, 1.875, 1.9375)
+    assert workspace.trial(trial.name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
     assert len([line for line in submitted.logs() if line.startswith("step")]) == 5
 
 
@@ -260,7 +260,7 @@ def test_reading_never_writes(filled: Workspace) -> None:
 
     list(filled.trials(where=where.metric("accuracy") > 0.1))
     list(filled.experiments())
-    filled.trial("low").metrics()
+    filled.trial("low").series()
     filled.trial("low").lineage()
     filled.compare("low", "high")
 

@@ -38,7 +38,7 @@ def test_results_print_as_tables(filled: Workspace) -> None:
 
 def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace) -> None:
     shown = filled.trials("one")[0]._repr_html_()
-    series = filled.trial("high").metrics()["accuracy"]
+    series = filled.trial("high").series()["accuracy"]
 
     assert "<td>param.optimizer</td>" in shown
     assert "<td>adam</td>" in shown
@@ -55,7 +55,7 @@ def test_a_trial_and_a_series_print_what_people_ask_for(filled: Workspace) -> No
         "  metrics accuracy = 0.9",
     ]
     assert (
-        repr(filled.trial("middle").metrics())
+        repr(filled.trial("middle").series())
         == "{'accuracy': <MetricSeries 'accuracy': 2 values, the last [0.1, 0.7]>}"
     )
 

@@ -108,7 +108,7 @@ def test_waiting_can_be_bounded(runner: ExperimentRunner, workspace: Workspace) 
 
 
 def test_generated_names_differ_within_a_second(runner: ExperimentRunner) -> None:
-    names = {runner.run({"steps": 1}).trial_name for _ in range(2)}
+    names = {runner.run({"steps": 1}).name for _ in range(2)}
 
     assert len(names) == 2
 

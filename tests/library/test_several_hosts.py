@@ -17,7 +17,7 @@ def test_two_hosts_train_one_model(tmp_path: Path) -> None:
         runner = ExperimentRunner(workspace, "hosts", job=job)
         runner.upload_dataset(write_idx_dataset(tmp_path / "data"))
         together = runner.run()
-        lines = list(workspace.submitted(together.trial_name).logs())
+        lines = list(workspace.submitted(together.name).logs())
         request = workspace.client("sagemaker").describe_training_job(TrainingJobName=together.job_name or "")
 
         assert request["ResourceConfig"]["InstanceCount"] == 2

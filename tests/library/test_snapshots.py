@@ -21,14 +21,14 @@ SNAPSHOTS: dict[str, Callable[[Workspace], Any]] = {
     "leaderboard": lambda workspace: Leaderboard.load(workspace, "churn", objective="accuracy"),
     "lineage": lambda workspace: LineageTracer(workspace).trace("weak"),
     "trial": lambda workspace: workspace.trial("weak"),
-    "result": lambda workspace: workspace.trial("weak").result,
-    "series": lambda workspace: workspace.trial("weak").metrics()["accuracy"],
+    "result": lambda workspace: workspace.trial("weak"),
+    "series": lambda workspace: workspace.trial("weak").series()["accuracy"],
     "comparison": lambda workspace: workspace.compare("weak", "strong"),
     "plan": lambda workspace: ExperimentRunner(workspace, "churn").cleanup_plan(),
     "trials": lambda workspace: workspace.trials("churn"),
     "components": lambda workspace: workspace.components(),
     "experiments": lambda workspace: workspace.experiments(),
-    "submitted": lambda workspace: SubmittedTrial(workspace, "weak", "its-job"),
+    "submitted": lambda workspace: SubmittedTrial(workspace, "weak", "churn", "its-job"),
     "settings": lambda workspace: workspace.settings,
 }
 
@@ -146,7 +146,7 @@ def test_equal_records_are_one_key_and_do_not_change(filled: Workspace, tmp_path
     (tmp_path / "train.py").touch()
     given = {"lr": 0.1}
     job = JobSpec(tmp_path / "train.py", hyperparameters=given)
-    trials = [cast("Any", filled.trial("weak").result) for _ in range(2)]
+    trials = [cast("Any", filled.trial("weak")) for _ in range(2)]
     parameters = dict(trials[0].hyperparameters)
     changed = attrs.evolve(trials[0], hyperparameters=parameters)
 

@@ -40,7 +40,7 @@ def test_failed_trials_are_kept_with_their_reason(runner: ExperimentRunner) -> N
 
 
 def test_ties_go_to_the_trial_that_was_created_first(runner: ExperimentRunner) -> None:
-    names = [runner.run({"steps": 1}, name=f"tie-{n}").trial_name for n in range(3)]
+    names = [runner.run({"steps": 1}, name=f"tie-{n}").name for n in range(3)]
 
     board = Leaderboard.load(runner.workspace, runner.name, objective="score")
     assert names == [trial.name for trial in board]
@@ -127,7 +127,9 @@ def test_an_objective_names_what_is_possible(field: str) -> None:
         Objective("score", **{field: "best"})  # type: ignore[arg-type]
 
 
-def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(runner: ExperimentRunner) -> None:
+def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(
+    workspace: Workspace, runner: ExperimentRunner
+) -> None:
     """300 trials is the service's default; the sweep says so before the first one, not at the last."""
     with runner.trial(name="there-already"):
         pass
@@ -139,4 +141,4 @@ def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(runner: Expe
     with pytest.raises(ConfigError, match="an experiment may have 2"):
         small.run()
 
-    assert [trial.name for trial in runner.workspace.trials("lines")] == ["there-already"]
+    assert [trial.name for trial in workspace.trials("lines")] == ["there-already"]

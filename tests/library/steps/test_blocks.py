@@ -106,7 +106,7 @@ def test_steps_are_attached_to_the_trials_that_follow_the_latest_of_each_name(
         pass
 
     steps = {
-        name: [c.name for c in workspace.trial(name).components if c.display_name == "Cleaning"]
+        name: [c.name for c in workspace.trial(name).steps if c.display_name == "Cleaning"]
         for name in ("before", "inside", "after")
     }
     assert steps == {"before": [], "inside": [second.component_name], "after": [second.component_name]}
@@ -139,7 +139,7 @@ def test_steps_of_one_name_may_go_on_at_once(recording: ExperimentRunner, worksp
     with recording.trial(name="later"):
         pass
 
-    steps = [step.name for step in workspace.trial("later").components if step.display_name == "Cleaning"]
+    steps = [step.name for step in workspace.trial("later").steps if step.display_name == "Cleaning"]
     assert steps == [good.component_name]
 
 

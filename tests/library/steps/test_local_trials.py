@@ -51,17 +51,17 @@ def test_a_local_trial_is_on_the_leaderboard(recording: ExperimentRunner, worksp
 def test_a_trial_is_taken_in_any_form(recording: ExperimentRunner, workspace: Workspace) -> None:
     with recording.trial(name="one") as local:
         pass
-    forms: list[Any] = [local, workspace.trial("one"), workspace.trial("one").result, "one"]
+    forms: list[Any] = [local, workspace.trial("one"), workspace.trial("one"), "one"]
     for form in forms:
         with recording.step("Evaluation", trial=form):
             pass
-        assert LineageTracer(workspace).trace(form).name == "one"
+        assert LineageTracer(workspace).trace(form).trial_name == "one"
         assert [item.name for item in recording.cleanup_plan(trials=[form]).going if item.kind == "trial"] == ["one"]
     with recording.trial(name="two"):
         pass
 
     assert workspace.compare(local, "two").trials == ("one", "two")
-    assert [step.display_name for step in workspace.trial("one").components].count("Evaluation") == len(forms)
+    assert [step.display_name for step in workspace.trial("one").steps].count("Evaluation") == len(forms)
 
 
 @pytest.mark.parametrize("wrong", [3, ["one"], 0.5])

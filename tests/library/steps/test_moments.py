@@ -65,7 +65,7 @@ def test_what_a_step_is_called_can_be_read_at_any_time(recording: ExperimentRunn
 
     assert names == (step.component_name, trial.component_name, "one")
     assert isinstance(trial, LocalTrial)
-    assert {names[0], names[1]} == {part.name for part in workspace.trial("one").components} | {names[0]}
+    assert {names[0], names[1]} == {part.name for part in workspace.trial("one").steps} | {names[0]}
 
 
 def test_a_step_that_failed_says_so(recording: ExperimentRunner) -> None:

@@ -38,7 +38,7 @@ def test_every_value_of_a_metric_is_kept(recording: ExperimentRunner, workspace:
             trial.log_metric("loss", value)
         trial.log_metrics({f"metric-{number}": float(number) for number in range(12)}, step=3)
 
-    series = workspace.trial("curve").metrics()
+    series = workspace.trial("curve").series()
     assert series["loss"].values == tuple(values)
     assert [point.step for point in series["loss"]] == list(range(25))
     assert [(point.step, point.value) for point in series["metric-11"]] == [(3, 11.0)]
