@@ -19,7 +19,7 @@ FACTS: dict[str, tuple[object, ...]] = {
     "ProcessLostError": ("another process ended",),
     "NotFoundError": ("trial", "one", ("two",)),
     "AlreadyExistsError": ("experiment", "digits"),
-    "StateError": ("endpoint", "digits", "is being deleted"),
+    "StateError": ("endpoint", "digits", "in-progress", "is being deleted"),
     "JobFailedError": ("job", "ExitCode 7", ("last line",)),
     "JobTimeoutError": ("job", 1.5),
     "ServiceError": ("ValidationException", "CreateTrial", "no", "id"),

@@ -11,7 +11,7 @@ Every error this library raises, as one tree.
     ├── ProcessLostError(ConnectionError)    one of several that train together is gone
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
-    ├── StateError(RuntimeError)             called at the wrong moment; .kind .name .status
+    ├── StateError(RuntimeError)             called at the wrong moment; .kind .name .reason .detail
     ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
     ├── JobTimeoutError(TimeoutError)        .job_name .waited_s .outcome .log_tail
     ├── ServiceError(RuntimeError)           AWS refused; .code .operation .detail .request_id
@@ -25,6 +25,7 @@ survives pickling. Standard library only: this module travels with training jobs
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 __all__ = [
     "AccessDeniedError",
@@ -40,6 +41,7 @@ __all__ = [
     "ProcessLostError",
     "ServiceError",
     "StateError",
+    "StateReason",
     "StoppedError",
     "ThrottledError",
     "UnsupportedOperationError",
@@ -134,6 +136,29 @@ class AlreadyExistsError(MnistTrackingError):
         return f"{article} {self.kind} named {self.name!r} already exists. Choose another name, or load that one."
 
 
+StateReason = Literal[
+    "already-entered",  # a step's block is entered a second time
+    "damaged",  # an archive cannot be read
+    "ended",  # a step takes no more values
+    "in-progress",  # an endpoint is being created or updated
+    "in-use",  # another process is writing to the folder
+    "interrupted",  # a result was not read to its end
+    "mismatch",  # an exported model differs from the original
+    "no-job",
+    "no-metric",  # no completed trial has a value for the objective
+    "no-model",
+    "no-script",  # nothing can serve the model
+    "no-training",
+    "not-begun",  # a step takes no values yet
+    "not-completed",
+    "not-in-service",
+    "not-visible",  # Search does not show everything yet
+    "unwritable",  # a folder cannot be written
+    "wrong-model",  # the model is of another kind
+]
+"""Why a call is not possible at this moment."""
+
+
 class StateError(MnistTrackingError, RuntimeError):
     """
     A legal call at the wrong moment.
@@ -141,15 +166,16 @@ class StateError(MnistTrackingError, RuntimeError):
     Attributes:
         kind: What the call was about, such as ``"endpoint"``.
         name: Its name.
-        status: The state it is in, and what that rules out.
+        reason: Why the call is not possible, for programs to branch on.
+        detail: The same for people: the state it is in, and what that rules out.
     """
 
-    def __init__(self, kind: str, name: str, status: str) -> None:
-        super().__init__(kind, name, status)
-        self.kind, self.name, self.status = kind, name, status
+    def __init__(self, kind: str, name: str, reason: StateReason, detail: str) -> None:
+        super().__init__(kind, name, reason, detail)
+        self.kind, self.name, self.reason, self.detail = kind, name, reason, detail
 
     def __str__(self) -> str:
-        return f"The {self.kind} {self.name!r} {self.status}."
+        return f"The {self.kind} {self.name!r} {self.detail}."
 
 
 class JobFailedError(MnistTrackingError, RuntimeError):

@@ -123,7 +123,7 @@ def deploy_model(
             raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
         except _UNREADABLE as error:
             said = f"cannot be packed with its code {served.source_dir or served.entry_point!r}: {error}"
-            raise StateError("model", served.model_uri, said) from error
+            raise StateError("model", served.model_uri, "damaged", said) from error
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be deployed: {error}") from error
 
@@ -203,7 +203,9 @@ def delete_endpoint_alone(account: Account, name: str, *, within_s: float | None
                 if not is_in_progress(error):
                     raise
                 refusal = error
-        raise StateError("endpoint", name, "is still being made, and cannot be deleted yet") from refusal
+        raise StateError(
+            "endpoint", name, "in-progress", "is still being created and cannot be deleted yet"
+        ) from refusal
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(
             f"The endpoint {name!r} may be there still; workspace.endpoint({name!r}).delete() deletes it."
@@ -370,4 +372,6 @@ def _trouble(account: Account, name: str) -> MnistTrackingError | None:
     if told["EndpointStatus"] == "InService":
         return None
     reason = told.get("FailureReason", "").rstrip(".")
-    return StateError("endpoint", name, f"is {told['EndpointStatus']}" + (f": {reason}" if reason else ""))
+    return StateError(
+        "endpoint", name, "not-in-service", f"is {told['EndpointStatus']}" + (f": {reason}" if reason else "")
+    )

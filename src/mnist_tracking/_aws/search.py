@@ -124,7 +124,7 @@ def _until_all_are_shown(
 
 def _not_shown(kind: str, name: str, what: str, unseen: list[str]) -> StateError:
     detail = f"has {what} that Search, which is eventually consistent, does not show yet"
-    return StateError(kind, name, f"{detail}: {', '.join(unseen[:5])}; try again later")
+    return StateError(kind, name, "not-visible", f"{detail}: {', '.join(unseen[:5])}; try again later")
 
 
 def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:

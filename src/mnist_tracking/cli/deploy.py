@@ -122,5 +122,5 @@ def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> T
         return Leaderboard.load(workspace, target, objective=objective).best
     trial = workspace.trial(target)
     if trial.status is None:
-        raise StateError("trial", target, "has no training, and so no model")
+        raise StateError("trial", target, "no-training", "has no training, and so no model")
     return trial

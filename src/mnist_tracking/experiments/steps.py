@@ -21,7 +21,7 @@ from mnist_tracking._aws.storage import upload_model
 from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.recordable import check_finite, check_key, check_metrics, check_step
 from mnist_tracking._values.records import Scalar
-from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.errors import ConfigError, StateError, StateReason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class _Recording:
     def __enter__(self) -> Self:
         """Mark it as begun."""
         if self._block is not None:
-            raise self._refusal("was entered before; a block is entered once")
+            raise self._refusal("already-entered", "was entered before; a block is entered once")
         self._block = ExitStack()
         with ExitStack() as opening:
             opening.enter_context(self._around)
@@ -83,13 +83,13 @@ class _Recording:
     def _open(self) -> ComponentTracker:
         """Return what writes; only inside the block."""
         if self._tracker is None:
-            raise self._refusal("has not begun; it takes values inside its block")
+            raise self._refusal("not-begun", "has not begun; it takes values inside its block")
         if self._tracker.ended is not None:
-            raise self._refusal(f"has ended ({self._tracker.ended}); it takes values inside its block")
+            raise self._refusal("ended", f"has ended ({self._tracker.ended}); it takes values inside its block")
         return self._tracker
 
-    def _refusal(self, detail: str) -> StateError:
-        return StateError(self._noun, self.name, f"{detail}: {self._hint.format(self.name)}")
+    def _refusal(self, reason: StateReason, detail: str) -> StateError:
+        return StateError(self._noun, self.name, reason, f"{detail}: {self._hint.format(self.name)}")
 
     def log_parameter(self, name: str, value: Scalar) -> None:
         """

@@ -172,5 +172,7 @@ def attach_to_trial(account: Account, trial_name: str) -> SubmittedTrial:
     listed = require_trial(account, trial_name_of(trial_name))
     jobs = jobs_of(account, trial_name)
     if not jobs:
-        raise StateError("trial", trial_name, "has no training job to wait for; workspace.trial() reads what it has")
+        raise StateError(
+            "trial", trial_name, "no-job", "has no training job to wait for; workspace.trial() reads what was recorded"
+        )
     return SubmittedTrial(account, listed.name, listed.experiment, jobs[-1])

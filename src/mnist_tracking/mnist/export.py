@@ -77,9 +77,11 @@ def _artifact_of(trial: "Trial") -> "Artifact":
     with tempfile.TemporaryDirectory() as scratch:
         model = trial.download(Path(scratch, "trial"), model_only=True).model
         if model is None:
-            raise StateError("trial", trial.name, "has no model")
+            raise StateError("trial", trial.name, "no-model", "has no model")
         try:
             return load_artifact(model)
         except DatasetError as error:
             said = str(error).replace(f"{model}{os.sep}", "").rstrip(".")
-            raise StateError("trial", trial.name, f"has a model that is not the digits' CNN: {said}") from error
+            raise StateError(
+                "trial", trial.name, "wrong-model", f"has a model that is not the digits' CNN: {said}"
+            ) from error

@@ -162,6 +162,7 @@ class Leaderboard(Sequence[Trial]):
         raise StateError(
             "experiment",
             self.experiment_name,
+            "no-metric",
             f"has no completed trial with {self.objective.metric!r}{self._fates()}",
         )
 

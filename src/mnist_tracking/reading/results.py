@@ -97,7 +97,9 @@ class Results(Sequence[T], Generic[T]):
                 self._error = error
                 raise
             except BaseException:
-                self._error = StateError("search for", self._kind, "was broken off, and is not whole; search again")
+                self._error = StateError(
+                    "search for", self._kind, "interrupted", "was interrupted and is incomplete; search again"
+                )
                 raise
             if self._on_progress is not None and not self._is_whole and len(self._read) % _PROGRESS == 0:
                 self._on_progress(len(self._read))

@@ -149,7 +149,7 @@ class BestModelDeployer:
             raise
         training = training_of(self._account, name, known)
         if training is None:
-            raise StateError("trial", name, "has no training, and so no model to deploy")
+            raise StateError("trial", name, "no-training", "has no training, and so no model to deploy")
         return trial_from_component(self._account, training, name, experiment), training
 
     def _refuse_experiment(self, name: str) -> None:
@@ -235,9 +235,11 @@ def _served(
 ) -> Served:
     """Put together what is served: the trial's model, and the caller's script or the one that was recorded."""
     if trial.status != "Completed":
-        raise StateError("trial", trial.name, f"is {trial.status}; only a completed trial can be deployed")
+        raise StateError(
+            "trial", trial.name, "not-completed", f"is {trial.status}; only a completed trial can be deployed"
+        )
     if trial.model_uri is None:
-        raise StateError("trial", trial.name, "has no model to deploy")
+        raise StateError("trial", trial.name, "no-model", "has no model to deploy")
     if entry_point is not None or source_dir is not None:
         script = _given_script(entry_point, source_dir)
     else:
@@ -258,9 +260,9 @@ def _recorded_script(trial: Trial, training: Component, *, is_needed: bool) -> t
     if trial.code_uri is None or not isinstance(program, str):
         if is_needed:
             said = "has a model, but no script that answers for it. Give entry_point=, a script with model_fn"
-            raise StateError("trial", trial.name, said)
+            raise StateError("trial", trial.name, "no-script", said)
         return None, None
     if "/" in program:
         said = f"was trained by {program!r}, and an endpoint takes a script at the top of its folder. Give entry_point="
-        raise StateError("trial", trial.name, said)
+        raise StateError("trial", trial.name, "no-script", said)
     return program, trial.code_uri

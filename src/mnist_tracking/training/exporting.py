@@ -106,9 +106,9 @@ def _compare(artifact: Artifact, draft: Path, form: ExportFormat, path: Path) ->
         answers, metadata = _READERS[form](draft, pixels)
     difference = float((answers - expected).abs().max())
     if not difference <= TOLERANCE:
-        raise StateError("export", str(path), f"answers otherwise than the model, by {difference:.1e}; it is deleted")
+        raise StateError("export", str(path), "mismatch", f"differs from the model by {difference:.1e} and was deleted")
     if metadata != metadata_of(artifact):
-        raise StateError("export", str(path), f"says {metadata} of the model, which is not so; it is deleted")
+        raise StateError("export", str(path), "mismatch", f"has wrong metadata, {metadata}, and was deleted")
 
 
 def _write_onnx(artifact: Artifact) -> bytes:

@@ -211,4 +211,6 @@ def _refuse_failures(board: Leaderboard) -> None:
     if failed:
         first = failed[0]
         told = f"{first.name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
-        raise StateError("experiment", board.experiment_name, f"has {len(failed)} trial(s) without a model: {told}")
+        raise StateError(
+            "experiment", board.experiment_name, "no-model", f"has {len(failed)} trial(s) without a model: {told}"
+        )

@@ -38,7 +38,7 @@ def unpack(archive: Path, folder: Path, uri: str) -> None:
     except (tarfile.TarError, EOFError, ValueError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's, not the archive's
-        raise StateError("archive", uri, f"cannot be unpacked: {error}") from error
+        raise StateError("archive", uri, "damaged", f"cannot be unpacked: {error}") from error
 
 
 def _refuse_outside(member: tarfile.TarInfo) -> None:

@@ -196,7 +196,7 @@ def _locked(root: Path, header: Mapping[str, object]) -> Iterator[tuple[TextIO, 
         try:
             fcntl.flock(ledger, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StateError("folder", str(root), "is being written by another download") from error
+            raise StateError("folder", str(root), "in-use", "is being written by another download") from error
         ledger.seek(0)
         said = ledger.read()
         first, *lines = [_read(line) for line in said.splitlines()] or [None]
@@ -234,4 +234,4 @@ def _said_of(root: Path) -> Iterator[None]:
         raise
     except OSError as error:
         said = f"cannot be written: {error.strerror or error}. What is whole stays there, and is not fetched again"
-        raise StateError("folder", str(root), said) from error
+        raise StateError("folder", str(root), "unwritable", said) from error

@@ -69,7 +69,7 @@ def download_trial(
     """Write a trial's files below a folder; see `Trial.download`."""
     training = _training_of(trial)
     if model_only and not any(map(is_model, training.outputs if training else ())):
-        raise StateError("trial", trial.name, "has no model to download")
+        raise StateError("trial", trial.name, "no-model", "has no model to download")
     with opened_folder(directory, {"trial": trial.name}) as folder:
         folder.forget(_RECORD)
         if model_only and training is not None:
