@@ -1,4 +1,4 @@
-"""Workspace: where the calls go, an AWS account or an embedded SageMaker in a folder, and everything one can look up there."""
+"""Workspace: an AWS account or an embedded SageMaker in a folder, and everything that can be looked up there."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -180,20 +180,20 @@ class Workspace(Account):
         on_progress: "OnProgress | None" = None,
     ) -> "Results[ExperimentSummary]":
         """
-        Find experiments, the newest first.
+        Find experiments, newest first.
 
         Args:
-            name_contains: A part of the name; case does not matter.
-            created_after: The time after which they were made; it has a time zone.
-            created_before: The time before which they were made; likewise.
-            tags: What they are tagged with, all of it.
-            on_progress: Told after every hundred experiments how many were read so far.
+            name_contains: A part of the name, in any case.
+            created_after: Only experiments created after this time, which needs a time zone.
+            created_before: Only experiments created before this time, which needs a time zone.
+            tags: Only experiments with all of these tags.
+            on_progress: Called after every hundred experiments with the number read so far.
 
         Returns:
-            The experiments, read page by page as they are looked at.
+            The experiments, fetched lazily, page by page, each page at most once.
 
         Raises:
-            ConfigError: If Search cannot ask this, or a time has no time zone. Nothing was sent.
+            ConfigError: If Search does not support a condition, or a time has no time zone. Nothing was sent.
 
         Example:
             >>> workspace = Workspace.embedded()
@@ -221,21 +221,21 @@ class Workspace(Account):
         on_progress: "OnProgress | None" = None,
     ) -> "Results[Trial]":
         """
-        Find trials, the newest first: those that this library made, those of training jobs, and the SDK's runs.
+        Find trials, newest first: this library's, those of any training job, and the SDK's runs.
 
         Args:
-            experiment: The experiment, or several; by default all.
-            where: What they must satisfy: filters, as in ``metric("test:accuracy") > 0.97``, or a ``SearchExpression``
-                as a dictionary; of several all must hold.
-            on_progress: Told after every hundred trials how many were read so far.
+            experiment: One or several experiments; by default all.
+            where: Filters, as in ``where.metric("test:accuracy") > 97`` (in percent), or a ``SearchExpression`` as a
+                dictionary; all of them must match.
+            on_progress: Called after every hundred trials with the number read so far.
 
         Returns:
-            The trials, read page by page as they are looked at. On AWS a trial may take some seconds to appear, since
-            Search is eventually consistent.
+            The trials, fetched lazily, page by page, each page at most once. On AWS a trial may take some seconds to
+            appear, since Search is eventually consistent.
 
         Raises:
-            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
-            NotFoundError: When nothing is found: if there is no such experiment; it names the nearest that there are.
+            ConfigError: If Search does not support a filter; the message lists what it supports. Nothing was sent.
+            NotFoundError: When nothing is found, if an experiment does not exist; the error lists the nearest names.
         """
         from mnist_tracking.reading.search import find_trials
 
@@ -249,18 +249,18 @@ class Workspace(Account):
         on_progress: "OnProgress | None" = None,
     ) -> "Results[Component]":
         """
-        Find steps of every kind and source, the newest first: also those of processing jobs, and of no trial at all.
+        Find steps of every kind and source, newest first, including those of processing jobs and of no trial.
 
         Args:
-            experiment: The experiment, or several; by default all.
-            where: What they must satisfy, as for `trials`.
-            on_progress: Told after every hundred steps how many were read so far.
+            experiment: One or several experiments; by default all.
+            where: Filters, as for `trials`.
+            on_progress: Called after every hundred steps with the number read so far.
 
         Returns:
-            The steps, read page by page as they are looked at.
+            The steps, fetched lazily, page by page, each page at most once.
 
         Raises:
-            ConfigError: If Search cannot ask this; the message says what it can. Nothing was sent.
+            ConfigError: If Search does not support a filter; the message lists what it supports. Nothing was sent.
             NotFoundError: As for `trials`.
         """
         from mnist_tracking.reading.search import find_components
@@ -272,8 +272,8 @@ class Workspace(Account):
         Read one trial with all its steps.
 
         Raises:
-            NotFoundError: If there is no such trial; the message names those nearest that there are.
-            StateError: If the service does not show all of its steps within a minute.
+            NotFoundError: If it does not exist; the error lists the nearest names.
+            StateError: If Search does not show all of its steps within a minute.
         """
         from mnist_tracking.reading.trial import read_trial
 
@@ -281,10 +281,10 @@ class Workspace(Account):
 
     def compare(self, *trials: NamedTrial | str) -> "Comparison":
         """
-        Say what differs between trials, steps included.
+        Compare trials: parameters, metrics, inputs and code of every step.
 
         Raises:
-            NotFoundError: If there is no such trial.
+            NotFoundError: If a trial does not exist.
             ConfigError: If fewer than two are given, or one twice.
         """
         from mnist_tracking.reading.comparison import compare
@@ -301,26 +301,26 @@ class Workspace(Account):
         on_progress: "OnProgress | None" = None,
     ) -> "ExperimentDownload":
         """
-        Write a whole experiment to a folder, as files that any program reads, without AWS and without this library.
+        Export an experiment to a folder, as files that any program can read without AWS and without this library.
 
-        The how-to "Keep an experiment as files" has the layout: trials, steps, every value of every metric, lineage and
-        tags as CSV and JSON; and models, artifacts and logs. ``experiment.json`` is written last: a folder that has it
-        is whole. Called again, it writes the tables anew, and fetches what is new or has changed. Steps are read page
-        by page; what is held of them is a row for each trial, and the lineage.
+        The how-to "Export experiments to files" describes the layout: trials, steps, every value of every metric,
+        lineage and tags as CSV and JSON, plus models, artifacts and logs. ``experiment.json`` is written last: a folder
+        that has it is complete. A second call rewrites the tables, and fetches what is new or has changed. Steps are
+        read page by page; only a row per trial and the lineage are held in memory.
 
         Args:
             experiment: Its name.
-            directory: The folder: a new one, an empty one, or that of an earlier download of this experiment.
-            files: Whether models, artifacts and logs come too.
-            on_progress: Told how many steps were written so far.
+            directory: A new folder, an empty one, or that of an earlier download of this experiment.
+            files: Whether to fetch models, artifacts and logs too.
+            on_progress: Called with the number of steps written so far.
 
         Raises:
-            NotFoundError: If there is no such experiment; the message names those nearest that there are.
-            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this experiment wrote.
-                Nothing was changed.
-            StateError: If an archive is damaged, or would write outside of its folder; if the disk is full; if another
-                download is writing to the folder; or if the service does not show all steps within a minute.
-            AccessDeniedError: If something may not be read; the message says what.
+            NotFoundError: If the experiment does not exist; the error lists the nearest names.
+            ConfigError: If *directory* is a file, cannot be created, or holds files that no download of this
+                experiment wrote. Nothing was changed.
+            StateError: If an archive is damaged or would write outside its folder, the disk is full, another download
+                is writing to the folder, or Search does not show all steps within a minute.
+            AccessDeniedError: If something must not be read; the message names it.
         """
         from mnist_tracking.reading.download.experiment import download_experiment
 
@@ -328,11 +328,11 @@ class Workspace(Account):
 
     def submitted(self, trial_name: str) -> "SubmittedTrial":
         """
-        Take up a trial whose job was started before, by this program or another.
+        Attach to a trial whose job was started earlier, by this program or another.
 
         Raises:
-            NotFoundError: If there is no such trial.
-            StateError: If the trial has no training job.
+            NotFoundError: If the trial does not exist; the error lists the nearest names.
+            StateError: If it has no training job.
         """
         from mnist_tracking.experiments.submission import attach_to_trial
 
@@ -346,19 +346,19 @@ class Workspace(Account):
         deserializer: "Deserializer | Format | None" = None,
     ) -> "Endpoint":
         """
-        Find an endpoint of the account, whoever made it.
+        Return an endpoint of the account by its name.
 
-        Leaving its ``with`` block does not delete it, since it was not made for that; `Endpoint.delete` does.
+        Leaving its ``with`` block does not delete it; `Endpoint.delete` does.
 
         Args:
             name: Its name.
-            serializer: What the data go as, as in `BestModelDeployer.deploy`; an endpoint of the CNN knows by itself,
-                and so does one that was deployed with formats given by their names.
-            deserializer: How answers are read.
+            serializer: How data is sent, as in `BestModelDeployer.deploy`. Not needed for an endpoint with an adapter,
+                such as the CNN's, or one that was deployed with formats given by name.
+            deserializer: How responses are read.
 
         Raises:
-            ConfigError: If *serializer* or *deserializer* is none, or the name is empty.
-            NotFoundError: If there is no such endpoint; the message names those nearest that there are.
+            ConfigError: If *serializer* or *deserializer* is not valid, or the name is empty.
+            NotFoundError: If the endpoint does not exist; the error lists the nearest names.
         """
         from mnist_tracking.serving.endpoint import attach_to_endpoint
 
@@ -374,18 +374,18 @@ class Workspace(Account):
         include_foreign: bool = False,
     ) -> "CleanupPlan":
         """
-        List what a cleanup would delete, and what stays and why; nothing is deleted until the plan's ``execute()``.
+        Plan a cleanup: what it deletes, what it keeps and why. Nothing is deleted before the plan's ``execute()``.
 
         Args:
             experiment: The experiment's name.
-            trials: Only these, and what is theirs alone; the experiment and the steps that later trials share stay.
-            older_than: Only trials made before this time, or longer ago than this.
-            keep_data: Leave the uploaded datasets and the step that recorded them, and so the experiment.
-            include_foreign: Also what others made in the experiment; endpoints of others never go.
+            trials: Only these trials, and what belongs to them alone; the experiment and the shared steps stay.
+            older_than: Only trials created before this time, or longer ago than this.
+            keep_data: Keep the uploaded datasets and the step that recorded them, and so the experiment.
+            include_foreign: Also delete what other tools created in the experiment, except endpoints.
 
         Raises:
-            NotFoundError: If the experiment, or one of *trials*, does not exist; the message names those nearest.
-            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
+            NotFoundError: If the experiment, or one of *trials*, does not exist; the error lists the nearest names.
+            ConfigError: If one of *trials* is not a trial, or *older_than* is a time without a time zone.
 
         Example:
             >>> with Workspace.embedded() as workspace:

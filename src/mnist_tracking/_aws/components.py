@@ -18,11 +18,11 @@ from mnist_tracking._values.names import check_name, suggest_name
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
     Kind,
-    as_kept,
     check_key,
     check_mapping,
     python_scalar,
     recordable,
+    stored_form,
 )
 from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.text import short_repr
@@ -258,7 +258,7 @@ def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
         >>> encode_parameters({"shuffle": True, "lr": 0.1})
         {'shuffle': 'true', 'lr': 0.1}
     """
-    return {name: as_kept(value) for name, value in check_parameters("parameter", values).items()}
+    return {name: stored_form(value) for name, value in check_parameters("parameter", values).items()}
 
 
 _A_TABLE = "give a frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"

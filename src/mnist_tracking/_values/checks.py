@@ -17,14 +17,14 @@ from mnist_tracking.errors import ConfigError
 
 def check_path(name: str, path: object) -> Path:
     """
-    Return a path that was given as the argument *name*; whether something is there is another question.
+    Return the path given as the argument *name*; it need not exist.
 
     Raises:
-        ConfigError: If it is no path, or an empty one, which would be the working directory.
+        ConfigError: If it is not a path, or is empty, which would be the working directory.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
-        raise ConfigError(f"{name}={short_repr(path)}; the path of a file or a folder is needed, such as 'data'.")
+        raise ConfigError(f"{name}={short_repr(path)}; expected the path of a file or folder, such as 'data'.")
     return Path(text)
 
 
@@ -34,50 +34,50 @@ _LONGEST = 1024
 
 def require_name(what: str, value: object) -> str:
     """
-    Return the name of *what*, such as ``"an experiment"``.
+    Check the name of *what*, such as ``"an experiment"``, and return it.
 
     Raises:
-        ConfigError: If it is no text, or empty.
+        ConfigError: If it is not a string, or is empty.
     """
     if not isinstance(value, str) or not value:
-        raise ConfigError(f"{value!r} cannot be the name of {what}; a text that is not empty is needed.")
+        raise ConfigError(f"{value!r} is not the name of {what}; expected a non-empty string.")
     return value
 
 
 def require_text(label: str, value: object) -> str:
     """
-    Return a text to compare a property with.
+    Check the string that a property is compared with, and return it.
 
     Raises:
-        ConfigError: If it is none, or Search does not take its length.
+        ConfigError: If it is not a string, or Search does not allow its length.
     """
     if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST:
-        given = f"a text of {len(value)} characters" if isinstance(value, str) else f"{value!r}, which is no text"
-        raise ConfigError(f"{label} is compared with {given}; Search takes 1 to {_LONGEST} characters.")
+        given = f"a string of {len(value)} characters" if isinstance(value, str) else f"{value!r}, not a string"
+        raise ConfigError(f"{label} is compared with {given}; Search allows 1 to {_LONGEST} characters.")
     return value
 
 
-def require_zone(said: str, moment: datetime) -> datetime:
+def require_zone(given: str, moment: datetime) -> datetime:
     """
-    Return a time that means the same everywhere; *said* is how it was given, for the message.
+    Check that a time has a time zone, and return it; *given* is how it was given, for the message.
 
     Raises:
         ConfigError: If it has no time zone.
     """
     if moment.utcoffset() is None:
-        raise ConfigError(f"{said} has no time zone. Write {_ZONED}, or moment.astimezone() for a local time.")
+        raise ConfigError(f"{given} has no time zone. Write {_ZONED}, or moment.astimezone() for a local time.")
     return moment
 
 
 def require_moment(what: str, value: object) -> datetime:
     """
-    Return a time.
+    Check that a value is a time with a time zone, and return it.
 
     Raises:
-        ConfigError: If it is none, or has no time zone.
+        ConfigError: If it is not a time, or has no time zone.
     """
     if not isinstance(value, datetime):
-        raise ConfigError(f"{what}={value!r}; a time is needed, such as {_ZONED}.")
+        raise ConfigError(f"{what}={value!r}; expected a time, such as {_ZONED}.")
     return require_zone(f"{what}={value!r}", value)
 
 
@@ -85,56 +85,57 @@ _IN_S3 = re.compile(r"s3://[^/]")
 
 
 def path_text(name: str, path: object) -> str:
-    """Return a path as a text; ConfigError if it is none."""
+    """Return a path as a string; ConfigError if it is not a path."""
     return str(check_path(name, path)) if not isinstance(path, str) or not path else path
 
 
 def path_texts(name: str, paths: object) -> tuple[str, ...]:
-    """Return several paths as texts; ConfigError if they are none, or a single one, which is no list."""
+    """Return several paths as strings; ConfigError if they are not a list of paths."""
     if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
-        raise ConfigError(f"{name}={short_repr(paths)}; a list of paths is needed, such as ['lib'].")
+        raise ConfigError(f"{name}={short_repr(paths)}; expected a list of paths, such as ['lib'].")
     return tuple(path_text(name, path) for path in paths)
 
 
 def copied(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a mapping of our own; what is none goes to `check_mappings`, which knows its name."""
+    """Return a copy of a mapping; anything else unchanged, for `check_mappings` to reject by name."""
     return dict(values) if isinstance(values, Mapping) else values
 
 
 def check_mappings(**given: Mapping[str, object]) -> None:
-    """Make sure that these are mappings of names to values; ConfigError otherwise."""
+    """Check that these are mappings of names to values; ConfigError otherwise."""
     for argument, values in given.items():
         if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
-            raise ConfigError(f"{argument}={short_repr(values)}; a mapping of names to values is needed.")
+            raise ConfigError(f"{argument}={short_repr(values)}; expected a mapping of names to values.")
 
 
-def check_choice(what: str, value: object, possible: tuple[str, ...]) -> None:
-    """Make sure that a value is one of those that are possible; ConfigError otherwise."""
-    if value not in possible:
-        raise ConfigError(f"{what}={short_repr(value)}; possible are {', '.join(map(repr, possible))}.")
+def check_choice(what: str, value: object, allowed: Iterable[str]) -> None:
+    """Check that a value is one of the allowed ones; ConfigError otherwise."""
+    choices = tuple(allowed)
+    if value not in choices:
+        raise ConfigError(f"{what}={short_repr(value)}; expected one of {', '.join(map(repr, choices))}.")
 
 
 def check_count(what: str, value: object) -> None:
-    """Make sure that a value is a whole number from 1; ConfigError otherwise."""
+    """Check that a value is an integer >= 1; ConfigError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{what}={short_repr(value)}; a whole number from 1 is needed.")
+        raise ConfigError(f"{what}={short_repr(value)}; expected an integer >= 1.")
 
 
-def check_text(what: str, value: object, example: str) -> None:
-    """Make sure that a value is a text, and not an empty one; ConfigError otherwise."""
+def check_string(what: str, value: object, example: str) -> None:
+    """Check that a value is a non-empty string; ConfigError otherwise."""
     if not isinstance(value, str) or not value:
-        raise ConfigError(f"{what}={short_repr(value)}; a text is needed, such as {example!r}.")
+        raise ConfigError(f"{what}={short_repr(value)}; expected a string, such as {example!r}.")
 
 
-def check_texts(what: str, values: Mapping[str, object]) -> None:
-    """Make sure that all values of a mapping are texts; ConfigError otherwise."""
+def check_strings(what: str, values: Mapping[str, object]) -> None:
+    """Check that all values of a mapping are strings; ConfigError otherwise."""
     for name, value in values.items():
         if not isinstance(value, str):
-            raise ConfigError(f"{what} has {name!r}: {short_repr(value)}; texts are needed, such as '1'.")
+            raise ConfigError(f"{what} has {name!r}: {short_repr(value)}; expected strings, such as '1'.")
 
 
 def is_in_s3(uri: object) -> bool:
-    """Whether a value is a location in S3, in a bucket."""
+    """Whether a value is a location in an S3 bucket."""
     return isinstance(uri, str) and _IN_S3.match(uri) is not None
 
 

@@ -1,4 +1,4 @@
-"""How data go to an endpoint, and how its answers are read."""
+"""Formats of requests and responses: how data is sent to an endpoint, and how its response is read."""
 
 import csv
 import io
@@ -19,30 +19,30 @@ Format = Literal["numpy", "json", "csv", "bytes"]
 
 
 class Serializer(Protocol):
-    """What turns data into the body of a request, such as any of ``sagemaker.serializers``."""
+    """Turns data into the body of a request, such as any of ``sagemaker.serializers``."""
 
     @property
     def CONTENT_TYPE(self) -> str:  # noqa: N802 - the SDK's name
-        """The media type of what `serialize` gives."""
+        """The media type of what `serialize` returns."""
 
     def serialize(self, data: Any) -> Any:
-        """Return the body: bytes, a text or an open file."""
+        """Return the body: bytes, a string or an open file."""
 
 
 class Deserializer(Protocol):
-    """What reads an answer, such as any of ``sagemaker.deserializers``."""
+    """Reads the body of a response, such as any of ``sagemaker.deserializers``."""
 
     @property
     def ACCEPT(self) -> str | Iterable[str]:  # noqa: N802 - the SDK's name
-        """The media type to ask for, or several."""
+        """The media type to request, or several."""
 
     def deserialize(self, stream: Any, content_type: str) -> Any:
-        """Read an answer: *stream* has ``read`` and ``close``."""
+        """Read a response from *stream*, which has ``read`` and ``close``."""
 
 
 def serializer_of(given: "Serializer | Format | None") -> Serializer:
     """
-    Return what a serializer, or the name of one, stands for; numpy's by default.
+    Return a serializer, given one or its name; NumPy's by default.
 
     Raises:
         ConfigError: If it is neither.
@@ -53,7 +53,7 @@ def serializer_of(given: "Serializer | Format | None") -> Serializer:
 
 def deserializer_of(given: "Deserializer | Format | None", serializer: "Serializer | Format | None") -> Deserializer:
     """
-    Return what a deserializer, or the name of one, stands for; by default what a named serializer goes with.
+    Return a deserializer, given one or its name; by default the counterpart of a named serializer.
 
     Raises:
         ConfigError: If it is neither.
@@ -70,13 +70,13 @@ def _of(what: str, given: Any, method: str) -> Any:
         return _NAMED[given]()
     if isinstance(given, str | type) or not callable(getattr(given, method, None)):
         names = ", ".join(map(repr, _NAMED))
-        raise ConfigError(f"{what}={given!r}; possible are {names}, or an object with the method {method}().")
+        raise ConfigError(f"{what}={given!r}; expected one of {names}, or an object with the method {method}().")
     return given
 
 
 def named_by(serializer: "Serializer | Format | None", deserializer: "Deserializer | Format | None") -> str | None:
     """
-    Return the formats that were given by name as an endpoint keeps them; None if none was, or one has no name.
+    Return formats that were given by name in the form that an endpoint's tag stores; None if one has no name.
 
     Example:
         >>> named_by("json", None), named_by(None, "csv"), named_by(None, None)
@@ -88,15 +88,15 @@ def named_by(serializer: "Serializer | Format | None", deserializer: "Deserializ
     return "/".join(map(str, names))
 
 
-def formats_in(kept: str | None) -> tuple[Format | None, Format | None]:
+def formats_in(tag: str | None) -> tuple[Format | None, Format | None]:
     """
-    Return the serializer and the deserializer that an endpoint keeps, by name.
+    Return the names of the serializer and the deserializer in an endpoint's tag.
 
     Example:
         >>> formats_in("numpy/csv"), formats_in("json"), formats_in("digits")
         (('numpy', 'csv'), ('json', None), (None, None))
     """
-    serializer, _, deserializer = (kept or "").partition("/")
+    serializer, _, deserializer = (tag or "").partition("/")
     return _known(serializer), _known(deserializer)
 
 
@@ -104,7 +104,7 @@ def _known(name: str) -> Format | None:
     return cast("Format", name) if name in _NAMED else None
 
 
-def accepted(deserializer: Deserializer) -> str:
+def accept_header(deserializer: Deserializer) -> str:
     """Return the Accept header of a deserializer."""
     accept = deserializer.ACCEPT
     return accept if isinstance(accept, str) else ", ".join(accept)
@@ -120,14 +120,14 @@ def as_array(data: "npt.ArrayLike") -> "npt.NDArray[Any]":
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise ConfigError(f"The data are no array: {error}") from error
+        raise ConfigError(f"The data is not an array: {error}") from error
     if array.dtype.hasobject:
         raise ConfigError(f"Got an array of dtype {array.dtype}; Python objects cannot be sent.")
     return array
 
 
 class _Numpy:
-    """An array goes as npy; the answer may be npy, JSON or CSV, and an array comes."""
+    """Sends arrays as npy; reads npy, JSON or CSV responses as arrays."""
 
     CONTENT_TYPE = ACCEPT = "application/x-npy"
 
@@ -144,24 +144,26 @@ class _Numpy:
         }
         read = readers.get(content_type.split(";")[0].strip().lower())
         if read is None:
-            raise _unreadable(f"the model answered with {content_type}; {', '.join(readers)} can be read as an array")
+            raise _unreadable(f"the model returned {content_type}; expected one of {', '.join(readers)} for an array")
         try:
             array = np.asarray(read(io.BytesIO(stream.read())))
         except (ValueError, EOFError) as error:
-            raise _unreadable(f"the model calls its answer {content_type}, but it is no array as that") from error
+            raise _unreadable(
+                f"the response has the content type {content_type}, but is not an array in that format"
+            ) from error
         if array.dtype.hasobject:
-            raise _unreadable("the answer is JSON, but no array; deserializer='json' gives it as it is")
+            raise _unreadable("the response is JSON, but not an array; deserializer='json' returns it as it is")
         return array
 
 
 class _Json:
-    """Whatever JSON can say, arrays and frames too."""
+    """Sends and reads JSON; arrays and frames become lists."""
 
     CONTENT_TYPE = ACCEPT = "application/json"
 
     def serialize(self, data: object) -> str:
         try:
-            return json.dumps(data, default=_plain)
+            return json.dumps(data, default=_to_python)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"The data cannot be sent as JSON: {error}.") from error
 
@@ -169,11 +171,11 @@ class _Json:
         try:
             return json.loads(stream.read())
         except ValueError as error:
-            raise _unreadable(f"the answer, {content_type}, is no JSON: {error}") from error
+            raise _unreadable(f"the response, {content_type}, is not JSON: {error}") from error
 
 
 class _Csv:
-    """Rows of values, without a header; a text goes as it is. Rows of texts come."""
+    """Sends rows of values without a header, or a string as it is; reads rows of strings."""
 
     CONTENT_TYPE = ACCEPT = "text/csv"
 
@@ -181,8 +183,8 @@ class _Csv:
         if isinstance(data, str):
             return data
         try:
-            rows = data if isinstance(data, list | tuple) else _plain(data)
-            rows = [row if isinstance(row, list | tuple) else _plain(row) for row in _as_rows(rows)]
+            rows = data if isinstance(data, list | tuple) else _to_python(data)
+            rows = [row if isinstance(row, list | tuple) else _to_python(row) for row in _as_rows(rows)]
         except TypeError as error:
             raise ConfigError(f"The data cannot be sent as CSV: {error}.") from error
         text = io.StringIO()
@@ -193,23 +195,23 @@ class _Csv:
         try:
             return list(csv.reader(io.StringIO(stream.read().decode())))
         except ValueError as error:
-            raise _unreadable(f"the answer, {content_type}, is no text: {error}") from error
+            raise _unreadable(f"the response, {content_type}, is not text: {error}") from error
 
 
 def _as_rows(values: Any) -> Any:
-    """Return rows; bare values are one row."""
+    """Return rows; plain values are one row."""
     is_one_row = len(values) > 0 and (isinstance(values[0], str) or not hasattr(values[0], "__len__"))
     return [values] if is_one_row else values
 
 
 class _Bytes:
-    """What is given goes as it is, and what is answered comes as it is."""
+    """Sends and returns bytes as they are."""
 
     CONTENT_TYPE, ACCEPT = "application/octet-stream", "*/*"
 
     def serialize(self, data: object) -> object:
         if not isinstance(data, bytes | bytearray | str) and not hasattr(data, "read"):
-            raise ConfigError(f"Got a {type(data).__name__}; serializer='bytes' sends bytes, a text or an open file.")
+            raise ConfigError(f"Got a {type(data).__name__}; serializer='bytes' sends bytes, a string or an open file.")
         return data
 
     def deserialize(self, stream: Any, content_type: str) -> bytes:  # noqa: ARG002 - the protocol's
@@ -219,14 +221,14 @@ class _Bytes:
 _NAMED: dict[str, Callable[[], Any]] = {"numpy": _Numpy, "json": _Json, "csv": _Csv, "bytes": _Bytes}
 
 
-def _plain(value: Any) -> Any:
-    """Return an array, a frame or one of numpy's numbers as Python's own values."""
+def _to_python(value: Any) -> Any:
+    """Return an array, a frame or a NumPy scalar as Python values."""
     for make in ("tolist", "to_numpy"):
         if hasattr(value, make):
             made = getattr(value, make)()
-            return _plain(made) if hasattr(made, "tolist") else made
-    raise TypeError(f"{type(value).__name__} is not one of its types")
+            return _to_python(made) if hasattr(made, "tolist") else made
+    raise TypeError(f"{type(value).__name__} cannot be converted")
 
 
-def _unreadable(said: str) -> ServiceError:
-    return ServiceError("UnreadableAnswer", "InvokeEndpoint", said)
+def _unreadable(detail: str) -> ServiceError:
+    return ServiceError("UnreadableAnswer", "InvokeEndpoint", detail)

@@ -1,4 +1,4 @@
-"""Names: SageMaker's patterns and lengths, checked before anything is sent, and generated ones that never collide."""
+"""Names: SageMaker's patterns and lengths, checked before anything is sent, and generated names that are unique."""
 
 import re
 import secrets
@@ -24,34 +24,34 @@ _SUFFIX = len("-20261124-120000-abcdef")
 
 def check_name(kind: str, name: str) -> str:
     """
-    Return *name* if SageMaker takes it for that kind of thing.
+    Check a name against SageMaker's rules for that kind of thing, and return it.
 
     Raises:
-        ConfigError: Otherwise; the message shows a name that would do.
+        ConfigError: If SageMaker would reject it; the message suggests a name.
     """
     most = _LIMITS[kind]
     if isinstance(name, str) and len(name) <= most and _PATTERN.fullmatch(name):
         return name
     raise ConfigError(
-        f"The {kind} name {short_repr(name)} {_fault(name, most)}; possible are letters, digits and inner hyphens, "
-        f"1 to {most}. {suggest_name(str(name or ''), most)!r} would do."
+        f"The {kind} name {short_repr(name)} {_fault(name, most)}; expected 1 to {most} letters, digits and "
+        f"inner hyphens, such as {suggest_name(str(name or ''), most)!r}."
     )
 
 
 def _fault(name: object, most: int) -> str:
     if not isinstance(name, str):
-        return f"is no text ({type(name).__name__})"
-    return f"has {len(name)} characters" if len(name) > most else "has characters that SageMaker refuses"
+        return f"is not a string ({type(name).__name__})"
+    return f"has {len(name)} characters" if len(name) > most else "has characters that SageMaker does not allow"
 
 
 def suggest_name(name: str, most: int) -> str:
-    """Return the nearest name that SageMaker takes."""
+    """Return the nearest name that SageMaker accepts."""
     cleaned = re.sub(r"-{2,}", "-", re.sub(r"[^a-zA-Z0-9]+", "-", name)).strip("-")
     return cleaned[:most].strip("-") or "experiment-1"
 
 
 def unique_name(prefix: str, kind: str) -> str:
-    """Return ``<prefix>-<UTC time>-<random>``, sortable and different even within one second; one time is enough."""
+    """Return ``<prefix>-<UTC time>-<random>``, sortable and unique; a suffix that *prefix* has already is dropped."""
     most = _LIMITS[kind] - _SUFFIX
     head = suggest_name(_STAMP.sub("", prefix), most)
     return f"{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

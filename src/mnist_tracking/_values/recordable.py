@@ -15,7 +15,7 @@ from typing import Any, Literal
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
-#: What SageMaker takes for the type of a file, in at most 64 characters.
+#: The media types that SageMaker allows, at most 64 characters.
 MEDIA_TYPE = re.compile(r"(?=.{1,64}$)[-\w]+/[-\w+]+")
 
 Kind = Literal["artifact", "hyperparameter", "input", "metric", "output", "parameter"]
@@ -27,33 +27,33 @@ _LONGEST_KEY: dict[Kind, int] = {
     "output": 128,
     "parameter": 320,
 }
-_OF_THE_SDK = "sagemaker_"  # its own hyperparameters
+_SDK_PREFIX = "sagemaker_"  # of the SDK's own hyperparameters
 
 
 def check_key(kind: Kind, name: object) -> str:
     """
-    Return *name* if something of that kind can be recorded under it.
+    Check the name of a parameter, metric, input or output, and return it.
 
     Raises:
-        ConfigError: If it is no text, empty, too long, of several lines, or the SDK's own.
+        ConfigError: If it is not a string, or is empty, too long, has several lines, or is reserved for the SDK.
     """
-    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith(_OF_THE_SDK)
+    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith(_SDK_PREFIX)
     if isinstance(name, str) and len(name) <= _LONGEST_KEY[kind] and name.splitlines() == [name] and not is_taken:
         return name
-    own = f", which does not begin with {_OF_THE_SDK!r}" if kind == "hyperparameter" else ""
+    own = f", without the prefix {_SDK_PREFIX!r}" if kind == "hyperparameter" else ""
     raise ConfigError(
-        f"The {kind} name {short_repr(name)} is refused: a text of 1 to {_LONGEST_KEY[kind]} characters in one line is "
-        f"needed{own}."
+        f"The {kind} name {short_repr(name)} is not allowed: expected a string of 1 to {_LONGEST_KEY[kind]} characters "
+        f"on one line{own}."
     )
 
 
 Scalar = str | int | float | bool | None
-_LONGEST_TEXT = 2500
-_EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component keeps
+_MAX_STRING = 2500
+_EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component stores
 
 
 def python_scalar(value: Any) -> Any:
-    """Return Python's own form of a number of numpy or torch; an array of several numbers as it is."""
+    """Return a NumPy or torch scalar as a Python number; anything else unchanged."""
     item = getattr(value, "item", None)
     try:
         return item() if callable(item) else value
@@ -63,21 +63,21 @@ def python_scalar(value: Any) -> Any:
 
 def check_mapping(kind: Kind, values: object) -> None:
     """
-    Make sure that parameters or hyperparameters are given by name.
+    Check that parameters or hyperparameters are a mapping.
 
     Raises:
         ConfigError: If they are not.
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"The {kind}s are {short_repr(values)}; give a mapping, such as {{'epochs': 2}}.")
+        raise ConfigError(f"The {kind}s are {short_repr(values)}; expected a mapping, such as {{'epochs': 2}}.")
 
 
 def scalar(kind: Kind, name: str, value: object) -> Scalar:
     """
-    Return the value of a parameter or a hyperparameter as a Python scalar; numbers of numpy and torch are taken too.
+    Return the value of a parameter or hyperparameter as a Python scalar; NumPy and torch scalars are converted.
 
     Raises:
-        ConfigError: If the name cannot be recorded, or the value is of another type.
+        ConfigError: If the name is not allowed, or the value is of another type.
     """
     check_key(kind, name)
     found = python_scalar(value)
@@ -93,30 +93,30 @@ def scalar(kind: Kind, name: str, value: object) -> Scalar:
 
 def recordable(kind: Kind, name: str, value: object) -> Scalar:
     """
-    Return what `scalar` does, of a value that SageMaker keeps.
+    Return the value as `scalar` does, checked against what SageMaker can store.
 
     Raises:
-        ConfigError: If it does not: the value is of another type, not finite, or too long.
+        ConfigError: If the value is of another type, not finite, or too long.
     """
     found = scalar(kind, name, value)
     if isinstance(found, float) and not math.isfinite(found):
         raise _refusal(kind, name, value)
-    length = len(json.dumps(found) if kind == "hyperparameter" else str(as_kept(found)))
-    if length > _LONGEST_TEXT:
-        raise ConfigError(f"The {kind} {name!r} takes {length} characters; SageMaker takes {_LONGEST_TEXT}.")
+    length = len(json.dumps(found) if kind == "hyperparameter" else str(stored_form(found)))
+    if length > _MAX_STRING:
+        raise ConfigError(f"The {kind} {name!r} has {length} characters; SageMaker stores at most {_MAX_STRING}.")
     return found
 
 
 def _refusal(kind: Kind, name: str, value: object) -> ConfigError:
     return ConfigError(
-        f"The {kind} {name!r} is {short_repr(value)} ({type(value).__name__}); possible are finite numbers, texts, "
-        "booleans and None."
+        f"The {kind} {name!r} is {short_repr(value)} ({type(value).__name__}); expected a finite number, a "
+        "string, a boolean or None."
     )
 
 
 def encode(value: Scalar) -> str | float | None:
     """
-    Return a value as a component keeps it; None if it keeps no such value.
+    Return a value in the form that a component stores; None if it cannot store it.
 
     Example:
         >>> encode(True), encode(0.1), encode("sgd"), encode("true"), encode(2**63)
@@ -124,13 +124,13 @@ def encode(value: Scalar) -> str | float | None:
         >>> encode(math.inf) is None
         True
     """
-    encoded = as_kept(value)
-    is_kept = len(encoded) <= _LONGEST_TEXT if isinstance(encoded, str) else math.isfinite(encoded)
-    return encoded if is_kept else None
+    encoded = stored_form(value)
+    is_stored = len(encoded) <= _MAX_STRING if isinstance(encoded, str) else math.isfinite(encoded)
+    return encoded if is_stored else None
 
 
-def as_kept(value: Scalar) -> str | float:
-    """Return a value in the form that a component has for it, also one that SageMaker would refuse."""
+def stored_form(value: Scalar) -> str | float:
+    """Return a value in the form that a component stores, even if it is too long or not finite."""
     match value:
         case None | bool():
             return json.dumps(value)
@@ -142,29 +142,29 @@ def as_kept(value: Scalar) -> str | float:
 
 
 def _reads_back(text: str) -> bool:
-    """Whether a text can be kept as it is: it is one line, and no JSON for anything else."""
+    """Whether a string can be stored as it is: on one line, and not JSON for another value."""
     is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
     return not is_json and text.splitlines() == [text]
 
 
 def check_metrics(values: Mapping[str, float]) -> dict[str, float]:
     """
-    Return metrics as Python's own numbers, which may be infinite or not a number (NaN).
+    Return metrics as Python floats, which may be infinite or NaN.
 
     Raises:
-        ConfigError: If they are no mapping of names to numbers.
+        ConfigError: If they are not a mapping of names to numbers.
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"The metrics are {short_repr(values)}; give a mapping, such as {{'f1': 0.97}}.")
+        raise ConfigError(f"The metrics are {short_repr(values)}; expected a mapping, such as {{'f1': 0.97}}.")
     return {check_key("metric", name): _number(name, value) for name, value in values.items()}
 
 
 def check_finite(numbers: Mapping[str, float]) -> None:
     """
-    Make sure that SageMaker records these values.
+    Check that SageMaker can record these values.
 
     Raises:
-        ConfigError: If one is infinite or not a number (NaN).
+        ConfigError: If one is infinite or NaN.
     """
     for name, number in numbers.items():
         if not math.isfinite(number):
@@ -173,15 +173,15 @@ def check_finite(numbers: Mapping[str, float]) -> None:
 
 def check_step(step: object) -> int | None:
     """
-    Return the step of a value; None if there is none.
+    Check the step of a metric's value, and return it.
 
     Raises:
-        ConfigError: If it is no whole number from 0.
+        ConfigError: If it is neither None nor an integer >= 0.
     """
     if step is None:
         return None
     if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
-        raise ConfigError(f"step={short_repr(step)}; steps are whole numbers from 0.")
+        raise ConfigError(f"step={short_repr(step)}; expected an integer >= 0.")
     return int(step)
 
 
@@ -190,7 +190,7 @@ def _number(name: str, value: object) -> float:
         return float(python_scalar(value))
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise ConfigError(
-            f"The metric {name!r} is {short_repr(value)} ({type(value).__name__}), which is no number; SageMaker "
+            f"The metric {name!r} is {short_repr(value)} ({type(value).__name__}), not a number; SageMaker "
             "records finite numbers only."
         ) from None
 

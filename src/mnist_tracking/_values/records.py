@@ -1,4 +1,4 @@
-"""What comes back: frozen records, with everything decoded to plain Python values."""
+"""Frozen records of what is stored, decoded to plain Python values."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 
 def own_copy(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a record's own copy of a mapping, which nobody else changes; such a field takes no part in the hash."""
+    """Return a record's own copy of a mapping, so that nobody else changes it."""
     return dict(values)
 
 
@@ -65,7 +65,7 @@ def trial_name_of(trial: NamedTrial | str) -> str:
 @attrs.frozen
 class Metric:
     """
-    The summary that SageMaker keeps of a metric.
+    SageMaker's summary of the values of a metric.
 
     Attributes:
         name: Such as ``"validation:accuracy"``.
@@ -74,7 +74,7 @@ class Metric:
         max: The largest value.
         avg: The mean.
         std_dev: The sample standard deviation (n - 1); 0.0 for a single value.
-        count: How many values there are.
+        count: The number of values.
     """
 
     name: str
@@ -96,9 +96,9 @@ class MetricPoint:
     One value of a metric.
 
     Attributes:
-        step: Which one it is: the step it was logged with, or its number in the log, from 0.
+        step: The step it was logged with, or its position in the log, from 0.
         value: The value.
-        time: When it was logged; None where the service does not say.
+        time: When it was logged; None if the service does not report it.
     """
 
     step: int
@@ -109,7 +109,7 @@ class MetricPoint:
 @attrs.frozen(repr=False)
 class MetricSeries(Sequence[MetricPoint]):
     """
-    All values of one metric, in the order they came.
+    All values of one metric, in the order they were logged.
 
     Attributes:
         name: Such as ``"train:loss"``.
@@ -150,7 +150,7 @@ class MetricSeries(Sequence[MetricPoint]):
 @attrs.frozen
 class Artifact:
     """
-    Something that a step read or wrote.
+    An input or output of a step.
 
     Attributes:
         name: Its name in the step, such as ``"training"``.
@@ -166,21 +166,21 @@ class Artifact:
 @attrs.frozen
 class Component:
     """
-    One tracked step (SageMaker's trial component), whoever made it.
+    One tracked step: a SageMaker trial component.
 
     Attributes:
         name: Unique in the account and region.
         arn: Its ARN.
         display_name: What kind of step it is, such as ``"Training"``.
-        status: None if it was never said.
+        status: Its status; None if it was never set.
         message: Why it failed, if it did.
-        source_arn: The job that it stands for, if any.
-        created: When it was made.
+        source_arn: The job that it belongs to, if any.
+        created: When it was created.
         started: When the work began.
         ended: When the work ended.
-        parameters: Decoded: numbers without a fraction are ints, quoted strings are unquoted.
-        inputs: What it read.
-        outputs: What it wrote.
+        parameters: Decoded: whole numbers are ints, and strings have no JSON quotes.
+        inputs: Its inputs.
+        outputs: Its outputs.
         metrics: By name.
         parents: The trials it belongs to, in order of attachment, each with its experiment.
         tags: Its tags.
@@ -209,12 +209,12 @@ class Component:
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """The experiments of those trials, once each."""
+        """The experiments of those trials, each once."""
         return tuple(dict.fromkeys(experiment for _, experiment in self.parents))
 
     @property
     def job_name(self) -> str | None:
-        """The training job that it stands for."""
+        """The training job that it belongs to, if any."""
         is_job = self.source_arn is not None and ":training-job/" in self.source_arn
         return self.name.removesuffix("-aws-training-job") if is_job else None
 
@@ -222,13 +222,13 @@ class Component:
 @attrs.frozen
 class ExperimentSummary:
     """
-    An experiment, as a search finds it. A snapshot.
+    An experiment, as a search returns it. A snapshot.
 
     Attributes:
         name: Unique in the account and region.
         arn: Its ARN.
         description: What it was created with; may be empty.
-        created: When it was made.
+        created: When it was created.
         tags: Its tags.
     """
 

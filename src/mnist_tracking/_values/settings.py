@@ -1,4 +1,4 @@
-"""What is said once and holds for everything that a workspace makes, checked before anything is sent."""
+"""Settings for everything that a workspace creates, checked before anything is sent."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +16,12 @@ _KEY_ID = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 _KEY = re.compile(rf"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:key/)?{_KEY_ID}")
 _NETWORK = {"subnets": ("subnet-", 16), "security_group_ids": ("sg-", 5)}
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
-_MAX_TAGS = 47  # SageMaker takes 50, of which this library needs three
+_MAX_TAGS = 47  # SageMaker allows 50, and this library needs three
 _MAX_TAG_KEY, _MAX_TAG_VALUE = 128, 256
 
 
 def _listed(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Return a tuple; one of a single value, which is a mistake, is refused with the rest."""
+    """Return a tuple; a single value becomes a tuple of itself, to be rejected with its name."""
     if values is None:
         return None
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
@@ -29,18 +29,18 @@ def _listed(values: Iterable[str] | None) -> tuple[str, ...] | None:
 
 def copied_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
     """
-    Return tags as a mapping of this library's own; none are none.
+    Return a copy of tags; an empty mapping for None.
 
     Raises:
-        ConfigError: If they are no mapping.
+        ConfigError: If they are not a mapping.
     """
     if tags is not None and not isinstance(tags, Mapping):
-        raise ConfigError(f"tags={tags!r}; a mapping is needed, such as {{'team': 'vision'}}.")
+        raise ConfigError(f"tags={tags!r}; expected a mapping, such as {{'team': 'vision'}}.")
     return dict(tags or {})
 
 
 class SettingsOptions(TypedDict, total=False):
-    """The keywords that `Workspace.aws` and `Workspace.embedded` both take; `Settings` says what they mean."""
+    """The keywords of `Workspace.aws` and `Workspace.embedded`; `Settings` describes them."""
 
     role: str | None
     bucket: str | None
@@ -57,22 +57,27 @@ class SettingsOptions(TypedDict, total=False):
 @attrs.frozen(kw_only=True)
 class Settings:
     """
-    What `Workspace.aws` and `Workspace.embedded` were told. None leaves it to the SDK's config files, then to AWS.
+    The settings of a workspace: the keywords of `Workspace.aws`, `Workspace.embedded` and `Workspace.from_env`.
+
+    None falls back to the config files of the SageMaker SDK, then to AWS's defaults.
 
     Attributes:
-        role: The ARN of the role that jobs and models run under.
-        bucket: The bucket.
-        prefix: Where in the bucket everything goes.
-        create_bucket: Whether a missing bucket is made.
-        kms_key: The key that uploads, output and volumes are encrypted with.
-        subnets: The subnets that jobs and models run in.
-        security_group_ids: Their security groups.
-        network_isolation: Whether jobs and models have no network at all.
-        encrypt_traffic: Whether the traffic between the hosts of a job is encrypted.
-        tags: Put on everything that is made.
+        role: The ARN of the role that jobs and models run under; IAM is then never called. By default, the role that
+            this program runs under.
+        bucket: The bucket; by default SageMaker's own, ``sagemaker-<region>-<account>``.
+        prefix: The key prefix in the bucket for everything; by default ``mnist-tracking``.
+        create_bucket: Whether to create a missing bucket. By default only SageMaker's own, but any
+            bucket in an embedded workspace.
+        kms_key: The ID or ARN of the key that encrypts uploads, the output of jobs, and the volumes of jobs and
+            endpoints. Instance types with local storage encrypt that storage themselves.
+        subnets: The IDs of the subnets that jobs and models run in.
+        security_group_ids: The IDs of their security groups.
+        network_isolation: Whether jobs and models have no network access at all.
+        encrypt_traffic: Whether to encrypt the traffic between the hosts of a job.
+        tags: Tags for everything that is created; S3 objects get none.
 
     Raises:
-        ConfigError: If AWS would refuse one of them.
+        ConfigError: If AWS would reject one of them.
     """
 
     role: str | None = None
@@ -88,7 +93,7 @@ class Settings:
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):
-            self._check_type(name, str, "a text")
+            self._check_type(name, str, "a string")
         for name in ("create_bucket", "network_isolation", "encrypt_traffic"):
             self._check_type(name, bool, "True or False")
         _check_role(self.role)
@@ -100,18 +105,18 @@ class Settings:
     def _check_type(self, name: str, kind: type, said: str) -> None:
         value = getattr(self, name)
         if value is not None and not isinstance(value, kind):
-            raise ConfigError(f"{name}={value!r}; {said} is needed.")
+            raise ConfigError(f"{name}={value!r}; expected {said}.")
 
 
 def _check_role(role: str | None) -> None:
     if role is not None and not _ROLE.fullmatch(role):
-        raise ConfigError(f"role={role!r} is not the ARN of a role. Give 'arn:aws:iam::<account>:role/<name>'.")
+        raise ConfigError(f"role={role!r} is not the ARN of a role. Pass 'arn:aws:iam::<account>:role/<name>'.")
 
 
 def _check_bucket(bucket: str | None) -> None:
     if bucket is not None and not _BUCKET.fullmatch(bucket):
         raise ConfigError(
-            f"bucket={bucket!r} is not the name of a bucket: 3 to 63 lower-case letters, digits, '.' and '-'."
+            f"bucket={bucket!r} is not a bucket name: expected 3 to 63 lower-case letters, digits, '.' and '-'."
         )
 
 
@@ -127,35 +132,37 @@ def _check_network(subnets: tuple[str, ...] | None, security_group_ids: tuple[st
     given = {"subnets": subnets, "security_group_ids": security_group_ids}
     if (subnets is None) is not (security_group_ids is None):
         missing = next(name for name, values in given.items() if values is None)
-        raise ConfigError(f"{missing} is missing: a VPC takes both subnets and security_group_ids.")
+        raise ConfigError(f"{missing} is missing: a VPC needs both subnets and security_group_ids.")
     for name, values in given.items():
         start, most = _NETWORK[name]
         if values is not None and not 0 < len(values) <= most:
-            raise ConfigError(f"{name} has {len(values)} entries; possible are 1 to {most}.")
+            raise ConfigError(f"{name} has {len(values)} entries; expected 1 to {most}.")
         for value in values or ():
             if not isinstance(value, str) or not re.fullmatch(rf"{start}[0-9a-z]+", value):
                 raise ConfigError(
-                    f"{name} has {value!r}; a list of IDs is needed, such as ['{start}0123456789abcdef0']."
+                    f"{name} has {value!r}; expected a list of IDs, such as ['{start}0123456789abcdef0']."
                 )
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
     """
-    Check that AWS takes these tags beside those that this library adds.
+    Check that AWS accepts these tags, besides the ones that this library adds.
 
     Raises:
-        ConfigError: If there are too many, or one is too long or has other characters than AWS takes.
+        ConfigError: If there are too many, or one is too long or has a character that AWS does not allow.
     """
     if len(tags) > _MAX_TAGS:
-        raise ConfigError(f"{len(tags)} tags; possible are {_MAX_TAGS}, since SageMaker takes 50 and three are needed.")
+        raise ConfigError(
+            f"{len(tags)} tags; expected at most {_MAX_TAGS}: SageMaker allows 50, and three are reserved."
+        )
     for key, value in tags.items():
         for what, text, most in (("key", key, _MAX_TAG_KEY), ("value", value, _MAX_TAG_VALUE)):
             if not isinstance(text, str) or len(text) > most or not _TAG_TEXT.fullmatch(text):
                 raise ConfigError(
-                    f"The {what} {text!r} of tag {key!r} is refused: a text of at most {most} letters, digits, spaces "
-                    "and any of _.:/=+-@ is needed."
+                    f"The {what} {text!r} of tag {key!r} is not allowed: expected at most {most} letters, digits, "
+                    "spaces and any of _.:/=+-@."
                 )
         if not key or key.lower().startswith("aws:"):
             raise ConfigError(
-                f"The tag key {key!r} is refused: it is empty, or begins with 'aws:', which is AWS's own."
+                f"The tag key {key!r} is not allowed: it is empty, or begins with 'aws:', which AWS reserves."
             )

@@ -14,8 +14,8 @@ from mnist_tracking._values.checks import (
     check_choice,
     check_count,
     check_mappings,
-    check_text,
-    check_texts,
+    check_string,
+    check_strings,
     copied,
     is_in_s3,
     path_text,
@@ -37,7 +37,7 @@ JobInput: TypeAlias = "str | sagemaker.inputs.TrainingInput | sagemaker.inputs.F
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
-_MAX_HYPERPARAMETERS = 95  # SageMaker takes 100, of which its SDK needs five
+_MAX_HYPERPARAMETERS = 95  # SageMaker allows 100, and its SDK needs five
 DATA = "training"  # the channel of the experiment's own data
 
 
@@ -64,7 +64,7 @@ class MetricDefinition:
 
     def __attrs_post_init__(self) -> None:
         check_key("metric", self.name)
-        check_text(f"The regex of metric {self.name!r}", self.regex, "loss: (.*?);")
+        check_string(f"The regex of metric {self.name!r}", self.regex, "loss: (.*?);")
         try:
             groups = re.compile(self.regex).groups
         except re.error as error:
@@ -76,7 +76,7 @@ class MetricDefinition:
             )
         if len(self.regex) > _MAX_REGEX:
             raise ConfigError(
-                f"The regex of metric {self.name!r} has {len(self.regex)} characters; SageMaker takes {_MAX_REGEX}."
+                f"The regex of metric {self.name!r} has {len(self.regex)} characters; SageMaker allows {_MAX_REGEX}."
             )
 
 
@@ -88,7 +88,11 @@ class Objective:
     Attributes:
         metric: The metric's name.
         goal: ``"maximize"`` or ``"minimize"``.
-        statistic: Which value of the series counts; it should be the one whose weights are saved.
+        statistic: Which value of the series counts: ``"last"``, ``"max"``, ``"min"`` or ``"avg"``. It should
+            be the value of the weights that are saved.
+
+    Raises:
+        ConfigError: If one of them is not allowed.
 
     Example:
         >>> Objective("validation:loss", goal="minimize").statistic
@@ -101,16 +105,16 @@ class Objective:
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
-            raise ConfigError(f"metric={self.metric!r}; the name of a metric is needed, such as 'test:accuracy'.")
+            raise ConfigError(f"metric={self.metric!r}; expected the name of a metric, such as 'test:accuracy'.")
         check_key("metric", self.metric)
         check_choice("goal", self.goal, ("maximize", "minimize"))
         check_choice("statistic", self.statistic, ("last", "max", "min", "avg"))
 
     @classmethod
     def of(cls, value: "Objective | str") -> "Objective":
-        """Return *value*, or the objective that a plain metric name stands for; ConfigError if it is neither."""
+        """Return an objective, given one or the name of a metric; ConfigError if *value* is neither."""
         if not isinstance(value, Objective | str):
-            raise ConfigError(f"objective={short_repr(value)}; the name of a metric, or an Objective, is needed.")
+            raise ConfigError(f"objective={short_repr(value)}; expected the name of a metric, or an Objective.")
         return cls(value) if isinstance(value, str) else value
 
 
@@ -120,11 +124,13 @@ def _objective(value: Objective | str | None) -> Objective | None:
 
 def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) -> tuple[MetricDefinition, ...]:
     if isinstance(metrics, str):
-        raise ConfigError(f"metrics={metrics!r} is one text; give a list of names, such as [{metrics!r}].")
+        raise ConfigError(f"metrics={metrics!r}; expected a list of names, such as [{metrics!r}].")
     if isinstance(metrics, Mapping):
         return tuple(MetricDefinition(name, regex) for name, regex in metrics.items())
     if not isinstance(metrics, Iterable):
-        raise ConfigError(f"metrics={short_repr(metrics)}; a list of names is needed, or a mapping to regexes.")
+        raise ConfigError(
+            f"metrics={short_repr(metrics)}; expected a list of names, or a mapping of names to regular expressions."
+        )
     return tuple(map(_definition, metrics))
 
 
@@ -156,21 +162,21 @@ _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def check_image(uri: object) -> None:
-    """Make sure that a value can be a container image, or is None; ConfigError otherwise."""
+    """Check that a value is None or could be a container image; ConfigError otherwise."""
     if uri is not None:
-        check_text("image_uri", uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
+        check_string("image_uri", uri, "<account>.dkr.ecr.<region>.amazonaws.com/<name>:<tag>")
 
 
 def check_instance_type(value: object) -> None:
-    """Make sure that a value can be the name of an instance type, of whatever year; ConfigError otherwise."""
+    """Check that a value has the form of an instance type, new ones included; ConfigError otherwise."""
     if not isinstance(value, str) or not _INSTANCE_TYPE.fullmatch(value):
         raise ConfigError(
-            f"instance_type={short_repr(value)}; one of SageMaker's instance types is needed, such as 'ml.m5.xlarge'."
+            f"instance_type={short_repr(value)}; expected a SageMaker instance type, such as 'ml.m5.xlarge'."
         )
 
 
 def check_files(entry_point: str, source_dir: str | None) -> None:
-    """Make sure that the script is there, unless it is in S3; ConfigError otherwise, with what is beside it."""
+    """Check that the script exists, unless it is in S3; ConfigError otherwise, with the scripts next to it."""
     if source_dir is not None and source_dir.startswith("s3://"):
         return
     if source_dir is not None and not os.path.isdir(source_dir):
@@ -179,38 +185,38 @@ def check_files(entry_point: str, source_dir: str | None) -> None:
     if not os.path.isfile(script):
         beside = sorted(path.name for path in script.parent.glob("*.py")) if os.path.isdir(script.parent) else []
         near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
-        hint = f" Scripts there: {', '.join(map(repr, near))}." if near else ""
+        hint = f" Scripts in that folder: {', '.join(map(repr, near))}." if near else ""
         raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
 
 
 def channels(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of channels; ConfigError if they are none, or a single one, which is no list."""
+    """Return the names of channels; ConfigError if they are not a list of channel names."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ConfigError(f"required_inputs={short_repr(names)}; a list of channels is needed, such as ['training'].")
+        raise ConfigError(f"required_inputs={short_repr(names)}; expected a list of channels, such as ['training'].")
     return tuple(_channel(name) for name in names)
 
 
 def _channel(name: object) -> str:
     if not isinstance(name, str) or not _CHANNEL.fullmatch(name):
         raise ConfigError(
-            f"The channel name {short_repr(name)} is refused: letters, digits, '.', '_' and '-', 1 to 64."
+            f"The channel name {short_repr(name)} is not allowed: expected 1 to 64 letters, digits, '.', '_' and '-'."
         )
     return name
 
 
 def check_inputs(inputs: Mapping[str, object]) -> None:
-    """Make sure that inputs are locations in S3, or the SDK's own, by channel; ConfigError otherwise."""
+    """Check that inputs are S3 locations or the SDK's own inputs, by channel; ConfigError otherwise."""
     for channel, uri in inputs.items():
         _channel(channel)
         if not is_in_s3(uri) and not _is_of_sdk(uri):
             raise ConfigError(
-                f"The input {channel!r} is {short_repr(uri)}; a location in S3 is needed, 's3://bucket/prefix', or one "
-                "of sagemaker.inputs."
+                f"The input {channel!r} is {short_repr(uri)}; expected an S3 location, 's3://bucket/prefix', or "
+                "an input of sagemaker.inputs."
             )
 
 
 def _is_of_sdk(value: object) -> bool:
-    """Whether a value is an input of the SDK's, which nobody has who has not imported it."""
+    """Whether a value is one of the SDK's inputs, which only a program that has imported the SDK can have."""
     inputs: Any = sys.modules.get("sagemaker.inputs")
     return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
@@ -221,33 +227,33 @@ class JobSpec:
     A training job: any script, its inputs and what it runs on.
 
     Attributes:
-        entry_point: The script, relative to *source_dir*, or a path of its own.
-        source_dir: The folder that is sent along; None sends the script alone.
-        dependencies: Further folders or files that are sent along, beside the script.
-        hyperparameters: What every trial is given, unless it says otherwise.
-        metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; else a mapping of
-            names to the regular expressions that find them in the log, or metric definitions.
-        objective: What makes one trial better than another; None if nothing does.
-        inputs: By channel name: locations in S3, or the SDK's own ``TrainingInput`` and ``FileSystemInput``.
-        instance_type: SageMaker's instance type.
-        instance_count: How many hosts.
+        entry_point: The script: a path relative to *source_dir*, or any path without it.
+        source_dir: The folder to send with the script; None sends the script alone.
+        dependencies: More folders or files to send, next to the script.
+        hyperparameters: Hyperparameters of every trial, which a trial may override.
+        metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; otherwise a mapping
+            of names to the regular expressions that find them in the log, or metric definitions.
+        objective: What makes one trial better than another, if known.
+        inputs: By channel name: S3 locations, or the SDK's own ``TrainingInput`` and ``FileSystemInput``.
+        instance_type: The SageMaker instance type.
+        instance_count: The number of hosts.
         framework_version: The version of the PyTorch container.
-        py_version: The Python of that container.
-        image_uri: A container image of your own, in place of that one.
+        py_version: The Python version of that container.
+        image_uri: Your own container image, in place of the PyTorch container.
         environment: Environment variables of the job.
-        max_run_s: The longest that the job may run, in seconds.
-        estimator: Further keywords of the SDK's ``PyTorch``, passed on as they are, such as
+        max_run_s: The maximum run time of the job, in seconds.
+        estimator: More keywords of the SDK's ``PyTorch``, passed on verbatim, such as
             ``{"keep_alive_period_in_seconds": 600, "volume_size": 100}``.
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.
-        required_inputs: Channels that the script cannot do without. The experiment's own data, which the runner
-            prepares, uploads or uses, are the channel ``"training"``.
+        required_inputs: The channels that the script needs. The experiment's own data, which the runner prepares,
+            uploads or uses, is the channel ``"training"``.
         dataset_reader: The dotted name of the function that reads the data for `ExperimentRunner.prepare_dataset`, such
             as ``"package.module:function"``; None if there is none.
         adapter: The dotted name of the function that `Endpoint.predict` calls to turn data into requests, and responses
             into predictions; None sends arrays as they are.
 
     Raises:
-        ConfigError: If the entry point or source_dir does not exist, or any of these is wrong.
+        ConfigError: If the entry point or *source_dir* does not exist, or any other attribute is wrong.
     """
 
     entry_point: str = attrs.field(converter=_entry_point, kw_only=False)
@@ -278,51 +284,51 @@ class JobSpec:
         check_instance_type(self.instance_type)
         check_count("instance_count", self.instance_count)
         check_count("max_run_s", self.max_run_s)
-        check_text("framework_version", self.framework_version, "2.6.0")
-        check_text("py_version", self.py_version, "py312")
+        check_string("framework_version", self.framework_version, "2.6.0")
+        check_string("py_version", self.py_version, "py312")
         check_image(self.image_uri)
-        check_texts("environment", self.environment)
+        check_strings("environment", self.environment)
         for name in ("dataset_reader", "adapter"):
             if getattr(self, name) is not None:
                 check_dotted(name, getattr(self, name))
         if self.check is not None and not callable(self.check):
-            raise ConfigError(f"check={short_repr(self.check)}; a function of the hyperparameters is needed.")
+            raise ConfigError(f"check={short_repr(self.check)}; expected a function of the hyperparameters.")
         if len(self.metrics) > _MAX_METRICS:
-            raise ConfigError(f"{len(self.metrics)} metrics; SageMaker takes {_MAX_METRICS}.")
+            raise ConfigError(f"{len(self.metrics)} metrics; SageMaker allows {_MAX_METRICS}.")
 
     def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """
-        Return the job's hyperparameters with a trial's own on top, numpy's numbers as Python's.
+        Return the job's hyperparameters, overridden by a trial's own, as Python scalars.
 
         Raises:
-            ConfigError: If a name or a value cannot be sent, or the job's own check refuses one.
+            ConfigError: If a name or a value cannot be sent, or the job's own check rejects one.
         """
         check_mapping("hyperparameter", hyperparameters)
         together = {**self.hyperparameters, **hyperparameters}
         merged = {name: recordable("hyperparameter", name, value) for name, value in together.items()}
         if len(merged) > _MAX_HYPERPARAMETERS:
-            raise ConfigError(f"{len(merged)} hyperparameters; SageMaker takes {_MAX_HYPERPARAMETERS}.")
+            raise ConfigError(f"{len(merged)} hyperparameters; SageMaker allows {_MAX_HYPERPARAMETERS}.")
         if self.check is not None:
             self.check(merged)
         return merged
 
     def inputs_with(self, data_uri: str | None) -> dict[str, JobInput]:
         """
-        Return the inputs of a trial: the job's own, and the experiment's data, unless the job says otherwise.
+        Return the inputs of a trial: the job's own, and the experiment's data unless the job has that channel.
 
         Raises:
-            ConfigError: If an input is missing that the script cannot do without; the message says how to give it.
+            ConfigError: If a required input is missing; the message shows how to pass it.
         """
         data: dict[str, JobInput] = {} if data_uri is None else {DATA: data_uri}
         inputs = {**data, **self.inputs}
         for channel in self.required_inputs:
             if channel not in inputs:
-                raise ConfigError(f"{self.entry_point!r} needs the input {channel!r}. {_how_to_give(channel)}")
+                raise ConfigError(f"{self.entry_point!r} needs the input {channel!r}. {_how_to_pass(channel)}")
         return inputs
 
 
-def _how_to_give(channel: str) -> str:
+def _how_to_pass(channel: str) -> str:
     spec = f"JobSpec(inputs={{{channel!r}: 's3://bucket/prefix'}})"
     if channel != DATA:
-        return f"Give it by {spec}."
-    return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or give it by {spec}."
+        return f"Pass it with {spec}."
+    return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or pass it with {spec}."

@@ -1,4 +1,4 @@
-"""How things are said to people: counted, and cut to what fits."""
+"""Text for people: counts, numbers, shortened names, and tables in notebooks."""
 
 import html
 from collections.abc import Collection, Iterable, Mapping
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["cut", "html_table", "named", "plural", "short_repr", "without_details"]
+__all__ = ["ellipsize", "html_table", "main_metrics", "named", "number", "plural", "short_repr"]
 
 
 def named(what: str, values: Mapping[str, object]) -> list[str]:
     """
-    Return names and values as one indented line, or none if there are none.
+    Return names and values as one indented line; no line if there are no values.
 
     Example:
         >>> named("metrics", {"loss": 0.25, "epochs": 2})
@@ -24,7 +24,7 @@ def named(what: str, values: Mapping[str, object]) -> list[str]:
 
 def plural(count: int, kind: str) -> str:
     """
-    Count things.
+    Return a count with its noun, in the plural where needed.
 
     Example:
         >>> plural(1, "trial"), plural(3, "S3 objects")
@@ -33,44 +33,55 @@ def plural(count: int, kind: str) -> str:
     return f"{count} {kind}" if count == 1 or kind.endswith("s") else f"{count} {kind}s"
 
 
-def cut(text: str, most: int) -> str:
+def ellipsize(text: str, width: int) -> str:
     """
-    Leave out the middle of a text that is longer than *most*, so that its beginning and its end can be told apart.
+    Replace the middle of a string that is longer than *width* by an ellipsis.
 
     Example:
-        >>> cut("digits-20261124-171043-54e4d1", 16)
+        >>> ellipsize("digits-20261124-171043-54e4d1", 16)
         'digits-2…-54e4d1'
     """
-    if len(text) <= most:
+    if len(text) <= width:
         return text
-    end = (most - 1) // 2
-    return f"{text[: most - 1 - end]}…{text[-end:]}"
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
-def without_details(names: Iterable[str], keep: Collection[str] = ()) -> list[str]:
+def main_metrics(names: Iterable[str], keep: Collection[str] = ()) -> list[str]:
     """
-    Return names in order, without those that say more of another one, unless they are to be kept.
+    Return the names of metrics in order, without those that refine another one, except the ones in *keep*.
 
     Example:
-        >>> without_details(["loss", "accuracy", "accuracy:0", "accuracy:1"], keep=["accuracy:1"])
+        >>> main_metrics(["loss", "accuracy", "accuracy:0", "accuracy:1"], keep=["accuracy:1"])
         ['accuracy', 'accuracy:1', 'loss']
     """
     known = set(names)
     return [n for n in sorted(known) if n in keep or not any(n.startswith(f"{other}:") for other in known)]
 
 
+def number(value: float) -> str:
+    """
+    Return a number for people, with up to six significant digits.
+
+    Example:
+        >>> number(97.34567891), number(2.0), number(1e-05)
+        ('97.3457', '2', '1e-05')
+    """
+    return f"{value:.6g}"
+
+
 def short_repr(value: object) -> str:
-    """Return a value as an error shows it, in at most 80 characters."""
+    """Return a value's repr for an error message, in at most 80 characters."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-_NOTHING = ("nan", "NaT", "<NA>")  # as pandas says it
+_MISSING = ("nan", "NaT", "<NA>")  # as pandas prints them
 
 
 def html_table(frame: "pd.DataFrame", *, title: str = "") -> str:
     """
-    Return a frame as HTML for people: empty where there is no value, times to the second, and nothing unescaped.
+    Return a frame as HTML: missing values are empty, times are to the second, and everything is escaped.
 
     Example:
         >>> import pandas as pd
@@ -88,16 +99,16 @@ def _cell(value: object) -> str:
     match value:
         case Mapping():
             return "<br>".join(f"{_text(str(name))} = {_cell(item) or 'None'}" for name, item in value.items())
-        case _ if value is None or str(value) in _NOTHING:
+        case _ if value is None or str(value) in _MISSING:
             return ""
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case float():
-            return f"{value:.6g}"
+            return number(value)
     return _text(str(value))
 
 
 def _text(text: str) -> str:
-    """Escape a text; a long location may be broken at its slashes."""
+    """Escape a string; a long URI may be broken at its slashes."""
     escaped = html.escape(text)
     return escaped.replace("/", "/<wbr>") if "://" in text else escaped

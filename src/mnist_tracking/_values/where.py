@@ -1,7 +1,14 @@
 """
-What to look for: properties of trials, compared with values, joined by ``&`` and ``|``.
+Filters for searches: properties of trials compared with values, joined with ``&`` and ``|``.
 
-These are plain records. `mnist_tracking._aws.search` turns them into what SageMaker's Search takes.
+::
+
+    from mnist_tracking import where
+
+    workspace.trials("churn", where=(where.metric("test:accuracy") > 97) & (where.param("optimizer") == "sgd"))
+
+Filters are plain records, which the adapter translates to SageMaker's SearchExpression. A metric is compared in the
+unit it was logged in: the accuracies of the CNN are percentages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +35,7 @@ __all__ = [
     "tag",
 ]
 
-Kind = Literal["number", "text", "any", "time"]
+PropertyKind = Literal["number", "text", "any", "time"]
 _ORDERING = {
     "GreaterThan": ">",
     "GreaterThanOrEqualTo": ">=",
@@ -41,7 +48,7 @@ _PARENTS = {"experiment": "Parents.ExperimentName", "trial": "Parents.TrialName"
 
 
 class Filter:
-    """What trials must satisfy. Join two with ``&`` (both) or ``|`` (either)."""
+    """A condition on trials. Join two with ``&`` (both) or ``|`` (either)."""
 
     def __and__(self, other: "Filter") -> "Filter":
         return _joined("And", self, other)
@@ -50,7 +57,7 @@ class Filter:
         return _joined("Or", self, other)
 
     def __invert__(self) -> NoReturn:
-        raise ConfigError("Search cannot turn a filter round. Use != instead of ==, or exists(False).")
+        raise ConfigError("Search cannot negate a filter. Use != instead of ==, or exists(False).")
 
     def __bool__(self) -> bool:
         raise ConfigError("A filter is neither true nor false. Join filters with & and |, each in parentheses.")
@@ -75,7 +82,7 @@ class Condition(Filter):
 @attrs.frozen
 class Junction(Filter):
     """
-    Filters that must all hold, or of which one must.
+    Filters of which all, or at least one, must match.
 
     Attributes:
         operator: ``"And"`` or ``"Or"``.
@@ -90,7 +97,9 @@ def _joined(operator: Literal["And", "Or"], *filters: object) -> Filter:
     parts: list[Filter] = []
     for item in filters:
         if not isinstance(item, Filter):
-            raise ConfigError(f"A filter can be joined with a filter only, not with {item!r}. Are there parentheses?")
+            raise ConfigError(
+                f"A filter can only be joined with a filter, not with {item!r}. Put each comparison in parentheses."
+            )
         parts += item.parts if isinstance(item, Junction) and item.operator == operator else [item]
     return parts[0] if len(parts) == 1 else Junction(operator, tuple(parts))
 
@@ -98,18 +107,20 @@ def _joined(operator: Literal["And", "Or"], *filters: object) -> Filter:
 @attrs.frozen(eq=False)
 class Property:
     """
-    A property to compare: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, `contains`, `isin`, `exists` make a `Filter`.
+    A property to compare with a value.
+
+    ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, `contains`, `isin` and `exists` return a `Filter`.
 
     Attributes:
         name: SageMaker's name of it.
-        label: How it was asked for, for error messages.
-        kind: What it can be compared with: a number, a text, either, or a time.
-        choices: All values that it can have, if those are few.
+        label: How it is written, for error messages.
+        kind: What it can be compared with: a number, a string, either, or a time.
+        choices: All possible values, if there are few.
     """
 
     name: str
     label: str
-    kind: Kind
+    kind: PropertyKind
     choices: tuple[str, ...] = ()
 
     __hash__ = None  # type: ignore[assignment]
@@ -137,23 +148,25 @@ class Property:
         Match any of *values*.
 
         Raises:
-            ConfigError: If there are none, they are one text, or Search cannot compare one of them.
+            ConfigError: If there are no values, they are a single string, or Search cannot compare one of them.
         """
         if isinstance(values, str):
-            raise ConfigError(f"{self.label}.isin() was given the text {values!r}; give a list, such as [{values!r}].")
+            raise ConfigError(f"{self.label}.isin() got the string {values!r}; expected a list, such as [{values!r}].")
         found = [self == value for value in values]
         if not found:
-            raise ConfigError(f"{self.label}.isin() was given no values.")
+            raise ConfigError(f"{self.label}.isin() got no values; expected at least one.")
         return _joined("Or", *found)
 
     def contains(self, text: str) -> Filter:
-        """Match texts that have *text* somewhere. Raises `ConfigError` for a property that is none."""
+        """Match strings that contain *text*; ConfigError if the property is not a string."""
         if self.kind not in ("text", "any"):
-            raise ConfigError(f"{self.label} is a {self.kind}; contains() is for texts. Possible: {self._possible()}.")
+            raise ConfigError(
+                f"{self.label} is a {self.kind}; contains() is for strings. Available: {self._available()}."
+            )
         return Condition(self.name, "Contains", require_text(self.label, text))
 
     def exists(self, there: bool = True, /) -> Filter:
-        """Match what has this property at all; with False, what lacks it."""
+        """Match if the property exists at all; with False, if it does not."""
         return Condition(self.name, "Exists" if there else "NotExists")
 
     def _ordered(self, operator: str, value: object) -> Filter:
@@ -161,12 +174,13 @@ class Property:
         fits = isinstance(value, datetime) if self.kind == "time" else is_number and self.kind in ("number", "any")
         if not fits:
             raise ConfigError(
-                f"{self.label} {_ORDERING[operator]} {value!r}: Search cannot order this. Possible: {self._possible()}."
+                f"{self.label} {_ORDERING[operator]} {value!r}: Search cannot compare these. "
+                f"Available: {self._available()}."
             )
         return Condition(self.name, operator, self._text(_ORDERING[operator], value))
 
     def _spellings(self, value: object) -> Sequence[str]:
-        """Return how a value may be stored: the SDK JSON-quotes the hyperparameters of jobs, trackers do not."""
+        """Return the forms in which a value may be stored: jobs have JSON-quoted hyperparameters, trackers do not."""
         match value:
             case datetime() if self.kind == "time":
                 return [self._text("==", value)]
@@ -174,7 +188,7 @@ class Property:
                 return [{True: "true", False: "false", None: "null"}[value], str(value)]
             case str() if self.choices and value not in self.choices:
                 raise ConfigError(
-                    f"{self.label} is never {value!r}; possible are {', '.join(map(repr, self.choices))}."
+                    f"{self.label} is never {value!r}; expected one of {', '.join(map(repr, self.choices))}."
                 )
             case str() if self.kind == "any":
                 return [require_text(self.label, value), f'"{value}"']
@@ -182,7 +196,7 @@ class Property:
                 return [require_text(self.label, value)]
             case int() | float() if self.kind in ("number", "any") and not isinstance(value, bool):
                 return [self._text("==", value)]
-        raise ConfigError(f"{self.label} cannot be compared with {value!r}. Possible: {self._possible()}.")
+        raise ConfigError(f"{self.label} cannot be compared with {value!r}. Available: {self._available()}.")
 
     def _text(self, sign: str, value: object) -> str:
         if isinstance(value, datetime):
@@ -190,7 +204,7 @@ class Property:
             return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         return repr(value)
 
-    def _possible(self) -> str:
+    def _available(self) -> str:
         ordering = "<, <=, >, >= with a {}"
         return {
             "number": f"==, !=, {ordering.format('number')}, isin(), exists()",
@@ -202,7 +216,7 @@ class Property:
 
 def metric(name: str, statistic: str = "last") -> Property:
     """
-    Look at a metric.
+    Filter by a metric.
 
     Args:
         name: Such as ``"test:accuracy"``.
@@ -212,20 +226,20 @@ def metric(name: str, statistic: str = "last") -> Property:
         ConfigError: If there is no such statistic, or the name is empty.
 
     Example:
-        >>> metric("test:accuracy") > 0.97
-        Condition(name='Metrics.test:accuracy.last', operator='GreaterThan', value='0.97')
+        >>> where.metric("test:accuracy") > 97  # in percent
+        Condition(name='Metrics.test:accuracy.last', operator='GreaterThan', value='97')
     """
     if statistic not in _STATISTICS:
-        raise ConfigError(f"statistic={statistic!r}; possible are {', '.join(map(repr, _STATISTICS))}.")
+        raise ConfigError(f"statistic={statistic!r}; expected one of {', '.join(map(repr, _STATISTICS))}.")
     return Property(f"Metrics.{require_name('a metric', name)}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
 
 
 def param(name: str) -> Property:
     """
-    Look at a parameter or hyperparameter. Texts are found as they were put in, however they are stored.
+    Filter by a parameter or hyperparameter. Strings match as they were recorded, however they are stored.
 
     Example:
-        >>> (param("optimizer") == "sgd") & (param("lr") <= 0.1)
+        >>> (where.param("optimizer") == "sgd") & (where.param("lr") <= 0.1)
         Junction(operator='And', parts=(...))
     """
     return Property(f"Parameters.{require_name('a parameter', name)}", f"param({name!r})", "any")
@@ -233,10 +247,10 @@ def param(name: str) -> Property:
 
 def tag(key: str) -> Property:
     """
-    Look at a tag.
+    Filter by a tag.
 
     Example:
-        >>> tag("team") == "cv"
+        >>> where.tag("team") == "cv"
         Condition(name='Tags.team', operator='Equals', value='cv')
     """
     return Property(f"Tags.{require_name('a tag', key)}", f"tag({key!r})", "text")
@@ -244,22 +258,22 @@ def tag(key: str) -> Property:
 
 def status() -> Property:
     """
-    Look at the status: ``"InProgress"``, ``"Completed"``, ``"Failed"``, ``"Stopping"`` or ``"Stopped"``.
+    Filter by the status: ``"InProgress"``, ``"Completed"``, ``"Failed"``, ``"Stopping"`` or ``"Stopped"``.
 
     Example:
-        >>> status() == "Done"
+        >>> where.status() == "Done"
         Traceback (most recent call last):
-        mnist_tracking.errors.ConfigError: status() is never 'Done'; possible are 'InProgress', ...
+        mnist_tracking.errors.ConfigError: status() is never 'Done'; expected one of 'InProgress', ...
     """
     return Property("Status.PrimaryStatus", "status()", "text", _STATUSES)
 
 
 def display_name() -> Property:
     """
-    Look at what kind of step it is, such as ``"Training"``.
+    Filter by the kind of step, such as ``"Training"``.
 
     Example:
-        >>> display_name() == "Training"
+        >>> where.display_name() == "Training"
         Condition(name='DisplayName', operator='Equals', value='Training')
     """
     return Property("DisplayName", "display_name()", "text")
@@ -267,10 +281,10 @@ def display_name() -> Property:
 
 def created() -> Property:
     """
-    Look at the time of creation; compare it with a ``datetime`` that has a time zone, to the second.
+    Filter by the time of creation; compare it with a ``datetime`` that has a time zone. Resolution: one second.
 
     Example:
-        >>> created() >= datetime(2026, 11, 24, tzinfo=UTC)
+        >>> where.created() >= datetime(2026, 11, 24, tzinfo=UTC)
         Condition(name='CreationTime', operator='GreaterThanOrEqualTo', value='2026-11-24T00:00:00')
     """
     return Property("CreationTime", "created()", "time")
@@ -278,15 +292,15 @@ def created() -> Property:
 
 def parent(kind: Literal["experiment", "trial"]) -> Property:
     """
-    Look at the experiments, or the trials, that a step belongs to; one that matches is enough.
+    Filter by the experiments or trials that a step belongs to; one match is enough.
 
     Raises:
         ConfigError: If *kind* is neither.
 
     Example:
-        >>> parent("trial") == "baseline"
+        >>> where.parent("trial") == "baseline"
         Condition(name='Parents.TrialName', operator='Equals', value='baseline')
     """
     if kind not in _PARENTS:
-        raise ConfigError(f"parent({kind!r}); possible are 'experiment', 'trial'.")
+        raise ConfigError(f"parent({kind!r}); expected 'experiment' or 'trial'.")
     return Property(_PARENTS[kind], f"parent({kind!r})", "text")

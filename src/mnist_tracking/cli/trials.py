@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 import click
 
 from mnist_tracking._values.records import Metric
-from mnist_tracking._values.text import without_details
+from mnist_tracking._values.text import main_metrics
 from mnist_tracking.cli.page import Page, Seconds
 from mnist_tracking.reading.trial import Trial
 
@@ -17,7 +17,7 @@ _OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # headings 
 def shown_metrics(trials: Iterable[Trial], wanted: Collection[str] = ()) -> list[str]:
     """Return the metrics that a table shows, *wanted* in any case, and say which it does not."""
     every = {name for trial in trials for name in trial.metrics}
-    shown = without_details(every, keep=wanted)
+    shown = main_metrics(every, keep=wanted)
     if left_out := sorted(every.difference(shown)):
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
         click.echo(f"Not shown: the metrics {', '.join(left_out[:3])}{more}. --format csv has all.", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mnist_tracking._values.records import Component
-from mnist_tracking._values.text import cut, html_table, plural
+from mnist_tracking._values.text import ellipsize, html_table, plural
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
 
@@ -20,19 +20,19 @@ __all__ = ["Comparison", "Difference", "compare"]
 _Key = tuple[str, str, str]
 _KINDS = ("step", "status", "input", "parameter", "metric")
 _WIDTH, _NARROWEST, _LONGEST_NAME = 100, 12, 30
-_OWN = ("sagemaker_job_name", "sagemaker_submit_directory")  # differ for every job; the code is compared by itself
+_OWN = ("sagemaker_job_name", "sagemaker_submit_directory")  # differ for every job; the code is compared separately
 
 
 @attrs.frozen
 class Difference:
     """
-    Something that is not the same in all trials.
+    A difference between trials.
 
     Attributes:
         step: The step it is recorded in, such as ``"Training"``.
-        kind: ``"parameter"``, ``"metric"``, ``"input"``, ``"status"`` or ``"step"``.
+        kind: Its kind: ``"parameter"``, ``"metric"``, ``"input"``, ``"status"`` or ``"step"``.
         name: Its name.
-        values: One for each trial, in their order; None where a trial has none.
+        values: A value per trial, in their order; None for a trial without one.
     """
 
     step: str
@@ -44,11 +44,11 @@ class Difference:
 @attrs.frozen(repr=False)
 class Comparison:
     """
-    What differs between some trials; what is the same in all of them is left out. A snapshot.
+    The differences between trials; what they have in common is left out. A snapshot.
 
     Attributes:
-        trials: Their names, in the order they were given.
-        differences: By step, in order of creation; in each step its status, inputs, parameters and metrics.
+        trials: Their names, in the given order.
+        differences: By step in order of creation, then status, inputs, parameters and metrics.
 
     Example:
         >>> with Workspace.embedded() as workspace:
@@ -75,7 +75,7 @@ class Comparison:
         return html_table(self.dataframe(), title=title) if self.differences else f"<p>{html.escape(title)}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per difference: step, kind, name, and a column for each trial."""
+        """Return a row per difference: step, kind, name, and a column per trial."""
         import pandas as pd
 
         rows = [
@@ -86,21 +86,21 @@ class Comparison:
 
 
 def _table(comparison: Comparison) -> str:
-    """Return what fits a screen: long texts without what they have in common, and without their middle."""
-    first = [[d.step, d.kind, cut(d.name, _LONGEST_NAME)] for d in comparison.differences]
+    """Return a table that fits a screen: long values lose what they have in common, then their middle."""
+    first = [[d.step, d.kind, ellipsize(d.name, _LONGEST_NAME)] for d in comparison.differences]
     taken = sum(max(map(len, column)) + 1 for column in zip(*first, strict=True))
     room = max((_WIDTH - taken) // len(comparison.trials) - 1, _NARROWEST)
-    names = [cut(name, room) for name in comparison.trials]
+    names = [ellipsize(name, room) for name in comparison.trials]
     titles = names if len(set(names)) == len(names) else comparison.trials
     rows = [
-        before + [cut(text, room) for text in _told_apart(d.values, room)]
+        before + [ellipsize(text, room) for text in _distinct(d.values, room)]
         for before, d in zip(first, comparison.differences, strict=True)
     ]
     return _aligned([["step", "kind", "name", *titles], *rows])
 
 
-def _told_apart(values: Sequence[object], room: int) -> list[str]:
-    """Return values as texts; of locations that are too long, the folders that they share are left out."""
+def _distinct(values: Sequence[object], room: int) -> list[str]:
+    """Return values as strings; long locations lose the folders that they share."""
     texts = [str(value) for value in values]
     places = [text for text in texts if "://" in text]
     if len(places) < len(texts) - values.count(None) or max(map(len, texts)) <= room:
@@ -113,7 +113,7 @@ def _told_apart(values: Sequence[object], room: int) -> list[str]:
 
 
 def _alike(paths: Sequence[Sequence[str]]) -> int:
-    """Return with how many folders all of them begin; what is last in one counts as different."""
+    """Return how many leading folders all paths share; the last part of a path counts as different."""
     folders = zip(*(path[:-1] for path in paths), strict=False)
     return sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, folders))
 
@@ -128,13 +128,13 @@ def compare(trials: Iterable[Trial]) -> Comparison:
     Compare trials.
 
     Raises:
-        ConfigError: If there are fewer than two, or one is there twice.
+        ConfigError: If there are fewer than two, or one is given twice.
     """
     compared = list(trials)
     names = tuple(trial.name for trial in compared)
     if len(set(names)) < max(2, len(names)):
         raise ConfigError(
-            f"compare() was given {', '.join(map(repr, names)) or 'nothing'}; it takes two or more trials."
+            f"compare() got {', '.join(map(repr, names)) or 'no trials'}; expected two or more different trials."
         )
     facts = [_facts(trial.steps) for trial in compared]
     keys = dict.fromkeys(key for found in facts for key in found)
@@ -145,7 +145,7 @@ def compare(trials: Iterable[Trial]) -> Comparison:
 
 
 def _facts(components: Iterable[Component]) -> Mapping[_Key, object]:
-    """Return what is recorded of a trial; of several steps of one name the last counts."""
+    """Return what is recorded for a trial; the last of several steps of one name counts."""
     facts: dict[_Key, object] = {}
     for component in components:
         step = component.display_name

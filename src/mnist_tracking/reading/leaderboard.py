@@ -1,4 +1,4 @@
-"""Leaderboard: the trials of an experiment, best first."""
+"""Leaderboard: the trials of one or several experiments, best first."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
 from mnist_tracking._aws.experiments import require_experiment
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.text import html_table, plural, without_details
+from mnist_tracking._values.text import html_table, main_metrics, plural
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials
@@ -36,8 +36,8 @@ class Leaderboard(Sequence[Trial]):
 
     Attributes:
         trials: The trials, best first.
-        objective: What they are sorted by; None leaves them in order of creation.
-        experiments: The experiments.
+        objective: What they are ranked by; None leaves them in order of creation.
+        experiments: The names of the experiments.
 
     Example:
         >>> with Workspace.embedded() as workspace:
@@ -58,7 +58,7 @@ class Leaderboard(Sequence[Trial]):
     @classmethod
     def load(
         cls,
-        account: Account,
+        workspace: Account,
         experiment: str | Sequence[str],
         *,
         objective: Objective | str | None = None,
@@ -66,28 +66,28 @@ class Leaderboard(Sequence[Trial]):
         on_progress: "OnProgress | None" = None,
     ) -> "Leaderboard":
         """
-        Read the trials of an experiment, or of several; writes nothing.
+        Read the trials of one or several experiments, and rank them.
 
-        A trial that was recorded some seconds ago may be missing on AWS, where Search is eventually consistent; those
-        that `ExperimentRunner.run` has returned are there.
+        On AWS, where Search is eventually consistent, a trial recorded seconds ago may be missing; those that
+        `ExperimentRunner.run` returned are included.
 
         Args:
             workspace: Where to read.
-            experiment: The experiment's name, or several.
-            objective: What to sort by; a plain metric name means its last value, the higher the better.
-            where: What the trials must satisfy, as for `Workspace.trials`.
-            on_progress: Told after every hundred trials how many were read so far.
+            experiment: The name of an experiment, or several names.
+            objective: What to rank by; the name of a metric stands for its last value, higher is better.
+            where: Filters, as for `Workspace.trials`.
+            on_progress: Called after every hundred trials with the number read so far.
 
         Raises:
-            NotFoundError: If there is no such experiment.
-            ConfigError: If Search cannot ask this, or a name is empty.
+            NotFoundError: If an experiment does not exist; the error lists the nearest names.
+            ConfigError: If Search does not support a filter, or a name is empty.
         """
         names = experiment_names(experiment)
         for name in names:
-            require_experiment(account, name)
-        newest_first = list(find_trials(account, names, where, on_progress))
+            require_experiment(workspace, name)
+        newest_first = list(find_trials(workspace, names, where, on_progress))
         chosen = Objective.of(objective) if objective is not None else None
-        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, account)
+        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
 
     @overload
     def __getitem__(self, index: int) -> Trial: ...
@@ -109,7 +109,7 @@ class Leaderboard(Sequence[Trial]):
 
     @property
     def experiment_name(self) -> str:
-        """The experiment, or all of them, with commas between."""
+        """The experiment's name, or all names separated by commas."""
         return ", ".join(self.experiments)
 
     def __str__(self) -> str:
@@ -124,19 +124,19 @@ class Leaderboard(Sequence[Trial]):
 
     @property
     def unranked(self) -> str:
-        """Says that the objective ranks no trial at all, which may be a slip of the pen; empty if it ranks one."""
+        """Why the objective ranks no trial at all, which may be a misspelling; empty if it ranks one."""
         there = sorted({name for trial in self.trials for name in trial.metrics})
         if self.objective is None or not self.trials or self.objective.metric in there:
             return ""
-        possible = f"there are {', '.join(map(repr, there))}" if there else "no trial has metrics yet"
-        return f"No trial has the metric {self.objective.metric!r}; {possible}."
+        available = f"Available: {', '.join(map(repr, there))}" if there else "No trial has metrics yet"
+        return f"No trial has the metric {self.objective.metric!r}. {available}."
 
     def _brief(self) -> "pd.DataFrame":
-        """Return what fits a screen: last values of the main metrics, and only hyperparameters that differ."""
+        """Return what fits a screen: the last values of the main metrics, and the hyperparameters that differ."""
         import pandas as pd
 
         asked = {self.objective.metric} if self.objective else set[str]()
-        metrics = without_details((name for trial in self.trials for name in trial.metrics), keep=asked)
+        metrics = main_metrics((name for trial in self.trials for name in trial.metrics), keep=asked)
         several = ["experiment"] if len(self.experiments) > 1 else []
         names = {f"param.{name}": name for name in differing(self.trials)}
         names |= {f"metric.{name}.last": name for name in metrics}
@@ -150,12 +150,12 @@ class Leaderboard(Sequence[Trial]):
         The best completed trial.
 
         Raises:
-            ConfigError: If there is no objective to tell.
-            StateError: If no trial completed with a value for the objective; says what became of them, and which
-                metrics there are.
+            ConfigError: If the leaderboard has no objective.
+            StateError: If no completed trial has a value for the objective; the message lists the trials' statuses and
+                the available metrics.
         """
         if self.objective is None:
-            raise ConfigError("Which trial is best is not said. Load the leaderboard with objective='metric name'.")
+            raise ConfigError("The leaderboard has no objective. Load it with objective='metric name'.")
         for trial in self.trials:
             if trial.status == "Completed" and score(trial, self.objective) is not None:
                 return trial
@@ -163,15 +163,15 @@ class Leaderboard(Sequence[Trial]):
             "experiment",
             self.experiment_name,
             "no-metric",
-            f"has no completed trial with {self.objective.metric!r}{self._fates()}",
+            f"has no completed trial with {self.objective.metric!r}{self._statuses()}",
         )
 
-    def _fates(self) -> str:
+    def _statuses(self) -> str:
         if not self.trials:
             return "; it has no trials"
         fates = ", ".join(f"{trial.name} is {trial.status}" for trial in self.trials[:5])
         metrics = ", ".join(sorted({repr(name) for trial in self.trials for name in trial.metrics}))
-        return f"; {fates}" + (f"; there are the metrics {metrics}" if metrics else "")
+        return f"; {fates}" + (f"; available metrics: {metrics}" if metrics else "")
 
     def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
         """
@@ -179,17 +179,17 @@ class Leaderboard(Sequence[Trial]):
 
         Args:
             layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, ``param.<name>``,
-                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the frame of the SDK's
-                ``ExperimentAnalytics``.
+                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the SDK's
+                ``ExperimentAnalytics`` frame.
 
         Raises:
-            ConfigError: If *layout* is neither.
+            ConfigError: If *layout* is another value.
         """
         if layout == "analytics":
             which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
             return analytics_frame(self._account, which, self.objective)
         if layout != "tidy":
-            raise ConfigError(f"layout={layout!r}; possible are 'tidy', 'analytics'.")
+            raise ConfigError(f"layout={layout!r}; expected 'tidy' or 'analytics'.")
         import pandas as pd
 
         rows = [_row(trial, self.objective) for trial in self.trials]

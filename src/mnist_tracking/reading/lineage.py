@@ -19,34 +19,36 @@ if TYPE_CHECKING:
 
 __all__ = ["Edge", "Lineage", "LineageTracer", "Node"]
 
-Kind = Literal["data", "preprocessing", "code", "training job", "model", "deployment", "endpoint", "step", "artifact"]
+NodeKind = Literal[
+    "data", "preprocessing", "code", "training job", "model", "deployment", "endpoint", "step", "artifact"
+]
 
 
 @attrs.frozen
 class Node:
     """
-    One thing in a lineage.
+    A node of a lineage graph.
 
     Attributes:
-        id: What identifies it: an S3 location, an ARN or the name of a component.
+        id: Its S3 location, ARN, or component name.
         kind: What it is.
-        label: A short name for people.
+        label: Its name for people.
     """
 
     id: str
-    kind: Kind
+    kind: NodeKind
     label: str
 
 
 @attrs.frozen
 class Edge:
     """
-    What flowed from one thing to another.
+    A directed edge of a lineage graph.
 
     Attributes:
         source: The id of the node upstream.
         target: The id of the node downstream.
-        label: How, such as ``"reads"``.
+        label: The relation, such as ``"is read by"``.
     """
 
     source: str
@@ -57,13 +59,13 @@ class Edge:
 @attrs.frozen(repr=False)
 class Lineage:
     """
-    Everything that went into the model of one trial, and what came of it. A snapshot.
+    Everything that went into the model of one trial, and what was made from it. A snapshot.
 
     Attributes:
         trial_name: The trial.
         components: Its steps, in order of creation.
-        nodes: The things, upstream first.
-        edges: What flowed between them.
+        nodes: Data, steps, code, jobs, models and endpoints, upstream first.
+        edges: How they are connected.
     """
 
     trial_name: str
@@ -89,20 +91,20 @@ class Lineage:
         return html_table(pd.DataFrame(rows, columns=["what", "made from", "name"]), title=title)
 
     def upstream(self, node_id: str) -> tuple[Node, ...]:
-        """Return the nodes that flow directly into one."""
+        """Return the nodes directly upstream of a node."""
         sources = {edge.source for edge in self.edges if edge.target == node_id}
         return tuple(node for node in self.nodes if node.id in sources)
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return the reference's table: a row per step in order of creation, as ``ExperimentAnalytics`` gives it."""
+        """Return a row per step in order of creation, with the columns of the SDK's ``ExperimentAnalytics``."""
         return analytics_frame(self._account, [parent("trial") == self.trial_name])
 
 
 def overview(lineage: "Lineage") -> tuple[str, list[dict[str, object]]]:
     """
-    Return the folder in S3 that all its locations are below, and a row for each thing, upstream first.
+    Return the S3 folder that all its locations share, and a row per node, upstream first.
 
-    The folder ends with a slash, and is empty where there is none; the names in the rows do without it.
+    The folder ends with a slash, or is empty; the names in the rows leave it out.
     """
     folder = _common_folder(node.label for node in lineage.nodes)
     rows: list[dict[str, object]] = []
@@ -113,18 +115,18 @@ def overview(lineage: "Lineage") -> tuple[str, list[dict[str, object]]]:
 
 
 def _common_folder(labels: Iterable[str]) -> str:
-    """Return the folder in S3 that all locations there have in common, with its slash; empty if there is none."""
+    """Return the S3 folder that all S3 locations share, with a trailing slash; empty if they share none."""
     common = os.path.commonprefix([label for label in labels if label.startswith("s3://")])  # noqa: RUF071 - cut at a slash below
     folder = common[: common.rfind("/") + 1]
     return folder if folder != "s3://" else ""
 
 
-_STEP_KINDS: dict[str, Kind] = {"Preprocessing": "preprocessing", "Deployment": "deployment"}
+_STEP_KINDS: dict[str, NodeKind] = {"Preprocessing": "preprocessing", "Deployment": "deployment"}
 
 
 class LineageTracer:
     """
-    Traces what went into a model. Reads only; works on trials that anybody made.
+    Traces what went into a model. Reads only, and works on any trial of the account.
 
     Args:
         workspace: Where to read.
@@ -140,9 +142,9 @@ class LineageTracer:
         ['data', 'preprocessing', 'step']
     """
 
-    def __init__(self, account: Account) -> None:
-        check_account(account)
-        self._account = account
+    def __init__(self, workspace: Account) -> None:
+        check_account(workspace)
+        self._account = workspace
 
     def trace(self, trial: NamedTrial | str) -> Lineage:
         """
@@ -152,8 +154,8 @@ class LineageTracer:
             trial: The trial, or its name.
 
         Raises:
-            NotFoundError: If there is no such trial; the message names those nearest that there are.
-            StateError: If the service does not show all of its steps within a minute.
+            NotFoundError: If the trial does not exist; the error lists the nearest names.
+            StateError: If Search does not show all of its steps within a minute.
         """
         name = trial_name_of(trial)
         require_trial(self._account, name)
@@ -163,7 +165,7 @@ class LineageTracer:
 
 
 def build_graph(components: Iterable[Component]) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
-    """Connect steps, in order of creation, by the locations they share."""
+    """Connect steps, in order of creation, by the locations that they share."""
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     for component in components:
@@ -195,7 +197,7 @@ def _step(component: Component) -> Node:
 
 
 def _preparing(nodes: dict[str, Node], edges: list[Edge], component: Component) -> list[Node]:
-    """Return the preprocessing steps that recorded the very data that a training job reads."""
+    """Return the preprocessing steps that recorded the data which a training job reads."""
     if not component.job_name:
         return []
     data = {artifact.uri for artifact in component.inputs}
@@ -203,11 +205,11 @@ def _preparing(nodes: dict[str, Node], edges: list[Edge], component: Component) 
     return [node for node in nodes.values() if node.kind == "preprocessing" and node.id in readers]
 
 
-def _input_kind(component: Component) -> Kind:
+def _input_kind(component: Component) -> NodeKind:
     return "model" if component.display_name == "Deployment" else "data"
 
 
-def _output_kind(name: str, component: Component) -> Kind:
+def _output_kind(name: str, component: Component) -> NodeKind:
     if name == "SageMaker.ModelArtifact":
         return "model"
     return "endpoint" if component.display_name == "Deployment" and name == "endpoint" else "artifact"

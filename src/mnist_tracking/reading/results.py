@@ -1,4 +1,4 @@
-"""What a search finds: a sequence that is read page by page, as far as it is looked at, and once."""
+"""Results: what a search returns, fetched lazily, page by page, each page at most once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
@@ -17,23 +17,23 @@ _PROGRESS = 100
 
 class Results(Sequence[T], Generic[T]):
     """
-    Records in the order of the search.
+    The records that a search found, as a lazy sequence.
 
-    Looping reads a page when it comes to it; ``len``, negative indices and `dataframe` read everything, and so do a
-    copy and a pickle. What was read is kept, and not asked for again. **Thread safety.** For one thread.
+    Iterating fetches pages as they are needed; ``len``, negative indices, `dataframe`, copying and pickling fetch
+    everything. Each page is fetched at most once. **Thread safety.** Use it from one thread.
 
     Args:
-        kind: What they are, in the plural, such as ``"trials"``.
-        source: Yields them.
-        row: What a record is in a frame: values by column.
-        columns: The columns that every row has; those of a frame without rows.
-        on_progress: Told after every hundred records how many were read so far.
+        kind: What the records are, in the plural, such as ``"trials"``.
+        source: Yields the records.
+        row: Returns a record's row in a frame: values by column.
+        columns: The columns that every row has, for a frame without rows.
+        on_progress: Called after every hundred records with the number read so far.
 
     Example:
         >>> with Workspace.embedded() as workspace:
         ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}, name="baseline"):
         ...         pass
-        ...     found = workspace.trials("churn", where=param("C") > 0.5)
+        ...     found = workspace.trials("churn", where=where.param("C") > 0.5)
         ...     found
         ...     [trial.name for trial in found]
         <Results: trials, 0 read so far>
@@ -58,7 +58,7 @@ class Results(Sequence[T], Generic[T]):
         self._error: MnistTrackingError | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        """Return what a pickle or a copy holds: all records, read now, and nobody who is told of progress."""
+        """Return the state for a copy or a pickle: all records, fetched now, without the progress callback."""
         self._reach(None)
         return {**self.__dict__, "_source": iter(()), "_on_progress": None}
 
@@ -85,9 +85,9 @@ class Results(Sequence[T], Generic[T]):
         return self._read[index]
 
     def _reach(self, place: int | None) -> bool:
-        """Read up to a place, or to the end; return whether there is something at that place."""
+        """Fetch up to a position, or everything; return whether there is a record at that position."""
         while not self._is_whole and (place is None or len(self._read) <= place):
-            if self._error is not None:  # what is left cannot be read any more, and must not look like the end
+            if self._error is not None:  # the rest cannot be fetched any more, and must not look like the end
                 raise self._error
             try:
                 self._read.append(next(self._source))
@@ -116,7 +116,7 @@ class Results(Sequence[T], Generic[T]):
         return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per record; without any, the columns that each would have. Reads everything."""
+        """Return a row per record, or just the columns if there is none. Fetches everything."""
         import pandas as pd
 
         rows = [self._row(record) for record in self]

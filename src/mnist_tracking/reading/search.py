@@ -1,4 +1,4 @@
-"""Find experiments and trials, whoever made them. Reading never writes."""
+"""Find experiments, trials and steps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -44,7 +44,7 @@ OnProgress = Callable[[int], object]
 _IS_TRAINING = (
     (display_name() == TRAINING) | Condition("Source.SourceArn", "Contains", ":training-job/") | (tag(RUN_TAG) == "run")
 )
-"""What `is_training` says, as Search is asked it."""
+"""`is_training` as a filter for Search."""
 
 
 def find_experiments(
@@ -56,7 +56,7 @@ def find_experiments(
     tags: Mapping[str, str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Results[ExperimentSummary]:
-    """Return experiments, the newest first; see `Workspace.experiments`."""
+    """Return experiments, newest first; see `Workspace.experiments`."""
     where: list[Where] = [tag(key) == value for key, value in copied_tags(tags).items()]
     if name_contains is not None:
         where.append(Property("ExperimentName", "name_contains", "text").contains(name_contains))
@@ -87,7 +87,7 @@ def find_trials(
     where: Where | Iterable[Where] = (),
     on_progress: OnProgress | None = None,
 ) -> Results[Trial]:
-    """Return trials, the newest first; see `Workspace.trials`."""
+    """Return trials, newest first; see `Workspace.trials`."""
     experiments = None if experiment is None else experiment_names(experiment)
     found = _trials(account, _components(account, experiments, [_IS_TRAINING, *_listed(where)]), experiments)
     return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
@@ -99,7 +99,7 @@ def find_components(
     where: Where | Iterable[Where] = (),
     on_progress: OnProgress | None = None,
 ) -> Results[Component]:
-    """Return steps of every kind and source, the newest first; see `Workspace.components`."""
+    """Return steps of every kind and source, newest first; see `Workspace.components`."""
     experiments = None if experiment is None else experiment_names(experiment)
     found = _components(account, experiments, _listed(where))
     return Results("components", found, component_row, COMPONENT_COLUMNS, on_progress)
@@ -107,14 +107,14 @@ def find_components(
 
 def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:
     """
-    Return the names of one experiment, or of several.
+    Return the names of one or several experiments.
 
     Raises:
-        ConfigError: If there are none, or one cannot be a name.
+        ConfigError: If there is none, or one is not a name.
     """
     names = (experiment,) if isinstance(experiment, str) else experiment
     if not isinstance(names, Iterable) or isinstance(names, Mapping) or not (listed := tuple(names)):
-        raise ConfigError(f"experiment={experiment!r}; the name of an experiment is needed, or a list of names.")
+        raise ConfigError(f"experiment={experiment!r}; expected the name of an experiment, or a list of names.")
     return tuple(require_name("an experiment", name) for name in listed)
 
 
@@ -125,7 +125,7 @@ def _components(account: Account, experiments: Sequence[str] | None, where: Sequ
 
 
 def _unless_missing(account: Account, found: Iterable[T], experiments: Iterable[str]) -> Iterator[T]:
-    """Yield what was found; where that is nothing, say so if an experiment does not exist."""
+    """Yield what was found; if nothing was, raise NotFoundError for an experiment that does not exist."""
     is_empty = True
     for item in found:
         is_empty = False
@@ -145,14 +145,14 @@ def _listed(where: Where | Iterable[Where]) -> list[Where]:
     for item in listed:
         if not isinstance(item, Filter | Mapping):
             raise ConfigError(
-                f"{item!r} is no filter. Compare a property, as in metric('test:accuracy') > 0.97, or give a "
+                f"{item!r} is not a filter. Compare a property, as in where.metric('test:accuracy') > 97, or pass a "
                 "SearchExpression as a dictionary."
             )
     return cast("list[Where]", listed)
 
 
 def _trials(account: Account, components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[Trial]:
-    """Yield a trial for each that a component belongs to, in one of the experiments that are asked for."""
+    """Yield a trial for each trial that a component belongs to, in the given experiments."""
     for component in components:
         for name, experiment in component.parents:
             if experiments is None or experiment in experiments:
@@ -160,5 +160,5 @@ def _trials(account: Account, components: Iterable[Component], experiments: Sequ
 
 
 def _search(account: Account, resource: str, where: Sequence[Where]) -> Iterator[dict[str, Any]]:
-    expression = expression_of(where)  # at once: what is wrong with it is said before anything is read
+    expression = expression_of(where)  # built first, so that a wrong filter is reported before anything is read
     return iter_search(account.client("sagemaker"), resource, expression, ascending=False)

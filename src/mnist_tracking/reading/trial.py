@@ -15,7 +15,7 @@ from mnist_tracking._aws.metrics import read_series
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
-from mnist_tracking._values.text import html_table, named
+from mnist_tracking._values.text import html_table, named, number
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
 from mnist_tracking.reading.lineage import Lineage, LineageTracer
 
@@ -125,7 +125,7 @@ class Trial:
         return f"<Trial {self.name!r} of {self.experiment!r}: {self.status or 'no training'}>"
 
     def __str__(self) -> str:
-        metrics = {name: f"{metric.last:.6g}" for name, metric in sorted(self.metrics.items())}
+        metrics = {name: number(metric.last) for name, metric in sorted(self.metrics.items())}
         reason = f". {self.failure_reason}" if self.failure_reason else ""
         head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
         return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])

@@ -20,7 +20,7 @@ from mnist_tracking._values.formats import (
     Deserializer,
     Format,
     Serializer,
-    accepted,
+    accept_header,
     deserializer_of,
     formats_in,
     serializer_of,
@@ -144,7 +144,7 @@ class Endpoint:
             self.name,
             self._serializer.serialize(data),
             content_type=self._serializer.CONTENT_TYPE,
-            accept=accepted(self._deserializer),
+            accept=accept_header(self._deserializer),
         )
         return self._deserializer.deserialize(stream, content_type)
 
