@@ -1,7 +1,9 @@
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,25 @@ def test_a_job_needs_no_keyword_for_its_script() -> None:
     script = str(Path(__file__).parent / "library" / "toy" / "train.py")
 
     assert mnist_tracking.JobSpec(script).entry_point == script
+
+
+def test_a_missing_extra_is_installed_by_its_packages() -> None:
+    """The package is on no index, so the message cannot name its extra."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = {name: packages_of(project["optional-dependencies"], name) for name in errors._PACKAGES}
+
+    assert {name: set(packages) for name, packages in errors._PACKAGES.items()} == extras
+    assert str(errors.MissingDependencyError("onnx", "serving")) == (
+        "onnx is not installed. Run: pip install onnx onnxruntime pillow"
+    )
+
+
+def packages_of(extras: dict[str, list[str]], name: str) -> set[str]:
+    """Return what an extra installs, the extras that it includes resolved."""
+    found = set[str]()
+    for requirement in extras[name]:
+        if included := re.match(r"mnist-tracking\[(.*)\]", requirement):
+            found |= set().union(*(packages_of(extras, one) for one in included[1].split(",")))
+        else:
+            found.add(re.split(r"[<>=\[]", requirement)[0])
+    return found

@@ -4,20 +4,20 @@ Every error this library raises, as one tree.
 ::
 
     MnistTrackingError
-    ├── ConfigError(ValueError)              a wrong argument; nothing was sent
-    ├── DatasetError(ValueError)             data that are missing, damaged or wrong
-    ├── DivergedError(ArithmeticError)       a loss that is not finite; .loss .moment .subject
-    ├── StoppedError(RuntimeError)           training was told to end; .signal .moment
-    ├── ProcessLostError(ConnectionError)    one of several that train together is gone
+    ├── ConfigError(ValueError)              wrong argument; nothing was sent
+    ├── DatasetError(ValueError)             missing, damaged or wrong data
+    ├── DivergedError(ArithmeticError)       a non-finite loss; .loss .moment .subject
+    ├── StoppedError(RuntimeError)           training was stopped by a signal; .signal .moment
+    ├── ProcessLostError(ConnectionError)    a process of a distributed training is gone
     ├── NotFoundError(LookupError)           .kind .name .existing
     ├── AlreadyExistsError                   .kind .name
-    ├── StateError(RuntimeError)             called at the wrong moment; .kind .name .reason .detail
+    ├── StateError(RuntimeError)             legal call, wrong moment; .kind .name .reason .detail
     ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
     ├── JobTimeoutError(TimeoutError)        .job_name .waited_s .outcome .log_tail
-    ├── ServiceError(RuntimeError)           AWS refused; .code .operation .detail .request_id
+    ├── ServiceError(RuntimeError)           any other AWS error; .code .operation .detail .request_id
     │   ├── AccessDeniedError(PermissionError)
     │   └── ThrottledError                   after botocore's own retries
-    ├── UnsupportedOperationError(NotImplementedError)   not embedded; .service .operation
+    ├── UnsupportedOperationError(NotImplementedError)   not implemented by the embedded SageMaker; .service .operation
     └── MissingDependencyError(ImportError)  .package .extra; says the pip command
 
 Each class is also the builtin a caller would guess, keeps its facts as attributes, builds its message from them, and
@@ -49,7 +49,7 @@ __all__ = [
 
 
 class MnistTrackingError(Exception):
-    """The root: catch this to catch everything this library raises on purpose."""
+    """The root of all errors that this library raises on purpose."""
 
 
 class ConfigError(MnistTrackingError, ValueError):
@@ -57,15 +57,15 @@ class ConfigError(MnistTrackingError, ValueError):
 
 
 class DatasetError(MnistTrackingError, ValueError):
-    """Data are missing, truncated, corrupt, or not the data that were asked for."""
+    """Data is missing, truncated, corrupt, or not the data that was asked for."""
 
 
 class DivergedError(MnistTrackingError, ArithmeticError):
     """
-    Training was stopped: a loss, or a weight, is not a finite number.
+    Training was stopped because a loss or a weight is not finite.
 
     Attributes:
-        loss: What it is.
+        loss: Its value.
         moment: When it was found, such as ``"epoch 2, step 31"``.
         subject: What is not finite, such as ``"The loss"``.
     """
@@ -80,10 +80,10 @@ class DivergedError(MnistTrackingError, ArithmeticError):
 
 class StoppedError(MnistTrackingError, RuntimeError):
     """
-    Training was told to end, and did so after it wrote a checkpoint.
+    Training was stopped by a signal, after writing a checkpoint.
 
     Attributes:
-        signal: What said so, such as ``"SIGTERM"``.
+        signal: The signal, such as ``"SIGTERM"``.
         moment: After what the checkpoint was written, such as ``"step 31 of epoch 2"``.
     """
 
@@ -92,11 +92,13 @@ class StoppedError(MnistTrackingError, RuntimeError):
         self.signal, self.moment = signal, moment
 
     def __str__(self) -> str:
-        return f"Stopped by {self.signal} after {self.moment}; the same command goes on from the checkpoint there."
+        return (
+            f"Stopped by {self.signal} after {self.moment}; run the same command again to resume from its checkpoint."
+        )
 
 
 class ProcessLostError(MnistTrackingError, ConnectionError):
-    """Of several processes that train together, one ended, or cannot be reached."""
+    """A process of a distributed training has ended, or cannot be reached."""
 
 
 class NotFoundError(MnistTrackingError, LookupError):
@@ -105,8 +107,8 @@ class NotFoundError(MnistTrackingError, LookupError):
 
     Attributes:
         kind: What was looked for, such as ``"trial"``.
-        name: The name that was asked for.
-        existing: Names that do exist, the nearest first; may be empty.
+        name: The name that was given.
+        existing: Existing names, nearest first; may be empty.
     """
 
     def __init__(self, kind: str, name: str, existing: Sequence[str] = ()) -> None:
@@ -123,7 +125,7 @@ class AlreadyExistsError(MnistTrackingError):
     The name is taken.
 
     Attributes:
-        kind: What was to be made, such as ``"experiment"``.
+        kind: What was to be created, such as ``"experiment"``.
         name: The name that is taken.
     """
 
@@ -206,16 +208,16 @@ class JobTimeoutError(MnistTrackingError, TimeoutError):
 
     Attributes:
         job_name: The name of the job or endpoint.
-        waited_s: How long was waited, in seconds.
-        outcome: What becomes of what was waited for: a job goes on, an endpoint is deleted.
-        log_tail: The last lines of its log, oldest first; empty where they were not read.
+        waited_s: How long the call waited, in seconds.
+        outcome: What happens to it now: a job keeps running, an endpoint is deleted.
+        log_tail: The last lines of its log, oldest first; empty if they were not read.
     """
 
     def __init__(
         self,
         job_name: str,
         waited_s: float,
-        outcome: str = "It goes on; ask again, or stop it.",
+        outcome: str = "It keeps running; wait again, or stop it.",
         log_tail: Sequence[str] = (),
     ) -> None:
         super().__init__(job_name, waited_s, outcome, tuple(log_tail))
@@ -228,7 +230,7 @@ class JobTimeoutError(MnistTrackingError, TimeoutError):
 
 class ServiceError(MnistTrackingError, RuntimeError):
     """
-    AWS refused a call, and no more particular class of this tree fits.
+    An AWS call failed, and no more specific class of this tree fits.
 
     Attributes:
         code: AWS's error code, such as ``"ValidationException"``.
@@ -242,7 +244,7 @@ class ServiceError(MnistTrackingError, RuntimeError):
         self.code, self.operation, self.detail, self.request_id = code, operation, detail, request_id
 
     def __str__(self) -> str:
-        return f"{self.operation} was refused ({self.code}): {self.detail}"
+        return f"{self.operation} failed ({self.code}): {self.detail}"
 
 
 NO_CREDENTIALS = "NoCredentials"
@@ -251,30 +253,30 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
 class AccessDeniedError(ServiceError, PermissionError):
-    """The credentials in use may not do this, or have expired, or there are none."""
+    """The credentials do not allow this, have expired, or are missing."""
 
     @property
     def is_expired(self) -> bool:
-        """Whether the credentials have expired, so that no call goes through any more."""
+        """Whether the credentials have expired, so that no call succeeds any more."""
         return self.code in _EXPIRED
 
     def __str__(self) -> str:
         if self.code == NO_CREDENTIALS:
-            return f"There are no AWS credentials. Give profile=, {HOW_TO_SIGN_IN}."
+            return f"No AWS credentials found. Pass profile=, {HOW_TO_SIGN_IN}."
         said = super().__str__()
         if not self.is_expired:
             return said
         ended = "" if said.endswith(".") else "."
-        return f"{said}{ended} Renew the credentials and call again; jobs that were started go on meanwhile."
+        return f"{said}{ended} Renew the credentials and call again; running jobs are not affected."
 
 
 class ThrottledError(ServiceError):
-    """The service asked for fewer calls, also after botocore's own retries."""
+    """Still throttled after botocore's retries."""
 
 
 class UnsupportedOperationError(MnistTrackingError, NotImplementedError):
     """
-    The embedded SageMaker does not have this operation.
+    The embedded SageMaker does not implement this operation.
 
     Attributes:
         service: The service, such as ``"sagemaker"``.
@@ -287,9 +289,17 @@ class UnsupportedOperationError(MnistTrackingError, NotImplementedError):
 
     def __str__(self) -> str:
         return (
-            f"The embedded SageMaker does not have {self.service}:{self.operation}. "
-            "Nothing was sent anywhere. On an AWS workspace the call would go through."
+            f"The embedded SageMaker does not implement {self.service}:{self.operation}. "
+            "Nothing was sent. An AWS workspace supports the call."
         )
+
+
+_PACKAGES = {  # of each extra of pyproject.toml; a test holds the two equal
+    "demo": ("torch", "matplotlib", "scikit-learn"),
+    "plots": ("matplotlib",),
+    "serving": ("onnx", "onnxruntime", "pillow"),
+    "training": ("torch",),
+}
 
 
 class MissingDependencyError(MnistTrackingError, ImportError):
@@ -298,7 +308,7 @@ class MissingDependencyError(MnistTrackingError, ImportError):
 
     Attributes:
         package: The package that is missing.
-        extra: The extra of this library that brings it.
+        extra: The extra of this library that installs it.
     """
 
     def __init__(self, package: str, extra: str) -> None:
@@ -306,4 +316,4 @@ class MissingDependencyError(MnistTrackingError, ImportError):
         self.package, self.extra = package, extra
 
     def __str__(self) -> str:
-        return f"{self.package} is not installed. Run: pip install 'mnist-tracking[{self.extra}]'"
+        return f"{self.package} is not installed. Run: pip install {' '.join(_PACKAGES[self.extra])}"

@@ -288,9 +288,9 @@ def _columns(table: Mapping[object, object]) -> dict[str, list[object]]:
     return columns
 
 
-def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], answers: Iterable[object]) -> None:
+def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], predictions: Iterable[object]) -> None:
     """Draw how often each class was taken for each."""
-    tracker.log_confusion_matrix(*_pairs(truth, "answers", answers), title=title)
+    tracker.log_confusion_matrix(*_pairs(truth, "predictions", predictions), title=title)
 
 
 def draw_roc_curve(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:

@@ -141,11 +141,11 @@ def _is_same_data(component: Component | None, uri: str, fingerprint: str) -> bo
 
 def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
     """
-    Return a SHA-256 over the names and contents of a folder's files: equal for equal data, wherever they are.
+    Return a SHA-256 over the names and contents of a folder's files: equal for equal data in any place.
 
     Raises:
         ConfigError: If one of *files* is not below the folder.
-        DatasetError: If one of them is not there.
+        DatasetError: If one of them does not exist.
     """
     chosen = data_files(directory, files)
     whole = hashlib.sha256()
@@ -158,29 +158,28 @@ def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
 
 def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Path]:
     """
-    Return the files of a folder of data, in order: those that are named, or all.
+    Return the files of a folder of data, sorted: the given ones, or all.
 
-    A folder or a file that is not there is a `DatasetError`, as wherever data are looked for: it is the data that are
-    missing, and whoever catches that for a download or a wrong disk catches it here.
+    A missing folder or file is a `DatasetError`, like everywhere else where data is missing.
 
     Raises:
         ConfigError: If one of *files* is not below the folder.
-        DatasetError: If there is no such folder or file, or none at all.
+        DatasetError: If the folder or a file does not exist, or the folder is empty.
     """
     if not os.path.isdir(directory):
-        raise DatasetError(f"{str(directory)!r} is no folder of data.")
+        raise DatasetError(f"{str(directory)!r} is not a folder of data.")
     chosen = sorted(path for path in directory.rglob("*") if path.is_file()) if files is None else _paths(files)
     if not chosen:
-        raise DatasetError(f"The folder {str(directory)!r} holds no files.")
+        raise DatasetError(f"The folder {str(directory)!r} contains no files.")
     for path in chosen:
         if not path.is_relative_to(directory):
             raise ConfigError(f"The file {str(path)!r} is not below the folder {str(directory)!r}.")
         if not os.path.isfile(path):
-            raise DatasetError(f"There is no file {str(path)!r}.")
+            raise DatasetError(f"The file {str(path)!r} does not exist.")
     return chosen
 
 
 def _paths(files: object) -> list[Path]:
     if isinstance(files, str | os.PathLike) or not isinstance(files, Iterable):
-        raise ConfigError(f"files={short_repr(files)}; a list of paths is needed.")
+        raise ConfigError(f"files={short_repr(files)}; expected a list of paths.")
     return sorted(check_path("files", path) for path in files)

@@ -142,53 +142,54 @@ class ExperimentRunner:
         files: Sequence[Path] | None = None,
     ) -> Component:
         """
-        Upload a folder of data and record that as the step ``Preprocessing``, attached to all later trials.
+        Upload a folder of data, and record it as the step ``Preprocessing`` of all later trials.
 
-        Their jobs see the folder as the channel ``training``. Unchanged data are not uploaded twice.
+        Their jobs read the folder as the channel ``training``. Unchanged data is not uploaded twice.
 
         Args:
             directory: The folder.
-            parameters: What to record of the data.
-            fingerprint: Names the content: an equal one is taken for the same data. By default a SHA-256 of all of it.
-            files: The files below the folder that are sent; by default all.
+            parameters: What to record about the data.
+            fingerprint: Identifies the content: data with an equal fingerprint counts as the same. By default, a
+                SHA-256 of all files.
+            files: The files below the folder to upload; by default all.
 
         Returns:
             The recorded step.
 
         Raises:
-            ConfigError: If an argument is wrong, such as one of *files* that is not below the folder.
-            DatasetError: If there is no such folder or file, or none at all, as with `prepare_dataset`.
+            ConfigError: If an argument is wrong, such as a file that is not below the folder.
+            DatasetError: If the folder or a file does not exist, or the folder is empty.
         """
         return self._data.upload(directory, parameters=parameters, fingerprint=fingerprint, files=files)
 
     def use_dataset(self, uri: str, *, parameters: Mapping[str, Scalar] | None = None) -> Component:
         """
-        Take data that are in S3 already, and record that as `upload_dataset` does; nothing is copied.
+        Record data that is in S3 already, as `upload_dataset` does; nothing is copied.
 
         Args:
-            uri: Where they are, ``s3://bucket/prefix``.
-            parameters: What to record of the data.
+            uri: The data's location, ``s3://bucket/prefix``.
+            parameters: What to record about the data.
 
         Raises:
-            ConfigError: If *uri* is no location in S3.
+            ConfigError: If *uri* is not a location in S3.
         """
         return self._data.use(uri, parameters=parameters)
 
     def step(self, name: str, *, trial: NamedTrial | str | None = None) -> Step:
         """
-        Track a step that this program does itself: before, after or beside training.
+        Track a step that this program does itself: before, after or alongside training.
 
         Entering the block marks the step ``InProgress``, leaving it ``Completed``; an exception marks it ``Failed``
-        with its message, an interrupt from the keyboard ``Stopped``, and goes on.
+        with its message, Ctrl-C ``Stopped``; both propagate.
 
         Args:
-            name: What kind of step it is, such as ``"Evaluation"``.
-            trial: The trial that it belongs to. Without one it is attached to all trials that follow, until another
-                step of that name takes its place.
+            name: The kind of step, such as ``"Evaluation"``.
+            trial: The trial it belongs to. Without one, it is attached to all later trials, until another step of that
+                name replaces it.
 
         Raises:
-            ConfigError: If SageMaker would refuse the name.
-            NotFoundError: On entering, if there is no such trial.
+            ConfigError: If SageMaker would reject the name.
+            NotFoundError: On entering, if the trial does not exist.
 
         Example:
             >>> workspace = Workspace.embedded()
@@ -206,16 +207,16 @@ class ExperimentRunner:
 
     def trial(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> LocalTrial:
         """
-        Track a trial that is computed right here, without a training job, on the same leaderboard.
+        Track a trial that is computed in this process, without a training job, on the same leaderboard.
 
-        The block is its training; it ends as that of `step` does.
+        The block is its training; it is marked as `step` marks a step.
 
         Args:
-            hyperparameters: What the trial is tried with.
+            hyperparameters: The trial's hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
 
         Raises:
-            ConfigError: If a hyperparameter cannot be recorded, or *name* is refused. Nothing was sent.
+            ConfigError: If a hyperparameter cannot be recorded, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: On entering, if *name* is taken.
 
         Example:
@@ -243,18 +244,18 @@ class ExperimentRunner:
 
     def submit(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> SubmittedTrial:
         """
-        Start the training of one model as a trial of this experiment, and do not wait.
+        Start training one model as a trial of this experiment, without waiting for it.
 
         Args:
-            hyperparameters: What differs from the job's own hyperparameters.
+            hyperparameters: Overrides of the job's own hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
 
         Returns:
-            What to look at it with, wait for it, and stop it. The job goes on without; `Workspace.submitted` gives
+            A handle to follow it, wait for it and stop it. The job runs without it; `Workspace.submitted` returns
             another one.
 
         Raises:
-            ConfigError: If there is no job, a hyperparameter is wrong, or *name* is refused. Nothing was sent.
+            ConfigError: If there is no job, a hyperparameter is wrong, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
         """
         merged = self._require_job().merged({} if hyperparameters is None else hyperparameters)
@@ -269,22 +270,22 @@ class ExperimentRunner:
         observer: TrialObserver | None = None,
     ) -> Trial:
         """
-        Train one model and record it as a trial of this experiment: `submit`, and wait.
+        Train one model as a trial of this experiment: `submit`, and wait.
 
-        Blocks until the job ends. The trial exists, with status "Failed", even when training fails. Interrupted from
-        the keyboard, it asks the job to stop.
+        Blocks until the job ends. The trial exists, with status "Failed", even when training fails. Ctrl-C also
+        requests the job to stop.
 
         Args:
-            hyperparameters: What differs from the job's own hyperparameters.
+            hyperparameters: Overrides of the job's own hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
             timeout_s: Give up waiting after this many seconds; the job keeps running.
-            observer: Told how it goes.
+            observer: Called as the trial progresses.
 
         Returns:
-            The finished trial, as recorded. Its status is "Completed", or "Stopped" if somebody stopped the job.
+            The finished trial, as recorded. Its status is "Completed", or "Stopped" if the job was stopped.
 
         Raises:
-            ConfigError: If there is no job, an argument is wrong, or *name* is refused. Nothing was sent.
+            ConfigError: If there is no job, an argument is wrong, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
             JobFailedError: If training fails; carries the last lines of the log.
             JobTimeoutError: If it takes longer than *timeout_s*.
@@ -297,7 +298,7 @@ class ExperimentRunner:
             submitted = self._submit(merged, name, job_name)
             return follow(submitted, merged, observer or Silent(), timeout_s=timeout_s)
         except KeyboardInterrupt:
-            stop_job(self.workspace, job_name)  # at whatever moment: it may not have been started yet
+            stop_job(self.workspace, job_name)  # at any moment: it may not have been started yet
             raise
 
     def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None, job_name: str) -> SubmittedTrial:
@@ -326,11 +327,11 @@ class ExperimentRunner:
         include_foreign: bool = False,
     ) -> CleanupPlan:
         """
-        List what a cleanup of this experiment would delete, as `Workspace.cleanup_plan` does, with its arguments.
+        Plan a cleanup of this experiment, as `Workspace.cleanup_plan` does, with its arguments.
 
         Raises:
             NotFoundError: If the experiment, or one of *trials*, does not exist.
-            ConfigError: If one of *trials* is no trial, or *older_than* is a time without a time zone.
+            ConfigError: If one of *trials* is not a trial, or *older_than* is a time without a time zone.
         """
         plan = make_plan(
             self.workspace,
@@ -340,18 +341,18 @@ class ExperimentRunner:
             keep_data=keep_data,
             include_foreign=include_foreign,
         )
-        return attrs.evolve(plan, on_end=self._find_steps)  # a runner knows its steps, some of which may be gone then
+        return attrs.evolve(plan, on_end=self._find_steps)  # the runner must forget steps that are gone then
 
     def cleanup(self) -> CleanupReport:
         """
-        Delete the experiment and all that it made: endpoints, models, components, trials and S3 objects.
+        Delete the experiment and everything it created: endpoints, models, components, trials and S3 objects.
 
-        Jobs that still run are stopped first. What this library did not make is left alone and reported. Training jobs
-        themselves cannot be deleted on AWS. It is `cleanup_plan` and its ``execute()`` in one: what failed is in the
-        report, and calling again carries on.
+        Running jobs are stopped first. What this library did not create is kept and reported. Training jobs themselves
+        cannot be deleted on AWS. This is `cleanup_plan` and its ``execute()`` in one call: failures are in the report,
+        and a second call continues.
 
         Raises:
-            NotFoundError: If the experiment does not exist, or no more.
+            NotFoundError: If the experiment does not exist.
         """
         return self.cleanup_plan().execute()
 
@@ -379,7 +380,7 @@ class ExperimentRunner:
 
     @contextmanager
     def _new_trial(self, name: str) -> Iterator[None]:
-        """Create a trial with the shared steps; it is taken back if the block cannot give it its training."""
+        """Create a trial with the shared steps; delete it again if the block fails to start its training."""
         create_trial(self.workspace, name, self.name, self._tags)
         try:
             self._shared.attach_to(name)
@@ -387,8 +388,8 @@ class ExperimentRunner:
         except MnistTrackingError as error:
             try:
                 delete_trial(self.workspace, name)
-            except MnistTrackingError as second:  # the first error is the one to be told
-                error.add_note(f"The trial {name!r} could not be taken back: {second}")
+            except MnistTrackingError as second:  # the first error is the one to report
+                error.add_note(f"The trial {name!r} could not be deleted again: {second}")
             raise
 
     def _component_name(self, display_name: str) -> str:

@@ -31,7 +31,7 @@ __all__ = ["LocalTrial", "Step"]
 
 
 class _Recording:
-    """What `Step` and `LocalTrial` share: the block, and everything that it can log."""
+    """The block of a `Step` or a `LocalTrial`, and everything it can log."""
 
     _noun: str
     _hint: str
@@ -61,7 +61,7 @@ class _Recording:
         return f"<{type(self).__name__} {self.name!r} recorded as {self.component_name!r}>"
 
     def __enter__(self) -> Self:
-        """Mark it as begun."""
+        """Mark it ``InProgress``."""
         if self._block is not None:
             raise self._refusal("already-entered", "was entered before; a block is entered once")
         self._block = ExitStack()
@@ -76,12 +76,12 @@ class _Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Mark how it ended; an exception propagates."""
+        """Mark it ``Completed``, ``Failed`` or ``Stopped``; an exception propagates."""
         if self._block is not None:
             self._block.__exit__(kind, error, trace)
 
     def _open(self) -> ComponentTracker:
-        """Return what writes; only inside the block."""
+        """Return the tracker; StateError outside the block."""
         if self._tracker is None:
             raise self._refusal("not-begun", "has not begun; it takes values inside its block")
         if self._tracker.ended is not None:
@@ -93,17 +93,17 @@ class _Recording:
 
     def log_parameter(self, name: str, value: Scalar) -> None:
         """
-        Record one setting; see `log_parameters`.
+        Record one parameter; see `log_parameters`.
 
         Args:
             name: Its name.
-            value: A finite number, a text of up to 2500 characters, a boolean or None.
+            value: A finite number, a string of up to 2500 characters, a boolean or None.
         """
         self.log_parameters({check_key("parameter", name): value})
 
     def log_parameters(self, values: Mapping[str, Scalar]) -> None:
         """
-        Record settings. They are read back as they were put in; a name that was used before is replaced.
+        Record parameters, which are read back as they were recorded; an existing name is replaced.
 
         Raises:
             ConfigError: If a value cannot be recorded. Nothing was sent.
@@ -111,11 +111,11 @@ class _Recording:
         self._open().parameters(values)
 
     def log_input(self, name: str, uri: str, *, media_type: str | None = None) -> None:
-        """Record where something is that this step reads, such as ``s3://bucket/key``."""
+        """Record the location of an input of this step, such as ``s3://bucket/key``."""
         self._open().location("input", name, uri, media_type)
 
     def log_output(self, name: str, uri: str, *, media_type: str | None = None) -> None:
-        """Record where something is that this step wrote."""
+        """Record the location of an output of this step."""
         self._open().location("output", name, uri, media_type)
 
     def log_artifact(
@@ -131,38 +131,38 @@ class _Recording:
 
         Args:
             path: The file.
-            name: Its name in the step; by default that of the file, with hyphens for what SageMaker refuses.
+            name: Its name in the step; by default the file's, with hyphens for characters that are not allowed.
             media_type: Its media type; by default guessed from the file's name.
             direction: ``"output"``, or ``"input"`` for a file that the step reads.
 
         Raises:
-            ConfigError: If there is no such file, another one of that file name was uploaded already, or *direction* is
-                neither.
+            ConfigError: If the file does not exist, another file of that name was uploaded already, or *direction* is
+                another value.
         """
         if direction not in ("input", "output"):
-            raise ConfigError(f"direction={direction!r}; possible are 'input', 'output'.")
+            raise ConfigError(f"direction={direction!r}; expected 'input' or 'output'.")
         self._open().file(direction, check_path("path", path), name, media_type)
 
     def log_table(self, table: "pd.DataFrame | Mapping[str, Iterable[object]]", *, name: str = "table") -> None:
-        """Upload a frame, or lists or arrays by column, in the form that SageMaker Studio takes, and record it."""
+        """Upload a frame, or lists or arrays by column, as SageMaker's JSON table, and record it."""
         self._open().chart(draw_table, name, table)
 
     def log_confusion_matrix(
-        self, truth: Iterable[object], answers: Iterable[object], *, name: str = "confusion-matrix"
+        self, truth: Iterable[object], predictions: Iterable[object], *, name: str = "confusion-matrix"
     ) -> None:
         """
-        Record how often each class was taken for each, in the form that SageMaker Studio draws.
+        Record how often each class was predicted as each class, as SageMaker's JSON confusion matrix.
 
         Args:
-            truth: The right class of each item.
-            answers: The class that each was taken for.
+            truth: The true class of each item.
+            predictions: The predicted class of each item.
             name: Its name in the step.
 
         Raises:
-            ConfigError: If the two are not equally long.
+            ConfigError: If the two differ in length.
             MissingDependencyError: If scikit-learn is not installed.
         """
-        self._open().chart(draw_confusion_matrix, name, truth, answers)
+        self._open().chart(draw_confusion_matrix, name, truth, predictions)
 
     def log_roc_curve(self, truth: Iterable[object], scores: Iterable[float], *, name: str = "roc-curve") -> None:
         """Record the true against the false positive rate; raises as `log_confusion_matrix` does."""
@@ -181,20 +181,20 @@ class _Recording:
         Args:
             name: Such as ``"f1"``.
             value: A finite number.
-            step: Which one it is; the next one by default, from 0.
+            step: Its step, an integer >= 0; by default the metric's next one, from 0.
         """
         self.log_metrics({check_key("metric", name): value}, step=step)
 
     def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """
-        Record one value for each of several metrics. Every value is kept, and read back as a series.
+        Record one value each of several metrics; `Trial.series` reads every value back.
 
         Args:
-            values: By metric; finite numbers.
-            step: Which ones they are; by default the next one of each metric, from 0.
+            values: Finite numbers by metric.
+            step: Their step, an integer >= 0; by default each metric's next one, from 0.
 
         Raises:
-            ConfigError: If a value is not finite, or *step* is no whole number from 0. Nothing was sent.
+            ConfigError: If a value is not finite, or *step* is not an integer >= 0. Nothing was sent.
             ServiceError: If SageMaker did not record a value.
         """
         self._open()
@@ -208,15 +208,15 @@ class _Recording:
 
 class Step(_Recording):
     """
-    One tracked step of a program: a ``with`` block. Made by `ExperimentRunner.step`.
+    One tracked step of a program: a ``with`` block, from `ExperimentRunner.step`.
 
-    It takes values inside its block; before and after, that is a `StateError`. Its attributes can always be read.
+    It takes values inside its block only; before and after, logging raises `StateError`.
 
-    **Durability.** Each call sends at once what it is given; a program that is killed leaves all of it there, and the
-    status ``InProgress``. **Thread safety.** May be shared between threads.
+    **Durability.** Each call sends its values at once; if the program is killed, they are there, with the status
+    ``InProgress``. **Thread safety.** Safe to share between threads.
 
     Attributes:
-        name: What kind of step it is, such as ``"Evaluation"``.
+        name: The kind of step, such as ``"Evaluation"``.
         component_name: The trial component that records it, unique in the account and region.
 
     Example:
@@ -235,9 +235,10 @@ class Step(_Recording):
 
 class LocalTrial(_Recording):
     """
-    One trial that is computed in this process, while it goes on. Made by `ExperimentRunner.trial`.
+    One trial that is computed in this process: a ``with`` block, from `ExperimentRunner.trial`.
 
-    It takes what a `Step` takes, and is on the same leaderboard as the trials that jobs train.
+    It takes what a `Step` takes, with the same guarantees, and appears on the same leaderboard as the trials that jobs
+    train.
 
     Attributes:
         name: Its name, unique in the account and region.
@@ -284,16 +285,16 @@ class LocalTrial(_Recording):
         Upload the model of this trial, so that it can be deployed.
 
         Args:
-            path: A file, or a folder whose contents are sent.
+            path: A file, or a folder whose contents are uploaded.
             entry_point: The script with ``model_fn`` and, if needed, ``input_fn``, ``predict_fn`` and ``output_fn``,
-                relative to *source_dir* where that is given. Without one it is named when the model is deployed.
-            source_dir: A folder that is sent along with the script.
+                relative to *source_dir* if given. Without one, pass it when the model is deployed.
+            source_dir: A folder to upload with the script.
 
         Returns:
-            Where the model is, ``s3://.../model.tar.gz``.
+            The model's location, ``s3://.../model.tar.gz``.
 
         Raises:
-            ConfigError: If *path* or the script is not there. Nothing was sent.
+            ConfigError: If *path* or the script does not exist. Nothing was sent.
         """
         tracker = self._open()
         model = upload_model(self._account, check_path("path", path), self._output_uri, entry_point, source_dir)

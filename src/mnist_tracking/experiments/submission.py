@@ -1,4 +1,4 @@
-"""A trial whose training job was started: look at it, wait for it, stop it, from any process."""
+"""SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -28,9 +28,9 @@ __all__ = ["SubmittedTrial"]
 
 class SubmittedTrial:
     """
-    A trial whose job was started. Made by `ExperimentRunner.submit` and `Workspace.submitted`.
+    A trial whose training job was started, from `ExperimentRunner.submit` or `Workspace.submitted`.
 
-    It holds nothing but two names: the job goes on without it, and a new one can be had at any time, in any process.
+    It holds only names: the job runs without it, and any process can create another one at any time.
 
     Attributes:
         name: The trial's name.
@@ -58,7 +58,7 @@ class SubmittedTrial:
 
     @property
     def status(self) -> Status:
-        """How the job stands now."""
+        """The job's status now."""
         return job_status(self._account, self.job_name)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -66,7 +66,7 @@ class SubmittedTrial:
         Yield the lines of the job's log, oldest first.
 
         Args:
-            follow: Go on until the job ends, yielding each line as it comes.
+            follow: Keep yielding lines as they are logged, until the job ends.
         """
         log = JobLog(self._account, self.job_name)
         for _ in polls(self._account):
@@ -77,29 +77,29 @@ class SubmittedTrial:
                 return
 
     def series(self) -> dict[str, MetricSeries]:
-        """Return every value that the job has printed so far, by metric; also while it runs."""
+        """Return every value that the job has logged so far, by metric, also while it runs."""
         return job_series(self._account, self.job_name)
 
     def stop(self) -> None:
-        """Ask the job to stop, and do not wait; one that has ended is left alone."""
+        """Request the job to stop, without waiting. Safe to call more than once, and after the job has ended."""
         stop_job(self._account, self.job_name)
 
     def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> Trial:
         """
-        Wait until the job ends, and return the trial however it ended.
+        Wait until the job ends, and return the trial, whatever its status.
 
         Args:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
-            on_line: Given each line of the log as it comes.
+            on_line: Called with each line of the log as it is logged.
 
         Raises:
-            ConfigError: If *timeout_s* is no time.
-            JobTimeoutError: If it takes longer than *timeout_s*, or the service does not show the outcome for a minute.
+            ConfigError: If *timeout_s* is negative or not a number.
+            JobTimeoutError: If it takes longer than *timeout_s*, or Search does not show the outcome within a minute.
         """
         check_timeout(timeout_s)
         wait_for_job(self._account, self.job_name, on_line=on_line, timeout_s=timeout_s)
         component = wait_for_component(self._account, self.name, self.job_name)
-        if CREATED_BY not in component.tags:  # SageMaker had not made it yet when its job was started
+        if CREATED_BY not in component.tags:  # SageMaker had not created it yet when its job was started
             self._tag_as_trial()
         return trial_from_component(self._account, component, self.name, self.experiment)
 
@@ -125,7 +125,7 @@ class SubmittedTrial:
 
     def raise_if_failed(self, trial: Trial) -> None:
         """
-        Raise what says why this trial failed, if it did.
+        Raise JobFailedError if this trial failed.
 
         Raises:
             JobFailedError: If it did; carries the last lines of the log.
@@ -143,7 +143,7 @@ def follow(
     timeout_s: float | None = None,
 ) -> Trial:
     """
-    Wait for a trial, telling an observer how it goes; interrupted from the keyboard, ask its job to stop.
+    Wait for a trial and report to an observer; Ctrl-C also requests the job to stop.
 
     Raises:
         JobFailedError: If training failed; carries the last lines of the log.
@@ -163,10 +163,10 @@ def follow(
 
 def attach_to_trial(account: Account, trial_name: str) -> SubmittedTrial:
     """
-    Find the job of a trial that was submitted before; see `Workspace.submitted`.
+    Attach to a trial that was submitted earlier; see `Workspace.submitted`.
 
     Raises:
-        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        NotFoundError: If the trial does not exist; the error lists the nearest names.
         StateError: If it has no training job.
     """
     listed = require_trial(account, trial_name_of(trial_name))

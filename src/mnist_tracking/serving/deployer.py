@@ -1,4 +1,4 @@
-"""BestModelDeployer: the best model of an experiment, as an endpoint."""
+"""BestModelDeployer: puts the model of a trial, or the best model of an experiment, behind an endpoint."""
 
 import os
 
@@ -36,11 +36,11 @@ DEPLOYMENT = "Deployment"
 
 class BestModelDeployer:
     """
-    Deploys a trained model, with the very code that trained it unless told otherwise.
+    Deploys trained models, by default with the code that trained them.
 
     Args:
         workspace: Where to deploy.
-        instance_type: What the endpoints run on.
+        instance_type: The instance type of the endpoints.
 
     Example:
         >>> from pathlib import Path
@@ -58,10 +58,10 @@ class BestModelDeployer:
         6.0
     """
 
-    def __init__(self, account: Account, *, instance_type: str = "ml.m5.large") -> None:
-        check_account(account)
+    def __init__(self, workspace: Account, *, instance_type: str = "ml.m5.large") -> None:
+        check_account(workspace)
         check_instance_type(instance_type)
-        self._account = account
+        self._account = workspace
         self._instance_type = instance_type
 
     def deploy(  # noqa: PLR0913 - one keyword for each thing that an endpoint is made of; none is needed
@@ -82,37 +82,36 @@ class BestModelDeployer:
         timeout_s: float | None = 1800.0,
     ) -> Endpoint:
         """
-        Start an endpoint and wait until it answers.
+        Create an endpoint, and wait until it is in service.
 
         The deployment is recorded as the step ``Deployment`` of the trial, so that the lineage shows it.
 
         Args:
-            target: A leaderboard (its best trial), a trial, or the name of a trial; with *objective*, the name of an
-                experiment.
-            objective: What the best trial of the experiment named by *target* is the best at.
+            target: A trial, its name, or a leaderboard for its best trial; with *objective*, the name of an experiment
+                for its best trial.
+            objective: How to rank the trials of the experiment *target*.
             name: The endpoint's name. Defaults to a generated one.
-            instance_type: What it runs on; defaults to the deployer's.
-            instance_count: On how many of them. In an embedded SageMaker one process serves, whatever is asked for.
-            entry_point: The script with ``model_fn`` and the other handlers, a file; with *source_dir* a file at the
-                top of that. Defaults to the code that was recorded with the model.
-            source_dir: A folder that is sent along with the script, or an archive in S3, such as a trial's
-                ``code_uri``.
-            image_uri: A container of another kind; defaults to that of PyTorch. With one that answers by itself, no
-                script is needed.
-            serializer: What the data go as: ``"numpy"`` (the default), ``"json"``, ``"csv"``, ``"bytes"``, or any of
-                ``sagemaker.serializers``. The endpoint keeps a name, for `Workspace.endpoint`.
-            deserializer: How answers are read, likewise. Defaults to what a *serializer* given by name goes with.
-            wait: Wait until it answers; else `Endpoint.wait` does.
+            instance_type: Its instance type; defaults to the deployer's.
+            instance_count: The number of instances. An embedded SageMaker serves with one process in any case.
+            entry_point: The script with ``model_fn`` and the other handlers, a file; with *source_dir*, a file
+                at the top of that folder. Defaults to the code that was recorded with the model.
+            source_dir: A folder to upload with the script, or an archive in S3, such as a trial's ``code_uri``.
+            image_uri: A container image; defaults to the PyTorch container's. An image that serves the model by itself
+                needs no script.
+            serializer: How data is sent: ``"numpy"`` (the default), ``"json"``, ``"csv"``, ``"bytes"``, or any of
+                ``sagemaker.serializers``. A name is stored with the endpoint, for `Workspace.endpoint`.
+            deserializer: How responses are read, likewise. Defaults to the counterpart of a *serializer* given by name.
+            wait: Wait until it is in service; otherwise call `Endpoint.wait`.
             delete: Whether leaving the endpoint's ``with`` block deletes it.
             timeout_s: Give up waiting after this many seconds.
 
         Raises:
-            ConfigError: If an argument is wrong, or the script is not there.
-            StateError: If no trial completed, or the trial has no model, or nothing says how it answers.
-            NotFoundError: If there is no such trial or experiment, or its model is no longer in S3.
-            AlreadyExistsError: If *name* is taken; what has it is left alone.
-            JobFailedError: If the endpoint fails to start; carries the end of its log. What was made is deleted again.
-            JobTimeoutError: If it takes longer than *timeout_s*. What was made is deleted again.
+            ConfigError: If an argument is wrong, or the script does not exist.
+            StateError: If no trial completed, the trial has no model, or no script can serve it.
+            NotFoundError: If the trial or experiment does not exist, or its model is no longer in S3.
+            AlreadyExistsError: If *name* is taken; the existing endpoint is not changed.
+            JobFailedError: If the endpoint fails to start; carries the end of its log. Everything is deleted again.
+            JobTimeoutError: If it takes longer than *timeout_s*. Everything is deleted again.
         """
         check_timeout(timeout_s)
         check_instance_type(self._instance_type if instance_type is None else instance_type)
@@ -134,10 +133,10 @@ class BestModelDeployer:
     def _chosen(
         self, target: Leaderboard | NamedTrial | str, objective: Objective | str | None
     ) -> tuple[Trial, Component]:
-        """Return the trial that *target* stands for, and its training, both as they are now."""
+        """Return the trial that *target* refers to, and its training, both as they are now."""
         if objective is not None:
             if not isinstance(target, str):
-                raise ConfigError(f"objective={objective!r} goes with the name of an experiment, not with {target!r}.")
+                raise ConfigError(f"objective={objective!r} needs the name of an experiment, not {target!r}.")
             target = Leaderboard.load(self._account, target, objective=objective)
         best = target.best if isinstance(target, Leaderboard) else target
         name = trial_name_of(best)
@@ -153,15 +152,15 @@ class BestModelDeployer:
         return trial_from_component(self._account, training, name, experiment), training
 
     def _refuse_experiment(self, name: str) -> None:
-        """Say what is missing where the name of an experiment is given for that of a trial."""
+        """Raise ConfigError if the name is that of an experiment rather than a trial."""
         try:
             require_experiment(self._account, name)
         except NotFoundError:
             return
-        raise ConfigError(f"{name!r} is an experiment. Say by which metric its best trial is chosen: objective='name'.")
+        raise ConfigError(f"{name!r} is an experiment. Pass objective='metric name' to deploy its best trial.")
 
     def _start(self, plan: "_Plan", name: str | None, *, timeout_s: float | None, wait: bool) -> EndpointFacts:
-        """Make everything, or nothing."""
+        """Create everything, or nothing."""
         trial = plan.trial
         endpoint_name = self._endpoint_name(trial, name)
         adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
@@ -178,15 +177,15 @@ class BestModelDeployer:
             if wait:
                 wait_for_endpoint(self._account, endpoint_name, timeout_s, "It was deleted again.")
             self._record(plan, endpoint_name)
-        except AlreadyExistsError:  # somebody took the name just now
+        except AlreadyExistsError:  # the name was taken just now
             raise
-        except BaseException:  # an interrupt from the keyboard too, at any point
+        except BaseException:  # Ctrl-C too, at any moment
             delete_endpoint(self._account, endpoint_name)
             raise
         return EndpointFacts(endpoint_name, trial.name, plan.adapter, is_ours=True)
 
     def _adapter(self, training: Component, entry_point: str | os.PathLike[str] | None) -> str | None:
-        """Return how the answers of the code that trained the model are read; of another script, nobody knows."""
+        """Return the adapter of the job that trained the model; another script has none."""
         return adapter_of(self._account, training.source_arn) if entry_point is None else None
 
     def _endpoint_name(self, trial: Trial, name: str | None) -> str:
@@ -233,7 +232,7 @@ def _served(
     source_dir: str | os.PathLike[str] | None,
     image_uri: str | None,
 ) -> Served:
-    """Put together what is served: the trial's model, and the caller's script or the one that was recorded."""
+    """Return what to serve: the trial's model, with the caller's script or the recorded one."""
     if trial.status != "Completed":
         raise StateError(
             "trial", trial.name, "not-completed", f"is {trial.status}; only a completed trial can be deployed"
@@ -259,10 +258,10 @@ def _recorded_script(trial: Trial, training: Component, *, is_needed: bool) -> t
     program = training.parameters.get("sagemaker_program")
     if trial.code_uri is None or not isinstance(program, str):
         if is_needed:
-            said = "has a model, but no script that answers for it. Give entry_point=, a script with model_fn"
+            said = "has a model, but no script to serve it. Pass entry_point=, a script with model_fn"
             raise StateError("trial", trial.name, "no-script", said)
         return None, None
     if "/" in program:
-        said = f"was trained by {program!r}, and an endpoint takes a script at the top of its folder. Give entry_point="
+        said = f"was trained by {program!r}, but an endpoint needs a script at the top of its folder. Pass entry_point="
         raise StateError("trial", trial.name, "no-script", said)
     return program, trial.code_uri

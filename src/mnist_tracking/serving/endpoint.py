@@ -1,4 +1,4 @@
-"""Endpoint: a model that answers, just deployed or found by its name."""
+"""Endpoint: a deployed model, ready to predict."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +32,7 @@ __all__ = ["Endpoint", "attach_to_endpoint"]
 
 class Endpoint:
     """
-    A model that answers. Made by `BestModelDeployer.deploy` and `Workspace.endpoint`.
+    A deployed model, from `Trial.deploy`, `BestModelDeployer.deploy` or `Workspace.endpoint`.
 
     Leaving its ``with`` block deletes it if it was deployed for that; one that was looked up stays.
 
@@ -40,9 +40,9 @@ class Endpoint:
 
     Attributes:
         name: Its name.
-        trial_name: The trial whose model it serves; None if that is not known.
-        adapter: What it was deployed to take and to give: ``"digits"`` of the CNN, or the formats that were given by
-            name, such as ``"json"`` or ``"numpy/csv"``; None if that is not known.
+        trial_name: The trial whose model it serves, if known.
+        adapter: The dotted name of its adapter, or the formats it was deployed with by name, such as ``"json"`` or
+            ``"numpy/csv"``; None if unknown.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Endpoint:
     @property
     def status(self) -> EndpointStatus:
         """
-        How it stands, such as ``"Creating"`` or ``"InService"``; asked anew each time.
+        Its status, such as ``"Creating"`` or ``"InService"``; requested each time.
 
         Raises:
             NotFoundError: If it was deleted.
@@ -90,7 +90,7 @@ class Endpoint:
 
     def wait(self, *, timeout_s: float | None = 1800.0) -> Self:
         """
-        Wait until it answers.
+        Wait until it is in service.
 
         Args:
             timeout_s: Give up waiting after this many seconds; the endpoint stays.
@@ -99,10 +99,10 @@ class Endpoint:
             The endpoint itself.
 
         Raises:
-            ConfigError: If *timeout_s* is no time.
+            ConfigError: If *timeout_s* is negative or not a number.
             JobFailedError: If it fails to start; carries the end of its log. The endpoint stays, and can be deleted.
             JobTimeoutError: If it takes longer than *timeout_s*.
-            NotFoundError: If somebody deletes it.
+            NotFoundError: If it is deleted meanwhile.
         """
         check_timeout(timeout_s)
         wait_for_endpoint(self._account, self.name, timeout_s, "It may still start; wait again, or delete it.")
@@ -150,15 +150,15 @@ class Endpoint:
 
     def delete(self) -> None:
         """
-        Delete the endpoint, its configuration, its model and the archive that was packed for it. Again is fine.
+        Delete the endpoint, its configuration, its model and the archive packed for it. Safe to call more than once.
 
-        Of an endpoint that this library did not make, the configuration and the model stay: others may use them.
+        For an endpoint that this library did not create, the configuration and the model stay: others may use them.
 
-        SageMaker deletes no endpoint that is still being made, so this waits until it is, or has failed; on AWS that
-        may take many minutes. An interrupt from the keyboard ends the waiting, and the endpoint stays.
+        SageMaker does not delete an endpoint that is being created, so this waits until it is in service or has failed,
+        which may take many minutes on AWS. Ctrl-C ends the waiting, and the endpoint stays.
 
         Raises:
-            StateError: If it is still being made after an hour. Then all of it stays.
+            StateError: If it is still being created after an hour. Nothing was deleted then.
         """
         (delete_endpoint if self._facts.is_ours else delete_endpoint_alone)(self._account, self.name)
 
@@ -170,13 +170,13 @@ def attach_to_endpoint(
     deserializer: Deserializer | Format | None,
 ) -> Endpoint:
     """
-    Find an endpoint; see `Workspace.endpoint`.
+    Return an endpoint by its name; see `Workspace.endpoint`.
 
     Raises:
-        ConfigError: If the serializer or the deserializer is none.
-        NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
+        ConfigError: If the serializer or the deserializer is not valid.
+        NotFoundError: If the endpoint does not exist; the error lists the nearest names.
     """
-    serializer_of(serializer)  # a wrong one is told first, as when a model is deployed
+    serializer_of(serializer)  # a wrong one is reported first, as when a model is deployed
     deserializer_of(deserializer, serializer)
     facts = find_endpoint(account, name)
     return Endpoint(account, facts, serializer=serializer, deserializer=deserializer, delete=False)

@@ -1,4 +1,4 @@
-"""Run trials some at a time, wait out full quotas, and stop everything when interrupted."""
+"""Run trials in parallel, wait out exhausted quotas, and stop everything on Ctrl-C."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ def run_all(
     """
     Call *run_one* for every point, at most *max_parallel* at once.
 
-    A trial that fails does not stop the others. A full quota (ResourceLimitExceeded) is waited out. Any other error
-    stops the launching of further trials, lets the running ones end, and is raised. An interrupt from the keyboard
-    launches nothing more and calls *on_interrupt*, which should make the running trials end.
+    A failed trial does not stop the others. An exhausted quota (ResourceLimitExceeded) is waited out. Any other error
+    launches no further trials, lets the running ones end, and is raised. Ctrl-C launches nothing more and calls
+    *on_interrupt*, which should end the running trials.
     """
     cancelled = threading.Event()
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="sweep") as pool:
@@ -41,7 +41,7 @@ def run_all(
 
 
 def _insist(stop: Callable[[], None]) -> None:
-    """Stop the trials though the interrupt comes again meanwhile; their threads are waited for in any case."""
+    """Stop the trials even if Ctrl-C is pressed again meanwhile; their threads are waited for in any case."""
     try:
         stop()
     except KeyboardInterrupt:
@@ -49,7 +49,7 @@ def _insist(stop: Callable[[], None]) -> None:
 
 
 def _run_point(run_one: RunOne, point: Mapping[str, Scalar], cancelled: threading.Event, pause_s: float) -> None:
-    """Run one trial, again and again while the quota is full."""
+    """Run one trial, retrying while the quota is exhausted."""
     while not cancelled.is_set():
         try:
             run_one(point)

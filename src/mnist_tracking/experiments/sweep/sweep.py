@@ -1,4 +1,4 @@
-"""The public class: a space, a runner, and a leaderboard at the end."""
+"""HyperparameterSweep: trains a trial for every point of a space, several at once, and ranks them."""
 
 from collections.abc import Iterable, Mapping, Sized
 
@@ -19,21 +19,22 @@ from mnist_tracking.reading.trial import Trial
 
 __all__ = ["HyperparameterSweep"]
 
-_TAKEN_UP = ("Completed", "InProgress")
+_REUSED = ("Completed", "InProgress")
 
 
 class HyperparameterSweep:
     """
     Trains one trial for every combination of a grid.
 
-    Every hyperparameter is checked before the first trial starts. Trials that fail are kept, with their reason, and do
-    not stop the others. While the account's quota of running jobs is full, launching waits.
+    Every hyperparameter is checked before the first trial starts. Failed trials are kept, with their reason, and do not
+    stop the others. While the account's quota of running jobs is exhausted, launching waits.
 
     Args:
         runner: The experiment, with its job.
-        space: Values by hyperparameter; a list of one value is fine.
-        max_parallel: How many trials may train at once.
-        trial_quota: How many trials the account allows in one experiment; AWS raises its default of 300 on request.
+        space: Lists of values by hyperparameter; a list of one value is fine.
+        max_parallel: The number of trials that may train at once.
+        trial_quota: The number of trials that the account allows in one experiment; AWS raises its default of 300 on
+            request.
 
     Raises:
         ConfigError: If the grid is empty, a hyperparameter is wrong, or *max_parallel* is less than 1.
@@ -58,7 +59,7 @@ class HyperparameterSweep:
         trial_quota: int = 300,
     ) -> None:
         if not hasattr(runner, "job"):
-            raise ConfigError(f"runner={short_repr(runner)}; an ExperimentRunner with a job is needed.")
+            raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
         check_count("max_parallel", max_parallel)
@@ -75,21 +76,21 @@ class HyperparameterSweep:
 
     def run(self, *, observer: TrialObserver | None = None, resume: bool = False) -> Leaderboard:
         """
-        Train every point and compare all trials of the experiment.
+        Train every point, and rank all trials of the experiment.
 
-        Interrupted from the keyboard, it launches nothing more and asks the running jobs to stop. Ended by any other
-        error, it launches nothing more, and waits for the running jobs as far as it can; they go on in any case.
+        Ctrl-C launches nothing more and requests the running jobs to stop. Any other error launches nothing more and
+        waits for the running jobs as far as possible; they keep running in any case.
 
         Args:
-            observer: Told how the trials go.
-            resume: Carry on where an earlier call, of any program, was ended: a point that a job of this experiment
-                has trained with these very hyperparameters is not trained again, and one that a job is training is
-                waited for. That the script and the data are still the same is not checked.
+            observer: Called as the trials progress.
+            resume: Continue an earlier call, of any program: a point that a job of this experiment has trained with the
+                same hyperparameters is not trained again, and one that a job is training is waited for. Whether the
+                script and the data are still the same is not checked.
 
         Raises:
-            ConfigError: If the job lacks an input that it needs, or the experiment has no room for so many trials. None
+            ConfigError: If the job lacks a required input, or the experiment has no room for so many trials. Nothing
                 was started.
-            MnistTrackingError: What stopped the sweep, if anything but a failing trial did.
+            MnistTrackingError: If anything but a failed trial stopped the sweep.
         """
         check_observer(observer)
         if self.runner.job:
@@ -106,7 +107,7 @@ class HyperparameterSweep:
                 on_interrupt=running.stop,
             )
         except MnistTrackingError as error:
-            error.add_note("run(resume=True) of this sweep carries on with what is left.")
+            error.add_note("Call run(resume=True) on this sweep to train the remaining points.")
             raise
         return self._board()
 
@@ -114,8 +115,9 @@ class HyperparameterSweep:
         there = len(trials_of(self.runner.workspace, self.runner.name))
         if there + len(points) > self.trial_quota:
             raise ConfigError(
-                f"The sweep has {len(points)} points to train, and the experiment {self.runner.name!r} {there} trials; "
-                f"an experiment may have {self.trial_quota}. Part the sweep, or say trial_quota= if yours is more."
+                f"The sweep has {len(points)} points to train, and the experiment {self.runner.name!r} has {there} "
+                f"trials; an experiment may have {self.trial_quota}. Split the sweep, or pass trial_quota= if yours is "
+                "higher."
             )
 
     def _board(self) -> Leaderboard:
@@ -123,15 +125,15 @@ class HyperparameterSweep:
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
 
     def _earlier(self) -> list[Trial]:
-        """Return the trials that need no training any more, those that are done first."""
-        trials = [trial for trial in self._board() if trial.job_name and trial.status in _TAKEN_UP]
-        return sorted(trials, key=lambda trial: _TAKEN_UP.index(trial.status))
+        """Return the trials that need no more training, completed ones first."""
+        trials = [trial for trial in self._board() if trial.job_name and trial.status in _REUSED]
+        return sorted(trials, key=lambda trial: _REUSED.index(trial.status))
 
     def _merged(self, point: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
         return self.runner.job.merged(point) if self.runner.job else point
 
     def _match(self, point: Mapping[str, Scalar], earlier: Iterable[Trial]) -> Trial | None:
-        """Return the earlier trial that has trained a point, or is about to."""
+        """Return the earlier trial that has trained a point, or is training it."""
         merged = self._merged(point)
         return next((trial for trial in earlier if trial.hyperparameters == merged), None)
 
@@ -145,7 +147,7 @@ class HyperparameterSweep:
 
 
 class _Running:
-    """Passes on what it is told, and knows which jobs are running."""
+    """Passes events on, and knows which jobs are running."""
 
     def __init__(self, observer: TrialObserver | None, account: Account) -> None:
         self._observer = observer
