@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
+from mnist_tracking._values.recordable import Scalar as Scalar
 from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
 
@@ -26,7 +27,6 @@ __all__ = [
     "trial_name_of",
 ]
 
-Scalar = str | int | float | bool | None
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 

@@ -20,10 +20,10 @@ from mnist_tracking.errors import ConfigError, DatasetError
 from mnist_tracking.experiments.shared_steps import SharedSteps
 from mnist_tracking.experiments.steps import Step
 
-__all__ = ["Dataset", "ExperimentData"]
+__all__ = ["DatasetFiles", "ExperimentData"]
 
 
-class Dataset(Protocol):
+class DatasetFiles(Protocol):
     """What a job's dataset reader returns: files below a folder, and what to record about them."""
 
     @property
@@ -82,7 +82,7 @@ class ExperimentData:
                 "The runner's job has no dataset reader. Call upload_dataset() to send a folder as it is, or pass "
                 "job=JobSpec(..., dataset_reader='package.module:function')."
             )
-        reader = cast("Callable[..., Dataset]", resolve("dataset_reader", job.dataset_reader))
+        reader = cast("Callable[..., DatasetFiles]", resolve("dataset_reader", job.dataset_reader))
         try:
             dataset = reader(data, **options)
         except TypeError as error:
