@@ -63,6 +63,7 @@ def test_in_bf16_the_convolutions_alone_compute_so(data: DigitData) -> None:
     images = normalise(data.test.images).to(torch.bfloat16)
     answers = StackedNet(models)(images.expand(-1, len(models), -1, -1), training=False)
 
+    assert answers.dtype == torch.float32
     for model, answer in zip(models, answers, strict=True):
         torch.testing.assert_close(answer, model.eval()(images), rtol=0, atol=1e-4)
 

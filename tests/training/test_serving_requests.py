@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -76,8 +77,11 @@ def test_an_array_of_any_shape_type_and_order_comes_as_its_pixels(
     ],
 )
 def test_every_type_gives_the_same_pixels(body: bytes | str, content_type: str) -> None:
-    """Texts come as text or as bytes; floats may be on either scale, if it is said."""
-    np.testing.assert_allclose(input_fn(body, content_type).numpy(), IMAGES[:, None], rtol=1e-6)
+    """A body may be str or bytes; floats may be on either scale if the content type names it."""
+    pixels = input_fn(body, content_type)
+
+    assert pixels.shape == (len(IMAGES), 1, 28, 28)
+    np.testing.assert_allclose(pixels.numpy(), IMAGES[:, None], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +97,19 @@ def test_every_type_gives_the_same_pixels(body: bytes | str, content_type: str) 
 )
 def test_a_png_gives_its_pixels(body: bytes) -> None:
     """Grey is grey, in whichever of the eight-bit kinds it is kept."""
-    np.testing.assert_array_equal(input_fn(body, PNG).numpy(), IMAGES[:1, None])
+    pixels = input_fn(body, PNG)
+
+    assert pixels.dtype == torch.uint8
+    np.testing.assert_array_equal(pixels.numpy(), IMAGES[:1, None])
 
 
 @pytest.mark.parametrize("image", [IMAGE, IMAGE.convert("RGB")])
 def test_a_jpeg_gives_its_pixels_as_well_as_a_jpeg_can(image: Image.Image) -> None:
-    """It loses a little."""
-    np.testing.assert_allclose(input_fn(picture(image, "JPEG", quality=95), JPEG).numpy(), IMAGES[:1, None], atol=20)
+    """JPEG compression is slightly lossy."""
+    pixels = input_fn(picture(image, "JPEG", quality=95), JPEG)
+
+    assert pixels.dtype == torch.uint8
+    np.testing.assert_allclose(pixels.numpy(), IMAGES[:1, None], atol=20)
 
 
 def test_black_and_white_is_0_and_255() -> None:
