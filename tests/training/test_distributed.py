@@ -17,7 +17,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import load_artifact
 from mnist_tracking.training.data import DigitData
 from mnist_tracking.training.distributed import choose_backend
-from mnist_tracking.training.world import ALONE
+from mnist_tracking.training.process_group import ALONE
 
 SIZE = 3
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from mnist_tracking.errors import ConfigError, MissingDependencyError, StateError
-from mnist_tracking.training.answering import Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import Classifier, sample_pixels
 from mnist_tracking.training.exporting import ExportFormat, export_artifact
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 
@@ -42,7 +42,7 @@ METADATA = {
 @pytest.fixture(scope="module")
 def expected() -> Answers:
     with torch.no_grad():
-        return np.asarray(Answering.of(ARTIFACT)(PIXELS).numpy())
+        return np.asarray(Classifier.of(ARTIFACT)(PIXELS).numpy())
 
 
 def test_onnx_runs_in_onnx_runtime(tmp_path: Path, expected: Answers) -> None:

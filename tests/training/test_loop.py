@@ -114,7 +114,7 @@ def test_the_first_of_equally_good_epochs_wins(data: DigitData) -> None:
 
 
 def test_later_epochs_do_not_change_a_state(train_small: Train) -> None:
-    """A keeper may hold on to it."""
+    """A checkpointer may hold on to it."""
     _, _, recorder = train_small(epochs=3)
     weights = [state["state_dict"]["conv1.weight"] for state in recorder.states]
 

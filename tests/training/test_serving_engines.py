@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tracking.training.answering import TOLERANCE, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import TOLERANCE, sample_pixels
 from mnist_tracking.training.engines import OnnxEngine, TorchEngine, choose_engine
 from mnist_tracking.training.model import Architecture, build_model
 

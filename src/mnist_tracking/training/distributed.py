@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.distributed import GradBucket  # type: ignore[attr-defined]  # it is documented there
 
 from mnist_tracking.errors import ConfigError, DivergedError, ProcessLostError, StoppedError
-from mnist_tracking.training.meeting import gist, meet
 from mnist_tracking.training.membership import Membership
-from mnist_tracking.training.world import ALONE, World
+from mnist_tracking.training.process_group import ALONE, ProcessGroup
+from mnist_tracking.training.rendezvous import gist, rendezvous
 
 __all__ = ["choose_backend", "joined"]
 
@@ -54,7 +54,7 @@ def joined(
     device: torch.device,
     facts: Mapping[str, object],
     patience_s: float = _PATIENCE_S,
-) -> Iterator[World]:
+) -> Iterator[ProcessGroup]:
     """
     Meet the other processes, and leave them at the end; alone, do nothing.
 
@@ -74,8 +74,8 @@ def joined(
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    meet(membership, backend=backend, facts=facts, patience_s=patience_s)
-    group = _Group(membership, device)
+    rendezvous(membership, backend=backend, facts=facts, patience_s=patience_s)
+    group = _TorchGroup(membership, device)
     try:
         yield group
     except (StoppedError, DivergedError):  # all processes raise these at the same moment
@@ -97,7 +97,7 @@ def _is_of_network(error: RuntimeError) -> bool:
     return isinstance(error, dist.DistError) or "/gloo/" in str(error)
 
 
-class _Group:
+class _TorchGroup:
     """Several processes."""
 
     def __init__(self, membership: Membership, device: torch.device) -> None:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mnist_tracking.errors import MissingDependencyError
-from mnist_tracking.training.answering import TOLERANCE, Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import TOLERANCE, Classifier, sample_pixels
 from mnist_tracking.training.onnx_graph import INPUT, onnx_session, write_onnx
 
 __all__ = ["Engine", "OnnxEngine", "TorchEngine", "choose_engine"]
@@ -28,7 +28,7 @@ class TorchEngine:
     """Torch, layer by layer, on the GPU if there is one."""
 
     def __init__(self, artifact: Artifact, device: torch.device) -> None:
-        self._model, self._device = Answering.of(artifact).to(device), device
+        self._model, self._device = Classifier.of(artifact).to(device), device
 
     @torch.inference_mode()
     def __call__(self, pixels: Tensor) -> Tensor:

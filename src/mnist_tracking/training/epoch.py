@@ -13,16 +13,16 @@ from mnist_tracking.training.data import Split, normalise
 from mnist_tracking.training.events import Observer, Progress, Score
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.precision import DTYPES
+from mnist_tracking.training.process_group import ProcessGroup, share_of
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
 from mnist_tracking.training.shifting import draw_shifts, shift_images
 from mnist_tracking.training.state import TrainingState
-from mnist_tracking.training.world import World, share_of
 
-__all__ = ["EpochRunner", "Keeper", "Plan", "mean_loss", "plan_epoch"]
+__all__ = ["Checkpointer", "EpochRunner", "Plan", "mean_loss", "plan_epoch"]
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """
     May keep the state of a run, so that it can be taken up again.
 
@@ -84,10 +84,12 @@ def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> floa
 class EpochRunner:
     """Carries out the steps of an epoch that the state lacks."""
 
-    def __init__(self, state: TrainingState, train: Split, *, observer: Observer, keeper: Keeper, world: World) -> None:
-        self._state, self._train, self._world = state, train, world
-        self._observer, self._keeper = observer, keeper
-        self._forward = world.wrap(state.model)
+    def __init__(
+        self, state: TrainingState, train: Split, *, observer: Observer, checkpointer: Checkpointer, group: ProcessGroup
+    ) -> None:
+        self._state, self._train, self._group = state, train, group
+        self._observer, self._checkpointer = observer, checkpointer
+        self._forward = group.wrap(state.model)
 
     def run(self) -> Score:
         """
@@ -103,23 +105,23 @@ class EpochRunner:
             lr = self._step(plan)
             if state.step % state.hyperparameters.log_interval == 0 or state.step == steps:
                 self._report(lr)
-            self._keeper.after_step(self.take)
-        hits = int(self._world.sum(state.hits))
+            self._checkpointer.after_step(self.take)
+        hits = int(self._group.sum(state.hits))
         return Score(self._mean_loss(), 100 * hits / len(self._train))
 
     def take(self) -> dict[str, Any]:
         """Return the state, if its losses are finite."""
         self._mean_loss()
         content = self._state.as_dict()
-        content["losses"] = self._world.sum(self._state.losses).cpu().clone()
-        content["hits"] = int(self._world.sum(self._state.hits))
+        content["losses"] = self._group.sum(self._state.losses).cpu().clone()
+        content["hits"] = int(self._group.sum(self._state.hits))
         return content
 
     def _step(self, plan: Plan) -> float:
         """Carry out one training step, and return its learning rate."""
         state, settings = self._state, self._state.hyperparameters
         start = state.step * settings.batch_size
-        share = share_of(self._world, min(settings.batch_size, len(self._train) - start))
+        share = share_of(self._group, min(settings.batch_size, len(self._train) - start))
         rows = slice(start + share.start, start + share.stop)
         images, labels = self._batch(plan, rows)
         answers = self._forward(normalise(images).to(DTYPES[settings.precision]), share)  # (n, 10)
@@ -156,6 +158,6 @@ class EpochRunner:
     def _mean_loss(self) -> float:
         """Return the mean loss over the images so far."""
         state = self._state
-        losses = self._world.sum(state.losses)[: state.step]
+        losses = self._group.sum(state.losses)[: state.step]
         size, epoch = state.hyperparameters.batch_size, len(state.epochs) + 1
         return mean_loss(losses, batch_size=size, seen=self._seen(), epoch=epoch)

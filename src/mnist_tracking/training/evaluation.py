@@ -10,7 +10,7 @@ from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.events import Evaluation, Mistake
 from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.precision import DTYPES
-from mnist_tracking.training.world import ALONE, World, share_of
+from mnist_tracking.training.process_group import ALONE, ProcessGroup, share_of
 
 __all__ = ["evaluate", "summarise"]
 
@@ -24,7 +24,7 @@ def evaluate(
     *,
     batch_size: int,
     precision: str = "fp32",
-    world: World = ALONE,
+    group: ProcessGroup = ALONE,
     name: str = "the evaluation",
 ) -> Evaluation:
     """
@@ -35,13 +35,13 @@ def evaluate(
         split: Not empty.
         batch_size: Images at a time, at most; changes speed only.
         precision: Of the layers' arithmetic.
-        world: The processes that share the work; all of them get the whole result.
+        group: The processes that share the work; all of them get the whole result.
         name: What this is, for an error.
 
     Raises:
         DivergedError: If the loss is not finite.
     """
-    answers = world.sum(_answers(model, split, batch_size=batch_size, precision=precision, world=world))  # (N, 10)
+    answers = group.sum(_answers(model, split, batch_size=batch_size, precision=precision, group=group))  # (N, 10)
     return summarise(answers, split.labels, name=name)
 
 
@@ -70,13 +70,13 @@ def summarise(answers: Tensor, labels: Tensor, *, name: str) -> Evaluation:
     )
 
 
-def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, world: World) -> Tensor:
+def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, group: ProcessGroup) -> Tensor:
     """Return (N, 10) log-probabilities, 0 for the images that are another process's."""
     device = split.images.device
     if device.type == "cpu":
         batch_size = min(batch_size, _CPU_BATCH)
     answers = torch.zeros(len(split), CLASSES, device=device)
-    share = share_of(world, len(split))
+    share = share_of(group, len(split))
     model.eval()
     with torch.no_grad():
         for start in range(share.start, share.stop, batch_size):

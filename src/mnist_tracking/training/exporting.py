@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from mnist_tracking.errors import ConfigError, MissingDependencyError, StateError
-from mnist_tracking.training.answering import TOLERANCE, Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import TOLERANCE, Classifier, sample_pixels
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.files import check_writable, write_atomically
 from mnist_tracking.training.layers import standard_layers
@@ -102,7 +102,7 @@ def export_artifact(artifact: Artifact, path: Path, form: ExportFormat, *, overw
 def _compare(artifact: Artifact, draft: Path, form: ExportFormat, path: Path) -> None:
     pixels = sample_pixels(_SAMPLES)
     with torch.inference_mode():
-        expected = Answering.of(artifact)(pixels)
+        expected = Classifier.of(artifact)(pixels)
         answers, metadata = _READERS[form](draft, pixels)
     difference = float((answers - expected).abs().max())
     if not difference <= TOLERANCE:
@@ -154,7 +154,7 @@ def _read_state_dict(path: Path, pixels: Tensor) -> tuple[Tensor, Mapping[str, A
     content = load_plain(path, what="a state-dict")
     network = DigitNet(Architecture(**content["architecture"]))
     network.load_state_dict(content.pop("state_dict"))
-    answers: Tensor = Answering(network, **content["normalisation"]).eval()(pixels)
+    answers: Tensor = Classifier(network, **content["normalisation"]).eval()(pixels)
     return answers, content
 
 

@@ -1,7 +1,7 @@
 """
 The training loop: epochs, a validation after each, and one test at the end.
 
-The loop neither prints nor writes. An `Observer` is told what happens and decides what becomes of it; a `Keeper` may
+The loop neither prints nor writes. An `Observer` is told what happens and decides what becomes of it; a `Checkpointer` may
 take the state of the run between two steps.
 """
 
@@ -11,18 +11,18 @@ from typing import Any
 import torch
 
 from mnist_tracking.training.data import DigitData, Split
-from mnist_tracking.training.epoch import EpochRunner, Keeper
+from mnist_tracking.training.epoch import Checkpointer, EpochRunner
 from mnist_tracking.training.evaluation import evaluate
 from mnist_tracking.training.events import Evaluation, Observer, Several, TrainingResult
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.model import DigitNet, check_architecture
+from mnist_tracking.training.process_group import ALONE, ProcessGroup
 from mnist_tracking.training.state import TrainingState
-from mnist_tracking.training.world import ALONE, World
 
 __all__ = ["train"]
 
 
-class _NoKeeper:
+class _NoCheckpointer:
     """Keeps nothing."""
 
     def after_step(self, take: Callable[[], dict[str, Any]]) -> None:
@@ -38,9 +38,9 @@ def train(
     hyperparameters: Hyperparameters,
     observer: Observer | None = None,
     *,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     resume_from: Mapping[str, Any] | None = None,
-    world: World = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> TrainingResult:
     """
     Train *model*, choose the best epoch by validation accuracy, and score its weights on the test images.
@@ -54,9 +54,9 @@ def train(
         data: To learn from, to choose by, and to score on.
         hyperparameters: How.
         observer: Is told what happens.
-        keeper: May keep the state between two steps.
-        resume_from: A state that a keeper of the same run took; the rest is bit-equal to that of an uninterrupted run.
-        world: The processes that train together; each calls this function.
+        checkpointer: May keep the state between two steps.
+        resume_from: A state that a checkpointer of the same run took; the rest is bit-equal to that of an uninterrupted run.
+        group: The processes that train together; each calls this function.
 
     Raises:
         ConfigError: If the model is not what the hyperparameters say, a batch is larger than the training data, or the
@@ -68,19 +68,19 @@ def train(
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # up to twice as fast
     state = TrainingState(model, hyperparameters, steps=steps)
     if resume_from is not None:
-        state.restore(resume_from, first=world.rank == 0)
-    observer, keeper = observer or Several(), keeper or _NoKeeper()
-    runner = EpochRunner(state, data.train, observer=observer, keeper=keeper, world=world)
+        state.restore(resume_from, first=group.rank == 0)
+    observer, checkpointer = observer or Several(), checkpointer or _NoCheckpointer()
+    runner = EpochRunner(state, data.train, observer=observer, checkpointer=checkpointer, group=group)
 
     def score(split: Split, name: str) -> Evaluation:
         size, precision = hyperparameters.test_batch_size, hyperparameters.precision
-        return evaluate(model, split, batch_size=size, precision=precision, world=world, name=name)
+        return evaluate(model, split, batch_size=size, precision=precision, group=group, name=name)
 
     while (epoch := len(state.epochs) + 1) <= hyperparameters.epochs:
         trained = runner.run()
         validation = score(data.validation, f"the validation of epoch {epoch}").score
         observer.on_epoch(state.end_epoch(train=trained, validation=validation))
-        keeper.after_epoch(state.as_dict)
+        checkpointer.after_epoch(state.as_dict)
     model.load_state_dict(state.best_weights)
     test = score(data.test, "the test")
     observer.on_test(test)

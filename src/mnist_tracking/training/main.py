@@ -92,7 +92,7 @@ def _fail(message: str, *, code: int = 1) -> int:
 def _import_run() -> Callable[[Hyperparameters, argparse.Namespace], object]:
     """Import torch, which takes most of a second, only once the arguments are right."""
     try:
-        from mnist_tracking.training.keeping import noted_signals
+        from mnist_tracking.training.checkpointing import noted_signals
         from mnist_tracking.training.run import Places, run
     except ModuleNotFoundError as exc:
         if exc.name != "torch":

@@ -12,7 +12,7 @@ from mnist_tracking.training.data import IMAGE_SIZE
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.pooling import max_pool_2x2
-from mnist_tracking.training.world import Share
+from mnist_tracking.training.process_group import Share
 
 __all__ = ["Architecture", "DigitNet", "build_model", "check_architecture", "feature_side"]
 

@@ -13,6 +13,7 @@ import torch
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import Artifact, save_artifact
 from mnist_tracking.training.checkpoint import CheckpointFolder
+from mnist_tracking.training.checkpointing import FolderCheckpointer, StopRequest
 from mnist_tracking.training.data import DigitData, load_data
 from mnist_tracking.training.distributed import choose_backend, joined
 from mnist_tracking.training.events import Observer, Several, TrainingResult
@@ -20,16 +21,15 @@ from mnist_tracking.training.files import check_writable
 from mnist_tracking.training.fingerprint import fingerprint
 from mnist_tracking.training.fitting import DATA
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
 from mnist_tracking.training.loop import train
 from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
 from mnist_tracking.training.precision import check_precision, has_bf16
+from mnist_tracking.training.process_group import ProcessGroup
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.report import describe, write_report
 from mnist_tracking.training.state import past_epochs
-from mnist_tracking.training.world import World
 
 __all__ = ["Places", "choose_device", "new_model", "run"]
 
@@ -106,11 +106,11 @@ def run(
     data = load_data(places.data, validation_fraction=fraction, generator=generator).to(device)
     facts = _facts(data) if membership or places.checkpoints else {}
     with (
-        joined(membership, backend=backend, device=device, facts={**hyperparameters.as_dict(), **facts}) as world,
+        joined(membership, backend=backend, device=device, facts={**hyperparameters.as_dict(), **facts}) as group,
         stop or nullcontext(StopRequest()) as request,
     ):
-        result = _train(model, data, hyperparameters, places, facts=facts, world=world, stop=request)
-        if world.rank == 0:
+        result = _train(model, data, hyperparameters, places, facts=facts, group=group, stop=request)
+        if group.rank == 0:
             _write(result, model, data, hyperparameters, places)
     return result
 
@@ -122,19 +122,21 @@ def _train(
     places: Places,
     *,
     facts: Mapping[str, int | str],
-    world: World,
+    group: ProcessGroup,
     stop: StopRequest,
 ) -> TrainingResult:
     if places.checkpoints is None:
-        observers = _observers(places.output) if world.rank == 0 else []
-        return train(model, data, hyperparameters, Several(observers), world=world)
-    circumstances = {**facts, "device": _device_name(data.train.labels.device), "processes": world.size}
+        observers = _observers(places.output) if group.rank == 0 else []
+        return train(model, data, hyperparameters, Several(observers), group=group)
+    circumstances = {**facts, "device": _device_name(data.train.labels.device), "processes": group.size}
     folder = CheckpointFolder(places.checkpoints, hyperparameters, circumstances=circumstances, warn=_warn)
-    keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
-    with folder.taken() if world.rank == 0 else nullcontext():  # hosts share no folder
-        state = world.from_first(folder.latest() if world.rank == 0 else None)
-        observers = _observers(places.output, state) if world.rank == 0 else []
-        return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=state, world=world)
+    checkpointer = FolderCheckpointer(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, group=group)
+    with folder.taken() if group.rank == 0 else nullcontext():  # hosts share no folder
+        state = group.from_first(folder.latest() if group.rank == 0 else None)
+        observers = _observers(places.output, state) if group.rank == 0 else []
+        return train(
+            model, data, hyperparameters, Several(observers), checkpointer=checkpointer, resume_from=state, group=group
+        )
 
 
 def _facts(data: DigitData) -> Mapping[str, int | str]:

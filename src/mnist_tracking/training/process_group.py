@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["ALONE", "Alone", "Share", "World", "share_of"]
+__all__ = ["ALONE", "Alone", "ProcessGroup", "Share", "share_of"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Share:
         return slice(self.start, self.stop)
 
 
-class World(Protocol):
+class ProcessGroup(Protocol):
     """
     The processes that train together. What one asks of the others, all of them must ask, in the same order.
 
@@ -61,7 +61,7 @@ class World(Protocol):
 
 
 class Alone:
-    """One process: the whole world."""
+    """One process: the whole group."""
 
     rank = 0
     size = 1
@@ -79,9 +79,9 @@ class Alone:
         return content
 
 
-ALONE: World = Alone()
+ALONE: ProcessGroup = Alone()
 
 
-def share_of(world: World, total: int) -> Share:
-    """Return the part of *total* images that this process of *world* computes; all but equal, and maybe empty."""
-    return Share(total * world.rank // world.size, total * (world.rank + 1) // world.size, total)
+def share_of(group: ProcessGroup, total: int) -> Share:
+    """Return the part of *total* images that this process of *group* computes; all but equal, and maybe empty."""
+    return Share(total * group.rank // group.size, total * (group.rank + 1) // group.size, total)

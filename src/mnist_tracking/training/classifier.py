@@ -7,13 +7,13 @@ from mnist_tracking.training.artifact import Artifact
 from mnist_tracking.training.data import normalise
 from mnist_tracking.training.model import DigitNet
 
-__all__ = ["TOLERANCE", "Answering", "sample_pixels"]
+__all__ = ["TOLERANCE", "Classifier", "sample_pixels"]
 
 #: By how much probabilities of the same model may differ, whichever way they are computed.
 TOLERANCE = 1e-5
 
 
-class Answering(nn.Module):
+class Classifier(nn.Module):
     """What an endpoint does, as a module; it needs to be told nothing about the pixels."""
 
     def __init__(self, network: DigitNet, *, mean: float, std: float) -> None:
@@ -21,7 +21,7 @@ class Answering(nn.Module):
         self.network, self.mean, self.std = network, mean, std
 
     @classmethod
-    def of(cls, artifact: Artifact) -> "Answering":
+    def of(cls, artifact: Artifact) -> "Classifier":
         """Return the model of *artifact*, on the CPU."""
         return cls(artifact.model(), mean=artifact.mean, std=artifact.std).eval()
 

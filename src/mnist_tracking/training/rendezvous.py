@@ -10,17 +10,17 @@ from collections.abc import Mapping
 import torch
 import torch.distributed as dist
 from torch.distributed import Store  # type: ignore[attr-defined]  # it is documented there
-from torch.distributed.rendezvous import rendezvous
+from torch.distributed.rendezvous import rendezvous as torch_rendezvous
 
 from mnist_tracking.errors import ConfigError, ProcessLostError
 from mnist_tracking.training.membership import Membership
 
-__all__ = ["gist", "meet"]
+__all__ = ["gist", "rendezvous"]
 
 _PAUSE_S = 0.1  # between two attempts to reach the first process
 
 
-def meet(membership: Membership, *, backend: str, facts: Mapping[str, object], patience_s: float) -> None:
+def rendezvous(membership: Membership, *, backend: str, facts: Mapping[str, object], patience_s: float) -> None:
     """
     Make torch's process group of all processes, once all are there and have compared what they are.
 
@@ -39,7 +39,7 @@ def meet(membership: Membership, *, backend: str, facts: Mapping[str, object], p
     try:
         if rank:
             _reach(membership.host, membership.port, patience_s)
-        store, _, _ = next(rendezvous(f"tcp://{place}", rank, size, timeout=timeout))
+        store, _, _ = next(torch_rendezvous(f"tcp://{place}", rank, size, timeout=timeout))
         _compare(store, membership, {**facts, "backend": backend, "torch": torch.__version__})
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, OSError) as exc:

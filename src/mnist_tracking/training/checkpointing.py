@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tracking.errors import StoppedError
 from mnist_tracking.training.checkpoint import CheckpointFolder
-from mnist_tracking.training.epoch import Keeper
-from mnist_tracking.training.world import ALONE, World
+from mnist_tracking.training.epoch import Checkpointer
+from mnist_tracking.training.process_group import ALONE, ProcessGroup
 
-__all__ = ["CheckpointKeeper", "StopRequest", "noted_signals"]
+__all__ = ["FolderCheckpointer", "StopRequest", "noted_signals"]
 
 _AGREE_EVERY = 50  # steps; several processes must agree, which takes them a message
 
@@ -32,7 +32,7 @@ class StopRequest:
 @contextmanager
 def noted_signals() -> Iterator[StopRequest]:
     """
-    Note the first SIGTERM or SIGINT instead of obeying it, for a keeper to obey between two steps.
+    Note the first SIGTERM or SIGINT instead of obeying it, for a checkpointer to obey between two steps.
 
     A second one is obeyed at once, as it was before. For the main thread alone, as signals are.
     """
@@ -56,7 +56,7 @@ def noted_signals() -> Iterator[StopRequest]:
         restore()
 
 
-class CheckpointKeeper:
+class FolderCheckpointer:
     """
     Writes a checkpoint after each epoch, and when one is due within an epoch.
 
@@ -64,7 +64,7 @@ class CheckpointKeeper:
         folder: Where to.
         interval_s: Seconds between two within an epoch; 0 for none.
         stop: Told to end, it writes one and ends the run with `StoppedError`; all processes, if one is told.
-        world: The processes that train together; the first one writes, all of them end.
+        group: The processes that train together; the first one writes, all of them end.
         clock: Gives seconds.
     """
 
@@ -74,29 +74,29 @@ class CheckpointKeeper:
         *,
         interval_s: float,
         stop: StopRequest | None = None,
-        world: World = ALONE,
+        group: ProcessGroup = ALONE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._interval_s, self._world, self._clock = folder, interval_s, world, clock
+        self._folder, self._interval_s, self._group, self._clock = folder, interval_s, group, clock
         self._stop = stop or StopRequest()
         self._written_at, self._steps = clock(), 0
 
     def after_step(self, take: Callable[[], dict[str, Any]]) -> None:
         self._steps += 1
-        if self._world.size > 1 and self._steps % _AGREE_EVERY:
+        if self._group.size > 1 and self._steps % _AGREE_EVERY:
             return
         due = bool(self._interval_s) and self._clock() - self._written_at >= self._interval_s
-        if self._world.largest(due or self._stop.signal is not None):
+        if self._group.largest(due or self._stop.signal is not None):
             self._write(take())
 
     def after_epoch(self, take: Callable[[], dict[str, Any]]) -> None:
         self._write(take())
 
     def _write(self, state: dict[str, Any]) -> None:
-        if self._world.rank == 0:
+        if self._group.rank == 0:
             self._folder.write(state)
         self._written_at = self._clock()
-        if number := self._world.largest(signal.Signals[self._stop.signal] if self._stop.signal else 0):
+        if number := self._group.largest(signal.Signals[self._stop.signal] if self._stop.signal else 0):
             raise StoppedError(signal.Signals(number).name, _moment(state))
 
 
@@ -106,4 +106,4 @@ def _moment(state: dict[str, Any]) -> str:
 
 
 if TYPE_CHECKING:
-    _: Keeper = CheckpointKeeper(CheckpointFolder.__new__(CheckpointFolder), interval_s=0)
+    _: Checkpointer = FolderCheckpointer(CheckpointFolder.__new__(CheckpointFolder), interval_s=0)
