@@ -1,4 +1,4 @@
-"""When a checkpoint is written: after each epoch, every few seconds if asked, and when the program is told to end."""
+"""Decide when to write a checkpoint: after each epoch, at an optional interval, and when a signal stops the run."""
 
 import signal
 import time
@@ -14,15 +14,15 @@ from mnist_tracking.training.process_group import ALONE, ProcessGroup
 
 __all__ = ["FolderCheckpointer", "StopRequest", "noted_signals"]
 
-_AGREE_EVERY = 50  # steps; several processes must agree, which takes them a message
+_AGREE_EVERY = 50  # steps; agreeing costs several processes an exchange
 
 
 class StopRequest:
     """
-    Whether the program was told to end.
+    A pending request to stop the run.
 
     Attributes:
-        signal: The name of the signal that said so, such as ``"SIGTERM"``; None if there was none.
+        signal: Name of the received signal, such as ``"SIGTERM"``; None if no signal was received.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class StopRequest:
 @contextmanager
 def noted_signals() -> Iterator[StopRequest]:
     """
-    Note the first SIGTERM or SIGINT instead of obeying it, for a checkpointer to obey between two steps.
+    Record the first SIGTERM or SIGINT, so that a checkpointer can stop the run between two steps.
 
-    A second one is obeyed at once, as it was before. For the main thread alone, as signals are.
+    A second signal is handled as before entering the block. Call it from the main thread only.
     """
     request = StopRequest()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -58,14 +58,15 @@ def noted_signals() -> Iterator[StopRequest]:
 
 class FolderCheckpointer:
     """
-    Writes a checkpoint after each epoch, and when one is due within an epoch.
+    Writes checkpoints to a folder: after each epoch, and at an interval within an epoch.
 
     Args:
-        folder: Where to.
-        interval_s: Seconds between two within an epoch; 0 for none.
-        stop: Told to end, it writes one and ends the run with `StoppedError`; all processes, if one is told.
-        group: The processes that train together; the first one writes, all of them end.
-        clock: Gives seconds.
+        folder: The checkpoint folder.
+        interval_s: Seconds between checkpoints within an epoch; 0 disables them.
+        stop: When it holds a signal, the checkpointer writes a checkpoint and raises `StoppedError`, in all processes of
+            the group.
+        group: The processes that train together; the first one writes.
+        clock: Returns the current time, in seconds.
     """
 
     def __init__(

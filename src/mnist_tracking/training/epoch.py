@@ -1,4 +1,4 @@
-"""One pass over the training images, from wherever the run is."""
+"""One pass over the training images, starting at the run's current step."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,27 +24,27 @@ __all__ = ["Checkpointer", "EpochRunner", "Plan", "mean_loss", "plan_epoch"]
 
 class Checkpointer(Protocol):
     """
-    May keep the state of a run, so that it can be taken up again.
+    Saves the state of a run, so that it can be resumed.
 
-    It is handed a function that returns the state as plain values and tensors. That takes time, so it is called only
-    when needed; where several processes train together, by all of them or by none.
+    Each method receives a function that returns the state as plain values and tensors. That function is expensive, so
+    call it only when needed; in a process group, either all processes must call it or none.
     """
 
     def after_step(self, take: Callable[[], dict[str, Any]], /) -> None:
-        """Hear that a training step is done; may raise to end the run."""
+        """Called after every training step; may raise to end the run."""
 
     def after_epoch(self, take: Callable[[], dict[str, Any]], /) -> None:
-        """Hear that an epoch is done and validated; may raise to end the run."""
+        """Called after every validated epoch; may raise to end the run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """
-    In which order an epoch goes through the images, and how far it moves each.
+    The order of an epoch's images, and the shift of each.
 
     Attributes:
-        order: (N,) int64.
-        shifts: (N, 2) int64, in that order.
+        order: (N,) int64 image indices.
+        shifts: (N, 2) int64, pixels down and to the right, in the same order.
     """
 
     order: Tensor
@@ -52,7 +52,7 @@ class Plan:
 
 
 def plan_epoch(settings: Hyperparameters, train: Split, epoch: int) -> Plan:
-    """Return the plan of an epoch, counted from 1, on the device of *train*; the seed decides it."""
+    """Return the plan of *epoch* (counted from 1), on the device of *train*; it depends on the seed alone."""
     count, device = len(train), train.labels.device
     order = torch.randperm(count, generator=seeded(settings.seed, "order", epoch=epoch))
     chance = seeded(settings.seed, "shift", epoch=epoch)
@@ -61,16 +61,16 @@ def plan_epoch(settings: Hyperparameters, train: Split, epoch: int) -> Plan:
 
 def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> float:
     """
-    Return the mean loss over the images of some steps; all batches but the last are of the same size.
+    Return the mean loss per image over K steps; only the last batch may be smaller.
 
     Args:
-        losses: (K,) the mean loss of each step since the beginning of the epoch.
-        batch_size: Images in a step, but the last.
-        seen: Images in all of them.
-        epoch: Which one, for an error.
+        losses: (K,) float32, the mean loss of each step since the beginning of the epoch.
+        batch_size: Images per step, except possibly the last.
+        seen: Images in all K steps.
+        epoch: The epoch's number, for error messages.
 
     Raises:
-        DivergedError: If one is not finite; it says which step's.
+        DivergedError: If a loss is not finite; the message names the step.
     """
     losses = losses.double().cpu()
     if not (finite := torch.isfinite(losses)).all():
@@ -82,7 +82,7 @@ def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> floa
 
 
 class EpochRunner:
-    """Carries out the steps of an epoch that the state lacks."""
+    """Runs the remaining steps of the current epoch."""
 
     def __init__(
         self, state: TrainingState, train: Split, *, observer: Observer, checkpointer: Checkpointer, group: ProcessGroup
@@ -93,10 +93,10 @@ class EpochRunner:
 
     def run(self) -> Score:
         """
-        Go on to the end of the epoch, and return the mean over all its images.
+        Train to the end of the epoch, and return the mean score over all its images.
 
         Raises:
-            DivergedError: If a loss is not finite; it says which step's.
+            DivergedError: If a loss is not finite; the message names the step.
         """
         state, steps = self._state, len(self._state.losses)
         plan = plan_epoch(state.hyperparameters, self._train, len(state.epochs) + 1)
@@ -110,7 +110,7 @@ class EpochRunner:
         return Score(self._mean_loss(), 100 * hits / len(self._train))
 
     def take(self) -> dict[str, Any]:
-        """Return the state, if its losses are finite."""
+        """Return the state; raises DivergedError if a loss is not finite."""
         self._mean_loss()
         content = self._state.as_dict()
         content["losses"] = self._group.sum(self._state.losses).cpu().clone()
@@ -118,7 +118,7 @@ class EpochRunner:
         return content
 
     def _step(self, plan: Plan) -> float:
-        """Carry out one training step, and return its learning rate."""
+        """Run one training step and return its learning rate."""
         state, settings = self._state, self._state.hyperparameters
         start = state.step * settings.batch_size
         share = share_of(self._group, min(settings.batch_size, len(self._train) - start))

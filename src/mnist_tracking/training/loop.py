@@ -1,8 +1,8 @@
 """
-The training loop: epochs, a validation after each, and one test at the end.
+The training loop: epochs with a validation after each, and one test at the end.
 
-The loop neither prints nor writes. An `Observer` is told what happens and decides what becomes of it; a `Checkpointer` may
-take the state of the run between two steps.
+The loop neither prints nor writes files. An `Observer` receives its events, and a `Checkpointer` may save its state
+between two steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ __all__ = ["train"]
 
 
 class _NoCheckpointer:
-    """Keeps nothing."""
+    """Saves nothing."""
 
     def after_step(self, take: Callable[[], dict[str, Any]]) -> None:
         pass
@@ -45,23 +45,24 @@ def train(
     """
     Train *model*, choose the best epoch by validation accuracy, and score its weights on the test images.
 
-    What is computed depends on the model, the hyperparameters, the data, the device, torch's version and threads, and
-    the number of processes alone; on a GPU, where ``torch.use_deterministic_algorithms`` is on, as the program has it.
-    Afterwards the model holds the chosen weights.
+    The result depends only on the model, the hyperparameters, the data, the device, torch's version and number of
+    threads, and the number of processes. On a GPU this requires ``torch.use_deterministic_algorithms``, which the
+    training program turns on. Afterwards the model holds the chosen weights.
 
     Args:
-        model: On the device of *data*, and what the hyperparameters say.
-        data: To learn from, to choose by, and to score on.
-        hyperparameters: How.
-        observer: Is told what happens.
-        checkpointer: May keep the state between two steps.
-        resume_from: A state that a checkpointer of the same run took; the rest is bit-equal to that of an uninterrupted run.
-        group: The processes that train together; each calls this function.
+        model: The network to train, on the device of *data*, with the architecture given by *hyperparameters*.
+        data: Images for training, validation and the test.
+        hyperparameters: The settings of the run.
+        observer: Receives the events of the run.
+        checkpointer: May save the state between two steps.
+        resume_from: A state saved by a checkpointer of the same run. The result is bit-identical to that of an
+            uninterrupted run.
+        group: The processes that train together; each must call this function.
 
     Raises:
-        ConfigError: If the model is not what the hyperparameters say, a batch is larger than the training data, or the
+        ConfigError: If the model does not match the hyperparameters, a batch is larger than the training data, or the
             state does not fit the model.
-        DivergedError: If a loss, or a weight that is to be kept, is not finite.
+        DivergedError: If a loss or a saved weight is not finite.
     """
     check_architecture(model, hyperparameters)
     steps = data.train.batches(hyperparameters.batch_size)

@@ -1,8 +1,8 @@
 """
-The processes that train one model together, of which this is one.
+Groups of processes that train one model together.
 
-Every process has the same weights, sees the same order of images and draws the same random numbers; it computes a
-part of each batch. So the sums over all processes are what one process alone would have computed.
+All processes have the same weights, use the same order of images and draw the same random numbers; each computes a
+part of every batch. The sums over all processes are therefore equal to the results of a single process.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ class Share:
     The part of a batch that one process computes.
 
     Attributes:
-        start: Its first image.
-        stop: The one after its last.
-        total: The images of the whole batch.
+        start: Index of its first image in the batch.
+        stop: Index after its last image.
+        total: Number of images in the batch.
     """
 
     start: int
@@ -31,37 +31,39 @@ class Share:
 
     @property
     def rows(self) -> slice:
-        """The part as a slice of the batch."""
+        """The part, as a slice of the batch."""
         return slice(self.start, self.stop)
 
 
 class ProcessGroup(Protocol):
     """
-    The processes that train together. What one asks of the others, all of them must ask, in the same order.
+    The processes that train one model together.
+
+    Every process must call the same methods in the same order, as each call waits for the other processes.
 
     Attributes:
-        rank: Which one this is, from 0; the first one logs and writes.
-        size: How many there are.
+        rank: Rank of this process, from 0; rank 0 logs and writes files.
+        size: Number of processes.
     """
 
     rank: int
     size: int
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Return what computes as *model* does, and adds the gradients of all processes up."""
+        """Return a module that computes the same as *model* and sums the gradients of all processes."""
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Return the sum of *tensor* over all processes."""
+        """Return the sum of *tensor* (any shape, dtype and range) over all processes."""
 
     def largest(self, number: int) -> int:
-        """Return the largest *number* of all processes."""
+        """Return the largest *number* among all processes."""
 
     def from_first(self, content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """Return the *content* of the first process; plain values and tensors on the CPU."""
+        """Return the *content* passed by the process of rank 0: plain values, and tensors on the CPU."""
 
 
 class Alone:
-    """One process: the whole group."""
+    """A group of one process."""
 
     rank = 0
     size = 1
@@ -83,5 +85,5 @@ ALONE: ProcessGroup = Alone()
 
 
 def share_of(group: ProcessGroup, total: int) -> Share:
-    """Return the part of *total* images that this process of *group* computes; all but equal, and maybe empty."""
+    """Return this process's part of *total* images; parts differ by at most one image, and may be empty."""
     return Share(total * group.rank // group.size, total * (group.rank + 1) // group.size, total)
