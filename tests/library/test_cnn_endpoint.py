@@ -171,7 +171,9 @@ def test_an_image_may_come_in_any_type(workspace: Workspace, endpoint: Endpoint,
 def test_what_the_endpoint_refuses_reaches_the_client_as_a_sentence(workspace: Workspace, endpoint: Endpoint) -> None:
     client = workspace.endpoint(endpoint.name, serializer=AsItIs("image/png"))
 
-    with pytest.raises(ServiceError, match=r"no whole PNG picture\. Expected images of 28x28 pixels") as refused:
+    with pytest.raises(
+        ServiceError, match=r"it is not a complete PNG picture\. Expected images of 28x28 pixels"
+    ) as refused:
         client.predict(PICTURE.getvalue()[:-40])
     assert refused.value.code == "ModelError"
     assert "PIL" not in str(refused.value)  # the traceback that follows is that of our own check

@@ -63,8 +63,8 @@ class FolderCheckpointer:
     Args:
         folder: The checkpoint folder.
         interval_s: Seconds between checkpoints within an epoch; 0 disables them.
-        stop: When it holds a signal, the checkpointer writes a checkpoint and raises `StoppedError`, in all processes of
-            the group.
+        stop: When it holds a signal, the checkpointer writes a checkpoint and raises `StoppedError`, in all processes
+            of the group.
         group: The processes that train together; the first one writes.
         clock: Returns the current time, in seconds.
     """

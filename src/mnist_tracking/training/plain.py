@@ -39,8 +39,8 @@ def pack_plain(content: Mapping[str, Any]) -> bytes:
     """
     Serialise a dict of plain values and tensors.
 
-    The result is the zip archive of ``torch.save``, with its checksum as the archive's comment. ``torch.load`` reads it,
-    too, but does not detect all damage.
+    The result is the zip archive of ``torch.save``, with its checksum as the archive's comment. ``torch.load`` can
+    read it, but does not detect all damage.
 
     Args:
         content: Only numbers, strings, lists, dicts and tensors, so that it loads with ``weights_only=True``.
