@@ -12,7 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-BENCHMARKS ?= import_time client_time demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving
+BENCHMARKS ?= house import_time client_time demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving
 export VENV PYTHON
 
 help:

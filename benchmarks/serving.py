@@ -26,8 +26,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mnist_tracking.training.answering import Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import Classifier, sample_pixels
 from mnist_tracking.training.engines import Engine, OnnxEngine, TorchEngine
 from mnist_tracking.training.layers import standard_layers
 from mnist_tracking.training.model import Architecture, build_model
@@ -68,7 +68,7 @@ def artifact_of(channels: int) -> Artifact:
 def ways_of(artifact: Artifact, *, with_compiler: bool) -> dict[str, Way]:
     """Return the ways to compute an answer; the first is what the others are compared with."""
     ways: dict[str, Way] = {
-        BASELINE: torch.no_grad()(Answering.of(artifact)),
+        BASELINE: torch.no_grad()(Classifier.of(artifact)),
         "torch, inference_mode": TorchEngine(artifact, torch.device("cpu")),
         "its standard layers": torch.inference_mode()(standard_layers(artifact)),
         "its standard layers, jit.freeze": torch.inference_mode()(torch.jit.freeze(script_of(artifact))),
@@ -77,7 +77,7 @@ def ways_of(artifact: Artifact, *, with_compiler: bool) -> dict[str, Way]:
         ),
     }
     if with_compiler:
-        ways["torch.compile"] = torch.inference_mode()(torch.compile(Answering.of(artifact)))
+        ways["torch.compile"] = torch.inference_mode()(torch.compile(Classifier.of(artifact)))
         ways["its standard layers, AOTInductor"] = ahead_of_time(artifact)
     return {**ways, CHOSEN: OnnxEngine(artifact)}
 

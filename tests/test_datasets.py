@@ -126,12 +126,12 @@ def test_a_relative_directory_is_recorded_in_full(folder: Path, monkeypatch: pyt
 
 def test_a_wrong_directory_is_named_with_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match=r"^MNIST_DATA_DIR names '.*nowhere': there is no such directory\.$"):
+    with pytest.raises(DatasetError, match=r"^MNIST_DATA_DIR names '.*nowhere': directory not found\.$"):
         find_mnist(fallback=True)
 
 
 def test_a_file_in_place_of_a_directory_is_refused(folder: Path) -> None:
-    with pytest.raises(DatasetError, match=r"that is a file\. Name the directory that holds it"):
+    with pytest.raises(DatasetError, match=r"is a file\. Pass the directory that contains it"):
         find_mnist(folder / TRAIN_IMAGES)
 
 
@@ -146,7 +146,7 @@ def test_a_directory_without_idx_files_lists_what_is_looked_for(tmp_path: Path) 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / TEST_LABELS).unlink()
-    with pytest.raises(DatasetError, match=f"lacks {TEST_LABELS}, raw or .gz; it holds {TRAIN_IMAGES}, "):
+    with pytest.raises(DatasetError, match=f"does not contain {TEST_LABELS}, raw or .gz. Found: {TRAIN_IMAGES}, "):
         find_mnist(folder)
 
 
@@ -157,17 +157,17 @@ def test_custom_data_are_not_mnist(folder: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Damage, str]] = {
-    "truncated": (lambda raw: raw[:-7], "is truncated: 9417 bytes, where its header .* asks for 9424"),
-    "longer than it says": (lambda raw: raw + b"x", "has bytes left over"),
-    "header cut off": (lambda raw: raw[:9], "its header alone takes 16"),
-    "empty": (lambda raw: b"", "it starts with nothing, since it is empty"),
-    "a web page": (lambda raw: b"<html>", "it starts with 3c 68 74 6d, where 00 00 08 03 is expected"),
-    "labels": (lambda raw: b"\0\0\x08\x01" + raw[4:], "holds labels, where images are expected"),
+    "truncated": (lambda raw: raw[:-7], "is truncated: it has 9417 bytes; expected 9424 for shape"),
+    "longer than it says": (lambda raw: raw + b"x", "is too long: it has more than"),
+    "header cut off": (lambda raw: raw[:9], "has 9 bytes, but the header alone takes 16"),
+    "empty": (lambda raw: b"", "it starts with nothing \\(empty file\\); expected 00 00 08 03"),
+    "a web page": (lambda raw: b"<html>", "it starts with 3c 68 74 6d; expected 00 00 08 03"),
+    "labels": (lambda raw: b"\0\0\x08\x01" + raw[4:], "contains labels; expected images"),
     "gzip without the name": (
         lambda raw: gzip.compress(raw, compresslevel=1),
-        "is gzipped; its name should end in '.gz'",
+        "is gzipped, but its name does not end in '.gz'",
     ),
-    "no images": (lambda raw: b"\0\0\x08\x03" + b"\0\0\0\0\0\0\0\x1c\0\0\0\x1c", "holds no pixels: 0 images"),
+    "no images": (lambda raw: b"\0\0\x08\x03" + b"\0\0\0\0\0\0\0\x1c\0\0\0\x1c", "contains no pixels: 0 images"),
 }
 
 
@@ -185,9 +185,9 @@ def test_a_broken_raw_file_is_refused(folder: Path, case: str) -> None:
 
 BROKEN_GZ: dict[str, tuple[Damage, str]] = {
     "truncated": (lambda packed: packed[:-40], "is truncated: its gzip stream ends after"),
-    "wrong checksum": (lambda packed: packed[:-8] + bytes(8), "is not a whole gzip file: it fails its checksum"),
-    "corrupt": (lambda packed: packed[:20] + b"\xff" * 60 + packed[80:], "is corrupt|is not a whole|is truncated"),
-    "a web page": (lambda packed: b"<html>", "is not a whole gzip file: it starts with 3c 68 74 6d"),
+    "wrong checksum": (lambda packed: packed[:-8] + bytes(8), "is not a valid gzip file: it fails its checksum"),
+    "corrupt": (lambda packed: packed[:20] + b"\xff" * 60 + packed[80:], "is corrupt|is not a valid|is truncated"),
+    "a web page": (lambda packed: b"<html>", "is not a valid gzip file: it starts with 3c 68 74 6d"),
 }
 
 
@@ -206,13 +206,13 @@ def test_a_broken_gz_file_is_refused(tmp_path: Path, case: str) -> None:
 
 def test_counts_must_agree(folder: Path) -> None:
     write_idx(np.zeros(11, np.uint8), folder / TRAIN_LABELS)
-    with pytest.raises(DatasetError, match="holds 12 images, but train-labels-idx1-ubyte 11 labels"):
+    with pytest.raises(DatasetError, match="contains 12 images, but train-labels-idx1-ubyte contains 11 labels"):
         find_mnist(folder)
 
 
 def test_labels_are_digits(folder: Path) -> None:
     write_idx(np.array([0, 1, 2, 3, 10], np.uint8), folder / TEST_LABELS)
-    with pytest.raises(DatasetError, match=f"{TEST_LABELS}' holds the label 10; labels go from 0 to 9"):
+    with pytest.raises(DatasetError, match=f"{TEST_LABELS}' contains the label 10; expected labels from 0 to 9"):
         find_mnist(folder)
 
 

@@ -185,8 +185,8 @@ def truncated(folder: Path) -> Path:
 
 
 BAD_DATA: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "no such path": (lambda folder: folder, "there is no such directory"),
-    "no IDX files": (no_files, "it holds no IDX files"),
+    "no such path": (lambda folder: folder, "directory not found"),
+    "no IDX files": (no_files, "contains no IDX files"),
     "truncated": (truncated, "is truncated"),
     "wrong checksum": (write_idx_dataset, "is not MNIST's train-images-idx3-ubyte"),
 }

@@ -49,6 +49,8 @@ def test_nothing_breaks_off_the_exit() -> None:
     signal.raise_signal(signal.SIGINT)
     interrupts.check()
 
+    assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_IGN] * 3
+
 
 def test_what_a_process_is_told_to_ignore_stays_ignored() -> None:
     """As ``nohup`` does."""
@@ -56,3 +58,6 @@ def test_what_a_process_is_told_to_ignore_stays_ignored() -> None:
     interrupts.listen()
     signal.raise_signal(signal.SIGHUP)
     interrupts.check()
+
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL

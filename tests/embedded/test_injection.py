@@ -130,8 +130,10 @@ def test_some_calls_go_through_first(engine: EmbeddedSageMaker) -> None:
 def test_other_engines_on_the_same_folder_are_not_refused(engine: EmbeddedSageMaker) -> None:
     other = EmbeddedSageMaker(engine.home)
     with engine.inject(THROTTLED):
-        client(other).create_experiment(ExperimentName="digits")
+        created = client(other).create_experiment(ExperimentName="digits")
     other.close()
+
+    assert created["ExperimentArn"].endswith(":experiment/digits")
 
 
 def test_threads_share_the_count(engine: EmbeddedSageMaker) -> None:

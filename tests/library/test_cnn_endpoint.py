@@ -162,13 +162,18 @@ def test_an_image_may_come_in_any_type(workspace: Workspace, endpoint: Endpoint,
     client = workspace.endpoint(endpoint.name, serializer=AsItIs(content_type))
 
     expected = endpoint.predict(IMAGES[7], probabilities=True)
-    np.testing.assert_allclose(client.predict(SENT[content_type]), expected, atol=1e-5)
+    answer = client.predict(SENT[content_type])
+
+    assert answer.shape == (1, 10)
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
 def test_what_the_endpoint_refuses_reaches_the_client_as_a_sentence(workspace: Workspace, endpoint: Endpoint) -> None:
     client = workspace.endpoint(endpoint.name, serializer=AsItIs("image/png"))
 
-    with pytest.raises(ServiceError, match=r"no whole PNG picture\. Expected images of 28x28 pixels") as refused:
+    with pytest.raises(
+        ServiceError, match=r"it is not a complete PNG picture\. Expected images of 28x28 pixels"
+    ) as refused:
         client.predict(PICTURE.getvalue()[:-40])
     assert refused.value.code == "ModelError"
     assert "PIL" not in str(refused.value)  # the traceback that follows is that of our own check
@@ -231,4 +236,5 @@ def test_threads_may_ask_at_once(endpoint: Endpoint) -> None:
     for thread in threads:
         thread.join()
 
+    assert sorted(answers) == list(range(10))
     np.testing.assert_array_equal(np.concatenate([answers[number] for number in range(10)]), expected)

@@ -67,9 +67,9 @@ def test_bad_input_is_refused_before_anything_is_fetched(
     """The workspace is closed: whatever asked it would fail otherwise."""
     trial._account.close()
     (tmp_path / "digits").touch()
-    with pytest.raises(ConfigError, match="is there already; overwrite=True replaces it"):
+    with pytest.raises(ConfigError, match=r"already exists\. Pass overwrite=True to replace it"):
         export_model(trial, tmp_path / "digits")
-    with pytest.raises(ConfigError, match="format='pickle'; possible are"):
+    with pytest.raises(ConfigError, match="format='pickle'; expected one of"):
         export_model(trial, tmp_path / "other", format="pickle")  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'mnist-tracking\[serving\]'"):

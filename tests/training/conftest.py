@@ -20,7 +20,7 @@ State: TypeAlias = dict[str, Any]
 
 
 class Recorder:
-    """An observer and a keeper that remembers; of the steps, those that *keep* counts, over the whole run."""
+    """An observer and a checkpointer that remembers; of the steps, those that *keep* counts, over the whole run."""
 
     def __init__(self, keep: Collection[int] = ()) -> None:
         self.progress: list[Progress] = []
@@ -68,6 +68,10 @@ def train_small(data: DigitData) -> Callable[..., Training]:
         small = {"recipe": "reference", "epochs": 1, "batch_size": 25, "hidden_channels": 3, "dropout": 0.2}
         hyperparameters = Hyperparameters.from_mapping({**small, "log_interval": 1, **overrides})
         model, recorder = new_model(hyperparameters, torch.device("cpu")), Recorder(keep)
-        return model, train(model, data, hyperparameters, recorder, keeper=recorder, resume_from=resume_from), recorder
+        return (
+            model,
+            train(model, data, hyperparameters, recorder, checkpointer=recorder, resume_from=resume_from),
+            recorder,
+        )
 
     return run

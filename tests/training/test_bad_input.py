@@ -1,4 +1,4 @@
-"""Whatever is wrong is one line and the right exit code, before training starts where that can be known."""
+"""Every error is one line with the right exit code, before training starts if possible."""
 
 import gzip
 import os
@@ -52,26 +52,40 @@ def packed(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
 
 
 DATA: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda directory: (directory / LABELS).unlink(), "lacks train-labels-idx1-ubyte, raw or .gz; it holds"),
-    "floats": (floats, "holds numbers of type float32, where uint8 is expected"),
-    "images for labels": (swapped(IMAGES, LABELS), "holds labels, where images are expected. Are two files swapped?"),
-    "train for test": (swapped(IMAGES, TEST_IMAGES), "holds 100 images, but train-labels-idx1-ubyte 300 labels"),
+    "missing": (
+        lambda directory: (directory / LABELS).unlink(),
+        "does not contain train-labels-idx1-ubyte, raw or .gz. Found: ",
+    ),
+    "floats": (floats, "contains numbers of type float32; expected uint8"),
+    "images for labels": (swapped(IMAGES, LABELS), "contains labels; expected images. Are two files swapped?"),
+    "train for test": (
+        swapped(IMAGES, TEST_IMAGES),
+        "contains 100 images, but train-labels-idx1-ubyte contains 300 labels",
+    ),
     "cut": (packed(lambda content: content[:-20]), "is truncated: its gzip stream ends after"),
     "a wrong byte": (packed(lambda content: content[:-7] + b"?" + content[-6:]), "it fails its checksum"),
     "something else": (
         packed(lambda _: gzip.compress(b"<html>" * 99)),
-        "it starts with 3c 68 74 6d, where 00 00 08 03",
+        "it starts with 3c 68 74 6d; expected 00 00 08 03",
     ),
     "sides": (
         lambda directory: (directory / TEST_IMAGES).write_bytes(idx_bytes(make_digits(100)[0][:, 1:])),
-        "holds images of 27x28 pixels; 28x28 are expected",
+        "contains images of 27x28 pixels; expected 28x28",
     ),
 }
 
 SETTINGS: dict[str, tuple[list[str], int, str]] = {
-    "batch": (["--batch-size", "276"], 1, "The batch_size is 276, but there are 275 training images"),
-    "nothing to validate": (["--validation-fraction", "0.001"], 1, "leaves 0 to validate on"),
-    "nothing to learn": (["--validation-fraction", "0.999"], 1, "leaves 300 to validate on"),
+    "batch": (["--batch-size", "276"], 1, "batch_size=276 is larger than the number of training images, 275"),
+    "nothing to validate": (
+        ["--validation-fraction", "0.001"],
+        1,
+        "validation_fraction=0.001 holds out 0 of 300 training images",
+    ),
+    "nothing to learn": (
+        ["--validation-fraction", "0.999"],
+        1,
+        "validation_fraction=0.999 holds out 300 of 300 training images",
+    ),
     "kernel": (
         ["--kernel-size", "10"],
         2,
@@ -103,7 +117,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", DATA)
-def test_wrong_data_are_refused(digits_dir: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_data_is_rejected(digits_dir: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     breaking, message = DATA[wrong]
     breaking(Path(shutil.copytree(digits_dir, "data")))
     code, error, log = failing(["--data-dir", "data", *SMALL], capsys)
@@ -113,7 +127,7 @@ def test_wrong_data_are_refused(digits_dir: Path, wrong: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("wrong", SETTINGS)
-def test_wrong_settings_are_refused(digits_dir: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_settings_are_rejected(digits_dir: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, expected, message = SETTINGS[wrong]
     code, error, log = failing(["--data-dir", str(digits_dir), *SMALL, *arguments], capsys)
 
@@ -122,15 +136,15 @@ def test_wrong_settings_are_refused(digits_dir: Path, wrong: str, capsys: pytest
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_gpu_is_rejected(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, error, log = failing(["--data-dir", str(digits_dir), *SMALL, "--device", "cuda"], capsys)
 
     assert (code, log) == (1, "")
-    assert "there is no GPU here; 'auto' and 'cpu' will do" in error
+    assert "device='cuda', but no GPU is available. Use 'auto' or 'cpu'." in error
 
 
 def test_a_small_file_does_not_fill_the_memory() -> None:
-    """What is behind the last image that the header tells of is not unpacked."""
+    """Bytes after the last image announced by the header are not decompressed."""
     images, _ = make_digits(3)
     bomb = gzip.compress(idx_bytes(images) + bytes(30_000_000))
 
@@ -138,7 +152,7 @@ def test_a_small_file_does_not_fill_the_memory() -> None:
 
 
 def test_a_divergence_leaves_the_last_good_checkpoint(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The step is told, and no checkpoint with such weights is written."""
+    """The message names the step, and no checkpoint with such weights is written."""
     arguments = ["--data-dir", str(digits_dir), *SMALL, "--checkpoint-dir", "c"]
     main([*arguments, "--epochs", "1"])
     shutil.rmtree("model")
@@ -156,7 +170,7 @@ def test_a_divergence_leaves_the_last_good_checkpoint(digits_dir: Path, capsys: 
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """As on a disk that is full when a file has that size."""
+    """Simulate a disk that is full when a file reaches this size."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -165,8 +179,8 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_checkpoint_that_the_disk_cannot_take_leaves_those_there(tmp_path: Path) -> None:
-    """And nothing else."""
+def test_a_full_disk_keeps_existing_checkpoints(tmp_path: Path) -> None:
+    """No partial file is left."""
     Folder(tmp_path).write(state_after(1))
     with largest_file(1000), pytest.raises(ConfigError, match=r"epoch-0002.pt' cannot be written: File too large"):
         Folder(tmp_path).write(state_after(2))
@@ -186,7 +200,7 @@ def test_a_checkpoint_that_the_disk_cannot_take_leaves_those_there(tmp_path: Pat
 def test_a_full_disk_is_a_clean_end(
     digits_dir: Path, capsys: pytest.CaptureFixture[str], size: int, more: list[str], file: str
 ) -> None:
-    """Without a half of a file."""
+    """No partial file is left."""
     with largest_file(size):
         code, error, _ = failing(["--data-dir", str(digits_dir), *SMALL, *more], capsys)
 
@@ -194,8 +208,8 @@ def test_a_full_disk_is_a_clean_end(
     assert not [path for path in Path().rglob("*") if path.name.startswith(".")]
 
 
-def test_a_report_that_the_disk_cannot_take_is_told(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The model is there already."""
+def test_a_report_that_cannot_be_written_is_an_error(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The model has been written before."""
     Path("output/history.json").mkdir(parents=True)
 
     assert main(["--data-dir", str(digits_dir), *SMALL]) == 1
@@ -204,8 +218,8 @@ def test_a_report_that_the_disk_cannot_take_is_told(digits_dir: Path, capsys: py
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_log_that_the_disk_cannot_take_ends_training(digits_dir: Path) -> None:
-    """With one line, and no complaint of Python's."""
+def test_a_full_disk_for_the_log_ends_training(digits_dir: Path) -> None:
+    """With a one-line error, and no second one from Python."""
     command = [sys.executable, "-m", "mnist_tracking.training", "--data-dir", str(digits_dir), *SMALL]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -213,11 +227,13 @@ def test_a_log_that_the_disk_cannot_take_ends_training(digits_dir: Path) -> None
     assert (done.returncode, done.stderr) == (1, "error: the log cannot be written: No space left on device.\n")
 
 
-def test_more_threads_than_processors_are_warned_of(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They are not refused, since they decide the last digits."""
+def test_more_threads_than_processors_cause_a_warning(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are allowed, since they affect the last digits."""
     many = str((os.cpu_count() or 1) + 1)
     code = main(["--data-dir", str(digits_dir), *SMALL, "--epochs", "1", "--threads", many])
     torch.set_num_threads(1)
 
     assert code == 0
-    assert capsys.readouterr().err.startswith(f"warning: threads is {many}, but there are {os.cpu_count()} processors")
+    assert capsys.readouterr().err.startswith(
+        f"warning: threads={many} exceeds the number of processors, {os.cpu_count()};"
+    )

@@ -1,4 +1,4 @@
-"""A folder of checkpoints: what is taken up, what is set aside, what is refused, and who may use it."""
+"""The checkpoint folder: resuming, damaged and rejected checkpoints, and locking."""
 
 import dataclasses
 import os
@@ -35,7 +35,7 @@ def state_after(epochs: int, *, step: int = 0, **changes: Any) -> State:
 
 
 class Folder(CheckpointFolder):
-    """One that remembers its warnings."""
+    """A checkpoint folder that records its warnings."""
 
     def __init__(self, path: Path, *, circumstances: dict[str, int | str] | None = None, **changes: Any) -> None:
         self.warnings: list[str] = []
@@ -92,14 +92,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_one_is_set_aside_for_the_one_before(two: Path, damage: str) -> None:
-    """With a warning of one line; it is not in the way of the next one of that name."""
+def test_a_damaged_checkpoint_is_renamed_and_the_previous_one_used(two: Path, damage: str) -> None:
+    """With a one-line warning; the name is free for the next checkpoint."""
     DAMAGES[damage](two / SECOND)
     folder = Folder(two)
 
     assert folder.place() == (1, 0)
     assert len(folder.warnings) == 1
-    assert f"It is set aside as '{SECOND}.damaged'" in folder.warnings[0]
+    assert f"It was renamed to '{SECOND}.damaged'" in folder.warnings[0]
     assert "\n" not in folder.warnings[0]
     folder.write(state_after(2))
     assert Folder(two).place() == (2, 0)
@@ -141,13 +141,13 @@ def test_all_damaged_is_a_start_from_scratch(two: Path) -> None:
         ({"precision": "bf16"}, {}, "precision was 'fp32' and is 'bf16'"),
     ],
 )
-def test_one_of_another_run_is_refused(
+def test_a_checkpoint_of_a_different_run_is_rejected(
     two: Path, changes: dict[str, Any], circumstances: dict[str, int | str], said: str
 ) -> None:
-    """All that differs is said, and nothing is changed, not even what is damaged."""
+    """The message lists every difference, and no file is changed, not even a damaged one."""
     (two / SECOND).write_bytes(b"")
     before = sorted(path.name for path in two.iterdir())
-    with pytest.raises(ConfigError, match=rf"{FIRST}' is of another run: {said}\. Nothing was changed"):
+    with pytest.raises(ConfigError, match=rf"{FIRST}' belongs to a different run: {said}\. No file was changed"):
         Folder(two, circumstances=circumstances, **changes).latest()
 
     assert sorted(path.name for path in two.iterdir()) == before
@@ -162,29 +162,29 @@ def test_more_epochs_need_a_constant_learning_rate(two: Path) -> None:
         Folder(triangle, schedule="triangular", epochs=30).latest()
 
 
-def test_fewer_epochs_go_on_from_where_they_end(two: Path) -> None:
-    """What an uninterrupted run of so many would have left."""
+def test_fewer_epochs_resume_from_their_last_checkpoint(two: Path) -> None:
+    """As an uninterrupted run with that number of epochs would."""
     Folder(two).write(state_after(1, step=3))
 
     assert Folder(two, epochs=2).place() == (2, 0)
     assert Folder(two, epochs=1).place() == (1, 0)
 
 
-def test_what_changes_no_weight_may_differ(two: Path) -> None:
-    """Without a word; what may change the last digits is warned of."""
+def test_settings_that_do_not_affect_the_weights_may_differ(two: Path) -> None:
+    """Silently, except for a warning about those that may change the last digits."""
     silent = Folder(two, log_interval=7, checkpoint_s=1, test_batch_size=9, device="cpu", backend="gloo")
     warned = Folder(two, threads=2, circumstances={"device": "cuda"})
 
     assert (silent.place(), silent.warnings) == ((2, 0), [])
     assert warned.place() == (2, 0)
     assert [line.partition(" was written with ")[2] for line in warned.warnings] == [
-        "device cpu, and this run has cuda: the rest may differ in the last digits.",
-        "threads 1, and this run has 2: the rest may differ in the last digits.",
+        "device cpu, but this run uses cuda: results may differ in the last digits.",
+        "threads 1, but this run uses 2: results may differ in the last digits.",
     ]
 
 
-def test_of_those_within_epochs_the_last_two_stay(two: Path) -> None:
-    """Those that lie ahead, of a longer run, count for nothing: what was just written stays."""
+def test_the_last_two_checkpoints_within_an_epoch_are_kept(two: Path) -> None:
+    """Later checkpoints of a longer run do not count; the one just written is kept."""
     folder = Folder(two)
     for epochs, step in ((2, 4), (2, 2), (0, 1), (0, 2), (0, 3)):
         folder.write(state_after(epochs, step=step))
@@ -198,7 +198,7 @@ def test_of_those_within_epochs_the_last_two_stay(two: Path) -> None:
 
 
 def test_drafts_of_killed_runs_are_removed(two: Path) -> None:
-    """Nothing else that lies there."""
+    """Other files are kept."""
     for name in (f".{SECOND}.123", ".epoch-0003-step-00004.pt.9", "notes.txt", ".epoch-mine.pt.1"):
         (two / name).write_text("")
     with Folder(two).taken():
@@ -207,16 +207,16 @@ def test_drafts_of_killed_runs_are_removed(two: Path) -> None:
     assert left == [".epoch-mine.pt.1", FIRST, SECOND, "notes.txt"]
 
 
-def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
-    """Nothing is left there that would keep a run out after the other was killed."""
-    with Folder(tmp_path).taken(), pytest.raises(ConfigError, match="at this moment"), Folder(tmp_path).taken():
+def test_a_folder_is_locked_by_one_run_at_a_time(tmp_path: Path) -> None:
+    """No lock file is left behind."""
+    with Folder(tmp_path).taken(), pytest.raises(ConfigError, match="Another run is using"), Folder(tmp_path).taken():
         pass
     with Folder(tmp_path).taken():
         assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_that_are_not_finite_are_not_kept() -> None:
-    """The loss of the step that made them so is, still."""
+    """The loss of the step that produced them is still finite."""
     state = TrainingState(new_model(SETTINGS, torch.device("cpu")), SETTINGS, steps=5)
     state.model.fc1.bias.data[3] = -torch.inf
     state.step = 2
@@ -224,8 +224,8 @@ def test_weights_that_are_not_finite_are_not_kept() -> None:
         state.as_dict()
 
 
-def test_nor_are_they_chosen() -> None:
-    """Where no checkpoint is written either."""
+def test_weights_that_are_not_finite_are_not_chosen() -> None:
+    """Also without checkpoints."""
     state = TrainingState(new_model(SETTINGS, torch.device("cpu")), SETTINGS, steps=5)
     state.model.fc1.bias.data[3] = -torch.inf
     with pytest.raises(DivergedError, match=r"A weight of 'fc1.bias' is -inf in epoch 1"):
@@ -233,14 +233,12 @@ def test_nor_are_they_chosen() -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_another_kind_of_device_draws_other_random_numbers(
-    train_small: Callable[..., Training], dropout: float
-) -> None:
-    """So a run goes on there, unless it drops. The state of a GPU's generator has 16 bytes."""
+def test_dropout_cannot_resume_on_another_kind_of_device(train_small: Callable[..., Training], dropout: float) -> None:
+    """Without dropout, it can. The state of a GPU's generator has 16 bytes."""
     _, result, heard = train_small(dropout=dropout, keep=[4])
     elsewhere = {**heard.kept[4], "dropout": torch.zeros(16, dtype=torch.uint8) if dropout else None}
     if dropout:
-        with pytest.raises(ConfigError, match="its dropout drew on another kind of device"):
+        with pytest.raises(ConfigError, match="its dropout used another kind of device"):
             train_small(dropout=dropout, resume_from=elsewhere)
     else:
         assert heard.kept[4]["dropout"] is None
@@ -248,14 +246,14 @@ def test_another_kind_of_device_draws_other_random_numbers(
 
 
 def test_a_state_that_does_not_fit_is_a_clear_error(train_small: Callable[..., Training]) -> None:
-    """Of other layers, with the same hyperparameters, as another version may have."""
+    """For example other layers with the same hyperparameters, from another version."""
     _, _, heard = train_small()
     state = heard.states[0]
     with pytest.raises(ConfigError, match=r"does not fit this network .*Unexpected key\(s\) in state_dict: \"fc9\""):
         train_small(resume_from={**state, "state_dict": {"fc9": torch.zeros(1)}})
 
 
-def test_a_fingerprint_is_of_every_image_and_label(data: DigitData) -> None:
+def test_a_fingerprint_covers_every_image_and_label(data: DigitData) -> None:
     """The same each time."""
     labels = data.test.labels.clone()
     labels[7] += 1
@@ -265,8 +263,8 @@ def test_a_fingerprint_is_of_every_image_and_label(data: DigitData) -> None:
     assert fingerprint(data) != fingerprint(other)
 
 
-def test_whatever_call_it_is_killed_in_there_is_a_whole_one(tmp_path: Path) -> None:
-    """A process for each call that writing makes; each ends there at once."""
+def test_a_process_killed_in_any_call_leaves_a_complete_checkpoint(tmp_path: Path) -> None:
+    """One process for each call made while writing, killed in that call."""
     script = Path(__file__).with_name("killed_writing.py")
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Reading digits: what comes out, and every way in which files are wrong."""
+"""Loading digits: the tensors, and the error for each kind of damaged file."""
 
 import gzip
 import shutil
@@ -45,7 +45,7 @@ def test_pixels_are_normalised_as_the_reference_does(digits_dir: Path) -> None:
 
 
 def test_normalising_leaves_its_argument_alone() -> None:
-    """Also when it is of the right type already."""
+    """Also if its dtype is already float32."""
     pixels = torch.full((1, 1, 28, 28), 255.0)
     normalise(pixels)
 
@@ -84,20 +84,24 @@ ZEROS = np.zeros((300, 8, 8), np.uint8)
 BREAKAGES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "truncated": (IMAGES, lambda content: content[:-5], "is truncated"),
     "header cut": (IMAGES, lambda content: content[:9], "is truncated"),
-    "left over": (IMAGES, lambda content: content + b"x", "has bytes left over"),
+    "left over": (IMAGES, lambda content: content + b"x", "is too long: it has more than"),
     "empty": (IMAGES, lambda _: b"", "is not an IDX file"),
     "not idx": (IMAGES, lambda _: b"<html>404</html>", "is not an IDX file"),
-    "images as labels": (LABELS, lambda _: idx_bytes(ZEROS), "holds images, where labels .* swapped"),
-    "labels as images": (IMAGES, lambda _: idx_bytes(ZEROS[:, 0, 0]), "holds labels, where images .* swapped"),
-    "count": (LABELS, lambda _: idx_bytes(np.zeros(7, np.uint8)), "300 images, but .* 7 labels"),
+    "images as labels": (LABELS, lambda _: idx_bytes(ZEROS), "contains images; expected labels.* swapped"),
+    "labels as images": (IMAGES, lambda _: idx_bytes(ZEROS[:, 0, 0]), "contains labels; expected images.* swapped"),
+    "count": (LABELS, lambda _: idx_bytes(np.zeros(7, np.uint8)), "300 images, but .* contains 7 labels"),
     "side": (IMAGES, lambda _: idx_bytes(ZEROS), "8x8 pixels"),
-    "label": (LABELS, lambda _: idx_bytes(np.full(300, 10, np.uint8)), "holds the label 10"),
+    "label": (
+        LABELS,
+        lambda _: idx_bytes(np.full(300, 10, np.uint8)),
+        "contains the label 10; expected labels from 0 to 9",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
-def test_broken_data_are_a_clear_error(broken: Path, name: str) -> None:
-    """One line that says which file, and what is wrong with it."""
+def test_broken_data_is_a_clear_error(broken: Path, name: str) -> None:
+    """One line that names the file and the problem."""
     file, breaking, message = BREAKAGES[name]
     (broken / file).write_bytes(breaking((broken / file).read_bytes()))
 
@@ -109,21 +113,21 @@ def test_broken_data_are_a_clear_error(broken: Path, name: str) -> None:
 def test_missing_files_are_a_clear_error(broken: Path) -> None:
     """One file, all of them, or the folder."""
     (broken / LABELS).unlink()
-    with pytest.raises(DatasetError, match="lacks train-labels-idx1-ubyte"):
+    with pytest.raises(DatasetError, match="does not contain train-labels-idx1-ubyte"):
         load(broken)
     for path in broken.iterdir():
         path.unlink()
-    with pytest.raises(DatasetError, match="holds no IDX files"):
+    with pytest.raises(DatasetError, match="contains no IDX files"):
         load(broken)
-    with pytest.raises(DatasetError, match="there is no such directory"):
+    with pytest.raises(DatasetError, match="directory not found"):
         load(broken / "nowhere")
 
 
 def test_a_set_without_images_is_a_clear_error(broken: Path) -> None:
-    """Well-formed, but of no use."""
+    """The files are valid, but empty."""
     (broken / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((0, 28, 28), np.uint8)))
     (broken / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(0, np.uint8)))
-    with pytest.raises(DatasetError, match="holds no pixels: 0 images"):
+    with pytest.raises(DatasetError, match="contains no pixels: 0 images"):
         load(broken)
 
 
@@ -134,12 +138,12 @@ def test_a_damaged_gzip_file_is_a_clear_error(tmp_path: Path, damage: Callable[[
     path = directory / f"{IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
 
-    with pytest.raises(DatasetError, match=r"is truncated|is corrupt|is not a whole gzip file"):
+    with pytest.raises(DatasetError, match=r"is truncated|is corrupt|is not a valid gzip file"):
         load(directory)
 
 
 def test_the_raw_file_comes_before_the_gzipped_one(broken: Path) -> None:
-    """Where both are, one is read."""
+    """If both exist, only the raw one is read."""
     (broken / f"{IMAGES}.gz").write_bytes(gzip.compress(b"other"))
 
     assert len(load(broken).train) == 240
@@ -147,6 +151,6 @@ def test_the_raw_file_comes_before_the_gzipped_one(broken: Path) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0001, 0.9999])
 def test_both_parts_need_an_image(digits_dir: Path, fraction: float) -> None:
-    """A split that leaves nothing is refused."""
-    with pytest.raises(DatasetError, match="both parts need at least one"):
+    """A split that leaves one part empty is rejected."""
+    with pytest.raises(DatasetError, match="training and validation need at least one each"):
         load(digits_dir, fraction=fraction)

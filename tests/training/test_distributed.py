@@ -1,4 +1,4 @@
-"""Three processes compute what one computes, go on where they were stopped, and notice when one is lost."""
+"""Three processes compute the same as one, resume after a stop, and notice a lost process."""
 
 import socket
 import subprocess
@@ -17,7 +17,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import load_artifact
 from mnist_tracking.training.data import DigitData
 from mnist_tracking.training.distributed import choose_backend
-from mnist_tracking.training.world import ALONE
+from mnist_tracking.training.process_group import ALONE
 
 SIZE = 3
 
@@ -35,7 +35,7 @@ def reserved_ports(count: int) -> Iterator[list[str]]:
 
 @attrs.frozen
 class Together:
-    """What the processes left, and printed: by rank."""
+    """Files and output of the processes, by rank."""
 
     out: Path
     codes: list[int]
@@ -82,8 +82,8 @@ def test_three_processes_compute_what_one_does(three: Together, data: DigitData,
     assert their_result.test.confusion == result.test.confusion
 
 
-def test_it_is_bit_equal_in_all_processes_and_each_time(three: Together) -> None:
-    """Also when it is taken up, in the middle of an epoch, from a state that one process alone has."""
+def test_results_are_bit_identical_in_all_processes_and_every_time(three: Together) -> None:
+    """Also when resuming within an epoch from a state that only one process has."""
     weights, result, heard = three.runs(0)["uneven"]
     others = [three.runs(0)["again"], three.runs(0)["resumed"], *(three.runs(rank)["uneven"] for rank in (1, 2))]
 
@@ -93,18 +93,18 @@ def test_it_is_bit_equal_in_all_processes_and_each_time(three: Together) -> None
         assert they_heard == heard[-len(they_heard) :]
 
 
-def test_a_signal_to_one_stops_all_and_the_command_goes_on(three: Together) -> None:
-    """From the first one's checkpoints, bit-equal to a run that nobody stopped."""
+def test_a_signal_to_one_process_stops_all_and_the_command_resumes(three: Together) -> None:
+    """From the first process's checkpoints, bit-identical to an uninterrupted run."""
     resumed, whole = (load_artifact(three.out / f"{name}-0").weights for name in ("resumed", "whole"))
 
     assert [(three.out / f"codes-{rank}.txt").read_text() for rank in range(SIZE)] == ["[143, 0, 0]"] * SIZE
-    assert "Going on from a checkpoint: " in three.stdout[0]
+    assert "Resuming from a checkpoint: " in three.stdout[0]
     assert all(torch.equal(weight, whole[name]) for name, weight in resumed.items())
 
 
 def test_the_first_process_alone_logs_and_writes(three: Together) -> None:
-    """Nor does torch warn of anything: each prints one line, which says why it was stopped."""
-    written = {rank: [path for path in three.out.rglob("*") if f"-{rank}/" in str(path)] for rank in (1, 2)}
+    """Torch emits no warnings: each process prints one line with the reason for the stop."""
+    written = {rank: [*three.out.glob(f"*-{rank}/**/*")] for rank in (1, 2)}
 
     assert written == {1: [], 2: []}
     assert three.stdout[1:] == ["", ""]
@@ -113,31 +113,31 @@ def test_the_first_process_alone_logs_and_writes(three: Together) -> None:
     assert three.stderr[0].count("\n") == 1
 
 
-def test_one_that_is_killed_is_noticed_by_the_others(three: Together) -> None:
-    """Each has a sentence to say about it."""
+def test_a_killed_process_is_noticed_by_the_others(three: Together) -> None:
+    """Each reports it in one sentence."""
     told = [(three.out / f"lost-{rank}.txt").read_text() for rank in (0, 1)]
 
     assert three.codes == [0, 0, -9]
-    assert all(text.startswith("Another of the 3 processes ended, or cannot be reached any more: ") for text in told)
-    assert all(text.endswith(". Its own log says why.") and "\n" not in text for text in told)
+    assert all(text.startswith("Lost the connection to another of the 3 processes: ") for text in told)
+    assert all(text.endswith(". See that process's log for the cause.") and "\n" not in text for text in told)
 
 
 @pytest.mark.parametrize(("wish", "device", "backend"), [(None, "cpu", "gloo"), (None, "cuda", "nccl"), ("gloo",) * 3])
 def test_a_backend_that_fits_the_device(
     wish: str | None, device: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Gloo will do for GPUs too."""
+    """Gloo supports GPUs, too."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     device = "cuda" if device == "gloo" else device
 
     assert choose_backend(wish, torch.device(device)) == backend
 
 
-def test_a_backend_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_backend_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nccl needs a GPU for each process."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
 
-    with pytest.raises(ConfigError, match="'backend' is 'nccl', which needs a GPU for each process, but the device is"):
+    with pytest.raises(ConfigError, match="backend='nccl' needs a GPU for each process, but the device is"):
         choose_backend("nccl", torch.device("cpu"))
-    with pytest.raises(ConfigError, match="Process 1 of this host has no GPU of its own, as 'nccl' needs: there are 1"):
+    with pytest.raises(ConfigError, match="but this is process 1 \\(counted from 0\\) of a host with 1\\."):
         choose_backend(None, torch.device("cuda", 0), local_rank=1)

@@ -1,4 +1,4 @@
-"""The model in other formats: what is written answers as the model does, and says what it is."""
+"""Export to other formats: predictions and metadata match the model."""
 
 import dataclasses
 import json
@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from mnist_tracking.errors import ConfigError, MissingDependencyError, StateError
-from mnist_tracking.training.answering import Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import Classifier, sample_pixels
 from mnist_tracking.training.exporting import ExportFormat, export_artifact
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 
@@ -42,7 +42,7 @@ METADATA = {
 @pytest.fixture(scope="module")
 def expected() -> Answers:
     with torch.no_grad():
-        return np.asarray(Answering.of(ARTIFACT)(PIXELS).numpy())
+        return np.asarray(Classifier.of(ARTIFACT)(PIXELS).numpy())
 
 
 def test_onnx_runs_in_onnx_runtime(tmp_path: Path, expected: Answers) -> None:
@@ -56,7 +56,7 @@ def test_onnx_runs_in_onnx_runtime(tmp_path: Path, expected: Answers) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated:DeprecationWarning")
-def test_torchscript_needs_no_code_of_ours(tmp_path: Path, expected: Answers) -> None:
+def test_torchscript_does_not_need_this_library(tmp_path: Path, expected: Answers) -> None:
     """Pixels may also be integers."""
     export_artifact(ARTIFACT, tmp_path / "digits.pt", "torchscript")
     files = {"metadata.json": ""}
@@ -68,7 +68,7 @@ def test_torchscript_needs_no_code_of_ours(tmp_path: Path, expected: Answers) ->
 
 
 def test_a_state_dict_is_values_and_tensors(tmp_path: Path, expected: Answers) -> None:
-    """It loads without running anything, and reads images that its metadata say how to normalise."""
+    """It loads without executing code, and takes images normalised by its metadata."""
     export_artifact(ARTIFACT, tmp_path / "digits.pth", "state-dict")
     content = torch.load(tmp_path / "digits.pth", weights_only=True)
     network = DigitNet(Architecture(**content["architecture"])).eval()
@@ -83,18 +83,18 @@ def test_a_state_dict_is_values_and_tensors(tmp_path: Path, expected: Answers) -
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("architecture", [{"kernel_size": 1}, {"kernel_size": 9}, {"hidden_channels": 40}])
 def test_every_architecture_can_be_written(tmp_path: Path, form: ExportFormat, architecture: dict[str, int]) -> None:
-    """It is compared while it is written; its folder is made."""
+    """The export is compared with the model; its folder is created."""
     export_artifact(artifact_of(**architecture), tmp_path / "new" / "digits", form)
 
     assert os.listdir(tmp_path / "new") == ["digits"]
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, form: ExportFormat) -> None:
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path, form: ExportFormat) -> None:
     """Nothing else is left in the folder."""
     path = tmp_path / "digits"
     path.write_bytes(b"precious")
-    with pytest.raises(ConfigError, match=r"digits' is there already; overwrite=True replaces it\."):
+    with pytest.raises(ConfigError, match=r"digits' already exists\. Pass overwrite=True to replace it\."):
         export_artifact(ARTIFACT, path, form)
     assert path.read_bytes() == b"precious"
 
@@ -104,26 +104,26 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, form: 
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_what_answers_otherwise_replaces_nothing(tmp_path: Path, form: ExportFormat) -> None:
-    """A model that is not a number answers not even as itself."""
+def test_a_failed_export_replaces_nothing(tmp_path: Path, form: ExportFormat) -> None:
+    """Predictions that are NaN do not match even themselves."""
     path = tmp_path / "digits"
     path.write_bytes(b"precious")
     broken = dataclasses.replace(ARTIFACT, weights={**ARTIFACT.weights, "fc2.bias": torch.full((10,), torch.nan)})
-    with pytest.raises(StateError, match="digits' answers otherwise than the model, by nan"):
+    with pytest.raises(StateError, match="digits' does not predict as the model does: they differ by nan"):
         export_artifact(broken, path, form, overwrite=True)
 
     assert path.read_bytes() == b"precious"
     assert os.listdir(tmp_path) == ["digits"]
 
 
-def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A folder, a file where a folder should be, a format that there is not."""
+def test_an_export_that_cannot_be_written_is_rejected(tmp_path: Path) -> None:
+    """A folder, a file in place of a folder, an unknown format."""
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="is a folder; the model is written to a file"):
+    with pytest.raises(ConfigError, match="is a folder; pass a file name"):
         export_artifact(ARTIFACT, tmp_path, "onnx")
-    with pytest.raises(ConfigError, match=r"Nothing can be written to .*file': File exists"):
+    with pytest.raises(ConfigError, match=r"The folder '.*file' is not writable: File exists"):
         export_artifact(ARTIFACT, tmp_path / "file" / "digits", "state-dict")
-    with pytest.raises(ConfigError, match="format='tflite'; possible are 'onnx', 'torchscript', 'state-dict'"):
+    with pytest.raises(ConfigError, match="format='tflite'; expected one of 'onnx', 'torchscript', 'state-dict'"):
         export_artifact(ARTIFACT, tmp_path / "digits", "tflite")  # type: ignore[arg-type]
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_a_missing_package_is_named_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    """With the command that installs it; the other formats need none."""
+    """With the command that installs it; the other formats do not need it."""
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=rf"^{package} is .* pip install 'mnist-tracking\[serving\]'"):
         export_artifact(ARTIFACT, tmp_path / "digits.onnx", "onnx")

@@ -1,4 +1,4 @@
-"""A program that is told to end, or killed, and started again leaves what an uninterrupted one leaves."""
+"""A run that is stopped or killed, and restarted, writes the same files as an uninterrupted one."""
 
 import json
 import signal
@@ -67,10 +67,10 @@ def assert_same(first: Path, second: Path) -> None:
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_told_to_end_it_goes_on_later(
+def test_a_stopped_run_resumes(
     digits_dir: Path, tmp_path: Path, whole: Path, how: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From the very step; with one line that says so."""
+    """From the exact step, after a one-line message."""
     command = arguments(digits_dir, tmp_path)
     found, error = interrupted(command, how=how, lines=20)
     (last,) = (tmp_path / "checkpoint-dir").glob("*-step-*.pt")
@@ -81,13 +81,13 @@ def test_told_to_end_it_goes_on_later(
 
     assert (found, error.count("\n")) == (code, 1)
     assert f"error: Stopped by {how.name} after step " in error
-    assert f"Going on from a checkpoint: {done} epochs are done, and {int(last.name[-8:-3])} steps of the next." in log
+    assert f"Resuming from a checkpoint: {done} epochs completed, and {int(last.name[-8:-3])} steps of the next." in log
     assert log.count("Validation Average loss") == 10
     assert_same(whole, tmp_path)
 
 
-def test_killed_twice_it_goes_on_later(digits_dir: Path, tmp_path: Path, whole: Path) -> None:
-    """From checkpoints within epochs, as often as it is asked for them; nobody is asked first."""
+def test_a_run_killed_twice_resumes(digits_dir: Path, tmp_path: Path, whole: Path) -> None:
+    """From checkpoints within an epoch, written at the given interval."""
     command = [*arguments(digits_dir, tmp_path), "--checkpoint-s", "0.001"]
     for lines in (15, 25):
         assert interrupted(command, how=signal.SIGKILL, lines=lines) == (-signal.SIGKILL, "")
@@ -98,7 +98,7 @@ def test_killed_twice_it_goes_on_later(digits_dir: Path, tmp_path: Path, whole: 
     assert_same(whole, tmp_path)
 
 
-def test_a_log_of_events_that_was_cut_short_goes_on(digits_dir: Path, tmp_path: Path) -> None:
+def test_a_truncated_event_log_is_continued(digits_dir: Path, tmp_path: Path) -> None:
     """What was written after the checkpoint, and half a line of it, is dropped."""
     short = [*arguments(digits_dir, tmp_path), "--schedule", "constant", "--epochs"]
     main([*short, "2"])

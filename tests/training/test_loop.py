@@ -1,4 +1,4 @@
-"""Training itself: determinism, the choice of the epoch, and what observers hear."""
+"""The training loop: determinism, the choice of the epoch, and observers' events."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -35,7 +35,7 @@ def test_the_same_seed_gives_bit_identical_weights(train_small: Train, optimizer
 
 
 def test_torchs_own_generator_is_not_touched(train_small: Train) -> None:
-    """Every use of chance has a generator of its own."""
+    """Every random choice has its own generator."""
     state = torch.get_rng_state()
     train_small()
 
@@ -67,7 +67,7 @@ def test_it_overfits_one_batch(data: DigitData) -> None:
 
 
 def test_the_evaluation_batch_size_changes_nothing(train_small: Train, data: DigitData) -> None:
-    """It is for speed alone."""
+    """It affects only speed."""
     model, result, _ = train_small()
     score = evaluate(model, data.test, batch_size=7)
 
@@ -114,7 +114,7 @@ def test_the_first_of_equally_good_epochs_wins(data: DigitData) -> None:
 
 
 def test_later_epochs_do_not_change_a_state(train_small: Train) -> None:
-    """A keeper may hold on to it."""
+    """A checkpointer may hold on to it."""
     _, _, recorder = train_small(epochs=3)
     weights = [state["state_dict"]["conv1.weight"] for state in recorder.states]
 
@@ -127,15 +127,17 @@ def test_a_loss_that_is_not_finite_stops_training(train_small: Train) -> None:
         train_small(lr=1e18)
 
 
-def test_a_model_that_is_not_what_the_hyperparameters_say_is_refused(data: DigitData) -> None:
-    """What is recorded of the run would be wrong."""
+def test_a_model_that_does_not_match_the_hyperparameters_is_rejected(data: DigitData) -> None:
+    """The recorded hyperparameters would be wrong."""
     said = Hyperparameters(hidden_channels=4)
-    with pytest.raises(ConfigError, match=r"The model is .*hidden_channels=3, .* hyperparameters say .*_channels=4"):
+    with pytest.raises(
+        ConfigError, match=r"The model has .*hidden_channels=3, .* hyperparameters require .*_channels=4"
+    ):
         train(new_model(Hyperparameters(hidden_channels=3), torch.device("cpu")), data, said)
 
 
 def test_a_trained_model_takes_any_batch(train_small: Train, data: DigitData) -> None:
-    """Also when it drops: the parts of the run's batches are forgotten."""
+    """Also with dropout: it does not depend on the batches of the run."""
     model, _, _ = train_small(batch_size=100)
 
     assert model.train()(normalise(data.test.images[:7])).shape == (7, 10)

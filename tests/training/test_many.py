@@ -1,4 +1,4 @@
-"""Many trainings at once: each is the one that it would be alone."""
+"""Training many networks at once: each result equals that of training it alone."""
 
 import pytest
 import torch
@@ -57,18 +57,19 @@ def test_the_own_settings_are_all_that_the_records_differ_in() -> None:
     assert {name for name in records[0] if len({record[name] for record in records}) > 1} == set(OWN_SETTINGS)
 
 
-def test_in_bf16_the_convolutions_alone_compute_so(data: DigitData) -> None:
+def test_only_the_convolutions_compute_in_bf16(data: DigitData) -> None:
     """As in the network alone; if the linear layers did too, the answers would differ in the third digit."""
     models = [new_model(one, CPU) for one in OWN]
     images = normalise(data.test.images).to(torch.bfloat16)
     answers = StackedNet(models)(images.expand(-1, len(models), -1, -1), training=False)
 
+    assert answers.dtype == torch.float32
     for model, answer in zip(models, answers, strict=True):
         torch.testing.assert_close(answer, model.eval()(images), rtol=0, atol=1e-4)
 
 
 def test_one_that_diverges_does_not_disturb_the_others(data: DigitData) -> None:
-    """It has its error in its place, which names the step, and keeps the weights that it began with."""
+    """Its entry is the error, which names the step, and its model keeps the initial weights."""
     wild = settings(lr=1e18)
     models, results = together(data, OWN[0], wild)
     _, alone = together(data, OWN[0])
@@ -89,35 +90,37 @@ def test_one_that_diverges_does_not_disturb_the_others(data: DigitData) -> None:
         (settings(optimizer="adam"), "'adam'"),
     ],
 )
-def test_what_cannot_be_trained_together_is_refused(data: DigitData, other: Hyperparameters, message: str) -> None:
+def test_runs_that_cannot_be_trained_together_are_rejected(
+    data: DigitData, other: Hyperparameters, message: str
+) -> None:
     """By name, with what may differ."""
     with pytest.raises(ConfigError, match=message):
         together(data, OWN[0], other)
 
 
-def test_a_batch_larger_than_the_data_is_refused(data: DigitData) -> None:
+def test_a_batch_larger_than_the_data_is_rejected(data: DigitData) -> None:
     """As when one is trained alone."""
-    with pytest.raises(ConfigError, match="The batch_size is 251, but there are 250 training images"):
+    with pytest.raises(ConfigError, match="batch_size=251 is larger than the number of training images, 250"):
         together(data, settings(batch_size=251))
 
 
-def test_a_model_that_is_not_what_its_record_says_is_refused(data: DigitData) -> None:
-    """Its dropout would be another one than is told."""
-    with pytest.raises(ConfigError, match=r"dropout=0\.0\), but the hyperparameters say .*dropout=0\.5"):
+def test_a_model_that_does_not_match_its_settings_is_rejected(data: DigitData) -> None:
+    """Its dropout would differ from the recorded one."""
+    with pytest.raises(ConfigError, match=r"dropout=0\.0\), but the hyperparameters require .*dropout=0\.5"):
         train_many([new_model(OWN[0], CPU)], data, [settings(dropout=0.5)])
 
 
 def test_a_model_for_each_record(data: DigitData) -> None:
     """Neither fewer nor none."""
-    with pytest.raises(ConfigError, match="1 models and 2 settings"):
+    with pytest.raises(ConfigError, match="Got 1 models and 2 settings"):
         train_many([new_model(OWN[0], CPU)], data, OWN[:2])
 
 
-def test_models_that_cannot_be_trained_are_refused(data: DigitData) -> None:
+def test_duplicate_models_and_other_devices_are_rejected(data: DigitData) -> None:
     """One that is given twice, and one that is elsewhere."""
     model = new_model(OWN[0], CPU)
 
     with pytest.raises(ConfigError, match="more than once"):
         train_many([model, model], data, [OWN[0], OWN[0]])
-    with pytest.raises(ConfigError, match="The models are on cpu, meta, the data on cpu"):
+    with pytest.raises(ConfigError, match="The models are on cpu, meta, but the data is on cpu"):
         train_many([model, new_model(OWN[0], CPU).to("meta")], data, [OWN[0], OWN[0]])

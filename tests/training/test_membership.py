@@ -1,4 +1,4 @@
-"""Which of several processes this one is, from what SageMaker or torchrun says."""
+"""A process's place among several, from SageMaker's or torchrun's settings."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_one_process_is_alone() -> None:
     assert found(TWO, "algo-2", RANK="0", WORLD_SIZE="1") is None
 
 
-def test_torchrun_wins_over_sagemaker() -> None:
+def test_torchrun_takes_precedence_over_sagemaker() -> None:
     here = found(TWO, "algo-2", **RUN)
 
     assert here == Membership(rank=3, size=4, local_rank=1, host="::1", port=29400)
@@ -28,7 +28,7 @@ def test_torchrun_wins_over_sagemaker() -> None:
 
 
 @pytest.mark.parametrize(("current", "rank"), [("algo-1", 1), ("algo-2", 0)])
-def test_the_host_where_all_meet_is_the_first(current: str, rank: int) -> None:
+def test_the_master_host_has_rank_0(current: str, rank: int) -> None:
     """Whatever its place in the list."""
     here = found(TWO, current, MASTER_ADDR="algo-2", MASTER_PORT="7777")
 
@@ -39,17 +39,17 @@ def test_the_host_where_all_meet_is_the_first(current: str, rank: int) -> None:
 @pytest.mark.parametrize(
     ("hosts", "current", "environment", "message"),
     [
-        (TWO, "algo-3", {}, "The current host is 'algo-3', which is none of the hosts"),
-        (TWO, None, {}, "The current host is None"),
-        ('["a", "a"]', "a", {}, "has a name twice"),
-        ("[1, 2]", "1", {}, "is not a list of names"),
-        ("[]", None, {**RUN, "RANK": "4"}, "RANK is '4', but must be a whole number in 0..3"),
-        ("[]", None, {**RUN, "WORLD_SIZE": "many"}, "WORLD_SIZE is 'many', but must be a whole number at least 1"),
-        ("[]", None, {**RUN, "LOCAL_RANK": "-1"}, "LOCAL_RANK is '-1', but must be a whole number in 0..3"),
-        ("[]", None, {**RUN, "MASTER_PORT": "0"}, "MASTER_PORT is '0', but must be a whole number in 1..65535"),
+        (TWO, "algo-3", {}, "The current host 'algo-3' is not one of the hosts"),
+        (TWO, None, {}, "The current host None is not one of the hosts"),
+        ('["a", "a"]', "a", {}, "contains a duplicate name"),
+        ("[1, 2]", "1", {}, "is not a JSON list of strings"),
+        ("[]", None, {**RUN, "RANK": "4"}, "RANK='4'; expected a whole number in 0..3"),
+        ("[]", None, {**RUN, "WORLD_SIZE": "many"}, "WORLD_SIZE='many'; expected a whole number at least 1"),
+        ("[]", None, {**RUN, "LOCAL_RANK": "-1"}, "LOCAL_RANK='-1'; expected a whole number in 0..3"),
+        ("[]", None, {**RUN, "MASTER_PORT": "0"}, "MASTER_PORT='0'; expected a whole number in 1..65535"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_settings_are_rejected(
     hosts: str, current: str | None, environment: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:

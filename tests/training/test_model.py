@@ -62,6 +62,7 @@ def test_the_network_is_the_references() -> None:
     x2 = functional.relu(functional.max_pool2d(model.conv2(x1), 2)).reshape(-1, 320)
     expected = functional.log_softmax(model.fc2(functional.relu(model.fc1(x2))), dim=1)
 
+    assert expected.shape == (len(x), 10)
     torch.testing.assert_close(model(x), expected)
 
 

@@ -1,4 +1,4 @@
-"""What observers make of a run's events."""
+"""Observers of a run's events."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def test_log_lines_give_every_metric_at_full_precision(loss: float) -> None:
     }
 
 
-def test_the_log_reads_as_the_references() -> None:
+def test_the_log_matches_the_references_format() -> None:
     """Line for line."""
     assert logged(Score(0.5, 97.25)).splitlines() == [
         "Train Epoch: 1 [128/250 (51%)], Train Loss: 0.25;",
@@ -58,12 +58,12 @@ def test_the_log_reads_as_the_references() -> None:
     ]
 
 
-def test_beside_a_bar_the_log_has_the_last_step_alone() -> None:
+def test_with_a_progress_bar_the_log_has_only_the_last_step() -> None:
     """The bar shows the others."""
     assert logged(Score(0.5, 97.25), every_step=False).splitlines()[0].startswith("Train Epoch: 1 [250/250")
 
 
-def test_a_bar_is_one_line_that_is_wiped() -> None:
+def test_the_progress_bar_is_one_line_that_is_cleared() -> None:
     """Nothing of it is left when the epoch is done."""
     stream = io.StringIO()
     tell(ProgressBar(stream), Score(0.5, 97.25))
@@ -72,7 +72,7 @@ def test_a_bar_is_one_line_that_is_wiped() -> None:
     assert (drawn, wiped) == ("epoch 1/2 [###############---------------]  51 %, loss 0.2500", "")
 
 
-def test_the_metrics_file_has_what_the_log_has_not(tmp_path: Path) -> None:
+def test_the_metrics_file_has_the_metrics_missing_from_the_log(tmp_path: Path) -> None:
     """In the form of ``smexperiments``; a digit without images has no value."""
     tell(MetricsFile(tmp_path), Score(0.5, 97.25))
     lines = [json.loads(line) for line in (tmp_path / f"{os.getpid()}.json").read_text().splitlines()]
@@ -85,18 +85,18 @@ def test_the_metrics_file_has_what_the_log_has_not(tmp_path: Path) -> None:
     assert not {line["MetricName"] for line in lines} & METRIC_REGEXES.keys()
 
 
-def test_a_metrics_file_that_cannot_be_is_refused_before_training(tmp_path: Path) -> None:
-    """A folder that is missing is made; what is no folder is an error at once, not after an epoch."""
+def test_an_unwritable_metrics_folder_is_rejected_before_training(tmp_path: Path) -> None:
+    """A missing folder is created; a file in its place is an error at once, not after an epoch."""
     (tmp_path / "file").touch()
     MetricsFile(tmp_path / "missing" / "too")
 
     assert (tmp_path / "missing" / "too").is_dir()
-    with pytest.raises(ConfigError, match="Nothing can be written to"):
+    with pytest.raises(ConfigError, match="is not writable"):
         MetricsFile(tmp_path / "file")
 
 
 def test_json_lines_hold_every_value(tmp_path: Path) -> None:
-    """One object per event; of one run, not of those before it."""
+    """One object per event, from the latest run only."""
     tell(JsonLines(tmp_path / "events.jsonl"), Score(0.5, 97.25))
     tell(JsonLines(tmp_path / "events.jsonl"), Score(0.5, 97.25))
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]

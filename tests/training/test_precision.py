@@ -1,4 +1,4 @@
-"""bf16 where the processor has it, and nowhere else."""
+"""bf16 on processors that support it, and nowhere else."""
 
 import platform
 from pathlib import Path
@@ -25,12 +25,12 @@ def test_a_processor_has_bf16_if_its_list_of_instructions_says_so() -> None:
     assert has_bf16(CPU) == ("avx512_bf16" in CPUINFO.read_text())
 
 
-def test_bf16_is_refused_where_it_would_be_emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before data are read: the folder is empty."""
+def test_bf16_is_rejected_where_it_would_be_emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before data is read: the folder does not exist."""
     monkeypatch.setattr(run_module, "has_bf16", lambda _: False)
     hyperparameters = Hyperparameters(precision="bf16", device="cpu")
 
-    with pytest.raises(ConfigError, match=r"'precision' is 'bf16', but the cpu here .* 'fp32', which will do"):
+    with pytest.raises(ConfigError, match=r"precision='bf16' is not supported: this cpu .* Use 'fp32'"):
         run(hyperparameters, Places(data=tmp_path / "none", model=tmp_path / "model"))
     check_precision("fp32", CPU, native=False)
     check_precision("bf16", CPU, native=True)

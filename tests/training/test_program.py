@@ -1,4 +1,4 @@
-"""The command: arguments, SageMaker's variables, exit codes, and what it leaves behind."""
+"""The command: arguments, SageMaker's variables, exit codes, and output files."""
 
 import json
 import os
@@ -30,14 +30,14 @@ def no_sagemaker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_a_laptop_needs_no_variables(digits_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One option, the data; the model lands in ./model, and what there is to look at in ./output."""
+    """The data is the only option; the model is written to ./model, reports to ./output."""
     code = main(["--data-dir", str(digits_dir), *SMALL])
     out, err = capsys.readouterr()
 
     assert (code, err) == (0, "")
     assert all(re.search(regex, out) for regex in METRIC_REGEXES.values())
     assert sorted(path.name for path in Path().iterdir()) == ["model", "output"]
-    assert "digit  images   right    taken for" in out
+    assert "digit  images  correct   confused with" in out
     assert load_artifact(Path("model")).architecture.hidden_channels == 2
 
 
@@ -59,15 +59,15 @@ def test_sagemakers_variables_are_the_defaults(
     assert (history["test"]["loss"], history["test"]["accuracy"]) == (scores["test:loss"], scores["test:accuracy"])
 
 
-def test_checkpoints_where_they_are_asked_for(digits_dir: Path) -> None:
+def test_checkpoints_are_written_to_the_given_folder(digits_dir: Path) -> None:
     """One per epoch."""
     main(["--data-dir", str(digits_dir), *SMALL, "--epochs", "2", "--checkpoint-dir", "c"])
 
     assert sorted(path.name for path in Path("c").iterdir()) == ["epoch-0001.pt", "epoch-0002.pt"]
 
 
-def test_checkpoints_where_sagemaker_keeps_them(digits_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder beside the model's, if a job has one."""
+def test_checkpoints_are_written_to_sagemakers_folder(digits_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder next to the model's, if the job has one."""
     monkeypatch.setenv("SM_MODEL_DIR", str(Path("ml/model").absolute()))
     main(["--data-dir", str(digits_dir), *SMALL])
     assert not Path("ml/checkpoints").exists()
@@ -81,12 +81,12 @@ def test_checkpoints_where_sagemaker_keeps_them(digits_dir: Path, monkeypatch: p
     ("arguments", "message"),
     [
         (["--hiden-channels", "5"], "'hiden-channels'. Did you mean 'hidden_channels'?"),
-        (["--modle_dir=m"], "the option '--modle_dir' is unknown. Did you mean '--model-dir'?"),
+        (["--modle_dir=m"], "unknown option '--modle_dir'. Did you mean '--model-dir'?"),
         (["--epochs", "many"], "must be a whole number, at least 1"),
         (["--optimizer", "lion"], "must be one of 'sgd', 'adam'"),
         (["--kernel-size", "10"], "at least 1 and at most 9"),
-        (["extra"], "'extra' belongs to no option"),
-        ([], "give --data-dir"),
+        (["extra"], "unexpected argument 'extra'"),
+        ([], "pass --data-dir"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_2(
@@ -108,14 +108,14 @@ def failing(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
-def test_missing_and_broken_data_are_one_line_and_exit_1(
+def test_missing_and_broken_data_is_one_line_and_exit_1(
     digits_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No such folder, and a folder with a damaged file."""
     broken = Path(shutil.copytree(digits_dir, tmp_path / "broken"))
     (broken / "t10k-labels-idx1-ubyte").write_bytes(b"\0")
 
-    assert "there is no such directory" in failing(["--data-dir", "nowhere"], capsys)
+    assert "directory not found" in failing(["--data-dir", "nowhere"], capsys)
     assert "is not an IDX file" in failing(["--data-dir", str(broken)], capsys)
 
 
@@ -129,11 +129,11 @@ def test_a_diverging_loss_is_one_line_and_exit_1(digits_dir: Path, capsys: pytes
 def test_a_folder_that_cannot_be_written_is_noticed_before_training(
     capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
-    """For example since it is a file. The data are not even looked for."""
+    """For example because it is a file. The data is not read before."""
     Path("taken").write_text("")
 
-    assert "Nothing can be written to 'taken'" in failing(["--data-dir", "nowhere", option, "taken"], capsys)
-    assert "Nothing can be written to 'taken/in'" in failing(["--data-dir", "nowhere", option, "taken/in"], capsys)
+    assert "The folder 'taken' is not writable" in failing(["--data-dir", "nowhere", option, "taken"], capsys)
+    assert "The folder 'taken/in' is not writable" in failing(["--data-dir", "nowhere", option, "taken/in"], capsys)
 
 
 @pytest.mark.parametrize("hosts", ["3", "algo-1"])
@@ -162,10 +162,10 @@ def test_an_interrupt_is_one_line_and_exit_130(digits_dir: Path) -> None:
         program.send_signal(signal.SIGINT)
         _, err = program.communicate()
 
-    assert (program.returncode, err) == (130, "error: interrupted before the run was done.\n")
+    assert (program.returncode, err) == (130, "error: interrupted before the run was finished.\n")
 
 
-def test_a_log_that_nobody_reads_any_more_ends_training(digits_dir: Path) -> None:
+def test_a_closed_standard_output_ends_training(digits_dir: Path) -> None:
     """As in ``... | head -1``."""
     with start(digits_dir) as program:
         assert program.stdout is not None
@@ -174,7 +174,7 @@ def test_a_log_that_nobody_reads_any_more_ends_training(digits_dir: Path) -> Non
         program.stdout.close()
         err = program.stderr.read()
 
-    assert (program.returncode, err) == (1, "error: whoever read the log has gone before the run was done.\n")
+    assert (program.returncode, err) == (1, "error: standard output was closed before the run was finished.\n")
 
 
 def test_without_torch_the_command_to_install_it_is_shown(digits_dir: Path) -> None:
@@ -209,7 +209,7 @@ def test_two_processes_give_bit_identical_weights(digits_dir: Path) -> None:
     assert not torch.equal(plain["fc1.weight"], other["fc1.weight"])
 
 
-def test_as_a_module_it_stays_clear_of_what_it_does_not_need(digits_dir: Path) -> None:
+def test_the_program_imports_no_heavy_packages_it_does_not_need(digits_dir: Path) -> None:
     """Neither torch's compiler, which doubles the start-up, nor any SDK."""
     script = (
         "import sys, mnist_tracking.training.main as m\n"

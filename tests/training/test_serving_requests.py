@@ -1,4 +1,4 @@
-"""What the digits' endpoint takes, and what it refuses with what it expected."""
+"""Requests to the digits' endpoint: accepted formats, and the errors for rejected ones."""
 
 import io
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -44,13 +45,13 @@ DTYPES = ["uint8", "int8", "<i2", ">i4", "uint64", "float16", ">f4", "float64"]
 
 
 @given(st.data(), st.sampled_from(SHAPES), st.sampled_from(DTYPES), st.booleans())
-def test_an_array_of_any_shape_type_and_order_comes_as_its_pixels(
+def test_arrays_of_any_shape_dtype_and_order_are_decoded(
     data: st.DataObject, shape: tuple[int, ...], dtype: str, is_fortran: bool
 ) -> None:
-    """As npy, and as JSON: what is sent is what is answered for."""
+    """As npy and as JSON, the decoded pixels equal the array."""
     highest = 127 if dtype == "int8" else 255
     whole = data.draw(arrays.arrays(np.uint8, shape, elements=st.integers(0, highest), fill=st.just(0)))
-    whole.flat[0] = 2  # floats of at most 1 would be refused
+    whole.flat[0] = 2  # floats that are all at most 1 would be rejected
     array = np.asarray(whole.astype(dtype), order="F" if is_fortran else "C")
 
     for body, content_type in ((npy(array), NPY), (json.dumps(array.tolist()), JSON)):
@@ -76,8 +77,11 @@ def test_an_array_of_any_shape_type_and_order_comes_as_its_pixels(
     ],
 )
 def test_every_type_gives_the_same_pixels(body: bytes | str, content_type: str) -> None:
-    """Texts come as text or as bytes; floats may be on either scale, if it is said."""
-    np.testing.assert_allclose(input_fn(body, content_type).numpy(), IMAGES[:, None], rtol=1e-6)
+    """A body may be str or bytes; floats may be on either scale if the content type names it."""
+    pixels = input_fn(body, content_type)
+
+    assert pixels.shape == (len(IMAGES), 1, 28, 28)
+    np.testing.assert_allclose(pixels.numpy(), IMAGES[:, None], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +96,20 @@ def test_every_type_gives_the_same_pixels(body: bytes | str, content_type: str) 
     ],
 )
 def test_a_png_gives_its_pixels(body: bytes) -> None:
-    """Grey is grey, in whichever of the eight-bit kinds it is kept."""
-    np.testing.assert_array_equal(input_fn(body, PNG).numpy(), IMAGES[:1, None])
+    """Greyscale in any 8-bit mode."""
+    pixels = input_fn(body, PNG)
+
+    assert pixels.dtype == torch.uint8
+    np.testing.assert_array_equal(pixels.numpy(), IMAGES[:1, None])
 
 
 @pytest.mark.parametrize("image", [IMAGE, IMAGE.convert("RGB")])
 def test_a_jpeg_gives_its_pixels_as_well_as_a_jpeg_can(image: Image.Image) -> None:
-    """It loses a little."""
-    np.testing.assert_allclose(input_fn(picture(image, "JPEG", quality=95), JPEG).numpy(), IMAGES[:1, None], atol=20)
+    """JPEG compression is slightly lossy."""
+    pixels = input_fn(picture(image, "JPEG", quality=95), JPEG)
+
+    assert pixels.dtype == torch.uint8
+    np.testing.assert_allclose(pixels.numpy(), IMAGES[:1, None], atol=20)
 
 
 def test_black_and_white_is_0_and_255() -> None:
@@ -132,68 +142,72 @@ def bomb(width: int, height: int) -> bytes:
 
 
 REFUSED: list[tuple[bytes | str, str, str]] = [
-    (npy(np.zeros((3, 27, 28), np.uint8)), NPY, r"the shape \(3, 27, 28\). Expected images"),
-    (npy(np.zeros((2, 3, 28, 28), np.uint8)), NPY, r"the shape \(2, 3, 28, 28\)"),
-    (npy(np.zeros((1, 1, 1, 28, 28), np.uint8)), NPY, r"the shape \(1, 1, 1, 28, 28\)"),
-    (npy(np.zeros(784, np.uint8)), NPY, r"the shape \(784,\)"),
-    (npy(np.uint8(3)), NPY, r"the shape \(\)"),
-    (npy(np.zeros((0, 28, 28), np.uint8)), NPY, "There are no images"),
-    (npy(np.full((28, 28), "7")), NPY, "of type <U1"),
-    (npy(np.ones((28, 28), bool)), NPY, "of type bool"),
-    (npy(np.ones((28, 28), complex)), NPY, "of type complex128"),
-    (npy(np.zeros((28, 28), [("a", "u1")])), NPY, "of type"),
-    (npy(np.full((28, 28), {}), allow_pickle=True), NPY, "of type object"),
-    (npy(np.full((28, 28), 256)), NPY, "values from 256 to 256"),
+    (npy(np.zeros((3, 27, 28), np.uint8)), NPY, r"have shape \(3, 27, 28\). Expected images"),
+    (npy(np.zeros((2, 3, 28, 28), np.uint8)), NPY, r"have shape \(2, 3, 28, 28\)"),
+    (npy(np.zeros((1, 1, 1, 28, 28), np.uint8)), NPY, r"have shape \(1, 1, 1, 28, 28\)"),
+    (npy(np.zeros(784, np.uint8)), NPY, r"have shape \(784,\)"),
+    (npy(np.uint8(3)), NPY, r"have shape \(\)"),
+    (npy(np.zeros((0, 28, 28), np.uint8)), NPY, "The body contains no images"),
+    (npy(np.full((28, 28), "7")), NPY, "have dtype <U1"),
+    (npy(np.ones((28, 28), bool)), NPY, "have dtype bool"),
+    (npy(np.ones((28, 28), complex)), NPY, "have dtype complex128"),
+    (npy(np.zeros((28, 28), [("a", "u1")])), NPY, "have dtype"),
+    (npy(np.full((28, 28), {}), allow_pickle=True), NPY, "have dtype object"),
+    (npy(np.full((28, 28), 256)), NPY, "contain values from 256 to 256"),
     (npy(np.full((28, 28), -1.0)), NPY, "values from -1 to -1"),
     (npy(np.full((28, 28), np.nan)), NPY, "values from nan"),
     (npy(np.full((28, 28), np.inf)), NPY, "to inf"),
-    (npy(IMAGES / 255), NPY, r"largest value is 1: .* '; scale=1' or '; scale=255'"),
+    (npy(IMAGES / 255), NPY, r"largest value is 1, so the scale .*'; scale=1' or '; scale=255'"),
     (npy(IMAGES), f"{NPY}; scale=1", r"values from 0 to 2\d\d"),
-    (npy(IMAGES), f"{NPY}; scale=2", "another scale than 1 or 255"),
-    (npy(IMAGES)[:-1], NPY, r"shape \(3, 28, 28\) and type uint8 has 2352 bytes, and 2351 came"),
-    (npy(IMAGES) + b"\0", NPY, "and 2353 came"),
-    (header((1 << 40, 28, 28)) + b"\0", NPY, "bytes, and 1 came"),
-    (header((-1, -1, 28, 28)) + bytes(784), NPY, "bytes, and 784 came"),
+    (npy(IMAGES), f"{NPY}; scale=2", "has an invalid scale; expected 1 or 255"),
+    (npy(IMAGES)[:-1], NPY, r"shape \(3, 28, 28\) and dtype uint8 takes 2352 bytes, but the body has 2351"),
+    (npy(IMAGES) + b"\0", NPY, "but the body has 2353"),
+    (header((1 << 40, 28, 28)) + b"\0", NPY, "bytes, but the body has 1\\."),
+    (header((-1, -1, 28, 28)) + bytes(784), NPY, "bytes, but the body has 784"),
     (header("(" * 9000), NPY, "not valid application/x-npy"),
-    (b"\x93NUMPY\x03\x00", NPY, r"version 3\.0 of the format"),
+    (b"\x93NUMPY\x03\x00", NPY, r"version 3\.0 of the format is not supported"),
     (b"PK\x03\x04 an npz file", NPY, "the magic string is not correct"),
     (b"", NPY, "The body is empty. Expected images"),
     ("[[1, 2], [3]]", JSON, "not valid application/json"),
-    ('{"instances": []}', JSON, "it holds a dict, where an array should be"),
-    ("[" * 100_000, JSON, "nested too deep"),
+    ('{"instances": []}', JSON, "expected an array, found dict"),
+    ("[" * 100_000, JSON, "too deeply nested"),
     (json.dumps(IMAGES.tolist())[:-1], JSON, "not valid application/json: Expecting"),
-    (json.dumps([[True] + [3] * 27] * 28), JSON, "other values than numbers"),
-    (json.dumps([[None] * 28] * 28), JSON, "other values than numbers"),
-    (json.dumps([[10**30] * 28] * 28), JSON, "other values than numbers"),
+    (json.dumps([[True] + [3] * 27] * 28), JSON, "it contains values that are not numbers"),
+    (json.dumps([[None] * 28] * 28), JSON, "it contains values that are not numbers"),
+    (json.dumps([[10**30] * 28] * 28), JSON, "it contains values that are not numbers"),
     (json.dumps([[float("nan")] * 28] * 28), JSON, "values from nan"),
     (json.dumps(IMAGES.tolist()).encode("utf-16"), JSON, "can't decode"),
-    ("[]", JSON, r"the shape \(0,\)"),
-    ("1,2,3\n", CSV, "there are 3 numbers on a line, and an image has 784"),
+    ("[]", JSON, r"have shape \(0,\)"),
+    ("1,2,3\n", CSV, "a line has 3 numbers, expected 784"),
     (csv(IMAGES) + "\n1,2", CSV, "not valid text/csv"),
     ("label," + csv(IMAGES), CSV, "could not convert string 'label'"),
     (csv(IMAGES).replace(",", ";"), CSV, "not valid text/csv"),
     ("# " + csv(IMAGES), CSV, "not valid text/csv"),
-    (" \n", CSV, "only blanks"),
+    (" \n", CSV, "it contains only whitespace"),
     (picture(IMAGE.resize((29, 28))), PNG, "the picture has 29x28 pixels"),
-    (picture(IMAGE), JPEG, "no whole JPEG picture"),
-    (picture(Image.new("RGB", (28, 28), "red")), PNG, "has colours, where shades of grey should be"),
-    (picture(Image.new("LA", (28, 28), (9, 254))), PNG, "transparent in places"),
-    (picture(Image.new("L", (28, 28)), transparency=0), PNG, "transparent in places"),
-    (picture(Image.new("I;16", (28, 28))), PNG, "of the kind 'I;16'"),
-    (picture(Image.new("CMYK", (28, 28)), "JPEG"), JPEG, "of the kind 'CMYK'"),
-    (picture(IMAGE, "GIF"), PNG, "no whole PNG picture"),
-    (picture(IMAGE)[:-40], PNG, "no whole PNG picture"),
-    (picture(IMAGE, "JPEG")[:-40], JPEG, "no whole JPEG picture"),
+    (picture(IMAGE), JPEG, "it is not a complete JPEG picture"),
+    (picture(Image.new("RGB", (28, 28), "red")), PNG, "has colours, expected greyscale"),
+    (picture(Image.new("LA", (28, 28), (9, 254))), PNG, "has transparent pixels"),
+    (picture(Image.new("L", (28, 28)), transparency=0), PNG, "has transparent pixels"),
+    (picture(Image.new("I;16", (28, 28))), PNG, "has mode 'I;16', expected 8-bit greyscale"),
+    (picture(Image.new("CMYK", (28, 28)), "JPEG"), JPEG, "has mode 'CMYK', expected 8-bit greyscale"),
+    (picture(IMAGE, "GIF"), PNG, "it is not a complete PNG picture"),
+    (picture(IMAGE)[:-40], PNG, "it is not a complete PNG picture"),
+    (picture(IMAGE, "JPEG")[:-40], JPEG, "it is not a complete JPEG picture"),
     (bomb(10_000, 10_000), PNG, "pixels"),
-    (bomb(50_000, 50_000), PNG, "far more pixels"),
-    (npy(IMAGES), "image/webp", "'image/webp' is not supported; application/x-npy, application/json, .*image/jpeg are"),
+    (bomb(50_000, 50_000), PNG, "far too many pixels"),
+    (
+        npy(IMAGES),
+        "image/webp",
+        "'image/webp' is not supported; expected one of application/x-npy, application/json, .*image/jpeg",
+    ),
     (npy(IMAGES), "", "'' is not supported"),
 ]
 
 
 @pytest.mark.parametrize(("body", "content_type", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_what_is_no_image_is_refused(body: bytes | str, content_type: str, message: str) -> None:
-    """The error is a ValueError in one line, and says what was expected."""
+def test_invalid_bodies_are_rejected(body: bytes | str, content_type: str, message: str) -> None:
+    """The error is a ValueError in one line, and names what was expected."""
     with pytest.raises(ConfigError, match=message) as refused:
         input_fn(body, content_type)
 
@@ -211,8 +225,8 @@ WHOLE = [
 
 @pytest.mark.filterwarnings("ignore")  # numpy and Pillow warn of some headers, and read them
 @given(st.sampled_from(WHOLE), st.data())
-def test_a_damaged_body_is_read_or_refused_but_never_breaks(whole: tuple[bytes, str], data: st.DataObject) -> None:
-    """Bytes are changed, cut out or put in, most of them near the beginning, where the head is."""
+def test_a_damaged_body_is_decoded_or_rejected(whole: tuple[bytes, str], data: st.DataObject) -> None:
+    """Bytes are changed, removed or inserted, mostly near the header."""
     body, content_type = whole
     at = data.draw(st.integers(0, 150) | st.integers(0, len(body)))
     damaged = body[:at] + data.draw(st.binary(max_size=9)) + body[at + data.draw(st.integers(0, 9)) :]
@@ -226,15 +240,17 @@ def test_a_damaged_body_is_read_or_refused_but_never_breaks(whole: tuple[bytes, 
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.binary(), st.sampled_from([kind for _, kind in WHOLE]))
-def test_any_other_bytes_are_refused(body: bytes, content_type: str) -> None:
+def test_random_bytes_are_rejected(body: bytes, content_type: str) -> None:
     """None of them is an image."""
     with pytest.raises(ConfigError):
         input_fn(body, content_type)
 
 
 @pytest.mark.parametrize(("decode", "body"), [(PNG, picture(IMAGE)), (JPEG, picture(IMAGE, "JPEG"))])
-def test_without_pillow_the_command_is_said(monkeypatch: pytest.MonkeyPatch, decode: str, body: bytes) -> None:
-    """Other types need none."""
+def test_without_pillow_the_error_names_the_pip_command(
+    monkeypatch: pytest.MonkeyPatch, decode: str, body: bytes
+) -> None:
+    """Other content types do not need Pillow."""
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingDependencyError, match=r"Pillow is not .* pip install 'mnist-tracking\[serving\]'"):
         input_fn(body, decode)

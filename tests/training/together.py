@@ -23,9 +23,9 @@ from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.loop import train
 from mnist_tracking.training.main import main
 from mnist_tracking.training.membership import Membership
+from mnist_tracking.training.process_group import ProcessGroup
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.run import new_model
-from mnist_tracking.training.world import World
 
 CPU = torch.device("cpu")
 RUNS: dict[str, dict[str, object]] = {  # 250 images to learn from
@@ -74,21 +74,21 @@ Done = tuple[dict[str, torch.Tensor], TrainingResult, list[Progress]]
 
 
 def run(
-    data: DigitData, world: World, overrides: dict[str, object], *, watcher: Watcher, resume_from: Any = None
+    data: DigitData, group: ProcessGroup, overrides: dict[str, object], *, watcher: Watcher, resume_from: Any = None
 ) -> Done:
-    """Train once on the processes of *world*."""
+    """Train once on the processes of *group*."""
     hyperparameters = Hyperparameters.from_mapping({"log_interval": 1, **overrides})
     model = new_model(hyperparameters, CPU)
-    result = train(model, data, hyperparameters, watcher, keeper=watcher, resume_from=resume_from, world=world)
+    result = train(model, data, hyperparameters, watcher, checkpointer=watcher, resume_from=resume_from, group=group)
     return model.state_dict(), result, watcher.progress
 
 
-def train_all(data: DigitData, world: World) -> dict[str, Done]:
+def train_all(data: DigitData, group: ProcessGroup) -> dict[str, Done]:
     """Carry out all runs, and go on with the first from the state that the first process alone has."""
     watchers = {name: Watcher() for name in RUNS}
-    done = {name: run(data, world, overrides, watcher=watchers[name]) for name, overrides in RUNS.items()}
-    state = world.from_first(watchers["uneven"].kept if world.rank == 0 else None)
-    done["resumed"] = run(data, world, RUNS["uneven"], watcher=Watcher(), resume_from=state)
+    done = {name: run(data, group, overrides, watcher=watchers[name]) for name, overrides in RUNS.items()}
+    state = group.from_first(watchers["uneven"].kept if group.rank == 0 else None)
+    done["resumed"] = run(data, group, RUNS["uneven"], watcher=Watcher(), resume_from=state)
     return done
 
 
@@ -111,8 +111,8 @@ def take_part(rank: int, size: int, folder: Path, out: Path, ports: list[int]) -
     """Do all of it."""
     data = load_data(folder, validation_fraction=1 / 6, generator=seeded(1, "split"))
     here = Membership(rank=rank, size=size, local_rank=rank, host="127.0.0.1", port=ports[0])
-    with joined(here, backend="gloo", device=CPU, facts={"images": 250}) as world:
-        torch.save(train_all(data, world), out / f"runs-{rank}.pt")
+    with joined(here, backend="gloo", device=CPU, facts={"images": 250}) as group:
+        torch.save(train_all(data, group), out / f"runs-{rank}.pt")
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1"}
     where = ["--data-dir", str(folder), "--output-data-dir", str(out / f"output-{rank}")]
     checkpoints = ["--checkpoint-dir", str(out / f"checkpoints-{rank}")]
@@ -122,11 +122,11 @@ def take_part(rank: int, size: int, folder: Path, out: Path, ports: list[int]) -
     codes.append(command("whole", out, rank, ports[3], [*where, *epochs]))
     (out / f"codes-{rank}.txt").write_text(repr(codes))
     last = Membership(rank=rank, size=size, local_rank=rank, host="127.0.0.1", port=ports[4])
-    with until_lost(out, rank), joined(last, backend="gloo", device=CPU, facts={}) as world:
-        world.largest(rank)
+    with until_lost(out, rank), joined(last, backend="gloo", device=CPU, facts={}) as group:
+        group.largest(rank)
         if rank == size - 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        run(data, world, RUNS["batches of two"], watcher=Watcher())
+        run(data, group, RUNS["batches of two"], watcher=Watcher())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """
-The training program: a small convolutional network for handwritten digits, in torch and numpy alone.
+The training program: a small convolutional network for handwritten digits, built on torch and numpy only.
 
 ``python -m mnist_tracking.training --data-dir DIR`` trains on a laptop; the same program runs as a SageMaker
-training job and serves its model on an endpoint, by way of the stub in :mod:`mnist_tracking.training.entry`.
+training job and serves its model on an endpoint, through the stub in :mod:`mnist_tracking.training.entry`.
 
 Importing this package imports nothing else: :mod:`~mnist_tracking.training.hyperparameters` and
-:mod:`~mnist_tracking.training.entry` need the standard library alone, and torch comes with what is asked for.
+:mod:`~mnist_tracking.training.entry` need only the standard library, and torch is imported by the names that use it.
 """
 
 import importlib

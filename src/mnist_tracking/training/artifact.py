@@ -1,8 +1,7 @@
 """
-The model artifact, ``model.pth``: the weights, and all that is needed to use them.
+The model artifact, ``model.pth``: the weights, and everything needed to use them.
 
-The architecture and the normalisation travel with the weights, so that an endpoint needs no settings of its
-own.
+The architecture and the normalisation are stored with the weights, so an endpoint needs no further settings.
 """
 
 import dataclasses
@@ -27,15 +26,15 @@ FORMAT = "mnist-tracking/1"
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Artifact:
     """
-    A trained model as it is kept.
+    A trained model as it is stored in ``model.pth``.
 
     Attributes:
         architecture: The network that the weights belong to.
-        weights: Its state_dict.
-        mean: Subtracted from pixels, on the scale of 0..1.
-        std: Then divided by.
-        scores: Metric name to value, of these very weights; and ``epoch``, after which they were taken.
-        hyperparameters: All of the training run's.
+        weights: The network's ``state_dict``.
+        mean: Mean subtracted from the pixels, on the scale of 0..1.
+        std: Standard deviation the pixels are divided by, on the scale of 0..1.
+        scores: Metric values measured with these weights, by name, and the ``epoch`` the weights come from.
+        hyperparameters: All hyperparameters of the training run.
     """
 
     architecture: Architecture
@@ -47,7 +46,7 @@ class Artifact:
 
     @classmethod
     def of(cls, model: DigitNet, result: TrainingResult, hyperparameters: Hyperparameters) -> "Artifact":
-        """Describe *model* as training left it."""
+        """Create the artifact of a trained *model*."""
         scores = {
             "epoch": result.best.epoch,
             "train:loss": result.best.train.loss,
@@ -65,14 +64,14 @@ class Artifact:
         )
 
     def model(self) -> DigitNet:
-        """Build the network with these weights, on the CPU, ready to answer."""
+        """Build the network with these weights, on the CPU, in evaluation mode."""
         model = DigitNet(self.architecture)
         model.load_state_dict(dict(self.weights))
         return model.eval()
 
 
 def save_artifact(artifact: Artifact, model_dir: Path) -> Path:
-    """Write *artifact* to *model_dir* and return the path of the file."""
+    """Write *artifact* to *model_dir* and return the path of the new file."""
     path = Path(model_dir) / FILE_NAME
     content = {
         "format": FORMAT,
@@ -88,10 +87,10 @@ def save_artifact(artifact: Artifact, model_dir: Path) -> Path:
 
 def load_artifact(model_dir: Path) -> Artifact:
     """
-    Read the artifact in *model_dir*; nothing in it is executed.
+    Load the artifact in *model_dir*. No code in the file is executed.
 
     Raises:
-        DatasetError: If there is none, or it is not one of ours.
+        DatasetError: If the file is missing or damaged, or was not written by :func:`save_artifact`.
     """
     path = Path(model_dir) / FILE_NAME
     content = load_plain(path, what="a model artifact")
@@ -107,5 +106,5 @@ def load_artifact(model_dir: Path) -> Artifact:
         )
         artifact.model()
     except (KeyError, TypeError, RuntimeError) as exc:  # RuntimeError: weights that do not fit
-        raise DatasetError(f"{str(path)!r} is not a whole model artifact: {str(exc).splitlines()[0]}") from exc
+        raise DatasetError(f"{str(path)!r} is not a complete model artifact: {str(exc).splitlines()[0]}") from exc
     return artifact

@@ -1,4 +1,4 @@
-"""Checkpoints: what a run can be taken up from, one file after each epoch and, when asked, some in between."""
+"""Checkpoints: files from which a run can resume, one after each epoch and optionally some within an epoch."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,15 +19,15 @@ __all__ = ["CheckpointFolder", "load_checkpoint"]
 
 _FORMAT = "mnist-tracking-checkpoint/1"
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.pt")
-_DRAFT = re.compile(rf"\.{_NAME.pattern}\.\d+")  # what `write_atomically` leaves when it is killed
+_DRAFT = re.compile(rf"\.{_NAME.pattern}\.\d+")  # left behind by `write_atomically` if the process is killed
 _PARTS = {"hyperparameters": dict, "circumstances": dict, "epochs": list, "step": int, "state_dict": dict}
 
-Place: TypeAlias = tuple[int, int]  # epochs that are done, and steps of the next one
+Place: TypeAlias = tuple[int, int]  # completed epochs, and completed steps of the next one
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """
-    Read a checkpoint; nothing in it is executed.
+    Load a checkpoint. No code in the file is executed.
 
     Raises:
         DatasetError: If the file is missing, damaged, or not a checkpoint of this version.
@@ -37,7 +37,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{str(path)!r} has the format {content.get('format')!r}; this version reads {_FORMAT!r}.")
     for name, kind in _PARTS.items():
         if not isinstance(content.get(name), kind):
-            raise DatasetError(f"{str(path)!r} is not a whole checkpoint: it lacks {name!r}.")
+            raise DatasetError(f"{str(path)!r} is not a complete checkpoint: {name!r} is missing.")
     return content
 
 
@@ -45,14 +45,15 @@ class CheckpointFolder:
     """
     The checkpoints of one run, in a folder.
 
-    ``epoch-0002.pt`` is after epoch 2, ``epoch-0003-step-00400.pt`` after 400 steps of epoch 3. Each is written
-    atomically: it is there in full, or not at all. Those after an epoch stay; of those in between, the last two.
+    ``epoch-0002.pt`` is written after epoch 2, ``epoch-0003-step-00400.pt`` after 400 steps of epoch 3. Files are
+    written atomically: a checkpoint is either complete or absent. All checkpoints at the end of an epoch are kept, and
+    the last two within an epoch.
 
     Args:
-        directory: Made if need be.
-        hyperparameters: The run's own.
-        circumstances: What else the result depends on, such as the number of images; by name.
-        warn: Is told, in words, when a checkpoint cannot be used.
+        directory: The folder; created if missing.
+        hyperparameters: The run's hyperparameters.
+        circumstances: Other facts that the result depends on, such as the number of images, by name.
+        warn: Called with a message when a checkpoint cannot be used.
     """
 
     def __init__(
@@ -64,16 +65,16 @@ class CheckpointFolder:
         warn: Callable[[str], None],
     ) -> None:
         self._directory, self._hyperparameters = Path(directory), hyperparameters
-        self._circumstances = {"torch": str(torch.__version__), **circumstances}  # its own type cannot be loaded
+        self._circumstances = {"torch": str(torch.__version__), **circumstances}  # a TorchVersion could not be loaded
         self._warn = warn
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """
-        Keep other runs out of the folder until the block ends, and remove the drafts of those that were killed.
+        Lock the folder for this run until the block ends, and remove partial files of runs that were killed.
 
         Raises:
-            ConfigError: If another run uses it, or nothing can be written to it.
+            ConfigError: If another run uses the folder, or it is not writable.
         """
         check_writable(self._directory)
         with held(self._directory, warn=self._warn) as is_alone:
@@ -83,10 +84,10 @@ class CheckpointFolder:
 
     def write(self, state: Mapping[str, Any]) -> Path:
         """
-        Write the state of a run, and return the path of the file.
+        Write the state of a run to a new checkpoint, and return its path.
 
         Raises:
-            ConfigError: If it cannot be written; those that are there stay as they are.
+            ConfigError: If the file cannot be written; existing checkpoints are not changed.
         """
         here = done, step = len(state["epochs"]), state["step"]
         name = f"epoch-{done + 1:04}-step-{step:05}.pt" if step else f"epoch-{done:04}.pt"
@@ -99,13 +100,14 @@ class CheckpointFolder:
 
     def latest(self) -> dict[str, Any] | None:
         """
-        Return the newest checkpoint that this run can go on from, or None if there is none.
+        Return the newest checkpoint that this run can resume from, or None.
 
-        Damaged ones are warned of and set aside, under a name that ends in ``.damaged``. Those of more epochs than this
-        run has are left alone.
+        Damaged files cause a warning and are renamed to end in ``.damaged``. Checkpoints with more epochs than this run
+        are ignored.
 
         Raises:
-            ConfigError: If the newest is of a run with other hyperparameters, or other data; then nothing is changed.
+            ConfigError: If the newest checkpoint belongs to a run with other hyperparameters or data; no file is
+                changed.
         """
         damaged: list[tuple[Path, DatasetError]] = []
         found = None
@@ -126,9 +128,9 @@ class CheckpointFolder:
         return found
 
     def _set_aside(self, path: Path, error: DatasetError) -> None:
-        """Make way for a whole one, and keep what there is, for whoever knows what to do with it."""
+        """Rename a damaged file, so that a new checkpoint can take its name and nothing is lost."""
         aside = path.with_name(f"{path.name}.damaged")
-        self._warn(f"{error} It is set aside as {aside.name!r}, and the one before is taken.")
+        self._warn(f"{error} It was renamed to {aside.name!r}; the previous checkpoint is used instead.")
         try:
             path.replace(aside)
         except OSError as exc:
@@ -140,7 +142,7 @@ class CheckpointFolder:
                 path.unlink(missing_ok=True)
 
     def _all(self) -> Iterator[tuple[Place, Path]]:
-        """Yield each checkpoint after its place."""
+        """Yield each checkpoint with its position in the run."""
         for path in self._directory.glob("epoch-*.pt"):
             if match := _NAME.fullmatch(path.name):
                 epoch, step = int(match[1]), match[2]

@@ -1,7 +1,7 @@
 """
-Handwritten digits as tensors that stay in memory: read once, no image library; each batch is normalised when used.
+Handwritten digits as tensors in memory: read once, without an image library; batches are normalised when used.
 
-Where the files lie and what they must hold is in :mod:`mnist_tracking.training.digit_files`.
+The files and their format are described in :mod:`mnist_tracking.training.digit_files`.
 """
 
 import dataclasses
@@ -29,17 +29,17 @@ from mnist_tracking.training.idx import Pixels
 
 __all__ = ["IMAGE_SIZE", "DigitData", "Split", "load_data", "normalise"]
 
-#: Images are this many pixels wide and high.
+#: Width and height of an image, in pixels.
 IMAGE_SIZE = 28
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """
-    Images with their labels.
+    Images and their labels.
 
     Attributes:
-        images: (N, 1, 28, 28) uint8, 0 for paper and 255 for ink.
+        images: (N, 1, 28, 28) uint8 in 0..255, where 0 is background and 255 is ink.
         labels: (N,) int64 in 0..9.
     """
 
@@ -50,21 +50,18 @@ class Split:
         return len(self.labels)
 
     def to(self, device: torch.device) -> "Split":
-        """Return the same split on *device*."""
+        """Return a copy on *device*."""
         return Split(self.images.to(device), self.labels.to(device))
 
     def batches(self, batch_size: int) -> int:
         """
-        Return how many batches the images make; the last one may be smaller.
+        Return the number of batches in one pass; the last one may be smaller.
 
         Raises:
-            ConfigError: If a batch is larger than all of them.
+            ConfigError: If the batch size is larger than the number of images.
         """
         if batch_size > len(self):
-            raise ConfigError(
-                f"The batch_size is {batch_size}, but there are {len(self)} training images; a batch holds at most all "
-                "of them."
-            )
+            raise ConfigError(f"batch_size={batch_size} is larger than the number of training images, {len(self)}.")
         return math.ceil(len(self) / batch_size)
 
     def part(self, rows: slice) -> "Split":
@@ -72,34 +69,41 @@ class Split:
         return Split(self.images[rows], self.labels[rows])
 
     def take(self, index: Tensor) -> "Split":
-        """Return the images and labels at *index*, a (K,) int64 tensor, in that order."""
+        """Return the images and labels at *index*, (K,) int64, in that order."""
         return Split(self.images.index_select(0, index), self.labels.index_select(0, index))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class DigitData:
-    """What one run needs: images to learn from, to choose the epoch by, and to score the choice on."""
+    """
+    The data of a training run.
+
+    Attributes:
+        train: Images to train on.
+        validation: Images used to choose the best epoch.
+        test: Images used to score the chosen weights, once.
+    """
 
     train: Split
     validation: Split
     test: Split
 
     def to(self, device: torch.device) -> "DigitData":
-        """Return the same data on *device*."""
+        """Return a copy on *device*."""
         return DigitData(self.train.to(device), self.validation.to(device), self.test.to(device))
 
 
 def load_data(directory: Path, *, validation_fraction: float, generator: torch.Generator) -> DigitData:
     """
-    Read and check the four files of *directory*, and hold out validation images.
+    Load the four files in *directory*, check them, and hold out validation images.
 
     Args:
-        directory: Holds the IDX files, raw or gzipped.
-        validation_fraction: Share of the training images that is held out.
-        generator: Decides which ones.
+        directory: The folder with the IDX files, raw or gzipped.
+        validation_fraction: Share of the training images to hold out.
+        generator: Random generator that selects them.
 
     Raises:
-        DatasetError: If a file is missing, truncated, corrupt, or not what its name says.
+        DatasetError: If a file is missing, truncated or corrupt, or its content does not match its name.
     """
     directory = find_directory(Path(directory))
     contents = read_contents(directory)
@@ -108,8 +112,8 @@ def load_data(directory: Path, *, validation_fraction: float, generator: torch.G
     held_out = round(len(labels) * validation_fraction)
     if not 0 < held_out < len(labels):
         raise DatasetError(
-            f"A validation fraction of {validation_fraction:g} of {len(labels)} training images leaves "
-            f"{held_out} to validate on; both parts need at least one."
+            f"validation_fraction={validation_fraction:g} holds out {held_out} of {len(labels)} training images; "
+            "training and validation need at least one each."
         )
     order = torch.randperm(len(labels), generator=generator).numpy()
     train, validation = order[held_out:], order[:held_out]
@@ -122,15 +126,15 @@ def load_data(directory: Path, *, validation_fraction: float, generator: torch.G
 
 def normalise(pixels: Tensor, *, mean: float = MEAN, std: float = STD) -> Tensor:
     """
-    Turn pixels into what the network reads.
+    Normalise pixels for the network.
 
     Args:
-        pixels: Any shape, 0..255, uint8 or float.
-        mean: Subtracted, on the scale of 0..1.
-        std: Divided by, on the scale of 0..1.
+        pixels: Any shape, uint8 or float in 0..255.
+        mean: Mean to subtract, on the scale of 0..1.
+        std: Standard deviation to divide by, on the scale of 0..1.
 
     Returns:
-        The same shape, float32.
+        A float32 tensor of the same shape.
     """
     return pixels.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)
 
@@ -141,11 +145,11 @@ def _read_split(directory: Path, split: SplitName, contents: Mapping[str, bytes]
     if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
         path = file_path(directory, FILES[split][0])
         raise DatasetError(
-            f"{str(path)!r} holds images of {side(images.shape[1:])} pixels; {IMAGE_SIZE}x{IMAGE_SIZE} are expected."
+            f"{str(path)!r} contains images of {side(images.shape[1:])} pixels; expected {IMAGE_SIZE}x{IMAGE_SIZE}."
         )
     return images, labels
 
 
 def _split(images: Pixels, labels: Pixels) -> Split:
-    """Wrap images that are nobody else's."""
+    """Wrap arrays as tensors that share their memory."""
     return Split(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))

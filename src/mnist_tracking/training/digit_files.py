@@ -1,7 +1,7 @@
 """
-Digits as MNIST keeps them: four IDX files under fixed names, in one directory. Needs numpy alone.
+MNIST's file layout: four IDX files with fixed names in one directory. Needs only numpy.
 
-They lie in the directory itself or in its ``MNIST/raw``, where torchvision puts them, raw or gzipped.
+The files are in the directory itself or in ``MNIST/raw`` below it, where torchvision puts them, raw or gzipped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ FILES: Mapping[SplitName, tuple[str, str]] = MappingProxyType(
 )
 NAMES = tuple(name for pair in FILES.values() for name in pair)
 
-#: How many dimensions a file of images has, and one of labels.
+#: Number of dimensions of an image file and of a label file.
 IMAGES, LABELS = 3, 1
 CLASSES = 10
 #: Mean and standard deviation of MNIST's training pixels, scaled to 0..1.
@@ -51,39 +51,39 @@ def find_directory(path: Path, *, asked: str = "") -> Path:
     Return *path* or its ``MNIST/raw``, whichever holds IDX files.
 
     Args:
-        path: Where to look.
-        asked: How to name it in an error. Defaults to the path.
+        path: The directory to search.
+        asked: Name for the directory in error messages. Defaults to the path.
 
     Raises:
-        DatasetError: If there is no such directory, or neither holds any.
+        DatasetError: If the directory does not exist, or contains no IDX files.
     """
     asked = asked or repr(str(path))
     try:
         if not path.exists():
-            raise DatasetError(f"{asked}: there is no such directory.")
+            raise DatasetError(f"{asked}: directory not found.")
         if not path.is_dir():
-            raise DatasetError(f"{asked}: that is a file. Name the directory that holds it.")
+            raise DatasetError(f"{asked}: is a file. Pass the directory that contains it.")
         for directory in (path, path / "MNIST" / "raw"):
             if any(_find(directory, name) for name in NAMES):
                 return directory
         others = sorted(entry.name for entry in path.iterdir() if "ubyte" in entry.name)[:4]
     except OSError as exc:
-        raise DatasetError(f"{asked}: it cannot be read ({exc.strerror or exc}).") from exc
+        raise DatasetError(f"{asked}: cannot be read: {exc.strerror or exc}.") from exc
     found = f" Found instead: {', '.join(others)}." if others else ""
-    raise DatasetError(f"{asked}: it holds no IDX files. Looked for {', '.join(NAMES)}, each raw or .gz.{found}")
+    raise DatasetError(f"{asked}: contains no IDX files. Expected {', '.join(NAMES)}, each raw or .gz.{found}")
 
 
 def file_path(directory: Path, name: str) -> Path:
     """
-    Return where a file lies; where it is both raw and gzipped, raw counts.
+    Return the path of a file; a raw file takes precedence over a gzipped one.
 
     Raises:
-        DatasetError: If it is not there.
+        DatasetError: If the file is missing.
     """
     if path := _find(directory, name):
         return path
     there = ", ".join(other for other in NAMES if _find(directory, other)) or "none of the four files"
-    raise DatasetError(f"{str(directory)!r} lacks {name}, raw or .gz; it holds {there}.")
+    raise DatasetError(f"{str(directory)!r} does not contain {name}, raw or .gz. Found: {there}.")
 
 
 def _find(directory: Path, name: str) -> Path | None:
@@ -92,38 +92,42 @@ def _find(directory: Path, name: str) -> Path | None:
 
 def read_contents(directory: Path) -> dict[str, bytes]:
     """
-    Read the four files, unpacked, by their names.
+    Read and decompress the four files, by name.
 
     Raises:
-        DatasetError: If one is missing, or cannot be read or unpacked.
+        DatasetError: If a file is missing, or cannot be read or decompressed.
     """
     return {name: read_content(file_path(directory, name)) for name in NAMES}
 
 
 def parse_split(directory: Path, split: SplitName, contents: Mapping[str, bytes]) -> tuple[Pixels, Pixels]:
     """
-    Turn what :func:`read_contents` read into images and their labels.
+    Parse the images and labels of one split from the result of :func:`read_contents`.
 
     Returns:
-        (N, height, width) uint8 images and (N,) uint8 labels in 0..9; at least one, and read-only.
+        (N, height, width) uint8 images and (N,) uint8 labels in 0..9, read-only, with N >= 1.
 
     Raises:
-        DatasetError: If a file is truncated, is not what its name says, or does not fit the other one.
+        DatasetError: If a file is truncated, its content does not match its name, or the two files do not match.
     """
     images_path, labels_path = (file_path(directory, name) for name in FILES[split])
     images = parse_idx(contents[FILES[split][0]], images_path, dimensions=IMAGES)
     labels = parse_idx(contents[FILES[split][1]], labels_path, dimensions=LABELS)
     if not images.size:
-        raise DatasetError(f"{str(images_path)!r} holds no pixels: {len(images)} images of {side(images.shape[1:])}.")
+        raise DatasetError(
+            f"{str(images_path)!r} contains no pixels: {len(images)} images of {side(images.shape[1:])}."
+        )
     if len(images) != len(labels):
         raise DatasetError(
-            f"{str(images_path)!r} holds {len(images)} images, but {labels_path.name} {len(labels)} labels."
+            f"{str(images_path)!r} contains {len(images)} images, but {labels_path.name} contains {len(labels)} labels."
         )
     if (largest := int(labels.max())) >= CLASSES:
-        raise DatasetError(f"{str(labels_path)!r} holds the label {largest}; labels go from 0 to {CLASSES - 1}.")
+        raise DatasetError(
+            f"{str(labels_path)!r} contains the label {largest}; expected labels from 0 to {CLASSES - 1}."
+        )
     return images, labels
 
 
 def side(shape: Sequence[int]) -> str:
-    """Return the size of an image in words, such as ``28x28``."""
+    """Format the size of an image, such as ``28x28``."""
     return "x".join(map(str, shape))

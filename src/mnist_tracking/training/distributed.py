@@ -1,4 +1,4 @@
-"""Training by several processes, on several hosts or on one: torch's DistributedDataParallel."""
+"""Training in several processes, on one host or several, with torch's DistributedDataParallel."""
 
 import io
 import time
@@ -12,36 +12,35 @@ from torch import Tensor, nn
 from torch.distributed import GradBucket  # type: ignore[attr-defined]  # it is documented there
 
 from mnist_tracking.errors import ConfigError, DivergedError, ProcessLostError, StoppedError
-from mnist_tracking.training.meeting import gist, meet
 from mnist_tracking.training.membership import Membership
-from mnist_tracking.training.world import ALONE, World
+from mnist_tracking.training.process_group import ALONE, ProcessGroup
+from mnist_tracking.training.rendezvous import gist, rendezvous
 
 __all__ = ["choose_backend", "joined"]
 
-_PATIENCE_S = 300.0  # hosts do not start at the same moment, and each fetches its data first
-_LAST_S = 1.0  # a process that lost another ends this much later, so that it is known which one ended first
-_ONE_BUCKET_MB = 1 << 14  # more than all gradients, so that they are sent together
+_PATIENCE_S = 300.0  # hosts start at different times, and each downloads its data first
+_LAST_S = 1.0  # wait before ending after losing another process, so that the logs show which one ended first
+_ONE_BUCKET_MB = 1 << 14  # larger than all gradients together, so that they are sent at once
 
 
 def choose_backend(wish: str | None, device: torch.device, *, local_rank: int = 0) -> str:
     """
-    Return how processes talk: as *wish* says, or by nccl between GPUs and by gloo between CPUs.
+    Return the communication backend: *wish* if given, else nccl for GPUs and gloo for CPUs.
 
     Raises:
-        ConfigError: If it does not fit the device, or several processes would share a GPU and talk by nccl.
+        ConfigError: If the backend does not support the device, or nccl processes would share a GPU.
     """
     backend = wish or ("nccl" if device.type == "cuda" else "gloo")
     if backend != "nccl":
         return backend
     if device.type != "cuda":
         raise ConfigError(
-            f"The hyperparameter 'backend' is 'nccl', which needs a GPU for each process, but the device is "
-            f"{device.type!r}; 'gloo' needs none."
+            f"backend='nccl' needs a GPU for each process, but the device is {device.type!r}. Use 'gloo'."
         )
     if local_rank >= (there := torch.cuda.device_count()):
         raise ConfigError(
-            f"Process {local_rank} of this host has no GPU of its own, as 'nccl' needs: there are {there}. "
-            "Start fewer processes, or set the hyperparameter 'backend' to 'gloo'."
+            f"backend='nccl' needs a GPU for each process, but this is process {local_rank} (counted from 0) of a host "
+            f"with {there}. Start fewer processes, or set the hyperparameter 'backend' to 'gloo'."
         )
     return backend
 
@@ -54,19 +53,19 @@ def joined(
     device: torch.device,
     facts: Mapping[str, object],
     patience_s: float = _PATIENCE_S,
-) -> Iterator[World]:
+) -> Iterator[ProcessGroup]:
     """
-    Meet the other processes, and leave them at the end; alone, do nothing.
+    Join the process group, and leave it at the end of the block; a single process does nothing.
 
     Args:
-        membership: What this process is a member of.
-        backend: How they talk: ``"gloo"`` or ``"nccl"``.
-        device: What this process computes on.
-        facts: What must be the same for all of them, by name; plain values.
-        patience_s: How long to wait for another process, here and whenever it is asked something.
+        membership: This process's place in the group; None for a single process.
+        backend: Communication backend, ``"gloo"`` or ``"nccl"``.
+        device: The device this process computes on.
+        facts: Plain values that must be equal in all processes, by name.
+        patience_s: Timeout for joining and for every later exchange.
 
     Raises:
-        ConfigError: If the processes do not fit together.
+        ConfigError: If the processes are configured differently.
         ProcessLostError: If another process cannot be reached, or is lost later.
     """
     if membership is None:
@@ -74,11 +73,11 @@ def joined(
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    meet(membership, backend=backend, facts=facts, patience_s=patience_s)
-    group = _Group(membership, device)
+    rendezvous(membership, backend=backend, facts=facts, patience_s=patience_s)
+    group = _TorchGroup(membership, device)
     try:
         yield group
-    except (StoppedError, DivergedError):  # all processes raise these at the same moment
+    except (StoppedError, DivergedError):  # all processes raise these at the same point
         group.leave()
         raise
     except RuntimeError as exc:
@@ -86,19 +85,19 @@ def joined(
             raise
         time.sleep(_LAST_S)
         raise ProcessLostError(
-            f"Another of the {membership.size} processes ended, or cannot be reached any more: {gist(exc)}. "
-            "Its own log says why."
+            f"Lost the connection to another of the {membership.size} processes: {gist(exc)}. "
+            "See that process's log for the cause."
         ) from exc
-    group.leave()  # after an error of this one alone the others shall hear of its end, not before
+    group.leave()  # not after an error of this process alone: the others then notice that it ended
 
 
 def _is_of_network(error: RuntimeError) -> bool:
-    """Tell errors of nccl, which are of a class of their own, and of gloo, which name their place in its source."""
+    """Whether the error comes from nccl, which has its own class, or from gloo, which names its source file."""
     return isinstance(error, dist.DistError) or "/gloo/" in str(error)
 
 
-class _Group:
-    """Several processes."""
+class _TorchGroup:
+    """A process group of several processes, on torch.distributed."""
 
     def __init__(self, membership: Membership, device: torch.device) -> None:
         self.rank, self.size, self._device = membership.rank, membership.size, device
@@ -112,10 +111,10 @@ class _Group:
 
     def leave(self) -> None:
         """
-        End the connections.
+        Close the connections.
 
-        What adds the gradients up goes first, which holds on to them: were it the last to do so, their threads would
-        be waited for with Python's lock held, which they may want, and the process would hang.
+        The gradient reducers hold references to the connections and are dropped first. If they were the last to hold
+        them, Python would join the connections' threads with the GIL held, which those may need: a deadlock.
         """
         for parallel in self._wrapped:
             parallel.logger = parallel.reducer = None  # type: ignore[assignment]
@@ -145,10 +144,10 @@ class _Group:
 
     def _add_gradients(self, weights: list[Tensor], bucket: GradBucket) -> torch.futures.Future[Tensor]:
         """
-        Add the gradients up; DistributedDataParallel would take their mean, but each is of a part of one batch.
+        Sum the gradients; DistributedDataParallel would average them, but each belongs to a part of one batch.
 
-        In the order of the weights, whatever the order in the bucket, which changes after the first step: more than
-        two numbers are added in an order that depends on their place, and a resumed run has another first step.
+        They are sent in the order of the weights, since the order in the bucket changes after the first step. The
+        order of additions depends on the position, and a resumed run has a different first step.
         """
         places = {id(weight): view for weight, view in zip(bucket.parameters(), bucket.gradients(), strict=True)}
         views = [places[id(weight)] for weight in weights if id(weight) in places]

@@ -1,4 +1,4 @@
-"""A picture of the mistakes, as a PNG: numpy and the standard library draw it, so that no job lacks what it needs."""
+"""Draw misclassified images as a PNG, with only numpy and the standard library, which every job has."""
 
 import struct
 import zlib
@@ -14,21 +14,21 @@ __all__ = ["draw_mistakes", "encode_png"]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 _COLUMNS, _ZOOM, _MARGIN = 5, 3, 6
-# each digit in 3x5 dots, a row of three bits for each line from the top
+# each digit in 3x5 dots: one octal digit, three bits, per line from the top
 _DOTS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71122", "75757", "75717")
-_ARROW = "04240"  # is taken for
+_ARROW = "04240"
 
 
 def draw_mistakes(images: Pixels, mistakes: Sequence[Mistake]) -> bytes:
     """
-    Draw each image with what it is, an arrow, and what it was taken for, five in a row.
+    Draw each image above its label, an arrow, and the prediction, five in a row.
 
     Args:
-        images: (K, 28, 28) uint8, one for each mistake.
-        mistakes: What they were taken for.
+        images: (K, 28, 28) uint8 in 0..255, one for each mistake.
+        mistakes: The K mistakes, in the same order.
 
     Returns:
-        A grey PNG; of a single dark pixel if there are no mistakes.
+        A greyscale PNG; a single black pixel if there are no mistakes.
     """
     cells = [_cell(image, mistake) for image, mistake in zip(images, mistakes, strict=True)]
     if not cells:
@@ -58,13 +58,13 @@ def _zoomed(pixels: Pixels) -> Pixels:
 
 def encode_png(pixels: Pixels) -> bytes:
     """
-    Return (H, W) uint8 grey pixels as a PNG.
+    Encode (H, W) uint8 pixels in 0..255 as a greyscale PNG.
 
     Source: Portable Network Graphics, 2nd edition, ISO/IEC 15948:2003: a signature, and the chunks IHDR, IDAT, IEND.
     """
     height, width = pixels.shape
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
-    lines = np.pad(pixels, ((0, 0), (1, 0))).tobytes()  # each line begins with its filter: 0 for none
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8-bit greyscale, not interlaced
+    lines = np.pad(pixels, ((0, 0), (1, 0))).tobytes()  # each line starts with its filter type: 0 is none
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 

@@ -1,4 +1,4 @@
-"""What computes an endpoint's answers: ONNX Runtime where it is installed, else torch."""
+"""Inference engines for the endpoint: ONNX Runtime if installed, otherwise torch."""
 
 import logging
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mnist_tracking.errors import MissingDependencyError
-from mnist_tracking.training.answering import TOLERANCE, Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import TOLERANCE, Classifier, sample_pixels
 from mnist_tracking.training.onnx_graph import INPUT, onnx_session, write_onnx
 
 __all__ = ["Engine", "OnnxEngine", "TorchEngine", "choose_engine"]
@@ -18,17 +18,25 @@ _log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """Answers for images."""
+    """Predicts probabilities for images."""
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Return (N, 10) float32 probabilities, on the CPU, for (N, 1, 28, 28) uint8 or float32 of 0..255."""
+        """
+        Return class probabilities.
+
+        Args:
+            pixels: (N, 1, 28, 28) uint8 or float32 in 0..255.
+
+        Returns:
+            (N, 10) float32 probabilities, on the CPU.
+        """
 
 
 class TorchEngine:
-    """Torch, layer by layer, on the GPU if there is one."""
+    """Runs the network in torch, on *device*."""
 
     def __init__(self, artifact: Artifact, device: torch.device) -> None:
-        self._model, self._device = Answering.of(artifact).to(device), device
+        self._model, self._device = Classifier.of(artifact).to(device), device
 
     @torch.inference_mode()
     def __call__(self, pixels: Tensor) -> Tensor:
@@ -39,7 +47,7 @@ class TorchEngine:
 
 class OnnxEngine:
     """
-    ONNX Runtime, on the CPU, with as many threads as torch would take.
+    Runs the network in ONNX Runtime, on the CPU, with torch's number of threads.
 
     Raises:
         MissingDependencyError: If onnx or onnxruntime is not installed.
@@ -55,10 +63,10 @@ class OnnxEngine:
 
 def choose_engine(artifact: Artifact, fast_engine: Callable[[Artifact], Engine] = OnnxEngine) -> Engine:
     """
-    Return the faster engine that is there, and say in the log why it is torch.
+    Return the fastest available engine; log a warning when it has to be torch on a CPU.
 
-    The graph is made here, from the weights, so that an archive holds one model and not two that may differ. It is
-    used only if it answers as torch does.
+    The ONNX graph is built here from the weights, so that an archive contains one model rather than two that may
+    differ. It is used only if its predictions match torch's.
     """
     if torch.cuda.is_available():
         return TorchEngine(artifact, torch.device("cuda"))
@@ -67,14 +75,14 @@ def choose_engine(artifact: Artifact, fast_engine: Callable[[Artifact], Engine] 
         fast = fast_engine(artifact)
     except MissingDependencyError as missing:
         _log.warning(
-            "%s is not installed, so torch answers, several times as slowly for one image. "
+            "%s is not installed; predictions use torch, which is several times slower for single images. "
             "Run: pip install onnx onnxruntime",
             missing.package,
         )
         return plain
     sample = sample_pixels(8)
     difference = float((fast(sample) - plain(sample)).abs().max())
-    if not difference <= TOLERANCE:  # NaN is neither
-        _log.warning("ONNX Runtime's answers differ from torch's by %.1e, so torch answers.", difference)
+    if not difference <= TOLERANCE:  # also catches NaN
+        _log.warning("ONNX Runtime's predictions differ from torch's by %.1e; predictions use torch.", difference)
         return plain
     return fast

@@ -1,8 +1,8 @@
 """
-What submitting the training script takes, without importing torch: its files, and how its log is read.
+The files needed to submit the training script, and its metric expressions. Does not import torch.
 
-Both a training job and an endpoint get ``source_dir=SOURCE_DIR``, ``entry_point=ENTRY_POINT`` and
-``dependencies=[PACKAGE_DIR]``. A job finds the package beside the stub, an endpoint in ``code/lib``. Standard
+Training jobs and endpoints are both created with ``source_dir=SOURCE_DIR``, ``entry_point=ENTRY_POINT`` and
+``dependencies=[PACKAGE_DIR]``. A job finds the package next to the stub, an endpoint in ``code/lib``. Standard
 library only.
 """
 
@@ -15,13 +15,13 @@ __all__ = ["ENTRY_POINT", "METRIC_REGEXES", "PACKAGE_DIR", "SOURCE_DIR"]
 #: The file name of the entry point, inside :data:`SOURCE_DIR`.
 ENTRY_POINT = "mnist.py"
 
-#: The folder that holds the entry point, and nothing else.
+#: The folder that contains only the entry point.
 SOURCE_DIR = Path(__file__).resolve().parent / "stub"
 
-#: The whole ``mnist_tracking`` package, which travels with the entry point.
+#: The ``mnist_tracking`` package, which is packed with the entry point.
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
-#: Metric name to the regular expression that finds its values in the script's log.
+#: Regular expressions that find each metric's values in the script's log, by metric name.
 METRIC_REGEXES: Mapping[str, str] = MappingProxyType(
     {
         "train:loss": "Train Loss: (.*?);",

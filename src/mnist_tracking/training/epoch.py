@@ -1,4 +1,4 @@
-"""One pass over the training images, from wherever the run is."""
+"""One pass over the training images, starting at the run's current step."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,38 +13,38 @@ from mnist_tracking.training.data import Split, normalise
 from mnist_tracking.training.events import Observer, Progress, Score
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.precision import DTYPES
+from mnist_tracking.training.process_group import ProcessGroup, share_of
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.schedule import learning_rate
 from mnist_tracking.training.shifting import draw_shifts, shift_images
 from mnist_tracking.training.state import TrainingState
-from mnist_tracking.training.world import World, share_of
 
-__all__ = ["EpochRunner", "Keeper", "Plan", "mean_loss", "plan_epoch"]
+__all__ = ["Checkpointer", "EpochRunner", "Plan", "mean_loss", "plan_epoch"]
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """
-    May keep the state of a run, so that it can be taken up again.
+    Saves the state of a run, so that it can be resumed.
 
-    It is handed a function that returns the state as plain values and tensors. That takes time, so it is called only
-    when needed; where several processes train together, by all of them or by none.
+    Each method receives a function that returns the state as plain values and tensors. That function is expensive, so
+    call it only when needed; in a process group, either all processes must call it or none.
     """
 
     def after_step(self, take: Callable[[], dict[str, Any]], /) -> None:
-        """Hear that a training step is done; may raise to end the run."""
+        """Called after every training step; may raise to end the run."""
 
     def after_epoch(self, take: Callable[[], dict[str, Any]], /) -> None:
-        """Hear that an epoch is done and validated; may raise to end the run."""
+        """Called after every validated epoch; may raise to end the run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """
-    In which order an epoch goes through the images, and how far it moves each.
+    The order of an epoch's images, and the shift of each.
 
     Attributes:
-        order: (N,) int64.
-        shifts: (N, 2) int64, in that order.
+        order: (N,) int64 image indices.
+        shifts: (N, 2) int64, pixels down and to the right, in the same order.
     """
 
     order: Tensor
@@ -52,7 +52,7 @@ class Plan:
 
 
 def plan_epoch(settings: Hyperparameters, train: Split, epoch: int) -> Plan:
-    """Return the plan of an epoch, counted from 1, on the device of *train*; the seed decides it."""
+    """Return the plan of *epoch* (counted from 1), on the device of *train*; it depends on the seed alone."""
     count, device = len(train), train.labels.device
     order = torch.randperm(count, generator=seeded(settings.seed, "order", epoch=epoch))
     chance = seeded(settings.seed, "shift", epoch=epoch)
@@ -61,16 +61,16 @@ def plan_epoch(settings: Hyperparameters, train: Split, epoch: int) -> Plan:
 
 def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> float:
     """
-    Return the mean loss over the images of some steps; all batches but the last are of the same size.
+    Return the mean loss per image over K steps; only the last batch may be smaller.
 
     Args:
-        losses: (K,) the mean loss of each step since the beginning of the epoch.
-        batch_size: Images in a step, but the last.
-        seen: Images in all of them.
-        epoch: Which one, for an error.
+        losses: (K,) float32, the mean loss of each step since the beginning of the epoch.
+        batch_size: Images per step, except possibly the last.
+        seen: Images in all K steps.
+        epoch: The epoch's number, for error messages.
 
     Raises:
-        DivergedError: If one is not finite; it says which step's.
+        DivergedError: If a loss is not finite; the message names the step.
     """
     losses = losses.double().cpu()
     if not (finite := torch.isfinite(losses)).all():
@@ -82,19 +82,21 @@ def mean_loss(losses: Tensor, *, batch_size: int, seen: int, epoch: int) -> floa
 
 
 class EpochRunner:
-    """Carries out the steps of an epoch that the state lacks."""
+    """Runs the remaining steps of the current epoch."""
 
-    def __init__(self, state: TrainingState, train: Split, *, observer: Observer, keeper: Keeper, world: World) -> None:
-        self._state, self._train, self._world = state, train, world
-        self._observer, self._keeper = observer, keeper
-        self._forward = world.wrap(state.model)
+    def __init__(
+        self, state: TrainingState, train: Split, *, observer: Observer, checkpointer: Checkpointer, group: ProcessGroup
+    ) -> None:
+        self._state, self._train, self._group = state, train, group
+        self._observer, self._checkpointer = observer, checkpointer
+        self._forward = group.wrap(state.model)
 
     def run(self) -> Score:
         """
-        Go on to the end of the epoch, and return the mean over all its images.
+        Train to the end of the epoch, and return the mean score over all its images.
 
         Raises:
-            DivergedError: If a loss is not finite; it says which step's.
+            DivergedError: If a loss is not finite; the message names the step.
         """
         state, steps = self._state, len(self._state.losses)
         plan = plan_epoch(state.hyperparameters, self._train, len(state.epochs) + 1)
@@ -103,23 +105,23 @@ class EpochRunner:
             lr = self._step(plan)
             if state.step % state.hyperparameters.log_interval == 0 or state.step == steps:
                 self._report(lr)
-            self._keeper.after_step(self.take)
-        hits = int(self._world.sum(state.hits))
+            self._checkpointer.after_step(self.take)
+        hits = int(self._group.sum(state.hits))
         return Score(self._mean_loss(), 100 * hits / len(self._train))
 
     def take(self) -> dict[str, Any]:
-        """Return the state, if its losses are finite."""
+        """Return the state; raises DivergedError if a loss is not finite."""
         self._mean_loss()
         content = self._state.as_dict()
-        content["losses"] = self._world.sum(self._state.losses).cpu().clone()
-        content["hits"] = int(self._world.sum(self._state.hits))
+        content["losses"] = self._group.sum(self._state.losses).cpu().clone()
+        content["hits"] = int(self._group.sum(self._state.hits))
         return content
 
     def _step(self, plan: Plan) -> float:
-        """Carry out one training step, and return its learning rate."""
+        """Run one training step and return its learning rate."""
         state, settings = self._state, self._state.hyperparameters
         start = state.step * settings.batch_size
-        share = share_of(self._world, min(settings.batch_size, len(self._train) - start))
+        share = share_of(self._group, min(settings.batch_size, len(self._train) - start))
         rows = slice(start + share.start, start + share.stop)
         images, labels = self._batch(plan, rows)
         answers = self._forward(normalise(images).to(DTYPES[settings.precision]), share)  # (n, 10)
@@ -156,6 +158,6 @@ class EpochRunner:
     def _mean_loss(self) -> float:
         """Return the mean loss over the images so far."""
         state = self._state
-        losses = self._world.sum(state.losses)[: state.step]
+        losses = self._group.sum(state.losses)[: state.step]
         size, epoch = state.hyperparameters.batch_size, len(state.epochs) + 1
         return mean_loss(losses, batch_size=size, seen=self._seen(), epoch=epoch)

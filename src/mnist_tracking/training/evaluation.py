@@ -10,11 +10,11 @@ from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.events import Evaluation, Mistake
 from mnist_tracking.training.model import DigitNet
 from mnist_tracking.training.precision import DTYPES
-from mnist_tracking.training.world import ALONE, World, share_of
+from mnist_tracking.training.process_group import ALONE, ProcessGroup, share_of
 
 __all__ = ["evaluate", "summarise"]
 
-_CPU_BATCH = 250  # what more images make of a layer leaves the cache, and takes twice as long
+_CPU_BATCH = 250  # larger batches do not fit the CPU's cache and take twice as long
 _MISTAKES = 25
 
 
@@ -24,35 +24,35 @@ def evaluate(
     *,
     batch_size: int,
     precision: str = "fp32",
-    world: World = ALONE,
+    group: ProcessGroup = ALONE,
     name: str = "the evaluation",
 ) -> Evaluation:
     """
-    Score *model* on *split*, without dropout. Every image counts once, however many processes share the work.
+    Score *model* on *split*, without dropout. Each image counts once, whatever the number of processes.
 
     Args:
-        model: On the device of *split*.
-        split: Not empty.
-        batch_size: Images at a time, at most; changes speed only.
-        precision: Of the layers' arithmetic.
-        world: The processes that share the work; all of them get the whole result.
-        name: What this is, for an error.
+        model: The network, on the device of *split*.
+        split: At least one image.
+        batch_size: Maximum number of images per step; affects only speed.
+        precision: Precision of the layers' arithmetic, ``"fp32"`` or ``"bf16"``.
+        group: The processes that share the work; each gets the full result.
+        name: Name of the evaluation in error messages.
 
     Raises:
         DivergedError: If the loss is not finite.
     """
-    answers = world.sum(_answers(model, split, batch_size=batch_size, precision=precision, world=world))  # (N, 10)
+    answers = group.sum(_answers(model, split, batch_size=batch_size, precision=precision, group=group))  # (N, 10)
     return summarise(answers, split.labels, name=name)
 
 
 def summarise(answers: Tensor, labels: Tensor, *, name: str) -> Evaluation:
     """
-    Count what a model answered.
+    Compute the loss, accuracy, confusion matrix and worst mistakes from a model's predictions.
 
     Args:
-        answers: (N, 10) log-probabilities.
-        labels: (N,) int64, what is right.
-        name: What this is, for an error.
+        answers: (N, 10) float32 log-probabilities.
+        labels: (N,) int64 in 0..9.
+        name: Name of the evaluation in error messages.
 
     Raises:
         DivergedError: If the loss is not finite.
@@ -70,13 +70,13 @@ def summarise(answers: Tensor, labels: Tensor, *, name: str) -> Evaluation:
     )
 
 
-def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, world: World) -> Tensor:
-    """Return (N, 10) log-probabilities, 0 for the images that are another process's."""
+def _answers(model: DigitNet, split: Split, *, batch_size: int, precision: str, group: ProcessGroup) -> Tensor:
+    """Return (N, 10) float32 log-probabilities, 0 for the images that other processes compute."""
     device = split.images.device
     if device.type == "cpu":
         batch_size = min(batch_size, _CPU_BATCH)
     answers = torch.zeros(len(split), CLASSES, device=device)
-    share = share_of(world, len(split))
+    share = share_of(group, len(split))
     model.eval()
     with torch.no_grad():
         for start in range(share.start, share.stop, batch_size):

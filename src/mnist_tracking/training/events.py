@@ -1,4 +1,4 @@
-"""What a training run tells, and to whom. Records of plain values; nothing here needs torch."""
+"""Events of a training run, and the observer protocol. Records of plain values; does not import torch."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ __all__ = ["EpochEnd", "Evaluation", "Mistake", "Observer", "Progress", "Score",
 @dataclasses.dataclass(frozen=True, slots=True)
 class Score:
     """
-    How well a model does on some images.
+    Loss and accuracy of a model on a set of images.
 
     Attributes:
         loss: Mean negative log-likelihood.
-        accuracy: Share of right answers, in percent.
+        accuracy: Share of correct predictions, in percent.
     """
 
     loss: float
@@ -24,13 +24,13 @@ class Score:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
     """
-    One image that was taken for another digit.
+    One misclassified image.
 
     Attributes:
-        index: Which image of the split, from 0.
-        label: What it is.
-        answer: What it was taken for.
-        confidence: The probability that the model gave its answer, 0..1.
+        index: Index of the image in its split, from 0.
+        label: The correct digit.
+        answer: The predicted digit.
+        confidence: The predicted probability of *answer*, 0..1.
     """
 
     index: int
@@ -42,13 +42,13 @@ class Mistake:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """
-    How well a model does on some images, and where it errs.
+    Loss, accuracy and mistakes of a model on a set of images.
 
     Attributes:
         loss: Mean negative log-likelihood.
-        accuracy: Share of right answers, in percent.
-        confusion: 10 rows of 10 counts: how many images of the digit of the row were taken for that of the column.
-        mistakes: The wrong answers that the model was surest of, the surest first; 25 at most.
+        accuracy: Share of correct predictions, in percent.
+        confusion: 10 rows of 10 counts: images of the row's digit that were predicted as the column's digit.
+        mistakes: The wrong predictions with the highest confidence, in descending order; at most 25.
     """
 
     loss: float
@@ -58,28 +58,28 @@ class Evaluation:
 
     @property
     def score(self) -> Score:
-        """Its loss and accuracy alone."""
+        """The loss and the accuracy."""
         return Score(self.loss, self.accuracy)
 
     @property
     def class_accuracy(self) -> tuple[float | None, ...]:
-        """Share of right answers for each digit, in percent; None for one that has no images."""
+        """Share of correct predictions for each digit, in percent; None for a digit without images."""
         return tuple(100 * row[digit] / sum(row) if sum(row) else None for digit, row in enumerate(self.confusion))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """
-    Some training steps are done.
+    Progress within an epoch.
 
     Attributes:
-        epoch: Counted from 1.
-        epochs: How many there will be.
-        step: Of this epoch, counted from 1.
-        seen: Training images of this epoch so far.
-        total: Training images in an epoch.
-        loss: Mean training loss of this epoch so far.
-        lr: The learning rate of the last step.
+        epoch: The current epoch, from 1.
+        epochs: Total number of epochs.
+        step: The last completed step of this epoch, from 1.
+        seen: Training images seen so far in this epoch.
+        total: Training images per epoch.
+        loss: Mean training loss so far in this epoch.
+        lr: Learning rate of the last step.
     """
 
     epoch: int
@@ -94,13 +94,13 @@ class Progress:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnd:
     """
-    One epoch is done, and the model was scored on the validation images.
+    The end of an epoch, after validation.
 
     Attributes:
-        epoch: Counted from 1.
-        train: Mean over the epoch's steps, with dropout, while the weights changed.
-        validation: Of the weights at the end of the epoch.
-        is_best: Whether no earlier epoch reached this validation accuracy.
+        epoch: The epoch's number, from 1.
+        train: Mean training score over the epoch's steps, with dropout, while the weights changed.
+        validation: Validation score of the weights at the end of the epoch.
+        is_best: Whether the validation accuracy is higher than in every earlier epoch.
     """
 
     epoch: int
@@ -110,26 +110,26 @@ class EpochEnd:
 
     @classmethod
     def after(cls, past: "Sequence[EpochEnd]", *, train: Score, validation: Score) -> "EpochEnd":
-        """Return the end of the epoch that follows those of *past*."""
+        """Return the event of the epoch that follows *past*."""
         is_best = all(validation.accuracy > event.validation.accuracy for event in past)
         return cls(epoch=len(past) + 1, train=train, validation=validation, is_best=is_best)
 
 
 class Observer(Protocol):
-    """Is told what happens during training. Its methods must return soon: training waits for them."""
+    """Receives the events of a training run. Training waits for each method, so return quickly."""
 
     def on_progress(self, event: Progress, /) -> None:
-        """Hear of training steps that are done: every ``log_interval`` of them, and at the end of an epoch."""
+        """Called every ``log_interval`` training steps, and at the end of an epoch."""
 
     def on_epoch(self, event: EpochEnd, /) -> None:
-        """Hear that one epoch is done and validated."""
+        """Called after each validated epoch."""
 
     def on_test(self, evaluation: Evaluation, /) -> None:
-        """Hear how the chosen weights do on the test images; once, at the end."""
+        """Called once, at the end, with the scores of the chosen weights on the test images."""
 
 
 class Several:
-    """Tells several observers, in turn; none of them if there are none."""
+    """Forwards every event to several observers, in order; does nothing without any."""
 
     def __init__(self, observers: Sequence[Observer] = ()) -> None:
         self._observers = tuple(observers)
@@ -150,12 +150,12 @@ class Several:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
     """
-    What training came to.
+    The result of a training run.
 
     Attributes:
-        epochs: Every epoch, in order.
-        best: The epoch whose weights were chosen: the first with the best validation accuracy.
-        test: How those weights do on the test images.
+        epochs: All epochs, in order.
+        best: The epoch whose weights were chosen: the first with the highest validation accuracy.
+        test: Evaluation of those weights on the test images.
     """
 
     epochs: tuple[EpochEnd, ...]
@@ -164,6 +164,6 @@ class TrainingResult:
 
     @classmethod
     def of(cls, epochs: Sequence[EpochEnd], test: Evaluation) -> "TrainingResult":
-        """Return the result of these epochs, whose best one was tested."""
+        """Return the result of these epochs and the test of the best one."""
         best = next(event for event in reversed(epochs) if event.is_best)
         return cls(epochs=tuple(epochs), best=best, test=test)

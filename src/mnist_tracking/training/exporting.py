@@ -1,4 +1,4 @@
-"""The model in formats that other programs read; what was written is read back and asked before it counts."""
+"""Export the model to other formats; each file is read back and its predictions compared before it is kept."""
 
 import contextlib
 import dataclasses
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from mnist_tracking.errors import ConfigError, MissingDependencyError, StateError
-from mnist_tracking.training.answering import TOLERANCE, Answering, sample_pixels
 from mnist_tracking.training.artifact import Artifact
+from mnist_tracking.training.classifier import TOLERANCE, Classifier, sample_pixels
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.files import check_writable, write_atomically
 from mnist_tracking.training.layers import standard_layers
@@ -28,13 +28,13 @@ __all__ = ["ExportFormat", "check_export", "export_artifact", "metadata_of"]
 
 ExportFormat: TypeAlias = Literal["onnx", "torchscript", "state-dict"]
 
-#: The name of the file in a TorchScript archive that holds what :func:`metadata_of` gives, as JSON.
+#: The file in a TorchScript archive that contains the result of :func:`metadata_of`, as JSON.
 METADATA_FILE = "metadata.json"
 _SAMPLES = 16
 
 
 def metadata_of(artifact: Artifact) -> dict[str, Any]:
-    """Return what is kept beside the weights: the architecture, the normalisation, the labels, and the scores."""
+    """Return the metadata stored with the weights: architecture, normalisation, labels and scores."""
     return {
         "architecture": dataclasses.asdict(artifact.architecture),
         "normalisation": {"mean": artifact.mean, "std": artifact.std},
@@ -45,18 +45,18 @@ def metadata_of(artifact: Artifact) -> dict[str, Any]:
 
 def check_export(path: Path, form: ExportFormat, *, overwrite: bool) -> None:
     """
-    Make sure that an export can be tried.
+    Check the arguments of an export.
 
     Raises:
-        ConfigError: If there is no such format, *path* is a folder, or is there and is not to be overwritten.
+        ConfigError: If the format is unknown, *path* is a folder, or it exists and *overwrite* is false.
         MissingDependencyError: If the format needs a package that is not installed.
     """
     if form not in get_args(ExportFormat):
-        raise ConfigError(f"format={form!r}; possible are {', '.join(map(repr, get_args(ExportFormat)))}.")
+        raise ConfigError(f"format={form!r}; expected one of {', '.join(map(repr, get_args(ExportFormat)))}.")
     if path.is_dir():
-        raise ConfigError(f"{str(path)!r} is a folder; the model is written to a file.")
+        raise ConfigError(f"{str(path)!r} is a folder; pass a file name.")
     if path.exists() and not overwrite:
-        raise ConfigError(f"{str(path)!r} is there already; overwrite=True replaces it.")
+        raise ConfigError(f"{str(path)!r} already exists. Pass overwrite=True to replace it.")
     for package in ("onnx", "onnxruntime") if form == "onnx" else ():
         try:
             __import__(package)
@@ -66,24 +66,24 @@ def check_export(path: Path, form: ExportFormat, *, overwrite: bool) -> None:
 
 def export_artifact(artifact: Artifact, path: Path, form: ExportFormat, *, overwrite: bool = False) -> None:
     """
-    Write the model of *artifact* to a file in another format.
+    Export the model of *artifact* to a file in another format.
 
-    ONNX and TorchScript take pixels, (N, 1, 28, 28) float32 of 0..255, and give (N, 10) probabilities; the
-    normalisation is in them. A state-dict is that of :class:`DigitNet`, which reads normalised images.
+    ONNX and TorchScript models take pixels, (N, 1, 28, 28) float32 in 0..255, and return (N, 10) float32 probabilities;
+    they include the normalisation. A state-dict is that of :class:`DigitNet`, which takes normalised images.
 
-    Another program sees the old file or all of the new one. Before that the new one is read back, and its answers to
-    random images are compared with those of the model.
+    The file is replaced atomically: other programs see the old file or the complete new one. Before that, the new file
+    is read back and its predictions for random images are compared with the model's.
 
     Args:
-        artifact: The model.
-        path: The file; its folder is made if need be.
-        form: Which format.
-        overwrite: Whether a file that is there is replaced.
+        artifact: The model to export.
+        path: The file to write; its folder is created if missing.
+        form: The format.
+        overwrite: Whether to replace an existing file.
 
     Raises:
-        ConfigError: If there is no such format, or the file cannot be written.
+        ConfigError: If the format is unknown, or the file cannot be written.
         MissingDependencyError: If the format needs a package that is not installed.
-        StateError: If what was written answers otherwise than the model. It is deleted again.
+        StateError: If the exported model's predictions differ from the model's. The new file is deleted.
     """
     check_export(path, form, overwrite=overwrite)
     check_writable(path.parent)
@@ -102,13 +102,15 @@ def export_artifact(artifact: Artifact, path: Path, form: ExportFormat, *, overw
 def _compare(artifact: Artifact, draft: Path, form: ExportFormat, path: Path) -> None:
     pixels = sample_pixels(_SAMPLES)
     with torch.inference_mode():
-        expected = Answering.of(artifact)(pixels)
+        expected = Classifier.of(artifact)(pixels)
         answers, metadata = _READERS[form](draft, pixels)
     difference = float((answers - expected).abs().max())
     if not difference <= TOLERANCE:
-        raise StateError("export", str(path), "mismatch", f"differs from the model by {difference:.1e} and was deleted")
+        detail = f"does not predict as the model does: they differ by {difference:.1e}; it was deleted"
+        raise StateError("export", str(path), "mismatch", detail)
     if metadata != metadata_of(artifact):
-        raise StateError("export", str(path), "mismatch", f"has wrong metadata, {metadata}, and was deleted")
+        detail = f"contains the metadata {metadata}, which differs from the model's; it was deleted"
+        raise StateError("export", str(path), "mismatch", detail)
 
 
 def _write_onnx(artifact: Artifact) -> bytes:
@@ -140,7 +142,7 @@ def _read_torchscript(path: Path, pixels: Tensor) -> tuple[Tensor, Mapping[str, 
 
 @contextmanager
 def _torchscript_undisputed() -> Iterator[None]:
-    """Torch calls all of TorchScript deprecated; who asks for it has reasons."""
+    """Silence the deprecation warnings of TorchScript, which the caller has chosen."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         yield
@@ -154,7 +156,7 @@ def _read_state_dict(path: Path, pixels: Tensor) -> tuple[Tensor, Mapping[str, A
     content = load_plain(path, what="a state-dict")
     network = DigitNet(Architecture(**content["architecture"]))
     network.load_state_dict(content.pop("state_dict"))
-    answers: Tensor = Answering(network, **content["normalisation"]).eval()(pixels)
+    answers: Tensor = Classifier(network, **content["normalisation"]).eval()(pixels)
     return answers, content
 
 

@@ -1,4 +1,4 @@
-"""Files that are either there in full or not there at all. Standard library only."""
+"""Atomic file writes. Standard library only."""
 
 import contextlib
 import os
@@ -12,14 +12,14 @@ __all__ = ["append", "check_writable", "write_atomically"]
 
 def write_atomically(content: bytes, path: Path) -> None:
     """
-    Put *content* at *path*, so that another process sees the old file or all of the new one.
+    Write *content* to *path* atomically: other processes see the old file or the complete new one.
 
     Args:
-        content: All of the file.
-        path: Its directory is made if need be.
+        content: The complete content of the file.
+        path: The file; its directory is created if missing.
 
     Raises:
-        ConfigError: If it cannot be written.
+        ConfigError: If the file cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -37,10 +37,10 @@ def write_atomically(content: bytes, path: Path) -> None:
 
 def append(text: str, path: Path) -> None:
     """
-    Put *text* at the end of the file at *path*, which is made if need be.
+    Append *text* to the file at *path*, which is created if missing.
 
     Raises:
-        ConfigError: If it cannot be written.
+        ConfigError: If the file cannot be written.
     """
     try:
         with path.open("a") as stream:
@@ -51,14 +51,14 @@ def append(text: str, path: Path) -> None:
 
 def check_writable(directory: Path) -> None:
     """
-    Make *directory* if need be, and see that files can be written to it, before hours of work are lost.
+    Create *directory* if missing, and check that it is writable, before hours of work are lost.
 
     Raises:
-        ConfigError: If they cannot.
+        ConfigError: If it is not writable.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as exc:
-        raise ConfigError(f"Nothing can be written to {str(directory)!r}: {exc.strerror or exc}.") from exc
+        raise ConfigError(f"The folder {str(directory)!r} is not writable: {exc.strerror or exc}.") from exc

@@ -1,4 +1,4 @@
-"""A short name for the contents of data, to tell whether two runs have the same."""
+"""A checksum of the data, to tell whether two runs use the same."""
 
 import zlib
 
@@ -13,7 +13,7 @@ def fingerprint(data: DigitData) -> str:
     """
     Return a checksum of all images and labels, in their order.
 
-    It is made for accidents, not for adversaries, and takes some 20 ms for MNIST.
+    It detects accidents, not attacks, and takes about 20 ms for MNIST.
     """
     checksum = 0
     for split in (data.train, data.validation, data.test):

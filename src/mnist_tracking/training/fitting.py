@@ -1,4 +1,4 @@
-"""Whether a checkpoint is of this run: what must be the same, what may differ, and what changes the last digits."""
+"""Check whether a run can resume from a checkpoint: which settings must match, may differ, or affect rounding."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from mnist_tracking.training.hyperparameters import Hyperparameters
 
 __all__ = ["DATA", "check_fit"]
 
-#: What the circumstances call the contents of the data.
+#: The name of the data's checksum among the circumstances.
 DATA = "the data's checksum"
 
-# These change no weight, or only by way of a circumstance that is compared by itself.
+# These do not affect the weights, or only through a circumstance that is compared separately.
 _FREE = {"recipe", "log_interval", "test_batch_size", "checkpoint_s", "device", "backend"}
 _LAST_DIGITS = ("threads",)
 
@@ -20,19 +20,20 @@ def check_fit(
     name: str, content: Mapping[str, Any], hyperparameters: Hyperparameters, circumstances: Mapping[str, int | str]
 ) -> list[str]:
     """
-    Compare a checkpoint with the run that shall go on from it.
+    Compare a checkpoint with the run that resumes from it.
 
     Args:
-        name: Of the checkpoint, for the messages.
+        name: Name of the checkpoint in messages.
         content: The checkpoint.
-        hyperparameters: The run's.
-        circumstances: What else its result depends on, by name.
+        hyperparameters: The run's hyperparameters.
+        circumstances: Other facts that the run's result depends on, by name.
 
     Returns:
-        What may change the last digits, in words; nothing if the rest will be bit-equal.
+        A warning for each difference that may change the last digits of results; empty if the resumed run is
+        bit-identical.
 
     Raises:
-        ConfigError: If it is of another run: it says all that differs.
+        ConfigError: If the checkpoint belongs to a different run; the message lists every difference.
     """
     then, now = content["hyperparameters"], hyperparameters.as_dict()
     free = _free(hyperparameters)
@@ -41,17 +42,17 @@ def check_fit(
     wrong = others | {key: pair for key, pair in around.items() if _is_data(key)}
     if wrong:
         listed = "; ".join(f"{key} was {before!r} and is {value!r}" for key, (before, value) in wrong.items())
-        raise ConfigError(f"The checkpoint {name!r} is of another run: {listed}. {_advice(wrong)}")
+        raise ConfigError(f"The checkpoint {name!r} belongs to a different run: {listed}. {_advice(wrong)}")
     slight = around | _differences(then, {key: now[key] for key in _LAST_DIGITS})
     return [
-        f"The checkpoint {name!r} was written with {key} {before}, and this run has {value}: the rest may differ in "
+        f"The checkpoint {name!r} was written with {key} {before}, but this run uses {value}: results may differ in "
         "the last digits."
         for key, (before, value) in slight.items()
     ]
 
 
 def _free(hyperparameters: Hyperparameters) -> set[str]:
-    """A constant learning rate does not depend on how many epochs there will be; a triangular one does."""
+    """Return the settings that may differ; epochs only if the learning rate does not depend on their number."""
     return _FREE | set(_LAST_DIGITS) | ({"epochs"} if hyperparameters.schedule == "constant" else set())
 
 
@@ -65,8 +66,8 @@ def _is_data(key: str) -> bool:
 
 def _advice(wrong: Mapping[str, object]) -> str:
     why = (
-        "A triangular schedule depends on the number of epochs, so none can be added; under a constant one they can. "
+        "A triangular schedule depends on the number of epochs, so it cannot change; a constant schedule allows it. "
         if wrong.keys() == {"epochs"}
         else ""
     )
-    return f"{why}Nothing was changed there. Take another checkpoint folder, or the settings of that run."
+    return f"{why}No file was changed. Use another checkpoint folder, or that run's settings."

@@ -1,7 +1,7 @@
 """
-The hyperparameters of the training program: names, types, defaults, meanings and limits, in one place.
+The hyperparameters of the training program: names, types, defaults, descriptions and limits, in one place.
 
-Standard library only, so that a job specification refuses an unknown name or a wrong value without torch,
+Standard library only, so that a job specification can reject an unknown name or an invalid value without torch,
 before anything is sent. The command line is built from the same record.
 """
 
@@ -24,14 +24,14 @@ __all__ = [
     "unknown_message",
 ]
 
-#: The recipes: ``fast`` is what to train with, ``reference`` has the defaults and the meaning of the AWS example.
+#: Sets of defaults: ``fast`` is recommended, ``reference`` has the defaults and the behaviour of the AWS example.
 RECIPES = ("fast", "reference")
 
-_LARGEST = 1e30  # what torch multiplies weights by must be a float32; far below, training diverges
+_LARGEST = 1e30  # a factor of weights must fit a float32; training diverges at far smaller ones
 
 
 class _FromRecipe:
-    """A default that is the recipe's own."""
+    """Placeholder for a default that depends on the recipe."""
 
     def __repr__(self) -> str:
         return "<from the recipe>"
@@ -52,15 +52,15 @@ def _same(meaning: str, kind: type, default: Scalar, **limits: Any) -> Any:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
     """
-    Everything that decides what a training run computes.
+    The settings that determine a training run.
 
-    What is not given has the default of the *recipe*: ``fast``, chosen on the validation images, unless ``reference``
-    is asked for, which has the names, the defaults and the meaning of the AWS example. Values are checked and decoded
-    on construction: ``"20"``, ``20.0`` and ``20`` are the same number of channels, since SageMaker hands everything
-    over as text. What each one means is in `hyperparameter_specs`.
+    Defaults depend on the *recipe*: ``fast`` (the default), tuned on the validation images, or ``reference``, with the
+    names, defaults and behaviour of the AWS example. Values are checked and decoded on construction: ``"20"``,
+    ``20.0`` and ``20`` are the same number of channels, since SageMaker passes every value as a string. See
+    `hyperparameter_specs` for descriptions.
 
     Raises:
-        ConfigError: If a value has the wrong type or is out of its range.
+        ConfigError: If a value has the wrong type or is out of range.
 
     Example:
         >>> Hyperparameters(hidden_channels="32").hidden_channels
@@ -69,26 +69,28 @@ class Hyperparameters:
         0.5
     """
 
-    recipe: str = _same("where the other defaults come from", str, "fast", choices=RECIPES)
-    epochs: int = _field("passes over the training images", int, reference=10, fast=2, at_least=1, at_most=10**6)
-    batch_size: int = _same("images per training step, of all hosts together", int, 64, at_least=1)
-    test_batch_size: int = _same("images per evaluation step, at most; changes speed only", int, 1000, at_least=1)
-    optimizer: str = _same("how the weights are updated", str, "sgd", choices=("sgd", "adam"))
-    lr: float = _field("learning rate, at its peak", float, reference=0.01, fast=0.08, above=0, at_most=_LARGEST)
+    recipe: str = _same("set of defaults for the other hyperparameters", str, "fast", choices=RECIPES)
+    epochs: int = _field(
+        "number of passes over the training images", int, reference=10, fast=2, at_least=1, at_most=10**6
+    )
+    batch_size: int = _same("images per training step, over all hosts", int, 64, at_least=1)
+    test_batch_size: int = _same("maximum images per evaluation step; affects only speed", int, 1000, at_least=1)
+    optimizer: str = _same("optimizer that updates the weights", str, "sgd", choices=("sgd", "adam"))
+    lr: float = _field("peak learning rate", float, reference=0.01, fast=0.08, above=0, at_most=_LARGEST)
     schedule: str = _field(
-        "the learning rate over the run: constant, or a triangle that ends at 0",
+        "learning rate schedule: constant, or a triangle that ends at 0",
         str,
         reference="constant",
         fast="triangular",
         choices=("constant", "triangular"),
     )
     warmup: float = _same(
-        "share of the steps after which the triangle peaks; constant ignores it", float, 0.25, at_least=0, below=1
+        "fraction of the steps at which the triangle peaks; ignored by constant", float, 0.25, at_least=0, below=1
     )
-    momentum: float = _field("momentum of sgd; adam ignores it", float, reference=0.5, fast=0.9, at_least=0, below=1)
-    nesterov: bool = _field("whether sgd looks ahead; adam ignores it", bool, reference=False, fast=True)
+    momentum: float = _field("momentum of sgd; ignored by adam", float, reference=0.5, fast=0.9, at_least=0, below=1)
+    nesterov: bool = _field("use Nesterov momentum with sgd; ignored by adam", bool, reference=False, fast=True)
     weight_decay: float = _field(
-        "share of each weight that is added to its gradient",
+        "weight decay: fraction of each weight added to its gradient",
         float,
         reference=0.0,
         fast=5e-4,
@@ -96,7 +98,7 @@ class Hyperparameters:
         at_most=_LARGEST,
     )
     dropout: float = _field(
-        "share dropped, before both the last pooling and the last layer",
+        "dropout rate, applied before the last pooling and before the last layer",
         float,
         reference=0.5,
         fast=0.0,
@@ -104,34 +106,41 @@ class Hyperparameters:
         below=1,
     )
     shift: int = _field(
-        "pixels that a training image is moved by at most, in each direction",
+        "maximum random shift of a training image in each direction, in pixels",
         int,
         reference=0,
         fast=1,
         at_least=0,
         at_most=8,
     )
-    kernel_size: int = _same("side of both convolutions, in pixels", int, 5, at_least=1, at_most=9)
+    kernel_size: int = _same("side of both convolution kernels, in pixels", int, 5, at_least=1, at_most=9)
     hidden_channels: int = _field(
         "channels between the two convolutions", int, reference=10, fast=20, at_least=1, at_most=4096
     )
     precision: str = _same(
-        "of the layers' arithmetic; bf16 needs a processor that has it", str, "fp32", choices=("fp32", "bf16")
+        "precision of the layers' arithmetic; bf16 needs a processor that supports it",
+        str,
+        "fp32",
+        choices=("fp32", "bf16"),
     )
-    seed: int = _same("seed of every random source", int, 1, at_least=0, below=2**32)
-    log_interval: int = _same("training steps between two log lines", int, 100, at_least=1)
+    seed: int = _same("random seed", int, 1, at_least=0, below=2**32)
+    log_interval: int = _same("training steps between log lines", int, 100, at_least=1)
     checkpoint_s: float = _same(
-        "seconds between two checkpoints within an epoch; 0 for none but the epochs' own", float, 0.0, at_least=0
+        "seconds between checkpoints within an epoch; 0 writes one per epoch only", float, 0.0, at_least=0
     )
     backend: str | None = _same(
-        "how several hosts talk; one host needs none", str, None, choices=("gloo", "nccl"), optional=True
+        "communication backend between hosts; not used with one host",
+        str,
+        None,
+        choices=("gloo", "nccl"),
+        optional=True,
     )
     validation_fraction: float = _same(
-        "share of the training images held out to choose the epoch", float, 1 / 12, above=0, below=1
+        "fraction of the training images held out for choosing the best epoch", float, 1 / 12, above=0, below=1
     )
-    threads: int = _same("CPU threads; part of what makes weights bit-identical", int, 1, at_least=1, at_most=1024)
+    threads: int = _same("CPU threads; must be equal for bit-identical weights", int, 1, at_least=1, at_most=1024)
     device: str = _same(
-        "where to compute; auto takes a GPU if there is one", str, "auto", choices=("auto", "cpu", "cuda")
+        "device to compute on; auto uses a GPU if available", str, "auto", choices=("auto", "cpu", "cuda")
     )
 
     def __post_init__(self) -> None:
@@ -145,15 +154,15 @@ class Hyperparameters:
     @classmethod
     def from_mapping(cls, overrides: Mapping[str, object]) -> "Hyperparameters":
         """
-        Take the defaults, with *overrides*.
+        Create hyperparameters from the defaults and *overrides*.
 
         Raises:
-            ConfigError: If a name is unknown, or a value is wrong.
+            ConfigError: If a name is unknown or a value is invalid.
         """
         return cls(**check_overrides(overrides))  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Scalar]:
-        """Return every name with its value."""
+        """Return all hyperparameters as a dict."""
         return dataclasses.asdict(self)
 
 
@@ -163,7 +172,7 @@ _SPECS: Mapping[str, HyperparameterSpec] = MappingProxyType(
 
 
 def hyperparameter_specs() -> Mapping[str, HyperparameterSpec]:
-    """Return what each hyperparameter means and may be, by name, in the order of the record."""
+    """Return the specification of each hyperparameter by name, in the order of the record."""
     return _SPECS
 
 
@@ -177,10 +186,10 @@ def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
     Check hyperparameters that differ from the defaults, and decode their values.
 
     Returns:
-        The same names, with values of their proper types.
+        The same names, with decoded values.
 
     Raises:
-        ConfigError: If a name is unknown (the message has the nearest and all known ones), or a value has the
+        ConfigError: If a name is unknown (the message suggests the nearest and lists all), or a value has the
             wrong type or is out of range.
 
     Example:
@@ -198,7 +207,7 @@ def check_overrides(overrides: Mapping[str, object]) -> dict[str, Scalar]:
 
 
 def unknown_message(name: object) -> str:
-    """Say that a hyperparameter is unknown, which one may be meant, and which ones there are."""
+    """Return the message for an unknown hyperparameter, with the nearest name and all known ones."""
     near = difflib.get_close_matches(str(name).replace("-", "_"), _SPECS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"No hyperparameter named {name!r}.{hint} Known: {', '.join(_SPECS)}."

@@ -1,4 +1,4 @@
-"""IDX, the file format of MNIST: arrays of bytes behind a short header, raw or gzipped. Needs numpy alone."""
+"""Read and write IDX, the file format of MNIST: byte arrays with a short header, raw or gzipped. Needs only numpy."""
 
 import gzip
 import io
@@ -14,33 +14,33 @@ from mnist_tracking.training.files import write_atomically
 
 __all__ = ["Pixels", "parse_idx", "read_content", "read_idx", "unpack", "write_idx"]
 
-#: An array of unsigned bytes.
+#: A uint8 array.
 Pixels = NDArray[np.uint8]
 
 _MAGIC_LENGTH = 4
 _UINT8 = 0x08
 _CONTENTS = {1: "labels", 3: "images"}
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-_MOST = 1032  # bytes that one byte of a gzip stream can unpack to
+_MOST = 1032  # the largest compression ratio of a gzip stream
 _CHUNK = 1 << 20
 
 
 def read_idx(path: Path, *, dimensions: int) -> Pixels:
     """
-    Read one IDX file of bytes; a name that ends in ``.gz`` is unpacked.
+    Read an IDX file of bytes; decompresses names that end in ``.gz``.
 
     Raises:
-        DatasetError: As :func:`read_content` and :func:`parse_idx` do.
+        DatasetError: See :func:`read_content` and :func:`parse_idx`.
     """
     return parse_idx(read_content(path), path, dimensions=dimensions)
 
 
 def read_content(path: Path) -> bytes:
     """
-    Return what is in a file, unpacked when its name ends in ``.gz``.
+    Return the content of a file, decompressed if its name ends in ``.gz``.
 
     Raises:
-        DatasetError: If it cannot be read, or is truncated or corrupt.
+        DatasetError: If the file cannot be read, or is truncated or corrupt.
     """
     try:
         packed = path.read_bytes()
@@ -51,60 +51,64 @@ def read_content(path: Path) -> bytes:
 
 def unpack(packed: bytes, path: Path) -> bytes:
     """
-    Return the content of a gzipped file that was read from *path*.
+    Decompress a gzipped file that was read from *path*.
 
-    No more is unpacked than an IDX header at its start asks for, and one byte, so that a small file cannot fill the
-    memory; of anything else, the first bytes alone.
+    Decompresses at most one byte more than its IDX header announces, so that a small file cannot exhaust the memory; of
+    other files, only the first bytes.
 
     Raises:
-        DatasetError: If it is truncated or corrupt, or does not fit into memory.
+        DatasetError: If the file is truncated or corrupt, or does not fit into memory.
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
             start = stream.read(_MAGIC_LENGTH + 4 * max(_CONTENTS))
             if not _asked(start):
-                while stream.read(_CHUNK):  # to tell what is damaged from what is something else
+                while stream.read(_CHUNK):  # a damaged file raises here; another format does not
                     pass
                 return start
             rest = _asked(start) - len(start) + 1
             return start + stream.read(max(0, min(rest, _MOST * len(packed))))
     except MemoryError as exc:
-        raise DatasetError(f"{str(path)!r} does not fit into memory: it unpacks to {_asked(start)} bytes.") from exc
+        raise DatasetError(
+            f"{str(path)!r} does not fit into memory: it decompresses to {_asked(start)} bytes."
+        ) from exc
     except EOFError as exc:
         raise DatasetError(f"{str(path)!r} is truncated: its gzip stream ends after {len(packed)} bytes.") from exc
     except gzip.BadGzipFile as exc:
         reason = "it fails its checksum" if packed[:2] == b"\x1f\x8b" else f"it starts with {_start(packed)}"
-        raise DatasetError(f"{str(path)!r} is not a whole gzip file: {reason}.") from exc
+        raise DatasetError(f"{str(path)!r} is not a valid gzip file: {reason}.") from exc
     except zlib.error as exc:
         raise DatasetError(f"{str(path)!r} is corrupt: {exc}.") from exc
 
 
 def parse_idx(content: bytes, path: Path, *, dimensions: int) -> Pixels:
     """
-    Turn the content of an IDX file of bytes into an array.
+    Parse the content of an IDX file of bytes.
 
     Args:
-        content: All of the file, unpacked.
-        path: Where it is from, for the messages.
-        dimensions: How many it must have: 3 for images, 1 for labels.
+        content: The complete, decompressed content.
+        path: Path of the file, for error messages.
+        dimensions: Expected number of dimensions: 3 for images, 1 for labels.
 
     Returns:
-        The array, read-only, in the shape its header gives.
+        A read-only uint8 array with the shape from the header.
 
     Raises:
-        DatasetError: If it is no such file, or not as long as its header says.
+        DatasetError: If the file has another format, or its length does not match its header.
     """
     _check_magic(content, path, dimensions)
     start = _MAGIC_LENGTH + 4 * dimensions
     if len(content) < start:
-        raise DatasetError(f"{str(path)!r} is truncated: {len(content)} bytes, and its header alone takes {start}.")
+        raise DatasetError(
+            f"{str(path)!r} is truncated: it has {len(content)} bytes, but the header alone takes {start}."
+        )
     shape, whole = _shape(content, dimensions), _asked(content)
     if len(content) < whole:
         raise DatasetError(
-            f"{str(path)!r} is truncated: {len(content)} bytes, where its header {shape} asks for {whole}."
+            f"{str(path)!r} is truncated: it has {len(content)} bytes; expected {whole} for shape {shape}."
         )
     if len(content) > whole:
-        raise DatasetError(f"{str(path)!r} has bytes left over, after the {whole} that its header {shape} asks for.")
+        raise DatasetError(f"{str(path)!r} is too long: it has more than the {whole} bytes expected for shape {shape}.")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -113,7 +117,7 @@ def _shape(content: bytes, dimensions: int) -> tuple[int, ...]:
 
 
 def _asked(content: bytes) -> int:
-    """Return how long a file is that starts like *content*; 0 if it is no IDX file of bytes, or its header is cut."""
+    """Return the file length that the header announces; 0 if it is incomplete or not an IDX header of bytes."""
     dimensions = content[3] if content[:3] == bytes([0, 0, _UINT8]) and len(content) > 3 else 0
     start = _MAGIC_LENGTH + 4 * dimensions
     return start + math.prod(_shape(content, dimensions)) if dimensions and len(content) >= start else 0
@@ -124,21 +128,21 @@ def _check_magic(content: bytes, path: Path, dimensions: int) -> None:
     if content[:_MAGIC_LENGTH] == magic:
         return
     if content[:2] == b"\x1f\x8b":
-        raise DatasetError(f"{str(path)!r} is gzipped; its name should end in '.gz'.")
+        raise DatasetError(f"{str(path)!r} is gzipped, but its name does not end in '.gz'.")
     if content[:3] == magic[:3] and len(content) > 3:
         held = _CONTENTS.get(content[3], f"an array of {content[3]} dimensions")
         hint = " Are two files swapped?" if content[3] in _CONTENTS else ""
-        raise DatasetError(f"{str(path)!r} holds {held}, where {_CONTENTS[dimensions]} are expected.{hint}")
+        raise DatasetError(f"{str(path)!r} contains {held}; expected {_CONTENTS[dimensions]}.{hint}")
     if content[:2] == magic[:2] and content[2:3] and (kind := _TYPES.get(content[2])):
-        raise DatasetError(f"{str(path)!r} holds numbers of type {kind}, where {_TYPES[_UINT8]} is expected.")
+        raise DatasetError(f"{str(path)!r} contains numbers of type {kind}; expected {_TYPES[_UINT8]}.")
     raise DatasetError(
-        f"{str(path)!r} is not an IDX file of {_CONTENTS[dimensions]}: it starts with {_start(content)}, "
-        f"where {magic.hex(' ')} is expected."
+        f"{str(path)!r} is not an IDX file of {_CONTENTS[dimensions]}: it starts with {_start(content)}; "
+        f"expected {magic.hex(' ')}."
     )
 
 
 def _start(content: bytes) -> str:
-    return content[:_MAGIC_LENGTH].hex(" ") or "nothing, since it is empty"
+    return content[:_MAGIC_LENGTH].hex(" ") or "nothing (empty file)"
 
 
 def write_idx(array: Pixels, path: Path) -> None:

@@ -1,8 +1,8 @@
 """
-The model as a row of torch's own layers, from pixels to probabilities: what other formats are written from.
+The model as a sequence of standard torch layers, from pixels to probabilities, for export to other formats.
 
-The network that is trained has shortcuts of its own, for speed, which no other format knows. What is written from these
-layers is compared with that network wherever it is used.
+The trained network uses custom operations for speed, which other formats do not support. Each export is compared with
+that network before it is used.
 """
 
 from collections import OrderedDict
@@ -16,28 +16,42 @@ __all__ = ["Normalise", "standard_layers"]
 
 
 class Normalise(nn.Module):
-    """Turns pixels of 0..255 into what the network reads; *mean* and *std* are on that scale."""
+    """
+    Normalises pixels for the network.
+
+    Args:
+        mean: Pixel mean, on the scale of 0..255.
+        std: Pixel standard deviation, on the scale of 0..255.
+    """
 
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
         self.mean, self.std = mean, std
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return the same shape, float32."""
+        """
+        Normalise *pixels*.
+
+        Args:
+            pixels: Any shape, uint8 or float in 0..255.
+
+        Returns:
+            A float32 tensor of the same shape.
+        """
         return (pixels.to(torch.float32) - self.mean) / self.std
 
 
 def standard_layers(artifact: Artifact) -> nn.Sequential:
     """
-    Return the model of *artifact*, on the CPU, ready to answer.
+    Build the model of *artifact* from standard layers, on the CPU, in evaluation mode.
 
     Raises:
-        RuntimeError: If the weights are those of another kind of network.
+        RuntimeError: If the weights belong to a different kind of network.
     """
     weights = artifact.weights
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["normalise"] = Normalise(255 * artifact.mean, 255 * artifact.std)
-    with torch.device("meta"):  # without first weights: they would be drawn from torch's generator
+    with torch.device("meta"):  # no initial weights, which would be drawn from torch's generator
         for place in ("1", "2"):
             outputs, inputs, *kernel = weights[f"conv{place}.weight"].shape
             layers[f"conv{place}"] = nn.Conv2d(inputs, outputs, (kernel[0], kernel[1]))

@@ -1,4 +1,4 @@
-"""A folder for one run at a time. Standard library only."""
+"""Lock a folder for one run at a time. Standard library only."""
 
 import fcntl
 import os
@@ -14,19 +14,19 @@ __all__ = ["held"]
 @contextmanager
 def held(directory: Path, *, warn: Callable[[str], None]) -> Iterator[bool]:
     """
-    Keep others who ask for *directory* out of it until the block ends, or this process does, however that comes.
+    Lock *directory* until the block or the process ends.
 
-    Nothing is written: the folder itself is locked, so a killed process leaves no lock behind.
+    The lock is on the folder itself and writes no file, so a killed process leaves no lock behind.
 
     Args:
-        directory: There already.
-        warn: Is told, in words, when the file system has no locks.
+        directory: An existing folder.
+        warn: Called with a message when the file system does not support locks.
 
     Yields:
-        Whether the folder is this process's alone; False where the file system has no locks.
+        Whether the lock was acquired; False if the file system does not support locks.
 
     Raises:
-        ConfigError: If somebody else holds it.
+        ConfigError: If another process holds the lock.
     """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -40,9 +40,9 @@ def _lock(descriptor: int, directory: Path, warn: Callable[[str], None]) -> bool
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConfigError(
-            f"Another run uses {str(directory)!r} at this moment. Wait for its end, or take another folder."
+            f"Another run is using {str(directory)!r}. Wait for it to end, or use another folder."
         ) from None
     except OSError as exc:
-        warn(f"{str(directory)!r} cannot be locked ({exc.strerror or exc}): see to it that no other run uses it.")
+        warn(f"{str(directory)!r} cannot be locked ({exc.strerror or exc}). Make sure that no other run uses it.")
         return False
     return True

@@ -1,8 +1,8 @@
 """
-The program: read arguments, train, write the model.
+The training program: parse arguments, train, write the model.
 
-Runs on a laptop with none of SageMaker's variables; where they are set, they are the defaults. Torch is
-imported only once the arguments are right.
+Runs outside SageMaker, too; SageMaker's environment variables, if set, are the defaults. Torch is imported only
+after the arguments have been checked.
 """
 
 import argparse
@@ -23,20 +23,20 @@ __all__ = ["main"]
 
 _INTERRUPTED = 128 + signal.SIGINT
 _PLACES = ("data-dir", "model-dir", "output-data-dir", "checkpoint-dir")
-_CHECKPOINTS = "gets a checkpoint per epoch; a run goes on from the newest one there"
+_CHECKPOINTS = "checkpoint folder: one checkpoint per epoch; a run resumes from the newest"
 _EXAMPLE = """\
 example:
   python -m mnist_tracking.training --data-dir mnist --epochs 2 --hidden-channels 20
 
-The log has a line every --log-interval steps and one per epoch. The epoch with the best accuracy on the held-out
-images is kept, and scored once on the test images. Given --checkpoint-dir, a run that is told to end (SIGTERM,
-Ctrl-C) writes a checkpoint first, and the same command goes on from it. Exit codes: 0, 1 for an error while training,
-2 for wrong arguments, 130 after Ctrl-C, 143 after SIGTERM.
+The log has a line every --log-interval steps and one per epoch. The program keeps the weights of the epoch with the
+best accuracy on the held-out images, and scores them once on the test images. With --checkpoint-dir, an interrupted
+run (SIGTERM, Ctrl-C) writes a checkpoint before it exits, and the same command resumes from it. Exit codes: 0 on
+success, 1 for an error while training, 2 for invalid arguments, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}\n")
@@ -44,30 +44,30 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Train as the command line says.
+    Run the training program.
 
     Args:
-        arguments: The command line without the program's name; ``sys.argv`` by default.
+        arguments: Command line arguments without the program's name. Defaults to ``sys.argv``.
 
     Returns:
-        The exit code: 0, or 1 after one line that says what went wrong, or 128 plus the number of the signal that
-        ended it, such as 143 after SIGTERM. Wrong arguments exit with 2 at once.
+        The exit code: 0 on success, 1 after an error, which is printed in one line, or 128 plus the number of the
+        signal that ended the run, such as 143 after SIGTERM. Invalid arguments exit with 2.
     """
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.error(_unknown(unknown[0]))
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, a folder with the four IDX files of MNIST, raw or .gz.")
+        parser.error("no data: pass --data-dir, a folder with the four IDX files of MNIST, raw or .gz.")
     try:
         _import_run()(read_hyperparameters(options), options)
     except StoppedError as exc:
         return _fail(str(exc), code=128 + signal.Signals[exc.signal] if exc.signal in signal.Signals.__members__ else 1)
     except KeyboardInterrupt:
-        return _fail("interrupted before the run was done.", code=_INTERRUPTED)
+        return _fail("interrupted before the run was finished.", code=_INTERRUPTED)
     except BrokenPipeError:
         _leave_log()
-        return _fail("whoever read the log has gone before the run was done.")
+        return _fail("standard output was closed before the run was finished.")
     except MnistTrackingError as exc:
         return _fail(str(exc))
     except OSError as exc:
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave_log() -> None:
-    """Forget what could not be written to standard output, or Python complains once more at its exit."""
+    """Discard unwritten output, or Python would report the error again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -90,9 +90,9 @@ def _fail(message: str, *, code: int = 1) -> int:
 
 
 def _import_run() -> Callable[[Hyperparameters, argparse.Namespace], object]:
-    """Import torch, which takes most of a second, only once the arguments are right."""
+    """Import torch, which takes most of a second, only after the arguments have been checked."""
     try:
-        from mnist_tracking.training.keeping import noted_signals
+        from mnist_tracking.training.checkpointing import noted_signals
         from mnist_tracking.training.run import Places, run
     except ModuleNotFoundError as exc:
         if exc.name != "torch":
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m mnist_tracking.training",
         usage="%(prog)s --data-dir DIR [options]",
-        description="Train a small convolutional network on MNIST, or on other digits in its format.",
+        description="Train a small convolutional network on MNIST, or on other digits in the same format.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -128,13 +128,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
-    places = parser.add_argument_group("places", "In a SageMaker job its variables SM_* are the defaults.")
+    places = parser.add_argument_group("folders", "In a SageMaker job, the defaults are taken from its SM_* variables.")
     channel = os.environ.get("SM_CHANNEL_TRAINING") or os.environ.get("MNIST_DATA_DIR")
     output = os.environ.get("SM_OUTPUT_DATA_DIR") or "output"
     for name, default, meaning in (
-        ("data-dir", channel, "holds the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
-        ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "gets model.pth (default: ./model)"),
-        ("output-data-dir", output, "gets the scores, the confusion matrix and the mistakes (default: ./output)"),
+        ("data-dir", channel, "folder with the four IDX files, raw or .gz (default: MNIST_DATA_DIR)"),
+        ("model-dir", os.environ.get("SM_MODEL_DIR") or "model", "folder for model.pth (default: ./model)"),
+        ("output-data-dir", output, "folder for scores, confusion matrix and misclassified images (default: ./output)"),
         ("checkpoint-dir", _sagemakers_checkpoints(), _CHECKPOINTS),
     ):
         flags = (f"--{name}", f"--{name.replace('-', '_')}")
@@ -153,7 +153,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _sagemakers_checkpoints() -> Path | None:
-    """Return the folder that SageMaker keeps in S3; it has no variable, but lies beside the model's: in /opt/ml."""
+    """Return the folder that SageMaker syncs to S3; it has no variable, but is next to the model folder in /opt/ml."""
     model = os.environ.get("SM_MODEL_DIR")
     folder = Path(model).parent / "checkpoints" if model else None
     return folder if folder and folder.is_dir() else None
@@ -161,8 +161,8 @@ def _sagemakers_checkpoints() -> Path | None:
 
 def _unknown(argument: str) -> str:
     if not argument.startswith("-"):
-        return f"the argument {argument!r} belongs to no option."
+        return f"unexpected argument {argument!r}."
     name = argument.lstrip("-").split("=")[0]
     if near := difflib.get_close_matches(name.replace("_", "-"), _PLACES, n=1):
-        return f"the option {argument.split('=')[0]!r} is unknown. Did you mean '--{near[0]}'?"
+        return f"unknown option {argument.split('=')[0]!r}. Did you mean '--{near[0]}'?"
     return unknown_message(name)

@@ -1,4 +1,4 @@
-"""Many trainings of one shape at once: a GPU is busy with sixteen small networks, and idle with one."""
+"""Train many networks of one architecture at once: sixteen small networks keep a GPU busy, a single one does not."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from mnist_tracking.training.state import Weights
 
 __all__ = ["OWN_SETTINGS", "train_many"]
 
-#: What each of the trainings may have for itself; all else must be the same.
+#: The hyperparameters that may differ between the runs; all others must be equal.
 OWN_SETTINGS = ("seed", "lr", "warmup", "schedule", "momentum", "nesterov", "weight_decay", "dropout", "recipe")
 
 
@@ -28,26 +28,26 @@ def train_many(
     models: Sequence[DigitNet], data: DigitData, settings: Sequence[Hyperparameters]
 ) -> list[TrainingResult | DivergedError]:
     """
-    Train several networks of one shape together, each as `train` would train it alone.
+    Train several networks of one architecture together, each as `train` would train it alone.
 
-    Each has its own seed, learning rate, dropout and the rest of `OWN_SETTINGS`, sees the images in its own order, and
-    comes to the metrics that it would come to alone, within what another order of additions changes. Afterwards each
-    model holds its chosen weights, ready to answer. It is for GPUs, which one small network leaves idle.
+    Each network has its own seed, learning rate, dropout and the rest of `OWN_SETTINGS`, and sees the images in its own
+    order. Its metrics equal those of training it alone, except for rounding. Afterwards each model holds its chosen
+    weights and is in evaluation mode. This is meant for GPUs, which a single small network cannot keep busy.
 
     Args:
-        models: One for each training, of one architecture but for dropout, on the device of *data*; as `new_model`
-            gives them.
-        data: To learn from, to choose by, and to score on; the same for all.
-        settings: One record for each model; the optimizer is sgd.
+        models: The networks, one per run, on the device of *data*, as returned by `new_model`. Their architectures may
+            differ only in dropout.
+        data: Images for training, validation and the test, shared by all runs.
+        settings: The hyperparameters, one record per model, with ``optimizer="sgd"``.
 
     Returns:
-        One result for each model, in their order. A training whose loss is not finite does not stop the others. It has
-        the error in the place of its result, and its model keeps the weights that it began with.
+        One result per model, in the same order. A run whose loss becomes infinite or NaN does not stop the others: its
+        entry is the error, and its model keeps its initial weights.
 
     Raises:
-        ConfigError: If there is none, their numbers differ, they differ in more than they may, want another optimizer
-            than sgd, a model is not what its settings say, is given twice or is not where the data are, or a batch is
-            larger than the training data.
+        ConfigError: If *models* is empty or its length differs from that of *settings*, the settings differ in other
+            hyperparameters or use another optimizer, a model does not match its settings, appears twice or is on
+            another device than the data, or a batch is larger than the training data.
 
     Example:
         >>> from mnist_tracking.training import DigitData, Hyperparameters, Split, new_model
@@ -70,17 +70,17 @@ def train_many(
 def _check(models: Sequence[DigitNet], settings: Sequence[Hyperparameters]) -> None:
     if not models or len(models) != len(settings):
         raise ConfigError(
-            f"There are {len(models)} models and {len(settings)} settings; one of each is needed for every training."
+            f"Got {len(models)} models and {len(settings)} settings; expected one of each per run, and at least one."
         )
     first = settings[0].as_dict()
     for one in settings:
         if one.optimizer != "sgd":
-            raise ConfigError(f"The optimizer is {one.optimizer!r}; many at once are trained with 'sgd'.")
+            raise ConfigError(f"optimizer={one.optimizer!r}; training many at once supports only 'sgd'.")
         for name, value in one.as_dict().items():
             if name not in OWN_SETTINGS and value != first[name]:
                 raise ConfigError(
-                    f"The trainings differ in {name!r}: {first[name]!r} and {value!r}. Trained at once, they may "
-                    f"differ in {', '.join(OWN_SETTINGS)}."
+                    f"The runs differ in {name!r}: {first[name]!r} and {value!r}. Runs that are trained at once may "
+                    f"differ only in {', '.join(OWN_SETTINGS)}."
                 )
     for model, one in zip(models, settings, strict=True):
         check_architecture(model, one)
@@ -88,15 +88,17 @@ def _check(models: Sequence[DigitNet], settings: Sequence[Hyperparameters]) -> N
 
 def _check_models(models: Sequence[DigitNet], data: DigitData) -> None:
     if len({id(model) for model in models}) < len(models):
-        raise ConfigError("A model is given more than once; each training needs one of its own.")
+        raise ConfigError("A model appears more than once; each run needs its own.")
     there = str(data.train.labels.device)
     places = {str(weight.device) for model in models for weight in model.parameters()}
     if places != {there}:
-        raise ConfigError(f"The models are on {', '.join(sorted(places))}, the data on {there}; one device is needed.")
+        raise ConfigError(
+            f"The models are on {', '.join(sorted(places))}, but the data is on {there}; expected one device."
+        )
 
 
 class _Group:
-    """The trainings, between two epochs."""
+    """The runs, between two epochs."""
 
     def __init__(self, models: Sequence[DigitNet], data: DigitData, settings: Sequence[Hyperparameters]) -> None:
         self._models, self._data, self._settings = models, data, settings
@@ -110,7 +112,7 @@ class _Group:
         self._errors: dict[int, DivergedError] = {}
 
     def train_epoch(self, epoch: int) -> None:
-        """Go once through the training images, each network in its own order."""
+        """Make one pass over the training images, each network in its own order."""
         first, count = self._settings[0], len(self._data.train)
         order, shifts = self._plan(epoch)  # (K, N), (K, N, 2)
         rates = self._rates(epoch)  # (steps, K)
@@ -145,7 +147,7 @@ class _Group:
         return stacked, batch.labels.view(order.shape)
 
     def _note(self, epoch: int, losses: Tensor, hits: Tensor) -> None:
-        """Note the score of each training in this epoch, or why there is none."""
+        """Record the score of each run in this epoch, or its error."""
         count, size = len(self._data.train), self._settings[0].batch_size
         for index in range(self._net.size):
             if index in self._errors:
@@ -157,7 +159,7 @@ class _Group:
                 self._errors[index] = error
 
     def validate(self, epoch: int) -> None:
-        """Score each network on the validation images, and keep the weights of those that were never better."""
+        """Score each network on the validation images, and keep the weights of those that improved."""
         validations = self._evaluate(self._data.validation, f"the validation of epoch {epoch}")
         for index, validation in enumerate(validations):
             if validation is None:
@@ -168,7 +170,7 @@ class _Group:
                 self._best[index] = self._net.weights_of(index)
 
     def _evaluate(self, split: Split, name: str) -> list[Evaluation | None]:
-        """Score every network; None for one that has diverged."""
+        """Score every network; None for a network that has diverged."""
         answers = torch.zeros(self._net.size, len(split), 10, device=self._device)
         size, precision = self._settings[0].test_batch_size, self._settings[0].precision
         with torch.no_grad():
@@ -187,7 +189,7 @@ class _Group:
             return None
 
     def finish(self) -> list[TrainingResult | DivergedError]:
-        """Give each model its best weights, and score them on the test images."""
+        """Load the best weights into each model, and score them on the test images."""
         for index, model in enumerate(self._models):
             if index not in self._errors:
                 model.load_state_dict(self._best[index])

@@ -1,8 +1,9 @@
 """
-Which of several processes this one is: as ``torchrun`` says, or SageMaker. Standard library only.
+Find this process's place among several, from ``torchrun``'s or SageMaker's settings. Standard library only.
 
 ``torchrun`` sets ``RANK``, ``WORLD_SIZE`` and ``LOCAL_RANK``; SageMaker names the hosts of a job and this one
-(``SM_HOSTS``, ``SM_CURRENT_HOST``), with one process on each. ``MASTER_ADDR`` and ``MASTER_PORT`` say where they meet.
+(``SM_HOSTS``, ``SM_CURRENT_HOST``), with one process on each. The address of
+the first process is in ``MASTER_ADDR`` and ``MASTER_PORT``.
 """
 
 import dataclasses
@@ -13,20 +14,20 @@ from mnist_tracking.errors import ConfigError
 
 __all__ = ["Membership", "find_membership"]
 
-_PORT = 7777  # where SageMaker's PyTorch containers meet
+_PORT = 7777  # the port that SageMaker's PyTorch containers use
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
     """
-    Which of how many processes this one is.
+    A process's place in a process group.
 
     Attributes:
-        rank: Of all processes, from 0.
-        size: All processes.
-        local_rank: Of those on this host, from 0; it says which GPU is this one's.
-        host: Where they meet: the host of the first process.
-        port: And the port there.
+        rank: Rank among all processes, from 0.
+        size: Number of processes.
+        local_rank: Rank among the processes on this host, from 0; selects the GPU.
+        host: Host of the first process, which the others connect to.
+        port: Port on that host.
     """
 
     rank: int
@@ -37,21 +38,21 @@ class Membership:
 
     @property
     def place(self) -> str:
-        """Where they meet, as a URL has it."""
+        """Host and port of the first process, as in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def find_membership(*, hosts: str, current_host: str | None, environment: Mapping[str, str]) -> Membership | None:
     """
-    Return what this process is a member of, or None if it is alone.
+    Return this process's membership, or None for a single process.
 
     Args:
-        hosts: The names of SageMaker's hosts, as JSON.
-        current_host: The name of this one.
-        environment: The variables of ``torchrun`` win over SageMaker's.
+        hosts: Names of SageMaker's hosts, as a JSON list.
+        current_host: Name of this host.
+        environment: Environment variables; those of ``torchrun`` take precedence over *hosts*.
 
     Raises:
-        ConfigError: If what is said makes no sense.
+        ConfigError: If a value is invalid or inconsistent.
 
     Example:
         >>> here = find_membership(hosts='["algo-1", "algo-2"]', current_host="algo-2", environment={})
@@ -78,18 +79,18 @@ def _host_names(hosts: str) -> list[str]:
     except ValueError as exc:
         raise ConfigError(f"The list of hosts {hosts!r} is not JSON.") from exc
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"The list of hosts {hosts!r} is not a list of names.")
+        raise ConfigError(f"The list of hosts {hosts!r} is not a JSON list of strings.")
     if len(set(names)) < len(names):
-        raise ConfigError(f"The list of hosts {hosts!r} has a name twice.")
+        raise ConfigError(f"The list of hosts {hosts!r} contains a duplicate name.")
     return names
 
 
 def _rank(host: str | None, names: list[str], master: str) -> int:
-    """Return the place of *host* among *names*; the one where all meet must be the first."""
+    """Return the rank of *host* among *names*; *master* has rank 0."""
     if len(names) <= 1:
         return 0
     if host is None or host not in names:
-        raise ConfigError(f"The current host is {host!r}, which is none of the hosts {names}.")
+        raise ConfigError(f"The current host {host!r} is not one of the hosts {names}.")
     return sorted(names, key=lambda name: name != master).index(host)
 
 
@@ -98,5 +99,5 @@ def _number(name: str, environment: Mapping[str, str], *, least: int, most: int 
     number = int(value) if value.isdecimal() else -1
     if number < least or (most is not None and number > most):
         limits = f"at least {least}" if most is None else f"in {least}..{most}"
-        raise ConfigError(f"{name} is {value!r}, but must be a whole number {limits}.")
+        raise ConfigError(f"{name}={value!r}; expected a whole number {limits}.")
     return number

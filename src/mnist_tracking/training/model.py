@@ -12,7 +12,7 @@ from mnist_tracking.training.data import IMAGE_SIZE
 from mnist_tracking.training.digit_files import CLASSES
 from mnist_tracking.training.hyperparameters import Hyperparameters
 from mnist_tracking.training.pooling import max_pool_2x2
-from mnist_tracking.training.world import Share
+from mnist_tracking.training.process_group import Share
 
 __all__ = ["Architecture", "DigitNet", "build_model", "check_architecture", "feature_side"]
 
@@ -22,7 +22,7 @@ _UNITS = 50  # width of the hidden linear layer
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """What must be known to build the network that a set of weights belongs to."""
+    """The settings that determine the shape and behaviour of a network."""
 
     hidden_channels: int
     kernel_size: int
@@ -30,7 +30,7 @@ class Architecture:
 
     @classmethod
     def of(cls, hyperparameters: Hyperparameters) -> "Architecture":
-        """Take what matters from *hyperparameters*."""
+        """Return the architecture given by *hyperparameters*."""
         return cls(
             hidden_channels=hyperparameters.hidden_channels,
             kernel_size=hyperparameters.kernel_size,
@@ -43,7 +43,7 @@ def feature_side(kernel_size: int) -> int:
     Return the side of the feature maps after both convolutions and poolings.
 
     Raises:
-        ConfigError: If nothing would be left of the image.
+        ConfigError: If the kernel is too large for the image.
 
     Example:
         >>> feature_side(5)
@@ -54,22 +54,19 @@ def feature_side(kernel_size: int) -> int:
         side = (side - kernel_size + 1) // 2
     if kernel_size < 1 or side < 1:
         raise ConfigError(
-            f"A kernel_size of {kernel_size} leaves nothing of an image of {IMAGE_SIZE}x{IMAGE_SIZE} pixels; "
-            "1 to 9 leave something."
+            f"kernel_size={kernel_size} does not fit images of {IMAGE_SIZE}x{IMAGE_SIZE} pixels; expected 1 to 9."
         )
     return side
 
 
 class DigitNet(nn.Module):
     """
-    Two convolutions and two linear layers; gives log-probabilities.
-
-    Dropout draws from a generator of its own, so that a seed decides everything. Without one it draws from
-    torch's.
+    Two convolutions and two linear layers; outputs log-probabilities.
 
     Attributes:
-        architecture: What it was built from.
-        dropout_generator: What dropout draws from.
+        architecture: The settings the network was built from.
+        dropout_generator: Random generator for dropout, so that a seed makes training reproducible; None uses torch's
+            global generator.
     """
 
     def __init__(self, architecture: Architecture, *, dropout_generator: torch.Generator | None = None) -> None:
@@ -84,12 +81,12 @@ class DigitNet(nn.Module):
 
     def forward(self, images: Tensor, share: Share | None = None) -> Tensor:
         """
-        Score images.
+        Compute log-probabilities.
 
         Args:
-            images: (N, 1, 28, 28) float32 or bfloat16, normalised; the convolutions compute in the same.
-            share: Which part of a batch the images are, where several processes compute one together: dropout draws for
-                the whole batch, so that all processes draw alike. By default they are all of it.
+            images: (N, 1, 28, 28) float32 or bfloat16, normalised. The convolutions compute in the same dtype.
+            share: The part of the batch that *images* is, when several processes share a batch. Dropout draws random
+                numbers for the whole batch, so that they are the same in all processes. Defaults to the whole batch.
 
         Returns:
             (N, 10) float32 log-probabilities.
@@ -126,7 +123,7 @@ def build_model(
     """
     with torch.random.fork_rng(
         devices=[]
-    ):  # the layers' own first weights, soon replaced, must not touch torch's generator
+    ):  # the layers' default initial weights, replaced below, must not advance torch's generator
         model = DigitNet(architecture, dropout_generator=dropout_generator)
     for layer in (model.conv1, model.conv2, model.fc1, model.fc2):
         nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
@@ -137,17 +134,17 @@ def build_model(
 
 def check_architecture(model: DigitNet, hyperparameters: Hyperparameters) -> None:
     """
-    Refuse a model that is not what *hyperparameters* say: its artifact would tell of another one.
+    Check that the architecture of *model* matches *hyperparameters*, which are stored in its artifact.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If it does not.
     """
-    if model.architecture != (said := Architecture.of(hyperparameters)):
-        raise ConfigError(f"The model is {model.architecture}, but the hyperparameters say {said}.")
+    if model.architecture != (expected := Architecture.of(hyperparameters)):
+        raise ConfigError(f"The model has {model.architecture}, but the hyperparameters require {expected}.")
 
 
 def _convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """Convolve in the type of *x*, which takes less time than autocast does."""
+    """Convolve in the dtype of *x*, which is faster than autocast."""
     return functional.conv2d(x, layer.weight.to(x.dtype), _bias(layer).to(x.dtype))
 
 

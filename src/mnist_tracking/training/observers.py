@@ -1,4 +1,4 @@
-"""What becomes of a run's events: lines of a log, a bar on a terminal, SageMaker's metrics file, JSON lines."""
+"""Observers of a training run: log lines, a progress bar, SageMaker's metrics file, and JSON lines."""
 
 import dataclasses
 import itertools
@@ -19,13 +19,13 @@ _WIDTH = 30
 
 class LogLines:
     """
-    Writes one line per fact, in the form that the metrics' regular expressions find, at full precision.
+    Writes log lines at full precision, in the format that the metrics' regular expressions match.
 
-    A ``Train Loss`` is always the mean of the epoch so far; so the last one of an epoch is the epoch's own.
+    ``Train Loss`` is always the mean of the epoch so far, so the last value of an epoch is that of the whole epoch.
 
     Args:
-        stream: Where to.
-        every_step: Whether progress within an epoch is written; without it, its last line alone.
+        stream: Output stream.
+        every_step: Whether to write progress within an epoch; if false, only the last line of each epoch.
     """
 
     def __init__(self, stream: TextIO, *, every_step: bool = True) -> None:
@@ -53,7 +53,7 @@ def _line(what: str, score: Score) -> str:
 
 
 class ProgressBar:
-    """Draws how far an epoch is, in one line of a terminal, which is wiped when the epoch is done."""
+    """Draws the progress of an epoch in one line of a terminal, and clears it at the end of the epoch."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -79,16 +79,16 @@ class ProgressBar:
 
 class MetricsFile:
     """
-    Writes the metrics file of a SageMaker job: those metrics that the log's regular expressions do not find.
+    Writes metrics that are not in the log to the metrics file of a SageMaker job.
 
-    These are ``train:accuracy`` after each epoch and ``test:accuracy:0`` to ``test:accuracy:9``, one for each digit.
-    The file is the one that ``smexperiments`` would write, ``<process>.json``; SageMaker reads it while the job runs.
+    These are ``train:accuracy`` after each epoch, and ``test:accuracy:0`` to ``test:accuracy:9``, one per digit. The
+    file ``<process>.json`` has the format of ``smexperiments``; SageMaker reads it while the job runs.
 
     Args:
-        directory: What ``SAGEMAKER_METRICS_DIRECTORY`` says; made if need be.
+        directory: The value of ``SAGEMAKER_METRICS_DIRECTORY``; created if missing.
 
     Raises:
-        ConfigError: If it cannot be written to, which a run should know before its first epoch.
+        ConfigError: If the directory is not writable, so that a run fails before its first epoch.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -113,17 +113,17 @@ class MetricsFile:
 
 class JsonLines:
     """
-    Writes every event to a file, as one JSON object per line: what it is, when, and all of its values.
+    Writes every event to a file, as one JSON object per line with its kind, time and values.
 
-    The file holds one run, and each event once. Of a run that is interrupted and goes on, what came after the
-    checkpoint is dropped, since it comes again; an uninterrupted run would have left the same but for the times.
+    The file contains one run, and each event once. When a run resumes, events after the checkpoint are dropped, since
+    they occur again; apart from the times, the file equals that of an uninterrupted run.
 
     Args:
-        path: Its folder is made if need be.
-        after: Where the run goes on: after so many epochs, and so many steps of the next one.
+        path: The file; its folder is created if missing.
+        after: Where the run resumes: the number of completed epochs, and of steps in the next one.
 
     Raises:
-        ConfigError: If it cannot be written.
+        ConfigError: If the file cannot be written.
     """
 
     def __init__(self, path: Path, *, after: tuple[int, int] = (0, 0)) -> None:
@@ -144,7 +144,7 @@ class JsonLines:
 
 
 def _lines_until(place: tuple[int, int], path: Path) -> list[str]:
-    """Return the lines of events up to *place*; a line that was cut short ends them."""
+    """Return the lines of events up to *place*, stopping at a truncated line."""
     if place == (0, 0) or not path.exists():
         return []
     lines = path.read_text().splitlines(keepends=True)

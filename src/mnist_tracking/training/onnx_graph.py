@@ -1,8 +1,8 @@
 """
 The model as an ONNX graph, from pixels to probabilities.
 
-It is written down layer by layer, in a millisecond. Torch's own exporter takes seconds, for which each start of an
-endpoint would wait.
+The graph is built layer by layer, in a millisecond. Torch's own exporter takes seconds, which would delay every start
+of an endpoint.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from mnist_tracking.training.layers import Normalise, standard_layers
 
 __all__ = ["INPUT", "OUTPUT", "onnx_session", "write_onnx"]
 
-#: The name of the graph's input: (N, 1, 28, 28) float32 pixels, 0..255.
+#: Name of the graph's input: (N, 1, 28, 28) float32 pixels in 0..255.
 INPUT = "pixels"
-#: The name of its output: (N, 10) float32 probabilities.
+#: Name of the graph's output: (N, 10) float32 probabilities.
 OUTPUT = "probabilities"
 
-_OPSET, _IR_VERSION = 17, 8  # of 2022: ONNX Runtime reads them from 1.12 on
+_OPSET, _IR_VERSION = 17, 8  # from 2022: supported by ONNX Runtime 1.12 and later
 
 
 def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> bytes:
@@ -31,8 +31,8 @@ def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> by
     Return the model of *artifact* as an ONNX file.
 
     Args:
-        artifact: The model.
-        metadata: Kept in the file, for whoever reads it.
+        artifact: The model to convert.
+        metadata: Key-value pairs to store in the file.
 
     Raises:
         MissingDependencyError: If onnx is not installed.
@@ -61,7 +61,7 @@ def write_onnx(artifact: Artifact, metadata: dict[str, str] | None = None) -> by
 
 
 def _nodes(name: str, layer: nn.Module) -> list[Any]:
-    """Return a layer's nodes, each with its constants alone."""
+    """Return a layer's nodes, with only the constants among their inputs."""
     from onnx import helper
 
     weights = [f"{name}.weight", f"{name}.bias"]
@@ -80,11 +80,11 @@ def _nodes(name: str, layer: nn.Module) -> list[Any]:
             return [helper.make_node("Relu", [], [])]
         case nn.Flatten():
             return [helper.make_node("Flatten", [], [])]
-    raise TypeError(f"{name} is a {type(layer).__name__}, which is not written as ONNX yet")
+    raise TypeError(f"{name} is a {type(layer).__name__}, which cannot be converted to ONNX")
 
 
 def _chain(nodes: Sequence[Any]) -> None:
-    """Let each node read what the one before it gives."""
+    """Connect each node's input to the output of the previous one."""
     value = INPUT
     for place, node in enumerate(nodes, 1):
         node.input.insert(0, value)
@@ -93,7 +93,7 @@ def _chain(nodes: Sequence[Any]) -> None:
 
 
 def _constants(layers: nn.Sequential) -> list[Any]:
-    """Return the weights, and the normalisation."""
+    """Return the weights and the normalisation constants."""
     import numpy as np
     from onnx import numpy_helper
 
@@ -122,5 +122,5 @@ def onnx_session(content: bytes, *, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads sleep
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

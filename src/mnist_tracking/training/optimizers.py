@@ -1,9 +1,8 @@
 """
 SGD with momentum, and Adam, for a handful of small tensors.
 
-They compute what ``torch.optim`` computes (a test compares them). They are here because
-constructing any ``torch.optim`` optimizer imports torch's compiler, which takes as long as importing torch
-itself and is of no use here.
+They compute the same updates as ``torch.optim`` (a test compares them). Constructing a ``torch.optim`` optimizer
+imports torch's compiler, which is not needed here and takes as long as importing torch itself.
 """
 
 import math
@@ -22,13 +21,13 @@ class Optimizer(Protocol):
     """Updates weights from their gradients."""
 
     def step(self, lr: float) -> None:
-        """Update every weight from its gradient, and forget the gradients."""
+        """Update every weight from its gradient, and clear the gradients."""
 
     def state(self) -> dict[str, Any]:
-        """Return what the next step depends on, beside weights and gradients; plain values and tensors."""
+        """Return the internal state that the next step depends on, as plain values and tensors."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a state that `state` returned."""
+        """Restore a state returned by `state`."""
 
 
 class Sgd:
@@ -100,7 +99,7 @@ class Adam:
 
 
 def build_optimizer(weights: Iterable[Tensor], hyperparameters: Hyperparameters) -> Optimizer:
-    """Return the optimizer that *hyperparameters* name."""
+    """Return the optimizer given by *hyperparameters*."""
     decay = hyperparameters.weight_decay
     if hyperparameters.optimizer == "adam":
         return Adam(weights, weight_decay=decay)

@@ -1,4 +1,4 @@
-"""The hyperparameters on a command line: options and help, made from their record. Standard library only."""
+"""Command line options and help for the hyperparameters, built from their record. Standard library only."""
 
 import argparse
 from collections.abc import Callable
@@ -11,7 +11,7 @@ __all__ = ["add_hyperparameters", "describe_hyperparameters", "read_hyperparamet
 
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """Add one option per hyperparameter to *parser*; ``--batch-size`` and ``--batch_size`` are the same."""
+    """Add one option per hyperparameter to *parser*; ``--batch-size`` and ``--batch_size`` are equivalent."""
     group = parser.add_argument_group("hyperparameters")
     for name, spec in hyperparameter_specs().items():
         group.add_argument(
@@ -25,20 +25,20 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 
 
 def read_hyperparameters(options: argparse.Namespace) -> Hyperparameters:
-    """Return what the options say; the rest is the recipe's."""
+    """Return the hyperparameters given as options; others have the recipe's defaults."""
     given = {name: getattr(options, name) for name in hyperparameter_specs() if hasattr(options, name)}
     return Hyperparameters.from_mapping(given)
 
 
 def describe_hyperparameters() -> dict[str, str]:
     """
-    Return what each hyperparameter means, with its choices and its defaults, as a help text says it.
+    Return the help text of each hyperparameter, with its choices and defaults.
 
     Example:
         >>> describe_hyperparameters()["optimizer"]
-        "how the weights are updated; one of 'sgd', 'adam' (default: sgd)"
+        "optimizer that updates the weights; one of 'sgd', 'adam' (default: sgd)"
         >>> describe_hyperparameters()["momentum"]
-        'momentum of sgd; adam ignores it (default: 0.9; reference: 0.5)'
+        'momentum of sgd; ignored by adam (default: 0.9; reference: 0.5)'
     """
     return {
         name: "; ".join([spec.meaning, *([spec.describe()] if spec.choices else [])]) + f" ({_defaults(spec)})"
@@ -53,14 +53,14 @@ def _metavar(spec: HyperparameterSpec) -> str:
 
 
 def _defaults(spec: HyperparameterSpec) -> str:
-    texts = {recipe: shown(value) for recipe, value in spec.defaults.items()}
-    if len(set(texts.values())) == 1:
-        return f"default: {texts['fast']}"
-    return f"default: {texts['fast']}; reference: {texts['reference']}"
+    values = {recipe: shown(value) for recipe, value in spec.defaults.items()}
+    if len(set(values.values())) == 1:
+        return f"default: {values['fast']}"
+    return f"default: {values['fast']}; reference: {values['reference']}"
 
 
 def shown(default: Scalar) -> str:
-    """Return a default as a command line would take it."""
+    """Format a default as on the command line."""
     match default:
         case None:
             return "none"

@@ -1,4 +1,4 @@
-"""Pictures of digits: PNG and JPEG, read by Pillow, which is in SageMaker's PyTorch images and in an extra of ours."""
+"""Decode PNG and JPEG images of digits with Pillow, which is in SageMaker's PyTorch images and an optional extra."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ __all__ = ["decode_jpeg", "decode_png"]
 
 _SIZE = (IMAGE_SIZE, IMAGE_SIZE)
 _OF_EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-# what Pillow raises for pictures that are damaged; it documents OSError alone
+# raised by Pillow for damaged pictures; only OSError is documented
 _DAMAGED = (OSError, SyntaxError, EOFError, struct.error, zlib.error, OverflowError, LookupError)
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -22,28 +22,31 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 def decode_png(content: bytes) -> Pixels:
     """
-    Read a PNG; see :func:`decode_jpeg`.
+    Decode a PNG of a digit, bright on dark as in MNIST.
+
+    Returns:
+        (28, 28) uint8 in 0..255.
 
     Raises:
-        ValueError: If it is none, or not of 28x28 grey pixels.
-        MissingDependencyError: If there is no Pillow.
+        ValueError: If the content is not a PNG, or not 28x28 greyscale pixels.
+        MissingDependencyError: If Pillow is not installed.
     """
     return _decode(content, "PNG")
 
 
 def decode_jpeg(content: bytes) -> Pixels:
     """
-    Read a JPEG of a digit, bright on dark as MNIST's are.
+    Decode a JPEG of a digit, bright on dark as in MNIST.
 
-    A picture of another size or with colours is refused: how it becomes one of 28x28 grey pixels decides the answer,
-    and that is the sender's business.
+    Pictures of other sizes, or with colours, are rejected: the conversion to 28x28 greyscale pixels affects the
+    prediction, so it is left to the client.
 
     Returns:
-        (28, 28).
+        (28, 28) uint8 in 0..255.
 
     Raises:
-        ValueError: If it is none, or not of 28x28 grey pixels.
-        MissingDependencyError: If there is no Pillow.
+        ValueError: If the content is not a JPEG, or not 28x28 greyscale pixels.
+        MissingDependencyError: If Pillow is not installed.
     """
     return _decode(content, "JPEG")
 
@@ -54,23 +57,23 @@ def _decode(content: bytes, form: str) -> Pixels:
     except ImportError as exc:
         raise MissingDependencyError("Pillow", "serving") from exc
     try:
-        with Image.open(io.BytesIO(content), formats=[form]) as picture:  # reads the head alone
+        with Image.open(io.BytesIO(content), formats=[form]) as picture:  # reads only the header
             if picture.size != _SIZE:
                 raise ValueError(f"the picture has {picture.width}x{picture.height} pixels")
             if picture.mode not in _OF_EIGHT_BITS:
-                raise ValueError(f"the picture is of the kind {picture.mode!r}, where 8 bits of grey should be")
+                raise ValueError(f"the picture has mode {picture.mode!r}, expected 8-bit greyscale")
             return _grey(np.asarray(picture.convert("RGBA")))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise ValueError("the picture has far more pixels") from exc
+        raise ValueError("the picture has far too many pixels") from exc
     except _DAMAGED as exc:
-        raise ValueError(f"there is no whole {form} picture") from exc
+        raise ValueError(f"it is not a complete {form} picture") from exc
 
 
 def _grey(colours: Pixels) -> Pixels:
-    """Return (28, 28) of (28, 28, 4), of which no pixel may be coloured or transparent."""
+    """Convert (28, 28, 4) uint8 RGBA to (28, 28); coloured or transparent pixels are an error."""
     red, green, blue, opaque = (colours[:, :, place] for place in range(4))
     if (opaque != 255).any():
-        raise ValueError("the picture is transparent in places")
+        raise ValueError("the picture has transparent pixels")
     if (red != green).any() or (red != blue).any():
-        raise ValueError("the picture has colours, where shades of grey should be")
+        raise ValueError("the picture has colours, expected greyscale")
     return red

@@ -1,4 +1,4 @@
-"""Plain values and tensors in files that execute nothing when they are read, and are read whole or not at all."""
+"""Save plain values and tensors to checksummed files, and load them without executing code."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from mnist_tracking.training.files import write_atomically
 
 __all__ = ["load_plain", "pack_plain", "save_plain"]
 
-# what torch raises for a file that is damaged, or that asks for more than plain values
+# raised by torch for a file that is damaged, or that contains more than plain values
 _REFUSALS = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, LookupError, ValueError, TypeError)
 
 _MARK = b"sha256:"
@@ -23,40 +23,44 @@ _COMMENT = len(_MARK) + 2 * hashlib.sha256().digest_size
 
 def save_plain(content: Mapping[str, Any], path: Path) -> None:
     """
-    Write a dict of plain values and tensors, atomically: another process sees the old file or the new one.
+    Write a dict of plain values and tensors to a file, atomically.
 
     Args:
         content: As in :func:`pack_plain`.
-        path: Its directory is made if need be.
+        path: The file; its directory is created if missing.
 
     Raises:
-        ConfigError: If it cannot be written.
+        ConfigError: If the file cannot be written.
     """
     write_atomically(pack_plain(content), path)
 
 
 def pack_plain(content: Mapping[str, Any]) -> bytes:
     """
-    Return a dict of plain values and tensors as the content of a file.
+    Serialise a dict of plain values and tensors.
 
-    It is what ``torch.save`` writes, a zip archive, with its checksum as the archive's comment: ``torch.load`` reads
-    it too, but notices only some of the damages.
+    The result is the zip archive of ``torch.save``, with its checksum as the archive's comment. ``torch.load`` can
+    read it, but does not detect all damage.
 
     Args:
-        content: Numbers, strings, lists, dicts and tensors only, so that it loads with ``weights_only=True``.
+        content: Only numbers, strings, lists, dicts and tensors, so that it loads with ``weights_only=True``.
     """
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
-    archive = buffer.getvalue()[:-2]  # but for the length of its comment, of which it has none
+    archive = buffer.getvalue()[:-2]  # without the length of its comment, which is empty
     return archive + _comment(archive)
 
 
 def load_plain(path: Path, *, what: str) -> dict[str, Any]:
     """
-    Read what :func:`pack_plain` made, onto the CPU; nothing in the file is executed.
+    Load a file written by :func:`save_plain` onto the CPU. No code in the file is executed.
+
+    Args:
+        path: The file.
+        what: Description of the expected file, for error messages, such as ``"a checkpoint"``.
 
     Raises:
-        DatasetError: If the file is missing, damaged, or not such a file; *what* says what it should be.
+        DatasetError: If the file is missing, damaged, or of another kind.
     """
     try:
         written = path.read_bytes()
@@ -66,18 +70,18 @@ def load_plain(path: Path, *, what: str) -> dict[str, Any]:
         raise DatasetError(f"{str(path)!r} is not {what}, or it is truncated.")
     end = len(written) - _COMMENT - 2
     if written[end:] != _comment(written[:end]):
-        raise DatasetError(f"{str(path)!r} is not {what} any more: it is damaged, as its checksum shows.")
+        raise DatasetError(f"{str(path)!r} is damaged: its checksum does not match.")
     try:
         content = torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
-    except _REFUSALS as exc:  # torch's message advises to load it all the same
+    except _REFUSALS as exc:  # torch's message suggests loading it anyway
         raise DatasetError(
-            f"{str(path)!r} is not {what}: it is damaged, or holds more than values and tensors."
+            f"{str(path)!r} is not {what}: it is damaged, or contains more than plain values and tensors."
         ) from exc
     if not isinstance(content, dict):
-        raise DatasetError(f"{str(path)!r} is not {what}: it holds a {type(content).__name__}.")
+        raise DatasetError(f"{str(path)!r} is not {what}: it contains a {type(content).__name__}.")
     return content
 
 
 def _comment(archive: bytes) -> bytes:
-    """Return how an archive ends that starts so: with the length of its comment, and the comment."""
+    """Return the end of a zip archive: the length of its comment, and the comment, its checksum."""
     return _COMMENT.to_bytes(2, "little") + _MARK + hashlib.sha256(archive).hexdigest().encode()

@@ -1,4 +1,4 @@
-"""The arithmetic of the layers: fp32, or bf16 where the processor has it."""
+"""Precision of the layers' arithmetic: fp32, or bf16 on processors that support it."""
 
 import platform
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from mnist_tracking.errors import ConfigError
 
 __all__ = ["DTYPES", "check_precision", "has_bf16"]
 
-#: What images are turned into for the convolutions to compute in a precision; weights, the linear layers, losses and
-#: log-probabilities stay fp32.
+#: The dtype of images, and so of the convolutions, by precision. Weights, linear layers, losses and log-probabilities
+#: are always fp32.
 DTYPES: Mapping[str, torch.dtype] = MappingProxyType({"fp32": torch.float32, "bf16": torch.bfloat16})
 
 
 def check_precision(precision: str, device: torch.device, *, native: bool) -> None:
     """
-    Refuse bf16 where the processor has no instructions for it: torch would emulate them, slower than fp32.
+    Reject bf16 on processors without native support, where torch's emulation is slower than fp32.
 
     Args:
         precision: ``"fp32"`` or ``"bf16"``.
-        device: Where.
-        native: What `has_bf16` says of the device.
+        device: The device to compute on.
+        native: The result of `has_bf16` for *device*.
 
     Raises:
-        ConfigError: If the precision is not to be had.
+        ConfigError: If the device does not support the precision.
     """
     if precision == "bf16" and not native:
         raise ConfigError(
-            f"The hyperparameter 'precision' is 'bf16', but the {device.type} here ({platform.machine()}) has no "
-            "instructions for it, and without them it is slower than 'fp32', which will do."
+            f"precision='bf16' is not supported: this {device.type} ({platform.machine()}) has no bf16 instructions, "
+            "and emulating them is slower than 'fp32'. Use 'fp32'."
         )
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether *device* multiplies bf16 numbers by instructions of its own."""
+    """Return whether *device* supports bf16 arithmetic natively."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if platform.machine() in ("x86_64", "AMD64"):  # where oneDNN says yes to what it would only emulate
+    if platform.machine() in ("x86_64", "AMD64"):  # oneDNN reports emulated support as support
         return bool(torch.cpu._is_avx512_bf16_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.enabled else False

@@ -1,4 +1,4 @@
-"""One seed, and a generator of its own for every use of chance, so that no use disturbs another."""
+"""Random generators derived from one seed: one for each purpose, so that they do not affect each other."""
 
 import hashlib
 from typing import Literal, TypeAlias
@@ -12,9 +12,9 @@ Purpose: TypeAlias = Literal["split", "weights", "order", "shift", "dropout"]
 
 def seeded(seed: int, purpose: Purpose, *, epoch: int = 0, device: torch.device | None = None) -> torch.Generator:
     """
-    Return the generator that *seed* gives for *purpose*; other seeds, purposes and epochs give others.
+    Return the generator for *seed*, *purpose* and *epoch*.
 
-    Each epoch's order has its own, so that an epoch can be taken up anywhere without going through those before.
+    Each epoch's order has its own generator, so that a run can resume in any epoch without replaying earlier ones.
     """
     digest = hashlib.sha256(f"{seed} {purpose} {epoch}".encode()).digest()
     generator = torch.Generator(device=device or torch.device("cpu"))

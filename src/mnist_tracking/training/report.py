@@ -1,4 +1,4 @@
-"""What a run leaves behind for people to look at: the scores of every epoch, the test's confusion, the mistakes."""
+"""Report files of a run: the scores of every epoch, the test's confusion matrix, and misclassified images."""
 
 import dataclasses
 import json
@@ -21,20 +21,20 @@ def write_report(
     """
     Write ``history.json``, ``evaluation.json``, ``confusion-matrix.json`` and ``mistakes.png``, and record them.
 
-    In a SageMaker job they become artifacts of its trial component; elsewhere they lie where they are. The confusion
-    matrix has the form that ``Tracker.log_confusion_matrix`` writes and SageMaker Studio draws.
+    In a SageMaker job the files become artifacts of its trial component; elsewhere they are only written to
+    *directory*. The confusion matrix has the format of ``Tracker.log_confusion_matrix``.
 
     Args:
-        result: What training came to.
-        test: The images that it was tested on.
-        hyperparameters: How it was trained.
-        directory: Gets the files.
+        result: The result of the run.
+        test: The test images.
+        hyperparameters: The settings of the run.
+        directory: The output folder.
 
     Returns:
-        Their paths.
+        The paths of the files.
 
     Raises:
-        ConfigError: If one cannot be written.
+        ConfigError: If a file cannot be written.
     """
     files = {
         "history.json": _json({"hyperparameters": hyperparameters.as_dict(), **_history(result)}),
@@ -49,8 +49,8 @@ def write_report(
 
 
 def describe(evaluation: Evaluation) -> str:
-    """Return a table of the digits: how many are right, and what the others were taken for."""
-    lines = ["digit  images   right    taken for"]
+    """Format a table with each digit's accuracy and its most frequent confusions."""
+    lines = ["digit  images  correct   confused with"]
     for digit, row in enumerate(evaluation.confusion):
         wrong = sorted(((count, other) for other, count in enumerate(row) if count and other != digit), reverse=True)
         others = ", ".join(f"{other} ({count})" for count, other in wrong[:4])

@@ -1,4 +1,4 @@
-"""One training run, from files to files."""
+"""A complete training run: read the data files, train, and write the model and its reports."""
 
 import dataclasses
 import os
@@ -13,6 +13,7 @@ import torch
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.training.artifact import Artifact, save_artifact
 from mnist_tracking.training.checkpoint import CheckpointFolder
+from mnist_tracking.training.checkpointing import FolderCheckpointer, StopRequest
 from mnist_tracking.training.data import DigitData, load_data
 from mnist_tracking.training.distributed import choose_backend, joined
 from mnist_tracking.training.events import Observer, Several, TrainingResult
@@ -20,16 +21,15 @@ from mnist_tracking.training.files import check_writable
 from mnist_tracking.training.fingerprint import fingerprint
 from mnist_tracking.training.fitting import DATA
 from mnist_tracking.training.hyperparameters import Hyperparameters
-from mnist_tracking.training.keeping import CheckpointKeeper, StopRequest
 from mnist_tracking.training.loop import train
 from mnist_tracking.training.membership import Membership
 from mnist_tracking.training.model import Architecture, DigitNet, build_model
 from mnist_tracking.training.observers import JsonLines, LogLines, MetricsFile, ProgressBar
 from mnist_tracking.training.precision import check_precision, has_bf16
+from mnist_tracking.training.process_group import ProcessGroup
 from mnist_tracking.training.randomness import seeded
 from mnist_tracking.training.report import describe, write_report
 from mnist_tracking.training.state import past_epochs
-from mnist_tracking.training.world import World
 
 __all__ = ["Places", "choose_device", "new_model", "run"]
 
@@ -40,11 +40,11 @@ class Places:
     The folders of a run.
 
     Attributes:
-        data: Holds the four IDX files.
-        model: Gets ``model.pth``.
-        output: Gets what `write_report` writes, and ``events.jsonl``, if given.
-        checkpoints: Gets checkpoints, if given; a run that finds some of its own there goes on from the newest. For one
-            run at a time.
+        data: Folder with the four IDX files.
+        model: Output folder for ``model.pth``.
+        output: Output folder for the files of `write_report` and ``events.jsonl``; None writes none of them.
+        checkpoints: Checkpoint folder, used by one run at a time; a run resumes from its newest checkpoint there. None
+            disables checkpoints.
     """
 
     data: Path
@@ -54,10 +54,10 @@ class Places:
 
     def check(self) -> None:
         """
-        Make the folders that are written to, and try them, before hours of work are lost.
+        Create the output folders and check that they are writable, before hours of work are lost.
 
         Raises:
-            ConfigError: If one cannot be written.
+            ConfigError: If a folder is not writable.
         """
         for directory in filter(None, (self.model, self.output, self.checkpoints)):
             check_writable(directory)
@@ -72,29 +72,29 @@ def run(
     stop: AbstractContextManager[StopRequest] | None = None,
 ) -> TrainingResult:
     """
-    Train on the files of a folder, log to standard output, and write the model to another.
+    Train on the data in a folder, log to standard output, and write the model to another folder.
 
-    The folders to write to are made and tried first. Sets torch's number of threads, which is the whole process's.
+    The output folders are created and checked first. Sets torch's number of threads for the whole process.
 
     Args:
-        hyperparameters: How to train.
-        places: Where things are, and go.
-        num_gpus: How many this job may use; what is there by default.
-        membership: Which of several processes this one is; only the first logs and writes.
-        stop: Entered when training begins. Told to end, the run writes a checkpoint and raises; without a checkpoint
-            folder it is not looked at.
+        hyperparameters: The settings of the run.
+        places: Input and output folders.
+        num_gpus: Number of GPUs the job may use. Defaults to all.
+        membership: This process's place among several; only the first one logs and writes files.
+        stop: Context manager that is entered when training begins. When its request holds a signal, the run writes a
+            checkpoint and raises `StoppedError`. Ignored without a checkpoint folder.
 
     Raises:
-        DatasetError: If the data are missing or broken.
-        ConfigError: If there is no such device, a batch is larger than the data, a folder or file cannot be written,
-            another run uses the checkpoint folder, or the newest checkpoint is of another run.
+        DatasetError: If the data is missing or damaged.
+        ConfigError: If the device is not available, a batch is larger than the data, a folder or file cannot be
+            written, another run uses the checkpoint folder, or the newest checkpoint belongs to a different run.
         DivergedError: If a loss or a weight is not finite; the last checkpoint is from before.
-        StoppedError: If it was told to end.
+        StoppedError: If a signal stopped the run.
         ProcessLostError: If another process cannot be reached, or ended.
     """
     places.check()
     if hyperparameters.threads > (there := os.cpu_count() or 1):
-        _warn(f"threads is {hyperparameters.threads}, but there are {there} processors: they will wait for each other.")
+        _warn(f"threads={hyperparameters.threads} exceeds the number of processors, {there}; training will be slower.")
     torch.set_num_threads(hyperparameters.threads)
     local_rank = membership.local_rank if membership else 0
     device = choose_device(hyperparameters.device, num_gpus=num_gpus, local_rank=local_rank)
@@ -106,11 +106,11 @@ def run(
     data = load_data(places.data, validation_fraction=fraction, generator=generator).to(device)
     facts = _facts(data) if membership or places.checkpoints else {}
     with (
-        joined(membership, backend=backend, device=device, facts={**hyperparameters.as_dict(), **facts}) as world,
+        joined(membership, backend=backend, device=device, facts={**hyperparameters.as_dict(), **facts}) as group,
         stop or nullcontext(StopRequest()) as request,
     ):
-        result = _train(model, data, hyperparameters, places, facts=facts, world=world, stop=request)
-        if world.rank == 0:
+        result = _train(model, data, hyperparameters, places, facts=facts, group=group, stop=request)
+        if group.rank == 0:
             _write(result, model, data, hyperparameters, places)
     return result
 
@@ -122,23 +122,25 @@ def _train(
     places: Places,
     *,
     facts: Mapping[str, int | str],
-    world: World,
+    group: ProcessGroup,
     stop: StopRequest,
 ) -> TrainingResult:
     if places.checkpoints is None:
-        observers = _observers(places.output) if world.rank == 0 else []
-        return train(model, data, hyperparameters, Several(observers), world=world)
-    circumstances = {**facts, "device": _device_name(data.train.labels.device), "processes": world.size}
+        observers = _observers(places.output) if group.rank == 0 else []
+        return train(model, data, hyperparameters, Several(observers), group=group)
+    circumstances = {**facts, "device": _device_name(data.train.labels.device), "processes": group.size}
     folder = CheckpointFolder(places.checkpoints, hyperparameters, circumstances=circumstances, warn=_warn)
-    keeper = CheckpointKeeper(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, world=world)
-    with folder.taken() if world.rank == 0 else nullcontext():  # hosts share no folder
-        state = world.from_first(folder.latest() if world.rank == 0 else None)
-        observers = _observers(places.output, state) if world.rank == 0 else []
-        return train(model, data, hyperparameters, Several(observers), keeper=keeper, resume_from=state, world=world)
+    checkpointer = FolderCheckpointer(folder, interval_s=hyperparameters.checkpoint_s, stop=stop, group=group)
+    with folder.taken() if group.rank == 0 else nullcontext():  # hosts share no folder
+        state = group.from_first(folder.latest() if group.rank == 0 else None)
+        observers = _observers(places.output, state) if group.rank == 0 else []
+        return train(
+            model, data, hyperparameters, Several(observers), checkpointer=checkpointer, resume_from=state, group=group
+        )
 
 
 def _facts(data: DigitData) -> Mapping[str, int | str]:
-    """Return what the result depends on, beside the hyperparameters."""
+    """Return the facts that the result depends on, apart from the hyperparameters."""
     return {
         DATA: fingerprint(data),
         "training images": len(data.train),
@@ -149,7 +151,7 @@ def _facts(data: DigitData) -> Mapping[str, int | str]:
 
 
 def _device_name(device: torch.device) -> str:
-    """Name what decides in which order numbers are added."""
+    """Return the hardware's name, which determines the order of additions."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type} ({torch.backends.cpu.get_cpu_capability()})"
@@ -157,7 +159,7 @@ def _device_name(device: torch.device) -> str:
 
 def _position(content: Mapping[str, Any]) -> str:
     done, step = len(content["epochs"]), content["step"]
-    return f"{done} epochs are done" + (f", and {step} steps of the next" if step else "")
+    return f"{done} epochs completed" + (f", and {step} steps of the next" if step else "")
 
 
 def _warn(message: str) -> None:
@@ -166,10 +168,10 @@ def _warn(message: str) -> None:
 
 def _observers(output: Path | None, state: Mapping[str, Any] | None = None) -> list[Observer]:
     """
-    Return who is told: on a terminal a bar takes the place of the lines within an epoch.
+    Return the observers of a run; on a terminal, a progress bar replaces the log lines within an epoch.
 
-    A run that goes on from *state* tells its log of the epochs that are done, too: whoever chooses by what a log says
-    finds the epoch there whose weights are chosen.
+    A run that resumes from *state* logs its completed epochs again, so that its log contains the metrics of the epoch
+    whose weights are chosen.
     """
     terminal = sys.stdout.isatty() and sys.stderr.isatty()
     observers: list[Observer] = [LogLines(sys.stdout, every_step=not terminal)]
@@ -180,7 +182,7 @@ def _observers(output: Path | None, state: Mapping[str, Any] | None = None) -> l
     place = (0, 0)
     if state is not None:
         place = len(state["epochs"]), state["step"]
-        print(f"Going on from a checkpoint: {_position(state)}.", flush=True)
+        print(f"Resuming from a checkpoint: {_position(state)}.", flush=True)
         for event in past_epochs(state):
             Several(observers).on_epoch(event)
     if output is not None:
@@ -200,14 +202,14 @@ def _write(
 
 def choose_device(wish: str, *, num_gpus: int | None = None, local_rank: int = 0) -> torch.device:
     """
-    Return the device that *wish* names; ``auto`` is a GPU if this process may use one.
+    Return the device for *wish*: ``"cuda"``, ``"cpu"``, or ``"auto"``, a GPU if this process may use one.
 
     Raises:
-        ConfigError: If a GPU is asked for and there is none.
+        ConfigError: If *wish* is ``"cuda"`` and no GPU is available.
     """
     there = num_gpus != 0 and torch.cuda.is_available()
     if wish == "cuda" and not there:
-        raise ConfigError("The hyperparameter 'device' is 'cuda', but there is no GPU here; 'auto' and 'cpu' will do.")
+        raise ConfigError("device='cuda', but no GPU is available. Use 'auto' or 'cpu'.")
     if not there or wish == "cpu":
         return torch.device("cpu")
     return torch.device("cuda", local_rank % torch.cuda.device_count())
@@ -215,9 +217,9 @@ def choose_device(wish: str, *, num_gpus: int | None = None, local_rank: int = 0
 
 def _be_deterministic(device: torch.device) -> None:
     """
-    Have a GPU give the same bits every time; a CPU does so anyway, for the same number of threads.
+    Make results on a GPU bit-identical; on a CPU they are, for the same number of threads.
 
-    And have it compute in fp32 where that is asked for, not in TF32, which torch takes for convolutions.
+    Also turn off TF32, which torch uses for convolutions in place of fp32.
     """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -227,7 +229,7 @@ def _be_deterministic(device: torch.device) -> None:
 
 
 def new_model(hyperparameters: Hyperparameters, device: torch.device) -> DigitNet:
-    """Return the untrained network on *device*; its weights and its dropout depend on the seed alone."""
+    """Return an untrained network on *device*; its weights and its dropout depend only on the seed."""
     generator = seeded(hyperparameters.seed, "weights")
     dropout_generator = seeded(hyperparameters.seed, "dropout", device=device)
     return build_model(Architecture.of(hyperparameters), generator=generator, dropout_generator=dropout_generator).to(

@@ -9,14 +9,14 @@ def learning_rate(hyperparameters: Hyperparameters, step: int, steps: int) -> fl
     """
     Return the learning rate of one step of a run.
 
-    The triangle rises from 0 to ``lr`` over the first ``warmup`` of the steps and falls to 0 over the rest, as in
-    L. N. Smith, "Super-convergence" (arXiv:1708.07120), without its last phase. A step has the rate of its middle,
-    so that none has the rate 0.
+    The triangle rises from 0 to ``lr`` over the first ``warmup`` share of the steps and falls to 0 over the rest, as in
+    L. N. Smith, "Super-convergence" (arXiv:1708.07120), without its last phase. Each step uses the rate at its middle,
+    so that no step has rate 0.
 
     Args:
-        hyperparameters: Name the schedule and its peak.
-        step: Which step, counted from 0 over all epochs.
-        steps: How many there are in all epochs.
+        hyperparameters: The settings of the run, with ``schedule``, ``lr`` and ``warmup``.
+        step: Number of the step, from 0 over all epochs.
+        steps: Total number of steps over all epochs.
 
     Example:
         >>> settings = Hyperparameters(lr=0.1, schedule="triangular", warmup=0.5)

@@ -1,8 +1,8 @@
 """
 The four handlers that SageMaker's serving toolkit calls.
 
-Images go in as they are, pixels from 0 to 255; the endpoint normalises them as the artifact says.
-Probabilities come out.
+Requests contain raw pixels from 0 to 255, which the endpoint normalises with the artifact's mean and standard
+deviation. Responses contain probabilities.
 """
 
 import io
@@ -26,12 +26,12 @@ _BATCH = 1000
 
 def model_fn(model_dir: str) -> Engine:
     """
-    Load the artifact in *model_dir*; the architecture comes from it.
+    Load the artifact in *model_dir*, including its architecture.
 
-    ONNX Runtime answers where onnx and onnxruntime are installed, else torch, which the log then says.
+    Uses ONNX Runtime if onnx and onnxruntime are installed, otherwise torch, with a warning in the log.
 
     Raises:
-        DatasetError: If there is no artifact, or it is not one of ours.
+        DatasetError: If the artifact is missing or damaged, or was not written by mnist-tracking.
     """
     return choose_engine(load_artifact(Path(model_dir)))
 
@@ -41,32 +41,32 @@ def input_fn(body: bytes | str, content_type: str) -> Tensor:
     Decode the images of a request.
 
     Args:
-        body: One image or several. Integers are pixels from 0 to 255. So are floats; if all of them are at most 1,
-            the content type has to say what they are. As CSV, one image of 784 numbers per line. A picture is of 28x28
-            grey pixels, bright on dark.
-        content_type: ``application/x-npy``, ``application/json``, ``text/csv``, ``image/png`` or ``image/jpeg``. Behind
-            it, ``; scale=1`` says that 1 is white, and ``; scale=255`` that 255 is.
+        body: One or more images, shaped (28, 28), (N, 28, 28) or (N, 1, 28, 28): integers or floats from 0 to 255, or
+            floats from 0 to 1 with ``scale=1``. Floats that are all at most 1 require a scale. CSV has one image, 784
+            numbers, per line. Pictures are 28x28 greyscale pixels, bright on dark.
+        content_type: ``application/x-npy``, ``application/json``, ``text/csv``, ``image/png`` or ``image/jpeg``,
+            optionally followed by ``; scale=1`` or ``; scale=255``, the value of white.
 
     Returns:
-        (N, 1, 28, 28), uint8 or float32, 0..255.
+        (N, 1, 28, 28) uint8 or float32 in 0..255.
 
     Raises:
-        ConfigError: If the body cannot be read, or its shape, type or values are wrong. It is a ValueError.
-        MissingDependencyError: If a picture comes, and there is no Pillow.
+        ConfigError: If the body cannot be decoded, or has a wrong shape, type or value. It is a ValueError.
+        MissingDependencyError: If the body is a PNG or JPEG and Pillow is not installed.
     """
     return torch.from_numpy(decode(body.encode() if isinstance(body, str) else bytes(body), content_type))
 
 
 def predict_fn(images: Tensor, model: Engine) -> Tensor:
     """
-    Answer for each image.
+    Predict class probabilities.
 
     Args:
-        images: (N, 1, 28, 28), uint8 or float32, 0..255.
-        model: As :func:`model_fn` gave it.
+        images: (N, 1, 28, 28) uint8 or float32 in 0..255.
+        model: The result of :func:`model_fn`.
 
     Returns:
-        (N, 10) float32 probabilities, on the CPU; each row adds up to one.
+        (N, 10) float32 probabilities, on the CPU; each row sums to 1.
     """
     if len(images) <= _BATCH:
         return model(images)
@@ -78,8 +78,8 @@ def output_fn(prediction: Tensor, accept: str = _JSON) -> bytes | str:
     Encode probabilities.
 
     Args:
-        prediction: (N, 10) float32.
-        accept: ``application/x-npy``, ``application/json`` or ``text/csv``; ``*/*`` is JSON.
+        prediction: (N, 10) float32 probabilities in 0..1.
+        accept: ``application/x-npy``, ``application/json`` or ``text/csv``; ``*/*`` selects JSON.
 
     Raises:
         ConfigError: If none of the accepted types is supported. It is a ValueError.
@@ -94,4 +94,4 @@ def output_fn(prediction: Tensor, accept: str = _JSON) -> bytes | str:
             return json.dumps(prediction.tolist())
         if kind == _CSV:
             return "".join(",".join(map(repr, row)) + "\n" for row in prediction.tolist())
-    raise ConfigError(f"The type {accept!r} cannot be given; {_NPY}, {_JSON}, {_CSV} can.")
+    raise ConfigError(f"The accept type {accept!r} is not supported; expected one of {_NPY}, {_JSON}, {_CSV}.")

@@ -1,4 +1,4 @@
-"""Training images moved by a few pixels, each by its own step: more images to learn from, and still digits."""
+"""Augment training images by random shifts of a few pixels."""
 
 import torch
 from torch import Tensor
@@ -8,21 +8,21 @@ __all__ = ["draw_shifts", "shift_images"]
 
 
 def draw_shifts(count: int, *, reach: int, generator: torch.Generator) -> Tensor:
-    """Draw how far each of *count* images moves down and to the right: (count, 2) int64 in -reach..reach."""
+    """Draw a random shift, down and to the right, for each image: (count, 2) int64 in -reach..reach."""
     return torch.randint(-reach, reach + 1, (count, 2), generator=generator)
 
 
 def shift_images(images: Tensor, shifts: Tensor, *, reach: int) -> Tensor:
     """
-    Move each image by its own shift; what moves in from outside is 0.
+    Shift each image by its own offset; pixels from outside the image are 0.
 
     Args:
-        images: (N, 1, H, W), of any type.
-        shifts: (N, 2) int64, how far down and to the right, in -reach..reach.
+        images: (N, 1, H, W), any dtype and range.
+        shifts: (N, 2) int64 in -reach..reach, pixels down and to the right.
         reach: The largest shift.
 
     Returns:
-        (N, 1, H, W), of the same type.
+        (N, 1, H, W), of the same dtype.
 
     Example:
         >>> image = torch.tensor([[[[1, 2], [3, 4]]]])
@@ -33,7 +33,7 @@ def shift_images(images: Tensor, shifts: Tensor, *, reach: int) -> Tensor:
     padded = functional.pad(images, (reach,) * 4)  # (N, 1, H + 2 * reach, W + 2 * reach)
     stride = padded.shape[3]
     rows = torch.arange(height, device=images.device) * stride
-    corner = rows.view(-1, 1) + torch.arange(width, device=images.device)  # (H, W), where an unmoved corner would be
+    corner = rows.view(-1, 1) + torch.arange(width, device=images.device)  # (H, W), offsets from the top left corner
     start = (reach - shifts[:, 0]) * stride + (reach - shifts[:, 1])  # (N,)
     index = start.view(-1, 1) + corner.view(1, -1)  # (N, H * W)
     return padded.flatten(1).gather(1, index).view(images.shape)

@@ -1,4 +1,4 @@
-"""What a hyperparameter means, what it may be, and how its value is read. Standard library only."""
+"""Specification of a hyperparameter: description, type, limits, and decoding. Standard library only."""
 
 import dataclasses
 import math
@@ -18,19 +18,19 @@ _FLAGS: Mapping[object, bool] = {"true": True, "false": False, "1": True, "0": F
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HyperparameterSpec:
     """
-    One hyperparameter: what it means, what it may be, and its default in each recipe.
+    One hyperparameter: its description, allowed values, and default in each recipe.
 
     Attributes:
-        name: As in `Hyperparameters`, and as an option of the command line.
-        meaning: What it does, in a few words.
-        kind: The type of its value: int, float, str or bool.
-        defaults: The name of each recipe, to its default there.
-        at_least: The smallest number allowed.
-        at_most: The largest one.
-        above: A number that it must be larger than.
-        below: A number that it must be smaller than.
-        choices: The texts allowed; empty if it is no text.
-        optional: Whether None is allowed too.
+        name: Name in `Hyperparameters` and on the command line.
+        meaning: Short description.
+        kind: Type of its value: int, float, str or bool.
+        defaults: Default value by recipe name.
+        at_least: Smallest allowed number.
+        at_most: Largest allowed number.
+        above: Exclusive lower bound.
+        below: Exclusive upper bound.
+        choices: Allowed strings; empty for other types.
+        optional: Whether None is allowed.
 
     Example:
         >>> from mnist_tracking.training import hyperparameter_specs
@@ -52,10 +52,10 @@ class HyperparameterSpec:
 
     def decode(self, value: object) -> Scalar:
         """
-        Read a value, which may be text as SageMaker hands it over: ``"20"``, ``20.0`` and ``20`` are the same.
+        Decode a value, which may be a string as passed by SageMaker: ``"20"``, ``20.0`` and ``20`` are the same.
 
         Raises:
-            ConfigError: If it has the wrong type, or is out of range.
+            ConfigError: If the value has the wrong type or is out of range.
         """
         if self.choices:
             return self._choose(value)
@@ -67,7 +67,7 @@ class HyperparameterSpec:
         return int(number) if self.kind is int else number
 
     def describe(self) -> str:
-        """Say in words what is allowed."""
+        """Describe the allowed values."""
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices)) + (", or None" if self.optional else "")
         if self.kind is bool:
@@ -98,7 +98,7 @@ class HyperparameterSpec:
 
 
 def _number(value: object) -> float:
-    """Read a number, or NaN if there is none. Text counts, booleans do not."""
+    """Convert a number or numeric string to float; NaN for anything else, booleans included."""
     if isinstance(value, bool) or not isinstance(value, str | numbers.Real):
         return math.nan
     try:

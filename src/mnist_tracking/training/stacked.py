@@ -1,4 +1,4 @@
-"""Several networks of one shape as one: weights stacked, convolutions grouped, steps taken together."""
+"""Several networks of one architecture as one: stacked weights, grouped convolutions, joint optimizer steps."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ __all__ = ["StackedNet", "StackedSgd"]
 
 class StackedNet:
     """
-    K networks of one shape. What each computes, and each gradient, is its own: no network sees another's images.
+    K networks of one architecture, computed together. Their outputs and gradients are independent of each other.
 
     Args:
-        models: On one device, of one shape. They are not changed.
+        models: The networks, on one device. They are not modified.
     """
 
     def __init__(self, models: Sequence[DigitNet]) -> None:
@@ -33,12 +33,12 @@ class StackedNet:
 
     def __call__(self, images: Tensor, *, training: bool) -> Tensor:
         """
-        Score a batch of images with each network.
+        Compute log-probabilities with each network.
 
         Args:
-            images: (N, K, 28, 28) float32 or bfloat16, normalised; the convolutions compute in the same. The images of
-                network k are ``images[:, k]``.
-            training: Whether to drop.
+            images: (N, K, 28, 28) float32 or bfloat16, normalised. The convolutions compute in the same dtype. The
+                images of network k are ``images[:, k]``.
+            training: Whether to apply dropout.
 
         Returns:
             (K, N, 10) float32 log-probabilities.
@@ -58,7 +58,7 @@ class StackedNet:
         return functional.log_softmax(x, dim=2)
 
     def weights_of(self, index: int) -> Weights:
-        """Return one network's weights, on the CPU; later steps do not change them."""
+        """Return a copy of one network's weights, on the CPU."""
         return {name: weight.detach()[index].cpu().clone() for name, weight in self.weights.items()}
 
     def _convolve(self, x: Tensor, layer: str) -> Tensor:
@@ -66,7 +66,7 @@ class StackedNet:
         return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), groups=self.size)
 
     def _masks(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Draw what each network would draw alone, in the same order: channels first, then units."""
+        """Draw the same dropout masks as each network alone, in the same order: channels first, then units."""
         channels, units = self.weights["conv2.bias"].shape[1], self.weights["fc1.bias"].shape[1]
         of_channels = torch.ones(self.size, count, channels, 1, device=device)
         of_units = torch.ones(self.size, count, units, device=device)
@@ -78,7 +78,7 @@ class StackedNet:
 
 
 class StackedSgd:
-    """Stochastic gradient descent, with the settings of each network for its own weights."""
+    """Stochastic gradient descent with separate settings for each network."""
 
     def __init__(self, net: StackedNet, settings: Sequence[Hyperparameters]) -> None:
         self._weights = list(net.weights.values())
@@ -90,7 +90,12 @@ class StackedSgd:
 
     @torch.no_grad()
     def step(self, rates: Tensor) -> None:
-        """Update every weight by the learning rate of its network, and forget the gradients; *rates* is (K,)."""
+        """
+        Update every weight with its network's learning rate, and clear the gradients.
+
+        Args:
+            rates: (K,) float32 learning rates.
+        """
         for weight, velocity in zip(self._weights, self._velocities, strict=True):
             assert weight.grad is not None  # noqa: S101 - every weight takes part in every answer
             gradient = weight.grad.addcmul_(weight, _along(self._decay, weight))
@@ -103,5 +108,5 @@ class StackedSgd:
 
 
 def _along(values: Tensor, weight: Tensor) -> Tensor:
-    """Shape (K,) values so that each meets the weights of its network."""
+    """Reshape (K,) values to broadcast over the weights of each network."""
     return values.view(-1, *[1] * (weight.dim() - 1))

@@ -1,4 +1,4 @@
-"""Everything that the rest of a training run depends on, between two of its steps."""
+"""The state of a training run between two steps."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ Weights: TypeAlias = dict[str, Tensor]
 
 class TrainingState:
     """
-    A training run between two steps: what is done, and all that the rest depends on.
+    The state of a training run between two steps: everything the rest of the run depends on.
 
     Attributes:
         model: The network.
-        optimizer: Updates its weights.
-        hyperparameters: How it is trained.
-        epochs: The epochs that are done, in order.
-        best_weights: Those after the best of them; empty before the first.
-        step: Steps of the next epoch that are done.
-        losses: (steps,) float32, the mean loss of each of those steps, on the model's device; 0 where none was yet.
-        hits: () int64, the right answers of those steps.
+        optimizer: The optimizer of its weights.
+        hyperparameters: The settings of the run.
+        epochs: Completed epochs, in order.
+        best_weights: Weights after the best epoch; empty before the first.
+        step: Completed steps of the current epoch.
+        losses: (steps,) float32, mean loss of each completed step of the epoch, on the model's device; 0 for the rest.
+        hits: () int64, number of correct predictions in those steps.
     """
 
     def __init__(self, model: DigitNet, hyperparameters: Hyperparameters, *, steps: int) -> None:
@@ -45,10 +45,10 @@ class TrainingState:
 
     def end_epoch(self, *, train: Score, validation: Score) -> EpochEnd:
         """
-        Note that the steps of an epoch are done, and keep its weights if it is the best so far.
+        Record the end of an epoch, and keep a copy of the weights if it is the best so far.
 
         Raises:
-            DivergedError: If one of those is not finite.
+            DivergedError: If a weight to keep is not finite.
         """
         event = EpochEnd.after(self.epochs, train=train, validation=validation)
         self.epochs.append(event)
@@ -61,10 +61,10 @@ class TrainingState:
 
     def as_dict(self) -> dict[str, Any]:
         """
-        Return all of it as plain values and tensors on the CPU; later steps do not change them.
+        Return a copy of the state as plain values, and tensors on the CPU.
 
         Raises:
-            DivergedError: If a weight is not finite, which a loss shows one step later.
+            DivergedError: If a weight is not finite, which shows in the loss only one step later.
         """
         generator = self._dropout_generator()
         return {
@@ -86,17 +86,20 @@ class TrainingState:
         return weights
 
     def _dropout_generator(self) -> torch.Generator | None:
-        """Return what dropout draws from, if it draws at all."""
+        """Return dropout's random generator, or None if there is no dropout."""
         return self.model.dropout_generator if self.model.architecture.dropout else None
 
     def restore(self, content: Mapping[str, Any], *, first: bool = True) -> None:
         """
-        Take up what `as_dict` returned, of a run with the same hyperparameters and data.
+        Restore a state returned by `as_dict`, from a run with the same hyperparameters and data.
 
-        The losses and hits are the sums over all processes, so only the *first* one takes them.
+        Args:
+            content: The saved state.
+            first: Whether this process has rank 0. Losses and hits are sums over all processes, so only the first
+                process restores them.
 
         Raises:
-            ConfigError: If it does not fit this network, or its dropout drew on another kind of device.
+            ConfigError: If the state does not fit this network, or its dropout used another kind of device.
         """
         try:
             self._take(content, first=first)
@@ -115,12 +118,12 @@ class TrainingState:
         self.optimizer.restore(content["optimizer"])
         if (generator := self._dropout_generator()) is not None:
             if len(content["dropout"]) != len(generator.get_state()):
-                raise ValueError("its dropout drew on another kind of device, whose random numbers are others")
+                raise ValueError("its dropout used another kind of device, whose random numbers differ")
             generator.set_state(content["dropout"])
 
 
 def copy_weights(model: DigitNet) -> Weights:
-    """Return the model's weights on the CPU; later steps do not change them."""
+    """Return a copy of the model's weights, on the CPU."""
     return {
         name: weight.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, weight in model.state_dict().items()
@@ -135,7 +138,7 @@ def _check_finite(weights: Weights, moment: str) -> None:
 
 
 def past_epochs(content: Mapping[str, Any]) -> list[EpochEnd]:
-    """Return the epochs that are done, of what `TrainingState.as_dict` returned."""
+    """Return the completed epochs of a state returned by `TrainingState.as_dict`."""
     return [
         EpochEnd(
             epoch=event["epoch"],

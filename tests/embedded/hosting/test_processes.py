@@ -150,8 +150,9 @@ def test_deleting_the_home_ends_the_endpoint(account: Account) -> None:
     account.deploy(script=PID)
     supervisor = account.row()["supervisor_pid"]
     account.folder().rename(account.engine.home / "gone")
-
     until(lambda: not is_alive(supervisor))
+
+    assert not account.folder().exists()
 
 
 def test_an_endpoint_listens_on_loopback_alone(account: Account) -> None:

@@ -70,3 +70,5 @@ def test_a_child_that_never_stops_talking_does_not_keep_its_script_from_ending(r
         run(LEAVES_ONE_BEHIND, lambda _, lines: told.extend(line for _, line in lines))
     finally:
         os.kill(int(next(line for line in told if line.isdigit())), signal.SIGKILL)
+
+    assert told[0].isdigit()

@@ -37,6 +37,9 @@ def test_another_kind_of_instance_is_not_counted(limited: Account) -> None:
     limited.submit(WAITS, "first")
     limited.submit(WAITS, "second", ResourceConfig={"InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1})
 
+    names = {job["TrainingJobName"] for job in limited.sagemaker.list_training_jobs()["TrainingJobSummaries"]}
+    assert names == {"first", "second"}
+
 
 def test_each_host_is_counted(limited: Account) -> None:
     two = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}

@@ -186,8 +186,9 @@ def test_deleting_the_home_ends_the_job(account: Account) -> None:
     account.follow()
     script, supervisor = int(account.log()[0]), account.supervisor()
     account.folder().rename(account.engine.home / "gone")
-
     until(lambda: not is_alive(script) and not is_alive(supervisor))
+
+    assert not account.folder().exists()
 
 
 def test_a_lock_is_seen_by_all_who_look(tmp_path: Path) -> None:

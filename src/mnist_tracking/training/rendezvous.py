@@ -1,4 +1,4 @@
-"""How the processes that train together find each other, and see that they fit together."""
+"""Connect the processes that train together, and check that they are configured alike."""
 
 import datetime
 import json
@@ -10,47 +10,47 @@ from collections.abc import Mapping
 import torch
 import torch.distributed as dist
 from torch.distributed import Store  # type: ignore[attr-defined]  # it is documented there
-from torch.distributed.rendezvous import rendezvous
+from torch.distributed.rendezvous import rendezvous as torch_rendezvous
 
 from mnist_tracking.errors import ConfigError, ProcessLostError
 from mnist_tracking.training.membership import Membership
 
-__all__ = ["gist", "meet"]
+__all__ = ["gist", "rendezvous"]
 
 _PAUSE_S = 0.1  # between two attempts to reach the first process
 
 
-def meet(membership: Membership, *, backend: str, facts: Mapping[str, object], patience_s: float) -> None:
+def rendezvous(membership: Membership, *, backend: str, facts: Mapping[str, object], patience_s: float) -> None:
     """
-    Make torch's process group of all processes, once all are there and have compared what they are.
+    Initialise torch's process group, after all processes have connected and compared their settings.
 
     Args:
-        membership: Which of them this one is.
-        backend: How they talk.
-        facts: What must be the same for all of them, by name; plain values.
-        patience_s: How long to wait for the others.
+        membership: This process's place in the group.
+        backend: Communication backend.
+        facts: Plain values that must be equal in all processes, by name.
+        patience_s: How long to wait for the other processes.
 
     Raises:
-        ConfigError: If the processes do not fit together.
-        ProcessLostError: If another one cannot be reached.
+        ConfigError: If the processes are configured differently.
+        ProcessLostError: If another process cannot be reached.
     """
     rank, size, place = membership.rank, membership.size, membership.place
     timeout = datetime.timedelta(seconds=patience_s)
     try:
         if rank:
             _reach(membership.host, membership.port, patience_s)
-        store, _, _ = next(rendezvous(f"tcp://{place}", rank, size, timeout=timeout))
+        store, _, _ = next(torch_rendezvous(f"tcp://{place}", rank, size, timeout=timeout))
         _compare(store, membership, {**facts, "backend": backend, "torch": torch.__version__})
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, OSError) as exc:
         raise ProcessLostError(
-            f"Process {rank} of {size} cannot meet the others at {place}, within {patience_s:g} s: {gist(exc)}."
+            f"Process {rank} of {size} could not connect to the others at {place} within {patience_s:g} s: {gist(exc)}."
         ) from exc
 
 
 def gist(error: Exception) -> str:
     """
-    Return the first sentence of what torch says, without the place in its source.
+    Return the first sentence of torch's message, without the location in its source code.
 
     Example:
         >>> gist(RuntimeError("[gloo/pair.cc:538] Connection closed by peer [127.0.0.1]:80. This may ..."))
@@ -61,7 +61,7 @@ def gist(error: Exception) -> str:
 
 
 def _reach(host: str, port: int, patience_s: float) -> None:
-    """Wait until the first process listens; torch would wait too, but tells of each attempt at length."""
+    """Wait until the first process listens; torch would wait, too, but logs every attempt at length."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -75,7 +75,7 @@ def _reach(host: str, port: int, patience_s: float) -> None:
 
 
 def _compare(store: Store, membership: Membership, facts: Mapping[str, object]) -> None:
-    """Refuse processes that would compute different things, or wait for each other for ever."""
+    """Reject processes that would compute different things, or wait for each other forever."""
     store.set(f"facts/{membership.rank}", json.dumps(dict(facts)))
     for other in range(membership.size):
         theirs = json.loads(store.get(f"facts/{other}"))
@@ -83,5 +83,5 @@ def _compare(store: Store, membership: Membership, facts: Mapping[str, object]) 
             if theirs.get(name) != value:
                 raise ConfigError(
                     f"Process {membership.rank} has {name} {value!r}, but process {other} has {theirs.get(name)!r}; "
-                    "processes that train together need the same."
+                    "it must be equal in all processes."
                 )

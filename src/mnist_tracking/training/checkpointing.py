@@ -1,4 +1,4 @@
-"""When a checkpoint is written: after each epoch, every few seconds if asked, and when the program is told to end."""
+"""Decide when to write a checkpoint: after each epoch, at an optional interval, and when a signal stops the run."""
 
 import signal
 import time
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tracking.errors import StoppedError
 from mnist_tracking.training.checkpoint import CheckpointFolder
-from mnist_tracking.training.epoch import Keeper
-from mnist_tracking.training.world import ALONE, World
+from mnist_tracking.training.epoch import Checkpointer
+from mnist_tracking.training.process_group import ALONE, ProcessGroup
 
-__all__ = ["CheckpointKeeper", "StopRequest", "noted_signals"]
+__all__ = ["FolderCheckpointer", "StopRequest", "noted_signals"]
 
-_AGREE_EVERY = 50  # steps; several processes must agree, which takes them a message
+_AGREE_EVERY = 50  # steps; agreeing costs several processes an exchange
 
 
 class StopRequest:
     """
-    Whether the program was told to end.
+    A pending request to stop the run.
 
     Attributes:
-        signal: The name of the signal that said so, such as ``"SIGTERM"``; None if there was none.
+        signal: Name of the received signal, such as ``"SIGTERM"``; None if no signal was received.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class StopRequest:
 @contextmanager
 def noted_signals() -> Iterator[StopRequest]:
     """
-    Note the first SIGTERM or SIGINT instead of obeying it, for a keeper to obey between two steps.
+    Record the first SIGTERM or SIGINT, so that a checkpointer can stop the run between two steps.
 
-    A second one is obeyed at once, as it was before. For the main thread alone, as signals are.
+    A second signal is handled as before entering the block. Call it from the main thread only.
     """
     request = StopRequest()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -56,16 +56,17 @@ def noted_signals() -> Iterator[StopRequest]:
         restore()
 
 
-class CheckpointKeeper:
+class FolderCheckpointer:
     """
-    Writes a checkpoint after each epoch, and when one is due within an epoch.
+    Writes checkpoints to a folder: after each epoch, and at an interval within an epoch.
 
     Args:
-        folder: Where to.
-        interval_s: Seconds between two within an epoch; 0 for none.
-        stop: Told to end, it writes one and ends the run with `StoppedError`; all processes, if one is told.
-        world: The processes that train together; the first one writes, all of them end.
-        clock: Gives seconds.
+        folder: The checkpoint folder.
+        interval_s: Seconds between checkpoints within an epoch; 0 disables them.
+        stop: When it holds a signal, the checkpointer writes a checkpoint and raises `StoppedError`, in all processes
+            of the group.
+        group: The processes that train together; the first one writes.
+        clock: Returns the current time, in seconds.
     """
 
     def __init__(
@@ -74,29 +75,29 @@ class CheckpointKeeper:
         *,
         interval_s: float,
         stop: StopRequest | None = None,
-        world: World = ALONE,
+        group: ProcessGroup = ALONE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._interval_s, self._world, self._clock = folder, interval_s, world, clock
+        self._folder, self._interval_s, self._group, self._clock = folder, interval_s, group, clock
         self._stop = stop or StopRequest()
         self._written_at, self._steps = clock(), 0
 
     def after_step(self, take: Callable[[], dict[str, Any]]) -> None:
         self._steps += 1
-        if self._world.size > 1 and self._steps % _AGREE_EVERY:
+        if self._group.size > 1 and self._steps % _AGREE_EVERY:
             return
         due = bool(self._interval_s) and self._clock() - self._written_at >= self._interval_s
-        if self._world.largest(due or self._stop.signal is not None):
+        if self._group.largest(due or self._stop.signal is not None):
             self._write(take())
 
     def after_epoch(self, take: Callable[[], dict[str, Any]]) -> None:
         self._write(take())
 
     def _write(self, state: dict[str, Any]) -> None:
-        if self._world.rank == 0:
+        if self._group.rank == 0:
             self._folder.write(state)
         self._written_at = self._clock()
-        if number := self._world.largest(signal.Signals[self._stop.signal] if self._stop.signal else 0):
+        if number := self._group.largest(signal.Signals[self._stop.signal] if self._stop.signal else 0):
             raise StoppedError(signal.Signals(number).name, _moment(state))
 
 
@@ -106,4 +107,4 @@ def _moment(state: dict[str, Any]) -> str:
 
 
 if TYPE_CHECKING:
-    _: Keeper = CheckpointKeeper(CheckpointFolder.__new__(CheckpointFolder), interval_s=0)
+    _: Checkpointer = FolderCheckpointer(CheckpointFolder.__new__(CheckpointFolder), interval_s=0)
