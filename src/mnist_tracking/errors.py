@@ -188,14 +188,16 @@ class JobFailedError(MnistTrackingError, RuntimeError):
         job_name: The name of the job.
         reason: SageMaker's ``FailureReason``.
         log_tail: The last lines of its log, oldest first.
+        hint: What to do about a mistake that the log shows; empty for any other failure.
     """
 
-    def __init__(self, job_name: str, reason: str, log_tail: Sequence[str] = ()) -> None:
-        super().__init__(job_name, reason, tuple(log_tail))
-        self.job_name, self.reason, self.log_tail = job_name, reason, tuple(log_tail)
+    def __init__(self, job_name: str, reason: str, log_tail: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(job_name, reason, tuple(log_tail), hint)
+        self.job_name, self.reason, self.log_tail, self.hint = job_name, reason, tuple(log_tail), hint
 
     def __str__(self) -> str:
-        return f"{self.job_name!r} failed: {self.reason}{_end_of_log(self.log_tail)}"
+        hint = f"\n{self.hint}" if self.hint else ""
+        return f"{self.job_name!r} failed: {self.reason}{_end_of_log(self.log_tail)}{hint}"
 
 
 def _end_of_log(lines: Sequence[str]) -> str:

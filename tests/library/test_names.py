@@ -44,4 +44,4 @@ def test_names_differ_within_a_second() -> None:
 def test_a_generated_name_holds_one_time_though_the_experiments_name_has_one(more: str) -> None:
     name = unique_name(unique_name("digits", "experiment") + more, "trial")
 
-    assert re.fullmatch(rf"digits{more}-\d{{8}}-\d{{6}}-[0-9a-f]{{6}}", name)
+    assert re.fullmatch(rf"digits{more}-\d{{6}}-\d{{6}}-[0-9a-z]{{5}}", name)

@@ -13,6 +13,7 @@ CREATED_BY = "mnist-tracking:created-by"
 EXPERIMENT_TAG = "mnist-tracking:experiment"
 ADAPTER = "mnist-tracking:adapter"
 TRIAL_TAG = "mnist-tracking:trial"
+OBJECTIVE_TAG = "mnist-tracking:objective"
 _CHANNELS = "/opt/ml/input/data/"
 _OWN_PREFIXES = ("sagemaker_", "SageMaker.")
 

@@ -1,19 +1,30 @@
 """Experiments, trials and the preprocessing component, through smexperiments with our own session and client."""
 
+import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import TRAINING, component_from_aws, experiment_from_aws, tags_from_aws, tags_to_aws
+from mnist_tracking._aws.convert import (
+    OBJECTIVE_TAG,
+    TRAINING,
+    component_from_aws,
+    experiment_from_aws,
+    tags_from_aws,
+    tags_to_aws,
+)
 from mnist_tracking._aws.errors import is_missing, is_taken, translated
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial
-from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError
+from mnist_tracking._values.specs import Objective
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, ServiceError
 
 _MAX_DESCRIPTION = 3072
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
 def add_tags(account: Account, arn: str, tags: Mapping[str, str]) -> None:
@@ -52,6 +63,36 @@ def load_or_create_experiment(
                 raise
             if create:
                 raise AlreadyExistsError("experiment", name) from error
+
+
+def remember_objective(account: Account, experiment: str, objective: Objective) -> None:
+    """
+    Tag an experiment with what its trials are ranked by; the objective of a later job replaces that of an earlier one.
+
+    Nothing is stored for a metric whose name a tag cannot hold. Where tags may not be added, a warning says so.
+    """
+    value = f"{objective.goal} {objective.statistic} {objective.metric}"
+    if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
+        return
+    try:
+        add_tags(account, _describe(account, experiment)["ExperimentArn"], {OBJECTIVE_TAG: value})
+    except ServiceError as error:
+        warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
+
+
+def stored_objective(account: Account, experiment: str) -> Objective | None:
+    """
+    Return the objective of the jobs of an experiment, if it was stored.
+
+    Raises:
+        NotFoundError: If there is no such experiment; it names the nearest ones that there are.
+    """
+    goal, _, rest = read_experiment(account, experiment).tags.get(OBJECTIVE_TAG, "").partition(" ")
+    statistic, _, metric = rest.partition(" ")
+    try:
+        return Objective(metric, goal=goal, statistic=statistic)  # type: ignore[arg-type]  # checked by Objective
+    except ConfigError:
+        return None  # no tag, or somebody else's
 
 
 def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str, str]) -> None:

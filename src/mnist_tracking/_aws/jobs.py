@@ -66,17 +66,29 @@ def wait_for_job(
     job_name: str,
     *,
     on_line: Callable[[str], None] | None = None,
+    on_status: Callable[[str], None] | None = None,
     timeout_s: float | None = None,
 ) -> None:
     """
-    Wait until a job ends, giving each line of its log to *on_line* as it comes.
+    Wait until a job ends.
+
+    Args:
+        account: Where it runs.
+        job_name: The job.
+        on_line: Called with each line of its log as it is logged.
+        on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
+        timeout_s: Give up waiting after this many seconds.
 
     Raises:
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
-    logs = JobLog(account, job_name)
+    logs, shown = JobLog(account, job_name), ""
     for _ in polls(account, timeout_s=timeout_s):
-        status = job_status(account, job_name)
+        described = _describe(account, job_name)
+        status, secondary = described["TrainingJobStatus"], described.get("SecondaryStatus", "")
+        if on_status is not None and secondary != shown:
+            on_status(secondary)
+        shown = secondary
         if on_line is not None:
             for _, line in logs.new_lines():
                 on_line(line)
@@ -87,17 +99,24 @@ def wait_for_job(
 
 def job_status(account: Account, job_name: str) -> Status:
     """Return how a job stands."""
-    with translated():
-        status: Status = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)[
-            "TrainingJobStatus"
-        ]
+    status: Status = _describe(account, job_name)["TrainingJobStatus"]
     return status
 
 
 def failure_reason(account: Account, job_name: str) -> str:
     """Return why a job failed, as SageMaker says it; empty if it did not."""
+    return str(_describe(account, job_name).get("FailureReason", ""))
+
+
+def job_channels(account: Account, job_name: str) -> list[str]:
+    """Return the names of a job's input channels."""
+    return [channel["ChannelName"] for channel in _describe(account, job_name).get("InputDataConfig", [])]
+
+
+def _describe(account: Account, job_name: str) -> dict[str, Any]:
     with translated():
-        return str(account.client("sagemaker").describe_training_job(TrainingJobName=job_name).get("FailureReason", ""))
+        described: dict[str, Any] = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
+    return described
 
 
 def stop_job(account: Account, job_name: str) -> None:

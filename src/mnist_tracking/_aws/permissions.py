@@ -137,7 +137,7 @@ CALLS = (
     _sagemaker("DescribeEndpoint", "endpoint"),
     _sagemaker("DeleteEndpoint", "endpoint"),
     _sagemaker("ListTags", *_TRACKED, "endpoint-config"),
-    _sagemaker("AddTags", "experiment-trial-component"),
+    _sagemaker("AddTags", "experiment", "experiment-trial-component"),
     _sagemaker("ListExperiments", ANY),
     _sagemaker("ListTrials", ANY),
     _sagemaker("ListTrialComponents", ANY),

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import string
 from datetime import UTC, datetime
 
 from mnist_tracking._values.text import short_repr
@@ -18,8 +19,9 @@ _LIMITS = {
     "endpoint": 63,
 }
 _PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
-_STAMP = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{6}(?=-|$)")
-_SUFFIX = len("-20261124-120000-abcdef")
+_STAMP = re.compile(r"-\d{6}-\d{6}-[0-9a-z]{5}(?=-|$)")
+_SUFFIX = len("-261124-120000-k3f9x")
+_ALPHABET = string.digits + string.ascii_lowercase
 
 
 def check_name(kind: str, name: str) -> str:
@@ -54,4 +56,5 @@ def unique_name(prefix: str, kind: str) -> str:
     """Return ``<prefix>-<UTC time>-<random>``, sortable and unique; a suffix that *prefix* has already is dropped."""
     most = _LIMITS[kind] - _SUFFIX
     head = suggest_name(_STAMP.sub("", prefix), most)
-    return f"{head}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(5))
+    return f"{head}-{datetime.now(UTC):%y%m%d-%H%M%S}-{random}"

@@ -14,7 +14,12 @@ _METHODS = ("started", "logged", "ended")
 
 
 class TrialObserver(Protocol):
-    """Follows trials while they train. Called from the threads that run them; its methods must not raise."""
+    """
+    Follows trials while they train. Called from the threads that run them; its methods must not raise.
+
+    An observer may also have ``status_changed(trial_name, status)``, called with the secondary status of a trial's job
+    whenever that changes: ``"Starting"``, ``"Downloading"``, ``"Training"``, ``"Uploading"`` and so on.
+    """
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         """Called once a trial's job was started."""
@@ -26,14 +31,34 @@ class TrialObserver(Protocol):
         """Called with a trial once its training has ended, whatever its status."""
 
 
-class Silent:
-    """An observer that does nothing."""
+class Observers:
+    """
+    Passes events on to several observers.
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None: ...
+    Args:
+        observers: The observers; None is left out.
+    """
 
-    def logged(self, trial_name: str, line: str) -> None: ...
+    def __init__(self, *observers: TrialObserver | None) -> None:
+        self._observers = [observer for observer in observers if observer is not None]
 
-    def ended(self, trial: Trial) -> None: ...
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        for observer in self._observers:
+            observer.started(trial_name, job_name, hyperparameters)
+
+    def status_changed(self, trial_name: str, status: str) -> None:
+        for observer in self._observers:
+            report = getattr(observer, "status_changed", None)
+            if report is not None:
+                report(trial_name, status)
+
+    def logged(self, trial_name: str, line: str) -> None:
+        for observer in self._observers:
+            observer.logged(trial_name, line)
+
+    def ended(self, trial: Trial) -> None:
+        for observer in self._observers:
+            observer.ended(trial)
 
 
 def check_observer(observer: object) -> None:

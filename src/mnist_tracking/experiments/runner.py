@@ -16,6 +16,7 @@ from mnist_tracking._aws.experiments import (
     create_trial,
     delete_trial,
     load_or_create_experiment,
+    remember_objective,
     require_trial,
 )
 from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component
@@ -27,7 +28,8 @@ from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
-from mnist_tracking.experiments.observers import Silent, TrialObserver, check_observer
+from mnist_tracking.experiments.observers import TrialObserver, check_observer
+from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.shared_steps import SharedSteps
 from mnist_tracking.experiments.steps import LocalTrial, Step
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
@@ -92,6 +94,7 @@ class ExperimentRunner:
         check_tags({**own, **workspace.settings.tags})
         self._tags = {**own, **workspace.tags}
         load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
+        self._is_objective_remembered = False
         self._find_steps()
 
     def _find_steps(self) -> None:
@@ -268,6 +271,7 @@ class ExperimentRunner:
         name: str | None = None,
         timeout_s: float | None = None,
         observer: TrialObserver | None = None,
+        progress: bool | None = None,
     ) -> Trial:
         """
         Train one model as a trial of this experiment: `submit`, and wait.
@@ -280,6 +284,8 @@ class ExperimentRunner:
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             observer: Called as the trial progresses.
+            progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
+                notebook, unless there is an *observer*.
 
         Returns:
             The finished trial, as recorded. Its status is "Completed", or "Stopped" if the job was stopped.
@@ -296,7 +302,8 @@ class ExperimentRunner:
         job_name = unique_name(self.name, "training job")
         try:
             submitted = self._submit(merged, name, job_name)
-            return follow(submitted, merged, observer or Silent(), timeout_s=timeout_s)
+            with reporting(self._require_job(), [merged], observer=observer, progress=progress) as report:
+                return follow(submitted, merged, report, timeout_s=timeout_s)
         except KeyboardInterrupt:
             stop_job(self.workspace, job_name)  # at any moment: it may not have been started yet
             raise
@@ -313,6 +320,7 @@ class ExperimentRunner:
             tags=self._tags,
         )
         trial_name = self._trial_name(name)
+        self._remember_objective()
         with self._new_trial(trial_name):
             start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
         tag_component(self.workspace, job_name, self._tags)
@@ -370,6 +378,7 @@ class ExperimentRunner:
 
     @contextmanager
     def _around_trial(self, trial: str, component: str) -> Iterator[None]:
+        self._remember_objective()
         with self._new_trial(trial):
             create_component(self.workspace, component, TRAINING, self._tags)
             attach(self.workspace, trial, component)
@@ -398,6 +407,12 @@ class ExperimentRunner:
     @property
     def _steps_folder(self) -> str:
         return f"{self.prefix}/steps"
+
+    def _remember_objective(self) -> None:
+        """Tag the experiment with the job's objective, once, so that a leaderboard ranks by it by default."""
+        if self.job is not None and self.job.objective is not None and not self._is_objective_remembered:
+            self._is_objective_remembered = True
+            remember_objective(self.workspace, self.name, self.job.objective)
 
     def _require_job(self) -> JobSpec:
         if self.job is None:

@@ -8,6 +8,7 @@ from mnist_tracking._aws.experiments import jobs_of, require_trial, tags_of_tria
 from mnist_tracking._aws.jobs import (
     ENDED,
     failure_reason,
+    job_channels,
     job_status,
     stop_job,
     tag_component,
@@ -20,7 +21,8 @@ from mnist_tracking._aws.waiting import polls
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
 from mnist_tracking.errors import JobFailedError, StateError
-from mnist_tracking.experiments.observers import TrialObserver
+from mnist_tracking.experiments.hints import failure_hint
+from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial, trial_from_component
 
 __all__ = ["SubmittedTrial"]
@@ -84,20 +86,27 @@ class SubmittedTrial:
         """Request the job to stop, without waiting. Safe to call more than once, and after the job has ended."""
         stop_job(self._account, self.job_name)
 
-    def wait(self, *, timeout_s: float | None = None, on_line: Callable[[str], None] | None = None) -> Trial:
+    def wait(
+        self,
+        *,
+        timeout_s: float | None = None,
+        on_line: Callable[[str], None] | None = None,
+        on_status: Callable[[str], None] | None = None,
+    ) -> Trial:
         """
         Wait until the job ends, and return the trial, whatever its status.
 
         Args:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             on_line: Called with each line of the log as it is logged.
+            on_status: Called with the job's secondary status, such as ``"Downloading"``, whenever that changes.
 
         Raises:
             ConfigError: If *timeout_s* is negative or not a number.
             JobTimeoutError: If it takes longer than *timeout_s*, or Search does not show the outcome within a minute.
         """
         check_timeout(timeout_s)
-        wait_for_job(self._account, self.job_name, on_line=on_line, timeout_s=timeout_s)
+        wait_for_job(self._account, self.job_name, on_line=on_line, on_status=on_status, timeout_s=timeout_s)
         component = wait_for_component(self._account, self.name, self.job_name)
         if CREATED_BY not in component.tags:  # SageMaker had not created it yet when its job was started
             self._tag_as_trial()
@@ -131,8 +140,9 @@ class SubmittedTrial:
             JobFailedError: If it did; carries the last lines of the log.
         """
         if trial.status == "Failed":
-            reason = failure_reason(self._account, self.job_name)
-            raise JobFailedError(self.job_name, reason, log_tail(self._account, self.job_name))
+            reason, tail = failure_reason(self._account, self.job_name), log_tail(self._account, self.job_name)
+            hint = failure_hint([*tail, reason], job_channels(self._account, self.job_name))
+            raise JobFailedError(self.job_name, reason, tail, hint)
 
 
 def follow(
@@ -149,10 +159,14 @@ def follow(
         JobFailedError: If training failed; carries the last lines of the log.
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
-    name = submitted.name
+    name, observers = submitted.name, Observers(observer)
     observer.started(name, submitted.job_name, hyperparameters)
     try:
-        trial = submitted.wait(timeout_s=timeout_s, on_line=lambda line: observer.logged(name, line))
+        trial = submitted.wait(
+            timeout_s=timeout_s,
+            on_line=lambda line: observer.logged(name, line),
+            on_status=lambda status: observers.status_changed(name, status),
+        )
     except KeyboardInterrupt:
         submitted.stop()
         raise

@@ -9,7 +9,7 @@ import attrs
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
-from mnist_tracking._aws.experiments import require_experiment
+from mnist_tracking._aws.experiments import require_experiment, stored_objective
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import html_table, main_metrics, plural
 from mnist_tracking._values.where import display_name, parent
@@ -74,7 +74,9 @@ class Leaderboard(Sequence[Trial]):
         Args:
             workspace: Where to read.
             experiment: The name of an experiment, or several names.
-            objective: What to rank by; the name of a metric stands for its last value, higher is better.
+            objective: What to rank by; the name of a metric stands for its last value, higher is better. Defaults to
+                the objective of the experiment's jobs, which is stored with it; without one, or if those of several
+                experiments differ, the trials are in order of creation.
             where: Filters, as for `Workspace.trials`.
             on_progress: Called after every hundred trials with the number read so far.
 
@@ -83,10 +85,14 @@ class Leaderboard(Sequence[Trial]):
             ConfigError: If Search does not support a filter, or a name is empty.
         """
         names = experiment_names(experiment)
-        for name in names:
-            require_experiment(workspace, name)
+        if objective is None:
+            stored = {stored_objective(workspace, name) for name in names}
+            chosen = stored.pop() if len(stored) == 1 else None
+        else:
+            chosen = Objective.of(objective)
+            for name in names:
+                require_experiment(workspace, name)
         newest_first = list(find_trials(workspace, names, where, on_progress))
-        chosen = Objective.of(objective) if objective is not None else None
         return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
 
     @overload

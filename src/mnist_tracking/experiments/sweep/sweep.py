@@ -9,7 +9,8 @@ from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError
-from mnist_tracking.experiments.observers import TrialObserver, check_observer
+from mnist_tracking.experiments.observers import Observers, TrialObserver, check_observer
+from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
 from mnist_tracking.experiments.sweep.scheduler import run_all
@@ -65,6 +66,7 @@ class HyperparameterSweep:
         check_count("max_parallel", max_parallel)
         check_count("trial_quota", trial_quota)
         self.runner = runner
+        self._job = runner.job
         self.points = expand_grid(space)
         self.max_parallel = max_parallel
         self.trial_quota = trial_quota
@@ -74,7 +76,9 @@ class HyperparameterSweep:
     def __len__(self) -> int:
         return len(self.points)
 
-    def run(self, *, observer: TrialObserver | None = None, resume: bool = False) -> Leaderboard:
+    def run(
+        self, *, observer: TrialObserver | None = None, resume: bool = False, progress: bool | None = None
+    ) -> Leaderboard:
         """
         Train every point, and rank all trials of the experiment.
 
@@ -86,6 +90,8 @@ class HyperparameterSweep:
             resume: Continue an earlier call, of any program: a point that a job of this experiment has trained with the
                 same hyperparameters is not trained again, and one that a job is training is waited for. Whether the
                 script and the data are still the same is not checked.
+            progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
+                notebook, unless there is an *observer*.
 
         Raises:
             ConfigError: If the job lacks a required input, or the experiment has no room for so many trials. Nothing
@@ -93,19 +99,20 @@ class HyperparameterSweep:
             MnistTrackingError: If anything but a failed trial stopped the sweep.
         """
         check_observer(observer)
-        if self.runner.job:
-            self.runner.job.inputs_with(self.runner.data_uri)
-        running = _Running(observer, self.runner.workspace)
+        self._job.inputs_with(self.runner.data_uri)
         earlier = self._earlier() if resume else []
         self._check_room([point for point in self.points if self._match(point, earlier) is None])
+        names = list(self.points[0])
         try:
-            run_all(
-                lambda point: self._train(point, earlier, running),
-                self.points,
-                max_parallel=self.max_parallel,
-                pause_s=self.runner.workspace.timing.poll_s,
-                on_interrupt=running.stop,
-            )
+            with reporting(self._job, self.points, names=names, observer=observer, progress=progress) as report:
+                running = _Running(report, self.runner.workspace)
+                run_all(
+                    lambda point: self._train(point, earlier, running),
+                    self.points,
+                    max_parallel=self.max_parallel,
+                    pause_s=self.runner.workspace.timing.poll_s,
+                    on_interrupt=running.stop,
+                )
         except MnistTrackingError as error:
             error.add_note("Call run(resume=True) on this sweep to train the remaining points.")
             raise
@@ -121,8 +128,7 @@ class HyperparameterSweep:
             )
 
     def _board(self) -> Leaderboard:
-        job = self.runner.job
-        return Leaderboard.load(self.runner.workspace, self.runner.name, objective=job.objective if job else None)
+        return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._job.objective)
 
     def _earlier(self) -> list[Trial]:
         """Return the trials that need no more training, completed ones first."""
@@ -130,7 +136,7 @@ class HyperparameterSweep:
         return sorted(trials, key=lambda trial: _REUSED.index(trial.status))
 
     def _merged(self, point: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-        return self.runner.job.merged(point) if self.runner.job else point
+        return self._job.merged(point)
 
     def _match(self, point: Mapping[str, Scalar], earlier: Iterable[Trial]) -> Trial | None:
         """Return the earlier trial that has trained a point, or is training it."""
@@ -140,17 +146,17 @@ class HyperparameterSweep:
     def _train(self, point: Mapping[str, Scalar], earlier: Iterable[Trial], running: "_Running") -> None:
         trial = self._match(point, earlier)
         if trial is None:
-            self.runner.run(point, observer=running)
+            self.runner.run(point, observer=running, progress=False)
         elif trial.status == "InProgress":
             submitted = SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
             follow(submitted, self._merged(point), running)
 
 
-class _Running:
+class _Running(Observers):
     """Passes events on, and knows which jobs are running."""
 
-    def __init__(self, observer: TrialObserver | None, account: Account) -> None:
-        self._observer = observer
+    def __init__(self, observer: TrialObserver, account: Account) -> None:
+        super().__init__(observer)
         self._account = account
         self._jobs: dict[str, str] = {}
         self._is_stopping = False
@@ -159,17 +165,11 @@ class _Running:
         self._jobs[trial_name] = job_name
         if self._is_stopping:  # the interrupt came while this job was being started
             stop_job(self._account, job_name)
-        if self._observer:
-            self._observer.started(trial_name, job_name, hyperparameters)
-
-    def logged(self, trial_name: str, line: str) -> None:
-        if self._observer:
-            self._observer.logged(trial_name, line)
+        super().started(trial_name, job_name, hyperparameters)
 
     def ended(self, trial: Trial) -> None:
         self._jobs.pop(trial.name, None)
-        if self._observer:
-            self._observer.ended(trial)
+        super().ended(trial)
 
     def stop(self) -> None:
         self._is_stopping = True

@@ -1,0 +1,253 @@
+"""The progress of trials while they train: a live table where it can be redrawn, a line per event elsewhere."""
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.specs import JobSpec
+from mnist_tracking._values.text import ellipsize, number
+from mnist_tracking.experiments.observers import Observers, TrialObserver
+from mnist_tracking.reading.trial import Trial
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_EPOCH = re.compile(r"\bepoch\D{0,3}(\d+)(?:/\d+)?(?:\s*\[(\d+)/(\d+))?", re.IGNORECASE)
+_SHORTER = {"LaunchingMLInstances": "launching", "PreparingTrainingStack": "preparing"}
+_LONGEST_STATUS, _LONGEST_LABEL, _METRICS = len("downloading"), 28, 3
+
+
+@contextmanager
+def reporting(
+    job: JobSpec,
+    points: Sequence[Mapping[str, Scalar]],
+    *,
+    names: Sequence[str] = (),
+    observer: TrialObserver | None = None,
+    progress: bool | None = None,
+) -> Iterator[TrialObserver]:
+    """
+    Show the progress of trials inside the block.
+
+    Args:
+        job: What the trials train.
+        points: The hyperparameters of the trials to come.
+        names: The hyperparameters that tell the trials apart; without any, their names do.
+        observer: Called as well.
+        progress: Whether to show anything; None shows it on a terminal and in a notebook, unless there is an observer.
+
+    Yields:
+        The observer to report to.
+    """
+    if not (_is_watched() and observer is None if progress is None else progress):
+        yield Observers(observer)
+        return
+    from rich.console import Console
+
+    with Progress(Console(stderr=True), job, points, names) as display:
+        yield Observers(display, observer)
+
+
+def _is_watched() -> bool:
+    """Whether somebody is likely to look at standard error: on a terminal, or in a notebook."""
+    if sys.stderr.isatty():
+        return True
+    if "ipykernel" not in sys.modules:
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).is_jupyter
+
+
+@attrs.define
+class _Row:
+    point: Mapping[str, Scalar]
+    place: int = 0
+    trial: str = ""
+    begun: float | None = None
+    ended: float | None = None
+    status: str = "waiting"
+    epoch: int = 0
+    share: float = 0.0
+    values: dict[str, float] = attrs.field(factory=dict)
+
+    def seconds(self) -> str:
+        return "" if self.begun is None else f"{(self.ended or time.monotonic()) - self.begun:.1f}"
+
+    def take_epoch(self, line: str) -> None:
+        """Read the epoch, and how much of it is done, from a line such as ``Epoch: 2 [64/128 (50%)]``."""
+        if found := _EPOCH.search(line):
+            self.epoch = int(found[1])
+            self.share = int(found[2]) / max(int(found[3]), 1) if found[2] else 1.0
+
+
+class Progress:
+    """
+    A `TrialObserver` that shows the trials on a console while the block lasts.
+
+    Args:
+        console: Where to show them.
+        job: What they train; its metrics are read from the lines of their logs.
+        points: The hyperparameters of the trials to come.
+        names: The hyperparameters that tell the trials apart; without any, their names do.
+    """
+
+    def __init__(
+        self, console: "Console", job: JobSpec, points: Sequence[Mapping[str, Scalar]], names: Sequence[str] = ()
+    ) -> None:
+        from rich.live import Live
+
+        self._console = console
+        self._names = list(names)
+        self._objective = job.objective
+        self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
+        self._shown = _shown_metrics(job)
+        self._epochs = next((int(p["epochs"]) for p in map(job.merged, points) if _is_count(p.get("epochs"))), 0)
+        self._rows = [_Row(point) for point in points]
+        self._by_trial: dict[str, _Row] = {}
+        self._lock = threading.RLock()
+        self._is_live = _can_redraw(console)
+        self._live = Live(
+            console=console, get_renderable=self.__rich__, refresh_per_second=4, redirect_stdout=False
+        )  # what a program prints goes where it always goes
+
+    def __enter__(self) -> "Progress":
+        if self._is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_live:
+            self._live.stop()
+
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        """Show that a trial was started."""
+        del job_name
+        with self._lock:
+            row = self._by_trial[trial_name] = self._row_of(hyperparameters)
+            row.place, row.trial = len(self._by_trial), trial_name
+            row.status, row.begun = "starting", time.monotonic()
+        self._say(row, f"training as trial {trial_name}")
+
+    def _row_of(self, hyperparameters: Mapping[str, Scalar]) -> _Row:
+        for row in self._rows:
+            if not row.trial and all(hyperparameters.get(name) == value for name, value in row.point.items()):
+                return row
+        self._rows.append(_Row(hyperparameters))
+        return self._rows[-1]
+
+    def status_changed(self, trial_name: str, status: str) -> None:
+        """Show the secondary status of a trial's job."""
+        with self._lock:
+            row = self._by_trial[trial_name]
+            row.status = _SHORTER.get(status) or re.split(r"(?<=[a-z])(?=[A-Z])", status)[0].lower()
+        if row.status not in ("starting", "training", "completed", "failed", "stopped"):
+            self._say(row, row.status)
+
+    def logged(self, trial_name: str, line: str) -> None:
+        """Read the epoch and the metrics from a line of a trial's log."""
+        with self._lock:
+            row = self._by_trial[trial_name]
+            row.take_epoch(line)
+            found = [name for name, regex in self._regexes.items() if self._take(row, name, regex, line)]
+        if row.epoch and self._objective is not None and self._objective.metric in found:
+            of = f" of {self._epochs}" if self._epochs else ""
+            self._say(row, ", ".join([f"epoch {row.epoch}{of}", *(f"{n} {number(row.values[n])}" for n in found)]))
+
+    def _take(self, row: _Row, name: str, regex: re.Pattern[str], line: str) -> bool:
+        match = regex.search(line)
+        try:
+            row.values[name] = float(match[1]) if match else row.values[name]
+        except (KeyError, ValueError, IndexError):
+            return False
+        return match is not None
+
+    def ended(self, trial: Trial) -> None:
+        """Show how a trial ended."""
+        with self._lock:
+            row = self._by_trial[trial.name]
+            row.status, row.ended = str(trial.status).lower(), time.monotonic()
+        told = [f"{row.status} after {row.seconds()} s"]
+        if self._objective and self._objective.metric in trial.metrics:
+            value = trial.metrics[self._objective.metric].statistic(self._objective.statistic)
+            told.append(f"{self._objective.metric} {number(value)}")
+        if trial.failure_reason:
+            told.append(" ".join(trial.failure_reason.split()))
+        self._say(row, ", ".join(told))
+
+    def _say(self, row: _Row, text: str) -> None:
+        if self._is_live:
+            return
+        label = ", ".join(f"{name}={_text(row.point.get(name))}" for name in self._names) or row.trial
+        count = len(self._rows)
+        place = f"{row.place:{len(str(count))}}/{count} " if count > 1 else ""
+        self._console.print(f"{place}{label}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def __rich__(self) -> "Table":
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
+        for name in self._names or ["trial"]:
+            table.add_column(_heading(name), no_wrap=True, justify="right" if self._names else "left", min_width=5)
+        table.add_column("status", min_width=_LONGEST_STATUS)
+        if self._epochs:
+            table.add_column("epoch", min_width=len(self._epoch(_Row({}, epoch=1))), justify="right")
+        for name in self._shown:
+            table.add_column(_heading(name), min_width=10, justify="right")
+        table.add_column("seconds", min_width=7, justify="right")
+        with self._lock:
+            for row in self._rows:
+                table.add_row(*self._cells(row))
+        return table
+
+    def _cells(self, row: _Row) -> list[str]:
+        labels = [_text(row.point.get(name)) for name in self._names] or [row.trial]
+        epoch = [self._epoch(row)] if self._epochs else []
+        values = [number(row.values[name]) if name in row.values else "" for name in self._shown]
+        return [*(ellipsize(label, _LONGEST_LABEL) for label in labels), row.status, *epoch, *values, row.seconds()]
+
+    def _epoch(self, row: _Row) -> str:
+        return f"{row.epoch:{len(str(self._epochs))}}/{self._epochs} {row.share:4.0%}" if row.epoch else ""
+
+
+def _shown_metrics(job: JobSpec) -> list[str]:
+    """Return the metrics that there is room for, the objective's among them."""
+    names = [item.name for item in job.metrics]
+    first = names[:_METRICS]
+    if job.objective and job.objective.metric in names and job.objective.metric not in first:
+        first = [*first[:-1], job.objective.metric]
+    return first
+
+
+def _heading(name: str) -> str:
+    return re.sub(r"(?<=[:_])(?=\w)", "\n", name, count=1)
+
+
+def _text(value: Scalar) -> str:
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _can_redraw(console: "Console") -> bool:
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+if TYPE_CHECKING:
+    from rich.console import Console as _Console
+
+    _observer: TrialObserver = Progress(_Console(), JobSpec(""), [])
