@@ -10,7 +10,8 @@ from tests.embedded.hosting.account import Account, until
 
 from mnist_tracking import JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
 from mnist_tracking._aws.endpoints import wait_for_endpoint
-from mnist_tracking.embedded import EmbeddedSageMaker, process_locks
+from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 LOADING = "import os, threading\nprint(os.getpid())\nthreading.Event().wait()\n"
 SERVING = """
@@ -100,7 +101,7 @@ def test_asking_an_endpoint_whose_processes_died_says_so(
     until(lambda: len(account.log()) == 1)
     assert workspace.endpoint("digits").predict([1.0]).tolist() == [1.0]
     kill(account, victims)
-    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+    until(lambda: not is_locked(account.folder() / "supervisor.lock"))
 
     with pytest.raises(StateError, match=f"The endpoint 'digits' is Failed: .*({reason})"):
         workspace.endpoint("digits").predict([1.0])

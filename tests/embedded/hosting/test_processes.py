@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.embedded.hosting.account import TIMES, Account, until
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import is_locked
 
 PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
 CREATOR = """
@@ -135,7 +135,7 @@ def test_a_supervisor_that_is_killed_takes_its_server_along(account: Account) ->
     server = int(account.ask(""))
     (account.folder() / "supervisor.log").write_text("Traceback ...\nMemoryError\n")
     os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
-    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+    until(lambda: not is_locked(account.folder() / "supervisor.lock"))
 
     assert account.status() == "Failed"
     assert account.describe()["FailureReason"].endswith(

@@ -1,6 +1,5 @@
 """A job's processes: they outlive who asked for the job, end together, and are missed when they die."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import is_locked
 from mnist_tracking.embedded.jobs.liveness import supervisor_lock
 
 LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
@@ -123,7 +122,7 @@ def test_whoever_looks_notices_it(account: Account, looks: str) -> None:
     account.submit(WAITS)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
-    until(lambda: not process_locks.is_held(supervisor_lock(account.engine.store, "job")))
+    until(lambda: not is_locked(supervisor_lock(account.engine.store, "job")))
 
     assert LOOKS[looks](account.sagemaker) == "Failed"
 
@@ -164,7 +163,7 @@ def test_a_daemon_ends_with_its_job(account: Account, *, is_lost: bool) -> None:
         account.signal_script(signal.SIGKILL)
 
     assert account.wait()["TrainingJobStatus"] == ("Failed" if is_lost else "Completed")
-    until(lambda: not process_locks.is_held(account.folder() / "algo-1.lock"))
+    until(lambda: not is_locked(account.folder() / "algo-1.lock"))
 
 
 def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: Account) -> None:
@@ -188,21 +187,3 @@ def test_deleting_the_home_ends_the_job(account: Account) -> None:
     account.folder().rename(account.engine.home / "gone")
 
     until(lambda: not is_alive(script) and not is_alive(supervisor))
-
-
-def test_a_lock_is_seen_by_all_who_look(tmp_path: Path) -> None:
-    assert not process_locks.is_held(tmp_path / "lock")
-    descriptor = process_locks.take(tmp_path / "lock")
-
-    assert process_locks.is_held(tmp_path / "lock")
-    with pytest.raises(BlockingIOError):
-        process_locks.take(tmp_path / "lock")
-    os.close(descriptor)
-    assert not process_locks.is_held(tmp_path / "lock")
-
-
-def test_two_who_look_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
-    os.close(process_locks.take(tmp_path / "lock"))
-    with (tmp_path / "lock").open() as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        assert not process_locks.is_held(tmp_path / "lock")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.jobs.layout import download, split_uri
@@ -53,7 +53,7 @@ def prepare(
             "startup_timeout_s": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_TIMEOUT_S),
         }
         (folder / "endpoint.json").write_text(json.dumps(spec))
-        return process_locks.take(state.lock_of(store, name))
+        return acquire_lock(state.lock_of(store, name))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -96,7 +96,7 @@ def stop(store: Store, name: str) -> None:
     Only a process that holds the endpoint's lock is ever signalled.
     """
     begun, asked = time.monotonic(), False
-    while process_locks.is_held(state.lock_of(store, name)):
+    while is_locked(state.lock_of(store, name)):
         waited = time.monotonic() - begun
         if waited > 2 * _STOP_WITHIN_S:
             return  # it never told its process id; it ends by itself when it sees that its folder is gone

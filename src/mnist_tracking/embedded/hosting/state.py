@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import is_locked
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import last_words
 
@@ -50,7 +50,7 @@ def recover_lost(store: Store, now: float, name: str | None = None) -> None:
     with store.read() as connection:
         rows = connection.execute(query, values).fetchall()
     for row in rows:
-        if not process_locks.is_held(lock_of(store, row["name"])):
+        if not is_locked(lock_of(store, row["name"])):
             _mark_lost(store, row, now)
 
 

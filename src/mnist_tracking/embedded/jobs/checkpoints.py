@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from mnist_tracking._values.files import files_below
 from mnist_tracking.embedded.jobs.layout import split_uri
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
@@ -91,9 +92,7 @@ class Checkpoints:
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         for folder in self._folders:
-            for place, _, names in os.walk(folder):
-                paths = (Path(place, name) for name in sorted(names))
-                yield from ((folder, path) for path in paths if path.is_file())
+            yield from ((folder, path) for path in files_below(folder, on_error=_skip))
 
     @contextlib.contextmanager
     def sent_every(self, seconds: float) -> Iterator[None]:
@@ -120,6 +119,10 @@ class Checkpoints:
             if said != self._told:
                 with contextlib.suppress(OSError, sqlite3.Error):  # what takes no checkpoint may take no line either
                     self._warn(f"The checkpoints could not be sent to S3; this is tried again: {error}")
+
+
+def _skip(_error: OSError) -> None:
+    """Leave out a folder that cannot be read."""
 
 
 def _version(stat: os.stat_result) -> _Version:

@@ -9,7 +9,7 @@ import time
 
 import attrs
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.liveness import supervisor_lock
 from mnist_tracking.embedded.store import Store
@@ -60,7 +60,7 @@ class Launch:
 
     def take_lock(self) -> None:
         """Take the lock that the supervisor is to hold."""
-        self._lock = process_locks.take(supervisor_lock(self._store, self._name))
+        self._lock = acquire_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
         """Let go of the lock, unless the supervisor has it."""
@@ -92,6 +92,6 @@ def ask_to_stop(store: Store, job: sqlite3.Row) -> None:
 
     Without a recorded process it has just been started, and sees for itself that the job is to be stopped.
     """
-    if job["supervisor_pid"] and process_locks.is_held(supervisor_lock(store, job["name"])):
+    if job["supervisor_pid"] and is_locked(supervisor_lock(store, job["name"])):
         with contextlib.suppress(ProcessLookupError):
             os.kill(job["supervisor_pid"], signal.SIGTERM)

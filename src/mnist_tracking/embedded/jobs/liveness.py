@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import is_locked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.cluster import hosts_of
 from mnist_tracking.embedded.jobs.environment import UPDATES
@@ -51,7 +51,7 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
     """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
     name = job["name"]
     folder = state.folder_of(store, name)
-    if job["status"] in state.ENDED or process_locks.is_held(supervisor_lock(store, name)):
+    if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
         return
     with store.write() as connection:
         fresh = state.read_job(connection, name)
@@ -66,7 +66,7 @@ def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
     """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
     request, name = state.request_of(job), job["name"]
     for host in hosts_of(request):
-        if process_locks.is_held(script_lock(store, name, host.name)):
+        if is_locked(script_lock(store, name, host.name)):
             with contextlib.suppress(ValueError, FileNotFoundError):
                 kill_tree(int(script_pid(store, name, host.name).read_text()))
         kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

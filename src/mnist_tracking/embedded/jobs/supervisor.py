@@ -20,7 +20,7 @@ from types import FrameType
 
 import attrs
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import acquire_lock
 from mnist_tracking.embedded.jobs import liveness, state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
@@ -163,7 +163,7 @@ class Supervisor:
         for note in notes(host.placement):
             self._say(name, note)
         process, job = host.process(self._job["python"]), self._job["name"]
-        lock = process_locks.take(liveness.script_lock(self._store, job, name))
+        lock = acquire_lock(liveness.script_lock(self._store, job, name))
         pid_file = liveness.script_pid(self._store, job, name)
         try:
             self._scripts.start(name, **process, lock=lock, pid_file=pid_file)

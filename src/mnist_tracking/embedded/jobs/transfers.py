@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.archives import UnsafeArchiveError, pack, unpack
+from mnist_tracking._values.files import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.component import model_uri
 from mnist_tracking.embedded.jobs.layout import Layout, download, split_uri
 from mnist_tracking.embedded.jobs.placement import Placement
@@ -79,8 +79,9 @@ def _unpack_code(store: Store, placement: Placement) -> None:
         raise JobError(f"ClientError: the source archive {uri} does not exist.")
     try:
         unpack(archive, layout.code)
-    except UnsafeArchiveError as error:
-        raise JobError(f"ClientError: {uri}: {error}".replace(archive.name, "the source archive")) from error
+    except (ArchiveError, OSError) as error:
+        reason = error.reason if isinstance(error, ArchiveError) else error
+        raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
         return  # its program is a module, which may lie anywhere
     code = layout.code.resolve()
