@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tracking.embedded import transport
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def answer(session: "Session") -> None:
     session.set_credentials("embedded", "embedded")
     session.set_config_variable("region", engine.identity.region)
     session.set_config_variable("ignore_configured_endpoint_urls", True)
-    transport.install(session, engine)
+    engine.install(session)
 
 
 @cache

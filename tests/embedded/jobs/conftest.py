@@ -5,14 +5,19 @@ import pytest
 from tests.embedded.jobs.account import Account
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs import launch
+from mnist_tracking.embedded.timing import Timing
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """An empty account; a script that ignores SIGTERM is killed a moment later."""
-    monkeypatch.setattr(launch, "GRACE_S", 0.2)
-    engine = EmbeddedSageMaker(tmp_path / "home")
+def timing() -> Timing:
+    """The account's timing: a script that ignores SIGTERM is killed soon. Tests replace it by a parameter."""
+    return Timing(stop_grace_s=0.2)
+
+
+@pytest.fixture
+def account(tmp_path: Path, timing: Timing) -> Iterator[Account]:
+    """An empty account."""
+    engine = EmbeddedSageMaker(tmp_path / "home", timing=timing)
     account = Account(engine)
     yield account
     account.end_all()

@@ -9,10 +9,10 @@ import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs import launch
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints, RefusedError
 from mnist_tracking.embedded.store.blobs import Blob
 from mnist_tracking.embedded.store.objects import get_object
+from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import UnsupportedOperationError
 
 CONFIG = {"S3Uri": "s3://bucket/checkpoints"}
@@ -38,9 +38,9 @@ def test_they_come_from_s3_and_go_back(account: Account) -> None:
     assert account.get("checkpoints/epoch") == b"12"
 
 
-def test_they_are_in_s3_while_the_job_runs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=0.05)])
+def test_they_are_in_s3_while_the_job_runs(account: Account) -> None:
     """From all of its hosts, so that a supervisor which is killed takes no more with it than the last moment's."""
-    monkeypatch.setattr(launch, "SEND_S", 0.05)
     host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
     script = f"{FOLDER}{host}(folder / 'deep' / host).write_text(host)\n{WAITS}"
     account.submit(script, CheckpointConfig=CONFIG, ResourceConfig=TWO)
@@ -53,8 +53,8 @@ def test_they_are_in_s3_while_the_job_runs(account: Account, monkeypatch: pytest
     assert account.get("checkpoints/deep/algo-2") == b"algo-2"
 
 
-def test_the_last_is_sent_when_the_script_is_killed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+def test_the_last_is_sent_when_the_script_is_killed(account: Account) -> None:
     account.submit(f"{FOLDER}(folder / 'epoch').write_text('1')\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
     account.signal_script(signal.SIGKILL)
@@ -63,8 +63,8 @@ def test_the_last_is_sent_when_the_script_is_killed(account: Account, monkeypatc
     assert account.get("checkpoints/epoch") == b"1"
 
 
-def test_what_is_written_when_the_job_is_stopped_is_sent(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+def test_what_is_written_when_the_job_is_stopped_is_sent(account: Account) -> None:
     saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
     account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()

@@ -8,8 +8,8 @@ import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 from tests.embedded.jobs.test_supervision import LOST, is_alive
 
-from mnist_tracking.embedded.jobs import launch
 from mnist_tracking.embedded.jobs.port import ReservedPort
+from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import UnsupportedOperationError
 
 TWO = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
@@ -91,8 +91,8 @@ def test_torchrun_starts_a_process_on_each_host(account: Account) -> None:
     assert {"sum 3.0 on algo-1", "sum 3.0 on algo-2"} <= set(account.log())
 
 
-def test_one_that_dies_fails_the_job_and_is_named(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_one_that_dies_fails_the_job_and_is_named(account: Account) -> None:
     account.submit(DIES, ResourceConfig=TWO)
     follow_both(account)
     (account.ml(host="algo-2") / "code" / "go").touch()
@@ -121,8 +121,8 @@ def test_a_host_that_is_done_waits_for_the_others(account: Account) -> None:
     assert "on algo-2" in account.wait()["FailureReason"]
 
 
-def test_a_stop_reaches_all_hosts(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_a_stop_reaches_all_hosts(account: Account) -> None:
     account.submit(SAVES, ResourceConfig=TWO)
     follow_both(account)
     account.stop()

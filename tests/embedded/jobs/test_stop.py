@@ -5,7 +5,7 @@ import signal
 import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 
-from mnist_tracking.embedded.jobs import launch
+from mnist_tracking.embedded.timing import Timing
 
 IGNORES = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAITS}"
 SAVES = f"""
@@ -40,8 +40,8 @@ def test_while_the_script_runs(account: Account) -> None:
     assert stages == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
 
 
-def test_it_is_stopping_meanwhile(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_it_is_stopping_meanwhile(account: Account) -> None:
     account.submit(IGNORES)
     account.follow()
     account.stop()

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +16,15 @@ from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.jobs.layout import download, split_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import get_object
-from mnist_tracking.embedded.supervision import start_detached
+from mnist_tracking.embedded.supervision import Settings, start_detached
+from mnist_tracking.embedded.waiting import Waiter
 
+_STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
 _MODULE = "mnist_tracking.embedded.hosting.supervisor"
-_STARTUP_TIMEOUT_S = 600
-_STOP_WITHIN_S = 10.0
-_LOOK_S = 0.005
 
 
 def prepare(
-    store: Store, name: str, *, container: dict[str, Any], variant: dict[str, Any], python: str, region: str
+    store: Store, name: str, *, container: dict[str, Any], variant: dict[str, Any], python: str, settings: Settings
 ) -> int:
     """
     Make an endpoint's folder, inside the transaction that makes its row, and take its lock.
@@ -39,20 +37,20 @@ def prepare(
     Raises:
         ValidationFault: If the model's data do not exist.
     """
-    folder = state.folder_of(store, name)
+    folder = state.folder_of(store.home, name)
     shutil.rmtree(folder, ignore_errors=True)  # what a creator that was killed may have left
     folder.mkdir(parents=True)
     try:
         _copy_data(store, container, folder)
         spec = {
             "python": python,
-            "region": region,
             "environment": container.get("Environment", {}),
             "variant": variant["VariantName"],
             "log_stream": f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}",
-            "startup_timeout_s": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_TIMEOUT_S),
+            "startup_timeout_s": variant.get(_STARTUP_TIMEOUT, settings.timing.endpoint_startup_s),
         }
         (folder / "endpoint.json").write_text(json.dumps(spec))
+        settings.write(folder)
         return acquire_lock(state.lock_of(store, name))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -84,39 +82,48 @@ def _copy(store: Store, uri: str, target: Path) -> None:
 
 def start(store: Store, name: str, lock: int) -> None:
     """Start the supervisor; the lock is handed down to it."""
-    start_detached(
-        _MODULE, [str(store.home), name, str(lock), store.durability], lock=lock, folder=state.folder_of(store, name)
-    )
+    start_detached(_MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.folder_of(store.home, name))
 
 
-def stop(store: Store, name: str) -> None:
+def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
     """
     Ask the supervisor to end and wait until it has; one that does not is killed, and its server ends with it.
 
     Only a process that holds the endpoint's lock is ever signalled.
     """
-    begun, asked = time.monotonic(), False
-    while is_locked(state.lock_of(store, name)):
-        waited = time.monotonic() - begun
-        if waited > 2 * _STOP_WITHIN_S:
-            return  # it never told its process id; it ends by itself when it sees that its folder is gone
-        pid = _supervisor_pid(store, name)
-        if pid and (not asked or waited > _STOP_WITHIN_S):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signalling = _Signalling(store, name, number)
+        if waiter.until(signalling.has_ended, timeout_s=timeout_s):
+            return
+    # it has not recorded its process id; it ends by itself when it sees that its folder is gone
+
+
+class _Signalling:
+    """Sends a signal to a supervisor, once its process id is known."""
+
+    def __init__(self, store: Store, name: str, number: signal.Signals) -> None:
+        self._store, self._name, self._number = store, name, number
+        self._is_sent = False
+
+    def has_ended(self) -> bool:
+        """Whether the supervisor has ended; signals it if it has not."""
+        if not is_locked(state.lock_of(self._store, self._name)):
+            return True
+        if not self._is_sent and (pid := self._pid()):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if asked else signal.SIGTERM)
-            asked = True
-        time.sleep(_LOOK_S)
+                os.kill(pid, self._number)
+            self._is_sent = True
+        return False
 
-
-def _supervisor_pid(store: Store, name: str) -> int | None:
-    with store.read() as connection:
-        row = state.read_endpoint(connection, name)
-    return None if row is None else row["supervisor_pid"]
+    def _pid(self) -> int | None:
+        with self._store.read() as connection:
+            row = state.read_endpoint(connection, self._name)
+        return None if row is None else row["supervisor_pid"]
 
 
 def put_aside(store: Store, name: str) -> Callable[[], None]:
     """Free an endpoint's folder name at once, inside the transaction that deletes its row; return what deletes it."""
-    folder = state.folder_of(store, name)
+    folder = state.folder_of(store.home, name)
     aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)

@@ -10,14 +10,14 @@ from mnist_tracking.embedded.supervision import last_words
 _LOST = "The process that served this endpoint was killed, or the machine was restarted."
 
 
-def folder_of(store: Store, name: str) -> Path:
+def folder_of(home: Path, name: str) -> Path:
     """Return the folder of an endpoint."""
-    return store.home / "endpoints" / name
+    return home / "endpoints" / name
 
 
 def lock_of(store: Store, name: str) -> Path:
     """Return the lock that an endpoint's supervisor holds as long as it lives."""
-    return folder_of(store, name) / "supervisor.lock"
+    return folder_of(store.home, name) / "supervisor.lock"
 
 
 def log_group(name: str) -> str:
@@ -59,5 +59,5 @@ def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
         connection.execute(
             "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
             "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
-            (_LOST + last_words(folder_of(store, row["name"])), now, row["id"], row["created"]),
+            (_LOST + last_words(folder_of(store.home, row["name"])), now, row["id"], row["created"]),
         )

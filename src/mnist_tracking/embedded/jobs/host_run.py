@@ -8,7 +8,6 @@ from mnist_tracking.embedded.jobs.environment import variables
 from mnist_tracking.embedded.jobs.metrics import FileMetrics
 from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.jobs.updates import Updates
-from mnist_tracking.embedded.store import Store
 
 
 class HostRun:
@@ -18,8 +17,8 @@ class HostRun:
     Args:
         placement: The host.
         stream: The name of its log stream.
-        store: Its state.
-        warn: Told what is refused of what the script says of its trial component.
+        warn: Called with the reason when an update of the trial component is rejected.
+        connect: Returns a client of SageMaker.
 
     Attributes:
         placement: As given.
@@ -28,10 +27,12 @@ class HostRun:
         updates: What it says of its trial component.
     """
 
-    def __init__(self, placement: Placement, stream: str, *, store: Store, warn: Callable[[str], object]) -> None:
+    def __init__(
+        self, placement: Placement, stream: str, *, warn: Callable[[str], object], connect: Callable[[], Any]
+    ) -> None:
         self.placement, self.stream = placement, stream
         self.files = FileMetrics(placement.layout.metrics)
-        self.updates = Updates(placement.layout.updates, store=store, warn=warn)
+        self.updates = Updates(placement.layout.updates, warn=warn, connect=connect)
 
     def process(self, python: str) -> dict[str, Any]:
         """

@@ -1,49 +1,18 @@
 """Start a job's supervisor, and reach it."""
 
 import contextlib
-import json
 import os
 import signal
 import sqlite3
 import time
 
-import attrs
-
 from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.liveness import supervisor_lock
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.supervision import start_detached
-
-GRACE_S = 120.0
-"""Between SIGTERM and SIGKILL, as StopTrainingJob documents it; tests shorten it."""
-
-SEND_S = 2.0
-"""How often checkpoints are sent to S3 while a job runs; tests shorten it."""
+from mnist_tracking.embedded.supervision import Settings, start_detached
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
-
-
-@attrs.frozen
-class Settings:
-    """
-    What a supervisor is told besides the job's row.
-
-    Attributes:
-        region: The engine's region.
-        grace_s: Between SIGTERM and SIGKILL.
-        send_s: How often checkpoints are sent to S3.
-        durability: That of the store.
-    """
-
-    region: str
-    grace_s: float
-    send_s: float
-    durability: str
-
-    def to_json(self) -> str:
-        """Return these settings as an argument of a command."""
-        return json.dumps(attrs.asdict(self))
 
 
 class Launch:
@@ -54,8 +23,8 @@ class Launch:
     the supervisor finds the row.
     """
 
-    def __init__(self, store: Store, name: str, region: str) -> None:
-        self._store, self._name, self._region = store, name, region
+    def __init__(self, store: Store, name: str, settings: Settings) -> None:
+        self._store, self._name, self._settings = store, name, settings
         self._lock: int | None = None
 
     def take_lock(self) -> None:
@@ -72,10 +41,10 @@ class Launch:
         """Start the supervisor; a job whose supervisor cannot be started has failed."""
         lock, self._lock = self._lock, None
         assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
-        settings = Settings(self._region, GRACE_S, SEND_S, self._store.durability)
-        arguments = [str(self._store.home), self._name, str(lock), settings.to_json()]
+        folder = state.folder_of(self._store.home, self._name)
         try:
-            start_detached(_MODULE, arguments, lock=lock, folder=state.folder_of(self._store, self._name))
+            self._settings.write(folder)
+            start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
 

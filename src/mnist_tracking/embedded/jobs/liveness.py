@@ -24,17 +24,17 @@ _LOST = "InternalServerError: the process that supervised this job was killed, o
 
 def supervisor_lock(store: Store, name: str) -> Path:
     """Return the lock that a job's supervisor holds."""
-    return state.folder_of(store, name) / "supervisor.lock"
+    return state.folder_of(store.home, name) / "supervisor.lock"
 
 
 def script_lock(store: Store, name: str, host: str) -> Path:
     """Return the lock that a job's script on one host holds, and its supervisor."""
-    return state.folder_of(store, name) / f"{host}.lock"
+    return state.folder_of(store.home, name) / f"{host}.lock"
 
 
 def script_pid(store: Store, name: str, host: str) -> Path:
     """Return the file that tells the process id of a job's script on one host, which leads a process group."""
-    return state.folder_of(store, name) / f"{host}.pid"
+    return state.folder_of(store.home, name) / f"{host}.pid"
 
 
 def recover_lost(store: Store, now: float, name: str | None = None) -> None:
@@ -50,7 +50,7 @@ def recover_lost(store: Store, now: float, name: str | None = None) -> None:
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
     """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
     name = job["name"]
-    folder = state.folder_of(store, name)
+    folder = state.folder_of(store.home, name)
     if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
         return
     with store.write() as connection:

@@ -18,9 +18,6 @@ Lines = list[tuple[float, str]]
 _LAST_TIMESTAMP = 2.0**32  # seconds; what is later is no time in seconds since the epoch
 _LARGEST_STEP = 2**31
 
-PATIENCE_S = 1.0
-"""CPU time that a regex may take over one line; tests shorten it."""
-
 
 @attrs.frozen
 class MetricValue:
@@ -40,8 +37,9 @@ class LogMetrics:
     it is given up and *warn* is told. A timer's signal does it, which only the main thread gets.
     """
 
-    def __init__(self, definitions: list[dict[str, str]], *, warn: Callable[[str], object]) -> None:
+    def __init__(self, definitions: list[dict[str, str]], *, limit_s: float, warn: Callable[[str], object]) -> None:
         self._definitions = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
+        self._limit_s = limit_s
         self._warn = warn
 
     def find(self, lines: Lines) -> list[MetricValue]:
@@ -55,7 +53,7 @@ class LogMetrics:
     def _find(self, line: str, when: float) -> Iterator[MetricValue]:
         for name, regex in tuple(self._definitions):
             try:
-                value = _number(_search(regex, line))
+                value = _number(self._search(regex, line))
             except TimeoutError:
                 self._definitions.remove((name, regex))
                 self._warn(f"The regex of metric {name} takes too long; no more values are looked for: {regex.pattern}")
@@ -63,14 +61,13 @@ class LogMetrics:
                 if value is not None:
                     yield MetricValue(name, value, when)
 
-
-def _search(regex: re.Pattern[str], line: str) -> str | None:
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE_S)
-    try:
-        match = regex.search(line)
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    return match.group(1) if match else None
+    def _search(self, regex: re.Pattern[str], line: str) -> str | None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._limit_s)
+        try:
+            match = regex.search(line)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        return match.group(1) if match else None
 
 
 def _time_out(_number: int, _frame: FrameType | None) -> None:

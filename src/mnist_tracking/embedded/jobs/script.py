@@ -40,14 +40,23 @@ class Script:
     """
 
     def __init__(
-        self, host: str, *, argv: list[str], cwd: Path, env: dict[str, str], lock: int, pid_file: Path, events: Events
+        self,
+        host: str,
+        *,
+        argv: list[str],
+        cwd: Path,
+        env: dict[str, str],
+        lock: int,
+        pid_file: Path,
+        events: Events,
+        poll_s: float,
     ) -> None:
         self.host, self.argv = host, argv
         self.stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self.exit_status: int | None = None
         self.ended_at = float("inf")
         self._events, self._updates = events, env[UPDATES]
-        self._ends = 0
+        self._ends, self._poll_s = 0, poll_s
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -95,7 +104,7 @@ class Script:
     def _read(self, stream: IO[bytes] | None) -> None:
         assert stream is not None, "both are pipes"  # noqa: S101 - for the type checker
         with stream:
-            for line in lines_of(stream.fileno(), lambda: self.exit_status is not None):
+            for line in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
                 if stream is self._process.stderr:
                     self.stderr.append(line)
                 if line:  # no event of CloudWatch is empty

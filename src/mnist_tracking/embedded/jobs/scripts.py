@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mnist_tracking.embedded.jobs import output
 from mnist_tracking.embedded.jobs.metrics import Lines
 from mnist_tracking.embedded.jobs.script import Events, Script
+from mnist_tracking.embedded.timing import Timing
 
 _WAITING_LINES = 10_000  # scripts that write faster than the store takes it have to wait, as at any full pipe
 
@@ -18,18 +18,18 @@ class Scripts:
     The scripts of one job, one for each host.
 
     Args:
-        grace_s: How long a script that is asked to end may take; then it is killed.
+        timing: How long a script that is asked to end may take until it is killed, and how long to wait for output.
     """
 
-    def __init__(self, *, grace_s: float) -> None:
-        self._grace_s = grace_s
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
         self._scripts: list[Script] = []
         self._events: Events = queue.Queue(_WAITING_LINES)
         self._is_ending = False
 
     def start(self, host: str, **how: Any) -> None:
         """Start the script of one more host; *how* is what `Script` takes."""
-        script = Script(host, events=self._events, **how)
+        script = Script(host, events=self._events, poll_s=self._timing.output_poll_s, **how)
         self._scripts.append(script)
         if self._is_ending:  # asked while it was being started
             script.terminate()
@@ -63,7 +63,7 @@ class Scripts:
         self._is_ending = True
         for script in self._scripts:
             script.terminate()
-        timer = threading.Timer(min(self._grace_s, threading.TIMEOUT_MAX), self.kill)
+        timer = threading.Timer(min(self._timing.stop_grace_s, threading.TIMEOUT_MAX), self.kill)
         timer.daemon = True
         timer.start()
 
@@ -75,7 +75,7 @@ class Scripts:
     def _batch(self) -> dict[Script, Lines]:
         """Wait for a line, then take all that are there, by script."""
         found: dict[Script, Lines] = {}
-        wait_s: float | None = output.LOOK_S
+        wait_s: float | None = self._timing.output_poll_s
         with contextlib.suppress(queue.Empty):
             for _ in range(_WAITING_LINES):
                 script, line = self._events.get(block=wait_s is not None, timeout=wait_s)

@@ -21,14 +21,14 @@ _SAID_AT_THE_END = {
 }
 
 
-def folder_of(store: Store, name: str) -> Path:
+def folder_of(home: Path, name: str) -> Path:
     """Return the folder of a job."""
-    return store.home / "jobs" / name
+    return home / "jobs" / name
 
 
 def ml_of(store: Store, name: str, host: str) -> Path:
     """Return what is /opt/ml on a host of a job."""
-    return folder_of(store, name) / "ml" / host
+    return folder_of(store.home, name) / "ml" / host
 
 
 def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:

@@ -1,10 +1,9 @@
 """
 The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD SETTINGS``
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``; its settings are in the job's folder.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import attrs
 
@@ -26,7 +26,6 @@ from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
 from mnist_tracking.embedded.jobs.entry_point import notes
 from mnist_tracking.embedded.jobs.host_run import HostRun
-from mnist_tracking.embedded.jobs.launch import Settings
 from mnist_tracking.embedded.jobs.layout import Layout
 from mnist_tracking.embedded.jobs.metrics import Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.placement import Placement
@@ -35,6 +34,7 @@ from mnist_tracking.embedded.jobs.script import failure_reason
 from mnist_tracking.embedded.jobs.scripts import Scripts
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare, upload_outputs
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import Settings
 
 _DAY_S = 86_400
 
@@ -58,8 +58,8 @@ class Supervisor:
             raise LookupError(f"no training job named {name!r}")
         self._store, self._job, self._settings = store, job, settings
         self._request = state.request_of(job)
-        self._folder = state.folder_of(store, name)
-        self._scripts = Scripts(grace_s=settings.grace_s)
+        self._folder = state.folder_of(store.home, name)
+        self._scripts = Scripts(settings.timing)
         self._hosts: dict[str, HostRun] = {}
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
@@ -128,7 +128,14 @@ class Supervisor:
         layout = Layout.of(state.ml_of(self._store, self._job["name"], host.name), self._request)
         placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
         stream = f"{self._job['name']}/{host.name}-{self._started}"
-        return HostRun(placement, stream, store=self._store, warn=partial(self._say, host.name))
+        return HostRun(placement, stream, warn=partial(self._say, host.name), connect=self._connect)
+
+    def _connect(self) -> Any:
+        """Return a client of SageMaker; most jobs need none, so that boto3 is imported only for those that do."""
+        from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+        engine = EmbeddedSageMaker(self._store.home, durability=self._store.durability, timing=self._settings.timing)
+        return engine.session().client("sagemaker")
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless the job is to be stopped."""
@@ -148,7 +155,11 @@ class Supervisor:
         try:
             for name, host in self._hosts.items():
                 self._start(name, host)
-            with self._checkpoints.sent_every(self._settings.send_s) if self._checkpoints else nullcontext():
+            with (
+                self._checkpoints.sent_every(self._settings.timing.checkpoint_interval_s)
+                if self._checkpoints
+                else nullcontext()
+            ):
                 failed = self._scripts.run(self._recorder())
         finally:
             limit.cancel()
@@ -172,7 +183,8 @@ class Supervisor:
 
     def _recorder(self) -> Callable[[str, Lines], None]:
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        log = LogMetrics(definitions, warn=partial(self._say, next(iter(self._hosts))))
+        limit_s = self._settings.timing.metric_regex_s
+        log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._say, next(iter(self._hosts))))
 
         def on_lines(name: str, lines: Lines) -> None:
             self._leave_if_deleted()
@@ -217,9 +229,9 @@ class Supervisor:
 
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
-    home, name, _lock, told = argv
-    settings = Settings(**json.loads(told))
-    store = Store(Path(home), durability=settings.durability)
+    home, name, _lock = argv
+    settings = Settings.read(state.folder_of(Path(home), name))
+    store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
     Supervisor(store, name, settings).run()
     store.close()
 

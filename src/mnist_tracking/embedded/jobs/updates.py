@@ -5,24 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.store import Store
-
 
 class Updates:
     """
     The requests in a folder, each a JSON file that holds what UpdateTrialComponent is to be given.
 
-    They are sent through a client of an engine on the same home, so they are checked, applied and refused as any other.
-    Most jobs leave none, so botocore is not imported before the first one.
+    They are sent by a client of SageMaker, so they are checked, applied and rejected as any other. Most jobs leave
+    none, so there is no client before the first one.
 
     Args:
         folder: Where the requests are; a file is deleted when it has been read.
-        store: The state of the embedded SageMaker.
-        warn: Told why a request was refused.
+        warn: Called with the reason when a request is rejected.
+        connect: Returns the client.
     """
 
-    def __init__(self, folder: Path, *, store: Store, warn: Callable[[str], object]) -> None:
-        self._folder, self._store, self._warn = folder, store, warn
+    def __init__(self, folder: Path, *, warn: Callable[[str], object], connect: Callable[[], Any]) -> None:
+        self._folder, self._warn, self._connect = folder, warn, connect
         self._client: Any = None
 
     def apply(self) -> None:
@@ -40,8 +38,3 @@ class Updates:
             self._client.update_trial_component(**json.loads(body))
         except (BotoCoreError, ClientError, TypeError, ValueError, RecursionError) as error:
             self._warn(f"What the job says of its trial component is not recorded: {error}")
-
-    def _connect(self) -> Any:
-        from mnist_tracking.embedded.engine import EmbeddedSageMaker
-
-        return EmbeddedSageMaker(self._store.home, durability=self._store.durability).session().client("sagemaker")

@@ -20,8 +20,8 @@ _LIST_MEMBERS = {*_FILTERS, "MaxResults", "NextToken"}
 @serves("sagemaker", "CreateArtifact")
 def create_artifact(call: Call) -> Response:
     params = call.params
-    arn = call.engine.identity.sagemaker_arn("artifact", uuid.uuid4().hex)
-    with call.engine.store.write() as connection:
+    arn = call.context.identity.sagemaker_arn("artifact", uuid.uuid4().hex)
+    with call.context.store.write() as connection:
         connection.execute(
             "INSERT INTO lineage_artifacts VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -30,7 +30,7 @@ def create_artifact(call: Call) -> Response:
                 params["ArtifactType"],
                 params["Source"]["SourceUri"],
                 json.dumps(params, default=str),
-                call.engine.now(),
+                call.context.now(),
             ),
         )
         put_tags(connection, arn, params.get("Tags"))
@@ -40,7 +40,7 @@ def create_artifact(call: Call) -> Response:
 @serves("sagemaker", "DescribeArtifact")
 def describe_artifact(call: Call) -> Response:
     arn = call.params["ArtifactArn"]
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         row = connection.execute("SELECT * FROM lineage_artifacts WHERE arn = ?", (arn,)).fetchone()
     if row is None:
         raise ResourceNotFoundFault(f"There is no artifact {arn}.")
@@ -58,13 +58,13 @@ def add_association(call: Call) -> Response:
     source, destination = call.params["SourceArn"], call.params["DestinationArn"]
     if source == destination:
         raise ValidationFault("Source and destination of an association must differ.")
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         for arn in (source, destination):
             if not has_arn(connection, arn):
                 raise ResourceNotFoundFault(f"There is no resource {arn} to be associated.")
         connection.execute(
             "INSERT OR REPLACE INTO lineage_associations VALUES (?, ?, ?, ?)",
-            (source, destination, call.params.get("AssociationType"), call.engine.now()),
+            (source, destination, call.params.get("AssociationType"), call.context.now()),
         )
     return {"SourceArn": source, "DestinationArn": destination}
 
@@ -78,7 +78,7 @@ def list_associations(call: Call) -> Response:
     size, offset = page_size(params), read_offset(params)
     asked = {column: params[name] for name, column in _FILTERS.items() if name in params}
     clause = " AND ".join([f"{column} = ?" for column in asked] or ["TRUE"])
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         rows = connection.execute(
             f"SELECT * FROM lineage_associations WHERE {clause} "
             "ORDER BY created DESC, source_arn, destination_arn LIMIT ? OFFSET ?",
@@ -100,7 +100,7 @@ def _summary(row: sqlite3.Row) -> Response:
 @serves("sagemaker", "DeleteAssociation")
 def delete_association(call: Call) -> Response:
     source, destination = call.params["SourceArn"], call.params["DestinationArn"]
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         deleted = connection.execute(
             "DELETE FROM lineage_associations WHERE source_arn = ? AND destination_arn = ?", (source, destination)
         )
@@ -115,7 +115,7 @@ def delete_artifact(call: Call) -> Response:
     arn = call.params.get("ArtifactArn")
     if arn is None:
         raise UnsupportedOperationError("sagemaker", "DeleteArtifact without ArtifactArn")
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         if connection.execute(
             "SELECT 1 FROM lineage_associations WHERE ? IN (source_arn, destination_arn)", (arn,)
         ).fetchone():

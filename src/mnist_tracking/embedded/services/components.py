@@ -31,9 +31,9 @@ _FROM_SOURCE = (  # those that a job made, and those of runs that it is part of
 
 @serves("sagemaker", "CreateTrialComponent")
 def create_trial_component(call: Call) -> Response:
-    name, now = call.params["TrialComponentName"], call.engine.now()
-    arn = call.engine.identity.sagemaker_arn("experiment-trial-component", name)
-    with call.engine.store.write() as connection:
+    name, now = call.params["TrialComponentName"], call.context.now()
+    arn = call.context.identity.sagemaker_arn("experiment-trial-component", name)
+    with call.context.store.write() as connection:
         refuse_taken(connection, "components", name)
         row_id = insert(connection, name, arn, now, metadata=metadata_in(call.params))
         _apply(connection, row_id, {"DisplayName": name, **call.params}, now)
@@ -52,9 +52,9 @@ def insert(connection: sqlite3.Connection, name: str, arn: str, now: float, *, m
 
 @serves("sagemaker", "UpdateTrialComponent")
 def update_trial_component(call: Call) -> Response:
-    with call.engine.store.write() as connection:
-        row = get(connection, "components", call.params["TrialComponentName"], call.engine.identity)
-        _apply(connection, row["id"], call.params, call.engine.now())
+    with call.context.store.write() as connection:
+        row = get(connection, "components", call.params["TrialComponentName"], call.context.identity)
+        _apply(connection, row["id"], call.params, call.context.now())
     return {"TrialComponentArn": row["arn"]}
 
 
@@ -136,9 +136,9 @@ def refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
 
 @serves("sagemaker", "DescribeTrialComponent")
 def describe_trial_component(call: Call) -> Response:
-    recover_lost(call.engine.store, call.engine.now())
-    with call.engine.store.snapshot() as connection:
-        row = get(connection, "components", call.params["TrialComponentName"], call.engine.identity)
+    recover_lost(call.context.store, call.context.now())
+    with call.context.store.snapshot() as connection:
+        row = get(connection, "components", call.params["TrialComponentName"], call.context.identity)
         return {**describe(connection, row), **present(Sources=_sources(connection, row["id"]) or None)}
 
 
@@ -213,8 +213,8 @@ def _metrics(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response]
 
 @serves("sagemaker", "DeleteTrialComponent")
 def delete_trial_component(call: Call) -> Response:
-    with call.engine.store.write() as connection:
-        row = get(connection, "components", call.params["TrialComponentName"], call.engine.identity)
+    with call.context.store.write() as connection:
+        row = get(connection, "components", call.params["TrialComponentName"], call.context.identity)
         if connection.execute("SELECT 1 FROM associations WHERE component_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"TrialComponent '{row['arn']}' is linked to 1 or more trials and cannot be deleted.")
         connection.execute("DELETE FROM components WHERE id = ?", (row["id"],))
@@ -227,15 +227,15 @@ def list_trial_components(call: Call) -> Response:
     params = call.params
     if len({"ExperimentName", "TrialName", "SourceArn"} & params.keys()) > 1:
         raise ValidationFault("Only one of ExperimentName, TrialName and SourceArn can be given.")
-    recover_lost(call.engine.store, call.engine.now())
-    with call.engine.store.read() as connection:
+    recover_lost(call.context.store, call.context.now())
+    with call.context.store.read() as connection:
         rows, token = listing(connection, "SELECT t.* FROM components t", _scope(connection, call), params)
     found = [{**_common(row), **present(TrialComponentSource=_source(row))} for row in rows]
     return {"TrialComponentSummaries": found, **token}
 
 
 def _scope(connection: sqlite3.Connection, call: Call) -> dict[str, Any]:
-    params, identity = call.params, call.engine.identity
+    params, identity = call.params, call.context.identity
     if trial := params.get("TrialName"):
         row = get(connection, "trials", trial, identity)
         return {"t.id IN (SELECT component_id FROM associations WHERE trial_id = ?)": row["id"]}

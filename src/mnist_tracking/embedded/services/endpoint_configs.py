@@ -26,18 +26,18 @@ _ECHOED = (
 def create_endpoint_config(call: Call) -> Response:
     """One variant. However many instances are asked for, one process serves it: CurrentInstanceCount says 1."""
     params, name = call.params, call.params["EndpointConfigName"]
-    arn = call.engine.identity.sagemaker_arn("endpoint-config", name)
+    arn = call.context.identity.sagemaker_arn("endpoint-config", name)
     variants = [*params["ProductionVariants"], *params.get("ShadowProductionVariants", ())]
     if len(variants) != 1:
         raise ValidationFault(
             f"The configuration {name!r} has {len(variants)} variants; the embedded SageMaker serves exactly one."
         )
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         refuse_taken(connection, "endpoint_configs", name, f'endpoint configuration "{arn}"')
         require_model(connection, call, variants[0].get("ModelName", ""))
         connection.execute(
             "INSERT INTO endpoint_configs (name, arn, request, created) VALUES (?, ?, ?, ?)",
-            (name, arn, json.dumps(params), call.engine.now()),
+            (name, arn, json.dumps(params), call.context.now()),
         )
         put_tags(connection, arn, params.get("Tags"))
     return {"EndpointConfigArn": arn}
@@ -48,14 +48,14 @@ def require_config(connection: sqlite3.Connection, call: Call) -> sqlite3.Row:
     name = call.params["EndpointConfigName"]
     row: sqlite3.Row | None = connection.execute("SELECT * FROM endpoint_configs WHERE name = ?", (name,)).fetchone()
     if row is None:
-        arn = call.engine.identity.sagemaker_arn("endpoint-config", name)
+        arn = call.context.identity.sagemaker_arn("endpoint-config", name)
         raise ValidationFault(f'Could not find endpoint configuration "{arn}".')
     return row
 
 
 @serves("sagemaker", "DescribeEndpointConfig")
 def describe_endpoint_config(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         row = require_config(connection, call)
     request = json.loads(row["request"])
     return {**{key: request[key] for key in _ECHOED if key in request}, **_summary(row)}
@@ -71,7 +71,7 @@ def _summary(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "DeleteEndpointConfig")
 def delete_endpoint_config(call: Call) -> Response:
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         row = require_config(connection, call)
         connection.execute("DELETE FROM endpoint_configs WHERE id = ?", (row["id"],))
         delete_tags(connection, row["arn"])
@@ -80,6 +80,6 @@ def delete_endpoint_config(call: Call) -> Response:
 
 @serves("sagemaker", "ListEndpointConfigs")
 def list_endpoint_configs(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         found, token = listing(connection, "SELECT t.* FROM endpoint_configs t", listed(call.params), call.params)
     return {"EndpointConfigs": [_summary(row) for row in found], **token}

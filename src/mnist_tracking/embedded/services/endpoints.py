@@ -11,13 +11,14 @@ from mnist_tracking.embedded.services.models import container_of, listed, refuse
 from mnist_tracking.embedded.services.rows import listing, present
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.supervision import Settings
 from mnist_tracking.embedded.times import as_datetime
 
 
 @serves("sagemaker", "CreateEndpoint")
 def create_endpoint(call: Call) -> Response:
-    store, name, now = call.engine.store, call.params["EndpointName"], call.engine.now()
-    arn = call.engine.identity.sagemaker_arn("endpoint", name)
+    store, name, now = call.context.store, call.params["EndpointName"], call.context.now()
+    arn = call.context.identity.sagemaker_arn("endpoint", name)
     with store.write() as connection:
         refuse_taken(connection, "endpoints", name, f'endpoint "{arn}"')
         config = require_config(connection, call)
@@ -50,19 +51,19 @@ def _prepare(connection: sqlite3.Connection, call: Call, config: sqlite3.Row) ->
     variant = json.loads(config["request"])["ProductionVariants"][0]
     model = require_model(connection, call, variant.get("ModelName", ""))
     return launcher.prepare(
-        call.engine.store,
+        call.context.store,
         call.params["EndpointName"],
         container=container_of(json.loads(model["request"])),
         variant=variant,
         python=model["python"],
-        region=call.engine.identity.region,
+        settings=Settings.of(call.context),
     )
 
 
 @serves("sagemaker", "DescribeEndpoint")
 def describe_endpoint(call: Call) -> Response:
-    state.recover_lost(call.engine.store, call.engine.now(), call.params["EndpointName"])
-    with call.engine.store.snapshot() as connection:
+    state.recover_lost(call.context.store, call.context.now(), call.params["EndpointName"])
+    with call.context.store.snapshot() as connection:
         row = _require_endpoint(connection, call)
         variants = _variants(connection, row)
     return present(
@@ -77,7 +78,7 @@ def _require_endpoint(connection: sqlite3.Connection, call: Call) -> sqlite3.Row
     name = call.params["EndpointName"]
     row = state.read_endpoint(connection, name)
     if row is None:
-        raise ValidationFault(f'Could not find endpoint "{call.engine.identity.sagemaker_arn("endpoint", name)}".')
+        raise ValidationFault(f'Could not find endpoint "{call.context.identity.sagemaker_arn("endpoint", name)}".')
     return row
 
 
@@ -111,10 +112,10 @@ def _summary(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "ListEndpoints")
 def list_endpoints(call: Call) -> Response:
-    state.recover_lost(call.engine.store, call.engine.now())
+    state.recover_lost(call.context.store, call.context.now())
     where = {**listed(call.params), "t.status = ?": call.params.get("StatusEquals")}
     select = "SELECT t.* FROM endpoints t"
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         found, token = listing(connection, select, where, call.params)
     return {"Endpoints": [_summary(row) for row in found], **token}
 
@@ -122,11 +123,11 @@ def list_endpoints(call: Call) -> Response:
 @serves("sagemaker", "DeleteEndpoint")
 def delete_endpoint(call: Call) -> Response:
     """At once; AWS refuses it as long as the endpoint is being made."""
-    store = call.engine.store
+    store = call.context.store
     with store.write() as connection:
         row = _require_endpoint(connection, call)
         connection.execute("UPDATE endpoints SET status = 'Deleting' WHERE id = ?", (row["id"],))
-    launcher.stop(store, row["name"])
+    launcher.stop(store, row["name"], call.context.waiter, timeout_s=call.context.timing.endpoint_stop_s)
     with store.write() as connection:
         about = (row["id"], row["created"])
         gone = connection.execute("DELETE FROM endpoints WHERE id = ? AND created = ?", about).rowcount

@@ -11,9 +11,9 @@ from mnist_tracking.embedded.times import as_datetime
 
 @serves("sagemaker", "CreateExperiment")
 def create_experiment(call: Call) -> Response:
-    name, now = call.params["ExperimentName"], call.engine.now()
-    arn = call.engine.identity.sagemaker_arn("experiment", name)
-    with call.engine.store.write() as connection:
+    name, now = call.params["ExperimentName"], call.context.now()
+    arn = call.context.identity.sagemaker_arn("experiment", name)
+    with call.context.store.write() as connection:
         refuse_taken(connection, "experiments", name)
         connection.execute(
             "INSERT INTO experiments (name, arn, display_name, description, created, modified) "
@@ -26,8 +26,8 @@ def create_experiment(call: Call) -> Response:
 
 @serves("sagemaker", "DescribeExperiment")
 def describe_experiment(call: Call) -> Response:
-    with call.engine.store.read() as connection:
-        row = get(connection, "experiments", call.params["ExperimentName"], call.engine.identity)
+    with call.context.store.read() as connection:
+        row = get(connection, "experiments", call.params["ExperimentName"], call.context.identity)
     return describe(row)
 
 
@@ -47,9 +47,9 @@ def describe(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "UpdateExperiment")
 def update_experiment(call: Call) -> Response:
-    params, now = call.params, call.engine.now()
-    with call.engine.store.write() as connection:
-        row = get(connection, "experiments", params["ExperimentName"], call.engine.identity)
+    params, now = call.params, call.context.now()
+    with call.context.store.write() as connection:
+        row = get(connection, "experiments", params["ExperimentName"], call.context.identity)
         columns = [("display_name", params.get("DisplayName")), ("description", params.get("Description"))]
         touch(connection, "experiments", row["id"], now, columns)
     return {"ExperimentArn": row["arn"]}
@@ -57,8 +57,8 @@ def update_experiment(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteExperiment")
 def delete_experiment(call: Call) -> Response:
-    with call.engine.store.write() as connection:
-        row = get(connection, "experiments", call.params["ExperimentName"], call.engine.identity)
+    with call.context.store.write() as connection:
+        row = get(connection, "experiments", call.params["ExperimentName"], call.context.identity)
         if connection.execute("SELECT 1 FROM trials WHERE experiment_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"Experiment '{row['arn']}' has 1 or more trials and cannot be deleted.")
         connection.execute("DELETE FROM experiments WHERE id = ?", (row["id"],))
@@ -68,7 +68,7 @@ def delete_experiment(call: Call) -> Response:
 
 @serves("sagemaker", "ListExperiments")
 def list_experiments(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         rows, token = listing(connection, "SELECT t.* FROM experiments t", {}, call.params)
     return {"ExperimentSummaries": [_summary(row) for row in rows], **token}
 

@@ -36,7 +36,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
 
 
 def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
-    run = rows.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.engine.identity)
+    run = rows.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
     connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
     return int(run["id"])
 
@@ -44,7 +44,7 @@ def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
 def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
     name = call.params["TrainingJobName"] + _SUFFIX
     rows.refuse_taken(connection, "components", name)
-    own = call.engine.identity.sagemaker_arn("experiment-trial-component", name)
+    own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
     row_id = components.insert(connection, name, own, now)
     connection.execute(
         "UPDATE components SET source_arn = ?, source_type = ?, status = 'InProgress' WHERE id = ?",
@@ -57,15 +57,15 @@ def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | 
     """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if trial:
-        found = trials.read(connection, rows.get(connection, "trials", trial, call.engine.identity)["id"])
+        found = trials.read(connection, rows.get(connection, "trials", trial, call.context.identity)["id"])
         if (
             experiment
-            and rows.get(connection, "experiments", experiment, call.engine.identity)["id"] != found["experiment_id"]
+            and rows.get(connection, "experiments", experiment, call.context.identity)["id"] != found["experiment_id"]
         ):
             raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
         return int(found["id"])
     if not experiment:
         return None
     made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
-    trials.create_trial(Call(call.engine, call.service, "CreateTrial", made))
-    return int(rows.get(connection, "trials", made["TrialName"], call.engine.identity)["id"])
+    trials.create_trial(Call(call.context, call.service, "CreateTrial", made))
+    return int(rows.get(connection, "trials", made["TrialName"], call.context.identity)["id"])

@@ -26,7 +26,7 @@ def describe_log_streams(call: Call) -> Response:
     direction = "DESC" if params.get("descending") else "ASC"
     end = after_prefix(prefix)
     bound, values = ("", ()) if end is None else (" AND stream < ?", (end,))
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         rows = connection.execute(
             f"SELECT stream, min({_MILLISECONDS}) AS first, max({_MILLISECONDS}) AS last FROM log_events "
             f"WHERE log_group = ? AND stream >= ?{bound} GROUP BY stream ORDER BY {order} {direction} LIMIT ?",
@@ -56,7 +56,7 @@ def get_log_events(call: Call) -> Response:
     params = call.params
     direction, place = _token(params)
     about = (_group(params), params["logStreamName"])
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         where = "log_group = ? AND stream = ?"
         if connection.execute(f"SELECT 1 FROM log_events WHERE {where} LIMIT 1", about).fetchone() is None:
             raise AwsFault("The specified log stream does not exist.", code="ResourceNotFoundException")

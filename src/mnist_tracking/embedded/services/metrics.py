@@ -15,9 +15,9 @@ _NEWEST_S = 2 * 3600
 
 @serves("sagemaker-metrics", "BatchPutMetrics")
 def batch_put_metrics(call: Call) -> Response:
-    now = call.engine.now()
+    now = call.context.now()
     errors = []
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         component = find(connection, "components", call.params["TrialComponentName"])
         for index, metric in enumerate(call.params["MetricData"]):
             value, timestamp = float(metric["Value"]), as_seconds(metric["Timestamp"])
@@ -30,7 +30,7 @@ def batch_put_metrics(call: Call) -> Response:
 
 @serves("sagemaker-metrics", "BatchGetMetrics")
 def batch_get_metrics(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         return {"MetricQueryResults": [_query(connection, query) for query in call.params["MetricQueries"]]}
 
 

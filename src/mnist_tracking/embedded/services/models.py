@@ -23,14 +23,14 @@ _ECHOED = (
 
 @serves("sagemaker", "CreateModel")
 def create_model(call: Call) -> Response:
-    name, now = call.params["ModelName"], call.engine.now()
-    arn = call.engine.identity.sagemaker_arn("model", name)
+    name, now = call.params["ModelName"], call.context.now()
+    arn = call.context.identity.sagemaker_arn("model", name)
     container_of(call.params)
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         refuse_taken(connection, "models", name, f'model "{arn}"')
         connection.execute(
             "INSERT INTO models (name, arn, request, python, created) VALUES (?, ?, ?, ?, ?)",
-            (name, arn, json.dumps(call.params), call.engine.python, now),
+            (name, arn, json.dumps(call.params), call.context.python, now),
         )
         put_tags(connection, arn, call.params.get("Tags"))
     return {"ModelArn": arn}
@@ -58,13 +58,13 @@ def require_model(connection: sqlite3.Connection, call: Call, name: str) -> sqli
     """Return a model's row, or raise AWS's error for a missing one."""
     row: sqlite3.Row | None = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise ValidationFault(f'Could not find model "{call.engine.identity.sagemaker_arn("model", name)}".')
+        raise ValidationFault(f'Could not find model "{call.context.identity.sagemaker_arn("model", name)}".')
     return row
 
 
 @serves("sagemaker", "DescribeModel")
 def describe_model(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         row = require_model(connection, call, call.params["ModelName"])
     request = json.loads(row["request"])
     echoed = {key: request[key] for key in _ECHOED if key in request}
@@ -73,7 +73,7 @@ def describe_model(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteModel")
 def delete_model(call: Call) -> Response:
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         row = require_model(connection, call, call.params["ModelName"])
         connection.execute("DELETE FROM models WHERE id = ?", (row["id"],))
         delete_tags(connection, row["arn"])
@@ -82,7 +82,7 @@ def delete_model(call: Call) -> Response:
 
 @serves("sagemaker", "ListModels")
 def list_models(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         found, token = listing(connection, "SELECT t.* FROM models t", listed(call.params), call.params)
     models = [
         {"ModelName": row["name"], "ModelArn": row["arn"], "CreationTime": as_datetime(row["created"])} for row in found

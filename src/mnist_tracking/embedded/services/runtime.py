@@ -17,7 +17,6 @@ from mnist_tracking.embedded.services.rows import present
 
 _MAX_BODY = 6_291_456
 _MAX_CONNECTIONS = 16
-_TIMEOUT_S = 60.0  # what the service gives a model to answer
 _ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _STALE = (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
@@ -88,11 +87,11 @@ def _body(params: dict[str, Any]) -> bytes:
 
 def _port(call: Call) -> int:
     name = call.params["EndpointName"]
-    state.recover_lost(call.engine.store, call.engine.now(), name)
-    with call.engine.store.read() as connection:
+    state.recover_lost(call.context.store, call.context.now(), name)
+    with call.context.store.read() as connection:
         row = state.read_endpoint(connection, name)
     if row is None or row["status"] != "InService":
-        about = f"Endpoint {name} of account {call.engine.identity.account_id} not found."
+        about = f"Endpoint {name} of account {call.context.identity.account_id} not found."
         if row is not None:
             about += f" It is {row['status']}, and can be invoked while it is InService. {row['failure_reason'] or ''}"
         raise AwsFault(about.rstrip(), code="ValidationError")
@@ -101,15 +100,16 @@ def _port(call: Call) -> int:
 
 def _post(call: Call, port: int, body: bytes) -> _Answer:
     """Send a request over the thread's open connection; where that has gone stale, over a new one."""
+    timeout_s = call.context.timing.invocation_timeout_s
     try:
         if connection := _kept.take(port):
             try:
                 return _exchange(call, port, connection, body)
             except _STALE:
                 pass
-        return _exchange(call, port, _Connection("127.0.0.1", port, timeout=_TIMEOUT_S), body)
+        return _exchange(call, port, _Connection("127.0.0.1", port, timeout=timeout_s), body)
     except TimeoutError as error:
-        said = f"Your invocation timed out while waiting for a response: the model took longer than {_TIMEOUT_S:g} s."
+        said = f"Your invocation timed out while waiting for a response: the model took longer than {timeout_s:g} s."
         raise _model_error(call, 0, said) from error
     except (OSError, http.client.HTTPException) as error:
         raise _model_error(call, 0, f"The model server does not answer, it may have ended: {error!r}") from error
@@ -136,7 +136,7 @@ def _exchange(call: Call, port: int, connection: _Connection, body: bytes) -> _A
 
 
 def _model_error(call: Call, status: int, said: str) -> AwsFault:
-    identity, name = call.engine.identity, call.params["EndpointName"]
+    identity, name = call.context.identity, call.params["EndpointName"]
     group = state.log_group(name)
     message = (
         f'Received server error ({status}) from primary with message "{said.strip()}". See the log group {group} '

@@ -71,10 +71,10 @@ def search(call: Call) -> Response:
         possible = ", ".join(SEARCHABLE)
         raise ValidationFault(f"The embedded SageMaker searches {possible}; asked for {params['Resource']}.")
     size, offset = page_size(params), read_offset(params)
-    now, lag = call.engine.now(), call.engine.search_lag_s
+    now, lag = call.context.now(), call.context.search_lag()
     horizon = now - lag if lag else math.inf
-    recover_lost(call.engine.store, now)
-    with call.engine.store.snapshot() as connection:
+    recover_lost(call.context.store, now)
+    with call.context.store.snapshot() as connection:
         connection.create_function("horizon", 0, lambda: horizon, deterministic=True)
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()

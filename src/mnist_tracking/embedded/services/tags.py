@@ -11,7 +11,7 @@ MAX_TAGS = 50
 @serves("sagemaker", "AddTags")
 def add_tags(call: Call) -> Response:
     arn = call.params["ResourceArn"]
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         if not has_arn(connection, arn):  # as aws/amazon-sagemaker-feedback, issue 108
             raise ValidationFault(f"There is no resource {arn} to be tagged.")
         put_tags(connection, arn, call.params["Tags"])
@@ -23,14 +23,14 @@ def add_tags(call: Call) -> Response:
 
 @serves("sagemaker", "ListTags")
 def list_tags(call: Call) -> Response:
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         return {"Tags": read_tags(connection, call.params["ResourceArn"])}
 
 
 @serves("sagemaker", "DeleteTags")
 def delete_tags(call: Call) -> Response:
     arn = call.params["ResourceArn"]
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         connection.executemany(
             "DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in call.params["TagKeys"]]
         )

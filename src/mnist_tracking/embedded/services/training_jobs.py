@@ -21,6 +21,7 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services import job_components
 from mnist_tracking.embedded.services.rows import listing, present
 from mnist_tracking.embedded.store.tags import put_tags
+from mnist_tracking.embedded.supervision import Settings
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
 
@@ -49,14 +50,14 @@ def create_training_job(call: Call) -> Response:
     With ``ExperimentConfig.RunName`` the component of that run, which must exist, holds what the job did, and lists the
     job among its Sources; the job gets none of its own, and the status and times stay those of the run.
     """
-    engine, name = call.engine, call.params["TrainingJobName"]
-    arn = engine.identity.sagemaker_arn("training-job", name)
+    context, name = call.context, call.params["TrainingJobName"]
+    arn = context.identity.sagemaker_arn("training-job", name)
     checks.check(call.params)
-    if engine.quotas:
-        recover_lost(engine.store, engine.now())  # what is dead uses nothing
-    launch = Launch(engine.store, name, engine.identity.region)
+    if context.quotas:
+        recover_lost(context.store, context.now())  # what is dead uses nothing
+    launch = Launch(context.store, name, Settings.of(context))
     try:
-        with engine.store.write() as connection:
+        with context.store.write() as connection:
             _refuse_taken(connection, name)
             _check_quota(connection, call)
             _insert(connection, call, arn)
@@ -77,12 +78,12 @@ def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
 
 
 def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
-    if not call.engine.quotas:
+    if not call.context.quotas:
         return
     running = connection.execute("SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping')")
     used = sum((instances_of(state.request_of(job)) for job in running), Counter[str]())
     for kind, wanted in instances_of(call.params).items():
-        most = call.engine.quotas.get(kind)
+        most = call.context.quotas.get(kind)
         if most is not None and used[kind] + wanted > most:
             raise ResourceLimitFault(
                 f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
@@ -93,12 +94,12 @@ def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
 
 def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
     """Add the job's row, its component, the component's trial and its tags."""
-    request, now = call.params, call.engine.now()
+    request, now = call.params, call.context.now()
     component_id = job_components.component_of(connection, call, arn, now)
     cursor = connection.execute(
         "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
         "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
-        (request["TrainingJobName"], arn, json.dumps(request), call.engine.python, component_id, now, now),
+        (request["TrainingJobName"], arn, json.dumps(request), call.context.python, component_id, now, now),
     )
     put_tags(connection, arn, request.get("Tags"))
     state.enter_stage(connection, cursor.lastrowid or 0, "Starting", "Preparing the instances for training", now)
@@ -107,8 +108,8 @@ def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
 @serves("sagemaker", "DescribeTrainingJob")
 def describe_training_job(call: Call) -> Response:
     name = call.params["TrainingJobName"]
-    recover_lost(call.engine.store, call.engine.now(), name)
-    with call.engine.store.snapshot() as connection:
+    recover_lost(call.context.store, call.context.now(), name)
+    with call.context.store.snapshot() as connection:
         job = _require(connection, name)
         request = state.request_of(job)
         only_here = {member: request[member] for member in _NOT_SEARCHED & request.keys()}
@@ -177,15 +178,15 @@ def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> 
 
 @serves("sagemaker", "StopTrainingJob")
 def stop_training_job(call: Call) -> Response:
-    name, now = call.params["TrainingJobName"], call.engine.now()
-    recover_lost(call.engine.store, now, name)
-    with call.engine.store.write() as connection:
+    name, now = call.params["TrainingJobName"], call.context.now()
+    recover_lost(call.context.store, now, name)
+    with call.context.store.write() as connection:
         job = _require(connection, name)
         if job["status"] in state.ENDED:
             raise ValidationFault(f"The request was rejected because the training job is in status {job['status']}.")
         if job["status"] == "InProgress":
             state.begin_stopping(connection, job["id"], now)
-    ask_to_stop(call.engine.store, job)
+    ask_to_stop(call.context.store, job)
     return {}
 
 
@@ -196,13 +197,13 @@ def list_training_jobs(call: Call) -> Response:
         raise UnsupportedOperationError("sagemaker", "ListTrainingJobs with SortBy=Status; it has Name, CreationTime")
     if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
         return {"TrainingJobSummaries": []}  # no job here has either
-    recover_lost(call.engine.store, call.engine.now())
+    recover_lost(call.context.store, call.context.now())
     given = {
         **params,
         "CreatedAfter": params.get("CreationTimeAfter"),
         "CreatedBefore": params.get("CreationTimeBefore"),
     }
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         found, token = listing(connection, "SELECT t.* FROM training_jobs t", _filters(params), given)
     return {"TrainingJobSummaries": [_summary(job) for job in found], **token}
 

@@ -28,11 +28,11 @@ _LIMIT = (
 @serves("sagemaker", "CreateTrial")
 def create_trial(call: Call) -> Response:
     """Create a trial; an experiment holds 300, the quota of an account that has not asked for more."""
-    params, now = call.params, call.engine.now()
+    params, now = call.params, call.context.now()
     name = params["TrialName"]
-    arn = call.engine.identity.sagemaker_arn("experiment-trial", name)
-    with call.engine.store.write() as connection:
-        experiment = get(connection, "experiments", params["ExperimentName"], call.engine.identity)
+    arn = call.context.identity.sagemaker_arn("experiment-trial", name)
+    with call.context.store.write() as connection:
+        experiment = get(connection, "experiments", params["ExperimentName"], call.context.identity)
         refuse_taken(connection, "trials", name)
         _refuse_too_many_trials(connection, experiment["id"])
         connection.execute(
@@ -55,8 +55,8 @@ def _refuse_too_many_trials(connection: sqlite3.Connection, experiment_id: int) 
 
 @serves("sagemaker", "DescribeTrial")
 def describe_trial(call: Call) -> Response:
-    with call.engine.store.snapshot() as connection:
-        found = get(connection, "trials", call.params["TrialName"], call.engine.identity)
+    with call.context.store.snapshot() as connection:
+        found = get(connection, "trials", call.params["TrialName"], call.context.identity)
         return describe(read(connection, found["id"]))
 
 
@@ -83,16 +83,16 @@ def describe(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "UpdateTrial")
 def update_trial(call: Call) -> Response:
-    with call.engine.store.write() as connection:
-        row = get(connection, "trials", call.params["TrialName"], call.engine.identity)
-        touch(connection, "trials", row["id"], call.engine.now(), [("display_name", call.params.get("DisplayName"))])
+    with call.context.store.write() as connection:
+        row = get(connection, "trials", call.params["TrialName"], call.context.identity)
+        touch(connection, "trials", row["id"], call.context.now(), [("display_name", call.params.get("DisplayName"))])
     return {"TrialArn": row["arn"]}
 
 
 @serves("sagemaker", "DeleteTrial")
 def delete_trial(call: Call) -> Response:
-    with call.engine.store.write() as connection:
-        row = get(connection, "trials", call.params["TrialName"], call.engine.identity)
+    with call.context.store.write() as connection:
+        row = get(connection, "trials", call.params["TrialName"], call.context.identity)
         if connection.execute("SELECT 1 FROM associations WHERE trial_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"Trial '{row['arn']}' has 1 or more trial components and cannot be deleted.")
         connection.execute("DELETE FROM trials WHERE id = ?", (row["id"],))
@@ -103,12 +103,12 @@ def delete_trial(call: Call) -> Response:
 @serves("sagemaker", "ListTrials")
 def list_trials(call: Call) -> Response:
     params = call.params
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         where: dict[str, object] = {}
         if experiment := params.get("ExperimentName"):
-            where["t.experiment_id = ?"] = get(connection, "experiments", experiment, call.engine.identity)["id"]
+            where["t.experiment_id = ?"] = get(connection, "experiments", experiment, call.context.identity)["id"]
         if component := params.get("TrialComponentName"):
-            row = get(connection, "components", component, call.engine.identity)
+            row = get(connection, "components", component, call.context.identity)
             where["t.id IN (SELECT trial_id FROM associations WHERE component_id = ?)"] = row["id"]
         rows, token = listing(connection, "SELECT t.* FROM trials t", where, params)
     return {"TrialSummaries": [_summary(row) for row in rows], **token}
@@ -128,10 +128,10 @@ def _summary(row: sqlite3.Row) -> Response:
 def associate_trial_component(call: Call) -> Response:
     """Add a component to a trial; a trial holds 50, the quota of an account that has not asked for more."""
     params = call.params
-    with call.engine.store.write() as connection:
-        trial = get(connection, "trials", params["TrialName"], call.engine.identity)
-        component = get(connection, "components", params["TrialComponentName"], call.engine.identity)
-        associate(connection, trial["id"], component["id"], call.engine.now())
+    with call.context.store.write() as connection:
+        trial = get(connection, "trials", params["TrialName"], call.context.identity)
+        component = get(connection, "components", params["TrialComponentName"], call.context.identity)
+        associate(connection, trial["id"], component["id"], call.context.now())
     return {"TrialArn": trial["arn"], "TrialComponentArn": component["arn"]}
 
 
@@ -151,9 +151,9 @@ def associate(connection: sqlite3.Connection, trial_id: int, component_id: int, 
 @serves("sagemaker", "DisassociateTrialComponent")
 def disassociate_trial_component(call: Call) -> Response:
     params = call.params
-    with call.engine.store.write() as connection:
-        trial = get(connection, "trials", params["TrialName"], call.engine.identity)
-        component = get(connection, "components", params["TrialComponentName"], call.engine.identity)
+    with call.context.store.write() as connection:
+        trial = get(connection, "trials", params["TrialName"], call.context.identity)
+        component = get(connection, "components", params["TrialComponentName"], call.context.identity)
         connection.execute(
             "DELETE FROM associations WHERE trial_id = ? AND component_id = ?", (trial["id"], component["id"])
         )

@@ -13,7 +13,6 @@ from mnist_tracking.embedded.store.filesystem import refuse_network_file_system
 from mnist_tracking.embedded.store.migrations import migrate
 from mnist_tracking.errors import ConfigError
 
-_BUSY_TIMEOUT_S = 60.0
 _SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
 
 
@@ -47,13 +46,14 @@ class Store:
     SQLite across processes and either happen whole or not at all.
     """
 
-    def __init__(self, home: Path, *, durability: str = "normal") -> None:
+    def __init__(self, home: Path, *, durability: str = "normal", busy_timeout_s: float = 60.0) -> None:
         if durability not in _SYNCHRONOUS:
             raise ConfigError(f"durability={durability!r}; possible are {', '.join(map(repr, _SYNCHRONOUS))}.")
         self.home = home
         self.durability = durability
         self.path = home / "sagemaker.db"
         self._synchronous = _SYNCHRONOUS[durability]
+        self._busy_timeout_s = busy_timeout_s
         self._start_process()
         _make_writable(home)
         refuse_network_file_system(home)
@@ -129,7 +129,9 @@ class Store:
         return holder.connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")

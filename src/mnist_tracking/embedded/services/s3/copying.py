@@ -24,7 +24,7 @@ from mnist_tracking.embedded.times import as_datetime
 def open_source(call: Call) -> tuple[StoredObject, BinaryIO]:
     """Return what a call copies from, opened."""
     bucket, key = _source(call)
-    if not stored.has_bucket(call.engine.store, bucket):
+    if not stored.has_bucket(call.context.store, bucket):
         raise no_such_bucket()
     require_owner(call, call.params.get("ExpectedSourceBucketOwner"))
     found, body = open_found(call, bucket, key)
@@ -59,8 +59,8 @@ def copy_object(call: Call) -> Response:
                 "object's metadata, storage class, website redirect location or encryption attributes."
             )
             raise AwsFault(said, code="InvalidRequest")
-        now, guard = call.engine.now(), write_guard(call)
-        copy = stored.put_object(call.engine.store, bucket, key, body, now, headers=headers, guard=guard)
+        now, guard = call.context.now(), write_guard(call)
+        copy = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=guard)
     return {"CopyObjectResult": {"ETag": copy.etag, "LastModified": as_datetime(now)}, **encryption_of(headers)}
 
 

@@ -38,7 +38,7 @@ def _no_such_upload() -> AwsFault:
 def require_upload(call: Call) -> sqlite3.Row:
     """Return the upload that a call is about; inside a transaction it then stays until that ends."""
     about = (call.params["UploadId"], require_bucket(call), call.params["Key"])
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         sql = "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?"
         row: sqlite3.Row | None = connection.execute(sql, about).fetchone()
     if row is None:
@@ -54,11 +54,11 @@ def parts_of(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row
 @serves("s3", "CreateMultipartUpload")
 def create_multipart_upload(call: Call) -> Response:
     key, headers, upload_id = key_of(call.params), headers_of(call.params), uuid.uuid4().hex
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         bucket = require_bucket(call)
         connection.execute(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?)",
-            (upload_id, bucket, key, json.dumps(headers), call.engine.now()),
+            (upload_id, bucket, key, json.dumps(headers), call.context.now()),
         )
     return {"Bucket": bucket, "Key": key, "UploadId": upload_id, **encryption_of(headers)}
 
@@ -78,12 +78,12 @@ def upload_part_copy(call: Call) -> Response:
         start, end = range_of(call.params.get("CopySourceRange"), source.size) or (0, source.size)
         file.seek(start)
         blob = _store_part(call, cast("BinaryIO", FilePart(file, end - start)))
-    result = {"ETag": f'"{blob.md5}"', "LastModified": as_datetime(call.engine.now())}
+    result = {"ETag": f'"{blob.md5}"', "LastModified": as_datetime(call.context.now())}
     return {"CopyPartResult": result, **encryption_of(json.loads(upload["headers"]))}
 
 
 def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
-    number, store = call.params["PartNumber"], call.engine.store
+    number, store = call.params["PartNumber"], call.context.store
     if not 1 <= number <= _MOST_PARTS:
         said = f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
         raise AwsFault(said, code="InvalidArgument")
@@ -108,7 +108,7 @@ def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
 
 @serves("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(call: Call) -> Response:
-    store, upload = call.engine.store, require_upload(call)
+    store, upload = call.context.store, require_upload(call)
     with store.read() as connection:
         parts = parts_of(connection, upload["id"])
     new = _joined(call, upload, parts)
@@ -129,7 +129,7 @@ def complete_multipart_upload(call: Call) -> Response:
 
 def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> StoredObject:
     """Return the object that is made of the parts that a call names; its content is stored, but no key means it yet."""
-    blobs = call.engine.store.blobs
+    blobs = call.context.store.blobs
     try:
         chosen = choose_parts(parts, call.params.get("MultipartUpload", {}).get("Parts", []), blobs)
         blob = join_parts(chosen, call.params, blobs)
@@ -137,12 +137,12 @@ def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> St
         raise _no_such_upload() from None
     digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
     etag, headers = f'"{digest}-{len(chosen)}"', json.loads(upload["headers"])
-    return StoredObject(upload["key"], blobs.path(blob.name), blob.size, etag, call.engine.now(), headers)
+    return StoredObject(upload["key"], blobs.path(blob.name), blob.size, etag, call.context.now(), headers)
 
 
 @serves("s3", "AbortMultipartUpload")
 def abort_multipart_upload(call: Call) -> Response:
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         parts = _forget_upload(connection, require_upload(call)["id"])
     _delete_contents(call, parts)
     return {}
@@ -157,4 +157,4 @@ def _forget_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlit
 
 def _delete_contents(call: Call, parts: Iterable[sqlite3.Row]) -> None:
     for part in parts:
-        call.engine.store.blobs.delete(part["blob"])
+        call.context.store.blobs.delete(part["blob"])

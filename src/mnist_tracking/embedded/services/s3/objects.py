@@ -30,8 +30,8 @@ _MOST_KEYS = 1000
 @serves("s3", "PutObject")
 def put_object(call: Call) -> Response:
     bucket, key, headers = require_bucket(call), key_of(call.params), headers_of(call.params)
-    body, now = body_of(call.params), call.engine.now()
-    found = stored.put_object(call.engine.store, bucket, key, body, now, headers=headers, guard=write_guard(call))
+    body, now = body_of(call.params), call.context.now()
+    found = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=write_guard(call))
     return {"ETag": found.etag, **encryption_of(headers)}
 
 
@@ -56,7 +56,7 @@ def get_object(call: Call) -> Response:
 @serves("s3", "HeadObject")
 def head_object(call: Call) -> Response:
     bucket = require_bucket(call, is_head=True)
-    found = require_found(call, stored.get_object(call.engine.store, bucket, call.params["Key"]), is_head=True)
+    found = require_found(call, stored.get_object(call.context.store, bucket, call.params["Key"]), is_head=True)
     check_read(call.params, found, is_head=True)
     return {**_describe(call, found), "ContentLength": found.size}
 
@@ -81,7 +81,7 @@ def _describe(call: Call, found: StoredObject) -> Response:
 def delete_object(call: Call) -> Response:
     """Delete an object; one that is not there is deleted already."""
     bucket = require_bucket(call)
-    stored.delete_object(call.engine.store, bucket, call.params["Key"], guard=write_guard(call))
+    stored.delete_object(call.context.store, bucket, call.params["Key"], guard=write_guard(call))
     return {}
 
 
@@ -95,5 +95,5 @@ def delete_objects(call: Call) -> Response:
             code="MalformedXML",
         )
     for key in keys:
-        stored.delete_object(call.engine.store, bucket, key)
+        stored.delete_object(call.context.store, bucket, key)
     return {} if asked.get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}

@@ -82,7 +82,7 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
 
 def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
     """Return an object and its content, opened; raise AWS's error if there is none."""
-    opened = open_object(call.engine.store, bucket, key)
+    opened = open_object(call.context.store, bucket, key)
     found = require_found(call, None if opened is None else opened[0])
     assert opened is not None  # noqa: S101 - there would be nothing found
     return found, opened[1]

@@ -26,7 +26,7 @@ def delete_object_tagging(call: Call) -> Response:
 
 
 def _retag(call: Call, tags: dict[str, str]) -> None:
-    store, bucket = call.engine.store, require_bucket(call)
+    store, bucket = call.context.store, require_bucket(call)
     with store.write() as connection:
         found = require_found(call, stored.get_object(store, bucket, call.params["Key"]))
         headers = {name: value for name, value in found.headers.items() if name != "Tagging"}
@@ -37,5 +37,5 @@ def _retag(call: Call, tags: dict[str, str]) -> None:
 
 @serves("s3", "GetObjectTagging")
 def get_object_tagging(call: Call) -> Response:
-    found = require_found(call, stored.get_object(call.engine.store, require_bucket(call), call.params["Key"]))
+    found = require_found(call, stored.get_object(call.context.store, require_bucket(call), call.params["Key"]))
     return {"TagSet": [{"Key": key, "Value": value} for key, value in found.headers.get("Tagging", {}).items()]}

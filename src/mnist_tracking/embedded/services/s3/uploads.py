@@ -16,7 +16,7 @@ _PAGE = 1000
 def list_parts(call: Call) -> Response:
     marker, most = call.params.get("PartNumberMarker", 0), min(call.params.get("MaxParts", _PAGE), _PAGE)
     upload = require_upload(call)
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         parts = [part for part in parts_of(connection, upload["id"]) if part["number"] > marker]
     page, is_truncated = parts[:most], len(parts) > most
     response: Response = {
@@ -44,7 +44,7 @@ def list_multipart_uploads(call: Call) -> Response:
     params, bucket = call.params, require_bucket(call)
     prefix, most = params.get("Prefix", ""), min(params.get("MaxUploads", _PAGE), _PAGE)
     marker = (params.get("KeyMarker", ""), params.get("UploadIdMarker"))
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         rows = connection.execute("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, id", (bucket,)).fetchall()
     found = [row for row in rows if row["key"].startswith(prefix) and _is_after(row, *marker)]
     page, is_truncated = found[:most], len(found) > most
