@@ -8,7 +8,7 @@ import pytest
 from tests.embedded.jobs.account import Account
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.cluster import hosts_of, resource_config
+from mnist_tracking.embedded.jobs.hosts import hosts_of, resource_config
 from mnist_tracking.errors import UnsupportedOperationError
 
 LOOKS = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.embedded.jobs.account import Account
 
-from mnist_tracking.embedded.jobs.metrics import FileMetrics, LogMetrics
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics, LogMetrics
 
 LOSSES = [0.5, 0.25, 0.375]
 WRITES = """

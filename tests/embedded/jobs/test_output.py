@@ -11,7 +11,7 @@ from tests.embedded.jobs.account import until
 from tests.embedded.jobs.test_supervision import is_alive
 
 from mnist_tracking.embedded.jobs.environment import UPDATES
-from mnist_tracking.embedded.jobs.metrics import Lines
+from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.scripts import Scripts
 from mnist_tracking.embedded.timing import Timing
 

@@ -13,7 +13,7 @@ from typing import Any
 from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state
-from mnist_tracking.embedded.jobs.layout import download, split_uri
+from mnist_tracking.embedded.jobs.container import download, split_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import get_object
 from mnist_tracking.embedded.supervision import Settings, start_detached

@@ -5,7 +5,7 @@ import math
 import sqlite3
 from typing import Any
 
-from mnist_tracking.embedded.jobs.cluster import instances_of
+from mnist_tracking.embedded.jobs.hosts import instances_of
 
 
 def parameters(request: dict[str, Any]) -> dict[str, dict[str, Any]]:

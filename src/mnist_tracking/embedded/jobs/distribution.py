@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnist_tracking.embedded.jobs.cluster import MASTER_ADDRESS, Host
+from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host
 
 TORCHRUN = "torch_distributed"
 

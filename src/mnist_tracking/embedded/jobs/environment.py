@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from mnist_tracking.embedded.jobs.cluster import MASTER_ADDRESS, loopback
+from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, loopback
 from mnist_tracking.embedded.jobs.placement import Placement
 
 UPDATES = "MNIST_TRACKING_UPDATES"

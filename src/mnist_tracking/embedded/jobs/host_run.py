@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from mnist_tracking.embedded.jobs.component_updates import Updates
 from mnist_tracking.embedded.jobs.entry_point import command
 from mnist_tracking.embedded.jobs.environment import variables
-from mnist_tracking.embedded.jobs.metrics import FileMetrics
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics
 from mnist_tracking.embedded.jobs.placement import Placement
-from mnist_tracking.embedded.jobs.updates import Updates
 
 
 class HostRun:

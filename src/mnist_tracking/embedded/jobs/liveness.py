@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mnist_tracking._values.files import is_locked
 from mnist_tracking.embedded.jobs import state
-from mnist_tracking.embedded.jobs.cluster import hosts_of
+from mnist_tracking.embedded.jobs.container import Layout
 from mnist_tracking.embedded.jobs.environment import UPDATES
-from mnist_tracking.embedded.jobs.layout import Layout
+from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import last_words

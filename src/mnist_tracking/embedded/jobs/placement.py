@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 
 from mnist_tracking.embedded.jobs import distribution
-from mnist_tracking.embedded.jobs.cluster import Host, hosts_of, resource_config
-from mnist_tracking.embedded.jobs.layout import Layout
+from mnist_tracking.embedded.jobs.container import Layout
+from mnist_tracking.embedded.jobs.hosts import Host, hosts_of, resource_config
 
 
 def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from mnist_tracking.embedded.jobs.cluster import MASTER_ADDRESS
+from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS
 
 
 class ReservedPort:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mnist_tracking.embedded.jobs.metrics import Lines
+from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.script import Events, Script
 from mnist_tracking.embedded.timing import Timing
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.jobs.component import put_model, set_outcome
-from mnist_tracking.embedded.jobs.metrics import MetricValue
+from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.metrics import record_metric
+from mnist_tracking.embedded.store.metric_summaries import record_metric
 
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"

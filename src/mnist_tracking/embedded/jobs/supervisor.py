@@ -23,11 +23,11 @@ import attrs
 from mnist_tracking._values.files import acquire_lock
 from mnist_tracking.embedded.jobs import liveness, state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
-from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
+from mnist_tracking.embedded.jobs.container import Layout
 from mnist_tracking.embedded.jobs.entry_point import notes
 from mnist_tracking.embedded.jobs.host_run import HostRun
-from mnist_tracking.embedded.jobs.layout import Layout
-from mnist_tracking.embedded.jobs.metrics import Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.hosts import Host, hosts_of
+from mnist_tracking.embedded.jobs.metric_values import Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.jobs.port import ReservedPort
 from mnist_tracking.embedded.jobs.script import failure_reason

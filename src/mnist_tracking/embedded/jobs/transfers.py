@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_tracking._values.files import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.component import model_uri
-from mnist_tracking.embedded.jobs.layout import Layout, download, split_uri
+from mnist_tracking.embedded.jobs.container import Layout, download, split_uri
 from mnist_tracking.embedded.jobs.placement import Placement
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import get_object, has_bucket, put_object

@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mnist_tracking._values.files import atomic_path, locked
+from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error
-from mnist_tracking.embedded.store.store import Store
 from mnist_tracking.errors import ConfigError
 
 _HELD = ".backup"

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from mnist_tracking.embedded.store.store import Store
+from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.errors import NotFoundError
 
 _HIGHEST, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)

@@ -3,8 +3,8 @@
 import re
 
 from mnist_tracking.embedded.faults import AwsFault
-from mnist_tracking.embedded.paging import next_token, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.paging import next_token, read_offset
 from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket
 from mnist_tracking.embedded.times import as_datetime
 

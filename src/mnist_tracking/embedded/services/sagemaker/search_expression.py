@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
-from mnist_tracking.embedded.search.properties import Property, Searchable
+from mnist_tracking.embedded.services.sagemaker.search_properties import Property, Searchable
 from mnist_tracking.embedded.times import read_iso
 
 Sql = tuple[str, list[Any]]

@@ -2,7 +2,7 @@
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import has_arn
+from mnist_tracking.embedded.services.resources import has_arn
 from mnist_tracking.embedded.store.tags import put_tags, read_tags
 
 MAX_TAGS = 50

@@ -7,7 +7,7 @@ from typing import Any
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
-from mnist_tracking.embedded.services.rows import (
+from mnist_tracking.embedded.services.resources import (
     get,
     listing,
     metadata_in,
@@ -16,7 +16,7 @@ from mnist_tracking.embedded.services.rows import (
     refuse_taken,
     touch,
 )
-from mnist_tracking.embedded.store.metrics import sample_deviation
+from mnist_tracking.embedded.store.metric_summaries import sample_deviation
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 

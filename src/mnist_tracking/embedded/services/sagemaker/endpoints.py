@@ -6,9 +6,9 @@ import sqlite3
 from mnist_tracking.embedded.faults import AwsFault, ValidationFault
 from mnist_tracking.embedded.hosting import launcher, state
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.endpoint_configs import require_config
-from mnist_tracking.embedded.services.models import container_of, listed, refuse_taken, require_model
-from mnist_tracking.embedded.services.rows import listing, present
+from mnist_tracking.embedded.services.resources import listing, present
+from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
+from mnist_tracking.embedded.services.sagemaker.models import container_of, listed, refuse_taken, require_model
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.supervision import Settings

@@ -5,9 +5,9 @@ import sqlite3
 import uuid
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
-from mnist_tracking.embedded.paging import next_token, page_size, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import has_arn, present
+from mnist_tracking.embedded.services.paging import next_token, page_size, read_offset
+from mnist_tracking.embedded.services.resources import has_arn, present
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime
 from mnist_tracking.errors import UnsupportedOperationError

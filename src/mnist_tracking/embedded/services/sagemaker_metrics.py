@@ -5,8 +5,8 @@ import sqlite3
 from typing import Any
 
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import find
-from mnist_tracking.embedded.store.metrics import record_metric
+from mnist_tracking.embedded.services.resources import find
+from mnist_tracking.embedded.store.metric_summaries import record_metric
 from mnist_tracking.embedded.times import as_seconds
 
 _OLDEST_S = 14 * 24 * 3600

@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
-from mnist_tracking.embedded.paging import bad_token, make_token, page_size, read_token
+from mnist_tracking.embedded.services.paging import bad_token, make_token, page_size, read_token
 from mnist_tracking.embedded.times import as_seconds
 
 KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}

@@ -14,12 +14,12 @@ from mnist_tracking.embedded.faults import (
     ValidationFault,
 )
 from mnist_tracking.embedded.jobs import checks, component, state
-from mnist_tracking.embedded.jobs.cluster import instances_of
-from mnist_tracking.embedded.jobs.launch import Launch, ask_to_stop
+from mnist_tracking.embedded.jobs.hosts import instances_of
+from mnist_tracking.embedded.jobs.launcher import Launch, ask_to_stop
 from mnist_tracking.embedded.jobs.liveness import recover_lost
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services import job_components
-from mnist_tracking.embedded.services.rows import listing, present
+from mnist_tracking.embedded.services.resources import listing, present
+from mnist_tracking.embedded.services.sagemaker import job_components
 from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import Settings
 from mnist_tracking.embedded.times import as_datetime, as_seconds

@@ -13,7 +13,7 @@ from botocore.response import StreamingBody
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import present
+from mnist_tracking.embedded.services.resources import present
 
 _MAX_BODY = 6_291_456
 _MAX_CONNECTIONS = 16

@@ -5,7 +5,8 @@ import sqlite3
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs import component
 from mnist_tracking.embedded.registry import Call, Params
-from mnist_tracking.embedded.services import components, rows, trials
+from mnist_tracking.embedded.services import resources
+from mnist_tracking.embedded.services.sagemaker import components, trials
 
 SOURCE_TYPE = "SageMakerTrainingJob"
 _SUFFIX = "-aws-training-job"
@@ -28,7 +29,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
         hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
         components.put_artifacts(connection, row_id, "Output", hook_output)
     components.refuse_too_many(connection, row_id)
-    rows.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
+    resources.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
     trial_id = _trial(connection, call, config)
     if trial_id is not None:
         trials.associate(connection, trial_id, row_id, now)
@@ -36,14 +37,14 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
 
 
 def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
-    run = rows.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
+    run = resources.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
     connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
     return int(run["id"])
 
 
 def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
     name = call.params["TrainingJobName"] + _SUFFIX
-    rows.refuse_taken(connection, "components", name)
+    resources.refuse_taken(connection, "components", name)
     own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
     row_id = components.insert(connection, name, own, now)
     connection.execute(
@@ -57,10 +58,11 @@ def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | 
     """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if trial:
-        found = trials.read(connection, rows.get(connection, "trials", trial, call.context.identity)["id"])
+        found = trials.read(connection, resources.get(connection, "trials", trial, call.context.identity)["id"])
         if (
             experiment
-            and rows.get(connection, "experiments", experiment, call.context.identity)["id"] != found["experiment_id"]
+            and resources.get(connection, "experiments", experiment, call.context.identity)["id"]
+            != found["experiment_id"]
         ):
             raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
         return int(found["id"])
@@ -68,4 +70,4 @@ def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | 
         return None
     made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
     trials.create_trial(Call(call.context, call.service, "CreateTrial", made))
-    return int(rows.get(connection, "trials", made["TrialName"], call.context.identity)["id"])
+    return int(resources.get(connection, "trials", made["TrialName"], call.context.identity)["id"])

@@ -4,7 +4,7 @@ import sqlite3
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import get, listing, present, refuse_taken, touch
+from mnist_tracking.embedded.services.resources import get, listing, present, refuse_taken, touch
 from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime
 

@@ -4,7 +4,7 @@ import sqlite3
 
 from mnist_tracking.embedded.faults import ResourceLimitFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.rows import (
+from mnist_tracking.embedded.services.resources import (
     get,
     listing,
     metadata_in,

@@ -7,11 +7,11 @@ from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.liveness import recover_lost
-from mnist_tracking.embedded.paging import next_token, page_size, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.search.expression import compile_expression
-from mnist_tracking.embedded.search.properties import SEARCHABLE, Searchable
-from mnist_tracking.embedded.services import components, experiments, training_jobs, trials
+from mnist_tracking.embedded.services.paging import next_token, page_size, read_offset
+from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
+from mnist_tracking.embedded.services.sagemaker.search_expression import compile_expression
+from mnist_tracking.embedded.services.sagemaker.search_properties import SEARCHABLE, Searchable
 from mnist_tracking.embedded.store.tags import read_tags
 
 
