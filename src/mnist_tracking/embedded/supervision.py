@@ -17,7 +17,7 @@ _SETTINGS = "supervisor.json"
 
 
 @attrs.frozen
-class Settings:
+class SupervisorSettings:
     """
     What a supervisor needs of the engine that starts it; kept in the folder of the job or the endpoint.
 
@@ -32,12 +32,12 @@ class Settings:
     timing: Timing
 
     @classmethod
-    def of(cls, context: Context) -> "Settings":
+    def of(cls, context: Context) -> "SupervisorSettings":
         """Return the settings of an engine."""
         return cls(context.identity.region, context.store.durability, context.timing)
 
     @classmethod
-    def read(cls, folder: Path) -> "Settings":
+    def read(cls, folder: Path) -> "SupervisorSettings":
         """Read the settings in a folder."""
         fields = json.loads((folder / _SETTINGS).read_text())
         return cls(**{**fields, "timing": Timing(**fields["timing"])})

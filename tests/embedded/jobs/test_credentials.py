@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.embedded.jobs.account import Account
 
-from mnist_tracking.embedded.jobs.environment import clean_environment
+from mnist_tracking.embedded.jobs.container import clean_environment
 
 ASKS = """
 import json, os

@@ -9,9 +9,8 @@ import pytest
 from tests.embedded.jobs.account import Account, archive
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.environment import arguments
+from mnist_tracking.embedded.jobs.container import arguments, decode_hyperparameters
 from mnist_tracking.embedded.jobs.hosts import loopback
-from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
 
 PROGRAM = "code/train.py"
 LOOKS = """

@@ -10,9 +10,9 @@ import pytest
 from tests.embedded.jobs.account import until
 from tests.embedded.jobs.test_supervision import is_alive
 
-from mnist_tracking.embedded.jobs.environment import UPDATES
+from mnist_tracking.embedded.jobs.container import UPDATES
 from mnist_tracking.embedded.jobs.metric_values import Lines
-from mnist_tracking.embedded.jobs.scripts import Scripts
+from mnist_tracking.embedded.jobs.scripts import ScriptGroup
 from mnist_tracking.embedded.timing import Timing
 
 SPEAKS = """
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Run:
     """Run a script to its end, on one host."""
 
     def run(script: str, on_lines: Callable[[str, Lines], None], poll_s: float = 1.0) -> None:
-        scripts = Scripts(Timing(stop_grace_s=0.0, output_poll_s=poll_s))
+        scripts = ScriptGroup(Timing(stop_grace_s=0.0, output_poll_s=poll_s))
         with (tmp_path / "lock").open("w") as lock:
             argv, pid_file = [sys.executable, "-c", script], tmp_path / "pid"
             scripts.start(

@@ -8,7 +8,7 @@ import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 from tests.embedded.jobs.test_supervision import LOST, is_alive
 
-from mnist_tracking.embedded.jobs.port import ReservedPort
+from mnist_tracking.embedded.jobs.hosts import ReservedPort
 from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import UnsupportedOperationError
 

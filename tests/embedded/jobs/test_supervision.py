@@ -12,7 +12,7 @@ import pytest
 from tests.embedded.jobs.account import WAITS, Account, until
 
 from mnist_tracking._values.files import is_locked
-from mnist_tracking.embedded.jobs.liveness import supervisor_lock
+from mnist_tracking.embedded.jobs.launcher import supervisor_lock
 
 LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 PID = f"import os\nprint(os.getpid(), flush=True)\n{WAITS}"

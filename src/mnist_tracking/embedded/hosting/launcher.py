@@ -1,10 +1,11 @@
-"""Start an endpoint's supervisor with everything it needs in the endpoint's own folder, and end it."""
+"""Start an endpoint's supervisor, stop it, and fail endpoints that have lost theirs."""
 
 import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +14,46 @@ from typing import Any
 from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state
-from mnist_tracking.embedded.jobs.container import download, split_uri
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import get_object
-from mnist_tracking.embedded.supervision import Settings, start_detached
+from mnist_tracking.embedded.store.objects import download, get_object, split_uri
+from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
 from mnist_tracking.embedded.waiting import Waiter
+
+_LOST = "The process that served this endpoint was killed, or the machine was restarted."
+
+
+def recover_lost_endpoints(store: Store, now: float, name: str | None = None) -> None:
+    """Mark endpoints as Failed whose supervisor is gone: the one of that name, or all."""
+    where, values = (" AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM endpoints WHERE status IN ('Creating', 'InService'){where}"
+    with store.read() as connection:
+        rows = connection.execute(query, values).fetchall()
+    for row in rows:
+        if not is_locked(state.endpoint_lock(store, row["name"])):
+            _mark_lost(store, row, now)
+
+
+def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
+            "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
+            (_LOST + last_words(state.endpoint_folder(store.home, row["name"])), now, row["id"], row["created"]),
+        )
+
 
 _STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
 _MODULE = "mnist_tracking.embedded.hosting.supervisor"
 
 
 def prepare(
-    store: Store, name: str, *, container: dict[str, Any], variant: dict[str, Any], python: str, settings: Settings
+    store: Store,
+    name: str,
+    *,
+    container: dict[str, Any],
+    variant: dict[str, Any],
+    python: str,
+    settings: SupervisorSettings,
 ) -> int:
     """
     Make an endpoint's folder, inside the transaction that makes its row, and take its lock.
@@ -37,7 +66,7 @@ def prepare(
     Raises:
         ValidationFault: If the model's data do not exist.
     """
-    folder = state.folder_of(store.home, name)
+    folder = state.endpoint_folder(store.home, name)
     shutil.rmtree(folder, ignore_errors=True)  # what a creator that was killed may have left
     folder.mkdir(parents=True)
     try:
@@ -51,7 +80,7 @@ def prepare(
         }
         (folder / "endpoint.json").write_text(json.dumps(spec))
         settings.write(folder)
-        return acquire_lock(state.lock_of(store, name))
+        return acquire_lock(state.endpoint_lock(store, name))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -82,7 +111,9 @@ def _copy(store: Store, uri: str, target: Path) -> None:
 
 def start(store: Store, name: str, lock: int) -> None:
     """Start the supervisor; the lock is handed down to it."""
-    start_detached(_MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.folder_of(store.home, name))
+    start_detached(
+        _MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.endpoint_folder(store.home, name)
+    )
 
 
 def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
@@ -95,7 +126,6 @@ def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
         signalling = _Signalling(store, name, number)
         if waiter.until(signalling.has_ended, timeout_s=timeout_s):
             return
-    # it has not recorded its process id; it ends by itself when it sees that its folder is gone
 
 
 class _Signalling:
@@ -107,7 +137,7 @@ class _Signalling:
 
     def has_ended(self) -> bool:
         """Whether the supervisor has ended; signals it if it has not."""
-        if not is_locked(state.lock_of(self._store, self._name)):
+        if not is_locked(state.endpoint_lock(self._store, self._name)):
             return True
         if not self._is_sent and (pid := self._pid()):
             with contextlib.suppress(ProcessLookupError):
@@ -123,7 +153,7 @@ class _Signalling:
 
 def put_aside(store: Store, name: str) -> Callable[[], None]:
     """Free an endpoint's folder name at once, inside the transaction that deletes its row; return what deletes it."""
-    folder = state.folder_of(store.home, name)
+    folder = state.endpoint_folder(store.home, name)
     aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)

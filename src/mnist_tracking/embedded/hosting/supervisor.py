@@ -20,9 +20,9 @@ from typing import Any
 
 from mnist_tracking._values.files import unpack
 from mnist_tracking.embedded.hosting import state
-from mnist_tracking.embedded.jobs.environment import clean_environment
+from mnist_tracking.embedded.jobs.container import clean_environment
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.supervision import Settings
+from mnist_tracking.embedded.supervision import SupervisorSettings
 
 _SERVER = Path(__file__).with_name("server.py")
 _OPT_ML = "/opt/ml"
@@ -86,12 +86,12 @@ class Server:
         self.channel.close()
 
 
-class Supervisor:
+class EndpointSupervisor:
     """Keeps one endpoint up until it is asked to stop, or until its server or its folder is gone."""
 
-    def __init__(self, store: Store, name: str, settings: Settings) -> None:
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings, self._timing = store, name, settings, settings.timing
-        self._folder = state.folder_of(store.home, name)
+        self._folder = state.endpoint_folder(store.home, name)
         self._spec: dict[str, Any] = json.loads((self._folder / "endpoint.json").read_text())
         self._last_line = ""
         self._partial = b""
@@ -235,9 +235,9 @@ def main(argv: list[str]) -> None:
     home, name, _lock = argv
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped):
-        settings = Settings.read(state.folder_of(Path(home), name))
+        settings = SupervisorSettings.read(state.endpoint_folder(Path(home), name))
         store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
-        Supervisor(store, name, settings).run()
+        EndpointSupervisor(store, name, settings).run()
         store.close()
 
 

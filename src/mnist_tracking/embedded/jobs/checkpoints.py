@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mnist_tracking._values.files import files_below
-from mnist_tracking.embedded.jobs.container import split_uri
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import put_object
+from mnist_tracking.embedded.store.objects import put_object, split_uri
 from mnist_tracking.errors import MnistTrackingError
 
-_Version = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
+_Stamp = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
 
 
 class _ChangedError(Exception):
@@ -43,7 +42,7 @@ class Checkpoints:
 
     def __init__(self, store: Store, uri: str, folders: list[Path], *, warn: Callable[[str], object]) -> None:
         self._store, self._uri, self._folders, self._warn = store, uri.rstrip("/"), folders, warn
-        self._sent: dict[Path, _Version] = {}
+        self._sent: dict[Path, _Stamp] = {}
         self._told = ""
 
     def fetch(self) -> None:
@@ -55,7 +54,7 @@ class Checkpoints:
         """
         for folder in self._folders:
             fetch(self._store, f"{self._uri}/", folder)
-        self._sent = {path: _version(path.stat()) for _, path in self._files()}
+        self._sent = {path: _stamp(path.stat()) for _, path in self._files()}
 
     def send(self) -> None:
         """
@@ -77,14 +76,14 @@ class Checkpoints:
 
     def _send(self, name: Path, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), path.open("rb") as body:
-            version = _version(os.fstat(body.fileno()))
+            version = _stamp(os.fstat(body.fileno()))
             if self._sent.get(path) != version:
                 self._put(name, body, path, version)
                 self._sent[path] = version
 
-    def _put(self, name: Path, body: BinaryIO, path: Path, version: _Version) -> None:
+    def _put(self, name: Path, body: BinaryIO, path: Path, version: _Stamp) -> None:
         def refuse_changed(_old: object) -> None:
-            if _version(path.stat()) != version:
+            if _stamp(path.stat()) != version:
                 raise _ChangedError
 
         bucket, key = split_uri(f"{self._uri}/{name.as_posix()}")
@@ -125,5 +124,5 @@ def _skip(_error: OSError) -> None:
     """Leave out a folder that cannot be read."""
 
 
-def _version(stat: os.stat_result) -> _Version:
+def _stamp(stat: os.stat_result) -> _Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

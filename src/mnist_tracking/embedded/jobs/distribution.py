@@ -29,7 +29,7 @@ def launcher_of(hyperparameters: dict[str, Any]) -> str | None:
     return next(found, None)
 
 
-def groups_of(hyperparameters: dict[str, Any], host: Host) -> list[str]:
+def distribution_groups(hyperparameters: dict[str, Any], host: Host) -> list[str]:
     """Return the instance groups that the launcher is for, as SageMaker's toolkit tells them to one host."""
     given = hyperparameters.get("sagemaker_distribution_instance_groups")
     if given:

@@ -2,13 +2,13 @@
 
 import socket
 from collections import Counter
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 
 MASTER_ADDRESS = "127.0.0.1"
 """Where the first host is reached. SageMaker says its name, algo-1, which means nothing outside of its network."""
-
 _GROUP = "homogeneousCluster"
 _DEFAULT_TYPE = "ml.m5.xlarge"
 
@@ -73,3 +73,29 @@ def resource_config(request: dict[str, Any], host: Host) -> dict[str, Any]:
 def loopback() -> str:
     """Name the network interface by which the hosts reach each other: ``lo`` on Linux, ``lo0`` on macOS."""
     return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+
+
+class ReservedPort:
+    """
+    A free port that no other job gets, and the system hands to nobody, until the block ends or the process does.
+
+    A socket is bound to it that never listens. Whoever asks to share the address (SO_REUSEADDR, as torch and the
+    listeners of Python's own libraries do) can listen there all the same.
+
+    Attributes:
+        number: The port.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((MASTER_ADDRESS, 0))
+        self.number: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._socket.close()

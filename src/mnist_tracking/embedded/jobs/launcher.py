@@ -1,16 +1,25 @@
-"""Start a job's supervisor, and reach it."""
+"""
+Start a job's supervisor, reach it, and end jobs that have lost theirs.
+
+A supervisor holds a lock for as long as it lives; the lock is taken before the job is visible. So a job that has not
+ended and whose lock is free has lost its supervisor. Everything that reads jobs calls `recover_lost_jobs` first.
+"""
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.jobs import state
-from mnist_tracking.embedded.jobs.liveness import supervisor_lock
+from mnist_tracking.embedded.jobs.container import UPDATES, Layout
+from mnist_tracking.embedded.jobs.hosts import hosts_of
+from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.supervision import Settings, start_detached
+from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
@@ -23,7 +32,7 @@ class Launch:
     the supervisor finds the row.
     """
 
-    def __init__(self, store: Store, name: str, settings: Settings) -> None:
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings = store, name, settings
         self._lock: int | None = None
 
@@ -41,7 +50,7 @@ class Launch:
         """Start the supervisor; a job whose supervisor cannot be started has failed."""
         lock, self._lock = self._lock, None
         assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
-        folder = state.folder_of(self._store.home, self._name)
+        folder = state.job_folder(self._store.home, self._name)
         try:
             self._settings.write(folder)
             start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
@@ -64,3 +73,56 @@ def ask_to_stop(store: Store, job: sqlite3.Row) -> None:
     if job["supervisor_pid"] and is_locked(supervisor_lock(store, job["name"])):
         with contextlib.suppress(ProcessLookupError):
             os.kill(job["supervisor_pid"], signal.SIGTERM)
+
+
+_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+
+
+def supervisor_lock(store: Store, name: str) -> Path:
+    """Return the lock that a job's supervisor holds."""
+    return state.job_folder(store.home, name) / "supervisor.lock"
+
+
+def script_lock(store: Store, name: str, host: str) -> Path:
+    """Return the lock that a job's script on one host holds, and its supervisor."""
+    return state.job_folder(store.home, name) / f"{host}.lock"
+
+
+def script_pid(store: Store, name: str, host: str) -> Path:
+    """Return the file that tells the process id of a job's script on one host, which leads a process group."""
+    return state.job_folder(store.home, name) / f"{host}.pid"
+
+
+def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None:
+    """End jobs whose supervisor is gone: the one of that name, or all."""
+    where, values = ("AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping') {where}"
+    with store.read() as connection:
+        jobs = connection.execute(query, values).fetchall()
+    for job in jobs:
+        recover(store, job, now)
+
+
+def recover(store: Store, job: sqlite3.Row, now: float) -> None:
+    """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
+    name = job["name"]
+    folder = state.job_folder(store.home, name)
+    if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
+        return
+    with store.write() as connection:
+        fresh = state.read_job(connection, name)
+        if fresh is None or fresh["status"] in state.ENDED:
+            return
+        _kill_orphans(store, fresh)
+        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST + last_words(folder), now=now)
+    shutil.rmtree(folder / "ml", ignore_errors=True)
+
+
+def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
+    """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
+    request, name = state.request_of(job), job["name"]
+    for host in hosts_of(request):
+        if is_locked(script_lock(store, name, host.name)):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                kill_tree(int(script_pid(store, name, host.name).read_text()))
+        kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

@@ -1,7 +1,7 @@
 """
-The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
+The process that runs one training job, from its data to its model. It outlives the process that created the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``; its settings are in the job's folder.
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``. The job's folder holds its settings.
 """
 
 import os
@@ -21,20 +21,53 @@ from typing import Any
 import attrs
 
 from mnist_tracking._values.files import acquire_lock
-from mnist_tracking.embedded.jobs import liveness, state
+from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
-from mnist_tracking.embedded.jobs.container import Layout
-from mnist_tracking.embedded.jobs.entry_point import notes
-from mnist_tracking.embedded.jobs.host_run import HostRun
-from mnist_tracking.embedded.jobs.hosts import Host, hosts_of
-from mnist_tracking.embedded.jobs.metric_values import Lines, LogMetrics, MetricValue
-from mnist_tracking.embedded.jobs.placement import Placement
-from mnist_tracking.embedded.jobs.port import ReservedPort
-from mnist_tracking.embedded.jobs.script import failure_reason
-from mnist_tracking.embedded.jobs.scripts import Scripts
-from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare, upload_outputs
+from mnist_tracking.embedded.jobs.component_updates import Updates
+from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
+from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
+from mnist_tracking.embedded.jobs.launcher import script_lock, script_pid
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
+from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.supervision import Settings
+from mnist_tracking.embedded.supervision import SupervisorSettings
+
+
+class HostRun:
+    """
+    One host of a job that runs.
+
+    Args:
+        placement: The host.
+        stream: The name of its log stream.
+        warn: Called with the reason when an update of the trial component is rejected.
+        connect: Returns a client of SageMaker.
+
+    Attributes:
+        placement: As given.
+        stream: As given.
+        files: The metric files of the script.
+        updates: What it says of its trial component.
+    """
+
+    def __init__(
+        self, placement: Placement, stream: str, *, warn: Callable[[str], object], connect: Callable[[], Any]
+    ) -> None:
+        self.placement, self.stream = placement, stream
+        self.files = FileMetrics(placement.layout.metrics)
+        self.updates = Updates(placement.layout.updates, warn=warn, connect=connect)
+
+    def process(self, python: str) -> dict[str, Any]:
+        """
+        Return what is run by that interpreter, in which folder and with which variables.
+
+        Raises:
+            JobError: If it cannot be run.
+        """
+        placement = self.placement
+        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
+
 
 _DAY_S = 86_400
 
@@ -48,18 +81,18 @@ class Outcome:
     reason: str | None = None
 
 
-class Supervisor:
+class JobSupervisor:
     """Sees one job through, on all of its hosts."""
 
-    def __init__(self, store: Store, name: str, settings: Settings) -> None:
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         with store.read() as connection:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
         self._store, self._job, self._settings = store, job, settings
         self._request = state.request_of(job)
-        self._folder = state.folder_of(store.home, name)
-        self._scripts = Scripts(settings.timing)
+        self._folder = state.job_folder(store.home, name)
+        self._scripts = ScriptGroup(settings.timing)
         self._hosts: dict[str, HostRun] = {}
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
@@ -112,7 +145,7 @@ class Supervisor:
         with ReservedPort() as port:
             for host in hosts_of(self._request):
                 self._hosts[host.name] = self._make(host, port.number)
-                prepare(self._store, self._hosts[host.name].placement)
+                prepare_host(self._store, self._hosts[host.name].placement)
             self._fetch_checkpoints()
             if self._begin():
                 self._run_scripts()
@@ -174,8 +207,8 @@ class Supervisor:
         for note in notes(host.placement):
             self._say(name, note)
         process, job = host.process(self._job["python"]), self._job["name"]
-        lock = acquire_lock(liveness.script_lock(self._store, job, name))
-        pid_file = liveness.script_pid(self._store, job, name)
+        lock = acquire_lock(script_lock(self._store, job, name))
+        pid_file = script_pid(self._store, job, name)
         try:
             self._scripts.start(name, **process, lock=lock, pid_file=pid_file)
         except (OSError, ValueError) as error:
@@ -230,9 +263,9 @@ class Supervisor:
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
     home, name, _lock = argv
-    settings = Settings.read(state.folder_of(Path(home), name))
+    settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
-    Supervisor(store, name, settings).run()
+    JobSupervisor(store, name, settings).run()
     store.close()
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking._values.files import ArchiveError, pack, unpack
-from mnist_tracking.embedded.jobs.component import model_uri
-from mnist_tracking.embedded.jobs.container import Layout, download, split_uri
-from mnist_tracking.embedded.jobs.placement import Placement
+from mnist_tracking.embedded.jobs.container import Layout, Placement
+from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import get_object, has_bucket, put_object
+from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
 
 _OPT_ML = "/opt/ml/"
 
@@ -32,7 +31,7 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
             raise JobError(f"ClientError: The bucket {bucket!r} of {uri} does not exist.")
 
 
-def prepare(store: Store, placement: Placement) -> None:
+def prepare_host(store: Store, placement: Placement) -> None:
     """
     Make a host's folders and fetch its channels and the code.
 

@@ -1,5 +1,7 @@
-"""What the families of operations share: a resource by its name, present members only, and sorted listings."""
+"""What the families of operations share: resources by name, response members, sorted lists, and pages."""
 
+import base64
+import binascii
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -7,8 +9,52 @@ from typing import Any
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
-from mnist_tracking.embedded.services.paging import bad_token, make_token, page_size, read_token
 from mnist_tracking.embedded.times import as_seconds
+
+
+def page_size(params: dict[str, Any], default: int = 10) -> int:
+    """Return how many results a caller wants on a page."""
+    return int(params.get("MaxResults", default))
+
+
+def make_token(position: object) -> str:
+    """Return the token that carries a position: anything that JSON can hold."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def read_token(token: str) -> Any:
+    """
+    Return the position that a token carries.
+
+    Raises:
+        ValidationFault: If it is no token of `make_token`.
+    """
+    try:
+        return json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError, RecursionError):
+        raise bad_token() from None
+
+
+def bad_token() -> ValidationFault:
+    """Build the error for a token that no page gave."""
+    return ValidationFault("The pagination token is not valid.")
+
+
+def read_offset(params: dict[str, Any]) -> int:
+    """Return where a page starts, in a list that is paged by number."""
+    token = params.get("NextToken")
+    if not token:
+        return 0
+    match read_token(token):
+        case {"offset": int(offset)} if 0 <= offset < 2**63:
+            return offset
+    raise bad_token()
+
+
+def next_token(offset: int, size: int, found: int) -> dict[str, str]:
+    """Return ``{"NextToken": ...}`` if *found* (one more than *size* was asked for) shows that there is a next page."""
+    return {"NextToken": make_token({"offset": offset + size})} if found > size else {}
+
 
 KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
 _WITH_ARN = (*KINDS, "training_jobs", "models", "endpoint_configs", "endpoints", "lineage_artifacts")
@@ -53,7 +99,7 @@ def has_arn(connection: sqlite3.Connection, arn: str) -> bool:
     return connection.execute(tables, {"arn": arn}).fetchone() is not None
 
 
-def refuse_taken(connection: sqlite3.Connection, table: str, name: str) -> None:
+def check_name_is_free(connection: sqlite3.Connection, table: str, name: str) -> None:
     """Raise AWS's error for a taken name, in the old and the new wording at once: clients look for either."""
     if find(connection, table, name) is not None:
         title = _TITLES[table]

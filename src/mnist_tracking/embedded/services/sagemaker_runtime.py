@@ -11,7 +11,7 @@ import attrs
 from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
-from mnist_tracking.embedded.hosting import state
+from mnist_tracking.embedded.hosting import launcher, state
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import present
 
@@ -87,7 +87,7 @@ def _body(params: dict[str, Any]) -> bytes:
 
 def _port(call: Call) -> int:
     name = call.params["EndpointName"]
-    state.recover_lost(call.context.store, call.context.now(), name)
+    launcher.recover_lost_endpoints(call.context.store, call.context.now(), name)
     with call.context.store.read() as connection:
         row = state.read_endpoint(connection, name)
     if row is None or row["status"] != "InService":

@@ -4,7 +4,7 @@ import re
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.paging import next_token, read_offset
+from mnist_tracking.embedded.services.resources import next_token, read_offset
 from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket
 from mnist_tracking.embedded.times import as_datetime
 

@@ -5,19 +5,19 @@ import sqlite3
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
-from mnist_tracking.embedded.jobs.liveness import recover_lost
+from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.resources import (
+    check_name_is_free,
     get,
     listing,
     metadata_in,
     metadata_of,
     present,
-    refuse_taken,
     touch,
 )
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.store.metric_summaries import sample_deviation
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 MAX_PARAMETERS = 300
@@ -34,7 +34,7 @@ def create_trial_component(call: Call) -> Response:
     name, now = call.params["TrialComponentName"], call.context.now()
     arn = call.context.identity.sagemaker_arn("experiment-trial-component", name)
     with call.context.store.write() as connection:
-        refuse_taken(connection, "components", name)
+        check_name_is_free(connection, "components", name)
         row_id = insert(connection, name, arn, now, metadata=metadata_in(call.params))
         _apply(connection, row_id, {"DisplayName": name, **call.params}, now)
         put_tags(connection, arn, call.params.get("Tags"))
@@ -73,7 +73,7 @@ def _apply(connection: sqlite3.Connection, row_id: int, params: Params, now: flo
     put_artifacts(connection, row_id, "Input", params.get("InputArtifacts", {}))
     put_artifacts(connection, row_id, "Output", params.get("OutputArtifacts", {}))
     _remove(connection, row_id, params)
-    refuse_too_many(connection, row_id)
+    check_limits(connection, row_id)
 
 
 def _put_status(connection: sqlite3.Connection, row_id: int, status: dict[str, str]) -> None:
@@ -121,7 +121,7 @@ def _remove(connection: sqlite3.Connection, row_id: int, params: Params) -> None
         )
 
 
-def refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
+def check_limits(connection: sqlite3.Connection, row_id: int) -> None:
     """Raise AWS's error if a component has more parameters or artifacts than it may."""
     for table, most, what in (
         ("component_parameters", MAX_PARAMETERS, "parameters"),
@@ -136,7 +136,7 @@ def refuse_too_many(connection: sqlite3.Connection, row_id: int) -> None:
 
 @serves("sagemaker", "DescribeTrialComponent")
 def describe_trial_component(call: Call) -> Response:
-    recover_lost(call.context.store, call.context.now())
+    recover_lost_jobs(call.context.store, call.context.now())
     with call.context.store.snapshot() as connection:
         row = get(connection, "components", call.params["TrialComponentName"], call.context.identity)
         return {**describe(connection, row), **present(Sources=_sources(connection, row["id"]) or None)}
@@ -218,7 +218,7 @@ def delete_trial_component(call: Call) -> Response:
         if connection.execute("SELECT 1 FROM associations WHERE component_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"TrialComponent '{row['arn']}' is linked to 1 or more trials and cannot be deleted.")
         connection.execute("DELETE FROM components WHERE id = ?", (row["id"],))
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
     return {"TrialComponentArn": row["arn"]}
 
 
@@ -227,7 +227,7 @@ def list_trial_components(call: Call) -> Response:
     params = call.params
     if len({"ExperimentName", "TrialName", "SourceArn"} & params.keys()) > 1:
         raise ValidationFault("Only one of ExperimentName, TrialName and SourceArn can be given.")
-    recover_lost(call.context.store, call.context.now())
+    recover_lost_jobs(call.context.store, call.context.now())
     with call.context.store.read() as connection:
         rows, token = listing(connection, "SELECT t.* FROM components t", _scope(connection, call), params)
     found = [{**_common(row), **present(TrialComponentSource=_source(row))} for row in rows]

@@ -6,8 +6,8 @@ import sqlite3
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
-from mnist_tracking.embedded.services.sagemaker.models import listed, refuse_taken, require_model
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.services.sagemaker.models import check_is_new, listed, require_model
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
 _ECHOED = (
@@ -33,7 +33,7 @@ def create_endpoint_config(call: Call) -> Response:
             f"The configuration {name!r} has {len(variants)} variants; the embedded SageMaker serves exactly one."
         )
     with call.context.store.write() as connection:
-        refuse_taken(connection, "endpoint_configs", name, f'endpoint configuration "{arn}"')
+        check_is_new(connection, "endpoint_configs", name, f'endpoint configuration "{arn}"')
         require_model(connection, call, variants[0].get("ModelName", ""))
         connection.execute(
             "INSERT INTO endpoint_configs (name, arn, request, created) VALUES (?, ?, ?, ?)",
@@ -74,7 +74,7 @@ def delete_endpoint_config(call: Call) -> Response:
     with call.context.store.write() as connection:
         row = require_config(connection, call)
         connection.execute("DELETE FROM endpoint_configs WHERE id = ?", (row["id"],))
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
     return {}
 
 

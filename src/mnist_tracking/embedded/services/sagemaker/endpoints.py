@@ -8,10 +8,10 @@ from mnist_tracking.embedded.hosting import launcher, state
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing, present
 from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
-from mnist_tracking.embedded.services.sagemaker.models import container_of, listed, refuse_taken, require_model
+from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, listed, require_model
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
-from mnist_tracking.embedded.supervision import Settings
+from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime
 
 
@@ -20,7 +20,7 @@ def create_endpoint(call: Call) -> Response:
     store, name, now = call.context.store, call.params["EndpointName"], call.context.now()
     arn = call.context.identity.sagemaker_arn("endpoint", name)
     with store.write() as connection:
-        refuse_taken(connection, "endpoints", name, f'endpoint "{arn}"')
+        check_is_new(connection, "endpoints", name, f'endpoint "{arn}"')
         config = require_config(connection, call)
         lock = _prepare(connection, call, config)
         connection.execute(
@@ -42,7 +42,7 @@ def create_endpoint(call: Call) -> Response:
 def _take_back(store: Store, name: str, arn: str) -> None:
     with store.write() as connection:
         connection.execute("DELETE FROM endpoints WHERE name = ?", (name,))
-        delete_tags(connection, arn)
+        remove_all_tags(connection, arn)
         delete_folder = launcher.put_aside(store, name)
     delete_folder()
 
@@ -56,13 +56,13 @@ def _prepare(connection: sqlite3.Connection, call: Call, config: sqlite3.Row) ->
         container=container_of(json.loads(model["request"])),
         variant=variant,
         python=model["python"],
-        settings=Settings.of(call.context),
+        settings=SupervisorSettings.of(call.context),
     )
 
 
 @serves("sagemaker", "DescribeEndpoint")
 def describe_endpoint(call: Call) -> Response:
-    state.recover_lost(call.context.store, call.context.now(), call.params["EndpointName"])
+    launcher.recover_lost_endpoints(call.context.store, call.context.now(), call.params["EndpointName"])
     with call.context.store.snapshot() as connection:
         row = _require_endpoint(connection, call)
         variants = _variants(connection, row)
@@ -112,7 +112,7 @@ def _summary(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "ListEndpoints")
 def list_endpoints(call: Call) -> Response:
-    state.recover_lost(call.context.store, call.context.now())
+    launcher.recover_lost_endpoints(call.context.store, call.context.now())
     where = {**listed(call.params), "t.status = ?": call.params.get("StatusEquals")}
     select = "SELECT t.* FROM endpoints t"
     with call.context.store.read() as connection:
@@ -131,7 +131,7 @@ def delete_endpoint(call: Call) -> Response:
     with store.write() as connection:
         about = (row["id"], row["created"])
         gone = connection.execute("DELETE FROM endpoints WHERE id = ? AND created = ?", about).rowcount
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
         delete_folder = launcher.put_aside(store, row["name"]) if gone else None
     if delete_folder:  # else another process that deleted it too was faster
         delete_folder()

@@ -4,8 +4,8 @@ import sqlite3
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import get, listing, present, refuse_taken, touch
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.services.resources import check_name_is_free, get, listing, present, touch
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
 
@@ -14,7 +14,7 @@ def create_experiment(call: Call) -> Response:
     name, now = call.params["ExperimentName"], call.context.now()
     arn = call.context.identity.sagemaker_arn("experiment", name)
     with call.context.store.write() as connection:
-        refuse_taken(connection, "experiments", name)
+        check_name_is_free(connection, "experiments", name)
         connection.execute(
             "INSERT INTO experiments (name, arn, display_name, description, created, modified) "
             "VALUES (?, ?, ?, ?, ?, ?)",
@@ -62,7 +62,7 @@ def delete_experiment(call: Call) -> Response:
         if connection.execute("SELECT 1 FROM trials WHERE experiment_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"Experiment '{row['arn']}' has 1 or more trials and cannot be deleted.")
         connection.execute("DELETE FROM experiments WHERE id = ?", (row["id"],))
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
     return {"ExperimentArn": row["arn"]}
 
 

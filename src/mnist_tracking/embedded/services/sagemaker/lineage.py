@@ -6,9 +6,8 @@ import uuid
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.paging import next_token, page_size, read_offset
-from mnist_tracking.embedded.services.resources import has_arn, present
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.services.resources import has_arn, next_token, page_size, present, read_offset
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 from mnist_tracking.errors import UnsupportedOperationError
 
@@ -122,5 +121,5 @@ def delete_artifact(call: Call) -> Response:
             raise ValidationFault(f"Artifact {arn} has associations and cannot be deleted.")
         if not connection.execute("DELETE FROM lineage_artifacts WHERE arn = ?", (arn,)).rowcount:
             raise ResourceNotFoundFault(f"There is no artifact {arn}.")
-        delete_tags(connection, arn)
+        remove_all_tags(connection, arn)
     return {"ArtifactArn": arn}

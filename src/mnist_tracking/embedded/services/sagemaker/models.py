@@ -7,7 +7,7 @@ from typing import Any
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 _ECHOED = (
@@ -27,7 +27,7 @@ def create_model(call: Call) -> Response:
     arn = call.context.identity.sagemaker_arn("model", name)
     container_of(call.params)
     with call.context.store.write() as connection:
-        refuse_taken(connection, "models", name, f'model "{arn}"')
+        check_is_new(connection, "models", name, f'model "{arn}"')
         connection.execute(
             "INSERT INTO models (name, arn, request, python, created) VALUES (?, ?, ?, ?, ?)",
             (name, arn, json.dumps(call.params), call.context.python, now),
@@ -48,7 +48,7 @@ def container_of(request: dict[str, Any]) -> dict[str, Any]:
     return container
 
 
-def refuse_taken(connection: sqlite3.Connection, table: str, name: str, title: str) -> None:
+def check_is_new(connection: sqlite3.Connection, table: str, name: str, title: str) -> None:
     """Raise AWS's error for a taken name; names that differ in case alone are the same, as their ARNs are."""
     if connection.execute(f"SELECT 1 FROM {table} WHERE name = ? COLLATE NOCASE", (name,)).fetchone():
         raise ValidationFault(f"Cannot create already existing {title}.")
@@ -76,7 +76,7 @@ def delete_model(call: Call) -> Response:
     with call.context.store.write() as connection:
         row = require_model(connection, call, call.params["ModelName"])
         connection.execute("DELETE FROM models WHERE id = ?", (row["id"],))
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
     return {}
 
 

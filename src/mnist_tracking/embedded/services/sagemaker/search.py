@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
-from mnist_tracking.embedded.jobs.liveness import recover_lost
+from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.paging import next_token, page_size, read_offset
+from mnist_tracking.embedded.services.resources import next_token, page_size, read_offset
 from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
-from mnist_tracking.embedded.services.sagemaker.search_expression import compile_expression
-from mnist_tracking.embedded.services.sagemaker.search_properties import SEARCHABLE, Searchable
-from mnist_tracking.embedded.store.tags import read_tags
+from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, Searchable, compile_expression
+from mnist_tracking.embedded.services.sagemaker.tags import read_tags
 
 
 def _experiment(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
@@ -73,7 +72,7 @@ def search(call: Call) -> Response:
     size, offset = page_size(params), read_offset(params)
     now, lag = call.context.now(), call.context.search_lag()
     horizon = now - lag if lag else math.inf
-    recover_lost(call.context.store, now)
+    recover_lost_jobs(call.context.store, now)
     with call.context.store.snapshot() as connection:
         connection.create_function("horizon", 0, lambda: horizon, deterministic=True)
         sql, args = _query(resource, params)

@@ -1,9 +1,31 @@
-"""Tags, of whatever has an ARN."""
+"""Tags of any resource, by its ARN."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import has_arn
-from mnist_tracking.embedded.store.tags import put_tags, read_tags
+
+
+def put_tags(connection: sqlite3.Connection, arn: str, tags: Iterable[Mapping[str, str]] | None) -> None:
+    """Set tags (``{"Key": ..., "Value": ...}``) on a resource, inside the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO tags VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        [(arn, tag["Key"], tag["Value"]) for tag in tags or ()],
+    )
+
+
+def read_tags(connection: sqlite3.Connection, arn: str) -> list[dict[str, str]]:
+    """Return a resource's tags, sorted by key."""
+    rows = connection.execute("SELECT key, value FROM tags WHERE arn = ? ORDER BY key", (arn,))
+    return [{"Key": row["key"], "Value": row["value"]} for row in rows]
+
+
+def remove_all_tags(connection: sqlite3.Connection, arn: str) -> None:
+    """Forget all tags of a resource."""
+    connection.execute("DELETE FROM tags WHERE arn = ?", (arn,))
+
 
 MAX_TAGS = 50
 

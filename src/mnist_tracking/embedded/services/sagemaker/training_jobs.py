@@ -1,4 +1,4 @@
-"""Training jobs: accepted here, run by a supervisor process."""
+"""Training jobs and their trial components: created here, run by a supervisor process."""
 
 import json
 import math
@@ -13,17 +13,82 @@ from mnist_tracking.embedded.faults import (
     ResourceNotFoundFault,
     ValidationFault,
 )
-from mnist_tracking.embedded.jobs import checks, component, state
+from mnist_tracking.embedded.jobs import checks, state
 from mnist_tracking.embedded.jobs.hosts import instances_of
-from mnist_tracking.embedded.jobs.launcher import Launch, ask_to_stop
-from mnist_tracking.embedded.jobs.liveness import recover_lost
-from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.jobs.launcher import Launch, ask_to_stop, recover_lost_jobs
+from mnist_tracking.embedded.registry import Call, Params, Response, serves
+from mnist_tracking.embedded.services import resources
 from mnist_tracking.embedded.services.resources import listing, present
-from mnist_tracking.embedded.services.sagemaker import job_components
-from mnist_tracking.embedded.store.tags import put_tags
-from mnist_tracking.embedded.supervision import Settings
+from mnist_tracking.embedded.services.sagemaker import components, trials
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags
+from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
+
+SOURCE_TYPE = "SageMakerTrainingJob"
+_SUFFIX = "-aws-training-job"
+_TRIAL_SUFFIX = "-aws-trial"  # of the trial made for a job that names only its experiment; the service's own is unknown
+
+
+def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
+    """
+    Return the row of the component that is to hold a job's parameters, artifacts and metrics.
+
+    ``ExperimentConfig.RunName`` names a component that exists, that of a run, as ``sagemaker.experiments.Run`` sends
+    it. Its status and its times stay the run's own business; other jobs have a component of their own.
+    """
+    request = call.params
+    config = request.get("ExperimentConfig", {})
+    row_id = _attach(connection, call, arn) if "RunName" in config else _create(connection, call, arn, now)
+    components.put_parameters(connection, row_id, state.component_parameters(request))
+    components.put_artifacts(connection, row_id, "Input", state.component_inputs(request))
+    if hook := request.get("DebugHookConfig"):
+        hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
+        components.put_artifacts(connection, row_id, "Output", hook_output)
+    components.check_limits(connection, row_id)
+    resources.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
+    trial_id = _trial(connection, call, config)
+    if trial_id is not None:
+        trials.associate(connection, trial_id, row_id, now)
+    return row_id
+
+
+def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
+    run = resources.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
+    connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
+    return int(run["id"])
+
+
+def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
+    name = call.params["TrainingJobName"] + _SUFFIX
+    resources.check_name_is_free(connection, "components", name)
+    own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
+    row_id = components.insert(connection, name, own, now)
+    connection.execute(
+        "UPDATE components SET source_arn = ?, source_type = ?, status = 'InProgress' WHERE id = ?",
+        (arn, SOURCE_TYPE, row_id),
+    )
+    return row_id
+
+
+def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | None:
+    """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
+    experiment, trial = config.get("ExperimentName"), config.get("TrialName")
+    if trial:
+        found = trials.read(connection, resources.get(connection, "trials", trial, call.context.identity)["id"])
+        if (
+            experiment
+            and resources.get(connection, "experiments", experiment, call.context.identity)["id"]
+            != found["experiment_id"]
+        ):
+            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
+        return int(found["id"])
+    if not experiment:
+        return None
+    made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
+    trials.create_trial(Call(call.context, call.service, "CreateTrial", made))
+    return int(resources.get(connection, "trials", made["TrialName"], call.context.identity)["id"])
+
 
 _NOT_SEARCHED = frozenset(
     {
@@ -54,11 +119,11 @@ def create_training_job(call: Call) -> Response:
     arn = context.identity.sagemaker_arn("training-job", name)
     checks.check(call.params)
     if context.quotas:
-        recover_lost(context.store, context.now())  # what is dead uses nothing
-    launch = Launch(context.store, name, Settings.of(context))
+        recover_lost_jobs(context.store, context.now())  # what is dead uses nothing
+    launch = Launch(context.store, name, SupervisorSettings.of(context))
     try:
         with context.store.write() as connection:
-            _refuse_taken(connection, name)
+            _check_name(connection, name)
             _check_quota(connection, call)
             _insert(connection, call, arn)
             launch.take_lock()
@@ -68,7 +133,7 @@ def create_training_job(call: Call) -> Response:
     return {"TrainingJobArn": arn}
 
 
-def _refuse_taken(connection: sqlite3.Connection, name: str) -> None:
+def _check_name(connection: sqlite3.Connection, name: str) -> None:
     job = state.read_job(connection, name)
     if job is not None:
         raise ResourceInUseFault(
@@ -95,7 +160,7 @@ def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
 def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
     """Add the job's row, its component, the component's trial and its tags."""
     request, now = call.params, call.context.now()
-    component_id = job_components.component_of(connection, call, arn, now)
+    component_id = component_of(connection, call, arn, now)
     cursor = connection.execute(
         "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
         "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
@@ -108,7 +173,7 @@ def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
 @serves("sagemaker", "DescribeTrainingJob")
 def describe_training_job(call: Call) -> Response:
     name = call.params["TrainingJobName"]
-    recover_lost(call.context.store, call.context.now(), name)
+    recover_lost_jobs(call.context.store, call.context.now(), name)
     with call.context.store.snapshot() as connection:
         job = _require(connection, name)
         request = state.request_of(job)
@@ -138,7 +203,7 @@ def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
             SecondaryStatus=job["secondary_status"],
             SecondaryStatusTransitions=_stages(connection, job["id"]),
             FailureReason=job["failure_reason"],
-            ModelArtifacts={"S3ModelArtifacts": component.model_uri(request)},
+            ModelArtifacts={"S3ModelArtifacts": state.model_uri(request)},
             FinalMetricDataList=_final_metrics(connection, job["component_id"]) or None,
             CreationTime=as_datetime(job["created"]),
             TrainingStartTime=_moment(job["started"]),
@@ -179,7 +244,7 @@ def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> 
 @serves("sagemaker", "StopTrainingJob")
 def stop_training_job(call: Call) -> Response:
     name, now = call.params["TrainingJobName"], call.context.now()
-    recover_lost(call.context.store, now, name)
+    recover_lost_jobs(call.context.store, now, name)
     with call.context.store.write() as connection:
         job = _require(connection, name)
         if job["status"] in state.ENDED:
@@ -197,7 +262,7 @@ def list_training_jobs(call: Call) -> Response:
         raise UnsupportedOperationError("sagemaker", "ListTrainingJobs with SortBy=Status; it has Name, CreationTime")
     if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
         return {"TrainingJobSummaries": []}  # no job here has either
-    recover_lost(call.context.store, call.context.now())
+    recover_lost_jobs(call.context.store, call.context.now())
     given = {
         **params,
         "CreatedAfter": params.get("CreationTimeAfter"),

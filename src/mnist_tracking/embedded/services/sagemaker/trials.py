@@ -5,15 +5,15 @@ import sqlite3
 from mnist_tracking.embedded.faults import ResourceLimitFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import (
+    check_name_is_free,
     get,
     listing,
     metadata_in,
     metadata_of,
     present,
-    refuse_taken,
     touch,
 )
-from mnist_tracking.embedded.store.tags import delete_tags, put_tags
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
 TRIALS_PER_EXPERIMENT = 300
@@ -33,8 +33,8 @@ def create_trial(call: Call) -> Response:
     arn = call.context.identity.sagemaker_arn("experiment-trial", name)
     with call.context.store.write() as connection:
         experiment = get(connection, "experiments", params["ExperimentName"], call.context.identity)
-        refuse_taken(connection, "trials", name)
-        _refuse_too_many_trials(connection, experiment["id"])
+        check_name_is_free(connection, "trials", name)
+        _check_trial_limit(connection, experiment["id"])
         connection.execute(
             "INSERT INTO trials (name, arn, display_name, experiment_id, created, modified, metadata) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -44,7 +44,7 @@ def create_trial(call: Call) -> Response:
     return {"TrialArn": arn}
 
 
-def _refuse_too_many_trials(connection: sqlite3.Connection, experiment_id: int) -> None:
+def _check_trial_limit(connection: sqlite3.Connection, experiment_id: int) -> None:
     used = connection.execute("SELECT count(*) FROM trials WHERE experiment_id = ?", (experiment_id,)).fetchone()[0]
     if used >= TRIALS_PER_EXPERIMENT:
         what = (
@@ -96,7 +96,7 @@ def delete_trial(call: Call) -> Response:
         if connection.execute("SELECT 1 FROM associations WHERE trial_id = ?", (row["id"],)).fetchone():
             raise ValidationFault(f"Trial '{row['arn']}' has 1 or more trial components and cannot be deleted.")
         connection.execute("DELETE FROM trials WHERE id = ?", (row["id"],))
-        delete_tags(connection, row["arn"])
+        remove_all_tags(connection, row["arn"])
     return {"TrialArn": row["arn"]}
 
 
