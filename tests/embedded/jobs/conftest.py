@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.timing import Timing
@@ -15,10 +15,10 @@ def timing() -> Timing:
 
 
 @pytest.fixture
-def account(tmp_path: Path, timing: Timing) -> Iterator[Account]:
+def account(tmp_path: Path, timing: Timing) -> Iterator[TrainingAccount]:
     """An empty account."""
     engine = EmbeddedSageMaker(tmp_path / "home", timing=timing)
-    account = Account(engine)
+    account = TrainingAccount(engine)
     yield account
     account.end_all()
     engine.close()

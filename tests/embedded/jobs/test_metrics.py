@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, LogMetrics
 
@@ -29,7 +29,7 @@ def found(regex: str, *lines: str) -> list[float]:
     return [value.value for value in log.find([(0.0, line) for line in lines])]
 
 
-def test_they_are_summarised_with_the_deviation_of_a_sample(account: Account) -> None:
+def test_they_are_summarised_with_the_deviation_of_a_sample(account: TrainingAccount) -> None:
     script = f"for loss in {LOSSES}: print(f'Train Loss: {{loss}}; 97%')\nprint('Accuracy: 97%;')"
     account.run(
         script, AlgorithmSpecification=defined(("train:loss", "Loss: (.*?);"), ("accuracy", "Accuracy: (.*?)%"))
@@ -42,13 +42,13 @@ def test_they_are_summarised_with_the_deviation_of_a_sample(account: Account) ->
     assert (accuracy["Count"], accuracy["StdDev"]) == (1, 0.0)
 
 
-def test_their_last_values_describe_the_job(account: Account) -> None:
+def test_their_last_values_describe_the_job(account: TrainingAccount) -> None:
     job = account.run("print('loss=2;')\nprint('loss=1;')", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert [(final["MetricName"], final["Value"]) for final in job["FinalMetricDataList"]] == [("loss", 1.0)]
 
 
-def test_those_of_a_job_that_fails_are_kept(account: Account) -> None:
+def test_those_of_a_job_that_fails_are_kept(account: TrainingAccount) -> None:
     account.run("print('loss=2;')\nraise SystemExit(1)", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert account.metrics()["loss"]["Last"] == 2.0
@@ -84,14 +84,14 @@ def test_a_regex_that_backtracks_without_end_is_given_up() -> None:
     assert told == ["The regex of metric slow takes too long; no more values are looked for: (a+)+$"]
 
 
-def test_such_a_regex_does_not_keep_a_job_from_ending(account: Account) -> None:
+def test_such_a_regex_does_not_keep_a_job_from_ending(account: TrainingAccount) -> None:
     job = account.run("print('a' * 60 + 'b')", AlgorithmSpecification=defined(("slow", "(a+)+$")))
 
     assert job["TrainingJobStatus"] == "Completed"
     assert any("The regex of metric slow takes too long" in line for line in account.log())
 
 
-def test_values_written_to_files_are_recorded_with_their_steps(account: Account) -> None:
+def test_values_written_to_files_are_recorded_with_their_steps(account: TrainingAccount) -> None:
     """What smexperiments' Tracker does in a job."""
     account.run(WRITES + "write('1.json', line(Value=2, IterationNumber=0), line(Value=1, IterationNumber=1))")
 
@@ -109,7 +109,7 @@ def test_values_written_to_files_are_recorded_with_their_steps(account: Account)
         "import shutil; shutil.rmtree(folder)",
     ],
 )
-def test_files_that_tell_no_value_harm_nothing(account: Account, bad: str) -> None:
+def test_files_that_tell_no_value_harm_nothing(account: TrainingAccount, bad: str) -> None:
     job = account.run(f"{WRITES}{bad}")
 
     assert (job["TrainingJobStatus"], account.metrics()) == ("Completed", {})
@@ -128,7 +128,7 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("regex", ["loss: .*", "(", "(a{99999999999999})"])
-def test_a_regex_that_finds_nothing_or_does_not_compile_is_refused(account: Account, regex: str) -> None:
+def test_a_regex_that_finds_nothing_or_does_not_compile_is_refused(account: TrainingAccount, regex: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="The regex of metric loss"):
         account.submit(AlgorithmSpecification=defined(("loss", regex)))
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import until
-from tests.embedded.jobs.test_supervision import is_alive
+from tests.support.processes import is_alive, until
 
 from mnist_tracking.embedded.jobs.container import UPDATES
 from mnist_tracking.embedded.jobs.metric_values import Lines

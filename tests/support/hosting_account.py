@@ -1,14 +1,11 @@
-"""What the tests of hosting share: an account in a folder, and endpoints made of a few lines of Python."""
+"""An embedded account for endpoints, whose models are a few lines of Python."""
 
-import io
-import tarfile
-import threading
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+from tests.support.archives import archive
+from tests.support.processes import until
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
@@ -22,28 +19,8 @@ def output_fn(prediction, accept): return json.dumps(prediction)
 """
 
 
-def archive(members: Mapping[str, str | bytes]) -> bytes:
-    """Pack a model archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, given in members.items():
-            content = given.encode() if isinstance(given, str) else given
-            info = tarfile.TarInfo(name)
-            info.type, info.size = tarfile.REGTYPE if name else tarfile.DIRTYPE, len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    """Wait for another process; fails after *timeout_s*."""
-    pause, begun = threading.Event(), time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < timeout_s, "it did not happen in time"
-        pause.wait(0.005)
-
-
 @attrs.define
-class Account:
+class HostingAccount:
     """Clients of one embedded account, and short ways to make and ask endpoints."""
 
     engine: EmbeddedSageMaker

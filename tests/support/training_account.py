@@ -1,16 +1,15 @@
-"""What the tests of training jobs share: an account in a folder, and jobs made of a few lines of Python."""
+"""An embedded account for training jobs, whose scripts are a few lines of Python."""
 
 import io
 import json
 import os
 import tarfile
-import threading
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+from tests.support.archives import archive
+from tests.support.processes import until
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs.state import ENDED, LOG_GROUP
@@ -20,28 +19,8 @@ CODE = "s3://bucket/code.tar.gz"
 WAITS = "import threading\nprint('started', flush=True)\nthreading.Event().wait()"
 
 
-def archive(files: Mapping[str, str | bytes]) -> bytes:
-    """Pack a source archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, given in files.items():
-            content = given.encode() if isinstance(given, str) else given
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    """Wait for another process; fails after *timeout_s*."""
-    pause, begun = threading.Event(), time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < timeout_s, "it did not happen in time"
-        pause.wait(0.005)
-
-
 @attrs.define
-class Account:
+class TrainingAccount:
     """Clients of one embedded account, and short ways to run jobs and to look at them."""
 
     engine: EmbeddedSageMaker

@@ -1,4 +1,4 @@
-"""What the tests look at in S3's answers."""
+"""Errors of boto3 clients."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 
 def code(caught: pytest.ExceptionInfo[Any]) -> tuple[str, int]:
-    """Return the error's code and the HTTP status."""
+    """Return AWS's error code and the HTTP status."""
     error = caught.value
     assert isinstance(error, ClientError)
     return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
