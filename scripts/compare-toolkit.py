@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.layout import Layout
+from mnist_tracking.embedded.jobs.container import Layout
 
 TOOLKIT = "sagemaker-training==5.1.4"
 PROGRAM = "sub/train.py"

@@ -11,7 +11,7 @@ import pytest
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from hypothesis import settings
-from tests.rigs import RIGS, Rig
+from tests.support.rigs import RIGS, Rig
 
 from mnist_tracking.embedded import transport
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.rigs import Rig
+from tests.support.rigs import Rig
 
 
 def test_created_component_is_described_as_given(rig: Rig) -> None:

@@ -1,6 +1,6 @@
 import pytest
 from botocore.exceptions import ClientError
-from tests.rigs import Rig
+from tests.support.rigs import Rig
 
 
 def test_created_experiment_is_described_as_given(rig: Rig) -> None:

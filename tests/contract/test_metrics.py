@@ -3,7 +3,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.rigs import Rig
+from tests.support.rigs import Rig
 
 
 def send(rig: Rig, *values: float, name: str = "train:loss", component: str = "training", **more: Any) -> list[Any]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.rigs import Rig
+from tests.support.rigs import Rig
 
 pytestmark = pytest.mark.needs("search")
 

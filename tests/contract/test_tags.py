@@ -1,6 +1,6 @@
 import pytest
 from botocore.exceptions import ClientError
-from tests.rigs import Rig
+from tests.support.rigs import Rig
 
 
 @pytest.fixture

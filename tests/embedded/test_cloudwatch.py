@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.store.metrics import record_metric
+from mnist_tracking.embedded.store.metric_summaries import record_metric
 
 START = 1_800_000_000  # a whole minute
 

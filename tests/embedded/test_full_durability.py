@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.embedded.hosting.account import Account as Endpoints
-from tests.embedded.jobs.account import Account
+from tests.support.hosting_account import HostingAccount
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
@@ -28,8 +28,8 @@ def test_it_reaches_the_supervisors(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "sitecustomize.py").write_text(WATCHES.format(told=str(told)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     engine = EmbeddedSageMaker(tmp_path / "home", durability="full")
-    Account(engine).run()
-    endpoints = Endpoints(engine)
+    TrainingAccount(engine).run()
+    endpoints = HostingAccount(engine)
     endpoints.deploy()
     endpoints.delete_all()
     engine.close()

@@ -54,7 +54,7 @@ def test_experiment_is_made_changed_and_found(clients: dict[str, Any]) -> None:
     assert Experiment.load("digits", **clients).description == "Of my hands."
     assert [summary.experiment_name for summary in Experiment.list(**clients)] == ["digits"]
     named = SearchExpression(filters=[Filter("ExperimentName", Operator.CONTAINS, "dig")])
-    assert [found.experiment for found in Experiment.search(search_expression=named, **clients)] == ["digits"]
+    assert [found.experiment_name for found in Experiment.search(search_expression=named, **clients)] == ["digits"]
     assert {summary.trial_name for summary in experiment.list_trials()} == {"trial-2", "trial-5"}
 
 

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.search.expression import compile_expression
-from mnist_tracking.embedded.search.properties import SEARCHABLE
+from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, compile_expression
 
 TRIALS = {"one": "digits", "two": "digits", "three": "letters"}
 TEXTS = ["a", "ab", "B", "2", "a,b"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store import Store, migrations
 from mnist_tracking.embedded.store.filesystem import file_system_of, refuse_network_file_system
-from mnist_tracking.embedded.store.metrics import record_metric, sample_deviation
+from mnist_tracking.embedded.store.metric_summaries import record_metric, sample_deviation
 from mnist_tracking.errors import ConfigError
 
 MOUNTS = """\

@@ -23,7 +23,7 @@ def test_operation_that_is_not_there_names_itself(
     """It never falls through to the network; the same for services that are not there at all."""
     client = engine.session().client(service)
     call = {name: method for method, name in client.meta.method_to_api_mapping.items()}[operation]
-    with pytest.raises(UnsupportedOperationError, match=f"does not have {service}:{operation}") as caught:
+    with pytest.raises(UnsupportedOperationError, match=f"does not implement {service}:{operation}") as caught:
         getattr(client, call)(**params)
 
     assert (caught.value.service, caught.value.operation) == (service, operation)

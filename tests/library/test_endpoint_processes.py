@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.embedded.hosting.account import Account, until
+from tests.support.hosting_account import HostingAccount
+from tests.support.processes import until
 
 from mnist_tracking import JobFailedError, JobTimeoutError, NotFoundError, StateError, Workspace
 from mnist_tracking._aws.endpoints import wait_for_endpoint
-from mnist_tracking.embedded import EmbeddedSageMaker, process_locks
+from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 LOADING = "import os, threading\nprint(os.getpid())\nthreading.Event().wait()\n"
 SERVING = """
@@ -24,20 +26,20 @@ KILLED = "The model server was killed by SIGKILL"
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
+def account(tmp_path: Path) -> Iterator[HostingAccount]:
     engine = EmbeddedSageMaker(tmp_path / "home")
-    account = Account(engine)
+    account = HostingAccount(engine)
     yield account
     account.delete_all()
     engine.close()
 
 
 @pytest.fixture
-def workspace(account: Account) -> Workspace:
+def workspace(account: HostingAccount) -> Workspace:
     return Workspace.embedded(engine=account.engine)
 
 
-def kill(account: Account, victims: str) -> None:
+def kill(account: HostingAccount, victims: str) -> None:
     """Kill processes of the endpoint without notice, the first named first."""
     pids = {"supervisor": account.row()["supervisor_pid"], "server": int(account.log()[0])}
     for victim in victims.split(" and "):
@@ -47,7 +49,9 @@ def kill(account: Account, victims: str) -> None:
 @pytest.mark.parametrize(
     ("victims", "reason"), [("supervisor", LOST), ("server", KILLED), ("supervisor and server", LOST)]
 )
-def test_waiting_ends_when_the_processes_die(account: Account, workspace: Workspace, victims: str, reason: str) -> None:
+def test_waiting_ends_when_the_processes_die(
+    account: HostingAccount, workspace: Workspace, victims: str, reason: str
+) -> None:
     """The error carries the end of the log."""
     account.make_model(script=LOADING)
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
@@ -59,7 +63,7 @@ def test_waiting_ends_when_the_processes_die(account: Account, workspace: Worksp
     assert caught.value.log_tail == tuple(account.log())
 
 
-def test_waiting_that_takes_too_long_shows_the_log(account: Account, workspace: Workspace) -> None:
+def test_waiting_that_takes_too_long_shows_the_log(account: HostingAccount, workspace: Workspace) -> None:
     account.make_model(script=LOADING)
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     until(lambda: len(account.log()) == 1)
@@ -69,7 +73,7 @@ def test_waiting_that_takes_too_long_shows_the_log(account: Account, workspace: 
     assert caught.value.log_tail == tuple(account.log())
 
 
-def test_waiting_for_an_endpoint_that_somebody_deletes_ends(account: Account, workspace: Workspace) -> None:
+def test_waiting_for_an_endpoint_that_somebody_deletes_ends(account: HostingAccount, workspace: Workspace) -> None:
     account.make_model(script=LOADING)
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -78,7 +82,7 @@ def test_waiting_for_an_endpoint_that_somebody_deletes_ends(account: Account, wo
         wait_for_endpoint(workspace, "digits", timeout_s=60, outcome="")
 
 
-def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: Account, workspace: Workspace) -> None:
+def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: HostingAccount, workspace: Workspace) -> None:
     account.deploy(script=SERVING)
     until(lambda: len(account.log()) == 1)
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -94,13 +98,13 @@ def test_the_log_is_that_of_this_endpoint_not_of_one_before(account: Account, wo
     ("victims", "reason"), [("supervisor", LOST), ("server", KILLED), ("server and supervisor", f"{LOST}|{KILLED}")]
 )
 def test_asking_an_endpoint_whose_processes_died_says_so(
-    account: Account, workspace: Workspace, victims: str, reason: str
+    account: HostingAccount, workspace: Workspace, victims: str, reason: str
 ) -> None:
     account.deploy(script=SERVING)
     until(lambda: len(account.log()) == 1)
     assert workspace.endpoint("digits").predict([1.0]).tolist() == [1.0]
     kill(account, victims)
-    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+    until(lambda: not is_locked(account.folder() / "supervisor.lock"))
 
     with pytest.raises(StateError, match=f"The endpoint 'digits' is Failed: .*({reason})"):
         workspace.endpoint("digits").predict([1.0])

@@ -31,7 +31,7 @@ def execute(settings: Settings, *, command: tuple[str, ...]) -> None:
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     if settings.backend != "embedded":
         raise click.UsageError("exec runs a program on the embedded SageMaker; on AWS, run it by itself.")
-    from mnist_tracking.embedded.process import environment
+    from mnist_tracking.embedded.programs import environment
 
     with settings.opened(make=True) as workspace:
         variables = environment(settings.home, workspace.region, os.environ)

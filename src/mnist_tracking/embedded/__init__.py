@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_tracking.embedded.engine import EmbeddedSageMaker
     from mnist_tracking.embedded.injection import Fault, Injection
+    from mnist_tracking.embedded.timing import Timing
 
-__all__ = ["EmbeddedSageMaker", "Fault", "Injection"]
+__all__ = ["EmbeddedSageMaker", "Fault", "Injection", "Timing"]
 
-_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection"}
+_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection", "Timing": "timing"}
 
 
 def __getattr__(name: str) -> object:

@@ -13,11 +13,13 @@ import botocore.session
 from botocore.loaders import create_loader
 
 from mnist_tracking.embedded import services, transport
+from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import back_up
+from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["EmbeddedSageMaker"]
@@ -50,8 +52,10 @@ class EmbeddedSageMaker:
             answered with ResourceLimitExceeded. Without an entry there is no limit.
         search_lag_s: How far Search is behind: what was made or changed less than so many seconds ago, and what was put
             into a trial since, is not found. On AWS it is some seconds; other calls are never behind.
-        clock: Gives the time in seconds since the epoch; tests replace it.
-        sleep: Waits between the attempts of a call that was refused by `inject`; tests replace it.
+        timing: How long to wait for things; by default as `Timing` has it.
+        clock: Returns the time in seconds since the epoch; tests replace it.
+        sleep: Sleeps for a number of seconds, such as between the attempts of a call that `inject` makes fail; tests
+            replace it.
 
     Attributes:
         search_lag_s: As given; may be set at any time.
@@ -77,6 +81,7 @@ class EmbeddedSageMaker:
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
         search_lag_s: float = 0.0,
+        timing: Timing | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -87,10 +92,19 @@ class EmbeddedSageMaker:
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
         self.search_lag_s = search_lag_s
-        self.sleep = sleep
-        self.injections = Injections()
-        self._clock = clock
-        self.store = Store(self.home, durability=durability)
+        timing = timing or Timing()
+        self.store = Store(self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
+        self._injections = Injections()
+        self._context = Context(
+            store=self.store,
+            identity=self.identity,
+            python=self.python,
+            quotas=self.quotas,
+            search_lag=lambda: self.search_lag_s,
+            now=clock,
+            sleep=sleep,
+            timing=timing,
+        )
 
     def __repr__(self) -> str:
         return f"<EmbeddedSageMaker home={str(self.home)!r} region={self.identity.region!r}>"
@@ -100,10 +114,6 @@ class EmbeddedSageMaker:
             f"{self!r} stays in its process, with its faults and its clock. "
             "Another one on the same folder sees the same."
         )
-
-    def now(self) -> float:
-        """Return the time, in seconds since the epoch."""
-        return self._clock()
 
     def inject(self, fault: Fault) -> Injection:
         """
@@ -132,7 +142,7 @@ class EmbeddedSageMaker:
             (2, 2)
             >>> engine.close()
         """
-        return self.injections.add(fault, OPERATIONS)
+        return self._injections.add(fault, OPERATIONS)
 
     def session(self) -> boto3.Session:
         """
@@ -145,8 +155,12 @@ class EmbeddedSageMaker:
         core.set_credentials("embedded", "embedded")
         core.set_config_variable("region", self.identity.region)
         core.set_config_variable("ignore_configured_endpoint_urls", True)
-        transport.install(core, self)
+        self.install(core)
         return boto3.Session(botocore_session=core)
+
+    def install(self, session: botocore.session.Session) -> None:
+        """Answer the calls of all clients that a botocore session makes from now on."""
+        transport.install(session, self._context, self._injections)
 
     def backup(self, directory: str | os.PathLike[str]) -> None:
         """

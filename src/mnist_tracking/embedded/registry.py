@@ -1,12 +1,11 @@
 """Which function answers which operation: the one table that dispatch, coverage and tests read."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-if TYPE_CHECKING:
-    from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.context import Context
 
 Params = dict[str, Any]
 Response = dict[str, Any]
@@ -16,7 +15,7 @@ Response = dict[str, Any]
 class Call:
     """One API call, as the caller gave it: botocore's parameter names and Python types, checked against the model."""
 
-    engine: "EmbeddedSageMaker"
+    context: Context
     service: str
     operation: str
     params: Params

@@ -1,12 +1,50 @@
 """Start a supervisor: a process of this library's own that outlives the one that started it."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import attrs
+
+from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.timing import Timing
+
 _LOG = "supervisor.log"
+_SETTINGS = "supervisor.json"
+
+
+@attrs.frozen
+class SupervisorSettings:
+    """
+    What a supervisor needs of the engine that starts it; kept in the folder of the job or the endpoint.
+
+    Attributes:
+        region: The engine's region.
+        durability: That of its store.
+        timing: Its timing.
+    """
+
+    region: str
+    durability: str
+    timing: Timing
+
+    @classmethod
+    def of(cls, context: Context) -> "SupervisorSettings":
+        """Return the settings of an engine."""
+        return cls(context.identity.region, context.store.durability, context.timing)
+
+    @classmethod
+    def read(cls, folder: Path) -> "SupervisorSettings":
+        """Read the settings in a folder."""
+        fields = json.loads((folder / _SETTINGS).read_text())
+        return cls(**{**fields, "timing": Timing(**fields["timing"])})
+
+    def write(self, folder: Path) -> None:
+        """Write the settings to a folder."""
+        (folder / _SETTINGS).write_text(json.dumps(attrs.asdict(self)))
 
 
 def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:

@@ -14,21 +14,20 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
 
+from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.faults import AwsFault
+from mnist_tracking.embedded.injection import Injections
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
 from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.validation import check_request
 from mnist_tracking.errors import UnsupportedOperationError
-
-if TYPE_CHECKING:
-    from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 _PARAMS = "mnist_tracking_params"
 Reply = tuple[SimpleNamespace, Response]
@@ -37,14 +36,13 @@ response_observers: list[Callable[[OperationModel, Response], None]] = []
 """Called with each successful response before it is returned; the tests check every one against the service model."""
 
 
-def install(session: Session, engine: "EmbeddedSageMaker") -> None:
-    """Make every client of a botocore session get its answers from an engine. Call before clients are created."""
+def install(session: Session, context: Context, injections: Injections) -> None:
+    """Answer the calls of all clients that a botocore session makes from now on."""
 
-    def answer(
-        model: OperationModel, params: dict[str, Any], context: dict[str, Any], request_signer: Any, **_: object
-    ) -> Reply:
+    def answer(model: OperationModel, params: dict[str, Any], request_signer: Any, **given: Any) -> Reply:
         retries = _Retries(request_signer._event_emitter, model, params)
-        return _answer(engine, model, context[_PARAMS], retries)
+        call = Call(context, model.service_model.service_name, model.name, given["context"][_PARAMS])
+        return _answer(call, injections, model, retries)
 
     emitter = session.get_component("event_emitter")
     emitter.register_first("before-parameter-build", _refuse_to_presign)
@@ -90,21 +88,20 @@ class _Retries:
         return None if delay is None or delay is False else float(delay)
 
 
-def _answer(engine: "EmbeddedSageMaker", model: OperationModel, params: dict[str, Any], retries: _Retries) -> Reply:
-    service, operation = model.service_model.service_name, model.name
-    handler = OPERATIONS.get((service, operation))
+def _answer(call: Call, injections: Injections, model: OperationModel, retries: _Retries) -> Reply:
+    handler = OPERATIONS.get((call.service, call.operation))
     if handler is None:
-        raise UnsupportedOperationError(service, operation)
+        raise UnsupportedOperationError(call.service, call.operation)
     attempts = 0
-    while fault := engine.injections.next_fault(service, operation, params):
+    while fault := injections.next_fault(call.service, call.operation, call.params):
         refusal = _refusal(fault, attempts)
         attempts += 1
         delay = retries.delay_after(refusal, attempts)
         if delay is None:
             return refusal
-        engine.sleep(delay)
+        call.context.sleep(delay)
     try:
-        response = _handle(handler, model, Call(engine, service, operation, params))
+        response = _handle(handler, model, call)
     except AwsFault as fault:
         return _refusal(fault, attempts)
     for observe in response_observers:
@@ -124,7 +121,7 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
     except (sqlite3.OperationalError, OSError) as error:
         if not is_storage_error(error):
             raise
-        said = f"The embedded SageMaker cannot write to {str(call.engine.home)!r}: {error}. Nothing was changed."
+        said = f"The embedded SageMaker cannot write to {str(call.context.store.home)!r}: {error}. Nothing was changed."
         raise AwsFault(said, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
 
 

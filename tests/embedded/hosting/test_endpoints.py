@@ -2,10 +2,11 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.hosting.account import ROLE, TIMES, Account, until
+from tests.support.hosting_account import ROLE, TIMES, HostingAccount
+from tests.support.processes import until
 
 
-def test_an_endpoint_answers_through_the_users_handlers(account: Account) -> None:
+def test_an_endpoint_answers_through_the_users_handlers(account: HostingAccount) -> None:
     described = account.deploy()
 
     assert described["EndpointStatus"] == "InService"
@@ -16,7 +17,7 @@ def test_an_endpoint_answers_through_the_users_handlers(account: Account) -> Non
     assert response["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_model_is_described_as_it_was_made(account: Account) -> None:
+def test_a_model_is_described_as_it_was_made(account: HostingAccount) -> None:
     account.make_model(Environment={"A": "1"})
 
     described = account.sagemaker.describe_model(ModelName="digits")
@@ -27,7 +28,7 @@ def test_a_model_is_described_as_it_was_made(account: Account) -> None:
     assert [model["ModelName"] for model in account.sagemaker.list_models()["Models"]] == ["digits"]
 
 
-def test_a_configuration_is_described_as_it_was_made(account: Account) -> None:
+def test_a_configuration_is_described_as_it_was_made(account: HostingAccount) -> None:
     account.make_model()
 
     described = account.sagemaker.describe_endpoint_config(EndpointConfigName="digits")
@@ -47,21 +48,21 @@ def test_a_configuration_is_described_as_it_was_made(account: Account) -> None:
         ("endpoint", "delete_endpoint", "EndpointName"),
     ],
 )
-def test_what_is_missing_cannot_be_found(account: Account, kind: str, operation: str, argument: str) -> None:
+def test_what_is_missing_cannot_be_found(account: HostingAccount, kind: str, operation: str, argument: str) -> None:
     with pytest.raises(ClientError, match=rf'Could not find {kind} "arn:aws:sagemaker:.*/nothing"\.') as error:
         getattr(account.sagemaker, operation)(**{argument: "nothing"})
 
     assert error.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_taken_name_is_refused_also_in_another_case(account: Account) -> None:
+def test_a_taken_name_is_refused_also_in_another_case(account: HostingAccount) -> None:
     account.make_model()
 
     with pytest.raises(ClientError, match=r'Cannot create already existing model ".*:model/digits"'):
         account.sagemaker.create_model(ModelName="Digits", PrimaryContainer={"Image": "image"})
 
 
-def test_an_endpoint_of_a_taken_name_is_refused(account: Account) -> None:
+def test_an_endpoint_of_a_taken_name_is_refused(account: HostingAccount) -> None:
     account.make_model()
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
@@ -69,7 +70,7 @@ def test_an_endpoint_of_a_taken_name_is_refused(account: Account) -> None:
         account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
 
-def test_an_endpoint_needs_the_data_of_its_model(account: Account) -> None:
+def test_an_endpoint_needs_the_data_of_its_model(account: HostingAccount) -> None:
     account.make_model()
     account.s3.delete_object(Bucket="models", Key="digits")
 
@@ -79,14 +80,14 @@ def test_an_endpoint_needs_the_data_of_its_model(account: Account) -> None:
     assert not account.folder().exists()
 
 
-def test_a_configuration_needs_its_model(account: Account) -> None:
+def test_a_configuration_needs_its_model(account: HostingAccount) -> None:
     variant = {"VariantName": "v", "ModelName": "nothing", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
     with pytest.raises(ClientError, match=r'Could not find model ".*:model/nothing"'):
         account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
 
 
-def test_a_model_whose_data_lie_unpacked_is_served(account: Account) -> None:
+def test_a_model_whose_data_lie_unpacked_is_served(account: HostingAccount) -> None:
     account.make_model("other")
     account.s3.put_object(Bucket="models", Key="open/code/inference.py", Body=TIMES.encode())
     source = {"S3Uri": "s3://models/open/", "S3DataType": "S3Prefix", "CompressionType": "None"}
@@ -101,7 +102,7 @@ def test_a_model_whose_data_lie_unpacked_is_served(account: Account) -> None:
     assert account.ask("2") == "6"
 
 
-def test_an_endpoint_outlives_its_model_and_its_configuration(account: Account) -> None:
+def test_an_endpoint_outlives_its_model_and_its_configuration(account: HostingAccount) -> None:
     account.deploy()
     account.sagemaker.delete_endpoint_config(EndpointConfigName="digits")
     account.sagemaker.delete_model(ModelName="digits")
@@ -111,7 +112,7 @@ def test_an_endpoint_outlives_its_model_and_its_configuration(account: Account) 
     assert account.status() == "InService"
 
 
-def test_a_deleted_endpoint_is_gone_and_its_name_free(account: Account) -> None:
+def test_a_deleted_endpoint_is_gone_and_its_name_free(account: HostingAccount) -> None:
     account.deploy()
     account.sagemaker.delete_endpoint(EndpointName="digits")
 
@@ -128,7 +129,7 @@ def test_a_deleted_endpoint_is_gone_and_its_name_free(account: Account) -> None:
     assert account.ask("1") == "3"  # over a new connection, since the kept one is of the endpoint before
 
 
-def test_endpoints_are_listed_by_status(account: Account) -> None:
+def test_endpoints_are_listed_by_status(account: HostingAccount) -> None:
     account.deploy("up")
     account.deploy("broken", "raise RuntimeError('no')")
 
@@ -141,7 +142,7 @@ def test_endpoints_are_listed_by_status(account: Account) -> None:
     assert names(StatusEquals="Failed") == ["broken"]
 
 
-def test_tags_of_an_endpoint_can_be_listed(account: Account) -> None:
+def test_tags_of_an_endpoint_can_be_listed(account: HostingAccount) -> None:
     account.make_model()
     made = account.sagemaker.create_endpoint(
         EndpointName="digits", EndpointConfigName="digits", Tags=[{"Key": "team", "Value": "cv"}]
@@ -150,7 +151,7 @@ def test_tags_of_an_endpoint_can_be_listed(account: Account) -> None:
     assert account.sagemaker.list_tags(ResourceArn=made["EndpointArn"])["Tags"] == [{"Key": "team", "Value": "cv"}]
 
 
-def test_an_endpoint_that_is_not_up_yet_says_so(account: Account) -> None:
+def test_an_endpoint_that_is_not_up_yet_says_so(account: HostingAccount) -> None:
     account.make_model(script="import threading\nthreading.Event().wait()\n")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
@@ -158,7 +159,7 @@ def test_an_endpoint_that_is_not_up_yet_says_so(account: Account) -> None:
         account.ask("1")
 
 
-def test_a_request_that_is_too_large_is_refused(account: Account) -> None:
+def test_a_request_that_is_too_large_is_refused(account: HostingAccount) -> None:
     account.deploy()
 
     with pytest.raises(ClientError, match="must have length less than or equal to 6291456"):
@@ -166,14 +167,14 @@ def test_a_request_that_is_too_large_is_refused(account: Account) -> None:
     assert len(account.ask(b"1" + b" " * 6_291_455)) == 1
 
 
-def test_several_variants_are_refused(account: Account) -> None:
+def test_several_variants_are_refused(account: HostingAccount) -> None:
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
     with pytest.raises(ClientError, match="has 2 variants; the embedded SageMaker serves exactly one"):
         account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, variant])
 
 
-def test_several_instances_are_accepted_and_served_by_one_process(account: Account) -> None:
+def test_several_instances_are_accepted_and_served_by_one_process(account: HostingAccount) -> None:
     """What is told says both: what was asked for, and what there is."""
     account.make_model("m")
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.hosting.account import TIMES, Account, until
+from tests.support.hosting_account import TIMES, HostingAccount
+from tests.support.processes import until
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
@@ -34,7 +35,7 @@ def transform_fn(model, body, content_type, accept): return json.dumps(model)
         ({"Accept": "text/csv"}, ["str", "application/json", "text/csv"]),
     ],
 )
-def test_what_the_handlers_see(account: Account, sent: dict[str, str], seen: list[str]) -> None:
+def test_what_the_handlers_see(account: HostingAccount, sent: dict[str, str], seen: list[str]) -> None:
     """Text types are decoded; a missing Accept is JSON."""
     account.deploy(script=SEEN)
 
@@ -42,13 +43,13 @@ def test_what_the_handlers_see(account: Account, sent: dict[str, str], seen: lis
     assert json.loads(account.ask(b"\x93", kind="application/x-npy"))[:2] == ["bytes", "application/x-npy"]
 
 
-def test_the_accepted_type_may_be_given_by_the_environment(account: Account) -> None:
+def test_the_accepted_type_may_be_given_by_the_environment(account: HostingAccount) -> None:
     account.deploy(script=SEEN, Environment={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
 
     assert json.loads(account.ask("{}"))[2] == "text/csv"
 
 
-def test_the_script_is_the_one_that_the_environment_names(account: Account) -> None:
+def test_the_script_is_the_one_that_the_environment_names(account: HostingAccount) -> None:
     files = {"code/deep/mine.py": TIMES.replace("return 3", "return 5"), "": ""}
     names = {"SAGEMAKER_PROGRAM": "deep/mine.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     account.deploy(files=files, Environment=names)
@@ -56,7 +57,7 @@ def test_the_script_is_the_one_that_the_environment_names(account: Account) -> N
     assert account.ask("2") == "10"
 
 
-def test_the_model_is_loaded_once(account: Account) -> None:
+def test_the_model_is_loaded_once(account: HostingAccount) -> None:
     account.deploy(
         script="""
 loads = []
@@ -68,7 +69,7 @@ def transform_fn(model, body, content_type, accept): return str(len(loads))
     assert [account.ask(""), account.ask("")] == ["1", "1"]
 
 
-def test_what_was_printed_before_the_end_is_in_the_log(account: Account) -> None:
+def test_what_was_printed_before_the_end_is_in_the_log(account: HostingAccount) -> None:
     """Also what the supervisor had not read yet when it was asked to stop."""
     account.deploy(script=TIMES.replace("return data * model", "print('line\\n' * 100_000); return 0"))
     account.ask("1")
@@ -77,19 +78,19 @@ def test_what_was_printed_before_the_end_is_in_the_log(account: Account) -> None
     assert account.log() == ["line"] * 100_000 + [""]
 
 
-def test_requirements_are_not_installed_and_the_log_says_so(account: Account) -> None:
+def test_requirements_are_not_installed_and_the_log_says_so(account: HostingAccount) -> None:
     account.deploy(files={"code/requirements.txt": "numpy"})
 
     assert account.log() == ["requirements.txt is not installed here; the model's interpreter is used as it is."]
 
 
-def test_output_may_name_its_content_type(account: Account) -> None:
+def test_output_may_name_its_content_type(account: HostingAccount) -> None:
     account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return b'x', 'image/png'")
 
     assert account.runtime.invoke_endpoint(EndpointName="digits", Body=b"")["ContentType"] == "image/png"
 
 
-def test_handlers_may_take_the_context(account: Account) -> None:
+def test_handlers_may_take_the_context(account: HostingAccount) -> None:
     account.deploy(
         script="""
 def model_fn(model_dir, context): return context.system_properties["model_dir"]
@@ -105,14 +106,14 @@ def transform_fn(model, body, content_type, accept, context):
     assert response["Body"].read().decode().endswith("/model")
 
 
-def test_transform_fn_excludes_the_others(account: Account) -> None:
+def test_transform_fn_excludes_the_others(account: HostingAccount) -> None:
     described = account.deploy(script=TIMES + "def transform_fn(m, b, c, a): return b")
 
     assert described["EndpointStatus"] == "Failed"
     assert "Cannot use transform_fn" in described["FailureReason"]
 
 
-def test_a_model_that_cannot_be_loaded_fails_with_the_end_of_its_traceback(account: Account) -> None:
+def test_a_model_that_cannot_be_loaded_fails_with_the_end_of_its_traceback(account: HostingAccount) -> None:
     described = account.deploy(script="def model_fn(model_dir): raise RuntimeError('no weights')")
 
     assert described["EndpointStatus"] == "Failed"
@@ -121,13 +122,13 @@ def test_a_model_that_cannot_be_loaded_fails_with_the_end_of_its_traceback(accou
     assert account.log()[-1] == "RuntimeError: no weights"
 
 
-def test_a_program_that_is_missing_is_named(account: Account) -> None:
+def test_a_program_that_is_missing_is_named(account: HostingAccount) -> None:
     described = account.deploy(Environment={"SAGEMAKER_PROGRAM": "other.py"})
 
     assert "SAGEMAKER_PROGRAM='other.py' is not in the code folder" in described["FailureReason"]
 
 
-def test_an_archive_that_is_none_is_a_reason(account: Account) -> None:
+def test_an_archive_that_is_none_is_a_reason(account: HostingAccount) -> None:
     account.make_model()
     account.s3.put_object(Bucket="models", Key="digits", Body=b"this is no archive")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
@@ -136,16 +137,16 @@ def test_an_archive_that_is_none_is_a_reason(account: Account) -> None:
     assert "cannot be unpacked" in account.describe()["FailureReason"]
 
 
-def test_an_interpreter_that_is_missing_is_a_reason(account: Account) -> None:
+def test_an_interpreter_that_is_missing_is_a_reason(account: HostingAccount) -> None:
     elsewhere = EmbeddedSageMaker(account.engine.home, python="/nowhere/python")
-    with_it = Account(elsewhere, bucket=None)
+    with_it = HostingAccount(elsewhere, bucket=None)
 
     assert "/nowhere/python" in with_it.deploy()["FailureReason"]
     elsewhere.close()
 
 
 @pytest.mark.parametrize("raised", ["ValueError('too many fingers')", "SystemExit('too many fingers')"])
-def test_what_a_handler_raises_comes_back_as_a_model_error(account: Account, raised: str) -> None:
+def test_what_a_handler_raises_comes_back_as_a_model_error(account: HostingAccount, raised: str) -> None:
     account.deploy(script=TIMES.replace("return data * model", f"raise {raised}"))
 
     with pytest.raises(ClientError, match="too many fingers") as caught:
@@ -161,14 +162,14 @@ def test_what_a_handler_raises_comes_back_as_a_model_error(account: Account, rai
     assert account.status() == "InService"
 
 
-def test_what_is_no_text_cannot_be_an_answer(account: Account) -> None:
+def test_what_is_no_text_cannot_be_an_answer(account: HostingAccount) -> None:
     account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return {'a': 1}")
 
     with pytest.raises(ClientError, match="the handlers gave a dict"):
         account.ask("1")
 
 
-def test_the_environment_is_clean(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_clean(account: HostingAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     account.deploy(script=ENVIRONMENT, Environment={"MINE": "1"})
@@ -182,7 +183,7 @@ def test_the_environment_is_clean(account: Account, monkeypatch: pytest.MonkeyPa
     assert seen["path"] == str(model / "code")
 
 
-def test_what_runs_is_the_archives_own_package(account: Account) -> None:
+def test_what_runs_is_the_archives_own_package(account: HostingAccount) -> None:
     """The archive may bring another copy of this very package."""
     script = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent / 'lib'))\n"
     script += "from mnist_tracking.marker import *\n"
@@ -193,7 +194,7 @@ def test_what_runs_is_the_archives_own_package(account: Account) -> None:
     assert account.ask("2") == "6"
 
 
-def test_a_folder_of_the_archive_takes_nobodys_place(account: Account) -> None:
+def test_a_folder_of_the_archive_takes_nobodys_place(account: HostingAccount) -> None:
     files = {"code/uvicorn.py": "raise RuntimeError('not this one')", "code/server.py": "x = 1"}
     account.deploy(script="import server\nassert server.x == 1\n" + TIMES, files=files)
 
@@ -201,7 +202,7 @@ def test_a_folder_of_the_archive_takes_nobodys_place(account: Account) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_the_defaults_load_torchscript_and_speak_json_csv_and_npy(account: Account) -> None:
+def test_the_defaults_load_torchscript_and_speak_json_csv_and_npy(account: HostingAccount) -> None:
     torch = pytest.importorskip("torch")
     weights, npy = io.BytesIO(), io.BytesIO()
     torch.jit.save(torch.jit.trace(torch.nn.Threshold(0.0, 0.0), torch.ones(2)), weights)
@@ -218,7 +219,7 @@ def test_the_defaults_load_torchscript_and_speak_json_csv_and_npy(account: Accou
         account.ask("", kind="image/png")
 
 
-def test_without_a_script_there_must_be_exactly_one_model_file(account: Account) -> None:
+def test_without_a_script_there_must_be_exactly_one_model_file(account: HostingAccount) -> None:
     described = account.deploy(script="")
 
     assert r"Exactly one .pth or .pt file is required for PyTorch models: []" in described["FailureReason"]

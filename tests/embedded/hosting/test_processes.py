@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.hosting.account import TIMES, Account, until
+from tests.support.hosting_account import TIMES, HostingAccount
+from tests.support.processes import until
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import is_locked
 
 PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
 CREATOR = """
@@ -46,7 +47,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_an_endpoint_outlives_its_creator(account: Account) -> None:
+def test_an_endpoint_outlives_its_creator(account: HostingAccount) -> None:
     account.make_model()
     subprocess.run([sys.executable, "-c", CREATOR, str(account.engine.home)], check=True)
     until(lambda: account.status() != "Creating")
@@ -54,7 +55,7 @@ def test_an_endpoint_outlives_its_creator(account: Account) -> None:
     assert account.ask("2") == "6"
 
 
-def test_an_endpoint_can_be_asked_and_deleted_from_another_process(account: Account) -> None:
+def test_an_endpoint_can_be_asked_and_deleted_from_another_process(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
     subprocess.run([sys.executable, "-c", DELETER, str(account.engine.home)], check=True)
@@ -63,7 +64,7 @@ def test_an_endpoint_can_be_asked_and_deleted_from_another_process(account: Acco
     assert not is_alive(server)
 
 
-def test_deleting_ends_both_processes(account: Account) -> None:
+def test_deleting_ends_both_processes(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server, supervisor = int(account.ask("")), account.row()["supervisor_pid"]
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -72,7 +73,7 @@ def test_deleting_ends_both_processes(account: Account) -> None:
     until(lambda: not is_alive(supervisor))  # its lock is free a moment before it is gone
 
 
-def test_deleting_while_it_loads_ends_it(account: Account) -> None:
+def test_deleting_while_it_loads_ends_it(account: HostingAccount) -> None:
     account.make_model(script="import os, threading\nprint(os.getpid())\nthreading.Event().wait()")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     until(lambda: len(account.log()) == 1)
@@ -81,7 +82,7 @@ def test_deleting_while_it_loads_ends_it(account: Account) -> None:
     assert not is_alive(int(account.log()[0]))
 
 
-def test_deleting_right_after_creating_is_fine(account: Account) -> None:
+def test_deleting_right_after_creating_is_fine(account: HostingAccount) -> None:
     account.make_model()
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -89,7 +90,7 @@ def test_deleting_right_after_creating_is_fine(account: Account) -> None:
     assert not account.folder().exists()
 
 
-def test_deleting_does_not_wait_for_an_answer_that_never_comes(account: Account) -> None:
+def test_deleting_does_not_wait_for_an_answer_that_never_comes(account: HostingAccount) -> None:
     account.deploy(
         script=TIMES.replace("return data * model", "print('asked'); import threading; threading.Event().wait()")
     )
@@ -109,7 +110,7 @@ def test_deleting_does_not_wait_for_an_answer_that_never_comes(account: Account)
     assert told == ["ModelError"]
 
 
-def test_a_server_that_is_killed_makes_the_endpoint_fail(account: Account) -> None:
+def test_a_server_that_is_killed_makes_the_endpoint_fail(account: HostingAccount) -> None:
     account.deploy(script=PID)
     os.kill(int(account.ask("")), signal.SIGKILL)
     until(lambda: account.status() == "Failed")
@@ -120,7 +121,7 @@ def test_a_server_that_is_killed_makes_the_endpoint_fail(account: Account) -> No
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_a_handler_that_ends_the_server_is_a_model_error(account: Account) -> None:
+def test_a_handler_that_ends_the_server_is_a_model_error(account: HostingAccount) -> None:
     account.deploy(script="import os\ndef model_fn(d): pass\ndef transform_fn(m, b, c, a): os._exit(7)")
 
     with pytest.raises(ClientError, match="The model server does not answer, it may have ended") as caught:
@@ -130,12 +131,12 @@ def test_a_handler_that_ends_the_server_is_a_model_error(account: Account) -> No
     assert "The model server ended with status 7" in account.describe()["FailureReason"]
 
 
-def test_a_supervisor_that_is_killed_takes_its_server_along(account: Account) -> None:
+def test_a_supervisor_that_is_killed_takes_its_server_along(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
     (account.folder() / "supervisor.log").write_text("Traceback ...\nMemoryError\n")
     os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
-    until(lambda: not process_locks.is_held(account.folder() / "supervisor.lock"))
+    until(lambda: not is_locked(account.folder() / "supervisor.lock"))
 
     assert account.status() == "Failed"
     assert account.describe()["FailureReason"].endswith(
@@ -146,7 +147,7 @@ def test_a_supervisor_that_is_killed_takes_its_server_along(account: Account) ->
     assert not account.folder().exists()
 
 
-def test_deleting_the_home_ends_the_endpoint(account: Account) -> None:
+def test_deleting_the_home_ends_the_endpoint(account: HostingAccount) -> None:
     account.deploy(script=PID)
     supervisor = account.row()["supervisor_pid"]
     account.folder().rename(account.engine.home / "gone")
@@ -155,7 +156,7 @@ def test_deleting_the_home_ends_the_endpoint(account: Account) -> None:
     assert not account.folder().exists()
 
 
-def test_an_endpoint_listens_on_loopback_alone(account: Account) -> None:
+def test_an_endpoint_listens_on_loopback_alone(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server, port = int(account.ask("")), account.row()["port"]
     if not Path("/proc/self/net/tcp").exists():
@@ -166,7 +167,7 @@ def test_an_endpoint_listens_on_loopback_alone(account: Account) -> None:
     assert [address for address in listening if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
 
-def test_threads_ask_at_once(account: Account) -> None:
+def test_threads_ask_at_once(account: HostingAccount) -> None:
     account.deploy()
     answers: list[str] = []
     threads = [threading.Thread(target=lambda n=n: answers.append(account.ask(str(n)))) for n in range(8)]
@@ -178,7 +179,7 @@ def test_threads_ask_at_once(account: Account) -> None:
     assert sorted(map(int, answers)) == [3 * n for n in range(8)]
 
 
-def test_a_slow_answer_does_not_keep_the_endpoint_from_being_healthy(account: Account, tmp_path: Path) -> None:
+def test_a_slow_answer_does_not_keep_the_endpoint_from_being_healthy(account: HostingAccount, tmp_path: Path) -> None:
     """The handlers have a thread of their own: /ping is answered while one runs."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.embedded.hosting.account import ROLE, Account, archive, until
+from tests.support.archives import archive
+from tests.support.hosting_account import ROLE, HostingAccount
+from tests.support.processes import until
 
 from mnist_tracking._aws.sdk import quiet
 
@@ -25,7 +27,7 @@ def output_fn(prediction, accept):
 
 
 @pytest.fixture
-def model(account: Account, tmp_path: Path) -> Any:
+def model(account: HostingAccount, tmp_path: Path) -> Any:
     with quiet():
         from sagemaker.pytorch import PyTorchModel
         from sagemaker.session import Session
@@ -53,7 +55,7 @@ def model(account: Account, tmp_path: Path) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_sdk_deploys_predicts_and_deletes(account: Account, model: Any) -> None:
+def test_the_sdk_deploys_predicts_and_deletes(account: HostingAccount, model: Any) -> None:
     """Its repacked archive, its environment and its numpy predictor work as they are."""
     predictor = model.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name="digits", wait=False)
     until(lambda: account.status() != "Creating")

@@ -2,18 +2,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs import launch
+from mnist_tracking.embedded.timing import Timing
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """An empty account; a script that ignores SIGTERM is killed a moment later."""
-    monkeypatch.setattr(launch, "GRACE_S", 0.2)
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    account = Account(engine)
+def timing() -> Timing:
+    """The account's timing: a script that ignores SIGTERM is killed soon. Tests replace it by a parameter."""
+    return Timing(stop_grace_s=0.2)
+
+
+@pytest.fixture
+def account(tmp_path: Path, timing: Timing) -> Iterator[TrainingAccount]:
+    """An empty account."""
+    engine = EmbeddedSageMaker(tmp_path / "home", timing=timing)
+    account = TrainingAccount(engine)
     yield account
     account.end_all()
     engine.close()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from tests.digits import write_idx_dataset
-from tests.embedded.jobs.account import ROLE, Account
 from tests.isolation import OUT_OF_REACH, isolated_interpreter
+from tests.support.training_account import ROLE, TrainingAccount
 
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
@@ -19,14 +19,14 @@ MARKED = "def main():\n    print('from the archive:', __file__)\n"
 
 
 @pytest.fixture
-def bare_account(tmp_path: Path) -> Iterator[Account]:
+def bare_account(tmp_path: Path) -> Iterator[TrainingAccount]:
     """An account whose jobs run where neither this library nor an SDK can be imported."""
     engine = EmbeddedSageMaker(tmp_path / "bare", python=str(isolated_interpreter(tmp_path / "interpreter")))
-    yield Account(engine)
+    yield TrainingAccount(engine)
     engine.close()
 
 
-def fit(account: Account, package: Path, **hyperparameters: Any) -> dict[str, Any]:
+def fit(account: TrainingAccount, package: Path, **hyperparameters: Any) -> dict[str, Any]:
     """Train with the real PyTorch estimator."""
     with quiet():
         from sagemaker import Session
@@ -50,7 +50,7 @@ def fit(account: Account, package: Path, **hyperparameters: Any) -> dict[str, An
     return account.wait()
 
 
-def put_digits(account: Account, folder: Path) -> None:
+def put_digits(account: TrainingAccount, folder: Path) -> None:
     for path in write_idx_dataset(folder).rglob("*"):
         if path.is_file():
             account.put(f"data/{path.relative_to(folder)}", path.read_bytes())
@@ -65,7 +65,7 @@ def test_the_interpreter_reaches_none_of_them(tmp_path: Path) -> None:
     assert done.stdout == "['torch']\n"
 
 
-def test_the_archive_trains_with_nothing_else_in_reach(bare_account: Account, tmp_path: Path) -> None:
+def test_the_archive_trains_with_nothing_else_in_reach(bare_account: TrainingAccount, tmp_path: Path) -> None:
     put_digits(bare_account, tmp_path / "digits")
     job = fit(bare_account, PACKAGE_DIR, epochs=1, hidden_channels=2)
 
@@ -74,7 +74,7 @@ def test_the_archive_trains_with_nothing_else_in_reach(bare_account: Account, tm
     assert "model.pth" in bare_account.members("jobs/job/output/model.tar.gz")
 
 
-def test_the_archive_wins_over_the_installed_package(account: Account, tmp_path: Path) -> None:
+def test_the_archive_wins_over_the_installed_package(account: TrainingAccount, tmp_path: Path) -> None:
     """Its interpreter is that of these tests, which has the package installed."""
     account.put("data/digits")
     package = tmp_path / "changed" / "mnist_tracking"

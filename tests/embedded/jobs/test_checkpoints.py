@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account, until
+from tests.support.processes import until
+from tests.support.training_account import WAITS, TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs import launch
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints, RefusedError
 from mnist_tracking.embedded.store.blobs import Blob
 from mnist_tracking.embedded.store.objects import get_object
+from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import UnsupportedOperationError
 
 CONFIG = {"S3Uri": "s3://bucket/checkpoints"}
@@ -25,22 +26,22 @@ folder = Path(os.environ["SM_MODEL_DIR"]).parent / "checkpoints"
 TWO = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
 
 
-def has(account: Account, key: str, content: bytes) -> bool:
+def has(account: TrainingAccount, key: str, content: bytes) -> bool:
     store = account.engine.store
     found = get_object(store, "bucket", key)
     return found is not None and found.path.read_bytes() == content
 
 
-def test_they_come_from_s3_and_go_back(account: Account) -> None:
+def test_they_come_from_s3_and_go_back(account: TrainingAccount) -> None:
     account.put("checkpoints/epoch", "1")
     account.run(f"{FOLDER}path = folder / 'epoch'\npath.write_text(path.read_text() + '2')", CheckpointConfig=CONFIG)
 
     assert account.get("checkpoints/epoch") == b"12"
 
 
-def test_they_are_in_s3_while_the_job_runs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=0.05)])
+def test_they_are_in_s3_while_the_job_runs(account: TrainingAccount) -> None:
     """From all of its hosts, so that a supervisor which is killed takes no more with it than the last moment's."""
-    monkeypatch.setattr(launch, "SEND_S", 0.05)
     host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
     script = f"{FOLDER}{host}(folder / 'deep' / host).write_text(host)\n{WAITS}"
     account.submit(script, CheckpointConfig=CONFIG, ResourceConfig=TWO)
@@ -53,8 +54,8 @@ def test_they_are_in_s3_while_the_job_runs(account: Account, monkeypatch: pytest
     assert account.get("checkpoints/deep/algo-2") == b"algo-2"
 
 
-def test_the_last_is_sent_when_the_script_is_killed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+def test_the_last_is_sent_when_the_script_is_killed(account: TrainingAccount) -> None:
     account.submit(f"{FOLDER}(folder / 'epoch').write_text('1')\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
     account.signal_script(signal.SIGKILL)
@@ -63,8 +64,8 @@ def test_the_last_is_sent_when_the_script_is_killed(account: Account, monkeypatc
     assert account.get("checkpoints/epoch") == b"1"
 
 
-def test_what_is_written_when_the_job_is_stopped_is_sent(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "SEND_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+def test_what_is_written_when_the_job_is_stopped_is_sent(account: TrainingAccount) -> None:
     saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
     account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
@@ -74,7 +75,7 @@ def test_what_is_written_when_the_job_is_stopped_is_sent(account: Account, monke
     assert account.get("checkpoints/epoch") == b"1"
 
 
-def test_their_folder_is_the_one_asked_for(account: Account) -> None:
+def test_their_folder_is_the_one_asked_for(account: TrainingAccount) -> None:
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/../mine/here/epoch', 'w').write('1')"
     account.run(script, CheckpointConfig={**CONFIG, "LocalPath": "/opt/ml/mine/here/"})
 
@@ -82,12 +83,12 @@ def test_their_folder_is_the_one_asked_for(account: Account) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tmp/checkpoints", "/opt/ml", "/opt/ml/../x", "checkpoints"])
-def test_a_folder_that_has_no_place_here_is_refused(account: Account, path: str) -> None:
+def test_a_folder_that_has_no_place_here_is_refused(account: TrainingAccount, path: str) -> None:
     with pytest.raises(UnsupportedOperationError, match="; a folder below /opt/ml can be given a place here"):
         account.submit(CheckpointConfig={**CONFIG, "LocalPath": path})
 
 
-def test_what_cannot_be_fetched_is_said(account: Account) -> None:
+def test_what_cannot_be_fetched_is_said(account: TrainingAccount) -> None:
     account.put("checkpoints/../../epoch")
 
     reason = account.run(CheckpointConfig=CONFIG)["FailureReason"]

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
-from mnist_tracking.embedded.jobs.environment import clean_environment
+from mnist_tracking.embedded.jobs.container import clean_environment
 
 ASKS = """
 import json, os
@@ -50,7 +50,7 @@ def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def test_the_script_finds_no_credentials_and_no_configuration(account: Account, users_home: Path) -> None:
+def test_the_script_finds_no_credentials_and_no_configuration(account: TrainingAccount, users_home: Path) -> None:
     account.run(ASKS)
 
     assert json.loads(account.log()[0]) == {
@@ -68,7 +68,7 @@ def test_the_script_finds_no_credentials_and_no_configuration(account: Account, 
     }
 
 
-def test_the_supervisor_has_no_credentials_either(account: Account, users_home: Path) -> None:
+def test_the_supervisor_has_no_credentials_either(account: TrainingAccount, users_home: Path) -> None:
     account.submit("import os, pathlib\nprint(pathlib.Path(f'/proc/{os.getppid()}/environ').read_bytes())")
     account.wait()
     if not Path("/proc/self/environ").exists():

@@ -1,7 +1,8 @@
 """How an entry point is run: by the interpreter, as a module of a package, or as a command."""
 
 import pytest
-from tests.embedded.jobs.account import Account, archive
+from tests.support.archives import archive
+from tests.support.training_account import TrainingAccount
 
 SETUP = """
 from setuptools import find_packages, setup
@@ -13,7 +14,7 @@ PACKAGE = {"setup.py": SETUP, "src/digits/__init__.py": "", "src/digits/sub.py":
 TORCHRUN = {"sagemaker_torch_distributed_enabled": "true"}
 
 
-def test_a_shell_script_is_a_command(account: Account) -> None:
+def test_a_shell_script_is_a_command(account: TrainingAccount) -> None:
     """With the arguments as they are, and whatever it names as its interpreter."""
     account.run(
         code=archive({"train.sh": '#!/usr/bin/env bash\n[[ -n "$BASH" ]] && echo "$0 $1 <$2>"\n'}),
@@ -23,14 +24,14 @@ def test_a_shell_script_is_a_command(account: Account) -> None:
     assert account.log() == ["./train.sh --lr <0.1 $HOME>"]
 
 
-def test_so_is_what_is_no_python_program(account: Account) -> None:
+def test_so_is_what_is_no_python_program(account: TrainingAccount) -> None:
     """Also one that does not name its interpreter, which is a shell's."""
     account.run(code=archive({"bin/train": "echo trained"}), HyperParameters={"sagemaker_program": '"bin/train"'})
 
     assert account.log() == ["trained"]
 
 
-def test_a_package_is_installed_for_its_job_alone(account: Account) -> None:
+def test_a_package_is_installed_for_its_job_alone(account: TrainingAccount) -> None:
     """Without what it needs: there is no network; an interpreter's own packages are left alone."""
     pytest.importorskip("pip")
     code = archive({**PACKAGE, "src/digits/train.py": SAYS})
@@ -45,7 +46,7 @@ def test_a_package_is_installed_for_its_job_alone(account: Account) -> None:
         __import__("digits.train")
 
 
-def test_a_package_that_cannot_be_installed_fails_its_job(account: Account) -> None:
+def test_a_package_that_cannot_be_installed_fails_its_job(account: TrainingAccount) -> None:
     pytest.importorskip("pip")
     code = archive({"setup.py": "raise SystemExit('upside down')", "train.py": "print('trained')"})
     job = account.run(code=code)
@@ -55,7 +56,7 @@ def test_a_package_that_cannot_be_installed_fails_its_job(account: Account) -> N
     assert "trained" not in account.log()
 
 
-def test_torchrun_runs_no_package(account: Account) -> None:
+def test_torchrun_runs_no_package(account: TrainingAccount) -> None:
     """The toolkit refuses it, too."""
     code = archive({**PACKAGE, "train.py": "print('trained')"})
     job = account.run(code=code, HyperParameters=TORCHRUN)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account, archive
+from tests.support.archives import archive
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.cluster import loopback
-from mnist_tracking.embedded.jobs.environment import arguments
-from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
+from mnist_tracking.embedded.jobs.container import arguments, decode_hyperparameters
+from mnist_tracking.embedded.jobs.hosts import loopback
 
 PROGRAM = "code/train.py"
 LOOKS = """
@@ -50,7 +50,7 @@ def channel(name: str) -> dict[str, Any]:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What one job saw of itself."""
     engine = EmbeddedSageMaker(tmp_path_factory.mktemp("home"))
-    account = Account(engine)
+    account = TrainingAccount(engine)
     account.put("training/a/rows.csv", "1,2")
     account.put("my-val/rows.csv", "3,4")
     job = account.run(
@@ -170,7 +170,7 @@ def test_a_value_is_decoded_and_written_as_the_toolkit_does(raw: str, argument: 
     assert arguments(decode_hyperparameters({"name": raw})) == ["--name", argument]
 
 
-def test_requirements_are_said_not_to_be_installed(account: Account) -> None:
+def test_requirements_are_said_not_to_be_installed(account: TrainingAccount) -> None:
     job = account.run(code=archive({"train.py": "print('trained')", "requirements.txt": "no-such-package"}))
 
     assert job["TrainingJobStatus"] == "Completed"
@@ -185,7 +185,7 @@ def test_the_interpreter_can_be_chosen(tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\necho "chosen: $1"\n')
     python.chmod(0o755)
     engine = EmbeddedSageMaker(tmp_path / "home", python=str(python))
-    account = Account(engine)
+    account = TrainingAccount(engine)
     account.run()
 
     assert account.log() == ["chosen: train.py"]

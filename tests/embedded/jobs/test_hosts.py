@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.cluster import hosts_of, resource_config
+from mnist_tracking.embedded.jobs.hosts import hosts_of, resource_config
 from mnist_tracking.errors import UnsupportedOperationError
 
 LOOKS = """
@@ -43,7 +43,7 @@ def channel(name: str, **more: Any) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
 
-def run(account: Account, **more: Any) -> dict[str, dict[str, Any]]:
+def run(account: TrainingAccount, **more: Any) -> dict[str, dict[str, Any]]:
     """Run a job that looks around on each of its hosts; return what each has seen."""
     job = account.run(LOOKS, AlgorithmSpecification=METRICS, **more)
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
@@ -52,10 +52,10 @@ def run(account: Account, **more: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingAccount]:
     """An account in which a job has run on two hosts."""
     engine = EmbeddedSageMaker(tmp_path_factory.mktemp("home"))
-    account = Account(engine)
+    account = TrainingAccount(engine)
     for name in ("a", "b", "c"):
         account.put(f"data/{name}", name)
     yield account
@@ -63,7 +63,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 @pytest.fixture(scope="module")
-def seen(shared: Account) -> dict[str, dict[str, Any]]:
+def seen(shared: TrainingAccount) -> dict[str, dict[str, Any]]:
     """What its hosts saw."""
     sharded = channel("shards", S3DataDistributionType="ShardedByS3Key")
     return run(shared, ResourceConfig=TWO, InputDataConfig=[channel("all"), sharded])
@@ -104,7 +104,7 @@ def test_a_channel_is_replicated_or_sharded_by_key(seen: dict[str, dict[str, Any
 
 
 @pytest.mark.usefixtures("seen")
-def test_what_the_hosts_left_is_put_into_one_archive(shared: Account) -> None:
+def test_what_the_hosts_left_is_put_into_one_archive(shared: TrainingAccount) -> None:
     """AWS's guide for algorithms has the hosts use different names; of equal ones, the later host's is kept here."""
     files = {"algo-1": b"algo-1", "algo-2": b"algo-2", "both": b"algo-2"}
 
@@ -113,7 +113,7 @@ def test_what_the_hosts_left_is_put_into_one_archive(shared: Account) -> None:
 
 
 @pytest.mark.usefixtures("seen")
-def test_each_host_has_a_log_stream(shared: Account) -> None:
+def test_each_host_has_a_log_stream(shared: TrainingAccount) -> None:
     found = shared.logs.describe_log_streams(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="job/", orderBy="LogStreamName"
     )
@@ -123,14 +123,14 @@ def test_each_host_has_a_log_stream(shared: Account) -> None:
 
 
 @pytest.mark.usefixtures("seen")
-def test_metrics_are_those_of_all_hosts(shared: Account) -> None:
+def test_metrics_are_those_of_all_hosts(shared: TrainingAccount) -> None:
     told = {name: (value["Count"], value["Min"], value["Max"]) for name, value in shared.metrics().items()}
 
     assert told == {"loss": (2, 1.0, 2.0), "told": (2, 1.0, 2.0)}
     assert shared.component()["Parameters"]["SageMaker.InstanceCount"] == {"NumberValue": 2.0}
 
 
-def test_the_hosts_of_instance_groups(account: Account) -> None:
+def test_the_hosts_of_instance_groups(account: TrainingAccount) -> None:
     """They are numbered through; a channel may be for some groups."""
     account.put("data/a", "a")
     seen = run(
@@ -166,14 +166,14 @@ def test_hosts_are_sorted_as_sagemaker_sorts_them() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_together_is_refused(account: Account, more: dict[str, Any], said: str) -> None:
+def test_what_does_not_fit_together_is_refused(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=said):
         account.submit(**more)
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
 
 
-def test_more_hosts_than_a_machine_bears_are_refused(account: Account) -> None:
+def test_more_hosts_than_a_machine_bears_are_refused(account: TrainingAccount) -> None:
     """Each would be a process."""
     with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 at most"):
         account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 STEPS = """
@@ -16,22 +16,22 @@ for step in range(3):
 """
 
 
-def submit_steps(account: Account, folder: Path) -> None:
+def submit_steps(account: TrainingAccount, folder: Path) -> None:
     """Start a job that takes a step for each file in a folder, which stays when the job's own are deleted."""
     account.submit(STEPS, Environment={"GO": f"{folder}/"})
 
 
-def stream(account: Account) -> str:
+def stream(account: TrainingAccount) -> str:
     found = account.logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="job/")["logStreams"]
     return str(found[0]["logStreamName"])
 
 
-def read(account: Account, **more: Any) -> list[str]:
+def read(account: TrainingAccount, **more: Any) -> list[str]:
     page = account.logs.get_log_events(logGroupName=GROUP, logStreamName=stream(account), startFromHead=True, **more)
     return [event["message"] for event in page["events"]]
 
 
-def test_it_is_followed_while_the_script_runs(account: Account, tmp_path: Path) -> None:
+def test_it_is_followed_while_the_script_runs(account: TrainingAccount, tmp_path: Path) -> None:
     submit_steps(account, tmp_path)
     for step in range(3):
         account.follow(f"step {step}")
@@ -41,7 +41,7 @@ def test_it_is_followed_while_the_script_runs(account: Account, tmp_path: Path) 
     assert account.wait()["TrainingJobStatus"] == "Completed"
 
 
-def test_two_can_follow_one_job(account: Account, tmp_path: Path) -> None:
+def test_two_can_follow_one_job(account: TrainingAccount, tmp_path: Path) -> None:
     submit_steps(account, tmp_path)
     seen: list[list[str]] = []
 
@@ -60,13 +60,13 @@ def test_two_can_follow_one_job(account: Account, tmp_path: Path) -> None:
     assert seen == [["step 0", "step 1", "step 2"]] * 2
 
 
-def test_the_stream_is_named_after_job_and_host(account: Account) -> None:
+def test_the_stream_is_named_after_job_and_host(account: TrainingAccount) -> None:
     account.run("print('trained')")
 
     assert stream(account).startswith("job/algo-1-")
 
 
-def test_both_streams_are_logged(account: Account) -> None:
+def test_both_streams_are_logged(account: TrainingAccount) -> None:
     account.run("import sys\nprint('out')\nprint('err', file=sys.stderr)")
 
     assert sorted(read(account)) == ["err", "out"]
@@ -83,33 +83,33 @@ def test_both_streams_are_logged(account: Account) -> None:
         (rb"b'\n\na\n\n'", ["a"]),
     ],
 )
-def test_whatever_is_printed_becomes_lines(account: Account, printed: bytes, lines: list[str]) -> None:
+def test_whatever_is_printed_becomes_lines(account: TrainingAccount, printed: bytes, lines: list[str]) -> None:
     """No event of CloudWatch is empty, so empty lines are left out."""
     account.run(f"import os\nos.write(1, {printed.decode()})")
 
     assert read(account) == lines
 
 
-def test_many_lines_keep_their_order(account: Account) -> None:
+def test_many_lines_keep_their_order(account: TrainingAccount) -> None:
     account.run("print('\\n'.join(map(str, range(30_000))))")
 
     assert account.log() == list(map(str, range(30_000)))
 
 
-def test_a_very_long_line_is_cut_in_parts(account: Account) -> None:
+def test_a_very_long_line_is_cut_in_parts(account: TrainingAccount) -> None:
     account.run("print('x' * 1_000_000)")
 
     assert [len(line) for line in account.log()] == [1 << 18, 1 << 18, 1 << 18, 1_000_000 - 3 * (1 << 18)]
 
 
-def test_a_script_that_closes_its_output_goes_on(account: Account) -> None:
+def test_a_script_that_closes_its_output_goes_on(account: TrainingAccount) -> None:
     job = account.run("import os\nos.close(1)\nos.close(2)\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w')")
 
     assert job["TrainingJobStatus"] == "Completed"
     assert account.members("jobs/job/output/model.tar.gz") == {"model": b""}
 
 
-def test_a_script_has_nothing_to_read(account: Account) -> None:
+def test_a_script_has_nothing_to_read(account: TrainingAccount) -> None:
     account.run("import sys\nprint(repr(sys.stdin.read()))")
 
     assert account.log() == ["''"]

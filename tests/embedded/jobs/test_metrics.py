@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import Account
+from tests.support.training_account import TrainingAccount
 
-from mnist_tracking.embedded.jobs import metrics
-from mnist_tracking.embedded.jobs.metrics import FileMetrics, LogMetrics
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics, LogMetrics
 
 LOSSES = [0.5, 0.25, 0.375]
 WRITES = """
@@ -26,11 +25,11 @@ def defined(*definitions: tuple[str, str]) -> dict[str, Any]:
 
 
 def found(regex: str, *lines: str) -> list[float]:
-    log = LogMetrics([{"Name": "loss", "Regex": regex}], warn=pytest.fail)
+    log = LogMetrics([{"Name": "loss", "Regex": regex}], limit_s=1.0, warn=pytest.fail)
     return [value.value for value in log.find([(0.0, line) for line in lines])]
 
 
-def test_they_are_summarised_with_the_deviation_of_a_sample(account: Account) -> None:
+def test_they_are_summarised_with_the_deviation_of_a_sample(account: TrainingAccount) -> None:
     script = f"for loss in {LOSSES}: print(f'Train Loss: {{loss}}; 97%')\nprint('Accuracy: 97%;')"
     account.run(
         script, AlgorithmSpecification=defined(("train:loss", "Loss: (.*?);"), ("accuracy", "Accuracy: (.*?)%"))
@@ -43,13 +42,13 @@ def test_they_are_summarised_with_the_deviation_of_a_sample(account: Account) ->
     assert (accuracy["Count"], accuracy["StdDev"]) == (1, 0.0)
 
 
-def test_their_last_values_describe_the_job(account: Account) -> None:
+def test_their_last_values_describe_the_job(account: TrainingAccount) -> None:
     job = account.run("print('loss=2;')\nprint('loss=1;')", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert [(final["MetricName"], final["Value"]) for final in job["FinalMetricDataList"]] == [("loss", 1.0)]
 
 
-def test_those_of_a_job_that_fails_are_kept(account: Account) -> None:
+def test_those_of_a_job_that_fails_are_kept(account: TrainingAccount) -> None:
     account.run("print('loss=2;')\nraise SystemExit(1)", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert account.metrics()["loss"]["Last"] == 2.0
@@ -75,25 +74,24 @@ def test_the_first_group_of_the_first_match_counts_if_it_is_a_number(
     assert found(regex, line) == values
 
 
-def test_a_regex_that_backtracks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "PATIENCE_S", 0.05)
+def test_a_regex_that_backtracks_without_end_is_given_up() -> None:
     told: list[str] = []
     definitions = [{"Name": "slow", "Regex": "(a+)+$"}, {"Name": "loss", "Regex": "loss=(.*)"}]
-    log = LogMetrics(definitions, warn=told.append)
+    log = LogMetrics(definitions, limit_s=0.05, warn=told.append)
     values = log.find([(0.0, "a" * 60 + "b"), (1.0, "a" * 60 + "b loss=1")])
 
     assert [(value.name, value.value) for value in values] == [("loss", 1.0)]
     assert told == ["The regex of metric slow takes too long; no more values are looked for: (a+)+$"]
 
 
-def test_such_a_regex_does_not_keep_a_job_from_ending(account: Account) -> None:
+def test_such_a_regex_does_not_keep_a_job_from_ending(account: TrainingAccount) -> None:
     job = account.run("print('a' * 60 + 'b')", AlgorithmSpecification=defined(("slow", "(a+)+$")))
 
     assert job["TrainingJobStatus"] == "Completed"
     assert any("The regex of metric slow takes too long" in line for line in account.log())
 
 
-def test_values_written_to_files_are_recorded_with_their_steps(account: Account) -> None:
+def test_values_written_to_files_are_recorded_with_their_steps(account: TrainingAccount) -> None:
     """What smexperiments' Tracker does in a job."""
     account.run(WRITES + "write('1.json', line(Value=2, IterationNumber=0), line(Value=1, IterationNumber=1))")
 
@@ -111,7 +109,7 @@ def test_values_written_to_files_are_recorded_with_their_steps(account: Account)
         "import shutil; shutil.rmtree(folder)",
     ],
 )
-def test_files_that_tell_no_value_harm_nothing(account: Account, bad: str) -> None:
+def test_files_that_tell_no_value_harm_nothing(account: TrainingAccount, bad: str) -> None:
     job = account.run(f"{WRITES}{bad}")
 
     assert (job["TrainingJobStatus"], account.metrics()) == ("Completed", {})
@@ -130,7 +128,7 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("regex", ["loss: .*", "(", "(a{99999999999999})"])
-def test_a_regex_that_finds_nothing_or_does_not_compile_is_refused(account: Account, regex: str) -> None:
+def test_a_regex_that_finds_nothing_or_does_not_compile_is_refused(account: TrainingAccount, regex: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="The regex of metric loss"):
         account.submit(AlgorithmSpecification=defined(("loss", regex)))
 

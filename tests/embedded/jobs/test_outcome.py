@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import CODE, Account, archive
+from tests.support.archives import archive
+from tests.support.training_account import CODE, TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.script import signal_name
+from mnist_tracking.embedded.jobs.scripts import signal_name
 
 SAVES = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'model.pth').write_text('weights')\n"
 DATA = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}
 
 
-def test_a_job_that_completes_has_been_through_every_stage(account: Account) -> None:
+def test_a_job_that_completes_has_been_through_every_stage(account: TrainingAccount) -> None:
     job = account.run(SAVES)
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Completed", "Completed")
@@ -25,7 +26,7 @@ def test_a_job_that_completes_has_been_through_every_stage(account: Account) -> 
     assert "FailureReason" not in job
 
 
-def test_the_model_and_other_output_are_uploaded(account: Account) -> None:
+def test_the_model_and_other_output_are_uploaded(account: TrainingAccount) -> None:
     script = SAVES + "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'plot.csv').write_text('1,2')"
     job = account.run(script)
 
@@ -44,7 +45,7 @@ def test_the_model_and_other_output_are_uploaded(account: Account) -> None:
         ("import os; os.write(2, b'caf\\xe9'); os._exit(3)", 'ExitCode 3\nErrorMessage "caf\ufffd"'),
     ],
 )
-def test_a_script_that_fails_says_why(account: Account, script: str, said: str) -> None:
+def test_a_script_that_fails_says_why(account: TrainingAccount, script: str, said: str) -> None:
     job = account.run(SAVES + script)
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
@@ -54,7 +55,7 @@ def test_a_script_that_fails_says_why(account: Account, script: str, said: str) 
     assert "SageMaker.ModelArtifact" not in account.component()["OutputArtifacts"]
 
 
-def test_a_long_traceback_keeps_its_end(account: Account) -> None:
+def test_a_long_traceback_keeps_its_end(account: TrainingAccount) -> None:
     reason = account.run("raise ValueError('x' * 3000 + ' the end')")["FailureReason"]
 
     assert len(reason) == 1024
@@ -86,7 +87,9 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
         ({"OutputDataConfig": {"S3OutputPath": "s3://gone/x"}}, "The bucket 'gone' of s3://gone/x does not exist"),
     ],
 )
-def test_a_job_that_cannot_start_its_script_says_why(account: Account, request_: dict[str, Any], said: str) -> None:
+def test_a_job_that_cannot_start_its_script_says_why(
+    account: TrainingAccount, request_: dict[str, Any], said: str
+) -> None:
     job = account.run(**request_)
 
     assert job["TrainingJobStatus"] == "Failed"
@@ -94,7 +97,7 @@ def test_a_job_that_cannot_start_its_script_says_why(account: Account, request_:
     assert "TrainingStartTime" not in job
 
 
-def test_the_code_may_come_by_a_channel(account: Account) -> None:
+def test_the_code_may_come_by_a_channel(account: TrainingAccount) -> None:
     """As the SDK sends it to a job without a network: the toolkit takes a local archive too, in files.py."""
     channel = {"ChannelName": "code", "DataSource": {"S3DataSource": {**DATA["S3DataSource"], "S3Uri": CODE}}}
     where = {"sagemaker_submit_directory": '"/opt/ml/input/data/code/code.tar.gz"'}
@@ -106,13 +109,13 @@ def test_the_code_may_come_by_a_channel(account: Account) -> None:
 
 def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path / "home", python="/no/such/python")
-    job = Account(engine).run()
+    job = TrainingAccount(engine).run()
 
     assert job["FailureReason"].startswith("AlgorithmError: /no/such/python cannot run the entry point:")
     engine.close()
 
 
-def test_a_failed_upload_is_told(account: Account) -> None:
+def test_a_failed_upload_is_told(account: TrainingAccount) -> None:
     script = SAVES + "print('started', flush=True)\nwhile not os.path.exists('go'): pass"
     account.submit(script)
     account.follow("started")
@@ -124,7 +127,7 @@ def test_a_failed_upload_is_told(account: Account) -> None:
 
 
 @pytest.mark.parametrize("does", ["rmtree(model)", "rmtree(model); open(model, 'w')", "rmtree(os.path.dirname(model))"])
-def test_a_script_without_a_model_completes(account: Account, does: str) -> None:
+def test_a_script_without_a_model_completes(account: TrainingAccount, does: str) -> None:
     job = account.run(f"import os\nfrom shutil import rmtree\nmodel = os.environ['SM_MODEL_DIR']\n{does}")
 
     assert job["TrainingJobStatus"] == "Completed"

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import until
-from tests.embedded.jobs.test_supervision import is_alive
+from tests.support.processes import is_alive, until
 
-from mnist_tracking.embedded.jobs import output
-from mnist_tracking.embedded.jobs.environment import UPDATES
-from mnist_tracking.embedded.jobs.metrics import Lines
-from mnist_tracking.embedded.jobs.scripts import Scripts
+from mnist_tracking.embedded.jobs.container import UPDATES
+from mnist_tracking.embedded.jobs.metric_values import Lines
+from mnist_tracking.embedded.jobs.scripts import ScriptGroup
+from mnist_tracking.embedded.timing import Timing
 
 SPEAKS = """
 import os
@@ -27,15 +26,15 @@ import subprocess, sys
 print(subprocess.Popen([sys.executable, "-c", {CHATTERS!r}], start_new_session=True, env={{}}).pid, flush=True)
 """
 
-Run = Callable[[str, Callable[[str, Lines], None]], None]
+Run = Callable[..., None]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run a script to its end, on one host."""
 
-    def run(script: str, on_lines: Callable[[str, Lines], None]) -> None:
-        scripts = Scripts(grace_s=0.0)
+    def run(script: str, on_lines: Callable[[str, Lines], None], poll_s: float = 1.0) -> None:
+        scripts = ScriptGroup(Timing(stop_grace_s=0.0, output_poll_s=poll_s))
         with (tmp_path / "lock").open("w") as lock:
             argv, pid_file = [sys.executable, "-c", script], tmp_path / "pid"
             scripts.start(
@@ -46,11 +45,8 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(run: Run, tmp_path: Path) -> None:
     """The store may be busy, or the whole machine, until long after the script has ended."""
-    monkeypatch.setattr(output, "LOOK_S", 0.0)
     told: list[str] = []
 
     def held_up(_: str, lines: Lines) -> None:
@@ -59,7 +55,7 @@ def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(
             until(lambda: not is_alive(int(lines[0][1])))
         told.extend(line for _, line in lines)
 
-    run(SPEAKS, held_up)
+    run(SPEAKS, held_up, poll_s=0.0)
 
     assert told[1:] == ["loss=0.5", "loss=0.25"]
 

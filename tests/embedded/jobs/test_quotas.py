@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account
+from tests.support.training_account import WAITS, TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 
 @pytest.fixture
-def limited(tmp_path: Path) -> Iterator[Account]:
+def limited(tmp_path: Path) -> Iterator[TrainingAccount]:
     """An account that may run one job at a time on ml.m5.xlarge."""
     engine = EmbeddedSageMaker(tmp_path / "limited", quotas={"ml.m5.xlarge": 1})
-    account = Account(engine)
+    account = TrainingAccount(engine)
     yield account
     account.end_all()
     engine.close()
 
 
-def test_one_too_many_is_refused_and_leaves_nothing(limited: Account) -> None:
+def test_one_too_many_is_refused_and_leaves_nothing(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
 
     with pytest.raises(
@@ -33,7 +33,7 @@ def test_one_too_many_is_refused_and_leaves_nothing(limited: Account) -> None:
     assert not limited.folder("second").exists()
 
 
-def test_another_kind_of_instance_is_not_counted(limited: Account) -> None:
+def test_another_kind_of_instance_is_not_counted(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
     limited.submit(WAITS, "second", ResourceConfig={"InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1})
 
@@ -41,19 +41,19 @@ def test_another_kind_of_instance_is_not_counted(limited: Account) -> None:
     assert names == {"first", "second"}
 
 
-def test_each_host_is_counted(limited: Account) -> None:
+def test_each_host_is_counted(limited: TrainingAccount) -> None:
     two = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
     with pytest.raises(limited.sagemaker.exceptions.ResourceLimitExceeded, match="a request delta of 2 Instances"):
         limited.submit(ResourceConfig=two)
 
 
-def test_a_job_that_has_ended_makes_room(limited: Account) -> None:
+def test_a_job_that_has_ended_makes_room(limited: TrainingAccount) -> None:
     limited.run(name="first")
 
     assert limited.run(name="second")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_that_was_lost_makes_room(limited: Account) -> None:
+def test_a_job_that_was_lost_makes_room(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
     limited.follow(name="first")
     os.kill(limited.supervisor("first"), signal.SIGKILL)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account
+from tests.support.training_account import WAITS, TrainingAccount
 
 from mnist_tracking._aws.sdk import quiet
 
@@ -18,7 +18,7 @@ ARN = "arn:aws:sagemaker:us-east-1:000000000000:training-job/job"
 
 
 @pytest.fixture
-def run(account: Account) -> Iterator[Any]:
+def run(account: TrainingAccount) -> Iterator[Any]:
     """An open run of the real SDK."""
     with quiet():
         import sagemaker
@@ -29,13 +29,13 @@ def run(account: Account) -> Iterator[Any]:
             yield run
 
 
-def component(account: Account) -> dict[str, Any]:
+def component(account: TrainingAccount) -> dict[str, Any]:
     """Describe the run's component."""
     described: dict[str, Any] = account.sagemaker.describe_trial_component(TrialComponentName="digits-first")
     return described
 
 
-def test_what_the_job_did_is_told_by_the_component_of_the_run(account: Account, run: Any) -> None:
+def test_what_the_job_did_is_told_by_the_component_of_the_run(account: TrainingAccount, run: Any) -> None:
     account.run(
         SAVES, ExperimentConfig=run.experiment_config, HyperParameters={"lr": "0.1"}, AlgorithmSpecification=METRICS
     )
@@ -48,7 +48,7 @@ def test_what_the_job_did_is_told_by_the_component_of_the_run(account: Account, 
     assert account.describe()["ExperimentConfig"]["RunName"] == "digits-first"
 
 
-def test_there_is_no_other_component(account: Account, run: Any) -> None:
+def test_there_is_no_other_component(account: TrainingAccount, run: Any) -> None:
     account.run(SAVES, ExperimentConfig=run.experiment_config)
     names = [
         [
@@ -62,7 +62,7 @@ def test_there_is_no_other_component(account: Account, run: Any) -> None:
 
 
 @pytest.mark.parametrize("script", [SAVES, "raise SystemExit(1)", WAITS])
-def test_its_status_and_times_stay_those_of_the_run(account: Account, run: Any, script: str) -> None:
+def test_its_status_and_times_stay_those_of_the_run(account: TrainingAccount, run: Any, script: str) -> None:
     before = component(account)
     account.submit(script, ExperimentConfig=run.experiment_config)
     if script == WAITS:
@@ -77,7 +77,7 @@ def test_its_status_and_times_stay_those_of_the_run(account: Account, run: Any, 
     assert "EndTime" not in after
 
 
-def test_a_run_that_does_not_exist_is_not_found(account: Account) -> None:
+def test_a_run_that_does_not_exist_is_not_found(account: TrainingAccount) -> None:
     with pytest.raises(account.sagemaker.exceptions.ResourceNotFound, match="Trial component 'gone' does not exist"):
         account.submit(ExperimentConfig={"RunName": "gone"})
 

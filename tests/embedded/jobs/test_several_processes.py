@@ -5,11 +5,12 @@ import signal
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account, until
-from tests.embedded.jobs.test_supervision import LOST, is_alive
+from tests.embedded.jobs.test_supervision import LOST
+from tests.support.processes import is_alive, until
+from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded.jobs import launch
-from mnist_tracking.embedded.jobs.port import ReservedPort
+from mnist_tracking.embedded.jobs.hosts import ReservedPort
+from mnist_tracking.embedded.timing import Timing
 from mnist_tracking.errors import UnsupportedOperationError
 
 TWO = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
@@ -60,17 +61,17 @@ print('started', host, flush=True)
 """
 
 
-def follow_both(account: Account) -> None:
+def follow_both(account: TrainingAccount) -> None:
     for host in ("algo-1", "algo-2"):
         account.follow(f"started {host}")
 
 
-def pids(account: Account) -> list[int]:
+def pids(account: TrainingAccount) -> list[int]:
     until(lambda: len([line for line in account.log() if line.startswith("pid")]) == 2)
     return [int(line.split()[1]) for line in account.log() if line.startswith("pid")]
 
 
-def test_the_hosts_of_two_jobs_at_once_meet_their_own(account: Account) -> None:
+def test_the_hosts_of_two_jobs_at_once_meet_their_own(account: TrainingAccount) -> None:
     for name in ("one", "two"):
         account.submit(MEETS, name, ResourceConfig=TWO)
 
@@ -83,7 +84,7 @@ def test_a_reserved_port_is_given_once_and_can_be_listened_on() -> None:
         assert one.number != two.number
 
 
-def test_torchrun_starts_a_process_on_each_host(account: Account) -> None:
+def test_torchrun_starts_a_process_on_each_host(account: TrainingAccount) -> None:
     pytest.importorskip("torch")
     job = account.run(REDUCES, ResourceConfig=TWO, HyperParameters=TORCHRUN)
 
@@ -91,8 +92,8 @@ def test_torchrun_starts_a_process_on_each_host(account: Account) -> None:
     assert {"sum 3.0 on algo-1", "sum 3.0 on algo-2"} <= set(account.log())
 
 
-def test_one_that_dies_fails_the_job_and_is_named(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_one_that_dies_fails_the_job_and_is_named(account: TrainingAccount) -> None:
     account.submit(DIES, ResourceConfig=TWO)
     follow_both(account)
     (account.ml(host="algo-2") / "code" / "go").touch()
@@ -103,7 +104,7 @@ def test_one_that_dies_fails_the_job_and_is_named(account: Account, monkeypatch:
     assert "the data are upside down" in job["FailureReason"]
 
 
-def test_the_others_are_killed_if_they_will_not_end(account: Account) -> None:
+def test_the_others_are_killed_if_they_will_not_end(account: TrainingAccount) -> None:
     account.submit(IGNORES + DIES, ResourceConfig=TWO)
     follow_both(account)
     account.signal_script(signal.SIGKILL, host="algo-1")
@@ -111,7 +112,7 @@ def test_the_others_are_killed_if_they_will_not_end(account: Account) -> None:
     assert "on algo-1:\nExitCode -9 (killed by SIGKILL)" in account.wait()["FailureReason"]
 
 
-def test_a_host_that_is_done_waits_for_the_others(account: Account) -> None:
+def test_a_host_that_is_done_waits_for_the_others(account: TrainingAccount) -> None:
     account.submit(f"{HOST}if host == 'algo-1': raise SystemExit\n{DIES}", ResourceConfig=TWO)
     account.follow("started algo-2")
     until(lambda: not is_alive(int((account.folder() / "algo-1.pid").read_text())))
@@ -121,8 +122,8 @@ def test_a_host_that_is_done_waits_for_the_others(account: Account) -> None:
     assert "on algo-2" in account.wait()["FailureReason"]
 
 
-def test_a_stop_reaches_all_hosts(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_a_stop_reaches_all_hosts(account: TrainingAccount) -> None:
     account.submit(SAVES, ResourceConfig=TWO)
     follow_both(account)
     account.stop()
@@ -131,7 +132,7 @@ def test_a_stop_reaches_all_hosts(account: Account, monkeypatch: pytest.MonkeyPa
     assert account.members("jobs/job/output/model.tar.gz") == {"algo-1": b"so far", "algo-2": b"so far"}
 
 
-def test_a_supervisor_that_is_killed_is_noticed_and_all_its_scripts_ended(account: Account) -> None:
+def test_a_supervisor_that_is_killed_is_noticed_and_all_its_scripts_ended(account: TrainingAccount) -> None:
     account.submit(PIDS, ResourceConfig=TWO)
     found = pids(account)
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -140,7 +141,7 @@ def test_a_supervisor_that_is_killed_is_noticed_and_all_its_scripts_ended(accoun
     until(lambda: not any(map(is_alive, found)))
 
 
-def test_workers_that_left_their_group_are_killed_too(account: Account) -> None:
+def test_workers_that_left_their_group_are_killed_too(account: TrainingAccount) -> None:
     """As those of torchrun do."""
     child = f"import os\nos.setsid()\n{IGNORES}{PIDS}"
     account.submit(
@@ -157,7 +158,7 @@ def test_workers_that_left_their_group_are_killed_too(account: Account) -> None:
     ("word", "called"),
     [("mpi", "mpi"), ("distributed_dataparallel", "smdistributed"), ("pytorch_ddp", "pytorchddp")],
 )
-def test_a_launcher_that_is_not_here_is_refused(account: Account, word: str, called: str) -> None:
+def test_a_launcher_that_is_not_here_is_refused(account: TrainingAccount, word: str, called: str) -> None:
     with pytest.raises(UnsupportedOperationError, match=f"with the distribution {called}; it has torch_distributed"):
         account.submit(HyperParameters={f"sagemaker_{word}_enabled": "true"})
 
@@ -170,6 +171,6 @@ def test_a_launcher_that_is_not_here_is_refused(account: Account, word: str, cal
         ({"sagemaker_program": '"train.sh"'}, "Unsupported entry point type for torch_distributed: 'train.sh'"),
     ],
 )
-def test_torchrun_runs_python_alone(account: Account, more: dict[str, Any], said: str) -> None:
+def test_torchrun_runs_python_alone(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=said):
         account.submit(HyperParameters=TORCHRUN | more)

@@ -3,9 +3,10 @@
 import signal
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account, until
+from tests.support.processes import until
+from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded.jobs import launch
+from mnist_tracking.embedded.timing import Timing
 
 IGNORES = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAITS}"
 SAVES = f"""
@@ -18,19 +19,19 @@ signal.signal(signal.SIGTERM, save)
 """
 
 
-def ended(account: Account, name: str = "job") -> tuple[str, str, str]:
+def ended(account: TrainingAccount, name: str = "job") -> tuple[str, str, str]:
     job = account.wait(name)
     return job["TrainingJobStatus"], job["SecondaryStatus"], account.component(name)["Status"]["PrimaryStatus"]
 
 
-def test_before_the_script_starts(account: Account) -> None:
+def test_before_the_script_starts(account: TrainingAccount) -> None:
     account.submit("print('started')")
     account.stop()
 
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_while_the_script_runs(account: Account) -> None:
+def test_while_the_script_runs(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     account.stop()
@@ -40,8 +41,8 @@ def test_while_the_script_runs(account: Account) -> None:
     assert stages == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
 
 
-def test_it_is_stopping_meanwhile(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_S", 3600.0)
+@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+def test_it_is_stopping_meanwhile(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
     account.stop()
@@ -53,7 +54,7 @@ def test_it_is_stopping_meanwhile(account: Account, monkeypatch: pytest.MonkeyPa
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_a_script_that_ignores_it_is_killed(account: Account) -> None:
+def test_a_script_that_ignores_it_is_killed(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
     account.stop()
@@ -61,7 +62,7 @@ def test_a_script_that_ignores_it_is_killed(account: Account) -> None:
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_what_the_script_saves_at_the_end_is_kept(account: Account) -> None:
+def test_what_the_script_saves_at_the_end_is_kept(account: TrainingAccount) -> None:
     account.submit(SAVES)
     account.follow()
     account.stop()
@@ -71,7 +72,7 @@ def test_what_the_script_saves_at_the_end_is_kept(account: Account) -> None:
     assert "SageMaker.ModelArtifact" in account.component()["OutputArtifacts"]
 
 
-def test_while_the_model_is_uploaded(account: Account) -> None:
+def test_while_the_model_is_uploaded(account: TrainingAccount) -> None:
     """A stop that was accepted is never answered with Completed."""
     account.submit("import os\nwith open(os.environ['SM_MODEL_DIR'] + '/model', 'wb') as file: file.truncate(1 << 28)")
     until(lambda: account.describe()["SecondaryStatus"] == "Uploading")
@@ -82,7 +83,7 @@ def test_while_the_model_is_uploaded(account: Account) -> None:
 
 
 @pytest.mark.parametrize("script", ["", "raise SystemExit(1)"])
-def test_after_it_has_ended_it_is_refused(account: Account, script: str) -> None:
+def test_after_it_has_ended_it_is_refused(account: TrainingAccount, script: str) -> None:
     status = account.run(script)["TrainingJobStatus"]
 
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=f"the training job is in status {status}"):
@@ -90,13 +91,13 @@ def test_after_it_has_ended_it_is_refused(account: Account, script: str) -> None
     assert account.describe()["TrainingJobStatus"] == status
 
 
-def test_a_job_that_does_not_exist_is_not_found(account: Account) -> None:
+def test_a_job_that_does_not_exist_is_not_found(account: TrainingAccount) -> None:
     with pytest.raises(account.sagemaker.exceptions.ResourceNotFound):
         account.stop("gone")
 
 
 @pytest.mark.parametrize("script", [WAITS, IGNORES], ids=["ends", "ignores"])
-def test_the_runtime_limit_ends_the_script(account: Account, script: str) -> None:
+def test_the_runtime_limit_ends_the_script(account: TrainingAccount, script: str) -> None:
     account.submit(script, StoppingCondition={"MaxRuntimeInSeconds": 1})
 
     assert ended(account) == ("Stopped", "MaxRuntimeExceeded", "Stopped")

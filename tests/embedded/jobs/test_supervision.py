@@ -1,6 +1,5 @@
 """A job's processes: they outlive who asked for the job, end together, and are missed when they die."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -10,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.embedded.jobs.account import WAITS, Account, until
+from tests.support.processes import is_alive, until
+from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded import process_locks
-from mnist_tracking.embedded.jobs.liveness import supervisor_lock
+from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded.jobs.launcher import supervisor_lock
 
 LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 PID = f"import os\nprint(os.getpid(), flush=True)\n{WAITS}"
@@ -37,19 +37,7 @@ except Exception as error:
 """
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be collected does not."""
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def create_elsewhere(account: Account, *names: str) -> list[str]:
+def create_elsewhere(account: TrainingAccount, *names: str) -> list[str]:
     """Create jobs from processes of their own, all at once; return what each says."""
     requests = [account.request(name) for name in names]
     command = [sys.executable, "-c", CREATOR, str(account.engine.home)]
@@ -60,7 +48,7 @@ def create_elsewhere(account: Account, *names: str) -> list[str]:
     return [process.communicate()[0].strip() for process in processes]
 
 
-def test_a_job_outlives_its_creator(account: Account) -> None:
+def test_a_job_outlives_its_creator(account: TrainingAccount) -> None:
     account.send("import os\nwhile not os.path.exists('go'): pass\nprint('trained')")
     assert create_elsewhere(account, "job") == ["created"]
     until((account.ml() / "code").is_dir)
@@ -70,7 +58,7 @@ def test_a_job_outlives_its_creator(account: Account) -> None:
     assert account.log() == ["trained"]
 
 
-def test_a_name_is_given_once_however_many_ask_at_once(account: Account) -> None:
+def test_a_name_is_given_once_however_many_ask_at_once(account: TrainingAccount) -> None:
     """Without case, too, as SageMaker's names are."""
     account.send("print('trained')")
     said = create_elsewhere(account, "job", "job", "Job", "JOB")
@@ -80,7 +68,7 @@ def test_a_name_is_given_once_however_many_ask_at_once(account: Account) -> None
     assert account.log() == ["trained"]
 
 
-def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: Account) -> None:
+def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: TrainingAccount) -> None:
     account.submit(PID)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -92,7 +80,7 @@ def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: Ac
     assert not (account.folder() / "ml").exists()
 
 
-def test_a_supervisor_that_broke_down_says_why(account: Account) -> None:
+def test_a_supervisor_that_broke_down_says_why(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     (account.folder() / "supervisor.log").write_text("Traceback ...\nsqlite3.OperationalError: disk is full\n")
@@ -119,23 +107,23 @@ LOOKS: dict[str, Callable[[Any], str]] = {
 
 
 @pytest.mark.parametrize("looks", LOOKS)
-def test_whoever_looks_notices_it(account: Account, looks: str) -> None:
+def test_whoever_looks_notices_it(account: TrainingAccount, looks: str) -> None:
     account.submit(WAITS)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
-    until(lambda: not process_locks.is_held(supervisor_lock(account.engine.store, "job")))
+    until(lambda: not is_locked(supervisor_lock(account.engine.store, "job")))
 
     assert LOOKS[looks](account.sagemaker) == "Failed"
 
 
-def test_a_supervisor_killed_before_it_begins_is_noticed(account: Account) -> None:
+def test_a_supervisor_killed_before_it_begins_is_noticed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     os.kill(account.supervisor(), signal.SIGKILL)
 
     assert account.wait()["FailureReason"] == LOST
 
 
-def test_both_killed_at_once_are_noticed(account: Account) -> None:
+def test_both_killed_at_once_are_noticed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -144,7 +132,7 @@ def test_both_killed_at_once_are_noticed(account: Account) -> None:
     assert account.wait()["FailureReason"] == LOST
 
 
-def test_children_of_the_script_end_with_it(account: Account) -> None:
+def test_children_of_the_script_end_with_it(account: TrainingAccount) -> None:
     """They hold its output open, and must not keep the job from ending."""
     script = f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {WAITS!r}]).pid, flush=True)"
     job = account.run(script)
@@ -155,7 +143,7 @@ def test_children_of_the_script_end_with_it(account: Account) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells a daemon by its environment")
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_a_daemon_ends_with_its_job(account: Account, *, is_lost: bool) -> None:
+def test_a_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) -> None:
     """Also if all that knew of it, the script and the supervisor, were killed: it holds the script's lock."""
     account.submit(f"{DAEMON}\n{WAITS}" if is_lost else DAEMON)
     if is_lost:
@@ -164,10 +152,10 @@ def test_a_daemon_ends_with_its_job(account: Account, *, is_lost: bool) -> None:
         account.signal_script(signal.SIGKILL)
 
     assert account.wait()["TrainingJobStatus"] == ("Failed" if is_lost else "Completed")
-    until(lambda: not process_locks.is_held(account.folder() / "algo-1.lock"))
+    until(lambda: not is_locked(account.folder() / "algo-1.lock"))
 
 
-def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: Account) -> None:
+def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: TrainingAccount) -> None:
     child = f"import os\nos.setsid()\n{PID}"
     account.submit(
         "import subprocess, sys\n"
@@ -181,7 +169,7 @@ def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: 
     assert job["TrainingJobStatus"] == "Completed"
 
 
-def test_deleting_the_home_ends_the_job(account: Account) -> None:
+def test_deleting_the_home_ends_the_job(account: TrainingAccount) -> None:
     account.submit(PID)
     account.follow()
     script, supervisor = int(account.log()[0]), account.supervisor()
@@ -189,21 +177,3 @@ def test_deleting_the_home_ends_the_job(account: Account) -> None:
     until(lambda: not is_alive(script) and not is_alive(supervisor))
 
     assert not account.folder().exists()
-
-
-def test_a_lock_is_seen_by_all_who_look(tmp_path: Path) -> None:
-    assert not process_locks.is_held(tmp_path / "lock")
-    descriptor = process_locks.take(tmp_path / "lock")
-
-    assert process_locks.is_held(tmp_path / "lock")
-    with pytest.raises(BlockingIOError):
-        process_locks.take(tmp_path / "lock")
-    os.close(descriptor)
-    assert not process_locks.is_held(tmp_path / "lock")
-
-
-def test_two_who_look_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
-    os.close(process_locks.take(tmp_path / "lock"))
-    with (tmp_path / "lock").open() as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        assert not process_locks.is_held(tmp_path / "lock")

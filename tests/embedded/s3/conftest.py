@@ -2,22 +2,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.loaders import Loader, create_loader
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_loader: Loader = create_loader()  # reading the service model takes longer than most tests
-
 
 @pytest.fixture
 def s3(engine: EmbeddedSageMaker) -> "S3Client":
     """A client, with one empty bucket: ``digits``."""
-    session = engine.session()
-    session._session.register_component("data_loader", _loader)
-    client = session.client("s3")
+    client = engine.session().client("s3")
     client.create_bucket(Bucket="digits")
     return client
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.s3.answers import code
+from tests.support.client_errors import code
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.embedded.s3.answers import code
+from tests.support.client_errors import code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.embedded.s3.answers import code
+from tests.support.client_errors import code
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store.objects import put_object

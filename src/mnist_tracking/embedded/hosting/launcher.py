@@ -1,32 +1,59 @@
-"""Start an endpoint's supervisor with everything it needs in the endpoint's own folder, and end it."""
+"""Start an endpoint's supervisor, stop it, and fail endpoints that have lost theirs."""
 
 import contextlib
 import json
 import os
 import shutil
 import signal
-import time
+import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded import process_locks
+from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state
-from mnist_tracking.embedded.jobs.layout import download, split_uri
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import get_object
-from mnist_tracking.embedded.supervision import start_detached
+from mnist_tracking.embedded.store.objects import download, get_object, split_uri
+from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
+from mnist_tracking.embedded.waiting import Waiter
 
+_LOST = "The process that served this endpoint was killed, or the machine was restarted."
+
+
+def recover_lost_endpoints(store: Store, now: float, name: str | None = None) -> None:
+    """Mark endpoints as Failed whose supervisor is gone: the one of that name, or all."""
+    where, values = (" AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM endpoints WHERE status IN ('Creating', 'InService'){where}"
+    with store.read() as connection:
+        rows = connection.execute(query, values).fetchall()
+    for row in rows:
+        if not is_locked(state.endpoint_lock(store, row["name"])):
+            _mark_lost(store, row, now)
+
+
+def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
+    with store.write() as connection:
+        connection.execute(
+            "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
+            "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
+            (_LOST + last_words(state.endpoint_folder(store.home, row["name"])), now, row["id"], row["created"]),
+        )
+
+
+_STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
 _MODULE = "mnist_tracking.embedded.hosting.supervisor"
-_STARTUP_TIMEOUT_S = 600
-_STOP_WITHIN_S = 10.0
-_LOOK_S = 0.005
 
 
 def prepare(
-    store: Store, name: str, *, container: dict[str, Any], variant: dict[str, Any], python: str, region: str
+    store: Store,
+    name: str,
+    *,
+    container: dict[str, Any],
+    variant: dict[str, Any],
+    python: str,
+    settings: SupervisorSettings,
 ) -> int:
     """
     Make an endpoint's folder, inside the transaction that makes its row, and take its lock.
@@ -39,21 +66,21 @@ def prepare(
     Raises:
         ValidationFault: If the model's data do not exist.
     """
-    folder = state.folder_of(store, name)
+    folder = state.endpoint_folder(store.home, name)
     shutil.rmtree(folder, ignore_errors=True)  # what a creator that was killed may have left
     folder.mkdir(parents=True)
     try:
         _copy_data(store, container, folder)
         spec = {
             "python": python,
-            "region": region,
             "environment": container.get("Environment", {}),
             "variant": variant["VariantName"],
             "log_stream": f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}",
-            "startup_timeout_s": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_TIMEOUT_S),
+            "startup_timeout_s": variant.get(_STARTUP_TIMEOUT, settings.timing.endpoint_startup_s),
         }
         (folder / "endpoint.json").write_text(json.dumps(spec))
-        return process_locks.take(state.lock_of(store, name))
+        settings.write(folder)
+        return acquire_lock(state.endpoint_lock(store, name))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -85,38 +112,48 @@ def _copy(store: Store, uri: str, target: Path) -> None:
 def start(store: Store, name: str, lock: int) -> None:
     """Start the supervisor; the lock is handed down to it."""
     start_detached(
-        _MODULE, [str(store.home), name, str(lock), store.durability], lock=lock, folder=state.folder_of(store, name)
+        _MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.endpoint_folder(store.home, name)
     )
 
 
-def stop(store: Store, name: str) -> None:
+def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
     """
     Ask the supervisor to end and wait until it has; one that does not is killed, and its server ends with it.
 
     Only a process that holds the endpoint's lock is ever signalled.
     """
-    begun, asked = time.monotonic(), False
-    while process_locks.is_held(state.lock_of(store, name)):
-        waited = time.monotonic() - begun
-        if waited > 2 * _STOP_WITHIN_S:
-            return  # it never told its process id; it ends by itself when it sees that its folder is gone
-        pid = _supervisor_pid(store, name)
-        if pid and (not asked or waited > _STOP_WITHIN_S):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signalling = _Signalling(store, name, number)
+        if waiter.until(signalling.has_ended, timeout_s=timeout_s):
+            return
+
+
+class _Signalling:
+    """Sends a signal to a supervisor, once its process id is known."""
+
+    def __init__(self, store: Store, name: str, number: signal.Signals) -> None:
+        self._store, self._name, self._number = store, name, number
+        self._is_sent = False
+
+    def has_ended(self) -> bool:
+        """Whether the supervisor has ended; signals it if it has not."""
+        if not is_locked(state.endpoint_lock(self._store, self._name)):
+            return True
+        if not self._is_sent and (pid := self._pid()):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if asked else signal.SIGTERM)
-            asked = True
-        time.sleep(_LOOK_S)
+                os.kill(pid, self._number)
+            self._is_sent = True
+        return False
 
-
-def _supervisor_pid(store: Store, name: str) -> int | None:
-    with store.read() as connection:
-        row = state.read_endpoint(connection, name)
-    return None if row is None else row["supervisor_pid"]
+    def _pid(self) -> int | None:
+        with self._store.read() as connection:
+            row = state.read_endpoint(connection, self._name)
+        return None if row is None else row["supervisor_pid"]
 
 
 def put_aside(store: Store, name: str) -> Callable[[], None]:
     """Free an endpoint's folder name at once, inside the transaction that deletes its row; return what deletes it."""
-    folder = state.folder_of(store, name)
+    folder = state.endpoint_folder(store.home, name)
     aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)

@@ -1,7 +1,7 @@
 """
 The process that keeps one endpoint up. Outlives whoever asked for the endpoint.
 
-``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD DURABILITY``
+``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD``. The endpoint's folder holds its settings.
 """
 
 import contextlib
@@ -18,16 +18,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.archives import unpack
+from mnist_tracking._values.files import unpack
 from mnist_tracking.embedded.hosting import state
-from mnist_tracking.embedded.jobs.environment import clean_environment
+from mnist_tracking.embedded.jobs.container import clean_environment
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import SupervisorSettings
 
 _SERVER = Path(__file__).with_name("server.py")
 _OPT_ML = "/opt/ml"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
-_LOOK_S = 1.0
-_GRACE_S = 2.0
 _CHUNK = 1 << 16
 _REASON_LENGTH = 1024
 _NOT_HEALTHY = (
@@ -48,7 +47,8 @@ class EndpointError(Exception):
 class Server:
     """The server subprocess: its output, and the channel on which it tells its port."""
 
-    def __init__(self, argv: list[str], *, cwd: Path, env: dict[str, str], variant: str) -> None:
+    def __init__(self, argv: list[str], *, cwd: Path, env: dict[str, str], variant: str, stop_s: float) -> None:
+        self._stop_s = stop_s
         self.channel, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -74,7 +74,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=_GRACE_S)
+            self.process.wait(timeout=self._stop_s)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -86,12 +86,12 @@ class Server:
         self.channel.close()
 
 
-class Supervisor:
+class EndpointSupervisor:
     """Keeps one endpoint up until it is asked to stop, or until its server or its folder is gone."""
 
-    def __init__(self, store: Store, name: str) -> None:
-        self._store, self._name = store, name
-        self._folder = state.folder_of(store, name)
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
+        self._store, self._name, self._settings, self._timing = store, name, settings, settings.timing
+        self._folder = state.endpoint_folder(store.home, name)
         self._spec: dict[str, Any] = json.loads((self._folder / "endpoint.json").read_text())
         self._last_line = ""
         self._partial = b""
@@ -133,10 +133,11 @@ class Supervisor:
         if Path(environment["SAGEMAKER_SUBMIT_DIRECTORY"], "requirements.txt").is_file():
             self._log(_NOT_INSTALLED)
         argv = [self._spec["python"], str(_SERVER), str(model)]
-        return Server(argv, cwd=model, env=environment, variant=self._spec["variant"])
+        stop_s = self._timing.server_stop_s
+        return Server(argv, cwd=model, env=environment, variant=self._spec["variant"], stop_s=stop_s)
 
     def _environment(self) -> dict[str, str]:
-        base, user, region = self._folder / "ml", self._spec["environment"], self._spec["region"]
+        base, user, region = self._folder / "ml", self._spec["environment"], self._settings.region
         code = user.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{_OPT_ML}/model/code")
         code = f"{_OPT_ML}/code" if code.startswith("s3://") else code
         platform = {
@@ -165,7 +166,7 @@ class Supervisor:
             for source in handlers:
                 selector.register(source, selectors.EVENT_READ)
             while server.output in selector.get_map():
-                ready = selector.select(_LOOK_S)
+                ready = selector.select(self._timing.output_poll_s)
                 for key, _ in ready:
                     if not handlers[key.fileobj]():
                         selector.unregister(key.fileobj)
@@ -183,7 +184,7 @@ class Supervisor:
         if not said:
             return False
         port = int(said)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self._timing.ping_timeout_s)
         try:
             with contextlib.closing(connection):
                 connection.request("GET", "/ping")
@@ -231,11 +232,12 @@ def _raise_stopped(_number: int, _frame: object) -> None:
 
 def main(argv: list[str]) -> None:
     """Keep one endpoint up; the lock that was handed down is held until this process ends."""
-    home, name, _lock, durability = argv
+    home, name, _lock = argv
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped):
-        store = Store(Path(home), durability=durability)
-        Supervisor(store, name).run()
+        settings = SupervisorSettings.read(state.endpoint_folder(Path(home), name))
+        store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
+        EndpointSupervisor(store, name, settings).run()
         store.close()
 
 

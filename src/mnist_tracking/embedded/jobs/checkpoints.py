@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_tracking.embedded.jobs.layout import split_uri
+from mnist_tracking._values.files import files_below
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import put_object
+from mnist_tracking.embedded.store.objects import put_object, split_uri
 from mnist_tracking.errors import MnistTrackingError
 
-_Version = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
+_Stamp = tuple[int, int, int]  # of a file: when it was changed, its size, its inode
 
 
 class _ChangedError(Exception):
@@ -42,7 +42,7 @@ class Checkpoints:
 
     def __init__(self, store: Store, uri: str, folders: list[Path], *, warn: Callable[[str], object]) -> None:
         self._store, self._uri, self._folders, self._warn = store, uri.rstrip("/"), folders, warn
-        self._sent: dict[Path, _Version] = {}
+        self._sent: dict[Path, _Stamp] = {}
         self._told = ""
 
     def fetch(self) -> None:
@@ -54,7 +54,7 @@ class Checkpoints:
         """
         for folder in self._folders:
             fetch(self._store, f"{self._uri}/", folder)
-        self._sent = {path: _version(path.stat()) for _, path in self._files()}
+        self._sent = {path: _stamp(path.stat()) for _, path in self._files()}
 
     def send(self) -> None:
         """
@@ -76,14 +76,14 @@ class Checkpoints:
 
     def _send(self, name: Path, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), path.open("rb") as body:
-            version = _version(os.fstat(body.fileno()))
+            version = _stamp(os.fstat(body.fileno()))
             if self._sent.get(path) != version:
                 self._put(name, body, path, version)
                 self._sent[path] = version
 
-    def _put(self, name: Path, body: BinaryIO, path: Path, version: _Version) -> None:
+    def _put(self, name: Path, body: BinaryIO, path: Path, version: _Stamp) -> None:
         def refuse_changed(_old: object) -> None:
-            if _version(path.stat()) != version:
+            if _stamp(path.stat()) != version:
                 raise _ChangedError
 
         bucket, key = split_uri(f"{self._uri}/{name.as_posix()}")
@@ -91,9 +91,7 @@ class Checkpoints:
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         for folder in self._folders:
-            for place, _, names in os.walk(folder):
-                paths = (Path(place, name) for name in sorted(names))
-                yield from ((folder, path) for path in paths if path.is_file())
+            yield from ((folder, path) for path in files_below(folder, on_error=_skip))
 
     @contextlib.contextmanager
     def sent_every(self, seconds: float) -> Iterator[None]:
@@ -122,5 +120,9 @@ class Checkpoints:
                     self._warn(f"The checkpoints could not be sent to S3; this is tried again: {error}")
 
 
-def _version(stat: os.stat_result) -> _Version:
+def _skip(_error: OSError) -> None:
+    """Leave out a folder that cannot be read."""
+
+
+def _stamp(stat: os.stat_result) -> _Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

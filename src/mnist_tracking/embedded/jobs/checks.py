@@ -5,10 +5,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
-from mnist_tracking.embedded.jobs.cluster import hosts_of
+from mnist_tracking.embedded.jobs.container import OPT_ML, decode_hyperparameters, local_path
 from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
-from mnist_tracking.embedded.jobs.layout import OPT_ML, local_path
-from mnist_tracking.embedded.jobs.placement import decode_hyperparameters
+from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.errors import UnsupportedOperationError
 
 _NEEDED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")

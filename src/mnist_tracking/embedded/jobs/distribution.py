@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnist_tracking.embedded.jobs.cluster import MASTER_ADDRESS, Host
+from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host
 
 TORCHRUN = "torch_distributed"
 
@@ -29,7 +29,7 @@ def launcher_of(hyperparameters: dict[str, Any]) -> str | None:
     return next(found, None)
 
 
-def groups_of(hyperparameters: dict[str, Any], host: Host) -> list[str]:
+def distribution_groups(hyperparameters: dict[str, Any], host: Host) -> list[str]:
     """Return the instance groups that the launcher is for, as SageMaker's toolkit tells them to one host."""
     given = hyperparameters.get("sagemaker_distribution_instance_groups")
     if given:

@@ -1,14 +1,74 @@
-"""How a job stands: its row, its stages and its component, changed together, inside the caller's transaction."""
+"""The status of a job: its row, its stages and its trial component, changed together in the caller's transaction."""
 
 import json
+import math
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.jobs.component import put_model, set_outcome
-from mnist_tracking.embedded.jobs.metrics import MetricValue
+from mnist_tracking.embedded.jobs.hosts import instances_of
+from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.metrics import record_metric
+from mnist_tracking.embedded.store.metric_summaries import record_metric
+
+
+def component_parameters(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a job's parameters as the service types them: numbers as numbers, all else verbatim, quotes included."""
+    resources = request["ResourceConfig"]
+    instances = instances_of(request)
+    found: dict[str, dict[str, Any]] = {
+        "SageMaker.ImageUri": {"StringValue": request["AlgorithmSpecification"].get("TrainingImage", "")},
+        "SageMaker.InstanceCount": {"NumberValue": float(instances.total())},
+        "SageMaker.InstanceType": {"StringValue": ", ".join(instances)},
+        "SageMaker.VolumeSizeInGB": {"NumberValue": float(resources.get("VolumeSizeInGB", 0))},
+    }
+    return found | {name: _typed(value) for name, value in request.get("HyperParameters", {}).items()}
+
+
+def _typed(value: str) -> dict[str, Any]:
+    try:
+        number = float(value)
+    except ValueError:
+        return {"StringValue": value}
+    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+
+
+def component_inputs(request: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return an input artifact for each channel."""
+    return {
+        channel["ChannelName"]: {"Value": channel["DataSource"]["S3DataSource"]["S3Uri"]}
+        for channel in request.get("InputDataConfig", [])
+    }
+
+
+def model_uri(request: dict[str, Any]) -> str:
+    """Return where a job's model goes."""
+    return f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{request['TrainingJobName']}/output/model.tar.gz"
+
+
+def set_outcome(
+    connection: sqlite3.Connection,
+    component_id: int,
+    *,
+    status: str,
+    message: str | None,
+    ended: float | None,
+    now: float,
+) -> None:
+    """Record how a job stands on its component."""
+    connection.execute(
+        "UPDATE components SET status = ?, message = ?, ended = ?, modified = ? WHERE id = ?",
+        (status, message and message[:1024], ended, now, component_id),
+    )
+
+
+def put_model(connection: sqlite3.Connection, component_id: int, request: str) -> None:
+    """Record the model that a job has saved."""
+    connection.execute(
+        "INSERT OR REPLACE INTO component_artifacts VALUES (?, 'Output', 'SageMaker.ModelArtifact', ?, NULL)",
+        (component_id, model_uri(json.loads(request))),
+    )
+
 
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -21,14 +81,14 @@ _SAID_AT_THE_END = {
 }
 
 
-def folder_of(store: Store, name: str) -> Path:
+def job_folder(home: Path, name: str) -> Path:
     """Return the folder of a job."""
-    return store.home / "jobs" / name
+    return home / "jobs" / name
 
 
 def ml_of(store: Store, name: str, host: str) -> Path:
     """Return what is /opt/ml on a host of a job."""
-    return folder_of(store, name) / "ml" / host
+    return job_folder(store.home, name) / "ml" / host
 
 
 def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:

@@ -1,10 +1,9 @@
 """
-The process that sees one training job through, from its data to its model. Outlives whoever asked for the job.
+The process that runs one training job, from its data to its model. It outlives the process that created the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD SETTINGS``
+``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``. The job's folder holds its settings.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -17,24 +16,58 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import attrs
 
-from mnist_tracking.embedded import process_locks
-from mnist_tracking.embedded.jobs import liveness, state
+from mnist_tracking._values.files import acquire_lock
+from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
-from mnist_tracking.embedded.jobs.cluster import Host, hosts_of
-from mnist_tracking.embedded.jobs.entry_point import notes
-from mnist_tracking.embedded.jobs.host_run import HostRun
-from mnist_tracking.embedded.jobs.launch import Settings
-from mnist_tracking.embedded.jobs.layout import Layout
-from mnist_tracking.embedded.jobs.metrics import Lines, LogMetrics, MetricValue
-from mnist_tracking.embedded.jobs.placement import Placement
-from mnist_tracking.embedded.jobs.port import ReservedPort
-from mnist_tracking.embedded.jobs.script import failure_reason
-from mnist_tracking.embedded.jobs.scripts import Scripts
-from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare, upload_outputs
+from mnist_tracking.embedded.jobs.component_updates import Updates
+from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
+from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
+from mnist_tracking.embedded.jobs.launcher import script_lock, script_pid
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
+from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import SupervisorSettings
+
+
+class HostRun:
+    """
+    One host of a job that runs.
+
+    Args:
+        placement: The host.
+        stream: The name of its log stream.
+        warn: Called with the reason when an update of the trial component is rejected.
+        connect: Returns a client of SageMaker.
+
+    Attributes:
+        placement: As given.
+        stream: As given.
+        files: The metric files of the script.
+        updates: What it says of its trial component.
+    """
+
+    def __init__(
+        self, placement: Placement, stream: str, *, warn: Callable[[str], object], connect: Callable[[], Any]
+    ) -> None:
+        self.placement, self.stream = placement, stream
+        self.files = FileMetrics(placement.layout.metrics)
+        self.updates = Updates(placement.layout.updates, warn=warn, connect=connect)
+
+    def process(self, python: str) -> dict[str, Any]:
+        """
+        Return what is run by that interpreter, in which folder and with which variables.
+
+        Raises:
+            JobError: If it cannot be run.
+        """
+        placement = self.placement
+        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
+
 
 _DAY_S = 86_400
 
@@ -48,18 +81,18 @@ class Outcome:
     reason: str | None = None
 
 
-class Supervisor:
+class JobSupervisor:
     """Sees one job through, on all of its hosts."""
 
-    def __init__(self, store: Store, name: str, settings: Settings) -> None:
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         with store.read() as connection:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
         self._store, self._job, self._settings = store, job, settings
         self._request = state.request_of(job)
-        self._folder = state.folder_of(store, name)
-        self._scripts = Scripts(grace_s=settings.grace_s)
+        self._folder = state.job_folder(store.home, name)
+        self._scripts = ScriptGroup(settings.timing)
         self._hosts: dict[str, HostRun] = {}
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
@@ -112,7 +145,7 @@ class Supervisor:
         with ReservedPort() as port:
             for host in hosts_of(self._request):
                 self._hosts[host.name] = self._make(host, port.number)
-                prepare(self._store, self._hosts[host.name].placement)
+                prepare_host(self._store, self._hosts[host.name].placement)
             self._fetch_checkpoints()
             if self._begin():
                 self._run_scripts()
@@ -128,7 +161,14 @@ class Supervisor:
         layout = Layout.of(state.ml_of(self._store, self._job["name"], host.name), self._request)
         placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
         stream = f"{self._job['name']}/{host.name}-{self._started}"
-        return HostRun(placement, stream, store=self._store, warn=partial(self._say, host.name))
+        return HostRun(placement, stream, warn=partial(self._say, host.name), connect=self._connect)
+
+    def _connect(self) -> Any:
+        """Return a client of SageMaker; most jobs need none, so that boto3 is imported only for those that do."""
+        from mnist_tracking.embedded.engine import EmbeddedSageMaker
+
+        engine = EmbeddedSageMaker(self._store.home, durability=self._store.durability, timing=self._settings.timing)
+        return engine.session().client("sagemaker")
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless the job is to be stopped."""
@@ -148,7 +188,11 @@ class Supervisor:
         try:
             for name, host in self._hosts.items():
                 self._start(name, host)
-            with self._checkpoints.sent_every(self._settings.send_s) if self._checkpoints else nullcontext():
+            with (
+                self._checkpoints.sent_every(self._settings.timing.checkpoint_interval_s)
+                if self._checkpoints
+                else nullcontext()
+            ):
                 failed = self._scripts.run(self._recorder())
         finally:
             limit.cancel()
@@ -163,8 +207,8 @@ class Supervisor:
         for note in notes(host.placement):
             self._say(name, note)
         process, job = host.process(self._job["python"]), self._job["name"]
-        lock = process_locks.take(liveness.script_lock(self._store, job, name))
-        pid_file = liveness.script_pid(self._store, job, name)
+        lock = acquire_lock(script_lock(self._store, job, name))
+        pid_file = script_pid(self._store, job, name)
         try:
             self._scripts.start(name, **process, lock=lock, pid_file=pid_file)
         except (OSError, ValueError) as error:
@@ -172,7 +216,8 @@ class Supervisor:
 
     def _recorder(self) -> Callable[[str, Lines], None]:
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        log = LogMetrics(definitions, warn=partial(self._say, next(iter(self._hosts))))
+        limit_s = self._settings.timing.metric_regex_s
+        log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._say, next(iter(self._hosts))))
 
         def on_lines(name: str, lines: Lines) -> None:
             self._leave_if_deleted()
@@ -217,10 +262,10 @@ class Supervisor:
 
 def main(argv: list[str]) -> None:
     """Run one job; the lock that was handed down is held until this process ends."""
-    home, name, _lock, told = argv
-    settings = Settings(**json.loads(told))
-    store = Store(Path(home), durability=settings.durability)
-    Supervisor(store, name, settings).run()
+    home, name, _lock = argv
+    settings = SupervisorSettings.read(state.job_folder(Path(home), name))
+    store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
+    JobSupervisor(store, name, settings).run()
     store.close()
 
 

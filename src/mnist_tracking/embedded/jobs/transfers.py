@@ -4,12 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.archives import UnsafeArchiveError, pack, unpack
-from mnist_tracking.embedded.jobs.component import model_uri
-from mnist_tracking.embedded.jobs.layout import Layout, download, split_uri
-from mnist_tracking.embedded.jobs.placement import Placement
+from mnist_tracking._values.files import ArchiveError, pack, unpack
+from mnist_tracking.embedded.jobs.container import Layout, Placement
+from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import get_object, has_bucket, put_object
+from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
 
 _OPT_ML = "/opt/ml/"
 
@@ -32,7 +31,7 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
             raise JobError(f"ClientError: The bucket {bucket!r} of {uri} does not exist.")
 
 
-def prepare(store: Store, placement: Placement) -> None:
+def prepare_host(store: Store, placement: Placement) -> None:
     """
     Make a host's folders and fetch its channels and the code.
 
@@ -79,8 +78,9 @@ def _unpack_code(store: Store, placement: Placement) -> None:
         raise JobError(f"ClientError: the source archive {uri} does not exist.")
     try:
         unpack(archive, layout.code)
-    except UnsafeArchiveError as error:
-        raise JobError(f"ClientError: {uri}: {error}".replace(archive.name, "the source archive")) from error
+    except (ArchiveError, OSError) as error:
+        reason = error.reason if isinstance(error, ArchiveError) else error
+        raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
         return  # its program is a module, which may lie anywhere
     code = layout.code.resolve()

@@ -47,7 +47,7 @@ def _bins(call: Call, params: Params) -> list[sqlite3.Row]:
         "end": as_seconds(params["EndTime"]),
         "period": params["Period"],
     }
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         return connection.execute(
             """
             SELECT CAST(m.timestamp / :period AS INTEGER) * :period AS time, count(*) AS samples,

@@ -15,7 +15,7 @@ _SAGEMAKER_MAY_ASSUME_IT = {
 
 @serves("iam", "GetRole")
 def get_role(call: Call) -> Response:
-    name, identity = call.params["RoleName"], call.engine.identity
+    name, identity = call.params["RoleName"], call.context.identity
     if name != identity.role_name:
         raise AwsFault(f"The role with name {name} cannot be found.", code="NoSuchEntity", status=404)
     role = {

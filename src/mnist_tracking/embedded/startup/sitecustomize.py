@@ -28,7 +28,7 @@ def run_the_one_behind() -> None:
 def answer(session: Any) -> None:
     """Have the embedded SageMaker answer a botocore session."""
     try:
-        from mnist_tracking.embedded.process import answer
+        from mnist_tracking.embedded.programs import answer
     except ImportError as error:
         raise RuntimeError(
             f"{sys.executable} cannot import mnist-tracking ({error}), so this program's calls would reach AWS. "

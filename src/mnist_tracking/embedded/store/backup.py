@@ -1,16 +1,15 @@
 """A copy of everything while programs go on writing: one moment of the file, and the contents that it names."""
 
-import fcntl
 import os
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from mnist_tracking._values.files import atomic_path, locked
+from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error
-from mnist_tracking.embedded.store.store import Store
 from mnist_tracking.errors import ConfigError
 
 _HELD = ".backup"
@@ -26,38 +25,34 @@ def back_up(store: Store, directory: Path) -> None:
     Raises:
         ConfigError: If there is something at *directory* already, or it cannot be written.
     """
-    part = directory.with_name(f"{directory.name}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with _folder_for_one(store.home) as held:
             if directory.exists():
                 raise ConfigError(f"{str(directory)!r} exists already. A backup makes a new folder.")
-            part.mkdir(parents=True)
-            for name in _hold_contents(store, part / store.path.name, held):
-                target = part / store.blobs.path(name).relative_to(store.home)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(held / name, target)
-        os.rename(part, directory)
+            with atomic_path(directory) as part:
+                part.mkdir()
+                for name in _hold_contents(store, part / store.path.name, held):
+                    target = part / store.blobs.path(name).relative_to(store.home)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(held / name, target)
     except (OSError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not is_storage_error(error):
             raise
         said = getattr(error, "strerror", None) or error
         raise ConfigError(f"The backup {str(directory)!r} cannot be written: {said}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager
 def _folder_for_one(home: Path) -> Iterator[Path]:
     """Give an empty folder beside the contents to one backup after another; one that was killed has left its own."""
-    folder, lock = home / _HELD, os.open(home, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = home / _HELD
+    with locked(home):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hold_contents(store: Store, file: Path, held: Path) -> list[str]:

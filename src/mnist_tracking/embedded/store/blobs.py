@@ -1,13 +1,14 @@
 """Contents of S3 objects: files with made-up names, so that no key can ever name a path."""
 
 import hashlib
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
+
+from mnist_tracking._values.files import atomic_open, sync
 
 _CHUNK = 1 << 20
 
@@ -41,40 +42,19 @@ class Blobs:
     def put(self, body: bytes | BinaryIO) -> Blob:
         """Store a content, read to its end from where it stands."""
         name = uuid.uuid4().hex
-        path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
         digest, size = hashlib.md5(usedforsecurity=False), 0
-        try:
-            with temporary.open("wb") as file:
-                for chunk in _chunks(body):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                if self._is_synced:
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.replace(temporary, path)
-            if self._is_synced:
-                _sync_folders(path.parent, self.folder)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with atomic_open(self.path(name), is_synced=self._is_synced) as file:
+            for chunk in _chunks(body):
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+        if self._is_synced:
+            sync(self.folder)  # the content's own folder may be new
         return Blob(name, digest.hexdigest(), size)
 
     def delete(self, name: str) -> None:
         """Forget a content; one that is gone already is fine."""
         self.path(name).unlink(missing_ok=True)
-
-
-def _sync_folders(*folders: Path) -> None:
-    """Put the names in folders on the disk: a file that is synced may still have lost its name."""
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _chunks(body: bytes | BinaryIO) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """S3 objects without botocore: what the handlers of S3 and the supervisors of jobs and endpoints share."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from mnist_tracking.embedded.store.store import Store
+from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.errors import NotFoundError
 
 _HIGHEST, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
@@ -175,3 +176,63 @@ def _is_bucket(connection: sqlite3.Connection, bucket: str) -> bool:
 def _find(store: Store, connection: sqlite3.Connection, bucket: str, key: str) -> StoredObject | None:
     row = connection.execute("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
     return None if row is None else from_row(store, row)
+
+
+_CHUNK = 1 << 20
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """
+    Return bucket and key of ``s3://bucket/key``, whatever the key has in it.
+
+    Example:
+        >>> split_uri("s3://bucket/why?/part#1.csv")
+        ('bucket', 'why?/part#1.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key.lstrip("/")
+
+
+def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:
+    """
+    Copy what lies below an S3 prefix into a folder, as the S3Prefix data type does; return how many objects there are.
+
+    Below ``s3://bucket/data/train``, the key ``data/train/a.csv`` becomes ``a.csv``. A key in which the prefix ends
+    inside a name keeps that name: ``data/train`` becomes ``train``, and ``data/train-2.csv`` becomes ``train-2.csv``.
+
+    Args:
+        store: Where the objects are.
+        uri: The prefix.
+        folder: Where the files go; made if missing.
+        share: Which share of the objects to copy, counted from 0, and how many shares there are: each gets every n-th.
+
+    Raises:
+        ValueError: If a key would leave the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    bucket, prefix = split_uri(uri)
+    keys = [item.key for item in list_objects(store, bucket, prefix) if not item.key.endswith("/")]
+    root = folder.resolve()
+    number, shares = share
+    for key in keys[number::shares]:
+        _copy(store, bucket, key, root / _relative(key, prefix), root)
+    return len(keys)
+
+
+def _relative(key: str, prefix: str) -> str:
+    """Return a key without its prefix, or without the prefix's folder if the prefix ends inside a name."""
+    is_folder = not prefix or prefix.endswith("/") or key.startswith(f"{prefix}/")
+    base = prefix if is_folder else prefix[: prefix.rfind("/") + 1]
+    return key[len(base) :].lstrip("/")
+
+
+def _copy(store: Store, bucket: str, key: str, target: Path, root: Path) -> None:
+    if not target.resolve().is_relative_to(root):
+        raise ValueError(f"The key {key!r} would be written outside its channel.")
+    found = open_object(store, bucket, key)
+    if found is None:
+        return  # deleted since it was listed
+    with found[1] as content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK)

@@ -3,8 +3,8 @@
 import re
 
 from mnist_tracking.embedded.faults import AwsFault
-from mnist_tracking.embedded.paging import next_token, read_offset
 from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.resources import next_token, read_offset
 from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket
 from mnist_tracking.embedded.times import as_datetime
 
@@ -27,7 +27,7 @@ def require_bucket(call: Call, *, is_head: bool = False) -> str:
         AwsFault: NoSuchBucket if there is none; AccessDenied if the caller expects another owner.
     """
     name: str = call.params["Bucket"]
-    if not has_bucket(call.engine.store, name):
+    if not has_bucket(call.context.store, name):
         raise AwsFault("Not Found", code="404", status=404) if is_head else no_such_bucket()
     require_owner(call, call.params.get("ExpectedBucketOwner"), is_head=is_head)
     return name
@@ -35,7 +35,7 @@ def require_bucket(call: Call, *, is_head: bool = False) -> str:
 
 def require_owner(call: Call, owner: str | None, *, is_head: bool = False) -> None:
     """Raise AccessDenied if a bucket is expected to be somebody else's."""
-    if owner is not None and owner != call.engine.identity.account_id:
+    if owner is not None and owner != call.context.identity.account_id:
         message, code = ("Forbidden", "403") if is_head else ("Access Denied", "AccessDenied")
         raise AwsFault(message, code=code, status=403)
 
@@ -43,7 +43,7 @@ def require_owner(call: Call, owner: str | None, *, is_head: bool = False) -> No
 @serves("s3", "CreateBucket")
 def create_bucket(call: Call) -> Response:
     """Unlike S3 in us-east-1, which lets an owner make a bucket again, say everywhere that it is there."""
-    name, store = call.params["Bucket"], call.engine.store
+    name, store = call.params["Bucket"], call.context.store
     if not _NAME.fullmatch(name):
         raise AwsFault("The specified bucket is not valid.", code="InvalidBucketName")
     _check_location(call)
@@ -51,12 +51,12 @@ def create_bucket(call: Call) -> Response:
         if has_bucket(store, name):
             said = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsFault(said, code="BucketAlreadyOwnedByYou", status=409)
-        ensure_bucket(store, name, call.engine.now())
+        ensure_bucket(store, name, call.context.now())
     return {"Location": f"/{name}"}
 
 
 def _check_location(call: Call) -> None:
-    region = call.engine.identity.region
+    region = call.context.identity.region
     asked = call.params.get("CreateBucketConfiguration", {}).get("LocationConstraint")
     if asked == "us-east-1":
         raise AwsFault("The specified location-constraint is not valid", code="InvalidLocationConstraint")
@@ -71,13 +71,13 @@ def _check_location(call: Call) -> None:
 @serves("s3", "HeadBucket")
 def head_bucket(call: Call) -> Response:
     require_bucket(call, is_head=True)
-    return {"BucketRegion": call.engine.identity.region}
+    return {"BucketRegion": call.context.identity.region}
 
 
 @serves("s3", "GetBucketLocation")
 def get_bucket_location(call: Call) -> Response:
     require_bucket(call)
-    region = call.engine.identity.region
+    region = call.context.identity.region
     return {} if region == "us-east-1" else {"LocationConstraint": region}
 
 
@@ -85,19 +85,19 @@ def get_bucket_location(call: Call) -> Response:
 def list_buckets(call: Call) -> Response:
     prefix, size = call.params.get("Prefix", ""), call.params.get("MaxBuckets", _MOST_BUCKETS)
     offset = read_offset({"NextToken": call.params.get("ContinuationToken")})
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         rows = connection.execute("SELECT * FROM buckets ORDER BY name").fetchall()
     matching = [row for row in rows if row["name"].startswith(prefix)][offset : offset + size + 1]
     buckets = [{"Name": row["name"], "CreationDate": as_datetime(row["created"])} for row in matching[:size]]
     token = next_token(offset, size, len(matching))
-    response = {"Buckets": buckets, "Owner": {"ID": call.engine.identity.account_id}}
+    response = {"Buckets": buckets, "Owner": {"ID": call.context.identity.account_id}}
     return {**response, "ContinuationToken": token["NextToken"]} if token else response
 
 
 @serves("s3", "DeleteBucket")
 def delete_bucket(call: Call) -> Response:
     """Delete an empty bucket; uploads that were never completed do not keep it."""
-    name, store = require_bucket(call), call.engine.store
+    name, store = require_bucket(call), call.context.store
     with store.write() as connection:
         if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
             raise AwsFault("The bucket you tried to delete is not empty", code="BucketNotEmpty", status=409)

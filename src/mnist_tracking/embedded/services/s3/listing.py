@@ -45,7 +45,7 @@ def list_objects_v1(call: Call) -> Response:
 
 def _page(call: Call, start: str | None) -> tuple[Response, list[Entry], Entry | None]:
     """Return the response, what it lists, and the last entry if there is more."""
-    params, store, bucket = call.params, call.engine.store, require_bucket(call)
+    params, store, bucket = call.params, call.context.store, require_bucket(call)
     prefix, delimiter, most = params.get("Prefix", ""), params.get("Delimiter", ""), _most(params)
     with store.snapshot() as connection:
         found = list(islice(_entries(store, connection, bucket, (prefix, delimiter, start)), most + 1))

@@ -1,18 +1,22 @@
-"""Multipart uploads, as boto3's transfers make them of large files."""
+"""Multipart uploads, as boto3 uploads large files: their parts, joining them, and listings."""
 
 import hashlib
+import io
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable
-from typing import BinaryIO, cast
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
-from mnist_tracking.embedded.services.s3.copying import open_source
-from mnist_tracking.embedded.services.s3.joining import choose_parts, join_parts
+from mnist_tracking.embedded.services.s3.checksums import checked, combined, digest_of, encoded, sum_in
+from mnist_tracking.embedded.services.s3.objects import open_source
 from mnist_tracking.embedded.services.s3.requests import (
+    FilePart,
     body_of,
     encryption_of,
     headers_of,
@@ -20,10 +24,98 @@ from mnist_tracking.embedded.services.s3.requests import (
     range_of,
     write_guard,
 )
-from mnist_tracking.embedded.services.s3.streams import FilePart
-from mnist_tracking.embedded.store.blobs import Blob
+from mnist_tracking.embedded.store.blobs import Blob, Blobs
 from mnist_tracking.embedded.store.objects import StoredObject, forget_content, replace
 from mnist_tracking.embedded.times import as_datetime
+
+
+class JoinedFiles(io.RawIOBase):
+    """Files one after another, each open only while it is read."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = iter(paths)
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        while True:
+            if self._file is None:
+                path = next(self._paths, None)
+                if path is None:
+                    return 0
+                self._file = path.open("rb")
+            if data := self._file.read(len(buffer)):
+                buffer[: len(data)] = data
+                return len(data)
+            self._file.close()
+            self._file = None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+_SMALLEST_PART = 5 << 20  # of all but the last
+
+
+def choose_parts(parts: Iterable[sqlite3.Row], asked: Sequence[Mapping[str, Any]], blobs: Blobs) -> list[sqlite3.Row]:
+    """Return the parts that a call names, if they are there, as it describes them, in order and large enough."""
+    by_number = {part["number"]: part for part in parts}
+    chosen = []
+    for item in asked:
+        part = by_number.get(item.get("PartNumber"))
+        if part is None or part["etag"] != item.get("ETag", "").strip('"') or not _is_as_said(part, item, blobs):
+            said = "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
+            raise AwsFault(f"{said}specified entity tag may not match the part's entity tag.", code="InvalidPart")
+        chosen.append(part)
+    if not chosen:
+        raise AwsFault("You must specify at least one part", code="MalformedXML")
+    numbers = [part["number"] for part in chosen]
+    if numbers != sorted(set(numbers)):
+        raise AwsFault("The list of parts was not in ascending order.", code="InvalidPartOrder")
+    if any(part["size"] < _SMALLEST_PART for part in chosen[:-1]):
+        raise AwsFault("Your proposed upload is smaller than the minimum allowed size", code="EntityTooSmall")
+    return chosen
+
+
+def _is_as_said(part: sqlite3.Row, item: Mapping[str, Any], blobs: Blobs) -> bool:
+    given = sum_in(item)
+    return given is None or encoded(_digest(part, given[0], blobs)) == given[1]
+
+
+def _digest(part: sqlite3.Row, kind: str, blobs: Blobs) -> bytes:
+    with blobs.path(part["blob"]).open("rb") as content:
+        return digest_of(content, kind)
+
+
+def join_parts(parts: Sequence[sqlite3.Row], params: Mapping[str, Any], blobs: Blobs) -> Blob:
+    """
+    Store the content of parts as one, if it is what a call says of the whole.
+
+    Raises:
+        AwsFault: If it is not.
+        FileNotFoundError: If a part is gone meanwhile.
+    """
+    size, given = sum(part["size"] for part in parts), sum_in(params)
+    if params.get("MpuObjectSize", size) != size:
+        said = f"The provided 'x-amz-mp-object-size' header value {params['MpuObjectSize']} does not match"
+        raise AwsFault(f"{said} what was computed: {size}", code="InvalidRequest")
+    if given is not None and "-" in given[1]:
+        _check_combined(parts, *given, blobs)
+        given = None
+    described = {} if given is None else {f"Checksum{given[0]}": given[1]}
+    with io.BufferedReader(JoinedFiles(blobs.path(part["blob"]) for part in parts), 1 << 20) as whole:
+        return blobs.put(checked(whole, described))
+
+
+def _check_combined(parts: Sequence[sqlite3.Row], kind: str, value: str, blobs: Blobs) -> None:
+    if combined([_digest(part, kind, blobs) for part in parts], kind) != value:
+        said = f"The {kind} you specified did not match the calculated checksum."
+        raise AwsFault(said, code="BadDigest")
+
 
 _MOST_PARTS = 10_000
 
@@ -38,7 +130,7 @@ def _no_such_upload() -> AwsFault:
 def require_upload(call: Call) -> sqlite3.Row:
     """Return the upload that a call is about; inside a transaction it then stays until that ends."""
     about = (call.params["UploadId"], require_bucket(call), call.params["Key"])
-    with call.engine.store.read() as connection:
+    with call.context.store.read() as connection:
         sql = "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?"
         row: sqlite3.Row | None = connection.execute(sql, about).fetchone()
     if row is None:
@@ -54,11 +146,11 @@ def parts_of(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row
 @serves("s3", "CreateMultipartUpload")
 def create_multipart_upload(call: Call) -> Response:
     key, headers, upload_id = key_of(call.params), headers_of(call.params), uuid.uuid4().hex
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         bucket = require_bucket(call)
         connection.execute(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?)",
-            (upload_id, bucket, key, json.dumps(headers), call.engine.now()),
+            (upload_id, bucket, key, json.dumps(headers), call.context.now()),
         )
     return {"Bucket": bucket, "Key": key, "UploadId": upload_id, **encryption_of(headers)}
 
@@ -78,12 +170,12 @@ def upload_part_copy(call: Call) -> Response:
         start, end = range_of(call.params.get("CopySourceRange"), source.size) or (0, source.size)
         file.seek(start)
         blob = _store_part(call, cast("BinaryIO", FilePart(file, end - start)))
-    result = {"ETag": f'"{blob.md5}"', "LastModified": as_datetime(call.engine.now())}
+    result = {"ETag": f'"{blob.md5}"', "LastModified": as_datetime(call.context.now())}
     return {"CopyPartResult": result, **encryption_of(json.loads(upload["headers"]))}
 
 
 def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
-    number, store = call.params["PartNumber"], call.engine.store
+    number, store = call.params["PartNumber"], call.context.store
     if not 1 <= number <= _MOST_PARTS:
         said = f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
         raise AwsFault(said, code="InvalidArgument")
@@ -108,7 +200,7 @@ def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
 
 @serves("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(call: Call) -> Response:
-    store, upload = call.engine.store, require_upload(call)
+    store, upload = call.context.store, require_upload(call)
     with store.read() as connection:
         parts = parts_of(connection, upload["id"])
     new = _joined(call, upload, parts)
@@ -129,7 +221,7 @@ def complete_multipart_upload(call: Call) -> Response:
 
 def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> StoredObject:
     """Return the object that is made of the parts that a call names; its content is stored, but no key means it yet."""
-    blobs = call.engine.store.blobs
+    blobs = call.context.store.blobs
     try:
         chosen = choose_parts(parts, call.params.get("MultipartUpload", {}).get("Parts", []), blobs)
         blob = join_parts(chosen, call.params, blobs)
@@ -137,12 +229,12 @@ def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> St
         raise _no_such_upload() from None
     digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
     etag, headers = f'"{digest}-{len(chosen)}"', json.loads(upload["headers"])
-    return StoredObject(upload["key"], blobs.path(blob.name), blob.size, etag, call.engine.now(), headers)
+    return StoredObject(upload["key"], blobs.path(blob.name), blob.size, etag, call.context.now(), headers)
 
 
 @serves("s3", "AbortMultipartUpload")
 def abort_multipart_upload(call: Call) -> Response:
-    with call.engine.store.write() as connection:
+    with call.context.store.write() as connection:
         parts = _forget_upload(connection, require_upload(call)["id"])
     _delete_contents(call, parts)
     return {}
@@ -157,4 +249,68 @@ def _forget_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlit
 
 def _delete_contents(call: Call, parts: Iterable[sqlite3.Row]) -> None:
     for part in parts:
-        call.engine.store.blobs.delete(part["blob"])
+        call.context.store.blobs.delete(part["blob"])
+
+
+_PAGE = 1000
+
+
+@serves("s3", "ListParts")
+def list_parts(call: Call) -> Response:
+    marker, most = call.params.get("PartNumberMarker", 0), min(call.params.get("MaxParts", _PAGE), _PAGE)
+    upload = require_upload(call)
+    with call.context.store.read() as connection:
+        parts = [part for part in parts_of(connection, upload["id"]) if part["number"] > marker]
+    page, is_truncated = parts[:most], len(parts) > most
+    response: Response = {
+        "Bucket": upload["bucket"],
+        "Key": upload["key"],
+        "UploadId": upload["id"],
+        "PartNumberMarker": marker,
+        "MaxParts": most,
+        "IsTruncated": is_truncated,
+        "StorageClass": json.loads(upload["headers"]).get("StorageClass", "STANDARD"),
+    }
+    if page:
+        modified = as_datetime(upload["created"])
+        response["NextPartNumberMarker"] = page[-1]["number"]
+        response["Parts"] = [
+            {"PartNumber": part["number"], "ETag": f'"{part["etag"]}"', "Size": part["size"], "LastModified": modified}
+            for part in page
+        ]
+    return response
+
+
+@serves("s3", "ListMultipartUploads")
+def list_multipart_uploads(call: Call) -> Response:
+    """List uploads by key and time; a delimiter is not looked at."""
+    params, bucket = call.params, require_bucket(call)
+    prefix, most = params.get("Prefix", ""), min(params.get("MaxUploads", _PAGE), _PAGE)
+    marker = (params.get("KeyMarker", ""), params.get("UploadIdMarker"))
+    with call.context.store.read() as connection:
+        rows = connection.execute("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, id", (bucket,)).fetchall()
+    found = [row for row in rows if row["key"].startswith(prefix) and _is_after(row, *marker)]
+    page, is_truncated = found[:most], len(found) > most
+    encoding = params.get("EncodingType")
+    response: Response = {"Bucket": bucket, "Prefix": prefix, "MaxUploads": most, "IsTruncated": is_truncated}
+    if page:
+        response["Uploads"] = [_upload(row, encoding) for row in page]
+    if page and is_truncated:
+        last = response["Uploads"][-1]
+        response |= {"NextKeyMarker": last["Key"], "NextUploadIdMarker": last["UploadId"]}
+    return {**response, "Prefix": quote(prefix), "EncodingType": encoding} if encoding == "url" else response
+
+
+def _is_after(row: sqlite3.Row, key_marker: str, id_marker: str | None) -> bool:
+    if id_marker is None:
+        return bool(row["key"] > key_marker)
+    return bool((row["key"], row["id"]) > (key_marker, id_marker))
+
+
+def _upload(row: sqlite3.Row, encoding: str | None) -> Response:
+    return {
+        "Key": quote(row["key"]) if encoding == "url" else row["key"],
+        "UploadId": row["id"],
+        "Initiated": as_datetime(row["created"]),
+        "StorageClass": json.loads(row["headers"]).get("StorageClass", "STANDARD"),
+    }

@@ -1,16 +1,21 @@
-"""Objects: put, get, head and delete."""
+"""Objects: put, get, head, copy, tag and delete."""
 
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote
 
+import attrs
 from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.s3.buckets import require_bucket
+from mnist_tracking.embedded.services.s3.buckets import no_such_bucket, require_bucket, require_owner
 from mnist_tracking.embedded.services.s3.requests import (
     CONTENT_HEADERS,
+    STORAGE_HEADERS,
+    FilePart,
     body_of,
     check_read,
+    checked_tags,
     encryption_of,
     headers_of,
     key_of,
@@ -19,7 +24,6 @@ from mnist_tracking.embedded.services.s3.requests import (
     require_found,
     write_guard,
 )
-from mnist_tracking.embedded.services.s3.streams import FilePart
 from mnist_tracking.embedded.store import objects as stored
 from mnist_tracking.embedded.store.objects import StoredObject
 from mnist_tracking.embedded.times import as_datetime
@@ -30,8 +34,8 @@ _MOST_KEYS = 1000
 @serves("s3", "PutObject")
 def put_object(call: Call) -> Response:
     bucket, key, headers = require_bucket(call), key_of(call.params), headers_of(call.params)
-    body, now = body_of(call.params), call.engine.now()
-    found = stored.put_object(call.engine.store, bucket, key, body, now, headers=headers, guard=write_guard(call))
+    body, now = body_of(call.params), call.context.now()
+    found = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=write_guard(call))
     return {"ETag": found.etag, **encryption_of(headers)}
 
 
@@ -56,7 +60,7 @@ def get_object(call: Call) -> Response:
 @serves("s3", "HeadObject")
 def head_object(call: Call) -> Response:
     bucket = require_bucket(call, is_head=True)
-    found = require_found(call, stored.get_object(call.engine.store, bucket, call.params["Key"]), is_head=True)
+    found = require_found(call, stored.get_object(call.context.store, bucket, call.params["Key"]), is_head=True)
     check_read(call.params, found, is_head=True)
     return {**_describe(call, found), "ContentLength": found.size}
 
@@ -81,7 +85,7 @@ def _describe(call: Call, found: StoredObject) -> Response:
 def delete_object(call: Call) -> Response:
     """Delete an object; one that is not there is deleted already."""
     bucket = require_bucket(call)
-    stored.delete_object(call.engine.store, bucket, call.params["Key"], guard=write_guard(call))
+    stored.delete_object(call.context.store, bucket, call.params["Key"], guard=write_guard(call))
     return {}
 
 
@@ -95,5 +99,94 @@ def delete_objects(call: Call) -> Response:
             code="MalformedXML",
         )
     for key in keys:
-        stored.delete_object(call.engine.store, bucket, key)
+        stored.delete_object(call.context.store, bucket, key)
     return {} if asked.get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}
+
+
+def open_source(call: Call) -> tuple[StoredObject, BinaryIO]:
+    """Return what a call copies from, opened."""
+    bucket, key = _source(call)
+    if not stored.has_bucket(call.context.store, bucket):
+        raise no_such_bucket()
+    require_owner(call, call.params.get("ExpectedSourceBucketOwner"))
+    found, body = open_found(call, bucket, key)
+    try:
+        check_read(call.params, found, prefix="CopySource")
+    except AwsFault:
+        body.close()
+        raise
+    return found, body
+
+
+def _source(call: Call) -> tuple[str, str]:
+    """Read the source as botocore has written it: percent-encoded, whether it was given as a string or as parts."""
+    path, _, _ = call.params["CopySource"].partition("?versionId=")
+    bucket, separator, key = unquote(path).lstrip("/").partition("/")
+    if not (separator and key):
+        raise AwsFault(
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey", code="InvalidArgument"
+        )
+    return bucket, key
+
+
+@serves("s3", "CopyObject")
+def copy_object(call: Call) -> Response:
+    bucket, key = require_bucket(call), key_of(call.params)
+    source, body = open_source(call)
+    with body:
+        headers = _headers(call, source)
+        if _source(call) == (bucket, key) and headers == source.headers and not _replaces(call):
+            said = (
+                "This copy request is illegal because it is trying to copy an object to itself without changing the "
+                "object's metadata, storage class, website redirect location or encryption attributes."
+            )
+            raise AwsFault(said, code="InvalidRequest")
+        now, guard = call.context.now(), write_guard(call)
+        copy = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=guard)
+    return {"CopyObjectResult": {"ETag": copy.etag, "LastModified": as_datetime(now)}, **encryption_of(headers)}
+
+
+def _replaces(call: Call) -> bool:
+    return "REPLACE" in (call.params.get("MetadataDirective"), call.params.get("TaggingDirective"))
+
+
+def _headers(call: Call, source: StoredObject) -> dict[str, object]:
+    """Return the copy's headers: the content's from the source unless replaced, the storage's always from the call."""
+    asked = headers_of(call.params)
+    headers = {name: asked[name] for name in STORAGE_HEADERS if name in asked}
+    described = asked if call.params.get("MetadataDirective") == "REPLACE" else source.headers
+    headers |= {name: described[name] for name in (*CONTENT_HEADERS, "Metadata") if name in described}
+    tagged = asked if call.params.get("TaggingDirective") == "REPLACE" else source.headers
+    return headers | {name: tagged[name] for name in ("Tagging",) if name in tagged}
+
+
+@serves("s3", "PutObjectTagging")
+def put_object_tagging(call: Call) -> Response:
+    pairs = [(tag["Key"], tag["Value"]) for tag in call.params["Tagging"]["TagSet"]]
+    tags = checked_tags(dict(pairs))
+    if len(tags) < len(pairs):
+        raise AwsFault("Cannot provide multiple Tags with the same key", code="InvalidTag")
+    _retag(call, tags)
+    return {}
+
+
+@serves("s3", "DeleteObjectTagging")
+def delete_object_tagging(call: Call) -> Response:
+    _retag(call, {})
+    return {}
+
+
+def _retag(call: Call, tags: dict[str, str]) -> None:
+    store, bucket = call.context.store, require_bucket(call)
+    with store.write() as connection:
+        found = require_found(call, stored.get_object(store, bucket, call.params["Key"]))
+        headers = {name: value for name, value in found.headers.items() if name != "Tagging"}
+        if tags:
+            headers["Tagging"] = tags
+        stored.replace(store, connection, bucket, attrs.evolve(found, headers=headers))
+
+
+@serves("s3", "GetObjectTagging")
+def get_object_tagging(call: Call) -> Response:
+    found = require_found(call, stored.get_object(call.context.store, require_bucket(call), call.params["Key"]))
+    return {"TagSet": [{"Key": key, "Value": value} for key, value in found.headers.get("Tagging", {}).items()]}

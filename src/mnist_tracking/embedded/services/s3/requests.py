@@ -1,5 +1,6 @@
-"""What requests on objects have in common: their key, body and headers, and the conditions they set."""
+"""What requests on objects have in common: their key, body, headers, range and conditions."""
 
+import io
 import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -11,6 +12,32 @@ from mnist_tracking.embedded.services.s3.buckets import require_bucket
 from mnist_tracking.embedded.services.s3.checksums import checked
 from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
 from mnist_tracking.embedded.times import as_seconds
+
+
+class FilePart(io.RawIOBase):
+    """The bytes of an open file from where it stands; closing it closes the file."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._file.read(self._left if size is None or size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
 
 CONTENT_HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
 STORAGE_HEADERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass", "WebsiteRedirectLocation")
@@ -82,7 +109,7 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
 
 def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
     """Return an object and its content, opened; raise AWS's error if there is none."""
-    opened = open_object(call.engine.store, bucket, key)
+    opened = open_object(call.context.store, bucket, key)
     found = require_found(call, None if opened is None else opened[0])
     assert opened is not None  # noqa: S101 - there would be nothing found
     return found, opened[1]

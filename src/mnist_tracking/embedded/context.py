@@ -1,0 +1,41 @@
+"""What the handlers of an embedded SageMaker use."""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.waiting import Waiter
+
+
+@attrs.frozen(kw_only=True)
+class Context:
+    """
+    One embedded SageMaker, as its handlers see it. Built by the engine; the same for all calls.
+
+    Attributes:
+        store: Its state: the database, and the contents of S3 objects.
+        identity: Its account and region.
+        python: The interpreter of new jobs and models.
+        quotas: How many instances training jobs may use at once, by instance type.
+        search_lag: Returns how many seconds Search is behind.
+        now: Returns the time in seconds since the epoch.
+        sleep: Sleeps for a number of seconds.
+        timing: How long to wait for things.
+    """
+
+    store: Store
+    identity: Identity
+    python: str
+    quotas: Mapping[str, int]
+    search_lag: Callable[[], float]
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    timing: Timing
+
+    @property
+    def waiter(self) -> Waiter:
+        """What waits for processes to end."""
+        return Waiter(self.now, self.sleep, self.timing.process_poll_s)

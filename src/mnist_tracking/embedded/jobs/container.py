@@ -1,0 +1,396 @@
+"""What a script finds in its container: the folders below ``/opt/ml``, and its arguments and variables."""
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import attrs
+
+from mnist_tracking.embedded.jobs import distribution
+from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host, hosts_of, loopback, resource_config
+
+OPT_ML = PurePosixPath("/opt/ml")
+
+
+@attrs.frozen
+class Layout:
+    """
+    Where everything of one host lies.
+
+    Attributes:
+        base: What is /opt/ml in a container.
+        checkpoints: Where the checkpoints are.
+    """
+
+    base: Path
+    checkpoints: Path
+
+    @classmethod
+    def of(cls, base: Path, request: dict[str, Any]) -> "Layout":
+        """Return the layout below a folder for what was asked of CreateTrainingJob."""
+        return cls(base, base / local_path(request).relative_to(OPT_ML))
+
+    @property
+    def code(self) -> Path:
+        return self.base / "code"
+
+    @property
+    def model(self) -> Path:
+        return self.base / "model"
+
+    @property
+    def output(self) -> Path:
+        return self.base / "output"
+
+    @property
+    def output_data(self) -> Path:
+        return self.output / "data"
+
+    @property
+    def metrics(self) -> Path:
+        return self.output / "metrics" / "sagemaker"
+
+    @property
+    def updates(self) -> Path:
+        return self.base / "updates"
+
+    @property
+    def packages(self) -> Path:
+        return self.base / "packages"
+
+    @property
+    def config(self) -> Path:
+        return self.base / "input" / "config"
+
+    def channel(self, name: str) -> Path:
+        return self.base / "input" / "data" / name
+
+    def make(self, **config: object) -> None:
+        """Make the folders, and the configuration files of these names with these contents."""
+        for folder in (
+            self.code,
+            self.model,
+            self.output_data,
+            self.output / "intermediate",
+            self.metrics,
+            self.updates,
+            self.config,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+        for name, content in config.items():
+            (self.config / f"{name}.json").write_text(json.dumps(content))
+
+
+def local_path(request: dict[str, Any]) -> PurePosixPath:
+    """Return where a job's checkpoints are in a container."""
+    return PurePosixPath(request.get("CheckpointConfig", {}).get("LocalPath") or OPT_ML / "checkpoints")
+
+
+def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
+    """Decode each value as JSON; one that is none is taken as it is."""
+    decoded = {}
+    for name, value in raw.items():
+        try:
+            decoded[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            decoded[name] = value
+    return decoded
+
+
+@attrs.frozen
+class Placement:
+    """
+    One host of a job.
+
+    Attributes:
+        request: What CreateTrainingJob was given.
+        arn: The job's ARN.
+        region: The job's region.
+        host: Which host it is.
+        layout: Where its folders are.
+        port: Where the first host listens for the others, on loopback; the job's own.
+    """
+
+    request: dict[str, Any]
+    arn: str
+    region: str
+    host: Host
+    layout: Layout
+    port: int
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        return decode_hyperparameters(self.request.get("HyperParameters", {}))
+
+    @property
+    def user_hyperparameters(self) -> dict[str, Any]:
+        return {name: value for name, value in self.hyperparameters.items() if not name.startswith("sagemaker_")}
+
+    @property
+    def program(self) -> str:
+        return str(self.hyperparameters.get("sagemaker_program", ""))
+
+    @property
+    def is_package(self) -> bool:
+        """Whether the code, once it is there, is a package to be installed, of which the program is a module."""
+        return not self.program.endswith(".sh") and (self.layout.code / "setup.py").is_file()
+
+    @property
+    def channels(self) -> list[dict[str, Any]]:
+        return channels_of(self.request, self.host)
+
+    @property
+    def input_data_config(self) -> dict[str, Any]:
+        """The channels as ``inputdataconfig.json`` describes them."""
+        mode = self.request["AlgorithmSpecification"].get("TrainingInputMode", "File")
+        return {
+            channel["ChannelName"]: {
+                "TrainingInputMode": channel.get("InputMode", mode),
+                "S3DistributionType": _source(channel).get("S3DataDistributionType", "FullyReplicated"),
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            }
+            for channel in self.channels
+        }
+
+    @property
+    def resource_config(self) -> dict[str, Any]:
+        """The hosts as ``resourceconfig.json`` describes them."""
+        return resource_config(self.request, self.host)
+
+    @property
+    def distribution_groups(self) -> list[str]:
+        return distribution.distribution_groups(self.hyperparameters, self.host)
+
+    @property
+    def distribution_hosts(self) -> list[str]:
+        return [host.name for host in hosts_of(self.request) if host.group in self.distribution_groups]
+
+    @property
+    def master(self) -> str:
+        """The name of the host that the others look for."""
+        return (self.distribution_hosts or self.resource_config["hosts"])[0]
+
+    def share_of(self, channel: dict[str, Any]) -> tuple[int, int]:
+        """Return which share of a channel's objects the host gets, counted from 0, and how many shares there are."""
+        if _source(channel).get("S3DataDistributionType") != "ShardedByS3Key":
+            return 0, 1
+        name = channel["ChannelName"]
+        sharing = [
+            host
+            for host in hosts_of(self.request)
+            if name in (each["ChannelName"] for each in channels_of(self.request, host))
+        ]
+        return sharing.index(self.host), len(sharing)
+
+
+def channels_of(request: dict[str, Any], host: Host) -> list[dict[str, Any]]:
+    """Return the channels that a host gets: those of its instance group, and those of all."""
+    return [
+        channel
+        for channel in request.get("InputDataConfig", [])
+        if host.group in (_source(channel).get("InstanceGroupNames") or [host.group])
+    ]
+
+
+def _source(channel: dict[str, Any]) -> dict[str, Any]:
+    source: dict[str, Any] = channel["DataSource"]["S3DataSource"]
+    return source
+
+
+UPDATES = "MNIST_TRACKING_UPDATES"
+"""Names a folder of one host of one job. All that its script starts inherits it, and is known by it."""
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
+_TOOLKITS_OWN = frozenset(
+    f"sagemaker_{name}"
+    for name in (
+        "container_log_level",
+        "enable_cloudwatch_metrics",
+        "job_name",
+        "program",
+        "region",
+        "s3_output",
+        "submit_directory",
+    )
+)
+_NO_CREDENTIALS = {  # those in files below HOME, and those of an instance; variables are not handed down anyway
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "BOTO_CONFIG": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def arguments(hyperparameters: dict[str, Any]) -> list[str]:
+    """Return the user's hyperparameters as arguments, sorted by name."""
+    found: list[str] = []
+    for name in sorted(hyperparameters):
+        if not name.startswith("sagemaker_"):
+            found += [f"-{name}" if len(name) == 1 else f"--{name}", _argument(hyperparameters[name])]
+    return found
+
+
+def _argument(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
+    return str(value)
+
+
+def clean_environment() -> dict[str, str]:
+    """Return what a job or an endpoint may see of its starter's environment: no credentials, no PYTHONPATH."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
+
+
+def variables(placement: Placement) -> dict[str, str]:
+    """Return the environment of a job's script on one host."""
+    name, layout = placement.request["TrainingJobName"], placement.layout
+    platform = {
+        "AWS_REGION": placement.region,
+        "AWS_DEFAULT_REGION": placement.region,
+        "TRAINING_JOB_NAME": name,
+        "TRAINING_JOB_ARN": placement.arn,
+        "SAGEMAKER_JOB_NAME": name,
+        "SAGEMAKER_REGION": placement.region,
+        "SAGEMAKER_METRICS_DIRECTORY": str(layout.metrics),
+        "CURRENT_HOST": placement.host.name,
+        "PYTHONPATH": f"{layout.code}{os.pathsep}{layout.packages}" if placement.is_package else str(layout.code),
+    }
+    toolkit = _toolkit(placement)
+    shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that
+    given = placement.request.get("Environment", {})
+    own = {**platform, **_rendezvous(placement), **shown}
+    return {**clean_environment(), **own, **given, UPDATES: str(layout.updates)}
+
+
+def _rendezvous(placement: Placement) -> dict[str, str]:
+    """Return how the hosts find each other: by loopback, since their names mean nothing on one machine."""
+    interface = loopback()
+    return {
+        "MASTER_ADDR": MASTER_ADDRESS,
+        "MASTER_PORT": str(placement.port),
+        "NCCL_SOCKET_IFNAME": interface,
+        "NCCL_IB_DISABLE": "1",
+        "GLOO_SOCKET_IFNAME": interface,  # not the container's: gloo looks for the machine's own name else
+    }
+
+
+def _toolkit(placement: Placement) -> dict[str, Any]:
+    summary, user = _training_env(placement), placement.user_hyperparameters
+    told = {f"SM_{name.upper()}": summary[name] for name in _TOLD_ALONE}
+    return {
+        **told,
+        "SM_CHANNELS": sorted(summary["channel_input_dirs"]),
+        "SM_FRAMEWORK_PARAMS": summary["additional_framework_parameters"],
+        "SM_HPS": user,
+        "SM_TRAINING_ENV": summary,
+        "SM_USER_ARGS": arguments(user),
+        **{f"SM_CHANNEL_{name.upper()}": folder for name, folder in summary["channel_input_dirs"].items()},
+        **{f"SM_HP_{name.upper()}": value for name, value in user.items()},
+    }
+
+
+_TOLD_ALONE = (  # of what the toolkit sums up as JSON
+    "current_host",
+    "current_instance_group",
+    "current_instance_group_hosts",
+    "current_instance_type",
+    "distribution_instance_groups",
+    "framework_module",
+    "hosts",
+    "input_config_dir",
+    "input_data_config",
+    "input_dir",
+    "instance_groups",
+    "instance_groups_dict",
+    "is_hetero",
+    "log_level",
+    "model_dir",
+    "module_dir",
+    "module_name",
+    "network_interface_name",
+    "num_cpus",
+    "num_gpus",
+    "num_neurons",
+    "output_data_dir",
+    "output_dir",
+    "output_intermediate_dir",
+    "resource_config",
+    "user_entry_point",
+)
+
+
+def _training_env(placement: Placement) -> dict[str, Any]:
+    """Return what the toolkit sums up as JSON."""
+    return {
+        **_hosts(placement),
+        **_folders(placement),
+        "additional_framework_parameters": _framework_parameters(placement.hyperparameters),
+        "framework_module": _FRAMEWORK_MODULE,
+        "hyperparameters": placement.user_hyperparameters,
+        "is_modelparallel_enabled": None,
+        "is_smddpmprun_installed": False,
+        "is_smddprun_installed": False,
+        "job_name": placement.request["TrainingJobName"],
+        "log_level": placement.hyperparameters.get("sagemaker_container_log_level", 20),
+        "module_dir": str(placement.hyperparameters.get("sagemaker_submit_directory", "")),
+        "module_name": placement.program.removesuffix(".py"),
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": 0,
+        "num_neurons": 0,
+        "user_entry_point": placement.program,
+    }
+
+
+def _hosts(placement: Placement) -> dict[str, Any]:
+    resources, host = placement.resource_config, placement.host
+    groups = {group["instance_group_name"]: group for group in resources["instance_groups"]}
+    return {
+        "current_host": host.name,
+        "current_instance_group": host.group,
+        "current_instance_group_hosts": groups[host.group]["hosts"],
+        "current_instance_type": host.instance_type,
+        "distribution_hosts": placement.distribution_hosts,
+        "distribution_instance_groups": placement.distribution_groups,
+        "hosts": resources["hosts"],
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": len(groups) > 1,
+        "is_master": host.name == placement.master,
+        "master_hostname": placement.master,
+        "network_interface_name": resources["network_interface_name"],
+        "resource_config": resources,
+        "topology": [],
+    }
+
+
+def _folders(placement: Placement) -> dict[str, Any]:
+    layout, channels = placement.layout, placement.input_data_config
+    return {
+        "channel_input_dirs": {channel: str(layout.channel(channel)) for channel in channels},
+        "input_config_dir": str(layout.config),
+        "input_data_config": channels,
+        "input_dir": str(layout.base / "input"),
+        "model_dir": str(layout.model),
+        "output_data_dir": str(layout.output_data),
+        "output_dir": str(layout.output),
+        "output_intermediate_dir": str(layout.output / "intermediate"),
+    }
+
+
+def _framework_parameters(hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters of SageMaker's own that the toolkit does not use itself."""
+    return {
+        name: value
+        for name, value in hyperparameters.items()
+        if name.startswith("sagemaker_") and name not in _TOOLKITS_OWN
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))

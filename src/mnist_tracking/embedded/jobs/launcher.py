@@ -1,0 +1,128 @@
+"""
+Start a job's supervisor, reach it, and end jobs that have lost theirs.
+
+A supervisor holds a lock for as long as it lives; the lock is taken before the job is visible. So a job that has not
+ended and whose lock is free has lost its supervisor. Everything that reads jobs calls `recover_lost_jobs` first.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking.embedded.jobs import state
+from mnist_tracking.embedded.jobs.container import UPDATES, Layout
+from mnist_tracking.embedded.jobs.hosts import hosts_of
+from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
+from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
+
+_MODULE = "mnist_tracking.embedded.jobs.supervisor"
+
+
+class Launch:
+    """
+    The start of one job's supervisor, in two steps around the commit of the job's row.
+
+    `take_lock` comes before the row is visible, so that nobody takes the job for lost; `start` comes after it, so that
+    the supervisor finds the row.
+    """
+
+    def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
+        self._store, self._name, self._settings = store, name, settings
+        self._lock: int | None = None
+
+    def take_lock(self) -> None:
+        """Take the lock that the supervisor is to hold."""
+        self._lock = acquire_lock(supervisor_lock(self._store, self._name))
+
+    def drop_lock(self) -> None:
+        """Let go of the lock, unless the supervisor has it."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    def start(self) -> None:
+        """Start the supervisor; a job whose supervisor cannot be started has failed."""
+        lock, self._lock = self._lock, None
+        assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
+        folder = state.job_folder(self._store.home, self._name)
+        try:
+            self._settings.write(folder)
+            start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
+        except OSError as error:
+            self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
+
+    def _fail(self, reason: str) -> None:
+        with self._store.write() as connection:
+            job = state.read_job(connection, self._name)
+            if job is not None and job["status"] not in state.ENDED:  # nobody has taken it for lost meanwhile
+                state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
+
+
+def ask_to_stop(store: Store, job: sqlite3.Row) -> None:
+    """
+    Signal a job's supervisor, if it lives: its lock says that the recorded process is still that one.
+
+    Without a recorded process it has just been started, and sees for itself that the job is to be stopped.
+    """
+    if job["supervisor_pid"] and is_locked(supervisor_lock(store, job["name"])):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(job["supervisor_pid"], signal.SIGTERM)
+
+
+_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+
+
+def supervisor_lock(store: Store, name: str) -> Path:
+    """Return the lock that a job's supervisor holds."""
+    return state.job_folder(store.home, name) / "supervisor.lock"
+
+
+def script_lock(store: Store, name: str, host: str) -> Path:
+    """Return the lock that a job's script on one host holds, and its supervisor."""
+    return state.job_folder(store.home, name) / f"{host}.lock"
+
+
+def script_pid(store: Store, name: str, host: str) -> Path:
+    """Return the file that tells the process id of a job's script on one host, which leads a process group."""
+    return state.job_folder(store.home, name) / f"{host}.pid"
+
+
+def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None:
+    """End jobs whose supervisor is gone: the one of that name, or all."""
+    where, values = ("AND name = ?", (name,)) if name else ("", ())
+    query = f"SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping') {where}"
+    with store.read() as connection:
+        jobs = connection.execute(query, values).fetchall()
+    for job in jobs:
+        recover(store, job, now)
+
+
+def recover(store: Store, job: sqlite3.Row, now: float) -> None:
+    """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
+    name = job["name"]
+    folder = state.job_folder(store.home, name)
+    if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
+        return
+    with store.write() as connection:
+        fresh = state.read_job(connection, name)
+        if fresh is None or fresh["status"] in state.ENDED:
+            return
+        _kill_orphans(store, fresh)
+        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST + last_words(folder), now=now)
+    shutil.rmtree(folder / "ml", ignore_errors=True)
+
+
+def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
+    """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
+    request, name = state.request_of(job), job["name"]
+    for host in hosts_of(request):
+        if is_locked(script_lock(store, name, host.name)):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                kill_tree(int(script_pid(store, name, host.name).read_text()))
+        kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

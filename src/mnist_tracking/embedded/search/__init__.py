@@ -1,1 +1,0 @@
-"""Search: a SearchExpression compiled to one SQL condition over the indexed tables."""

@@ -1,0 +1,1 @@
+"""The service sagemaker, a module for each family of operations."""

@@ -1,0 +1,99 @@
+"""Search over experiments, trials, components and training jobs."""
+
+import math
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
+from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.resources import next_token, page_size, read_offset
+from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
+from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, Searchable, compile_expression
+from mnist_tracking.embedded.services.sagemaker.tags import read_tags
+
+
+def _experiment(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+    return {"Experiment": {**experiments.describe(row), "Tags": read_tags(connection, row["arn"])}}
+
+
+def _trial(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+    return {"Trial": {**trials.describe(trials.read(connection, row["id"])), "Tags": read_tags(connection, row["arn"])}}
+
+
+def _component(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+    described = components.describe(connection, row)
+    return {
+        "TrialComponent": {
+            **described,
+            "Parents": _parents(connection, row["id"]),
+            "Tags": read_tags(connection, row["arn"]),
+        }
+    }
+
+
+def _parents(connection: sqlite3.Connection, component_id: int) -> list[Response]:
+    rows = connection.execute(
+        """
+        SELECT t.name AS trial, e.name AS experiment
+        FROM associations a JOIN trials t ON t.id = a.trial_id JOIN experiments e ON e.id = t.experiment_id
+        WHERE a.component_id = ? AND a.created <= horizon() ORDER BY a.created, t.id
+        """,
+        (component_id,),
+    )
+    return [{"TrialName": row["trial"], "ExperimentName": row["experiment"]} for row in rows]
+
+
+def _training_job(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+    return {"TrainingJob": {**training_jobs.describe(connection, row), "Tags": read_tags(connection, row["arn"])}}
+
+
+_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
+    "Experiment": _experiment,
+    "ExperimentTrial": _trial,
+    "ExperimentTrialComponent": _component,
+    "TrainingJob": _training_job,
+}
+
+
+@serves("sagemaker", "Search")
+def search(call: Call) -> Response:
+    """
+    Search, as far behind as the engine is told, by default not at all.
+
+    Pages are cut by number, so what is deleted between two of them moves the next.
+    """
+    params = call.params
+    resource = SEARCHABLE.get(params["Resource"])
+    if resource is None:
+        possible = ", ".join(SEARCHABLE)
+        raise ValidationFault(f"The embedded SageMaker searches {possible}; asked for {params['Resource']}.")
+    size, offset = page_size(params), read_offset(params)
+    now, lag = call.context.now(), call.context.search_lag()
+    horizon = now - lag if lag else math.inf
+    recover_lost_jobs(call.context.store, now)
+    with call.context.store.snapshot() as connection:
+        connection.create_function("horizon", 0, lambda: horizon, deterministic=True)
+        sql, args = _query(resource, params)
+        rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
+        results = [_RESULTS[params["Resource"]](connection, row) for row in rows[:size]]
+    return {"Results": results, **next_token(offset, size, len(rows))}
+
+
+def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]]:
+    condition, args = compile_expression(resource, params.get("SearchExpression", {}))
+    order, order_args = _order(
+        resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
+    )
+    visible = "+t.modified <= horizon()"  # the plus keeps SQLite from reading in that order
+    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} AND {visible} ORDER BY {order} LIMIT ? OFFSET ?"
+    return sql, [*args, *order_args]
+
+
+def _order(resource: Searchable, name: str, order: str) -> tuple[str, list[Any]]:
+    direction = "ASC" if order == "Ascending" else "DESC"
+    found = resource.find(name)
+    sides = [f"(SELECT {side} {found.each})" if found.each else side for side in (found.number, found.text) if side]
+    terms = [f"{side} {direction} NULLS LAST" for side in sides]
+    return ", ".join([*terms, f"t.id {direction}"]), [arg for _ in sides for arg in found.args]

@@ -1,0 +1,294 @@
+"""Training jobs and their trial components: created here, run by a supervisor process."""
+
+import json
+import math
+import sqlite3
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from mnist_tracking.embedded.faults import (
+    ResourceInUseFault,
+    ResourceLimitFault,
+    ResourceNotFoundFault,
+    ValidationFault,
+)
+from mnist_tracking.embedded.jobs import checks, state
+from mnist_tracking.embedded.jobs.hosts import instances_of
+from mnist_tracking.embedded.jobs.launcher import Launch, ask_to_stop, recover_lost_jobs
+from mnist_tracking.embedded.registry import Call, Params, Response, serves
+from mnist_tracking.embedded.services import resources
+from mnist_tracking.embedded.services.resources import listing, present
+from mnist_tracking.embedded.services.sagemaker import components, trials
+from mnist_tracking.embedded.services.sagemaker.tags import put_tags
+from mnist_tracking.embedded.supervision import SupervisorSettings
+from mnist_tracking.embedded.times import as_datetime, as_seconds
+from mnist_tracking.errors import UnsupportedOperationError
+
+SOURCE_TYPE = "SageMakerTrainingJob"
+_SUFFIX = "-aws-training-job"
+_TRIAL_SUFFIX = "-aws-trial"  # of the trial made for a job that names only its experiment; the service's own is unknown
+
+
+def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
+    """
+    Return the row of the component that is to hold a job's parameters, artifacts and metrics.
+
+    ``ExperimentConfig.RunName`` names a component that exists, that of a run, as ``sagemaker.experiments.Run`` sends
+    it. Its status and its times stay the run's own business; other jobs have a component of their own.
+    """
+    request = call.params
+    config = request.get("ExperimentConfig", {})
+    row_id = _attach(connection, call, arn) if "RunName" in config else _create(connection, call, arn, now)
+    components.put_parameters(connection, row_id, state.component_parameters(request))
+    components.put_artifacts(connection, row_id, "Input", state.component_inputs(request))
+    if hook := request.get("DebugHookConfig"):
+        hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
+        components.put_artifacts(connection, row_id, "Output", hook_output)
+    components.check_limits(connection, row_id)
+    resources.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
+    trial_id = _trial(connection, call, config)
+    if trial_id is not None:
+        trials.associate(connection, trial_id, row_id, now)
+    return row_id
+
+
+def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
+    run = resources.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
+    connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
+    return int(run["id"])
+
+
+def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
+    name = call.params["TrainingJobName"] + _SUFFIX
+    resources.check_name_is_free(connection, "components", name)
+    own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
+    row_id = components.insert(connection, name, own, now)
+    connection.execute(
+        "UPDATE components SET source_arn = ?, source_type = ?, status = 'InProgress' WHERE id = ?",
+        (arn, SOURCE_TYPE, row_id),
+    )
+    return row_id
+
+
+def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | None:
+    """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
+    experiment, trial = config.get("ExperimentName"), config.get("TrialName")
+    if trial:
+        found = trials.read(connection, resources.get(connection, "trials", trial, call.context.identity)["id"])
+        if (
+            experiment
+            and resources.get(connection, "experiments", experiment, call.context.identity)["id"]
+            != found["experiment_id"]
+        ):
+            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
+        return int(found["id"])
+    if not experiment:
+        return None
+    made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
+    trials.create_trial(Call(call.context, call.service, "CreateTrial", made))
+    return int(resources.get(connection, "trials", made["TrialName"], call.context.identity)["id"])
+
+
+_NOT_SEARCHED = frozenset(
+    {
+        "InfraCheckConfig",
+        "MlflowConfig",
+        "ProfilerRuleConfigurations",
+        "RemoteDebugConfig",
+        "ServerlessJobConfig",
+    }
+)
+"""What DescribeTrainingJob repeats of a request, but Search does not."""
+_REPEATED_BY_NEITHER = frozenset({"OutputDataConfig", "SessionChainingConfig", "Tags"})
+_SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+
+
+@serves("sagemaker", "CreateTrainingJob")
+def create_training_job(call: Call) -> Response:
+    """
+    Run the script of a source archive, once for each host; the hosts are processes of this machine.
+
+    What all hosts leave is put into one archive. AWS asks the hosts to use different names; of two files with one name,
+    the one of the later host is kept here. Of launchers there is torchrun; any other is an UnsupportedOperationError.
+
+    With ``ExperimentConfig.RunName`` the component of that run, which must exist, holds what the job did, and lists the
+    job among its Sources; the job gets none of its own, and the status and times stay those of the run.
+    """
+    context, name = call.context, call.params["TrainingJobName"]
+    arn = context.identity.sagemaker_arn("training-job", name)
+    checks.check(call.params)
+    if context.quotas:
+        recover_lost_jobs(context.store, context.now())  # what is dead uses nothing
+    launch = Launch(context.store, name, SupervisorSettings.of(context))
+    try:
+        with context.store.write() as connection:
+            _check_name(connection, name)
+            _check_quota(connection, call)
+            _insert(connection, call, arn)
+            launch.take_lock()
+        launch.start()
+    finally:
+        launch.drop_lock()
+    return {"TrainingJobArn": arn}
+
+
+def _check_name(connection: sqlite3.Connection, name: str) -> None:
+    job = state.read_job(connection, name)
+    if job is not None:
+        raise ResourceInUseFault(
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            f"already exists ({job['arn']})"
+        )
+
+
+def _check_quota(connection: sqlite3.Connection, call: Call) -> None:
+    if not call.context.quotas:
+        return
+    running = connection.execute("SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping')")
+    used = sum((instances_of(state.request_of(job)) for job in running), Counter[str]())
+    for kind, wanted in instances_of(call.params).items():
+        most = call.context.quotas.get(kind)
+        if most is not None and used[kind] + wanted > most:
+            raise ResourceLimitFault(
+                f"The account-level service limit '{kind} for training job usage' is {most} Instances, with current "
+                f"utilization of {used[kind]} Instances and a request delta of {wanted} Instances. Please use AWS "
+                "Service Quotas to request an increase for this quota."
+            )
+
+
+def _insert(connection: sqlite3.Connection, call: Call, arn: str) -> None:
+    """Add the job's row, its component, the component's trial and its tags."""
+    request, now = call.params, call.context.now()
+    component_id = component_of(connection, call, arn, now)
+    cursor = connection.execute(
+        "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
+        "modified) VALUES (?, ?, ?, ?, ?, 'InProgress', 'Starting', ?, ?)",
+        (request["TrainingJobName"], arn, json.dumps(request), call.context.python, component_id, now, now),
+    )
+    put_tags(connection, arn, request.get("Tags"))
+    state.enter_stage(connection, cursor.lastrowid or 0, "Starting", "Preparing the instances for training", now)
+
+
+@serves("sagemaker", "DescribeTrainingJob")
+def describe_training_job(call: Call) -> Response:
+    name = call.params["TrainingJobName"]
+    recover_lost_jobs(call.context.store, call.context.now(), name)
+    with call.context.store.snapshot() as connection:
+        job = _require(connection, name)
+        request = state.request_of(job)
+        only_here = {member: request[member] for member in _NOT_SEARCHED & request.keys()}
+        return {**describe(connection, job), **only_here}
+
+
+def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+    job = state.read_job(connection, name)
+    if job is None:
+        raise ResourceNotFoundFault("Requested resource not found.")
+    return job
+
+
+def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
+    """Build what DescribeTrainingJob and Search both say of a job."""
+    request = state.request_of(job)
+    left_out = _NOT_SEARCHED | _REPEATED_BY_NEITHER
+    seconds = max(1, math.ceil((job["ended"] or job["modified"]) - job["started"])) if job["started"] else None
+    return {
+        **dict.fromkeys(_SWITCHES, False),
+        **{name: value for name, value in request.items() if name not in left_out},
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
+        **present(
+            TrainingJobArn=job["arn"],
+            TrainingJobStatus=job["status"],
+            SecondaryStatus=job["secondary_status"],
+            SecondaryStatusTransitions=_stages(connection, job["id"]),
+            FailureReason=job["failure_reason"],
+            ModelArtifacts={"S3ModelArtifacts": state.model_uri(request)},
+            FinalMetricDataList=_final_metrics(connection, job["component_id"]) or None,
+            CreationTime=as_datetime(job["created"]),
+            TrainingStartTime=_moment(job["started"]),
+            TrainingEndTime=_moment(job["ended"]),
+            LastModifiedTime=as_datetime(job["modified"]),
+            TrainingTimeInSeconds=seconds,
+            BillableTimeInSeconds=seconds,
+        ),
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else as_datetime(seconds)
+
+
+def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
+    found = connection.execute("SELECT * FROM training_job_stages WHERE job_id = ? ORDER BY id", (job_id,))
+    return [
+        present(
+            Status=row["status"],
+            StatusMessage=row["message"],
+            StartTime=as_datetime(row["started"]),
+            EndTime=_moment(row["ended"]),
+        )
+        for row in found
+    ]
+
+
+def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> list[Response]:
+    found = connection.execute(
+        "SELECT * FROM metric_summaries WHERE component_id = ? ORDER BY name LIMIT 40", (component_id,)
+    )
+    return [
+        {"MetricName": row["name"], "Value": row["last"], "Timestamp": as_datetime(row["timestamp"])} for row in found
+    ]
+
+
+@serves("sagemaker", "StopTrainingJob")
+def stop_training_job(call: Call) -> Response:
+    name, now = call.params["TrainingJobName"], call.context.now()
+    recover_lost_jobs(call.context.store, now, name)
+    with call.context.store.write() as connection:
+        job = _require(connection, name)
+        if job["status"] in state.ENDED:
+            raise ValidationFault(f"The request was rejected because the training job is in status {job['status']}.")
+        if job["status"] == "InProgress":
+            state.begin_stopping(connection, job["id"], now)
+    ask_to_stop(call.context.store, job)
+    return {}
+
+
+@serves("sagemaker", "ListTrainingJobs")
+def list_training_jobs(call: Call) -> Response:
+    params = call.params
+    if params.get("SortBy") == "Status":
+        raise UnsupportedOperationError("sagemaker", "ListTrainingJobs with SortBy=Status; it has Name, CreationTime")
+    if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
+        return {"TrainingJobSummaries": []}  # no job here has either
+    recover_lost_jobs(call.context.store, call.context.now())
+    given = {
+        **params,
+        "CreatedAfter": params.get("CreationTimeAfter"),
+        "CreatedBefore": params.get("CreationTimeBefore"),
+    }
+    with call.context.store.read() as connection:
+        found, token = listing(connection, "SELECT t.* FROM training_jobs t", _filters(params), given)
+    return {"TrainingJobSummaries": [_summary(job) for job in found], **token}
+
+
+def _filters(params: dict[str, Any]) -> dict[str, Any]:
+    moments = {"t.modified >= ?": "LastModifiedTimeAfter", "t.modified <= ?": "LastModifiedTimeBefore"}
+    return {
+        "t.status = ?": params.get("StatusEquals"),
+        "instr(t.name, ?) > 0": params.get("NameContains"),
+        **{condition: as_seconds(params[name]) for condition, name in moments.items() if params.get(name) is not None},
+    }
+
+
+def _summary(job: sqlite3.Row) -> Response:
+    return present(
+        TrainingJobName=job["name"],
+        TrainingJobArn=job["arn"],
+        TrainingJobStatus=job["status"],
+        SecondaryStatus=job["secondary_status"],
+        CreationTime=as_datetime(job["created"]),
+        TrainingEndTime=_moment(job["ended"]),
+        LastModifiedTime=as_datetime(job["modified"]),
+    )

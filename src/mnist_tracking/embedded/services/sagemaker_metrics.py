@@ -1,0 +1,55 @@
+"""The service sagemaker-metrics: values sent for a component from anywhere, and read back."""
+
+import math
+import sqlite3
+from typing import Any
+
+from mnist_tracking.embedded.registry import Call, Response, serves
+from mnist_tracking.embedded.services.resources import find
+from mnist_tracking.embedded.store.metric_summaries import record_metric
+from mnist_tracking.embedded.times import as_seconds
+
+_OLDEST_S = 14 * 24 * 3600
+_NEWEST_S = 2 * 3600
+
+
+@serves("sagemaker-metrics", "BatchPutMetrics")
+def batch_put_metrics(call: Call) -> Response:
+    now = call.context.now()
+    errors = []
+    with call.context.store.write() as connection:
+        component = find(connection, "components", call.params["TrialComponentName"])
+        for index, metric in enumerate(call.params["MetricData"]):
+            value, timestamp = float(metric["Value"]), as_seconds(metric["Timestamp"])
+            if component is None or not math.isfinite(value) or not -_NEWEST_S <= now - timestamp <= _OLDEST_S:
+                errors.append({"Code": "VALIDATION_ERROR", "MetricIndex": index})
+            else:
+                record_metric(connection, component["id"], metric["MetricName"], value, timestamp, metric.get("Step"))
+    return {"Errors": errors} if errors else {}
+
+
+@serves("sagemaker-metrics", "BatchGetMetrics")
+def batch_get_metrics(call: Call) -> Response:
+    with call.context.store.read() as connection:
+        return {"MetricQueryResults": [_query(connection, query) for query in call.params["MetricQueries"]]}
+
+
+def _query(connection: sqlite3.Connection, query: dict[str, Any]) -> Response:
+    component = find(connection, "components", query["ResourceArn"])
+    if component is None:
+        return {
+            "Status": "ValidationError",
+            "Message": "The resource does not exist.",
+            "XAxisValues": [],
+            "MetricValues": [],
+        }
+    rows = connection.execute(
+        "SELECT * FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id",
+        (component["id"], query["MetricName"]),
+    ).fetchall()
+    axis = [_axis(row, query["XAxisType"]) for row in rows]
+    return {"Status": "Complete", "XAxisValues": axis, "MetricValues": [row["value"] for row in rows]}
+
+
+def _axis(row: sqlite3.Row, kind: str) -> int:
+    return int(row["step"] or 0) if kind == "IterationNumber" else int(row["timestamp"])

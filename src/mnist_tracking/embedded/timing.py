@@ -1,0 +1,53 @@
+"""How long the embedded SageMaker waits for things."""
+
+from typing import Any
+
+import attrs
+
+from mnist_tracking.errors import ConfigError
+
+
+def _not_negative(_: object, attribute: Any, value: float) -> None:
+    if not value >= 0:
+        raise ConfigError(f"{attribute.name}={value!r}; expected seconds >= 0.")
+
+
+def _seconds(default: float) -> Any:
+    return attrs.field(default=default, validator=_not_negative)
+
+
+@attrs.frozen(kw_only=True)
+class Timing:
+    """
+    The timing of an embedded SageMaker, in seconds. The defaults suit everybody; tests shorten some of them.
+
+    Jobs and endpoints keep the timing of the engine that started them.
+
+    Attributes:
+        stop_grace_s: Between SIGTERM and SIGKILL of a training script, as StopTrainingJob documents it.
+        checkpoint_interval_s: Between two uploads of changed checkpoints while a job runs.
+        output_poll_s: How long a supervisor waits for output before it looks at anything else, such as metric files.
+        metric_regex_s: CPU time that the regex of a metric definition may take for one line.
+        endpoint_startup_s: How long an endpoint may take to start, if its variant does not set it.
+        endpoint_stop_s: How long the supervisor of an endpoint may take to end before it is killed.
+        server_stop_s: Between SIGTERM and SIGKILL of a model server.
+        ping_timeout_s: How long a model server may take to answer its health check.
+        invocation_timeout_s: How long a model may take to answer a request; SageMaker allows 60 seconds.
+        process_poll_s: Between two checks whether a process has ended.
+        database_busy_s: How long a write waits for the writes of other processes.
+
+    Raises:
+        ConfigError: If a value is negative.
+    """
+
+    stop_grace_s: float = _seconds(120.0)
+    checkpoint_interval_s: float = _seconds(2.0)
+    output_poll_s: float = _seconds(1.0)
+    metric_regex_s: float = _seconds(1.0)
+    endpoint_startup_s: float = _seconds(600.0)
+    endpoint_stop_s: float = _seconds(10.0)
+    server_stop_s: float = _seconds(2.0)
+    ping_timeout_s: float = _seconds(60.0)
+    invocation_timeout_s: float = _seconds(60.0)
+    process_poll_s: float = _seconds(0.005)
+    database_busy_s: float = _seconds(60.0)

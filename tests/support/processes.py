@@ -1,0 +1,27 @@
+"""Other processes: wait for them, and see whether they are alive."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    """Wait for something that another process does; fails after *timeout_s*."""
+    pause, begun = threading.Event(), time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < timeout_s, "it did not happen in time"
+        pause.wait(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
