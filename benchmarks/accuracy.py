@@ -1,11 +1,11 @@
 """
-Test accuracy of ours against the reference's loop, over several seeds.
+Test accuracy of this library and of the reference's training loop, over several seeds.
 
     python -m benchmarks.accuracy --data-dir DIR [--epochs 2] [--channels 2,20] [--seeds 5]
 
-The reference trains on all images and keeps the last epoch. Ours holds a twelfth of them out, to choose the
-epoch by. All else is the reference workflow's: batches of 64, sgd, lr 0.01, momentum 0.5, dropout 0.2,
-kernels of 5.
+The reference trains on all images and keeps the last epoch. This library holds out a twelfth of them to choose the
+epoch. All other settings are those of the reference workflow: batch size 64, sgd, lr 0.01, momentum 0.5, dropout 0.2,
+kernel size 5.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     print(f"{'channels':>8} {'program':>10} {'n':>3} {'mean, %':>8} {'spread':>7}  each")
     for channels in map(int, options.channels.split(",")):
         means = []

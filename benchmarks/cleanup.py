@@ -1,8 +1,8 @@
 """
-Cleaning up an experiment, ours against smexperiments' `Experiment.delete_all(action="--force")`, which sleeps.
+Time to clean up an experiment: this library and smexperiments' `Experiment.delete_all(action="--force")`, which sleeps.
 
-Each has trials of two components of their own. Both run on an embedded SageMaker, so that nothing but the client's own
-time and SQLite's is measured: on AWS the service's time and its rate come on top, for both.
+Each trial has two components. Both run on an embedded SageMaker, so only the time of the client and of SQLite is
+measured; on AWS, the service's latency and rate limits are added to both.
 """
 
 import tempfile

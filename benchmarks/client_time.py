@@ -1,8 +1,8 @@
 """
-What the client adds to a run and to a deploy: wall time around the call, less what the subprocess itself took.
+Client overhead of a run and of a deployment: wall time of the call, minus the time of the subprocess.
 
-A run's own time is its job's, from the training job's creation to its end as the service recorded them. What is left is
-packing, sending, noticing and reading back. Importing the SDKs is paid before, and printed apart.
+The time of a run's job is from its creation to its end, as recorded by the service. The rest is packing, sending,
+polling and reading results. The time to import the SDKs is measured first, and printed separately.
 """
 
 import statistics
@@ -39,22 +39,22 @@ def _run(runner: ExperimentRunner) -> tuple[str, float]:
     begun = time.perf_counter()
     trial = runner.run({"steps": 1})
     wall = time.perf_counter() - begun
-    told = runner.workspace.client("sagemaker").describe_training_job(TrainingJobName=trial.job_name)
-    return trial.name, wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
+    job = runner.workspace.client("sagemaker").describe_training_job(TrainingJobName=trial.job_name)
+    return trial.name, wall - float((job["LastModifiedTime"] - job["CreationTime"]).total_seconds())
 
 
 def _deploy(workspace: Workspace, trial: str) -> float:
     begun = time.perf_counter()
     with BestModelDeployer(workspace).deploy(trial) as endpoint:
         wall = time.perf_counter() - begun
-        told = workspace.client("sagemaker").describe_endpoint(EndpointName=endpoint.name)
+        description = workspace.client("sagemaker").describe_endpoint(EndpointName=endpoint.name)
         endpoint.predict(np.zeros(1))
-    return wall - float((told["LastModifiedTime"] - told["CreationTime"]).total_seconds())
+    return wall - float((description["LastModifiedTime"] - description["CreationTime"]).total_seconds())
 
 
 def _show(what: str, seconds: list[float], *, limit: float) -> None:
     middle, worst = statistics.median(seconds), max(seconds)
-    print(f"{what}: median {middle:.3f} s, max {worst:.3f} s over {len(seconds)} (wanted: at most {limit} s)")
+    print(f"{what}: median {middle:.3f} s, max {worst:.3f} s over {len(seconds)} (target: at most {limit} s)")
 
 
 if __name__ == "__main__":

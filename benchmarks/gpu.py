@@ -1,10 +1,10 @@
 """
-Training on a GPU: accuracy against time, images per second, and many trainings at once against one after another.
+Training on a GPU: accuracy and time, images per second, and training many networks at once or one after another.
 
     python -m benchmarks.gpu --data-dir DIR [--seeds 10] [--many 16] [--device cuda]
 
-Without a GPU it says so and ends. Everything is timed after a warm-up, with the data on the device; the clock
-stops when the device has done its work.
+Without a GPU it prints a message and exits. Times are measured after a warm-up, with the data on the device and
+including all work queued there.
 """
 
 import argparse
@@ -35,9 +35,9 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=Hyperparameters().lr)
     options = parser.parse_args()
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     if options.device == "cuda" and not torch.cuda.is_available():
-        print("There is no GPU here, so nothing is measured.")
+        print("No GPU found; nothing to measure.")
         return
     device = torch.device(options.device)
     fraction = Hyperparameters().validation_fraction
@@ -55,7 +55,7 @@ def _settings(options: argparse.Namespace, seed: int) -> Hyperparameters:
         batch_size=options.batch_size,
         lr=options.lr,
         precision=options.precision,
-        log_interval=1_000_000,  # nothing is read from the device within an epoch
+        log_interval=1_000_000,  # no synchronisation with the device within an epoch
         device=options.device,
     )
 
@@ -85,7 +85,7 @@ def _measure_accuracy(data: DigitData, settings: list[Hyperparameters], device: 
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
     print(f"accuracy {statistics.mean(accuracies):.2f} % (sd {spread:.2f}, n = {len(runs)})")
     print(
-        f"seconds of one training, validation and test included: median {seconds:.2f}; {images / seconds:,.0f} images/s"
+        f"seconds per training, including validation and test: median {seconds:.2f}; {images / seconds:,.0f} images/s"
     )
 
 
@@ -103,7 +103,7 @@ def _measure_many(data: DigitData, settings: list[Hyperparameters], device: torc
         if isinstance(many, TrainingResult)
     ]
     print(f"{len(settings)} at once: {at_once:.2f} s; one after another: {in_turn:.2f} s; {in_turn / at_once:.1f} to 1")
-    print(f"accuracy at once less alone: mean {statistics.mean(gaps):+.3f}, largest {max(map(abs, gaps)):.2f}")
+    print(f"accuracy, at once minus alone: mean {statistics.mean(gaps):+.3f}, largest {max(map(abs, gaps)):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `import mnist_tracking` costs over bare Python, and whether it loads anything heavy."""
+"""Time to import `mnist_tracking` beyond starting Python, and which heavy packages it loads."""
 
 import statistics
 import subprocess
@@ -10,7 +10,7 @@ _ROUNDS = 15
 
 
 def main() -> None:
-    """Print both, from fresh interpreters, the two kinds taking turns."""
+    """Measure alternately in fresh interpreters, and print both times."""
     bare, ours = [], []
     for _ in range(_ROUNDS):
         bare.append(_time("pass"))

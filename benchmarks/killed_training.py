@@ -1,5 +1,5 @@
 """
-Kill a training run at random moments, start it again each time, and compare with one that was left alone.
+Kill a training run at random moments, resume it each time, and compare the result with an uninterrupted run.
 
     python -m benchmarks.killed_training --data-dir DIR --times 50
 
@@ -25,18 +25,18 @@ RUN = [
     "mnist_tracking.training",
     *["--hidden-channels", "2", "--dropout", "0.2", "--epochs", "4", "--batch-size", "500"],
 ]
-PLACE = re.compile(r"Going on from a checkpoint: (\d+) epochs are done(?:, and (\d+) steps)?")
+PLACE = re.compile(r"Resuming from a checkpoint: (\d+) epochs are done(?:, and (\d+) steps)?")
 
 
 def main() -> int:
-    """Run it, and print what came out."""
+    """Run the comparison and print the result."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n", maxsplit=1)[0])
     parser.add_argument("--data-dir", default=os.environ.get("MNIST_DATA_DIR"))
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if not options.data_dir:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     with tempfile.TemporaryDirectory() as name:
         return compare(options.data_dir, Path(name), times=options.times, chance=random.Random(options.seed))
 
@@ -45,15 +45,15 @@ def compare(data: str, folder: Path, *, times: int, chance: random.Random) -> in
     began = time.monotonic()
     subprocess.run(command(data, folder / "whole"), check=True, stdout=subprocess.DEVNULL)
     alone_s = time.monotonic() - began
-    print(f"left alone: {alone_s:.1f} s", flush=True)
+    print(f"uninterrupted: {alone_s:.1f} s", flush=True)
     places, warnings, kills = collections.Counter[str](), 0, 0
     while kills < times:
         place, error, is_over = start(data, folder / "killed", chance)
         places[place] += 1
         warnings += error.count("warning:")
         kills += not is_over
-        print(f"kill {kills}: went on from {place}", error, flush=True)
-        if is_over:  # it was faster than its killers: once more, from the start
+        print(f"kill {kills}: resumed from {place}", error, flush=True)
+        if is_over:  # it finished before the next kill: start again from scratch
             check(folder)
             for path in (folder / "killed" / "checkpoints").iterdir():
                 path.unlink()
@@ -70,7 +70,7 @@ def command(data: str, folder: Path) -> list[str]:
 
 
 def start(data: str, folder: Path, chance: random.Random) -> tuple[str, str, bool]:
-    """Let it run until a random moment after its first line; return from where it went on, its warnings, its end."""
+    """Kill it at a random moment after its first line; return where it resumed, its warnings, and if it finished."""
     with subprocess.Popen(command(data, folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         first = program.stdout.readline()
@@ -87,7 +87,7 @@ def start(data: str, folder: Path, chance: random.Random) -> tuple[str, str, boo
 
 
 def check(folder: Path) -> None:
-    """See that both runs have left the same."""
+    """Check that both runs produced the same results."""
     from mnist_tracking.training.artifact import load_artifact
 
     whole, killed = (load_artifact(folder / name / "model").weights for name in ("whole", "killed"))
@@ -96,7 +96,7 @@ def check(folder: Path) -> None:
     histories = {(folder / name / "output" / "history.json").read_bytes() for name in ("whole", "killed")}
     if len(histories) > 1:
         raise SystemExit("the histories differ")
-    print("the weights are bit-equal, and the histories the same", flush=True)
+    print("the weights are bit-identical, and the histories are equal", flush=True)
 
 
 if __name__ == "__main__":

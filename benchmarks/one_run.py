@@ -1,4 +1,4 @@
-"""One training run of ours, or of the reference's loop, in a process of its own with one thread."""
+"""One training run of this library, or of the reference's loop, in a separate process with one thread."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ PROGRAMS: tuple[Program, ...] = ("ours", "reference")
 
 
 class Run(TypedDict):
-    """What one run came to; the accuracy is in percent, of the test images."""
+    """The result of one run; the accuracy is in percent of the test images."""
 
     accuracy: float
     core_seconds: float
@@ -26,7 +26,7 @@ class Run(TypedDict):
 def run_apart(
     program: Program, data_dir: Path, *, hidden_channels: int, epochs: int, seed: int = 1, precision: str = "fp32"
 ) -> Run:
-    """Run *program* in a fresh process and return what it measured of itself."""
+    """Run *program* in a new process and return its measurements."""
     command = [sys.executable, "-m", "benchmarks.one_run", program, str(data_dir.resolve())]
     command += [str(hidden_channels), str(epochs), str(seed), precision]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -48,7 +48,7 @@ def train_fast(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int, 
 
 
 def _train(data_dir: Path, **overrides: object) -> Run:
-    """Train as a job does, model, checkpoints and log lines included; importing torch is not counted."""
+    """Train as a job does, including model, checkpoints and log lines; the time to import torch is not counted."""
     from mnist_tracking.training.hyperparameters import Hyperparameters
     from mnist_tracking.training.run import Places, run
 
@@ -61,7 +61,7 @@ def _train(data_dir: Path, **overrides: object) -> Run:
 
 
 def train_reference(data_dir: Path, *, hidden_channels: int, epochs: int, seed: int, precision: str) -> Run:
-    """Train as the reference does, which knows fp32 alone."""
+    """Train as the reference does, which supports only fp32."""
     assert precision == "fp32"
     import torch
     from benchmarks import reference_loop

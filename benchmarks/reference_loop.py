@@ -1,6 +1,6 @@
 """
-The reference workflow's training loop, to compare ours with: a dataset of images, transformed one by one, and
-a DataLoader.
+The reference workflow's training loop, for comparison: a dataset that transforms images one by one, and a
+DataLoader.
 
     python -m benchmarks.reference_loop --data-dir DIR --hidden-channels 2
 
@@ -34,7 +34,7 @@ MakeDataset: TypeAlias = Callable[[SplitName], Dataset[tuple[Tensor, int]]]
 
 
 class ReferenceNet(nn.Module):
-    """The reference's network: the kernel is 5 wide whatever is asked for, and the last dropout is 0.5."""
+    """The reference's network: the kernel size is always 5, and the last dropout always 0.5."""
 
     def __init__(self, hidden_channels: int, dropout: float) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ReferenceNet(nn.Module):
 
 
 class PerImageDigits(Dataset[tuple[Tensor, int]]):
-    """Digits that are turned from bytes into a normalised tensor one at a time, each time they are asked for."""
+    """Digits that are converted to normalised tensors one at a time, on every access."""
 
     def __init__(self, directory: Path, split: SplitName) -> None:
         images, labels = _read(directory, split)
@@ -78,10 +78,10 @@ def _read(directory: Path, split: SplitName) -> tuple[Pixels, Pixels]:
 
 def choose_dataset(directory: Path, scratch: Path) -> tuple[str, MakeDataset]:
     """
-    Return torchvision's dataset if it can be imported, else ours, and its name.
+    Return torchvision's dataset if it can be imported, otherwise `PerImageDigits`, and its name.
 
     Args:
-        directory: Holds the four IDX files.
+        directory: Folder with the four IDX files.
         scratch: Gets them unpacked, where torchvision looks for them; that is not counted.
     """
     try:
@@ -123,7 +123,7 @@ def train_reference(
 def train_on(
     dataset: MakeDataset, *, hidden_channels: int, epochs: int, seed: int, dropout: float
 ) -> tuple[float, float]:
-    """Train on what *dataset* gives; return the test accuracy and the core-seconds."""
+    """Train on *dataset*; return the test accuracy and the core-seconds."""
     torch.manual_seed(seed)
     torch.optim.SGD([torch.zeros(1)], lr=0.01)  # imports torch's compiler, which is not counted
     started = time.process_time()
@@ -153,7 +153,7 @@ def main() -> None:
     torch.set_num_threads(1)
     channels, epochs, seed = options.hidden_channels, options.epochs, options.seed
     accuracy, spent, dataset = train_reference(options.data_dir, hidden_channels=channels, epochs=epochs, seed=seed)
-    print(f"{dataset}: {accuracy:.2f} % of the test images, {spent:.2f} core-seconds")
+    print(f"{dataset}: test accuracy {accuracy:.2f} %, {spent:.2f} core-seconds")
 
 
 if __name__ == "__main__":

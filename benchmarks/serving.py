@@ -1,5 +1,5 @@
 """
-Microseconds to answer for one image on one thread: what computes the answer, and what the handlers take beside that.
+Microseconds to predict one image on one thread: the inference engines, and the overhead of the handlers.
 
     python -m benchmarks.serving [--channels 2,20,32] [--repeats 3000] [--compile]
 
@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # all of torch.jit is deprecated
-    warnings.filterwarnings("ignore", category=FutureWarning)  # so is what torch.compile uses itself
+    warnings.filterwarnings("ignore", category=FutureWarning)  # raised by torch.compile's own code
     print(
         f"{platform.machine()}, one thread, Python {platform.python_version()}, torch {torch.__version__}, "
         f"onnxruntime {version('onnxruntime')}; median of {options.repeats} (first and third quartile)"
@@ -55,7 +55,7 @@ def main() -> None:
     for channels in map(int, options.channels.split(",")):
         print(f"\n{channels} channels: pixels to probabilities")
         compare(ways_of(artifact_of(channels), with_compiler=options.compile), options.repeats)
-    print("\n20 channels: a request, from body to body")
+    print("\n20 channels: a request, from request body to response body")
     compare_requests(artifact_of(20), options.repeats)
 
 
@@ -66,7 +66,7 @@ def artifact_of(channels: int) -> Artifact:
 
 
 def ways_of(artifact: Artifact, *, with_compiler: bool) -> dict[str, Way]:
-    """Return the ways to compute an answer; the first is what the others are compared with."""
+    """Return the inference methods; the first is the baseline."""
     ways: dict[str, Way] = {
         BASELINE: torch.no_grad()(Classifier.of(artifact)),
         "torch, inference_mode": TorchEngine(artifact, torch.device("cpu")),
@@ -130,7 +130,7 @@ def respond(body: bytes, content_type: str, engine: Engine) -> bytes | str:
 
 
 def bodies() -> dict[str, bytes]:
-    """Return one image in each of the types that are taken."""
+    """Return one image in each accepted content type."""
     image = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     npy, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
     np.save(npy, image)
@@ -146,7 +146,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def timed(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Return the microseconds of each call, *repeats* times, in rounds of all of them."""
+    """Time each call *repeats* times, alternating in rounds; return microseconds."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():

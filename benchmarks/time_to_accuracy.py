@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     options = parser.parse_args()
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     print(f"{'channels':>8} {'n':>3} {'mean, %':>8} {'spread':>7} {'core-seconds':>19}  each")
     for channels in map(int, options.channels.split(",")):
         runs = [

@@ -1,5 +1,5 @@
 """
-Training against the reference's loop and against the limit of a core; its start; its memory; its import.
+Training speed relative to the reference's loop and to a core's limit; start-up time, memory, and import time.
 
     python -m benchmarks.training_limits --data-dir DIR [--channels 2,20,32] [--rounds 5]
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     _print_import()
     print(f"{'channels':>8} {'program':>15} {'images/s':>16} {'ratio':>16} {'share':>6} {'MiB':>5}  n={options.rounds}")
     starts: list[float] = []
@@ -39,7 +39,9 @@ def main() -> None:
         starts += [steps["start_s"] for each in rounds for way, steps in each.items() if way[0] == "ours"]
         for way in rounds[0]:
             _print_way(way, channels, rounds)
-    print(f"from the files to the end of the first step: {_spread(starts, '.2f')} core-seconds, n={len(starts)}")
+    print(
+        f"from reading the files to the end of the first step: {_spread(starts, '.2f')} core-seconds, n={len(starts)}"
+    )
 
 
 def _round(data_dir: Path, channels: int) -> dict[tuple[str, str], Steps]:
@@ -64,14 +66,16 @@ def _print_way(way: tuple[str, str], channels: int, rounds: Sequence[dict[tuple[
 
 
 def _flops(channels: int) -> int:
-    """Return the additions and multiplications of one image in a training step: its layers' alone."""
+    """Return the additions and multiplications per image of a training step, in the layers only."""
     first, second = 24**2 * 25 * channels, 8**2 * 25 * channels * 20
     linear = 320 * 50 + 50 * 10
-    return 2 * (2 * first + 3 * second + 3 * linear)  # forward, for the weights, and but for the first for the inputs
+    return 2 * (
+        2 * first + 3 * second + 3 * linear
+    )  # forward, weight gradients, and input gradients except for the first layer
 
 
 def _spread(values: Sequence[float], form: str) -> str:
-    """Return the median with the least and the most."""
+    """Format the median, with the minimum and the maximum."""
     middle, least, most = statistics.median(values), min(values), max(values)
     return f"{middle:{form}} ({least:{form}}-{most:{form}})"
 

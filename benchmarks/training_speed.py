@@ -1,5 +1,5 @@
 """
-Core-seconds of the reference workflow's five trainings, ours against the reference's loop, on this machine.
+Core-seconds of the reference workflow's five training runs, with this library and with the reference's loop.
 
     python -m benchmarks.training_speed --data-dir DIR [--epochs 2] [--channels 2,5,10,20,32]
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--channels", default="2,5,10,20,32")
     options = parser.parse_args()
     if options.data_dir is None:
-        parser.error("no data: give --data-dir, or set MNIST_DATA_DIR.")
+        parser.error("no data: pass --data-dir or set MNIST_DATA_DIR.")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}; epochs {options.epochs}")
     totals = {"ours": 0.0, "reference": 0.0}

@@ -1,5 +1,7 @@
 """
-Training steps of ours, or of the reference's loop, in a process of its own with one thread; for `training_limits`.
+Training steps of this library or of the reference's loop, in a separate process with one thread.
+
+Used by `training_limits`.
 
     python -m benchmarks.training_steps ours DIR 20 bf16
 """
@@ -15,12 +17,12 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 ROOT = Path(__file__).resolve().parents[1]
-IMAGES, WARM = 12_800, 640  # of a measurement, and before it
+IMAGES, WARM = 12_800, 640  # images per measurement, and for warming up
 Program = Literal["ours", "reference"]
 
 
 class Steps(TypedDict):
-    """What one process measured of itself; flops_per_s is that of a large matrix product, peak_mib the process's."""
+    """Measurements of one process; flops_per_s is that of a large matrix product, peak_mib the peak memory."""
 
     images_per_s: float
     flops_per_s: float
@@ -29,7 +31,7 @@ class Steps(TypedDict):
 
 
 def measure_apart(program: Program, data_dir: Path, *, channels: int, precision: str = "fp32") -> Steps:
-    """Measure in a fresh process; times are of its processor, not of the clock."""
+    """Measure in a new process, in CPU time rather than wall time."""
     command = [sys.executable, "-m", "benchmarks.training_steps", program, str(data_dir.resolve())]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -50,7 +52,7 @@ def _ours(data_dir: Path, channels: int, precision: str) -> tuple[float, float]:
     from mnist_tracking.training.run import new_model
 
     class Watch:
-        """Notes the processor's time at each line of the log."""
+        """Records the CPU time at each line of the log."""
 
         def __init__(self) -> None:
             self.moments: list[float] = []
@@ -102,7 +104,7 @@ def _reference(data_dir: Path, channels: int) -> float:
 
 
 def _flops_per_s(side: int = 2048) -> float:
-    """Return how many additions and multiplications of fp32 this core does in a second, at best."""
+    """Return the peak number of fp32 additions and multiplications per second on this core."""
     import torch
 
     a, b = torch.randn(side, side), torch.randn(side, side)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """
-Compare what a training script gets from the embedded SageMaker with what SageMaker's own toolkit gives it.
+Compare the environment of a training script in the embedded SageMaker with that in SageMaker's own toolkit.
 
-Run it with an interpreter that has mnist-tracking installed:
+Run it in an environment with mnist-tracking installed:
 
     .venv/bin/python scripts/compare-toolkit.py
 
-It installs the toolkit, which needs a C compiler, into an environment of its own in a temporary folder, and runs one
-script by both: as a job of an embedded workspace, and by the toolkit's ``train``, outside a container. It prints what
-differs in the arguments and in the variables that the toolkit sets, and ends with status 1 if anything does.
+It installs the toolkit, which needs a C compiler, into a temporary virtual environment, and runs one script with both:
+as a job of an embedded workspace, and with the toolkit's ``train`` outside a container. It prints the differences in
+the arguments and in the variables that the toolkit sets, and exits with status 1 if there are any.
 """
 
 import io
@@ -50,7 +50,7 @@ HYPERPARAMETERS = {
     "sagemaker_region": '"us-east-1"',
     "sagemaker_job_name": '"job"',
 }
-NOT_COMPARED = {  # what depends on where the code comes from, on the image, or on how the toolkit was called
+NOT_COMPARED = {  # depends on the code's location, the image, or how the toolkit is called
     *("SM_MODULE_DIR", "SM_FRAMEWORK_MODULE", "SM_STUDIO_LOCAL_MODE", "module_dir", "framework_module")
 }
 
@@ -95,7 +95,7 @@ def shown_here(home: Path) -> dict[str, Any]:
 
 
 def shown_by_toolkit(work: Path) -> dict[str, Any]:
-    """Run the script by the toolkit, on the configuration files that a job gets."""
+    """Run the script with the toolkit, on a job's configuration files."""
     venv.create(work / "venv", with_pip=True)
     binaries, base = work / "venv" / "bin", work / "ml"
     subprocess.run([binaries / "python", "-m", "pip", "install", "-q", TOOLKIT, "setuptools<81"], check=True)
@@ -113,7 +113,7 @@ def shown_by_toolkit(work: Path) -> dict[str, Any]:
 
 
 def shown(output: str, base: Path) -> dict[str, Any]:
-    """Return what the script printed of itself, with SM_TRAINING_ENV taken apart, wherever the job lay."""
+    """Parse the script's output, with SM_TRAINING_ENV expanded and the job's folder replaced by /opt/ml."""
     line = next(line for line in output.replace(str(base), "/opt/ml").splitlines() if line.startswith("SHOWN"))
     found: dict[str, Any] = json.loads(line.removeprefix("SHOWN"))
     return {**json.loads(found.pop("SM_TRAINING_ENV")), **found}
@@ -128,7 +128,7 @@ def main() -> int:
     different = sorted(name for name in names if repr(here.get(name)) != repr(there.get(name)))  # nan is not itself
     for name in different:
         print(f"{name}\n  here:    {here.get(name)!r}\n  toolkit: {there.get(name)!r}")
-    print(f"{len(names)} compared with {TOOLKIT}, {len(different)} different")
+    print(f"compared {len(names)} values with {TOOLKIT}: {len(different)} differ")
     return 1 if different else 0
 
 

@@ -20,7 +20,7 @@ State: TypeAlias = dict[str, Any]
 
 
 class Recorder:
-    """An observer and a checkpointer that remembers; of the steps, those that *keep* counts, over the whole run."""
+    """An observer and a checkpointer that records; of the steps, it keeps the states numbered in *keep*."""
 
     def __init__(self, keep: Collection[int] = ()) -> None:
         self.progress: list[Progress] = []

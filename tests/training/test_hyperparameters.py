@@ -18,7 +18,7 @@ from mnist_tracking.training.options import add_hyperparameters, read_hyperparam
 
 
 def test_the_references_defaults_are_the_references() -> None:
-    """Names and values of the reference script; what it lacks changes nothing."""
+    """Names and values of the reference script; hyperparameters it does not have are neutral."""
     expected = {
         "batch_size": 64,
         "test_batch_size": 1000,
@@ -42,15 +42,15 @@ def test_the_references_defaults_are_the_references() -> None:
     assert expected.items() <= Hyperparameters(recipe="reference").as_dict().items()
 
 
-def test_the_fast_recipe_is_the_default_and_what_is_given_wins() -> None:
-    """In whatever order it is given."""
+def test_the_fast_recipe_is_the_default_and_given_values_take_precedence() -> None:
+    """In any order."""
     assert Hyperparameters() == Hyperparameters(recipe="fast")
     assert Hyperparameters().nesterov
     given = Hyperparameters.from_mapping({"momentum": "0.7", "recipe": "reference"})
     assert (given.momentum, given.lr, given.recipe) == (0.7, 0.01, "reference")
 
 
-def test_every_spec_allows_its_own_defaults_and_says_what_it_means() -> None:
+def test_every_spec_allows_its_own_defaults_and_has_a_description() -> None:
     """A sweep can read them."""
     for name, spec in hyperparameter_specs().items():
         assert spec.name == name
@@ -78,7 +78,7 @@ def test_every_spec_allows_its_own_defaults_and_says_what_it_means() -> None:
     ],
 )
 def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, meant: object) -> None:
-    """Text, and whole numbers that come back as floats, are what they stand for."""
+    """Strings, and whole numbers that come back as floats, are converted."""
     decoded = check_overrides({name: given})
 
     assert {name: meant} == decoded
@@ -116,8 +116,8 @@ def test_values_are_decoded_as_sagemaker_sends_them(name: str, given: object, me
         ("validation_fraction", 0),
     ],
 )
-def test_wrong_values_are_refused_by_name(name: str, value: object) -> None:
-    """The message has the name, the value and what is possible."""
+def test_invalid_values_are_rejected_by_name(name: str, value: object) -> None:
+    """The message has the name, the value and the allowed values."""
     with pytest.raises(ConfigError, match=name) as refused:
         check_overrides({name: value})
 
@@ -125,7 +125,7 @@ def test_wrong_values_are_refused_by_name(name: str, value: object) -> None:
     assert "must be" in str(refused.value)
 
 
-def test_the_message_says_what_is_possible() -> None:
+def test_the_message_describes_the_allowed_values() -> None:
     """Ranges and choices are spelled out."""
     with pytest.raises(ConfigError, match=r"must be a whole number, at least 1 and at most 9\."):
         check_overrides({"kernel_size": 11})
@@ -133,8 +133,8 @@ def test_the_message_says_what_is_possible() -> None:
         check_overrides({"optimizer": "lion"})
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_and_all_known() -> None:
-    """A slip of the pen is named."""
+def test_an_unknown_name_is_rejected_with_the_nearest_and_all_known() -> None:
+    """A typo is corrected."""
     with pytest.raises(ConfigError) as refused:
         Hyperparameters.from_mapping({"hiden_channels": 5})
 
@@ -143,7 +143,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_known() -> None:
 
 
 def test_the_record_is_frozen_and_pickles() -> None:
-    """It crosses processes, and cannot be changed on the way."""
+    """It can be sent to other processes, and cannot be changed."""
     record = Hyperparameters(lr=0.1)
 
     assert record == pickle.loads(pickle.dumps(record))
@@ -152,13 +152,13 @@ def test_the_record_is_frozen_and_pickles() -> None:
 
 
 @pytest.mark.parametrize("flag", ["--hidden_channels", "--hidden-channels"])
-def test_hyphens_and_underscores_are_the_same(flag: str) -> None:
-    """People write the one, SageMaker the other."""
+def test_hyphens_and_underscores_are_equivalent(flag: str) -> None:
+    """SageMaker uses underscores."""
     assert read(flag, "7").hidden_channels == 7
 
 
-def test_the_defaults_that_the_help_shows_are_taken() -> None:
-    """Whoever copies one from there gets it, but for the digits that are not shown."""
+def test_the_defaults_shown_in_the_help_are_accepted() -> None:
+    """Up to rounding."""
     for name, spec in hyperparameter_specs().items():
         for default in spec.defaults.values():
             taken = getattr(read(f"--{name}", shown(default)), name)
@@ -166,7 +166,7 @@ def test_the_defaults_that_the_help_shows_are_taken() -> None:
             assert taken == (pytest.approx(default, rel=1e-3) if isinstance(default, float) else default)
 
 
-def test_what_the_command_line_leaves_out_is_the_recipes() -> None:
+def test_omitted_options_have_the_recipes_defaults() -> None:
     """Also when the recipe comes last."""
     assert read("--lr", "0.5", "--recipe", "reference") == Hyperparameters(recipe="reference", lr=0.5)
 

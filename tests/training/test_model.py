@@ -28,7 +28,7 @@ def images(count: int = 4) -> torch.Tensor:
 
 @pytest.mark.parametrize("kernel_size", range(1, 10))
 def test_every_sensible_kernel_works(kernel_size: int) -> None:
-    """From 1 to 9 pixels: the answers are log-probabilities, and every weight of such kernels learns from them."""
+    """From 1 to 9 pixels: the outputs are log-probabilities, and every weight gets a gradient."""
     model = build(kernel_size=kernel_size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     answers = model(images())
     answers[:, 3].sum().backward()
@@ -40,8 +40,8 @@ def test_every_sensible_kernel_works(kernel_size: int) -> None:
 
 
 @pytest.mark.parametrize("kernel_size", [-1, 0, 10, 29])
-def test_a_kernel_that_leaves_nothing_is_refused(kernel_size: int) -> None:
-    """With the sizes that would do."""
+def test_a_kernel_that_is_too_large_is_rejected(kernel_size: int) -> None:
+    """The message names the valid sizes."""
     with pytest.raises(ConfigError, match="1 to 9"):
         feature_side(kernel_size)
 
@@ -101,14 +101,14 @@ def test_the_first_dropout_takes_whole_channels() -> None:
 
 
 def test_evaluation_drops_nothing_and_draws_nothing() -> None:
-    """The same answer twice."""
+    """The same prediction twice."""
     model = build(dropout=0.9).eval()
 
     assert torch.equal(model(images()), model(images()))
 
 
-def test_weights_depend_on_the_generator_alone() -> None:
-    """Torch's own generator is neither used nor moved."""
+def test_weights_depend_only_on_the_generator() -> None:
+    """Torch's own generator is not used."""
     state = torch.get_rng_state()
     first = build(seed=1).state_dict()
 
@@ -118,7 +118,7 @@ def test_weights_depend_on_the_generator_alone() -> None:
     assert not torch.equal(first["fc1.weight"], build(seed=2).state_dict()["fc1.weight"])
 
 
-def test_initial_weights_are_spread_as_torch_spreads_them() -> None:
+def test_initial_weights_are_distributed_as_torchs() -> None:
     """Uniform within one over the root of the inputs, weights and biases."""
     model = build(hidden_channels=50)
 
@@ -142,7 +142,7 @@ def test_pooling_equals_torchs(shape: tuple[int, ...], layout: torch.memory_form
 
 
 def test_among_equal_pixels_one_gets_the_gradient() -> None:
-    """None is lost, and none counted twice."""
+    """No gradient is lost or counted twice."""
     x = torch.zeros(1, 1, 4, 4, requires_grad=True)
     max_pool_2x2(x).sum().backward()  # type: ignore[no-untyped-call]
 
@@ -186,8 +186,8 @@ def test_optimizers_compute_what_torchs_do(
     assert model.weight.grad is None
 
 
-def test_an_architecture_is_read_off_the_hyperparameters() -> None:
-    """What the artifact needs, and no more."""
+def test_an_architecture_comes_from_the_hyperparameters() -> None:
+    """Only the fields that the artifact needs."""
     expected = Architecture(hidden_channels=4, kernel_size=3, dropout=0.1)
 
     assert expected == Architecture.of(Hyperparameters(hidden_channels=4, kernel_size=3, dropout=0.1))

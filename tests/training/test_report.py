@@ -20,8 +20,8 @@ from mnist_tracking.training.report import describe, write_report
 Train = Callable[..., Training]
 
 
-def test_an_evaluation_is_what_counting_gives(train_small: Train, data: DigitData) -> None:
-    """Accuracy, confusion and each digit's share agree; the surest mistakes come first."""
+def test_an_evaluation_equals_counting(train_small: Train, data: DigitData) -> None:
+    """Accuracy, confusion and each digit's share agree; mistakes are in descending order of confidence."""
     model, _, _ = train_small(epochs=2)
     evaluation = evaluate(model, data.test, batch_size=33)
     confusion = torch.tensor(evaluation.confusion)
@@ -39,7 +39,7 @@ def test_an_evaluation_is_what_counting_gives(train_small: Train, data: DigitDat
 
 
 def test_the_report_is_four_files(train_small: Train, data: DigitData, tmp_path: Path) -> None:
-    """Scores, the evaluation, the confusion matrix in Tracker's form, and a picture that an image library reads."""
+    """Scores, the evaluation, the confusion matrix in Tracker's format, and a valid PNG."""
     _, result, _ = train_small(epochs=2)
     paths = write_report(result, data.test, Hyperparameters(), tmp_path)
 
@@ -55,8 +55,8 @@ def test_the_report_is_four_files(train_small: Train, data: DigitData, tmp_path:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (100, 33)])
-def test_a_png_holds_the_pixels(tmp_path: Path, shape: tuple[int, int]) -> None:
-    """Every one, in its place."""
+def test_a_png_contains_the_pixels(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """At every position."""
     pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     (tmp_path / "p.png").write_bytes(encode_png(pixels))
 
@@ -73,7 +73,7 @@ def test_mistakes_are_drawn_five_in_a_row(count: int) -> None:
     assert content.startswith(b"\x89PNG")
 
 
-def test_the_table_says_what_each_digit_was_taken_for() -> None:
+def test_the_table_lists_each_digits_confusions() -> None:
     """The most frequent first; a digit without images has no share."""
     confusion = tuple(tuple(8 if row == column == 1 else 0 for column in range(10)) for row in range(9))
     evaluation = Evaluation(loss=1, accuracy=80, confusion=(*confusion, (0, 0, 0, 0, 3, 0, 0, 1, 0, 6)), mistakes=())

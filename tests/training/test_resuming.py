@@ -16,7 +16,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("step", [1, 9, 10, 14, 29])
-def test_from_any_step_on_the_rest_is_bit_equal(train_small: Train, optimizer: str, step: int) -> None:
+def test_resuming_from_any_step_is_bit_identical(train_small: Train, optimizer: str, step: int) -> None:
     """Weights, optimizer, schedule, dropout, shifts, order, the running sums and the choice of the epoch."""
     whole, result, heard = train_small(**FAST, optimizer=optimizer, keep=[step])
     model, resumed, heard_later = train_small(**FAST, optimizer=optimizer, resume_from=heard.kept[step])
@@ -28,8 +28,8 @@ def test_from_any_step_on_the_rest_is_bit_equal(train_small: Train, optimizer: s
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_from_an_epochs_end_too(train_small: Train, epoch: int) -> None:
-    """After the last one only the test is left."""
+def test_resuming_from_the_end_of_an_epoch_is_bit_identical(train_small: Train, epoch: int) -> None:
+    """After the last epoch, only the test is left."""
     whole, result, heard = train_small(**FAST)
     model, resumed, heard_later = train_small(**FAST, resume_from=heard.states[epoch - 1])
 

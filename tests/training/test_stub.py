@@ -45,18 +45,18 @@ def unpack(code_dir: Path, *, dependencies: str) -> Path:
     return target
 
 
-def test_the_stub_by_hand_is_the_stub_in_the_package() -> None:
-    """``training/mnist.py`` is what one submits by hand."""
+def test_the_top_level_stub_equals_the_packages() -> None:
+    """``training/mnist.py`` is for submitting by hand."""
     assert (ROOT / "training" / ENTRY_POINT).read_bytes() == (SOURCE_DIR / ENTRY_POINT).read_bytes()
 
 
-def test_the_source_folder_holds_the_stub_alone() -> None:
-    """Whatever lies there would travel."""
+def test_the_source_folder_contains_only_the_stub() -> None:
+    """Every file in it would be sent."""
     assert [path.name for path in SOURCE_DIR.iterdir() if path.name != "__pycache__"] == [ENTRY_POINT]
 
 
 def test_a_job_and_an_endpoint_run_what_was_sent(digits_dir: Path, python: Path, tmp_path: Path) -> None:
-    """A job has the package beside the stub, an endpoint in lib/."""
+    """A job has the package next to the stub, an endpoint in lib/."""
     unpack(tmp_path / "job", dependencies="")
     arguments = [ENTRY_POINT, "--data-dir", str(digits_dir), "--model-dir", str(tmp_path / "model")]
     job = isolated(tmp_path / "job", python, [*arguments, "--epochs", "1", "--hidden_channels", "2"])
@@ -69,7 +69,7 @@ def test_a_job_and_an_endpoint_run_what_was_sent(digits_dir: Path, python: Path,
     assert endpoint.stdout.split("\n")[0] == f"(2, 10) {package / '__init__.py'}"
 
 
-def test_what_was_sent_wins_over_what_is_installed(tmp_path: Path) -> None:
+def test_the_sent_package_takes_precedence_over_the_installed_one(tmp_path: Path) -> None:
     """Even where another version of the package can be imported."""
     package = unpack(tmp_path / "endpoint", dependencies="lib")
     marker = package / "training" / "main.py"
@@ -81,7 +81,7 @@ def test_what_was_sent_wins_over_what_is_installed(tmp_path: Path) -> None:
 
 
 def test_a_wrong_hyperparameter_fails_the_job_with_one_line(python: Path, tmp_path: Path) -> None:
-    """Which is what the failure reason then shows."""
+    """It becomes the failure reason."""
     unpack(tmp_path / "job", dependencies="")
     job = isolated(tmp_path / "job", python, [ENTRY_POINT, "--depth", "3"])
 

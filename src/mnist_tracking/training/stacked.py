@@ -97,7 +97,7 @@ class StackedSgd:
             rates: (K,) float32 learning rates.
         """
         for weight, velocity in zip(self._weights, self._velocities, strict=True):
-            assert weight.grad is not None  # noqa: S101 - every weight takes part in every answer
+            assert weight.grad is not None  # noqa: S101 - every weight contributes to every output
             gradient = weight.grad.addcmul_(weight, _along(self._decay, weight))
             velocity.mul_(_along(self._momentum, weight)).add_(gradient)
             ahead = _along(self._nesterov * self._momentum, weight)
