@@ -188,7 +188,7 @@ def test_without_torch_the_command_to_install_it_is_shown(digits_dir: Path) -> N
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: torch is not installed. Run: pip install 'mnist-tracking[training]'\n"
+    assert done.stderr == "error: torch is not installed. Run: pip install torch\n"
 
 
 def test_two_processes_give_bit_identical_weights(digits_dir: Path) -> None:

@@ -252,7 +252,9 @@ def test_without_pillow_the_error_names_the_pip_command(
 ) -> None:
     """Other content types do not need Pillow."""
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(MissingDependencyError, match=r"Pillow is not .* pip install 'mnist-tracking\[serving\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"^Pillow is not installed\. Run: pip install onnx onnxruntime pillow$"
+    ):
         input_fn(body, decode)
 
     assert len(input_fn(npy(IMAGES), NPY)) == 3
