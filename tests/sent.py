@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from mnist_tracking import BestModelDeployer, ExperimentRunner, JobSpec, Workspace
+from mnist_tracking._aws.account import Account
 
 Sent = list[tuple[str, dict[str, Any]]]
 
 
-def record_calls(workspace: Workspace) -> Sent:
+def record_calls(workspace: Account) -> Sent:
     """Return a list that every call of a new workspace is added to: its operation and its parameters."""
     calls: Sent = []
     workspace.boto_session.events.register(
@@ -20,7 +21,7 @@ def record_calls(workspace: Workspace) -> Sent:
     return calls
 
 
-def count_calls(workspace: Workspace, operation: str) -> list[str]:
+def count_calls(workspace: Account, operation: str) -> list[str]:
     """Return a list that grows with each call of one operation."""
     calls: list[str] = []
     events = workspace.client("sagemaker").meta.events

@@ -213,7 +213,7 @@ def test_data_can_be_kept(
     plan.execute()
     assert (trials(), files()) == ([], ["data/rows.csv"])
     again = ExperimentRunner(Workspace.embedded(engine=workspace._engine), "lines")
-    calls = record_calls(cast(Workspace, again.workspace))
+    calls = record_calls(again.workspace)
     again.upload_dataset(tmp_path / "data")
     assert [name for name, _ in calls if name == "PutObject"] == []
 

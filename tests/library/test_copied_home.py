@@ -20,7 +20,7 @@ def test_a_copy_of_the_folder_has_everything(workspace: Workspace, runner: Exper
     trial = runner.run({"slope": 3.0}, name="steep")
     with runner.step("Evaluation", trial=trial) as step:
         step.log_table({"x": [1, 2]}, name="rows")
-    before = workspace.trial("steep").components
+    before = workspace.trial("steep").steps
     runner.workspace.close()
     shutil.copytree(tmp_path / "home", tmp_path / "elsewhere" / "copy")
     shutil.rmtree(tmp_path / "home")

@@ -11,7 +11,6 @@ import pytest
 from tests.sent import Sent
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, StateError, Workspace
-from mnist_tracking._aws import search
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 TABLES = ("trials.csv", "trials.jsonl", "components.jsonl", "metrics.csv", "lineage.json")
@@ -151,8 +150,7 @@ def test_a_page_of_a_hundred_is_a_call(workspace: Workspace, sent: Sent, client:
 def test_what_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
     seconds = count()
     engine = EmbeddedSageMaker(tmp_path / "home", clock=lambda: float(next(seconds)))
-    workspace = Workspace.embedded(engine=engine)
-    workspace.timing = Timing(poll_s=0.0, visible_within_s=60.0)
+    workspace = Workspace.embedded(engine=engine, timing=Timing(poll_s=0.0))
     with ExperimentRunner(workspace, "churn").trial(name="late"):
         pass
     engine.search_lag_s = 20.0
@@ -165,6 +163,7 @@ def test_what_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
 SCRIPT = """
 import os
 from pathlib import Path
+from mnist_tracking.types import Timing
 from mnist_tracking.job import log_artifact, log_metric
 
 for step, score in enumerate((0.5, 0.75)):
@@ -200,14 +199,13 @@ def test_a_job_has_a_log_its_output_and_all_that_it_printed(workspace: Workspace
     }
 
 
-def test_what_search_does_not_show_in_time_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_VISIBLE_WITHIN_S", 0.0)
+def test_what_search_does_not_show_in_time_is_a_clear_error(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path / "home", search_lag_s=3600)
-    workspace = Workspace.embedded(engine=engine)
+    workspace = Workspace.embedded(engine=engine, timing=Timing(poll_s=0.1, visible_within_s=0.0))
     workspace.client("sagemaker").create_experiment(ExperimentName="churn")
     workspace.client("sagemaker").create_trial(TrialName="late", ExperimentName="churn")
 
-    with pytest.raises(StateError, match=r"experiment 'churn' has trials that Search, .* yet: late; ask again"):
+    with pytest.raises(StateError, match=r"experiment 'churn' has trials that Search, .* yet: late; try again"):
         workspace.download("churn", tmp_path / "got")
     assert {path.name for path in (tmp_path / "got").iterdir()} == {".download.jsonl"}
     engine.close()

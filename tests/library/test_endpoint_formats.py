@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, ServiceError, Workspace
-from mnist_tracking._values.formats import Deserializer, Format, Serializer, accepted, deserializer_of, serializer_of
+from mnist_tracking._values.formats import (
+    Deserializer,
+    Format,
+    Serializer,
+    accept_header,
+    deserializer_of,
+    serializer_of,
+)
 
 MIRROR = """
 def model_fn(model_dir): pass
@@ -124,7 +131,7 @@ def test_answers_are_asked_for_in_the_format_of_a_named_serializer(
     serializer: Serializer | Format | None, deserializer: Deserializer | Format | None, content_type: str, accept: str
 ) -> None:
     assert content_type == serializer_of(serializer).CONTENT_TYPE
-    assert accepted(deserializer_of(deserializer, serializer)) == accept
+    assert accept_header(deserializer_of(deserializer, serializer)) == accept
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_of_somebody_elses_endpoint_the_model_and_the_configuration_stay(workspa
     theirs, client = workspace.endpoint("theirs", serializer="json"), workspace.client("sagemaker")
     client.create_model(ModelName="theirs", PrimaryContainer={"Image": "i"}, ExecutionRoleArn=workspace.role)
 
-    assert (theirs.name, repr(theirs)) == (None, "<Endpoint 'theirs'>")
+    assert (theirs.trial_name, repr(theirs)) == (None, "<Endpoint 'theirs'>")
     assert theirs.wait().predict(0) == [1, 2]
     theirs.delete()
     theirs.delete()

@@ -17,8 +17,8 @@ from mnist_tracking import (
     ThrottledError,
     Workspace,
 )
-from mnist_tracking._aws import jobs, search
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.types import Timing
 
 SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that a look too early would miss it
 
@@ -177,9 +177,9 @@ def test_a_trial_is_returned_when_search_shows_it(engine: EmbeddedSageMaker, run
 
 
 def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(
-    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
 ) -> None:
-    monkeypatch.setattr(jobs, "_VISIBLE_WITHIN_S", 0.0)
+    workspace.timing = Timing(poll_s=0.1, visible_within_s=0.0)
     engine.search_lag_s = 3600
     with pytest.raises(JobTimeoutError, match="Search, which is eventually consistent, does not show"):
         runner.run(name="late")
@@ -220,14 +220,14 @@ def test_a_trial_is_read_when_search_shows_all_of_its_steps(
     with runner.step("Evaluation", trial="here"):
         pass
 
-    assert [step.display_name for step in workspace.trial("here").components] == ["Training", "Evaluation"]
+    assert [step.display_name for step in workspace.trial("here").steps] == ["Training", "Evaluation"]
     assert len(LineageTracer(runner.workspace).trace("here").components) == 2
 
 
 def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
-    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, monkeypatch: pytest.MonkeyPatch
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
 ) -> None:
-    monkeypatch.setattr(search, "_VISIBLE_WITHIN_S", 0.0)
+    workspace.timing = Timing(poll_s=0.1, visible_within_s=0.0)
     engine.search_lag_s = 3600
     with runner.trial(name="here") as trial:
         pass

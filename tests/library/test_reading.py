@@ -225,7 +225,7 @@ def slow(workspace: Workspace, runner: ExperimentRunner) -> Iterator[ExperimentR
         workspace.submitted(trial.name).stop()
 
 
-def test_a_submitted_trial_is_taken_up_by_its_name_alone(slow: ExperimentRunner) -> None:
+def test_a_submitted_trial_is_taken_up_by_its_name_alone(workspace: Workspace, slow: ExperimentRunner) -> None:
     slow.submit({"behaviour": "hang"}, name="hanging")
 
     again = Workspace.embedded(workspace._engine.home).submitted("hanging")  # type: ignore[union-attr]
@@ -243,7 +243,7 @@ def test_metrics_and_logs_of_a_job_are_read_back_whole(workspace: Workspace, run
 
     assert trial.metrics["score"].last == 1.9375
     assert submitted.series()["score"].values == (1.0, 1.5, 1.75, 1.875, 1.9375)
-    assert workspace.trial(trial.name).metrics()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
+    assert workspace.trial(trial.name).series()["error"].values == (1.0, 0.5, 0.25, 0.125, 0.0625)
     assert len([line for line in submitted.logs() if line.startswith("step")]) == 5
 
 

@@ -111,7 +111,7 @@ class Progress:
         self._objective = job.objective
         self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
         self._shown = _shown_metrics(job)
-        self._epochs = next((int(p["epochs"]) for p in map(job.merged, points) if _is_count(p.get("epochs"))), 0)
+        self._epochs = next((epochs for p in map(job.merged, points) if isinstance(epochs := p.get("epochs"), int) and epochs > 0), 0)
         self._rows = [_Row(point) for point in points]
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.RLock()
@@ -235,10 +235,6 @@ def _heading(name: str) -> str:
 
 def _text(value: Scalar) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value > 0
 
 
 def _can_redraw(console: "Console") -> bool:
