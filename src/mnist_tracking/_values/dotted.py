@@ -40,10 +40,11 @@ def resolve_known(name: str) -> object | None:
     """
     Return the object of a dotted name from a tag, which must not make this program import just anything.
 
-    Only this library's own modules are imported; any other module must have been imported by the program. None for
-    everything else.
+    Only this library's own modules are imported; any other module must have been imported by the program, and the
+    object must be defined there. None for everything else.
     """
     module = name.partition(":")[0]
     if ":" not in name or (module.partition(".")[0] != _OWN and module not in sys.modules):
         return None
-    return resolve("adapter", name)
+    found = resolve("adapter", name)
+    return found if getattr(found, "__module__", None) == module else None
