@@ -15,7 +15,7 @@ from mnist_tracking._aws.convert import is_training
 from mnist_tracking._aws.experiments import read_experiment
 from mnist_tracking._aws.metrics import read_series
 from mnist_tracking._aws.search import components_in, trials_in
-from mnist_tracking._values.jsonable import plain
+from mnist_tracking._values.json import to_json
 from mnist_tracking._values.records import Component, ListedTrial, MetricSeries, own_copy
 from mnist_tracking.reading.download.components import DownloadedFile, fetch_artifacts, fetch_model
 from mnist_tracking.reading.download.folder import SCHEMA_VERSION, Folder, opened_folder
@@ -68,11 +68,11 @@ def download_experiment(
         reading = _Reading(account, experiment, folder, tables, with_files=files)
         with tables:
             nodes, edges = build_graph(reading.steps(on_progress))
-            json.dump(plain({"nodes": nodes, "edges": edges}), tables.open("lineage.json"), ensure_ascii=False)
+            json.dump(to_json({"nodes": nodes, "edges": edges}), tables.open("lineage.json"), ensure_ascii=False)
             tables.add_trials([_row(trial, experiment, reading.results.get(trial.name)) for trial in reading.trials()])
         told = {"schema_version": SCHEMA_VERSION, "written": datetime.now(UTC), "region": account.region}
         told |= {"experiment": summary, "rows": tables.rows}
-        tables.commit(lambda file: json.dump(plain(told), file, indent=2, ensure_ascii=False))
+        tables.commit(lambda file: json.dump(to_json(told), file, indent=2, ensure_ascii=False))
         if files:
             folder.prune()
         missing = tuple(reading.missing)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from mnist_tracking._values.jsonable import cell, plain
+from mnist_tracking._values.json import to_cell, to_json
 
 __all__ = ["JsonLines", "Table", "write_table"]
 
@@ -30,7 +30,7 @@ class Table:
     def add_all(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Write rows."""
         for row in rows:
-            self._writer.writerow({name: cell(value) for name, value in row.items()})
+            self._writer.writerow({name: to_cell(value) for name, value in row.items()})
             self.rows += 1
 
 
@@ -43,7 +43,7 @@ class JsonLines:
 
     def add(self, record: Any) -> None:
         """Write a record, or a mapping."""
-        self._file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(to_json(record), ensure_ascii=False) + "\n")
         self.rows += 1
 
 

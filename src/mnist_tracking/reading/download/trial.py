@@ -10,7 +10,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.logs import JobLog
-from mnist_tracking._values.jsonable import plain
+from mnist_tracking._values.json import to_json
 from mnist_tracking._values.records import Component
 from mnist_tracking.errors import NotFoundError, StateError
 from mnist_tracking.reading.download.components import DownloadedFile, fetch_artifacts, fetch_model, is_model
@@ -107,5 +107,10 @@ def _copy_log(account: Account, job_name: str, file: TextIO) -> None:
 
 def _write_record(folder: Folder, trial: _Trial, files: Iterable[DownloadedFile]) -> None:
     """Write what the trial is, last of all: a folder that has it is whole."""
-    told = {"schema_version": SCHEMA_VERSION, **plain(trial), "steps": plain(trial.steps), "files": plain([*files])}
+    told = {
+        "schema_version": SCHEMA_VERSION,
+        **to_json(trial),
+        "steps": to_json(trial.steps),
+        "files": to_json([*files]),
+    }
     folder.write(_RECORD, lambda file: json.dump(told, file, indent=2, ensure_ascii=False))
