@@ -11,10 +11,10 @@ from mnist_tracking._aws.endpoints import (
     EndpointFacts,
     Served,
     adapter_of,
+    check_name_is_free,
     delete_endpoint,
     deploy_model,
     endpoint_arn,
-    check_name_is_free,
     wait_for_endpoint,
 )
 from mnist_tracking._aws.experiments import attach, require_experiment, require_trial, training_of

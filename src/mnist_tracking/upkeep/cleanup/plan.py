@@ -232,7 +232,7 @@ class _Planner:
     include_foreign: bool
 
     def items(self) -> Iterator[PlannedDeletion]:
-        """Yield everything in order of deletion; an interrupted cleanup finds the rest by the experiment, which is last."""
+        """Yield everything in order of deletion; the experiment is last, by which an interrupted cleanup resumes."""
         components = [self._component(component) for component in self._components]
         deletable = {item.name for item in components if item.deletable}
         shared_last = sorted(components, key=lambda item: item.trial is None)
