@@ -1,7 +1,6 @@
 """Files and folders uploaded to S3; objects listed, downloaded and deleted."""
 
 import os
-import tarfile
 import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
 from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.files import files_below, pack
 from mnist_tracking.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
 
 
@@ -38,7 +38,7 @@ def upload_directory(
 ) -> None:
     """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
     root = Path(directory)
-    for path in sorted(files if files is not None else (p for p in root.rglob("*") if p.is_file())):
+    for path in files_below(root) if files is None else sorted(files):
         upload_file(account, path, f"{uri}/{path.relative_to(root).as_posix()}")
 
 
@@ -237,7 +237,5 @@ def _upload_packed(account: Account, path: Path, uri: str) -> None:
     """Upload a file, or the contents of a folder, as an archive; symbolic links are followed."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "archive.tar.gz")
-        with tarfile.open(archive, "w:gz", compresslevel=6, dereference=True) as tar:
-            for item in sorted(path.iterdir()) if path.is_dir() else [path]:
-                tar.add(item, arcname=item.name)
+        pack([path], archive, follow_links=True)
         upload_file(account, archive, uri)
