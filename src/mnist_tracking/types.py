@@ -15,8 +15,8 @@ from mnist_tracking.experiments.data import DatasetFiles as DatasetFiles
 from mnist_tracking.experiments.observers import TrialObserver as TrialObserver
 from mnist_tracking.reading.comparison import Comparison as Comparison
 from mnist_tracking.reading.comparison import Difference as Difference
-from mnist_tracking.reading.download.components import DownloadedFile as DownloadedFile
 from mnist_tracking.reading.download.experiment import ExperimentDownload as ExperimentDownload
+from mnist_tracking.reading.download.trial import DownloadedFile as DownloadedFile
 from mnist_tracking.reading.download.trial import TrialDownload as TrialDownload
 from mnist_tracking.reading.lineage import Edge as Edge
 from mnist_tracking.reading.lineage import Node as Node

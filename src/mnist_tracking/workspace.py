@@ -94,7 +94,7 @@ class Workspace(Account):
         if checked.create_bucket is None:
             checked = attrs.evolve(checked, create_bucket=True)
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
-        workspace._engine = engine
+        workspace._engine, workspace.is_billed = engine, False
         if is_described:
             again = partial(cls.embedded, engine.home, python=python, timing=timing, **attrs.asdict(checked))
             workspace._again = again
@@ -392,7 +392,7 @@ class Workspace(Account):
             ...     with ExperimentRunner(workspace, "churn").trial(name="baseline"):
             ...         pass
             ...     workspace.cleanup_plan("churn", trials=["baseline"])
-            <CleanupPlan of 'churn': 2 go, 0 stay, 0 B>
+            <CleanupPlan of 'churn': 2 to delete, 0 to keep, 0 B>
         """
         from mnist_tracking.upkeep.cleanup import make_plan
 

@@ -1,19 +1,27 @@
-"""Account: the boto3 session that all calls go through, its clients and settings, its role and its bucket."""
+"""Account: the boto3 session that all calls go through, with its clients, settings, role and bucket."""
 
 import pickle
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
+from mnist_tracking import __version__
 from mnist_tracking._aws.convert import CREATED_BY, tags_to_aws
-from mnist_tracking._aws.errors import repeat_momentary, translated
+from mnist_tracking._aws.errors import (
+    is_bucket_name_taken,
+    is_denied,
+    is_missing,
+    is_own_bucket,
+    retry_momentary,
+    translated,
+)
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
@@ -22,18 +30,19 @@ from mnist_tracking.errors import ConfigError, ServiceError
 if TYPE_CHECKING:
     import sagemaker
 
+T = TypeVar("T")
 _ENCRYPTED = ("PutObject", "CreateMultipartUpload", "CopyObject")
 
 
 @attrs.frozen(kw_only=True)
 class Timing:
     """
-    How often and how long an account is polled, in seconds.
+    How often and how long AWS is polled, in seconds.
 
     Attributes:
-        poll_s: The longest pause between two requests for a status. Pauses start at 20 ms and grow up to it.
-        visible_within_s: How long to wait until Search, which is eventually consistent, shows what exists.
-        deletable_within_s: How long to wait until an endpoint that is being created or updated can be deleted.
+        poll_s: The longest pause between two requests for a status. Pauses start at 20 ms and grow.
+        visible_within_s: How long to wait for Search, which is eventually consistent, to show what exists.
+        deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
     """
 
     poll_s: float = 10.0
@@ -46,15 +55,16 @@ class Account:
     An AWS account, or an embedded SageMaker in its place, with the settings for everything that is created there.
 
     **Thread safety.** Safe to share between threads. **Cost.** Creating one makes no call; the role, the account ID
-    and the bucket are looked up on first use, once. **Pickles** hold the home, or the profile and the region, and the
-    settings; a boto3 session or an engine of your own, which may hold credentials, is never pickled.
+    and the bucket are looked up once, on first use. **Pickling.** A pickle holds the home, or the profile and the
+    region, and the settings; it never holds a boto3 session or an engine that you passed, which may hold credentials.
 
     Attributes:
         boto_session: The session that all calls go through.
         settings: The settings for everything that is created.
         timing: How often and how long to poll.
-        sleep: Called with the seconds to pause between two polls; tests replace it.
+        sleep: Pauses for a number of seconds between two polls; tests replace it.
         clock: Returns a monotonic time in seconds; tests replace it.
+        is_billed: Whether AWS charges for what runs here; False for an embedded SageMaker, which runs on this machine.
     """
 
     _again: Callable[[], Self] | None = None
@@ -65,8 +75,11 @@ class Account:
         self.timing = timing
         self.sleep: Callable[[float], object] = time.sleep
         self.clock: Callable[[], float] = time.monotonic
+        self.is_billed = True
         self._clients: dict[str, Any] = {}
-        self._lock = threading.RLock()
+        self._clients_lock = threading.Lock()
+        self._found: dict[str, object] = {}
+        self._found_lock = threading.RLock()  # a look-up may need another one, and clients
 
     def __copy__(self) -> Self:
         return self
@@ -77,26 +90,26 @@ class Account:
     def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
         if self._again is None:
             raise pickle.PicklingError(
-                f"{self!r} uses a boto3 session or an engine of your own, which cannot be pickled. Create it with "
+                f"{self!r} was created with a boto3 session or an engine, which cannot be pickled. Create it with "
                 "Workspace.embedded(home) or Workspace.aws(profile=..., region=...), or pass names and data frames."
             )
         return self._again, ()
 
     def close(self) -> None:
-        """Close the clients of this process."""
-        with self._lock:
+        """Close the clients."""
+        with self._clients_lock:
             for client in self._clients.values():
                 client.close()
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the account's session, the same one each time. Clients are thread-safe."""
-        with self._lock:
+        """Return the account's boto3 client of a service, the same one each time. Clients are thread-safe."""
+        with self._clients_lock:
             if service not in self._clients:
                 self._clients[service] = self._make_client(service)
             return self._clients[service]
 
     def _make_client(self, service: str) -> Any:
-        """Create a client that waits out throttling, and adds the settings where the SDKs send requests for us."""
+        """Create a client that retries throttled requests, and adds the settings to requests that the SDKs make."""
         session: Any = self.boto_session
         client = session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
         if service == "s3" and self.settings.kms_key is not None:
@@ -105,9 +118,9 @@ class Account:
                     f"provide-client-params.s3.{operation}", partial(_encrypt, self.settings.kms_key)
                 )
         if service == "sagemaker":
-            repeat_momentary(client)
-            # the Tracker creates artifacts, and takes no tags for them
-            client.meta.events.register("provide-client-params.sagemaker.CreateArtifact", partial(_tag, self.tags))
+            retry_momentary(client)
+            # the Tracker creates artifacts, and accepts no tags for them
+            client.meta.events.register("provide-client-params.sagemaker.CreateArtifact", partial(_add_tags, self.tags))
         return client
 
     @property
@@ -117,7 +130,7 @@ class Account:
 
     @property
     def prefix(self) -> str:
-        """The key prefix in the bucket for everything that is uploaded, without leading or trailing slashes."""
+        """The prefix of the keys of everything that is uploaded, without leading or trailing slashes."""
         if self.settings.prefix is not None:
             return self.settings.prefix.strip("/")
         configured = (self.configured("SESSION_DEFAULT_S3_OBJECT_KEY_PREFIX_PATH") or "").strip("/")
@@ -125,60 +138,56 @@ class Account:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of everything that is created, the tag that marks it as this library's included."""
-        from mnist_tracking import __version__
-
+        """The tags of everything that is created, including the one that marks it as created by this library."""
         return {**self.settings.tags, CREATED_BY: f"mnist-tracking {__version__}"}
 
-    @cached_property
+    @property
     def account_id(self) -> str:
         """The account ID, twelve digits."""
-        with translated():
-            return str(self.client("sts").get_caller_identity()["Account"])
+        return self._once("account_id", self._find_account_id)
 
-    @cached_property
+    @property
     def role(self) -> str:
         """
-        The ARN of the role that jobs run under: as given, as in the SDK's config files, or this program's own.
+        The ARN of the role that jobs run under: as given, as in the SDK's config files, or the caller's own role.
 
         Raises:
-            ConfigError: If no role was given or configured, and this program does not run under one.
+            ConfigError: If no role was given or configured, and the caller has none that SageMaker can use.
         """
-        return self.settings.role or self.configured("TRAINING_JOB_ROLE_ARN_PATH") or self._own_role()
+        return self._once("role", self._find_role)
 
     @property
     def model_role(self) -> str:
         """
-        The ARN of the role that models run under: the jobs' own, unless the SDK's config files name another.
+        The ARN of the role that models run under: the jobs' role, unless the SDK's config files name another.
 
         Raises:
-            ConfigError: As `role`.
+            ConfigError: As for `role`.
         """
         return self.settings.role or self.configured("MODEL_EXECUTION_ROLE_ARN_PATH") or self.role
 
-    @cached_property
+    @property
     def bucket_name(self) -> str:
-        """The name of the bucket, whether it exists or not."""
-        return self._named_bucket() or f"sagemaker-{self.region}-{self.account_id}"
+        """The name of the bucket, which need not exist."""
+        return self._once("bucket_name", lambda: self._named_bucket() or f"sagemaker-{self.region}-{self.account_id}")
 
     @property
     def creates_bucket(self) -> bool:
-        """Whether a missing bucket is created: by default SageMaker's own only, not a named one."""
+        """Whether a missing bucket is created: by default only SageMaker's default bucket, not a named one."""
         create = self.settings.create_bucket
         return self._named_bucket() is None if create is None else create
 
-    @cached_property
+    @property
     def bucket(self) -> str:
         """
-        The bucket, created if it is missing and that is allowed.
+        The name of the bucket, which is created if it is missing and that is allowed.
 
         Raises:
             ConfigError: If it is missing and must not be created, belongs to another account, or is in another region.
         """
-        with self._lock:  # S3 rejects two requests at once to create one bucket
-            return self.ensure_bucket(create=self.creates_bucket)
+        return self._once("bucket", lambda: self.ensure_bucket(create=self.creates_bucket))
 
-    @cached_property
+    @property
     def sagemaker_session(self) -> "sagemaker.Session":
         """
         The SageMaker SDK's session on the same boto3 session. Creating it makes no call unless a config file is in S3.
@@ -186,6 +195,37 @@ class Account:
         Raises:
             ConfigError: If one of the SDK's config files cannot be read or is invalid.
         """
+        return self._once("sagemaker_session", self._make_sagemaker_session)
+
+    def _once(self, name: str, look_up: Callable[[], T]) -> T:
+        """Return what *look_up* returned when it was first called; two threads never call it at the same time."""
+        if name not in self._found:
+            with self._found_lock:
+                if name not in self._found:
+                    self._found[name] = look_up()
+        return cast("T", self._found[name])
+
+    def _find_account_id(self) -> str:
+        with translated():
+            return str(self.client("sts").get_caller_identity()["Account"])
+
+    def _find_role(self) -> str:
+        return self.settings.role or self.configured("TRAINING_JOB_ROLE_ARN_PATH") or self._caller_role()
+
+    def _caller_role(self) -> str:
+        session = self.sagemaker_session
+        with quiet():
+            import sagemaker
+
+            try:
+                return str(sagemaker.get_execution_role(session))
+            except (ValueError, ClientError, BotoCoreError) as error:
+                raise ConfigError(
+                    "No role was given, and this program does not run under a role that SageMaker can use "
+                    f"({error}). Pass role='arn:aws:iam::<account>:role/<name>'."
+                ) from error
+
+    def _make_sagemaker_session(self) -> "sagemaker.Session":
         with quiet(), translated():
             import sagemaker
             from jsonschema import ValidationError  # type: ignore[import-untyped]
@@ -224,12 +264,12 @@ class Account:
             with translated():
                 response = s3.head_bucket(Bucket=name, ExpectedBucketOwner=self.account_id)
         except ServiceError as error:
-            if error.code in ("403", "AccessDenied"):
+            if is_denied(error):
                 raise ConfigError(
                     f"The bucket {name!r} belongs to another account, or its policy denies account {self.account_id}. "
                     "Use a bucket of your own account."
                 ) from error
-            if error.code not in ("404", "NoSuchBucket"):
+            if not is_missing(error):
                 raise
             if not create:
                 raise ConfigError(
@@ -251,9 +291,9 @@ class Account:
             with translated():
                 self.client("s3").create_bucket(Bucket=name, **location)
         except ServiceError as error:
-            if error.code == "BucketAlreadyOwnedByYou":
+            if is_own_bucket(error):
                 return
-            if error.code == "BucketAlreadyExists":
+            if is_bucket_name_taken(error):
                 raise ConfigError(
                     f"The bucket name {name!r} is taken by another account. Choose another name."
                 ) from error
@@ -261,19 +301,6 @@ class Account:
 
     def _named_bucket(self) -> str | None:
         return self.settings.bucket or self.configured("SESSION_DEFAULT_S3_BUCKET_PATH")
-
-    def _own_role(self) -> str:
-        session = self.sagemaker_session
-        with quiet():
-            import sagemaker
-
-            try:
-                return str(sagemaker.get_execution_role(session))
-            except (ValueError, ClientError, BotoCoreError) as error:
-                raise ConfigError(
-                    "No role was given, and this program does not run under a role that SageMaker can use "
-                    f"({error}). Pass role='arn:aws:iam::<account>:role/<name>'."
-                ) from error
 
 
 def find_boto_session(session: boto3.Session | None, profile: str | None, region: str | None) -> boto3.Session:
@@ -305,5 +332,5 @@ def _encrypt(key: str, params: Mapping[str, Any], **_: object) -> dict[str, Any]
     return dict(params) if "ServerSideEncryption" in params else {**params, **ours}
 
 
-def _tag(tags: Mapping[str, str], params: Mapping[str, Any], **_: object) -> dict[str, Any]:
+def _add_tags(tags: Mapping[str, str], params: Mapping[str, Any], **_: object) -> dict[str, Any]:
     return {"Tags": tags_to_aws(tags), **params}

@@ -1,4 +1,4 @@
-"""The exact frames of the SDK's ExperimentAnalytics."""
+"""The data frames of the SDK's ExperimentAnalytics."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,14 @@ from mnist_tracking._values.where import Filter
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _COLUMNS = ("TrialComponentName", "DisplayName", "Trials", "Experiments")
 
 
-def analytics_frame(
-    account: Account,
-    where: Iterable[Filter],
-    objective: Objective | None = None,
-) -> "pd.DataFrame":
+def analytics_frame(account: Account, where: Iterable[Filter], objective: Objective | None = None) -> "pd.DataFrame":
     """
-    Return what ``ExperimentAnalytics`` gives: by an objective, best first, or else in order of creation.
+    Return the frame of ``ExperimentAnalytics``: best first with an objective, otherwise in order of creation.
 
-    Of nothing it gives a frame without columns; this has those of every component.
+    Where the SDK finds no components, its frame has no columns; this one has those that every component has.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""One trial component through the real Tracker: every change is sent at once, and none is dropped in silence."""
+"""Trial components, recorded through the SDK's Tracker: every change is sent at once, and none is lost silently."""
 
 import copy
 import mimetypes
@@ -14,6 +14,7 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.storage import split_uri
 from mnist_tracking._values.names import check_name, suggest_name
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
@@ -30,7 +31,7 @@ from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrac
 
 Direction = Literal["input", "output"]
 _LONGEST_MESSAGE = 1024
-_LONGEST_PLACE = 2048
+_LONGEST_URI = 2048
 _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_time", "end_time")
 
 
@@ -57,7 +58,7 @@ def record_step(
     outputs: Mapping[str, str],
     tags: Mapping[str, str],
 ) -> None:
-    """Record a step that is over as a component, in one update."""
+    """Record a finished step as a component, in one update."""
     create_component(account, name, display_name, tags)
     client = account.client("sagemaker")
     with quiet(), translated():
@@ -73,19 +74,19 @@ def record_step(
 
 class ComponentTracker:
     """
-    Writes to one trial component that exists. Safe to share between threads.
+    Writes to an existing trial component. Safe to share between threads.
 
     Args:
-        workspace: Where it is.
-        name: The component.
-        folder: Where its files go, ``s3://bucket/prefix``.
+        account: Where the component is.
+        name: Its name.
+        folder: The location of its files, ``s3://bucket/prefix``.
 
     Attributes:
-        ended: What became of the step; None while it goes on.
+        ended: The final status of the step; None until it ends.
     """
 
     def __init__(self, account: Account, name: str, folder: str) -> None:
-        bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+        bucket, prefix = split_uri(folder)
         self.ended: Status | None = None
         self._name = name
         self._lock = threading.Lock()
@@ -98,12 +99,12 @@ class ComponentTracker:
                 artifact_bucket=bucket,
                 artifact_prefix=prefix,
                 sagemaker_boto_client=account.client("sagemaker"),
-                boto3_session=account,  # asked for its S3 client alone, which has the workspace's settings
+                boto3_session=account,  # the Tracker only gets its S3 client from it, which has the account's settings
             )
 
     @contextmanager
     def marked(self, parameters: Mapping[str, Scalar]) -> Iterator[None]:
-        """Mark the step as begun, with the parameters that are known by then, and after the block what became of it."""
+        """Mark the step as started, with its parameters, and after the block as completed, failed or stopped."""
         self._start(encode_parameters(parameters))
         try:
             yield
@@ -111,7 +112,7 @@ class ComponentTracker:
             status: Status = "Stopped" if isinstance(error, KeyboardInterrupt) else "Failed"
             try:
                 self._finish(status, str(error) or type(error).__name__)
-            except MnistTrackingError as second:  # the first error is the one to be told
+            except MnistTrackingError as second:  # the first error is the one to raise
                 error.add_note(f"The step {self._name!r} could not be marked {status}: {second}")
             raise
         self._finish("Completed")
@@ -123,7 +124,7 @@ class ComponentTracker:
             self._set_status("InProgress")
 
     def _finish(self, status: Status, message: str = "") -> None:
-        """Mark the step as ended, and record the lineage of its files."""
+        """Mark the step as ended, and link its files in the lineage graph."""
         self.ended = status
         with self._changing() as tracker:
             tracker.trial_component.end_time = datetime.now(UTC)
@@ -134,25 +135,25 @@ class ComponentTracker:
     def _set_status(self, status: Status, message: str = "") -> None:
         from smexperiments.api_types import TrialComponentStatus
 
-        line = " ".join(message.split())[:_LONGEST_MESSAGE]  # SageMaker refuses a message of several lines
-        said = {"message": line} if line else {}
-        self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **said)
+        line = " ".join(message.split())[:_LONGEST_MESSAGE]  # SageMaker rejects a message of several lines
+        details = {"message": line} if line else {}
+        self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **details)
 
     def parameters(self, values: Mapping[str, Scalar]) -> None:
-        """Record parameters; `decode_parameter` gives back what was put in."""
+        """Record parameters in a form that `decode_parameter` reads back."""
         encoded = encode_parameters(values)
         with self._changing() as tracker:
             tracker.log_parameters(encoded)
 
     def location(self, direction: Direction, name: str, uri: str, media_type: str | None = None) -> None:
         """
-        Record where something is that was read or written.
+        Record the location of an input or output.
 
         Raises:
-            ConfigError: If its name or its place is none that a component keeps.
+            ConfigError: If a component cannot store its name or its URI.
         """
         check_key(direction, name)
-        _check_place(uri)
+        _check_uri(uri)
         _check_media_type(media_type)
         with self._changing() as tracker:
             log = tracker.log_input if direction == "input" else tracker.log_output
@@ -160,16 +161,16 @@ class ComponentTracker:
 
     def file(self, direction: Direction, path: Path, name: str | None = None, media_type: str | None = None) -> None:
         """
-        Upload a file and record it; the same file again replaces what was uploaded.
+        Upload a file and record it; uploading the same file again replaces it.
 
         Raises:
-            ConfigError: If its name is refused, there is no such file, or another one of that file name was uploaded
-                (S3 would lose it).
+            ConfigError: If its name is not allowed, it is not a file, or another file of the same name was uploaded,
+                which it would replace.
         """
         title = suggest_name(path.name, 120) if name is None else check_name("artifact", name)
         _check_media_type(media_type)
         if not os.path.isfile(path):
-            raise ConfigError(f"{str(path)!r} is no file that could be uploaded.")
+            raise ConfigError(f"{str(path)!r} is not a file that can be uploaded.")
         if self._files.setdefault(path.name, path.absolute()) != path.absolute():
             raise ConfigError(
                 f"{str(path)!r} would replace {str(self._files[path.name])!r}. Give it another file name."
@@ -180,10 +181,10 @@ class ComponentTracker:
 
     def chart(self, draw: Callable[..., None], name: str, *args: object) -> None:
         """
-        Upload what the Tracker draws (a table, a curve, a matrix) and record it.
+        Upload a table, curve or matrix that the Tracker draws, and record it.
 
         Raises:
-            MissingDependencyError: If it takes scikit-learn, and that is not installed.
+            MissingDependencyError: If it needs scikit-learn, which is not installed.
         """
         title = suggest_name(check_key("artifact", name), 120)
         try:
@@ -196,8 +197,8 @@ class ComponentTracker:
 
     @contextmanager
     def _changing(self) -> Iterator[Any]:
-        """Send what the block changes. What is refused is forgotten, or all that follows would be refused with it."""
-        with self._lock, quiet(), translated(), _taken_back(self._tracker.trial_component):
+        """Send what the block changes; a rejected change is undone, or every later one would be rejected with it."""
+        with self._lock, quiet(), translated(), _undone_on_error(self._tracker.trial_component):
             try:
                 yield self._tracker
             except (ValueError, TypeError) as error:  # the Tracker's own checks
@@ -205,28 +206,28 @@ class ComponentTracker:
             self._tracker.trial_component.save()
 
 
-def _check_place(uri: object) -> None:
-    if not isinstance(uri, str) or uri.splitlines() != [uri] or len(uri) > _LONGEST_PLACE:
+def _check_uri(uri: object) -> None:
+    if not isinstance(uri, str) or uri.splitlines() != [uri] or len(uri) > _LONGEST_URI:
         raise ConfigError(
-            f"The place {short_repr(uri)} is refused: a text of 1 to {_LONGEST_PLACE} characters in one line is needed, "
-            "such as 's3://bucket/key'."
+            f"The location {short_repr(uri)} is not allowed; expected a string of 1 to {_LONGEST_URI} characters "
+            "on one line, such as 's3://bucket/key'."
         )
 
 
 def _check_media_type(media_type: object) -> None:
     if media_type is not None and not (isinstance(media_type, str) and MEDIA_TYPE.fullmatch(media_type)):
-        raise ConfigError(f"media_type={short_repr(media_type)}; one such as 'text/csv' is needed.")
+        raise ConfigError(f"media_type={short_repr(media_type)}; expected a media type, such as 'text/csv'.")
 
 
 def _guessed_media_type(path: Path) -> str | None:
-    """Return the type that a file's name says, as far as SageMaker takes it: some are too long, or have a dot."""
+    """Return the media type for a file name; a generic one if SageMaker does not allow it (too long, or with a dot)."""
     guessed = mimetypes.guess_type(path.name)[0]
     return guessed if guessed is None or MEDIA_TYPE.fullmatch(guessed) else "application/octet-stream"
 
 
 @contextmanager
-def _taken_back(component: Any) -> Iterator[None]:
-    """Undo what the block changes of a component, if the block fails."""
+def _undone_on_error(component: Any) -> Iterator[None]:
+    """Undo the block's changes to a component if the block raises."""
     before = {name: copy.copy(getattr(component, name)) for name in _SENT}
     try:
         yield
@@ -249,10 +250,10 @@ def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scal
 
 def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
     """
-    Return parameters as a component keeps them.
+    Return parameters in the form that a component stores.
 
     Raises:
-        ConfigError: If one cannot be kept: it is no finite number, text, boolean or None, or too long.
+        ConfigError: If one is not a finite number, a string, a boolean or None, or is too long.
 
     Example:
         >>> encode_parameters({"shuffle": True, "lr": 0.1})
@@ -261,40 +262,42 @@ def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
     return {name: stored_form(value) for name, value in check_parameters("parameter", values).items()}
 
 
-_A_TABLE = "give a frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"
+_A_TABLE = "a data frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"
 
 
 def draw_table(tracker: Any, title: str, table: object) -> None:
     """
-    Draw a mapping of columns to their values, or a frame.
+    Draw a table from a mapping of columns to their values, or a data frame.
 
     Raises:
-        ConfigError: If it is neither, or its columns are not equally long.
+        ConfigError: If it is neither, or its columns differ in length.
     """
     if isinstance(table, Mapping):
         tracker.log_table(title=title, values=_columns(table))
     elif hasattr(table, "columns") and hasattr(table, "reset_index"):
-        tracker.log_table(title=title, data_frame=table.reset_index(drop=True))  # it keeps one row for each index
+        tracker.log_table(
+            title=title, data_frame=table.reset_index(drop=True)
+        )  # the Tracker keeps only one row per index
     else:
-        raise ConfigError(f"The table is {short_repr(table)}; {_A_TABLE}.")
+        raise ConfigError(f"The table is {short_repr(table)}; expected {_A_TABLE}.")
 
 
 def _columns(table: Mapping[object, object]) -> dict[str, list[object]]:
-    columns = {str(name): _listed(f"column {name!r}", values) for name, values in table.items()}
+    columns = {str(name): _as_list(f"column {name!r}", values) for name, values in table.items()}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
-        raise ConfigError(f"The columns of the table are not equally long: {told}.")
+        shown = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise ConfigError(f"The columns of the table differ in length: {shown}.")
     return columns
 
 
 def draw_confusion_matrix(tracker: Any, title: str, truth: Iterable[object], predictions: Iterable[object]) -> None:
-    """Draw how often each class was taken for each."""
+    """Draw how often each class was predicted for each true class."""
     tracker.log_confusion_matrix(*_pairs(truth, "predictions", predictions), title=title)
 
 
 def draw_roc_curve(tracker: Any, title: str, truth: Iterable[object], scores: Iterable[float]) -> None:
-    """Draw the true against the false positive rate."""
+    """Draw the true positive rate against the false positive rate."""
     tracker.log_roc_curve(*_pairs(truth, "scores", scores), title=title)
 
 
@@ -304,14 +307,16 @@ def draw_precision_recall(tracker: Any, title: str, truth: Iterable[object], sco
 
 
 def _pairs(truth: object, name: str, others: object) -> tuple[list[object], list[object]]:
-    """Return the right classes and what stands beside them, one for one."""
-    first, second = _listed("truth", truth), _listed(name, others)
+    """Return true classes and the values that belong to them, as two lists of the same length."""
+    first, second = _as_list("truth", truth), _as_list(name, others)
     if len(first) != len(second) or not first:
-        raise ConfigError(f"truth has {len(first)} values, and {name} {len(second)}; as many are needed, and some.")
+        raise ConfigError(
+            f"truth has {len(first)} values and {name} has {len(second)}; expected the same number, at least 1."
+        )
     return first, second
 
 
-def _listed(what: str, values: object) -> list[object]:
+def _as_list(what: str, values: object) -> list[object]:
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise ConfigError(f"{what} is {short_repr(values)}; a list of values is needed.")
+        raise ConfigError(f"{what} is {short_repr(values)}; expected a list of values.")
     return [python_scalar(value) for value in values]

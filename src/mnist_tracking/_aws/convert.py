@@ -1,4 +1,4 @@
-"""Responses to records: the only place that reads SageMaker's dictionaries."""
+"""SageMaker's responses converted to records, and the tags that this library sets."""
 
 import json
 import math
@@ -8,21 +8,36 @@ from typing import Any
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
-RUN_TAG = "sagemaker:trial-component-source"
+"""The display name of a trial's training step."""
+
 CREATED_BY = "mnist-tracking:created-by"
+"""The tag of everything that this library creates."""
+
 EXPERIMENT_TAG = "mnist-tracking:experiment"
-ADAPTER = "mnist-tracking:adapter"
+"""The tag of a step that later trials of an experiment share."""
+
 TRIAL_TAG = "mnist-tracking:trial"
+"""The tag of an endpoint: the trial whose model it serves."""
+
 OBJECTIVE_TAG = "mnist-tracking:objective"
+"""The tag of an experiment: the objective of its jobs."""
+
+ADAPTER = "mnist-tracking:adapter"
+"""The tag of a job or an endpoint: how its model's predictions are read."""
+
+LEAVING_TAG = "mnist-tracking:leaving"
+"""The tag of a component that is about to be detached and deleted; an interrupted cleanup finds it by this tag."""
+
+RUN_TAG = "sagemaker:trial-component-source"  # set by the SDK's Run
 _CHANNELS = "/opt/ml/input/data/"
-_OWN_PREFIXES = ("sagemaker_", "SageMaker.")
+_SDK_PREFIXES = ("sagemaker_", "SageMaker.")
 
 
 def decode_parameter(value: Mapping[str, Any]) -> Scalar:
     """
-    Decode one parameter to what was put in.
+    Decode one parameter to the value that was recorded.
 
-    The SDK JSON-quotes the hyperparameters of jobs and the service turns numbers into floats.
+    The SDK JSON-quotes the hyperparameters of jobs, and the service turns numbers into floats.
 
     Example:
         >>> decode_parameter({"StringValue": '"sgd"'}), decode_parameter({"NumberValue": 2.0})
@@ -42,7 +57,7 @@ def decode_parameter(value: Mapping[str, Any]) -> Scalar:
 
 
 def component_from_aws(response: Mapping[str, Any]) -> Component:
-    """Read a trial component as Search gives it."""
+    """Convert a trial component, as Search returns it."""
     status = response.get("Status", {})
     return Component(
         name=response["TrialComponentName"],
@@ -63,27 +78,6 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
     )
 
 
-def experiment_from_aws(response: Mapping[str, Any]) -> ExperimentSummary:
-    """Read an experiment as Search gives it."""
-    return ExperimentSummary(
-        name=response["ExperimentName"],
-        arn=response["ExperimentArn"],
-        description=response.get("Description", ""),
-        created=response["CreationTime"],
-        tags=tags_from_aws(response.get("Tags", [])),
-    )
-
-
-def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Read tags."""
-    return {tag["Key"]: tag["Value"] for tag in tags}
-
-
-def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Convert tags to the form that AWS takes."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
 def _artifacts(artifacts: Mapping[str, Mapping[str, str]]) -> tuple[Artifact, ...]:
     return tuple(Artifact(name, a["Value"], a.get("MediaType")) for name, a in sorted(artifacts.items()))
 
@@ -100,21 +94,42 @@ def _metric(metric: Mapping[str, Any]) -> Metric:
     )
 
 
-def is_own(parameter: str) -> bool:
-    """Whether a parameter is one that SageMaker or its SDK adds to a job's own."""
-    return parameter.startswith(_OWN_PREFIXES)
+def experiment_from_aws(response: Mapping[str, Any]) -> ExperimentSummary:
+    """Convert an experiment, as Search returns it."""
+    return ExperimentSummary(
+        name=response["ExperimentName"],
+        arn=response["ExperimentArn"],
+        description=response.get("Description", ""),
+        created=response["CreationTime"],
+        tags=tags_from_aws(response.get("Tags", [])),
+    )
+
+
+def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Convert tags to a mapping."""
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Convert tags to the form that AWS expects."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def is_sdk_parameter(parameter: str) -> bool:
+    """Whether a parameter is one that SageMaker or its SDK adds to a job's hyperparameters."""
+    return parameter.startswith(_SDK_PREFIXES)
 
 
 def is_training(component: Component) -> bool:
-    """Whether a component is the training of a trial: by this library, by a training job, or by the SDK's `Run`."""
+    """Whether a component recorded the training of a trial: by this library, a training job or the SDK's `Run`."""
     is_run = component.tags.get(RUN_TAG) == "run"
     return is_run or component.display_name == TRAINING or component.job_name is not None
 
 
 def code_uri(component: Component) -> str | None:
-    """Return where the code is that was trained; a job without a network has it from a channel."""
-    said = component.parameters.get("sagemaker_submit_directory")
-    if not isinstance(said, str) or not said.startswith(_CHANNELS):
-        return said if isinstance(said, str) else None
-    channel = said.removeprefix(_CHANNELS).split("/")[0]
+    """Return the location of the code that was trained; a job without network access reads it from a channel."""
+    location = component.parameters.get("sagemaker_submit_directory")
+    if not isinstance(location, str) or not location.startswith(_CHANNELS):
+        return location if isinstance(location, str) else None
+    channel = location.removeprefix(_CHANNELS).split("/")[0]
     return next((artifact.uri for artifact in component.inputs if artifact.name == channel), None)

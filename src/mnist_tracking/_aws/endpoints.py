@@ -1,8 +1,9 @@
-"""Deploy with the real PyTorchModel; delete what was deployed."""
+"""Endpoints: deployed with the SDK's PyTorchModel, described, waited for, invoked and deleted."""
 
 import tarfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import attrs
@@ -10,13 +11,22 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import ADAPTER, CREATED_BY, TRIAL_TAG, tags_from_aws, tags_to_aws
-from mnist_tracking._aws.errors import is_in_progress, is_missing, is_taken, translate, translated
-from mnist_tracking._aws.experiments import nearest
+from mnist_tracking._aws.convert import ADAPTER, CREATED_BY, TRIAL_TAG, tags_to_aws
+from mnist_tracking._aws.errors import (
+    described,
+    exists,
+    is_in_progress,
+    is_missing,
+    is_not_in_service,
+    is_taken,
+    translated,
+)
 from mnist_tracking._aws.jobs import volume_key
+from mnist_tracking._aws.removal import delete_named
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._aws.storage import split_uri
-from mnist_tracking._aws.waiting import polls
+from mnist_tracking._aws.storage import find_object, split_uri
+from mnist_tracking._aws.tags import tags_of
+from mnist_tracking._aws.waiting import Polling
 from mnist_tracking.errors import (
     AlreadyExistsError,
     ConfigError,
@@ -28,29 +38,36 @@ from mnist_tracking.errors import (
     StateError,
 )
 
+EndpointStatus = Literal[
+    "OutOfService",
+    "Creating",
+    "Updating",
+    "SystemUpdating",
+    "RollingBack",
+    "InService",
+    "Deleting",
+    "Failed",
+    "UpdateRollbackFailed",
+]
 _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
+_LOG_LINES = 20
 
 
-def refuse_taken(account: Account, name: str) -> None:
+def check_name_is_free(account: Account, name: str) -> None:
     """
-    Make sure that a name is free for an endpoint, its configuration and its model.
+    Check that no endpoint, endpoint configuration or model has that name.
 
     Raises:
-        AlreadyExistsError: If one of them has that name.
+        AlreadyExistsError: If one has.
     """
     client = account.client("sagemaker")
-    calls: tuple[tuple[str, Callable[..., Any], str], ...] = (
-        ("endpoint", client.describe_endpoint, "EndpointName"),
-        ("endpoint config", client.describe_endpoint_config, "EndpointConfigName"),
-        ("model", client.describe_model, "ModelName"),
-    )
-    for kind, call, argument in calls:
-        try:
-            call(**{argument: name})
-        except ClientError as error:
-            if not is_missing(error):
-                raise translate(error) from error
-        else:
+    calls = {
+        "endpoint": partial(client.describe_endpoint, EndpointName=name),
+        "endpoint config": partial(client.describe_endpoint_config, EndpointConfigName=name),
+        "model": partial(client.describe_model, ModelName=name),
+    }
+    for kind, call in calls.items():
+        if exists(call):
             raise AlreadyExistsError(kind, name)
 
 
@@ -61,9 +78,9 @@ class Served:
 
     Attributes:
         model_uri: The model's archive.
-        entry_point: The script that answers for it; None if the image does.
-        source_dir: Where the script is: an archive in S3, or a folder; None if the script is a file of its own.
-        image_uri: The container; None takes that of PyTorch.
+        entry_point: The script that serves it; None if the image does.
+        source_dir: Where the script is: an archive in S3, or a folder; None if the script is a single file.
+        image_uri: The container image; by default PyTorch's.
     """
 
     model_uri: str
@@ -87,9 +104,9 @@ def deploy_model(
 
     Raises:
         AlreadyExistsError: If the name is taken.
-        NotFoundError: If the model's archive or that of its code is gone.
+        NotFoundError: If the archive of the model or of its code does not exist.
         StateError: If one of these archives cannot be read.
-        ConfigError: If the SDK refuses the instance type or the region.
+        ConfigError: If the SDK rejects the instance type or the region.
     """
     with quiet(), translated():
         from sagemaker.pytorch import PyTorchModel
@@ -103,7 +120,7 @@ def deploy_model(
             code_location=code_location,
             framework_version="2.6.0",
             py_version="py312",
-            **_said_by_workspace(account),
+            **_model_settings(account),
         )
         try:
             model.deploy(
@@ -117,19 +134,21 @@ def deploy_model(
         except ClientError as error:
             if is_taken(error):
                 raise AlreadyExistsError("endpoint", name) from error
-            _refuse_missing(account, served)
+            for uri in (served.model_uri, served.source_dir or ""):
+                if uri.startswith("s3://") and _is_gone(account, uri):
+                    raise NotFoundError("object", uri) from error
             raise
         except S3UploadFailedError as error:
             raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
         except _UNREADABLE as error:
-            said = f"cannot be packed with its code {served.source_dir or served.entry_point!r}: {error}"
-            raise StateError("model", served.model_uri, "damaged", said) from error
+            detail = f"cannot be packed with its code {served.source_dir or served.entry_point!r}: {error}"
+            raise StateError("model", served.model_uri, "damaged", detail) from error
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be deployed: {error}") from error
 
 
-def _said_by_workspace(account: Account) -> dict[str, Any]:
-    """Return the settings of a model; None leaves one to the SDK's config files."""
+def _model_settings(account: Account) -> dict[str, Any]:
+    """Return the account's settings for a model; None leaves a setting to the SDK's config files."""
     settings = account.settings
     network = {"Subnets": list(settings.subnets or ()), "SecurityGroupIds": list(settings.security_group_ids or ())}
     return {
@@ -141,118 +160,22 @@ def _said_by_workspace(account: Account) -> dict[str, Any]:
     }
 
 
-def _refuse_missing(account: Account, served: Served) -> None:
-    for uri in (served.model_uri, served.source_dir or ""):
-        if not uri.startswith("s3://"):
-            continue
-        bucket, key = split_uri(uri)
-        try:
-            account.client("s3").head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if is_missing(error):
-                raise NotFoundError("object", uri) from error
+def _is_gone(account: Account, uri: str) -> bool:
+    """Whether an object is known not to exist."""
+    try:
+        return find_object(account, uri) is None
+    except ServiceError:
+        return False
 
 
 def adapter_of(account: Account, job_arn: str | None) -> str | None:
-    """Return how the answers of a job's model are read, as `JobSpec.adapter` said it."""
-    if job_arn is None:
-        return None
-    with translated():
-        tags = account.client("sagemaker").list_tags(ResourceArn=job_arn)["Tags"]
-    return next((tag["Value"] for tag in tags if tag["Key"] == ADAPTER), None)
-
-
-def delete_endpoint(account: Account, name: str, *, within_s: float | None = None) -> list[tuple[str, str]]:
-    """
-    Delete an endpoint, its configuration, its model and the archive that was packed for it.
-
-    What is gone already is fine. Returns what was deleted, the archive left out.
-
-    Raises:
-        StateError: If it is still being made or changed after *within_s* seconds. Then all of it stays.
-    """
-    client, archive = account.client("sagemaker"), _packed_archive(account, name)
-    deleted = [("endpoint", name)] if delete_endpoint_alone(account, name, within_s=within_s) else []
-    others = (
-        ("endpoint config", client.delete_endpoint_config, "EndpointConfigName"),
-        ("model", client.delete_model, "ModelName"),
-    )
-    deleted += [(kind, name) for kind, call, argument in others if _delete(call, argument, name)]
-    if archive is not None:
-        bucket, key = archive
-        with translated():
-            account.client("s3").delete_object(Bucket=bucket, Key=key)
-    return deleted
-
-
-def delete_endpoint_alone(account: Account, name: str, *, within_s: float | None = None) -> bool:
-    """
-    Delete an endpoint, and leave its configuration and its model; return whether it was there.
-
-    SageMaker refuses that as long as the endpoint is being made or changed, so that is waited for.
-
-    Raises:
-        StateError: If it still is after *within_s* seconds.
-    """
-    timeout_s = account.timing.deletable_within_s if within_s is None else within_s
-    try:
-        for _ in polls(account, timeout_s=timeout_s):
-            try:
-                return _delete(account.client("sagemaker").delete_endpoint, "EndpointName", name)
-            except ServiceError as error:
-                if not is_in_progress(error):
-                    raise
-                refusal = error
-        raise StateError(
-            "endpoint", name, "in-progress", "is still being created and cannot be deleted yet"
-        ) from refusal
-    except KeyboardInterrupt as interrupt:
-        interrupt.add_note(
-            f"The endpoint {name!r} may be there still; workspace.endpoint({name!r}).delete() deletes it."
-        )
-        raise
-
-
-def _delete(call: Callable[..., Any], argument: str, name: str) -> bool:
-    try:
-        with translated():
-            call(**{argument: name})
-    except ServiceError as error:
-        if not is_missing(error):
-            raise
-        return False
-    return True
-
-
-def _packed_archive(account: Account, name: str) -> tuple[str, str] | None:
-    """Return where the SDK put the archive that it packed for a model; None if the model is not such a one."""
-    try:
-        told = account.client("sagemaker").describe_model(ModelName=name)
-    except ClientError as error:
-        if is_missing(error):
-            return None
-        raise translate(error) from error
-    bucket, key = split_uri(told.get("PrimaryContainer", {}).get("ModelDataUrl", ""))
-    return (bucket, key) if key.endswith(f"/models/{name}/model.tar.gz") else None
-
-
-EndpointStatus = Literal[
-    "OutOfService",
-    "Creating",
-    "Updating",
-    "SystemUpdating",
-    "RollingBack",
-    "InService",
-    "Deleting",
-    "Failed",
-    "UpdateRollbackFailed",
-]
-_LOG_LINES = 20
+    """Return the `JobSpec.adapter` of a job, from its tags."""
+    return None if job_arn is None else tags_of(account, job_arn).get(ADAPTER)
 
 
 @attrs.frozen
 class EndpointFacts:
-    """What the tags of an endpoint say: the trial, the adapter, and whether this library made it."""
+    """What the tags of an endpoint tell: its trial, its adapter, and whether this library created it."""
 
     name: str
     trial_name: str | None
@@ -262,50 +185,40 @@ class EndpointFacts:
 
 def find_endpoint(account: Account, name: str) -> EndpointFacts:
     """
-    Return what is known of an endpoint, whoever made it.
+    Return the facts about an endpoint, no matter who created it.
 
     Raises:
-        NotFoundError: If there is no such endpoint; it names the nearest ones that there are.
+        NotFoundError: If it does not exist; lists the nearest names.
     """
     client = account.client("sagemaker")
-    with translated():
-        try:
-            arn = client.describe_endpoint(EndpointName=name)["EndpointArn"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException":  # so it calls a missing one, and a wrong name
-                raise
-            known = [endpoint["EndpointName"] for endpoint in client.list_endpoints(MaxResults=100)["Endpoints"]]
-            raise NotFoundError("endpoint", name, nearest(name, known)) from error
-        pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
-        tags = tags_from_aws(tag for page in pages for tag in page["Tags"])
+
+    def names() -> list[str]:
+        return [endpoint["EndpointName"] for endpoint in client.list_endpoints(MaxResults=100)["Endpoints"]]
+
+    found = described("endpoint", name, lambda: client.describe_endpoint(EndpointName=name), names)
+    tags = tags_of(account, found["EndpointArn"])
     return EndpointFacts(name, tags.get(TRIAL_TAG), tags.get(ADAPTER), CREATED_BY in tags)
 
 
 def endpoint_status(account: Account, name: str) -> EndpointStatus:
     """
-    Return how an endpoint stands.
+    Return the status of an endpoint.
 
     Raises:
-        NotFoundError: If there is no such endpoint.
+        NotFoundError: If it does not exist.
     """
-    status: EndpointStatus = _describe(account, name)["EndpointStatus"]
+    status: EndpointStatus = _describe_endpoint(account, name)["EndpointStatus"]
     return status
 
 
 def endpoint_arn(account: Account, name: str) -> str:
-    """Return the ARN of an endpoint."""
-    return str(_describe(account, name)["EndpointArn"])
+    """
+    Return the ARN of an endpoint.
 
-
-def _describe(account: Account, name: str) -> Mapping[str, Any]:
-    with translated():
-        try:
-            told: Mapping[str, Any] = account.client("sagemaker").describe_endpoint(EndpointName=name)
-        except ClientError as error:
-            if is_missing(error):
-                raise NotFoundError("endpoint", name) from error
-            raise
-    return told
+    Raises:
+        NotFoundError: If it does not exist.
+    """
+    return str(_describe_endpoint(account, name)["EndpointArn"])
 
 
 def wait_for_endpoint(account: Account, name: str, timeout_s: float | None, outcome: str) -> None:
@@ -314,23 +227,34 @@ def wait_for_endpoint(account: Account, name: str, timeout_s: float | None, outc
 
     Raises:
         JobFailedError: If it fails; carries the end of its log.
-        JobTimeoutError: If it takes longer than *timeout_s*; says *outcome*, what becomes of it then.
-        NotFoundError: If somebody deleted it in the meantime.
+        JobTimeoutError: If it takes longer than *timeout_s*; carries *outcome*, what happens to the endpoint then.
+        NotFoundError: If it is deleted in the meantime.
     """
-    for _ in polls(account, timeout_s=timeout_s):
-        told = _describe(account, name)
-        if told["EndpointStatus"] == "InService":
+    for _ in Polling(account, timeout_s=timeout_s):
+        found = _describe_endpoint(account, name)
+        if found["EndpointStatus"] == "InService":
             return
-        if told["EndpointStatus"] == "Failed":
-            reason = told.get("FailureReason", "no reason was given")
-            raise JobFailedError(name, reason, _log_tail(account, told))
-    raise JobTimeoutError(name, timeout_s or 0.0, outcome, _log_tail(account, told))
+        if found["EndpointStatus"] == "Failed":
+            reason = found.get("FailureReason", "no reason was given")
+            raise JobFailedError(name, reason, _log_tail(account, found))
+    raise JobTimeoutError(name, timeout_s or 0.0, outcome, _log_tail(account, found))
+
+
+def _describe_endpoint(account: Account, name: str) -> Mapping[str, Any]:
+    try:
+        with translated():
+            found: Mapping[str, Any] = account.client("sagemaker").describe_endpoint(EndpointName=name)
+    except ServiceError as error:
+        if is_missing(error):
+            raise NotFoundError("endpoint", name) from error
+        raise
+    return found
 
 
 def _log_tail(account: Account, endpoint: Mapping[str, Any]) -> list[str]:
-    """Return the last lines that an endpoint logged, oldest first; none where the log cannot be read."""
+    """Return the last lines of an endpoint's log, oldest first; none if the log cannot be read."""
     logs, group = account.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}"
-    begun = int(endpoint["CreationTime"].timestamp() * 1000)  # an endpoint before it may have had its name
+    begun = int(endpoint["CreationTime"].timestamp() * 1000)  # an earlier endpoint may have had the same name
     try:
         streams = logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True, limit=1)
         for stream in streams["logStreams"]:
@@ -338,40 +262,97 @@ def _log_tail(account: Account, endpoint: Mapping[str, Any]) -> list[str]:
                 logGroupName=group, logStreamName=stream["logStreamName"], startTime=begun, limit=_LOG_LINES
             )
             return [event["message"] for event in page["events"]]
-    except ClientError:  # why the endpoint failed matters more than that its log may not be read
+    except ClientError:  # the reason for the failure matters more than a log that cannot be read
         pass
     return []
 
 
 def invoke(account: Account, name: str, body: object, *, content_type: str, accept: str) -> tuple[Any, str]:
     """
-    Send a body to an endpoint and return the stream of its answer, with the answer's media type.
+    Send a request to an endpoint, and return the stream of the response with its media type.
 
     Raises:
-        NotFoundError: If there is no such endpoint.
+        NotFoundError: If the endpoint does not exist.
         StateError: If it is not in service.
-        ServiceError: If the model fails, with its message.
+        ServiceError: If the model fails; carries its message.
     """
     client = account.client("sagemaker-runtime")
     try:
         with translated():
-            answer = client.invoke_endpoint(EndpointName=name, Body=body, ContentType=content_type, Accept=accept)
+            response = client.invoke_endpoint(EndpointName=name, Body=body, ContentType=content_type, Accept=accept)
     except ServiceError as error:
-        if error.code == "ValidationError" and (trouble := _trouble(account, name)):
-            raise trouble from error
+        if is_not_in_service(error) and (reason := _why_not_in_service(account, name)):
+            raise reason from error
         raise
-    return answer["Body"], answer.get("ContentType", accept)
+    return response["Body"], response.get("ContentType", accept)
 
 
-def _trouble(account: Account, name: str) -> MnistTrackingError | None:
-    """Say why an endpoint cannot be asked; the runtime itself calls every such endpoint "not found"."""
+def _why_not_in_service(account: Account, name: str) -> MnistTrackingError | None:
+    """Return why an endpoint cannot be invoked; the runtime itself reports "not found" in every such case."""
     try:
-        told = account.client("sagemaker").describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        return NotFoundError("endpoint", name) if is_missing(error) else translate(error)
-    if told["EndpointStatus"] == "InService":
+        found = _describe_endpoint(account, name)
+    except MnistTrackingError as error:
+        return error
+    if found["EndpointStatus"] == "InService":
         return None
-    reason = told.get("FailureReason", "").rstrip(".")
-    return StateError(
-        "endpoint", name, "not-in-service", f"is {told['EndpointStatus']}" + (f": {reason}" if reason else "")
-    )
+    reason = found.get("FailureReason", "").rstrip(".")
+    detail = f"is {found['EndpointStatus']}" + (f": {reason}" if reason else "")
+    return StateError("endpoint", name, "not-in-service", detail)
+
+
+def delete_endpoint(account: Account, name: str, *, within_s: float | None = None) -> list[tuple[str, str]]:
+    """
+    Delete an endpoint, its configuration, its model and the archive that was packed for it.
+
+    What is already gone is not an error. Returns kind and name of what was deleted, except for the archive.
+
+    Raises:
+        StateError: If the endpoint is still being created or updated after *within_s* seconds. Nothing is deleted then.
+    """
+    archive = _packed_archive(account, name)
+    deleted = [("endpoint", name)] if delete_endpoint_alone(account, name, within_s=within_s) else []
+    deleted += [(kind, name) for kind in ("endpoint config", "model") if delete_named(account, kind, name)]
+    if archive is not None:
+        bucket, key = archive
+        with translated():
+            account.client("s3").delete_object(Bucket=bucket, Key=key)
+    return deleted
+
+
+def delete_endpoint_alone(account: Account, name: str, *, within_s: float | None = None) -> bool:
+    """
+    Delete an endpoint, without its configuration and model, and return whether it existed.
+
+    SageMaker rejects that while the endpoint is being created or updated, so this waits until it is not.
+
+    Raises:
+        StateError: If it still is after *within_s* seconds.
+    """
+    timing = account.timing
+    timeout_s = timing.deletable_within_s if within_s is None else within_s
+    try:
+        for _ in Polling(account, timeout_s=timeout_s, pause_s=timing.poll_s):
+            try:
+                return delete_named(account, "endpoint", name)
+            except ServiceError as error:
+                if not is_in_progress(error):
+                    raise
+                rejection = error
+        detail = "is still being created or updated and cannot be deleted yet"
+        raise StateError("endpoint", name, "in-progress", detail) from rejection
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"The endpoint {name!r} may still exist; workspace.endpoint({name!r}).delete() deletes it.")
+        raise
+
+
+def _packed_archive(account: Account, name: str) -> tuple[str, str] | None:
+    """Return bucket and key of the archive that the SDK packed for a model; None if it packed none."""
+    try:
+        with translated():
+            found = account.client("sagemaker").describe_model(ModelName=name)
+    except ServiceError as error:
+        if is_missing(error):
+            return None
+        raise
+    bucket, key = split_uri(found.get("PrimaryContainer", {}).get("ModelDataUrl", ""))
+    return (bucket, key) if key.endswith(f"/models/{name}/model.tar.gz") else None

@@ -1,10 +1,10 @@
-"""The one place where AWS's errors become this library's."""
+"""Errors of AWS: translated to this library's, and told apart. The only reader of AWS's error codes and messages."""
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
@@ -20,14 +20,18 @@ from botocore.exceptions import (
 )
 from botocore.model import OperationModel
 
+from mnist_tracking._values.text import nearest
 from mnist_tracking.errors import (
     NO_CREDENTIALS,
     AccessDeniedError,
     ConfigError,
     MnistTrackingError,
+    NotFoundError,
     ServiceError,
     ThrottledError,
 )
+
+T = TypeVar("T")
 
 _CLASSES: dict[str, type[ServiceError]] = {
     "AccessDenied": AccessDeniedError,
@@ -44,9 +48,7 @@ _CLASSES: dict[str, type[ServiceError]] = {
     "ThrottlingException": ThrottledError,
     "TooManyRequestsException": ThrottledError,
 }
-_NO_CREDENTIALS = (CredentialRetrievalError, PartialCredentialsError, SSOError, TokenRetrievalError)
-_QUOTA = re.compile(r"is (?P<limit>\d+) .*request delta of (?P<asked>\d+) ")
-_MISSING = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404")
+_CREDENTIAL_ERRORS = (CredentialRetrievalError, PartialCredentialsError, SSOError, TokenRetrievalError)
 
 
 @contextmanager
@@ -57,87 +59,159 @@ def translated() -> Iterator[None]:
     except MnistTrackingError:
         raise
     except ClientError as error:
-        raise translate(error) from error
+        raise _translate(error) from error
     except ParamValidationError as error:
         raise ConfigError(f"{error}".rstrip(".") + ".") from error
     except NoRegionError as error:
         raise ConfigError(
-            "No region is known. Give region=, or set AWS_DEFAULT_REGION or the profile's region."
+            "No AWS region. Pass region=, or set AWS_DEFAULT_REGION or a region in the profile."
         ) from error
     except NoCredentialsError as error:
         raise AccessDeniedError(NO_CREDENTIALS, "Every call", "no AWS credentials were found") from error
-    except _NO_CREDENTIALS as error:
+    except _CREDENTIAL_ERRORS as error:
         raise AccessDeniedError(type(error).__name__, "Every call", str(error)) from error
     except (BotoCoreError, Boto3Error) as error:
         raise ServiceError(type(error).__name__, "A call", str(error)) from error
 
 
-def translate(error: ClientError) -> ServiceError:
-    """Return the error of this library that says what *error* says."""
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", "Unknown"))
+def _translate(error: ClientError) -> ServiceError:
+    code, message = _code_and_message(error)
     request_id = str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
-    found = _CLASSES.get(code, ServiceError)
-    return found(code, error.operation_name, str(told.get("Message", "")), request_id)
+    return _CLASSES.get(code, ServiceError)(code, error.operation_name, message, request_id)
+
+
+def _code_and_message(error: ClientError | ServiceError) -> tuple[str, str]:
+    if isinstance(error, ServiceError):
+        return error.code, error.detail
+    details = error.response.get("Error", {})
+    return str(details.get("Code", "Unknown")), str(details.get("Message", ""))
+
+
+_MISSING = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404")
+_MISSING_MESSAGES = ("not found", "could not find", "does not exist")
 
 
 def is_missing(error: ClientError | ServiceError) -> bool:
-    """Whether AWS says that the thing does not exist; older operations say so by a ValidationException."""
-    code, message = _told(error)
-    words = ("not found", "could not find", "does not exist")
-    return code in _MISSING or (code == "ValidationException" and any(word in message.lower() for word in words))
+    """Whether something does not exist; older operations report that by a ValidationException."""
+    code, message = _code_and_message(error)
+    return code in _MISSING or (
+        code == "ValidationException" and any(words in message.lower() for words in _MISSING_MESSAGES)
+    )
+
+
+def is_missing_or_invalid(error: ClientError | ServiceError) -> bool:
+    """Whether nothing has that name or ARN, or could have it."""
+    return is_missing(error) or _code_and_message(error)[0] == "ValidationException"
+
+
+def exists(call: Callable[[], object]) -> bool:
+    """Make a call about something that has a name, and return whether it exists."""
+    try:
+        with translated():
+            call()
+    except ServiceError as error:
+        if not is_missing(error):
+            raise
+        return False
+    return True
+
+
+def described(kind: str, name: str, describe: Callable[[], T], names: Callable[[], Iterable[str]]) -> T:
+    """
+    Return what *describe* returns about the thing of that name.
+
+    Raises:
+        NotFoundError: If it does not exist; lists the nearest of *names*, which is only called then.
+    """
+    try:
+        with translated():
+            return describe()
+    except ServiceError as error:
+        if not is_missing_or_invalid(error):
+            raise
+        with translated():
+            raise NotFoundError(kind, name, nearest(name, names())) from error
+
+
+def is_taken(error: ClientError | ServiceError) -> bool:
+    """Whether a name is taken, in the old or the new wording of AWS."""
+    code, message = _code_and_message(error)
+    return code == "ResourceInUse" or (
+        code == "ValidationException" and any(words in message for words in ("already exist", "must be unique"))
+    )
+
+
+def is_bucket_name_taken(error: ServiceError) -> bool:
+    """Whether another account has a bucket of that name."""
+    return error.code == "BucketAlreadyExists"
+
+
+def is_own_bucket(error: ServiceError) -> bool:
+    """Whether the caller's account has that bucket already."""
+    return error.code == "BucketAlreadyOwnedByYou"
+
+
+def is_denied(error: ClientError | ServiceError) -> bool:
+    """Whether a permission is missing; expired or missing credentials are something else. HEAD requests return 403."""
+    code, _ = _code_and_message(error)
+    return code in ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
+def is_without_credentials(error: ServiceError) -> bool:
+    """Whether no credentials were found."""
+    return error.code == NO_CREDENTIALS
 
 
 def is_in_progress(error: ServiceError) -> bool:
-    """Whether AWS says that an endpoint is being made or changed, and nothing can be done with it until it is."""
+    """Whether an endpoint is being created or updated, until which nothing can be done with it."""
     return error.code == "ValidationException" and "in-progress endpoint" in error.detail
 
 
-def _told(error: ClientError | ServiceError) -> tuple[str, str]:
-    if isinstance(error, ServiceError):
-        return error.code, error.detail
-    return error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+def is_already_ended(error: ServiceError) -> bool:
+    """Whether a job cannot be stopped since it has ended."""
+    return "job is in status" in error.detail
 
 
-def is_taken(error: ClientError) -> bool:
-    """Whether AWS says that the name is taken, in its old wording or its new one."""
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    said = ("already exist", "must be unique")
-    return code == "ResourceInUse" or (code == "ValidationException" and any(words in message for words in said))
+def is_not_in_service(error: ServiceError) -> bool:
+    """Whether an endpoint cannot be invoked: it is not in service, or does not exist."""
+    return error.code == "ValidationError"
+
+
+_QUOTA = re.compile(r"is (?P<limit>\d+) .*request delta of (?P<requested>\d+) ")
 
 
 def is_over_limit(error: ServiceError) -> bool:
-    """Whether AWS starts no job just now, and will when others have ended; a quota of none frees itself never."""
+    """Whether no job can be started until others end; a quota that is too small for one job does not count."""
     if error.operation != "CreateTrainingJob":
         return False
     quota = _QUOTA.search(error.detail)
-    can_be = quota is None or int(quota["limit"]) >= int(quota["asked"])
-    return isinstance(error, ThrottledError) or (error.code == "ResourceLimitExceeded" and can_be)
+    is_enough_for_one = quota is None or int(quota["limit"]) >= int(quota["requested"])
+    return isinstance(error, ThrottledError) or (error.code == "ResourceLimitExceeded" and is_enough_for_one)
 
 
 _MOST_ATTEMPTS = 8  # about 20 s at most
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 
 
-def repeat_momentary(client: Any) -> None:
-    """Make a client of SageMaker's repeat what is refused for a moment only, beside what botocore repeats."""
-    client.meta.events.register("needs-retry.sagemaker", _pause_before_repeating)
+def retry_momentary(client: Any) -> None:
+    """Make a SageMaker client retry momentary errors, in addition to what botocore retries."""
+    client.meta.events.register("needs-retry.sagemaker", _pause_before_retry)
 
 
-def _pause_before_repeating(
+def _pause_before_retry(
     response: tuple[object, Mapping[str, Any]] | None, operation: OperationModel, attempts: int, **_: object
 ) -> float | None:
-    """Return how long to wait before the call is repeated, in seconds; None if it is not."""
+    """Return the seconds to wait before a retry; None for no retry."""
     if response is None or attempts >= _MOST_ATTEMPTS:
         return None
     error = response[1].get("Error", {})
-    if not is_momentary(operation.name, str(error.get("Code", "")), str(error.get("Message", ""))):
+    if not _is_momentary(operation.name, str(error.get("Code", "")), str(error.get("Message", ""))):
         return None
     longest = min(_FIRST_PAUSE_S * 2 ** (attempts - 1), _LONGEST_PAUSE_S)
-    return random.uniform(longest / 2, longest)  # noqa: S311 - so that writers who collided do not meet again
+    return random.uniform(longest / 2, longest)  # noqa: S311 - so that colliding writers do not collide again
 
 
-def is_momentary(operation: str, code: str, message: str) -> bool:
-    """Whether a refusal passes by itself; that something has links may, since they are taken away before."""
+def _is_momentary(operation: str, code: str, message: str) -> bool:
+    """Whether an error passes by itself; links that were just removed may still be visible to a deletion."""
     is_still_linked = operation.startswith("Delete") and "cannot be deleted" in message
     return code == "ConflictException" or (code == "ValidationException" and is_still_linked)

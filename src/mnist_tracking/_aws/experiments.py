@@ -1,4 +1,4 @@
-"""Experiments, trials and the preprocessing component, through smexperiments with our own session and client."""
+"""Experiments, trials and the components attached to them: created through smexperiments, read by boto3."""
 
 import re
 import warnings
@@ -13,24 +13,20 @@ from mnist_tracking._aws.convert import (
     TRAINING,
     component_from_aws,
     experiment_from_aws,
-    tags_from_aws,
     tags_to_aws,
 )
-from mnist_tracking._aws.errors import is_missing, is_taken, translated
+from mnist_tracking._aws.errors import described, is_missing, is_taken, translated
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.tags import add_tags, tags_of
 from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial
 from mnist_tracking._values.specs import Objective
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, ServiceError
 
+PAGES = {"PageSize": 100}  # the maximum; the default is 10
 _MAX_DESCRIPTION = 3072
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
-
-
-def add_tags(account: Account, arn: str, tags: Mapping[str, str]) -> None:
-    """Add tags to what exists."""
-    with translated():
-        account.client("sagemaker").add_tags(ResourceArn=arn, Tags=tags_to_aws(tags))
 
 
 def load_or_create_experiment(
@@ -40,14 +36,15 @@ def load_or_create_experiment(
     Make sure that an experiment exists. An existing one keeps its description.
 
     Raises:
-        ConfigError: If the description is refused.
-        AlreadyExistsError: If it exists and *create* asks for a new one.
+        ConfigError: If the description is not a string, or too long.
+        AlreadyExistsError: If it exists, and *create* is true.
     """
     if description is not None and not isinstance(description, str):
-        raise ConfigError(f"description={description!r}; a text is needed.")
+        raise ConfigError(f"description={short_repr(description)}; expected a string.")
     if description is not None and len(description) > _MAX_DESCRIPTION:
-        raise ConfigError(f"The description has {len(description)} characters; SageMaker takes {_MAX_DESCRIPTION}.")
-    client = account.client("sagemaker")
+        raise ConfigError(
+            f"The description has {len(description)} characters; SageMaker allows at most {_MAX_DESCRIPTION}."
+        )
     with quiet(), translated():
         from smexperiments.experiment import Experiment
 
@@ -55,7 +52,7 @@ def load_or_create_experiment(
             Experiment.create(
                 experiment_name=name,
                 description=description,
-                sagemaker_boto_client=client,
+                sagemaker_boto_client=account.client("sagemaker"),
                 tags=tags_to_aws(tags),
             )
         except ClientError as error:
@@ -65,43 +62,13 @@ def load_or_create_experiment(
                 raise AlreadyExistsError("experiment", name) from error
 
 
-def remember_objective(account: Account, experiment: str, objective: Objective) -> None:
-    """
-    Tag an experiment with what its trials are ranked by; the objective of a later job replaces that of an earlier one.
-
-    Nothing is stored for a metric whose name a tag cannot hold. Where tags may not be added, a warning says so.
-    """
-    value = f"{objective.goal} {objective.statistic} {objective.metric}"
-    if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
-        return
-    try:
-        add_tags(account, _describe(account, experiment)["ExperimentArn"], {OBJECTIVE_TAG: value})
-    except ServiceError as error:
-        warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
-
-
-def stored_objective(account: Account, experiment: str) -> Objective | None:
-    """
-    Return the objective of the jobs of an experiment, if it was stored.
-
-    Raises:
-        NotFoundError: If there is no such experiment; it names the nearest ones that there are.
-    """
-    goal, _, rest = read_experiment(account, experiment).tags.get(OBJECTIVE_TAG, "").partition(" ")
-    statistic, _, metric = rest.partition(" ")
-    try:
-        return Objective(metric, goal=goal, statistic=statistic)  # type: ignore[arg-type]  # checked by Objective
-    except ConfigError:
-        return None  # no tag, or somebody else's
-
-
 def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str, str]) -> None:
     """
     Create a trial.
 
     Raises:
         AlreadyExistsError: If the name is taken.
-        NotFoundError: If the experiment is gone.
+        NotFoundError: If the experiment does not exist.
     """
     with quiet(), translated():
         from smexperiments.trial import Trial
@@ -121,77 +88,78 @@ def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str
             raise
 
 
-def delete_trial(account: Account, name: str) -> None:
-    """Take back a trial whose job could not be started; its components stay."""
-    client = account.client("sagemaker")
-    with translated():
-        pages = client.get_paginator("list_trial_components").paginate(TrialName=name)
-        for component in [component for page in pages for component in page["TrialComponentSummaries"]]:
-            client.disassociate_trial_component(TrialName=name, TrialComponentName=component["TrialComponentName"])
-        client.delete_trial(TrialName=name)
-
-
 def attach(account: Account, trial: str, component: str) -> None:
-    """Add a component to a trial; again is fine."""
+    """Attach a component to a trial. Safe to call more than once."""
     with translated():
         account.client("sagemaker").associate_trial_component(TrialName=trial, TrialComponentName=component)
 
 
-def tags_of_trial(account: Account, name: str) -> dict[str, str]:
-    """Return what a trial is tagged with."""
+def require_experiment(account: Account, name: str) -> str:
+    """
+    Make sure that an experiment exists, and return its ARN.
+
+    Raises:
+        ConfigError: If the name is not a non-empty string.
+        NotFoundError: If it does not exist; lists the nearest names.
+    """
+    return str(_describe_experiment(account, name)["ExperimentArn"])
+
+
+def read_experiment(account: Account, name: str) -> ExperimentSummary:
+    """
+    Read one experiment; unlike Search, this never lags.
+
+    Raises:
+        ConfigError: If the name is not a non-empty string.
+        NotFoundError: If it does not exist; lists the nearest names.
+    """
+    found = _describe_experiment(account, name)
+    return experiment_from_aws({**found, "Tags": tags_to_aws(tags_of(account, found["ExperimentArn"]))})
+
+
+def _describe_experiment(account: Account, name: str) -> Mapping[str, Any]:
     client = account.client("sagemaker")
-    with translated():
-        arn = client.describe_trial(TrialName=name)["TrialArn"]
-        pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
-        return tags_from_aws([tag for page in pages for tag in page["Tags"]])
+
+    def names() -> list[str]:
+        return [found["ExperimentName"] for found in client.list_experiments(MaxResults=100)["ExperimentSummaries"]]
+
+    found: Mapping[str, Any] = described(
+        "experiment",
+        require_name("an experiment", name),
+        lambda: client.describe_experiment(ExperimentName=name),
+        names,
+    )
+    return found
 
 
-def jobs_of(account: Account, trial: str) -> list[str]:
-    """Return the names of a trial's training jobs, in order of creation."""
-    jobs = [summary for summary in _summaries_of(account, trial) if _is_job(summary)]
-    return [summary["TrialComponentName"].removesuffix("-aws-training-job") for summary in jobs]
+def remember_objective(account: Account, experiment: str, objective: Objective) -> None:
+    """
+    Tag an experiment with the objective of its trials; the objective of a later job replaces an earlier one.
+
+    Nothing is stored for a metric whose name a tag cannot hold. If adding tags is not allowed, it warns.
+    """
+    value = f"{objective.goal} {objective.statistic} {objective.metric}"
+    if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
+        return
+    try:
+        add_tags(account, require_experiment(account, experiment), {OBJECTIVE_TAG: value})
+    except ServiceError as error:
+        warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
 
 
-def training_of(account: Account, trial: str, name: str | None = None) -> Component | None:
-    """Read the component that recorded a trial's training: the one of that name, or the last that is one."""
-    if name is None:
-        found = [s for s in _summaries_of(account, trial) if _is_job(s) or s.get("DisplayName") == TRAINING]
-        if not found:
-            return None
-        name = found[-1]["TrialComponentName"]
-    return read_component(account, name)
+def stored_objective(account: Account, experiment: str) -> Objective | None:
+    """
+    Return the objective that an experiment is tagged with; None without a valid tag.
 
-
-def read_component(account: Account, name: str) -> Component:
-    """Read one component, without its trials and tags; unlike Search, this is never behind."""
-    with translated():
-        return component_from_aws(account.client("sagemaker").describe_trial_component(TrialComponentName=name))
-
-
-def component_names_of(account: Account, trial: str) -> list[str]:
-    """Return the names of a trial's components, in order of creation."""
-    return [summary["TrialComponentName"] for summary in _summaries_of(account, trial)]
-
-
-def _summaries_of(account: Account, trial: str) -> list[dict[str, Any]]:
-    """List a trial's components in order of creation; unlike Search, this list is never behind."""
-    order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
-    with translated():
-        pages = account.client("sagemaker").get_paginator("list_trial_components").paginate(TrialName=trial, **order)
-        return [component for page in pages for component in page["TrialComponentSummaries"]]
-
-
-def _is_job(summary: Mapping[str, Any]) -> bool:
-    return ":training-job/" in summary.get("TrialComponentSource", {}).get("SourceArn", "")
-
-
-def trials_of(account: Account, experiment: str) -> dict[str, str]:
-    """Return the names and the ARNs of an experiment's trials."""
-    with translated():
-        pages = (
-            account.client("sagemaker").get_paginator("list_trials").paginate(ExperimentName=experiment, MaxResults=100)
-        )
-        return {trial["TrialName"]: trial["TrialArn"] for page in pages for trial in page["TrialSummaries"]}
+    Raises:
+        NotFoundError: If the experiment does not exist; lists the nearest names.
+    """
+    goal, _, rest = read_experiment(account, experiment).tags.get(OBJECTIVE_TAG, "").partition(" ")
+    statistic, _, metric = rest.partition(" ")
+    try:
+        return Objective(metric, goal=goal, statistic=statistic)  # type: ignore[arg-type]  # checked by Objective
+    except ConfigError:
+        return None
 
 
 def require_trial(account: Account, name: str) -> ListedTrial:
@@ -199,67 +167,82 @@ def require_trial(account: Account, name: str) -> ListedTrial:
     Return a trial as it was created, without its tags.
 
     Raises:
-        NotFoundError: If there is no such trial; it names the nearest ones that there are.
+        NotFoundError: If it does not exist; lists the nearest names.
     """
     client = account.client("sagemaker")
-    with translated():
-        try:
-            found = client.describe_trial(TrialName=name)
-        except ClientError as error:
-            if not _is_no_such_name(error):
-                raise
-            known = [t["TrialName"] for t in client.list_trials(MaxResults=100)["TrialSummaries"]]
-            raise NotFoundError("trial", name, nearest(name, known)) from error
+
+    def names() -> list[str]:
+        return [found["TrialName"] for found in client.list_trials(MaxResults=100)["TrialSummaries"]]
+
+    found = described("trial", name, lambda: client.describe_trial(TrialName=name), names)
     return ListedTrial(found["TrialName"], found["ExperimentName"], found["CreationTime"])
 
 
-def require_experiment(account: Account, name: str) -> None:
-    """
-    Make sure that an experiment exists.
-
-    Raises:
-        ConfigError: If that cannot be a name.
-        NotFoundError: If there is no such experiment; it names the nearest ones that there are.
-    """
-    _describe(account, name)
-
-
-def read_experiment(account: Account, name: str) -> ExperimentSummary:
-    """
-    Read one experiment; unlike Search, this is never behind.
-
-    Raises:
-        ConfigError: If that cannot be a name.
-        NotFoundError: If there is no such experiment; it names the nearest ones that there are.
-    """
-    found = _describe(account, name)
+def tags_of_trial(account: Account, name: str) -> dict[str, str]:
+    """Return a trial's tags."""
     with translated():
-        tags = account.client("sagemaker").list_tags(ResourceArn=found["ExperimentArn"])
-    return experiment_from_aws({**found, **tags})
+        arn = account.client("sagemaker").describe_trial(TrialName=name)["TrialArn"]
+    return tags_of(account, arn)
 
 
-def _describe(account: Account, name: str) -> dict[str, Any]:
-    require_name("an experiment", name)
-    client = account.client("sagemaker")
+def trial_arns(account: Account, experiment: str) -> dict[str, str]:
+    """Return the ARNs of an experiment's trials, by name; unlike Search, this list never lags."""
+    found = _trial_summaries(account, ExperimentName=experiment)
+    return {trial["TrialName"]: trial["TrialArn"] for trial in found}
+
+
+def trials_with(account: Account, component: str) -> list[str]:
+    """Return the names of the trials that a component is attached to; unlike Search, this list never lags."""
+    return [trial["TrialName"] for trial in _trial_summaries(account, TrialComponentName=component)]
+
+
+def _trial_summaries(account: Account, **scope: str) -> list[Mapping[str, Any]]:
     with translated():
-        try:
-            found: dict[str, Any] = client.describe_experiment(ExperimentName=name)
-        except ClientError as error:
-            if not _is_no_such_name(error):
-                raise
-            known = [e["ExperimentName"] for e in client.list_experiments(MaxResults=100)["ExperimentSummaries"]]
-            raise NotFoundError("experiment", name, nearest(name, known)) from error
-    return found
+        pages = account.client("sagemaker").get_paginator("list_trials").paginate(**scope, PaginationConfig=PAGES)
+        return [trial for page in pages for trial in page["TrialSummaries"]]
 
 
-def _is_no_such_name(error: ClientError) -> bool:
-    """Whether nothing has that name, be it that nothing could have it."""
-    return is_missing(error) or error.response["Error"]["Code"] == "ValidationException"
+def component_names(account: Account, **scope: str) -> list[str]:
+    """
+    Return the names of components, in order of creation; unlike Search, this list never lags.
+
+    Args:
+        account: Where the components are.
+        **scope: ``TrialName=`` for the components of a trial, or ``ExperimentName=`` for those of all its trials.
+    """
+    return [summary["TrialComponentName"] for summary in _component_summaries(account, **scope)]
 
 
-def nearest(name: str, known: list[str], most: int = 5) -> list[str]:
-    """Return the names most like *name* first, and others up to *most*."""
-    import difflib
+def read_component(account: Account, name: str) -> Component:
+    """Read one component, without its trials and tags; unlike Search, this never lags."""
+    with translated():
+        return component_from_aws(account.client("sagemaker").describe_trial_component(TrialComponentName=name))
 
-    close = difflib.get_close_matches(name, known, n=most, cutoff=0.4)
-    return [*close, *(other for other in known if other not in close)][:most]
+
+def jobs_of(account: Account, trial: str) -> list[str]:
+    """Return the names of a trial's training jobs, in order of creation."""
+    jobs = [summary for summary in _component_summaries(account, TrialName=trial) if _is_job(summary)]
+    return [summary["TrialComponentName"].removesuffix("-aws-training-job") for summary in jobs]
+
+
+def training_of(account: Account, trial: str, name: str | None = None) -> Component | None:
+    """Read the component that recorded a trial's training: the one of that name, by default the last of them."""
+    if name is None:
+        summaries = _component_summaries(account, TrialName=trial)
+        found = [s for s in summaries if _is_job(s) or s.get("DisplayName") == TRAINING]
+        if not found:
+            return None
+        name = found[-1]["TrialComponentName"]
+    return read_component(account, name)
+
+
+def _component_summaries(account: Account, **scope: str) -> list[Mapping[str, Any]]:
+    order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
+    with translated():
+        lists = account.client("sagemaker").get_paginator("list_trial_components")
+        pages = lists.paginate(**scope, **order, PaginationConfig=PAGES)
+        return [component for page in pages for component in page["TrialComponentSummaries"]]
+
+
+def _is_job(summary: Mapping[str, Any]) -> bool:
+    return ":training-job/" in summary.get("TrialComponentSource", {}).get("SourceArn", "")

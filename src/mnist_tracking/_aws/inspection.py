@@ -1,4 +1,4 @@
-"""What an account says of itself: caller, role, bucket, permissions, quotas, and what runs. Only reads."""
+"""Facts about an account: caller, role, bucket, permissions, quotas, and what is running. Only reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ import attrs
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.errors import is_missing, translated
 from mnist_tracking._aws.permissions import PolicyScope
+from mnist_tracking._aws.tags import is_ours
 from mnist_tracking.errors import ConfigError, ServiceError
 
-Kind = Literal["training job", "warm pool", "endpoint"]
+RunningKind = Literal["training job", "warm pool", "endpoint"]
 
 _NOT_BILLED = frozenset({"Failed", "Deleting", "OutOfService"})
 
@@ -21,25 +21,25 @@ _NOT_BILLED = frozenset({"Failed", "Deleting", "OutOfService"})
 @attrs.frozen
 class Running:
     """
-    Something that costs money now.
+    Something that is running, and that AWS charges for.
 
     Attributes:
         kind: What it is.
-        name: Its name; of a warm pool, that of the job that left it.
-        instances: Instance types and how many of each.
+        name: Its name; for a warm pool, the name of the job that left it.
+        instances: Its instance types, with the number of each.
         since: When it was created.
-        is_ours: Whether this library made it.
+        is_ours: Whether this library created it.
     """
 
-    kind: Kind
+    kind: RunningKind
     name: str
     instances: tuple[tuple[str, int], ...]
     since: datetime
     is_ours: bool
 
 
-def describe_account(account: Account, role: str | None) -> PolicyScope:
-    """Return what ARNs are made of, with a placeholder for an unknown role; makes nothing."""
+def policy_scope(account: Account, role: str | None) -> PolicyScope:
+    """Return the parts of the account's ARNs, with a placeholder for an unknown role."""
     partition = account.boto_session.get_partition_for_region(account.region)
     return PolicyScope(
         partition=partition,
@@ -52,12 +52,12 @@ def describe_account(account: Account, role: str | None) -> PolicyScope:
     )
 
 
-def has_bucket(account: Account) -> bool:
+def bucket_exists(account: Account) -> bool:
     """
-    Whether the bucket is there.
+    Whether the bucket exists.
 
     Raises:
-        ConfigError: If it is another account's, or lies in another region.
+        ConfigError: If it belongs to another account, or is in another region.
     """
     try:
         account.ensure_bucket(create=False)
@@ -69,20 +69,20 @@ def has_bucket(account: Account) -> bool:
 
 
 def describe_key(account: Account, key: str) -> Mapping[str, Any]:
-    """Return what KMS says of a key: its ``KeyState``, ``KeySpec`` and ``KeyUsage`` among others."""
+    """Return the metadata of a KMS key, such as its ``KeyState``, ``KeySpec`` and ``KeyUsage``."""
     with translated():
-        told: Mapping[str, Any] = account.client("kms").describe_key(KeyId=key)["KeyMetadata"]
-    return told
+        metadata: Mapping[str, Any] = account.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+    return metadata
 
 
 def caller_arn(account: Account) -> str:
-    """Return who is calling, as STS says it."""
+    """Return the ARN of the caller, from STS."""
     with translated():
         return str(account.client("sts").get_caller_identity()["Arn"])
 
 
 def caller_principal(account: Account) -> str | None:
-    """Return the user or role whose policies hold for the caller; None for the root user and federated ones."""
+    """Return the ARN of the user or role whose policies apply to the caller; None for root and federated users."""
     arn = caller_arn(account)
     kind, _, name = arn.split(":", 5)[5].partition("/")
     if kind == "user":
@@ -94,7 +94,7 @@ def caller_principal(account: Account) -> str | None:
 
 
 def trust_policy(account: Account, role: str) -> Mapping[str, Any]:
-    """Return who may assume a role, as a policy."""
+    """Return the trust policy of a role: who may assume it."""
     with translated():
         found = account.client("iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
     document: Mapping[str, Any] = found["AssumeRolePolicyDocument"]  # botocore has decoded it
@@ -104,7 +104,7 @@ def trust_policy(account: Account, role: str) -> Mapping[str, Any]:
 def denied_actions(
     account: Account, principal: str, actions: Sequence[str], resource: str, context: Mapping[str, str]
 ) -> list[str]:
-    """Return which of some actions on a resource IAM would deny to a user or role."""
+    """Return the actions on a resource that IAM would deny to a user or role, from its simulator."""
     entries = [
         {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
         for key, value in context.items()
@@ -132,44 +132,43 @@ def sagemaker_quotas(account: Account) -> dict[str, float]:
 
 
 def running_jobs(account: Account) -> Iterator[Running]:
-    """Yield the training jobs that run, and the warm pools that ended ones have left, whoever started them."""
+    """Yield the training jobs that are running, and the warm pools that ended jobs left, no matter who started them."""
     yield from _jobs(account, "training job", StatusEquals="InProgress")
     yield from _jobs(account, "warm pool", WarmPoolStatusEquals="Available")
 
 
-def _jobs(account: Account, kind: Kind, **which: str) -> Iterator[Running]:
+def _jobs(account: Account, kind: RunningKind, **filters: str) -> Iterator[Running]:
     client = account.client("sagemaker")
     with translated():
-        for page in client.get_paginator("list_training_jobs").paginate(**which):
+        for page in client.get_paginator("list_training_jobs").paginate(**filters):
             for job in page["TrainingJobSummaries"]:
                 name = job["TrainingJobName"]
                 resources = client.describe_training_job(TrainingJobName=name)["ResourceConfig"]
-                is_ours = _is_ours(client, job["TrainingJobArn"])
-                yield Running(kind, name, _instances_of_job(resources), job["CreationTime"], is_ours)
+                created_by_us = is_ours(account, job["TrainingJobArn"])
+                yield Running(kind, name, _instances_of_job(resources), job["CreationTime"], created_by_us)
 
 
 def running_endpoints(account: Account) -> Iterator[Running]:
-    """Yield the endpoints that run, whoever made them."""
+    """Yield the endpoints that are running, no matter who created them."""
     client = account.client("sagemaker")
     with translated():
         for page in client.get_paginator("list_endpoints").paginate():
             for summary in page["Endpoints"]:
-                endpoint = _endpoint(client, summary) if summary["EndpointStatus"] not in _NOT_BILLED else None
+                endpoint = _endpoint(account, summary) if summary["EndpointStatus"] not in _NOT_BILLED else None
                 if endpoint is not None:
                     yield endpoint
 
 
-def _endpoint(client: Any, summary: Mapping[str, Any]) -> Running | None:
-    """Return an endpoint; None if it was deleted since it was listed."""
+def _endpoint(account: Account, summary: Mapping[str, Any]) -> Running | None:
+    """Return a running endpoint; None if it was deleted since it was listed."""
     name = summary["EndpointName"]
     try:
-        instances = _instances_of_endpoint(client, name)
-        is_ours = _is_ours(client, summary["EndpointArn"])
+        instances = _instances_of_endpoint(account.client("sagemaker"), name)
     except ClientError as error:
         if is_missing(error):
             return None
         raise
-    return Running("endpoint", name, instances, summary["CreationTime"], is_ours)
+    return Running("endpoint", name, instances, summary["CreationTime"], is_ours(account, summary["EndpointArn"]))
 
 
 def _instances_of_job(resources: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
@@ -178,19 +177,13 @@ def _instances_of_job(resources: Mapping[str, Any]) -> tuple[tuple[str, int], ..
 
 
 def _instances_of_endpoint(client: Any, name: str) -> tuple[tuple[str, int], ...]:
-    """Return what serves an endpoint now; a serverless variant has no instances."""
-    told = client.describe_endpoint(EndpointName=name)
-    now = {
-        variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in told.get("ProductionVariants", ())
-    }
-    config = client.describe_endpoint_config(EndpointConfigName=told["EndpointConfigName"])
+    """Return the instances that an endpoint has now; a serverless variant has none."""
+    endpoint = client.describe_endpoint(EndpointName=name)
+    variants = endpoint.get("ProductionVariants", ())
+    current = {variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in variants}
+    config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     return tuple(
-        (variant["InstanceType"], int(now.get(variant["VariantName"]) or variant["InitialInstanceCount"]))
+        (variant["InstanceType"], int(current.get(variant["VariantName"]) or variant["InitialInstanceCount"]))
         for variant in config["ProductionVariants"]
         if "InstanceType" in variant
     )
-
-
-def _is_ours(client: Any, arn: str) -> bool:
-    pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
-    return any(tag["Key"] == CREATED_BY for page in pages for tag in page["Tags"])

@@ -1,6 +1,5 @@
-"""Start a training job by its estimator, and follow it."""
+"""Training jobs: started by the SDK's PyTorch estimator, described, waited for and stopped."""
 
-import difflib
 import inspect
 import re
 import warnings
@@ -11,32 +10,34 @@ from typing import Any
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, TRAINING, tags_to_aws
-from mnist_tracking._aws.errors import is_missing, translated
-from mnist_tracking._aws.experiments import add_tags, read_component
+from mnist_tracking._aws.errors import is_already_ended, is_missing, translated
+from mnist_tracking._aws.experiments import read_component
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.search import iter_components
-from mnist_tracking._aws.waiting import polls, until
+from mnist_tracking._aws.tags import add_tags
+from mnist_tracking._aws.waiting import Polling, until
 from mnist_tracking._values.records import Component, Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
+from mnist_tracking._values.text import did_you_mean
 from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError
 from mnist_tracking.job import OUTPUT_URI, metric_regex
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _NOT_VISIBLE = (
-    "The job itself has ended; Search, which is eventually consistent, does not show its trial component yet. "
-    "Ask again later."
+    "The job has ended, but Search, which is eventually consistent, does not show its trial component yet. Try again "
+    "later."
 )
 
 
 def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
     """
-    Start the job of one trial by its estimator; does not wait.
+    Start the job of a trial; does not wait.
 
     Raises:
-        ConfigError: If the SDK refuses the inputs.
+        ConfigError: If the SDK rejects the inputs.
     """
-    with quiet(), translated(), refusals():
+    with quiet(), translated(), sdk_errors_translated():
         estimator.fit(
             inputs=dict(inputs) or None,
             job_name=job_name,
@@ -49,10 +50,10 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
 
 def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> None:
     """
-    Tag the trial component that SageMaker makes of a job, without the job's tags, so that it is found by them.
+    Tag the trial component that SageMaker creates for a job, so that searches by tag find it.
 
-    SageMaker may need some seconds to make it: then nothing is done yet. Where tags may not be added, a warning says
-    so; the job goes on all the same.
+    SageMaker does not copy the job's tags, and may need some seconds to create the component: until then this does
+    nothing. If adding tags is not allowed, it warns.
     """
     try:
         add_tags(account, read_component(account, f"{job_name}-aws-training-job").arn, tags)
@@ -83,9 +84,9 @@ def wait_for_job(
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
     logs, shown = JobLog(account, job_name), ""
-    for _ in polls(account, timeout_s=timeout_s):
-        described = _describe(account, job_name)
-        status, secondary = described["TrainingJobStatus"], described.get("SecondaryStatus", "")
+    for _ in Polling(account, timeout_s=timeout_s):
+        job = describe_job(account, job_name)
+        status, secondary = job["TrainingJobStatus"], job.get("SecondaryStatus", "")
         if on_status is not None and secondary != shown:
             on_status(secondary)
         shown = secondary
@@ -98,55 +99,62 @@ def wait_for_job(
 
 
 def job_status(account: Account, job_name: str) -> Status:
-    """Return how a job stands."""
-    status: Status = _describe(account, job_name)["TrainingJobStatus"]
+    """Return the status of a job."""
+    status: Status = describe_job(account, job_name)["TrainingJobStatus"]
     return status
 
 
 def failure_reason(account: Account, job_name: str) -> str:
-    """Return why a job failed, as SageMaker says it; empty if it did not."""
-    return str(_describe(account, job_name).get("FailureReason", ""))
+    """Return SageMaker's reason why a job failed; empty if it did not."""
+    return str(describe_job(account, job_name).get("FailureReason", ""))
 
 
 def job_channels(account: Account, job_name: str) -> list[str]:
     """Return the names of a job's input channels."""
-    return [channel["ChannelName"] for channel in _describe(account, job_name).get("InputDataConfig", [])]
+    return [channel["ChannelName"] for channel in describe_job(account, job_name).get("InputDataConfig", [])]
 
 
-def _describe(account: Account, job_name: str) -> dict[str, Any]:
+def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:
+    """Return the response of DescribeTrainingJob."""
     with translated():
-        described: dict[str, Any] = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
-    return described
+        job: Mapping[str, Any] = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
+    return job
 
 
 def stop_job(account: Account, job_name: str) -> None:
-    """Ask a job to stop; one that has ended, or was never started, is fine."""
+    """Stop a job, without waiting for its end; nothing happens if it has ended or does not exist."""
     try:
         if job_status(account, job_name) == "InProgress":
             with translated():
                 account.client("sagemaker").stop_training_job(TrainingJobName=job_name)
     except ServiceError as error:
-        if not is_missing(error) and "job is in status" not in error.detail:
+        if not is_missing(error) and not is_already_ended(error):
             raise
 
 
 def wait_for_component(account: Account, trial: str, job_name: str) -> Component:
     """
-    Wait until Search shows the component of a job that has ended (Search is eventually consistent).
+    Wait until Search, which is eventually consistent, shows the component of a job that has ended.
 
     Raises:
-        JobTimeoutError: If it does not within a minute.
+        JobTimeoutError: If Search does not show it within a minute.
     """
 
     def look() -> Component | None:
         shown = iter_components(account.client("sagemaker"), Parents_TrialName=trial)
         return next((found for found in shown if found.job_name == job_name and found.status in ENDED), None)
 
-    within_s = account.timing.visible_within_s
-    return until(account, look, timeout_s=within_s, timeout=lambda: JobTimeoutError(job_name, within_s, _NOT_VISIBLE))
+    timing = account.timing
+    return until(
+        account,
+        look,
+        timeout_s=timing.visible_within_s,
+        timeout=lambda: JobTimeoutError(job_name, timing.visible_within_s, _NOT_VISIBLE),
+        pause_s=timing.poll_s,
+    )
 
 
-_OF_THE_JOB = (
+_FIELDS = (
     "dependencies",
     "entry_point",
     "environment",
@@ -158,9 +166,9 @@ _OF_THE_JOB = (
     "py_version",
     "source_dir",
 )
-_SET_BY = {  # keywords that this library sets itself, and what says their value
-    **{name: f"JobSpec({name}=...)" for name in _OF_THE_JOB},
-    "base_job_name": "ExperimentRunner(name), which its jobs are named after",
+_SET_BY = {  # keywords that this library sets itself: where their values come from
+    **{name: f"JobSpec({name}=...)" for name in _FIELDS},
+    "base_job_name": "ExperimentRunner(name)",
     "max_run": "JobSpec(max_run_s=...)",
     "metric_definitions": "JobSpec(metrics=...)",
     **dict.fromkeys(("output_path", "code_location"), "Workspace.aws(bucket=..., prefix=...)"),
@@ -173,7 +181,7 @@ _SET_BY = {  # keywords that this library sets itself, and what says their value
     "tags": "ExperimentRunner(tags=...) or Workspace.aws(tags=...)",
 }
 _LOCAL_STORAGE = ("ml.g7", "ml.p6", "ml.trn2")  # newer than the SDK's own list
-_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError)
+_SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError)
 
 
 def make_estimator(
@@ -186,19 +194,18 @@ def make_estimator(
     tags: Mapping[str, str],
 ) -> Any:
     """
-    Make the estimator of one trial; nothing is sent. *prefix* is where its code and its model go, ``s3://...``.
+    Create the estimator of a trial; sends nothing. Its code and its model go below *prefix*, ``s3://...``.
 
     Raises:
-        ConfigError: If the SDK refuses the job, such as for a version that no container has, or a keyword that it does
-            not know.
+        ConfigError: If the SDK rejects the job, such as for an unknown keyword, or a version without a container.
     """
-    with quiet(), translated(), refusals():
+    with quiet(), translated(), sdk_errors_translated():
         from sagemaker.pytorch import PyTorch
 
         _check_keywords(spec, _keywords_of(PyTorch))
         estimator = PyTorch(
-            **_said_by_job(account, spec, f"{prefix}/jobs/{job_name}/output"),
-            **_said_by_workspace(account, spec),
+            **_job_settings(account, spec, f"{prefix}/jobs/{job_name}/output"),
+            **_account_settings(account, spec),
             **_unless_configured(account, spec),
             **spec.estimator,
             hyperparameters=dict(hyperparameters),
@@ -206,28 +213,28 @@ def make_estimator(
             code_location=f"{prefix}/jobs",
             tags=tags_to_aws({**tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}),
         )
-        image = estimator.training_image_uri()  # refused now, not when the trial exists
-        if "distribution" not in spec.estimator:  # for which the SDK has rules about images that were given
-            estimator.image_uri = image  # it takes 50 ms to find it again
+        image = estimator.training_image_uri()  # fails now rather than when the trial exists
+        if "distribution" not in spec.estimator:  # the SDK treats given images differently there
+            estimator.image_uri = image  # finding it again would take 50 ms
     return estimator
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the SDK raises of itself inside the block into a ConfigError."""
+def sdk_errors_translated() -> Iterator[None]:
+    """Turn the SDK's own errors raised inside the block into a ConfigError."""
     try:
         yield
     except MnistTrackingError:
         raise
-    except _REFUSALS as error:
-        raise ConfigError(f"The SageMaker SDK refuses the job: {error}") from error
+    except _SDK_ERRORS as error:
+        raise ConfigError(f"The SageMaker SDK rejects the job: {error}") from error
 
 
 def volume_key(account: Account, *instance_types: str) -> str | None:
     """
-    Return the key for the volumes of instances; None where one has storage of its own.
+    Return the key for the volumes of instances; None if one of the types has local storage.
 
-    AWS encrypts that by hardware, and refuses a key for it:
+    AWS encrypts local storage in hardware, and rejects a key for it:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
     """
     if account.settings.kms_key is None:
@@ -239,7 +246,7 @@ def volume_key(account: Account, *instance_types: str) -> str | None:
 
 
 def _keywords_of(kind: type) -> set[str]:
-    """Return what a class and its bases may be constructed with; each passes on what it does not know."""
+    """Return the keyword arguments of a class and its bases; each passes unknown ones on to its base."""
     signatures = (inspect.signature(base).parameters for base in kind.__mro__)
     return {
         name
@@ -252,22 +259,23 @@ def _keywords_of(kind: type) -> set[str]:
 def _check_keywords(spec: JobSpec, known: set[str]) -> None:
     for name in spec.estimator:
         if name in _SET_BY:
-            raise ConfigError(f"JobSpec(estimator={{{name!r}: ...}}) is refused: say it by {_SET_BY[name]}.")
+            raise ConfigError(f"JobSpec(estimator={{{name!r}: ...}}) is not allowed; use {_SET_BY[name]}.")
         if name not in known:
-            near = difflib.get_close_matches(str(name), known - _SET_BY.keys(), n=3)
-            hint = f" Nearest: {', '.join(map(repr, near))}." if near else ""
-            raise ConfigError(f"JobSpec(estimator=...) has {name!r}, which the SDK's PyTorch does not take.{hint}")
+            hint = did_you_mean(str(name), known - _SET_BY.keys())
+            raise ConfigError(
+                f"JobSpec(estimator=...) has {name!r}, which is not an argument of the SDK's PyTorch.{hint}"
+            )
     wait = spec.estimator.get("max_wait") or 0
     if spec.estimator.get("use_spot_instances") and wait < spec.max_run_s:
         raise ConfigError(
-            f"Spot instances need estimator={{'max_wait': ...}} of at least max_run_s, which is {spec.max_run_s}."
+            f"Spot instances need estimator={{'max_wait': ...}} of at least max_run_s ({spec.max_run_s})."
         )
 
 
-def _said_by_job(account: Account, spec: JobSpec, output_uri: str) -> dict[str, Any]:
+def _job_settings(account: Account, spec: JobSpec, output_uri: str) -> dict[str, Any]:
     dependencies = dependencies_of(spec)
     environment = environment_of(spec, dependencies, output_uri)
-    if not spec.environment:  # what we add by ourselves must not hide what is configured
+    if not spec.environment:  # variables of this library must not hide configured ones
         environment = {**(account.configured("TRAINING_JOB_ENVIRONMENT_PATH") or {}), **environment}
     groups = spec.estimator.get("instance_groups")
     return {
@@ -284,8 +292,8 @@ def _said_by_job(account: Account, spec: JobSpec, output_uri: str) -> dict[str, 
     }
 
 
-def _said_by_workspace(account: Account, spec: JobSpec) -> dict[str, Any]:
-    """Return the settings; None leaves one to the SDK's config files."""
+def _account_settings(account: Account, spec: JobSpec) -> dict[str, Any]:
+    """Return the account's settings for a job; None leaves a setting to the SDK's config files."""
     settings, groups = account.settings, spec.estimator.get("instance_groups") or ()
     types = [group.instance_type for group in groups] or [spec.instance_type]
     return {
@@ -301,7 +309,7 @@ def _said_by_workspace(account: Account, spec: JobSpec) -> dict[str, Any]:
 
 
 def _unless_configured(account: Account, spec: JobSpec) -> dict[str, bool]:
-    """Switch off what costs time and money in every job, unless the job or a config file says otherwise."""
+    """Switch off what costs time and money in every job, unless the job or a config file sets it."""
     ours = {
         "debugger_hook_config": (False, "ESTIMATOR_DEBUG_HOOK_CONFIG_PATH"),
         "disable_profiler": (True, "TRAINING_JOB_DISABLE_PROFILER_PATH"),
@@ -321,22 +329,22 @@ _IMPORTS = re.compile(
 
 def dependencies_of(spec: JobSpec) -> list[str]:
     """
-    Return the folders and files that are sent along with a job's code.
+    Return the folders and files that are sent with a job's code.
 
-    This package is one of them if a metric is given by its name alone, or if a script that is sent imports
-    `mnist_tracking.job`, unless the job's own code brings it.
+    They include this package if a metric is given by its name alone, or if one of the scripts imports
+    `mnist_tracking.job`, unless the job's own code includes it.
     """
     given = list(spec.dependencies)
-    return given if _brings_package(spec) or not _needs_package(spec) else [*given, str(_PACKAGE)]
+    return given if _includes_package(spec) or not _needs_package(spec) else [*given, str(_PACKAGE)]
 
 
 def environment_of(spec: JobSpec, dependencies: list[str], output_uri: str) -> dict[str, str]:
-    """Return a job's environment variables; a script that has this package is told where its output goes."""
-    told = {OUTPUT_URI: f"{output_uri}/output.tar.gz"} if _has_package(dependencies) else {}
-    return {**told, **spec.environment}
+    """Return a job's environment variables; those of a job with this package include the location of its output."""
+    own = {OUTPUT_URI: f"{output_uri}/output.tar.gz"} if _has_package(dependencies) else {}
+    return {**own, **spec.environment}
 
 
-def _brings_package(spec: JobSpec) -> bool:
+def _includes_package(spec: JobSpec) -> bool:
     return _has_package(spec.dependencies) or bool(spec.source_dir and Path(spec.source_dir, _PACKAGE.name).is_dir())
 
 
@@ -351,4 +359,4 @@ def _needs_package(spec: JobSpec) -> bool:
 
 def _scripts(spec: JobSpec) -> Iterator[Path]:
     paths = Path(spec.source_dir).rglob("*.py") if spec.source_dir else (Path(spec.entry_point),)
-    return (path for path in paths if path.is_file())  # one that has gone is refused by the SDK
+    return (path for path in paths if path.is_file())  # the SDK rejects a script that no longer exists

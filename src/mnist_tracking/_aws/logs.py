@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import translate, translated
+from mnist_tracking._aws.errors import is_missing, translated
+from mnist_tracking.errors import ServiceError
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 class JobLog:
     """
-    The lines of a job's log that were not read yet.
+    The lines of a job's log, each read once.
 
     Args:
-        workspace: Where the job is.
-        job_name: The job; it may not have logged yet, or even not exist.
+        account: Where the job is.
+        job_name: The job; it need not have logged anything yet, nor even exist.
     """
 
     def __init__(self, account: Account, job_name: str) -> None:
@@ -28,33 +26,35 @@ class JobLog:
         self._streams: list[str] = []
 
     def new_lines(self) -> Iterator[tuple[datetime, str]]:
-        """Yield the lines that have come since the last time, each with the moment it was logged."""
-        self._streams = self._streams or _streams(self._client, self._job_name)
+        """Yield the lines logged since the last call, each with its time."""
+        self._streams = self._streams or self._find_streams()
         for stream in self._streams:
             yield from self._read(stream)
 
+    def _find_streams(self) -> list[str]:
+        try:
+            with translated():
+                found = self._client.describe_log_streams(
+                    logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/"
+                )
+        except ServiceError as error:
+            if is_missing(error):
+                return []  # the group is created with the first job that logs
+            raise
+        return [stream["logStreamName"] for stream in found["logStreams"]]
+
     def _read(self, stream: str) -> Iterator[tuple[datetime, str]]:
         while True:
-            where = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
+            position = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
             with translated():
                 page = self._client.get_log_events(
-                    logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **where
+                    logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **position
                 )
             self._tokens[stream] = page["nextForwardToken"]
             for event in page["events"]:
                 yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"]
             if not page["events"]:
                 return
-
-
-def _streams(client: Any, job_name: str) -> list[str]:
-    try:
-        found = client.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{job_name}/")
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return []  # the group appears with the first job that logs
-        raise translate(error) from error
-    return [stream["logStreamName"] for stream in found["logStreams"]]
 
 
 def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:

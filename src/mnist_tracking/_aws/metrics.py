@@ -1,4 +1,4 @@
-"""Send metrics from anywhere, and read back every value that there is."""
+"""Metrics: values sent to a component, and every value read back."""
 
 import math
 import re
@@ -9,6 +9,7 @@ from typing import Any
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._values.records import Component, MetricPoint, MetricSeries
 from mnist_tracking.errors import ServiceError
@@ -20,16 +21,16 @@ _STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.j
 
 def put_metrics(account: Account, component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
     """
-    Send one value for each of some metrics of a component.
+    Send one value for each of several metrics of a component.
 
     Args:
-        workspace: Where to.
-        component: The component's name.
-        values: By metric.
-        steps: Of each metric's value.
+        account: Where the component is.
+        component: Its name.
+        values: The values, by metric.
+        steps: The steps of the values, by metric.
 
     Raises:
-        ServiceError: If a value is refused; those that were sent before it are recorded.
+        ServiceError: If SageMaker rejects a value; those sent before it are recorded.
     """
     now = datetime.fromtimestamp(time.time(), UTC)
     data = [
@@ -38,9 +39,9 @@ def put_metrics(account: Account, component: str, values: Mapping[str, float], s
     client = account.client("sagemaker-metrics")
     for start in range(0, len(data), _MOST_PER_CALL):
         batch = data[start : start + _MOST_PER_CALL]
-        with translated():  # the service takes names in lower case only, and compares them without case
-            answer = client.batch_put_metrics(TrialComponentName=component.lower(), MetricData=batch)
-        for error in answer.get("Errors", ()):
+        with translated():  # the service accepts names in lower case only, and ignores case when it compares them
+            response = client.batch_put_metrics(TrialComponentName=component.lower(), MetricData=batch)
+        for error in response.get("Errors", ()):
             name = batch[error["MetricIndex"]]["MetricName"]
             raise ServiceError(error["Code"], "BatchPutMetrics", f"the value of metric {name!r} was not recorded")
 
@@ -51,8 +52,9 @@ def read_series(
     """
     Return every value of every metric of a component.
 
-    What a training job printed is read from its log, by the job's own metric definitions: the service itself gives back
-    one value a minute. What was sent with a step is read from the service. *on_line* is given each line of that log.
+    Values that a training job printed are read from its log, by the job's metric definitions, since the service returns
+    only one value per minute. Values sent with a step are read from the service. *on_line* is called with each line of
+    the log.
     """
     printed = job_series(account, component.job_name, on_line) if component.job_name else {}
     sent = [name for name in component.metrics if name not in printed]
@@ -62,15 +64,13 @@ def read_series(
 def job_series(
     account: Account, job_name: str, on_line: Callable[[str], object] | None = None
 ) -> dict[str, MetricSeries]:
-    """Return every value that a job has printed so far, by metric; a running job's too."""
-    with translated():
-        job = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
-    definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])
-    lines = _passed_on(JobLog(account, job_name).new_lines(), on_line)
+    """Return every value that a job has printed so far, by metric."""
+    definitions = describe_job(account, job_name)["AlgorithmSpecification"].get("MetricDefinitions", [])
+    lines = _tee(JobLog(account, job_name).new_lines(), on_line)
     return series_in_log(lines, {item["Name"]: item["Regex"] for item in definitions})
 
 
-def _passed_on(
+def _tee(
     lines: Iterable[tuple[datetime, str]], on_line: Callable[[str], object] | None
 ) -> Iterator[tuple[datetime, str]]:
     for moment, line in lines:
@@ -80,7 +80,7 @@ def _passed_on(
 
 
 def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, str]) -> dict[str, MetricSeries]:
-    """Find the values of metrics in the lines of a log, as the service does: the first group of the first match."""
+    """Find metric values in the lines of a log, as the service does: in the first group of a line's first match."""
     compiled = {name: re.compile(regex) for name, regex in regexes.items()}
     found: dict[str, list[MetricPoint]] = {}
     for moment, line in lines:
@@ -94,7 +94,7 @@ def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, s
 
 
 def _as_float(text: str | None) -> float | None:
-    """Return a number that the service would record: a finite one, from a group that took part in the match."""
+    """Return a matched string as a finite number, which the service would record; None otherwise."""
     try:
         value = float(text or "")
     except ValueError:
@@ -107,15 +107,15 @@ def _sent(account: Account, component: Component, names: Sequence[str]) -> dict[
     for start in range(0, len(names), _QUERIES_PER_CALL):
         batch = names[start : start + _QUERIES_PER_CALL]
         with translated():
-            answer = account.client("sagemaker-metrics").batch_get_metrics(
-                MetricQueries=[_query(component.arn, name) for name in batch]
+            response = account.client("sagemaker-metrics").batch_get_metrics(
+                MetricQueries=[_metric_query(component.arn, name) for name in batch]
             )
-        for name, result in zip(batch, answer["MetricQueryResults"], strict=True):
+        for name, result in zip(batch, response["MetricQueryResults"], strict=True):
             found[name] = MetricSeries(name, _points(name, result))
     return found
 
 
-def _query(arn: str, name: str) -> dict[str, str]:
+def _metric_query(arn: str, name: str) -> dict[str, str]:
     return {
         "ResourceArn": arn,
         "MetricName": name,

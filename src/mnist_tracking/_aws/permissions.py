@@ -1,11 +1,11 @@
 """
-The API operations that this library makes, and the permissions that each needs.
+The API operations that this library calls, and the permissions that each needs.
 
-From this one table come the policy that `mnist-tracking doctor --print-policy` prints and the permissions that the
-doctor checks. A test runs the whole workflow and reads our source, and holds the table to what it finds, both ways.
-The actions and the resources that they can be limited to are those of AWS's Service Authorization Reference,
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its neighbours; what a
-key needs is in https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html.
+This table is the source of the policy that `mnist-tracking doctor --print-policy` prints, and of the permissions that
+the doctor checks. A test runs the whole workflow, reads the source code, and compares both with the table.
+The actions, and the resources that they can be limited to, are those of AWS's Service Authorization Reference,
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its siblings; the
+permissions for keys are in https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class Grant:
 
     Attributes:
         action: Such as ``"s3:GetObject"``.
-        resource: What it can be limited to, a key of `RESOURCES`.
+        resource: The resource it is limited to, a key of `RESOURCES`.
     """
 
     action: str
@@ -33,9 +33,9 @@ class ApiCall:
     One API operation.
 
     Attributes:
-        service: As boto3 calls it, such as ``"sagemaker-metrics"``.
+        service: boto3's name of the service, such as ``"sagemaker-metrics"``.
         operation: Such as ``"BatchPutMetrics"``.
-        grants: The permissions that it needs; none if anybody may call it.
+        grants: The permissions that it needs; empty if it needs none.
     """
 
     service: str
@@ -44,9 +44,9 @@ class ApiCall:
 
 
 ANY = "*"
-"""The resource of actions that cannot be limited to one."""
+"""The resource of actions that cannot be limited to a resource."""
 
-RESOURCES = {  # by kind: the statement of the policy that it belongs to, and the pattern of its ARN
+RESOURCES = {
     "experiment": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:experiment/*"),
     "experiment-trial": ("SageMaker", "arn:{partition}:sagemaker:{region}:{account}:experiment-trial/*"),
     "experiment-trial-component": (
@@ -71,16 +71,17 @@ RESOURCES = {  # by kind: the statement of the policy that it belongs to, and th
     "principal": ("DoctorSimulates", "arn:{partition}:iam::{account}:*"),
 }
 """
-What only the doctor asks is in statements of its own, which may be left out; it then skips what it may not ask.
+The policy statement and the ARN pattern of each kind of resource.
 
-The policy has a statement for the key if there is a key.
+Permissions that only the doctor needs are in separate statements, which may be left out: it then skips those checks.
+The policy has a statement for the key only if there is a key.
 """
 
 
 def _sagemaker(
     operation: str, *resources: str, tagged: bool = False, passes_role: bool = False, encrypts: bool = False
 ) -> ApiCall:
-    """Describe an operation whose action has its name; creating with tags, a role or a key needs an action more."""
+    """Describe an operation whose action has the same name; tags, a role or a key need an additional action."""
     grants = [Grant(f"sagemaker:{operation}", resource) for resource in resources]
     grants += [Grant("sagemaker:AddTags", resource) for resource in resources if tagged]
     grants += [Grant("iam:PassRole", "passed role")] if passes_role else []
@@ -178,7 +179,7 @@ CALLS = (
     ApiCall("service-quotas", "ListServiceQuotas", (Grant("servicequotas:ListServiceQuotas", "doctor"),)),
     ApiCall("iam", "SimulatePrincipalPolicy", (Grant("iam:SimulatePrincipalPolicy", "principal"),)),
 )
-"""What the library and the SDKs under it call."""
+"""The operations that this library and the SDKs call."""
 
 
 _CONDITIONS = {"PassRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
@@ -187,16 +188,16 @@ _CONDITIONS = {"PassRole": {"StringEquals": {"iam:PassedToService": "sagemaker.a
 @attrs.frozen(kw_only=True)
 class PolicyScope:
     """
-    What the ARNs of a policy are made of.
+    The parts of the ARNs in a policy.
 
     Attributes:
-        partition: ``"aws"``, or another one, such as ``"aws-cn"``.
+        partition: ``"aws"``, or another partition, such as ``"aws-cn"``.
         region: The region.
-        account_id: The account's twelve digits.
+        account_id: The account ID, twelve digits.
         role: The ARN of the role that jobs run under.
         bucket: The name of the bucket.
-        prefix: Where in the bucket everything goes; may be empty.
-        kms_key: The ID or the ARN of the key that all is encrypted with; None if there is none.
+        prefix: The prefix of all keys in the bucket; may be empty.
+        kms_key: The ID or the ARN of the key that everything is encrypted with; None without encryption.
     """
 
     partition: str
@@ -208,7 +209,7 @@ class PolicyScope:
     kms_key: str | None = None
 
     def arn(self, resource: str) -> str:
-        """Return the pattern of the ARNs of a kind of resource."""
+        """Return the ARN pattern of a kind of resource."""
         return RESOURCES[resource][1].format(
             partition=self.partition,
             region=self.region,
@@ -225,36 +226,36 @@ class PolicyScope:
         return f"arn:{self.partition}:kms:{self.region}:{self.account_id}:key/{self.kms_key}"
 
 
-def minimal_policy(account: PolicyScope) -> dict[str, object]:
+def policy_for(scope: PolicyScope) -> dict[str, object]:
     """
-    Return the policy for whoever calls this library, ready for `json.dumps`.
+    Return the policy for users of this library, ready for `json.dumps`.
 
-    A statement allows each of its actions on each of its resources. That is no more than the table of calls says: an
-    action has no effect on resources of other kinds.
+    A statement allows each of its actions on each of its resources. That grants no more than the table of calls, since
+    an action has no effect on resources of other kinds.
     """
     statements: dict[str, list[Grant]] = {}
     for grant in all_grants():
-        if grant.resource == "key" and account.kms_key is None:
+        if grant.resource == "key" and scope.kms_key is None:
             continue
         statements.setdefault(RESOURCES[grant.resource][0], []).append(grant)
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(sid, grants, account) for sid, grants in statements.items()],
+        "Statement": [_statement(sid, grants, scope) for sid, grants in statements.items()],
     }
 
 
 def all_grants() -> Iterator[Grant]:
-    """Yield every permission that is needed, once, in the order of the table of resources."""
+    """Yield every permission that is needed, once each, in the order of `RESOURCES`."""
     needed = dict.fromkeys(grant for call in CALLS for grant in call.grants)
     order = list(RESOURCES)
     yield from sorted(needed, key=lambda grant: (order.index(grant.resource), grant.action))
 
 
-def _statement(sid: str, grants: list[Grant], account: PolicyScope) -> Mapping[str, object]:
+def _statement(sid: str, grants: list[Grant], scope: PolicyScope) -> Mapping[str, object]:
     return {
         "Sid": sid,
         "Effect": "Allow",
         "Action": sorted({grant.action for grant in grants}),
-        "Resource": list(dict.fromkeys(account.arn(grant.resource) for grant in grants)),
+        "Resource": list(dict.fromkeys(scope.arn(grant.resource) for grant in grants)),
         **({"Condition": _CONDITIONS[sid]} if sid in _CONDITIONS else {}),
     }

@@ -1,12 +1,11 @@
 """
-The SageMaker SDKs, imported late and kept quiet.
+The SageMaker SDKs: imported late, and without their side effects.
 
-Their import takes two seconds, and would leave its marks on the whole process: it configures the root logger, so that
-the program's own `logging.basicConfig` does nothing, logs to standard output, and replaces `sys.excepthook`. None of
-that stays. Their telemetry sends the account's number over plain `requests`, with no time-out: its sender is replaced,
-for every workspace alike. While this library calls them, and only in the thread that does, they do not say that their
-version 2 will end, nor where to read on about an error that is raised anyway, and an estimator makes no client of the
-default session, which is none of the workspace's.
+Importing them takes two seconds, configures the root logger (so that a later `logging.basicConfig` does nothing), logs
+to standard output, and replaces `sys.excepthook`. This module undoes all of that. Their telemetry sends the account ID
+by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the SDKs,
+and only in the calling thread, they neither announce the end of their version 2 nor log a link to their troubleshooting
+guide, and an estimator creates no client of the default session.
 """
 
 import importlib
@@ -23,7 +22,7 @@ from botocore.exceptions import BotoCoreError
 
 from mnist_tracking.errors import ConfigError
 
-_MODULES = (  # all that this library uses, so that nothing is imported in the middle of a run
+_MODULES = (  # everything this library uses, so that nothing is imported in the middle of a run
     "sagemaker.analytics",
     "sagemaker.experiments.run",  # imported by fit, and calls logging.basicConfig
     "sagemaker.pytorch",
@@ -40,7 +39,7 @@ _calling: ContextVar[bool] = ContextVar("calling", default=False)
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Load the SDKs, and keep them quiet about themselves inside the block, in this thread."""
+    """Load the SDKs, and suppress their notices inside the block, in this thread."""
     load()
     token = _calling.set(True)
     try:
@@ -51,12 +50,12 @@ def quiet() -> Iterator[None]:
 
 def load() -> None:
     """
-    Import the SDKs once; later calls cost nothing.
+    Import the SDKs, once per process.
 
     Raises:
-        ConfigError: If the user's AWS configuration, which they read at import, is wrong.
+        ConfigError: If they cannot be imported with the user's AWS configuration, which they read.
     """
-    global _loaded  # noqa: PLW0603 - imported once for the process
+    global _loaded  # noqa: PLW0603 - once per process
     with _lock:
         if not _loaded:
             _import()
@@ -67,12 +66,12 @@ def load() -> None:
 def _import() -> None:
     before = set(sys.modules)
     try:
-        with _logging_kept(), _excepthook_kept(), _warnings_ignored(), _version_2_untold():
+        with _logging_preserved(), _excepthook_preserved(), _warnings_ignored(), _end_of_version_2_suppressed():
             for name in _MODULES:
                 importlib.import_module(name)
     except BaseException as error:  # an interrupt too
         for name in set(sys.modules) - before:
-            if name.partition(".")[0] in _PACKAGES:  # half of an SDK would be taken for all of it at the next try
+            if name.partition(".")[0] in _PACKAGES:  # the next import must not find half an SDK
                 del sys.modules[name]
         if not isinstance(error, BotoCoreError):
             raise
@@ -86,24 +85,24 @@ def _patch() -> None:
     for sender in ("_send_telemetry_request", "_requests_helper"):
         setattr(telemetry_logging, sender, lambda *_args, **_kwargs: None)
 
-    logging.getLogger("sagemaker").addFilter(_is_no_reference)
+    logging.getLogger("sagemaker").addFilter(_is_wanted)
     is_suppressed, make_app = deprecations._v2_suppressed, estimator.TensorBoardApp
     deprecations._v2_suppressed = lambda: _calling.get() or is_suppressed()
     estimator.TensorBoardApp = lambda region: None if _calling.get() else make_app(region=region)
 
 
-def _is_no_reference(record: logging.LogRecord) -> bool:
-    """Whether a record is more than where to read on, which comes with every error that is raised anyway."""
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a record is more than a link to the troubleshooting guide, which is logged with every raised error."""
     return not (_calling.get() and "troubleshooting guide" in record.msg)
 
 
 @contextmanager
-def _logging_kept() -> Iterator[None]:
-    """Give the root logger a handler for the time of the import, since `logging.basicConfig` then does nothing."""
+def _logging_preserved() -> Iterator[None]:
+    """Give the root logger a handler during the import, so that the SDKs' `logging.basicConfig` does nothing."""
     config, nothing = logging.getLogger("sagemaker.config"), logging.NullHandler()
     if config.level == logging.NOTSET:
         config.addFilter(_passes_parent)
-    config.addHandler(logging.NullHandler())  # with none, the SDK gives it one on standard output
+    config.addHandler(logging.NullHandler())  # without one, the SDK adds one for standard output
     logging.root.addHandler(nothing)
     try:
         yield
@@ -112,12 +111,12 @@ def _logging_kept() -> Iterator[None]:
 
 
 def _passes_parent(record: logging.LogRecord) -> bool:
-    """Whether the level that the logger would inherit, had the SDK not set one, lets a record through."""
+    """Whether a record passes the level that the logger would inherit if the SDK had not set one."""
     return logging.getLogger("sagemaker").isEnabledFor(record.levelno)
 
 
 @contextmanager
-def _excepthook_kept() -> Iterator[None]:
+def _excepthook_preserved() -> Iterator[None]:
     hook = sys.excepthook
     try:
         yield
@@ -127,7 +126,7 @@ def _excepthook_kept() -> Iterator[None]:
 
 @contextmanager
 def _warnings_ignored() -> Iterator[None]:
-    """Ignore the import's warnings by one filter that goes again; those that the packages set for themselves stay."""
+    """Ignore the warnings of the import by a temporary filter; filters that the packages add are preserved."""
     filters = warnings.filters
     warnings.filterwarnings("ignore", message="(?s).*")
     added = warnings.filters[0]
@@ -139,7 +138,7 @@ def _warnings_ignored() -> Iterator[None]:
 
 
 @contextmanager
-def _version_2_untold() -> Iterator[None]:
+def _end_of_version_2_suppressed() -> Iterator[None]:
     name = "SAGEMAKER_SUPPRESS_V2_WARNING"
     was = os.environ.get(name)
     os.environ[name] = "1"

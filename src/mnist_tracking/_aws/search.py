@@ -1,4 +1,4 @@
-"""Read components through Search: pages of 100, one pass."""
+"""Search: expressions built from filters, and components and trials found by them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -6,17 +6,61 @@ from typing import Any, TypeVar
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import component_from_aws, tags_from_aws
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import component_names_of, trials_of
-from mnist_tracking._aws.waiting import polls
+from mnist_tracking._aws.experiments import component_names, trial_arns
+from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.records import Component, ListedTrial
 from mnist_tracking._values.where import Condition, Filter, Junction
 from mnist_tracking.errors import ConfigError, StateError
 
 Shown = TypeVar("Shown", ListedTrial, Component)
 _PAGE = 100
-_LONGEST_PAUSE_S = 2.0
+_PAUSE_S = 2.0
 _MOST_CONDITIONS = 50
 _MOST_TOGETHER = 20
+
+
+def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    Return the SearchExpression for filters that must all hold; raw expressions among them are used as given.
+
+    Raises:
+        ConfigError: If it has more conditions than Search allows.
+
+    Example:
+        >>> expression_of([Condition("DisplayName", "Equals", "Training")])
+        {'Filters': [{'Name': 'DisplayName', 'Operator': 'Equals', 'Value': 'Training'}]}
+    """
+    parts = list(where)
+    raw = [dict(part) for part in parts if isinstance(part, Mapping)]
+    expression = _junction("And", [part for part in parts if isinstance(part, Filter)])
+    if raw:
+        expression["SubExpressions"] = [*expression.get("SubExpressions", []), *raw]
+    if (count := _count(expression)) > _MOST_CONDITIONS:
+        raise ConfigError(f"This search has {count} conditions; Search allows at most {_MOST_CONDITIONS}.")
+    return expression
+
+
+def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
+    filters: list[dict[str, str]] = []
+    nested: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case Condition(name, how, None):
+                filters.append({"Name": name, "Operator": how})
+            case Condition(name, how, value):
+                filters.append({"Name": name, "Operator": how, "Value": str(value)})
+            case Junction(inner, members):
+                nested.append(_junction(inner, members))
+    for what, found in (("conditions", filters), ("groups", nested)):
+        if len(found) > _MOST_TOGETHER:
+            raise ConfigError(f"This search joins {len(found)} {what}; Search allows at most {_MOST_TOGETHER}.")
+    joined = {"Filters": filters, "SubExpressions": nested, "Operator": operator if operator == "Or" else None}
+    return {name: value for name, value in joined.items() if value}
+
+
+def _count(expression: Mapping[str, Any]) -> int:
+    own = len(expression.get("Filters", ())) + sum(len(n["Filters"]) for n in expression.get("NestedFilters", ()))
+    return own + sum(_count(part) for part in expression.get("SubExpressions", ()))
 
 
 def iter_search(
@@ -27,7 +71,7 @@ def iter_search(
     sort_by: str = "CreationTime",
     ascending: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    """Yield what Search finds for an expression, lazily, as raw results."""
+    """Yield the raw results of a search, fetching each page when it is needed."""
     request: dict[str, Any] = {
         "Resource": resource,
         "SortBy": sort_by,
@@ -46,7 +90,7 @@ def iter_search(
 
 
 def iter_components(client: Any, **filters: str) -> Iterator[Component]:
-    """Yield components in order of creation; keyword ``Parents_TrialName`` stands for ``Parents.TrialName``."""
+    """Yield components in order of creation; the keyword ``Parents_TrialName`` filters by ``Parents.TrialName``."""
     conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
     for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
         yield component_from_aws(result["TrialComponent"])
@@ -54,16 +98,16 @@ def iter_components(client: Any, **filters: str) -> Iterator[Component]:
 
 def components_of(account: Account, trial: str) -> tuple[Component, ...]:
     """
-    Read a trial's components, in order of creation, waiting until Search shows each that the trial has.
+    Read a trial's components, in order of creation, waiting until Search shows all of them.
 
     Raises:
-        StateError: If it does not within a minute.
+        StateError: If Search does not show all of them within a minute.
     """
     unseen: list[str] = []
-    for _ in polls(account, timeout_s=account.timing.visible_within_s, longest_s=_LONGEST_PAUSE_S):
-        has = component_names_of(account, trial)
+    for _ in Polling(account, timeout_s=account.timing.visible_within_s, pause_s=_PAUSE_S):
+        names = component_names(account, TrialName=trial)
         found = tuple(iter_components(account.client("sagemaker"), Parents_TrialName=trial))
-        unseen = sorted(set(has) - {component.name for component in found})
+        unseen = sorted(set(names) - {component.name for component in found})
         if not unseen:
             return found
     raise _not_shown("trial", trial, "steps", unseen)
@@ -71,101 +115,53 @@ def components_of(account: Account, trial: str) -> tuple[Component, ...]:
 
 def trials_in(account: Account, experiment: str) -> Iterator[ListedTrial]:
     """
-    Yield the trials of an experiment, page by page, until each that there is was shown.
+    Yield the trials of an experiment, page by page, waiting until Search shows all of them.
 
     Raises:
         StateError: If Search does not show all of them within a minute.
     """
-    wanted = expression_of([Condition("ExperimentName", "Equals", experiment)])
+    expression = expression_of([Condition("ExperimentName", "Equals", experiment)])
 
     def search() -> Iterator[ListedTrial]:
-        for result in iter_search(account.client("sagemaker"), "ExperimentTrial", wanted):
+        for result in iter_search(account.client("sagemaker"), "ExperimentTrial", expression):
             found = result["Trial"]
             yield ListedTrial(
                 found["TrialName"], experiment, found["CreationTime"], tags_from_aws(found.get("Tags", []))
             )
 
-    has = trials_of(account, experiment)
-    yield from _until_all_are_shown(account, experiment, "trials", set(has), search)
+    yield from _until_all_are_shown(account, experiment, "trials", set(trial_arns(account, experiment)), search)
 
 
 def components_in(account: Account, experiment: str) -> Iterator[Component]:
     """
-    Yield the components of an experiment's trials, page by page, until each that there is was shown.
+    Yield the components of an experiment's trials, page by page, waiting until Search shows all of them.
 
     Raises:
         StateError: If Search does not show all of them within a minute.
     """
-    client = account.client("sagemaker")
-    with translated():
-        pages = client.get_paginator("list_trial_components").paginate(
-            ExperimentName=experiment, PaginationConfig={"PageSize": _PAGE}
-        )
-        has = {component["TrialComponentName"] for page in pages for component in page["TrialComponentSummaries"]}
-    yield from _until_all_are_shown(
-        account, experiment, "steps", has, lambda: iter_components(client, Parents_ExperimentName=experiment)
-    )
+    names = set(component_names(account, ExperimentName=experiment))
+
+    def search() -> Iterator[Component]:
+        return iter_components(account.client("sagemaker"), Parents_ExperimentName=experiment)
+
+    yield from _until_all_are_shown(account, experiment, "steps", names, search)
 
 
 def _until_all_are_shown(
-    account: Account, experiment: str, what: str, has: set[str], search: Callable[[], Iterator[Shown]]
+    account: Account, experiment: str, what: str, names: set[str], search: Callable[[], Iterator[Shown]]
 ) -> Iterator[Shown]:
-    """Search, once more for what Search does not show yet, and yield each find once."""
+    """Search again until all *names* were shown, and yield each result once."""
     seen = set[str]()
-    for _ in polls(account, timeout_s=account.timing.visible_within_s, longest_s=_LONGEST_PAUSE_S):
+    for _ in Polling(account, timeout_s=account.timing.visible_within_s, pause_s=_PAUSE_S):
         for found in search():
             if found.name not in seen:
                 seen.add(found.name)
                 yield found
-        if has <= seen:
+        if names <= seen:
             return
-    raise _not_shown("experiment", experiment, what, sorted(has - seen))
+    raise _not_shown("experiment", experiment, what, sorted(names - seen))
 
 
 def _not_shown(kind: str, name: str, what: str, unseen: list[str]) -> StateError:
     detail = f"has {what} that Search, which is eventually consistent, does not show yet"
     return StateError(kind, name, "not-visible", f"{detail}: {', '.join(unseen[:5])}; try again later")
-
-
-def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:
-    """
-    Return the SearchExpression that asks for filters which must all hold; a raw one among them is taken as it is.
-
-    Raises:
-        ConfigError: If it holds more conditions than Search takes.
-
-    Example:
-        >>> expression_of([Condition("DisplayName", "Equals", "Training")])
-        {'Filters': [{'Name': 'DisplayName', 'Operator': 'Equals', 'Value': 'Training'}]}
-    """
-    wanted = list(where)
-    raw = [dict(item) for item in wanted if isinstance(item, Mapping)]
-    expression = _junction("And", [item for item in wanted if isinstance(item, Filter)])
-    if raw:
-        expression["SubExpressions"] = [*expression.get("SubExpressions", []), *raw]
-    if (count := _count(expression)) > _MOST_CONDITIONS:
-        raise ConfigError(f"This search has {count} conditions; Search takes at most {_MOST_CONDITIONS}.")
-    return expression
-
-
-def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
-    filters: list[dict[str, str]] = []
-    nested: list[dict[str, Any]] = []
-    for part in parts:
-        match part:
-            case Condition(name, how, None):
-                filters.append({"Name": name, "Operator": how})
-            case Condition(name, how, value):
-                filters.append({"Name": name, "Operator": how, "Value": str(value)})
-            case Junction(inner, members):
-                nested.append(_junction(inner, members))
-    for what, found in (("conditions", filters), ("groups", nested)):
-        if len(found) > _MOST_TOGETHER:
-            raise ConfigError(f"This search joins {len(found)} {what}; Search takes {_MOST_TOGETHER} together.")
-    joined = {"Filters": filters, "SubExpressions": nested, "Operator": operator if operator == "Or" else None}
-    return {name: value for name, value in joined.items() if value}
-
-
-def _count(expression: Mapping[str, Any]) -> int:
-    own = len(expression.get("Filters", ())) + sum(len(n["Filters"]) for n in expression.get("NestedFilters", ()))
-    return own + sum(_count(part) for part in expression.get("SubExpressions", ()))

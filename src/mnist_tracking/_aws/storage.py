@@ -1,7 +1,6 @@
-"""Folders to S3 and objects out of it."""
+"""Files and folders uploaded to S3; objects listed, downloaded and deleted."""
 
 import os
-import tarfile
 import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ import attrs
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import is_missing, translated
+from mnist_tracking._aws.errors import is_denied, is_missing, translated
 from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.files import files_below, pack
 from mnist_tracking.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
 
 
@@ -29,7 +29,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def experiment_folder(account: Account, bucket: str, experiment: str) -> str:
-    """Return where everything of an experiment goes: ``s3://bucket/prefix/experiment``."""
+    """Return the location of everything of an experiment: ``s3://bucket/prefix/experiment``."""
     return "s3://" + "/".join(part for part in (bucket, account.prefix, experiment) if part)
 
 
@@ -38,7 +38,7 @@ def upload_directory(
 ) -> None:
     """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
     root = Path(directory)
-    for path in sorted(files if files is not None else (p for p in root.rglob("*") if p.is_file())):
+    for path in files_below(root) if files is None else sorted(files):
         upload_file(account, path, f"{uri}/{path.relative_to(root).as_posix()}")
 
 
@@ -50,7 +50,7 @@ def upload_file(account: Account, path: Path, uri: str) -> None:
 
 
 def sizes_below(account: Account, uri: str) -> dict[str, int]:
-    """Return the size in bytes of each object below *uri*, by where it is; a bucket that is not there has none."""
+    """Return the size in bytes of each object below *uri*, by URI; nothing if the bucket does not exist."""
     bucket, prefix = split_uri(uri)
     pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
@@ -64,21 +64,21 @@ def sizes_below(account: Account, uri: str) -> dict[str, int]:
 
 
 def delete_objects(account: Account, uris: Iterable[str]) -> dict[str, ServiceError]:
-    """Delete up to 1000 objects of one bucket in one request; returns what is not deleted, with the reason."""
+    """Delete up to 1000 objects of one bucket in one request, and return the errors of those that were not deleted."""
     (bucket, *_), keys = zip(*map(split_uri, uris), strict=True)
     with translated():
-        told = account.client("s3").delete_objects(
+        response = account.client("s3").delete_objects(
             Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )
     return {
         f"s3://{bucket}/{error['Key']}": ServiceError(error["Code"], "DeleteObjects", error.get("Message", ""))
-        for error in told.get("Errors", ())
+        for error in response.get("Errors", ())
     }
 
 
 def location_of(uri: str, locations: Container[str]) -> str | None:
     """
-    Return which of some locations an object is at: its own, or that of a folder that holds it.
+    Return the location that holds an object: its own URI or that of a folder above it; None if none is given.
 
     Example:
         >>> location_of("s3://bucket/data/rows.csv", {"s3://bucket/data"})
@@ -93,7 +93,7 @@ def location_of(uri: str, locations: Container[str]) -> str | None:
 
 @attrs.frozen
 class StoredObject:
-    """An object in S3: where it is, what names its content, and its size in bytes."""
+    """An object in S3: its URI, its ETag, and its size in bytes."""
 
     uri: str
     etag: str
@@ -102,15 +102,15 @@ class StoredObject:
 
 def find_object(account: Account, uri: str) -> StoredObject | None:
     """
-    Return the object at *uri*; None if there is none.
+    Return the object at *uri*; None if it does not exist.
 
     Raises:
-        AccessDeniedError: If it may not be read, or nobody says whether it is there, as the bucket may not be listed.
+        AccessDeniedError: If reading it is not allowed, or if it is missing and listing the bucket is not allowed.
     """
     bucket, key = split_uri(uri)
     if not key:
         return None
-    with translated(), _told_of(uri):
+    with translated(), _denials_name(uri):
         try:
             found = account.client("s3").head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -121,10 +121,10 @@ def find_object(account: Account, uri: str) -> StoredObject | None:
 
 
 def objects_below(account: Account, uri: str) -> Iterator[StoredObject]:
-    """Yield the objects in the folder *uri*, in order of their keys; a bucket that is gone has none."""
+    """Yield the objects in the folder *uri*, in order of their keys; none if the bucket does not exist."""
     bucket, prefix = split_uri(f"{uri.rstrip('/')}/")
     pages = account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    with translated(), _told_of(uri):
+    with translated(), _denials_name(uri):
         try:
             for page in pages:
                 for item in page.get("Contents", ()):
@@ -136,14 +136,14 @@ def objects_below(account: Account, uri: str) -> Iterator[StoredObject]:
 
 def download_object(account: Account, uri: str, path: Path) -> None:
     """
-    Write the object at *uri* to a file; one that breaks off leaves none.
+    Download the object at *uri* to a file; an interrupted download leaves no file.
 
     Raises:
-        NotFoundError: If it is gone.
-        AccessDeniedError: If it may not be read.
+        NotFoundError: If the object does not exist.
+        AccessDeniedError: If reading it is not allowed.
     """
     bucket, key = split_uri(uri)
-    with translated(), _told_of(uri):
+    with translated(), _denials_name(uri):
         try:
             account.client("s3").download_file(bucket, key, str(path))
         except ClientError as error:
@@ -153,19 +153,19 @@ def download_object(account: Account, uri: str, path: Path) -> None:
 
 
 @contextmanager
-def _told_of(uri: str) -> Iterator[None]:
-    """Say which object may not be read: a HEAD request has no answer that would."""
+def _denials_name(uri: str) -> Iterator[None]:
+    """Name the object in the error for a denied request; the response to a HEAD request does not."""
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("403", "AccessDenied"):
-            raise AccessDeniedError("AccessDenied", error.operation_name, f"{uri} may not be read") from error
+        if is_denied(error):
+            raise AccessDeniedError("AccessDenied", error.operation_name, f"no permission to read {uri}") from error
         raise
 
 
 @attrs.frozen
 class UploadedModel:
-    """Where a model is, and the code that serves it: ``s3://`` locations, and the script's name in the code."""
+    """The S3 locations of a model and of the code that serves it, and the name of the script in that code."""
 
     uri: str
     code_uri: str | None
@@ -183,10 +183,10 @@ def upload_model(
     Upload a file or a folder as ``model.tar.gz`` below *folder*, and its script as ``sourcedir.tar.gz``.
 
     Raises:
-        ConfigError: If the model or the script is not there. Nothing was sent.
+        ConfigError: If the model or the script does not exist. Nothing was uploaded.
     """
     if not os.path.exists(path):
-        raise ConfigError(f"There is no model {str(path)!r} to upload.")
+        raise ConfigError(f"The model {str(path)!r} does not exist.")
     script = find_script(entry_point, source_dir)
     uri = f"{folder}/model.tar.gz"
     _upload_packed(account, path, uri)
@@ -199,10 +199,10 @@ def upload_model(
 
 def find_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None) -> Path | None:
     """
-    Return the script that an endpoint runs: a file, or one at the top of a folder; None if none is named.
+    Return the script that an endpoint runs: a file, or a file at the top of a folder; None if none is given.
 
     Raises:
-        ConfigError: If it is not there.
+        ConfigError: If it does not exist.
     """
     check_script(entry_point, source_dir)
     if entry_point is None:
@@ -215,10 +215,10 @@ def find_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os
 
 def check_script(entry_point: str | os.PathLike[str] | None, source_dir: str | os.PathLike[str] | None) -> None:
     """
-    Make sure that a script can be an endpoint's.
+    Check that an endpoint can run a script.
 
     Raises:
-        ConfigError: If none is named, or not one at the top of *source_dir*.
+        ConfigError: If *source_dir* is given without a script, or the script is not at its top.
     """
     for name, given in (("entry_point", entry_point), ("source_dir", source_dir)):
         if given is not None:
@@ -226,18 +226,16 @@ def check_script(entry_point: str | os.PathLike[str] | None, source_dir: str | o
     if source_dir is None:
         return
     if entry_point is None:
-        raise ConfigError("source_dir needs an entry_point: which of its scripts has model_fn?")
+        raise ConfigError("source_dir needs an entry_point: the script in it that defines model_fn.")
     if len(Path(entry_point).parts) > 1:
         raise ConfigError(
-            f"The entry point {str(entry_point)!r} is not at the top of source_dir; an endpoint imports it from there."
+            f"The entry point {str(entry_point)!r} is not at the top of source_dir, from where an endpoint imports it."
         )
 
 
 def _upload_packed(account: Account, path: Path, uri: str) -> None:
-    """Upload a file, or what is in a folder, as one archive; links are followed."""
+    """Upload a file, or the contents of a folder, as an archive; symbolic links are followed."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "archive.tar.gz")
-        with tarfile.open(archive, "w:gz", compresslevel=6, dereference=True) as tar:
-            for item in sorted(path.iterdir()) if path.is_dir() else [path]:
-                tar.add(item, arcname=item.name)
+        pack([path], archive, follow_links=True)
         upload_file(account, archive, uri)

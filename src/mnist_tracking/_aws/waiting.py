@@ -1,4 +1,4 @@
-"""The one loop that polls, and the one place that sleeps."""
+"""Polling: the only loop that waits for AWS, and the only sleep."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -9,24 +9,47 @@ T = TypeVar("T")
 _FIRST_PAUSE_S, _GROWTH = 0.02, 1.3
 
 
-def polls(account: Account, *, timeout_s: float | None = None, longest_s: float | None = None) -> Iterator[None]:
+class Polling:
     """
-    Yield whenever it is time to look, at once and then after growing pauses; end when *timeout_s* is over.
+    Times a loop that polls: its body runs at once, and again after each pause, until the time is up.
+
+    The body always runs at least once, and once more when the time is up. A program that stops early leaves the loop.
 
     Args:
-        account: Says how to sleep, and how long at most (`Timing.poll_s`).
-        timeout_s: End after this many seconds, but never before a first look; None never ends.
-        longest_s: A shorter limit for the pauses.
+        account: Its ``sleep`` and ``clock`` are used, and its `Timing.poll_s` is the longest pause.
+        timeout_s: End after this many seconds; None never ends.
+        pause_s: Pause this long each time, or `Timing.poll_s` if that is shorter. By default, pauses start at 20 ms
+            and grow by 30 % each.
+
+    Example:
+        >>> workspace = Workspace.embedded()
+        >>> for _ in Polling(workspace, timeout_s=0.0):
+        ...     print("once")
+        once
+        >>> workspace.close()
     """
-    begun = account.clock()
-    longest = min(account.timing.poll_s, longest_s or account.timing.poll_s)
-    pause = min(_FIRST_PAUSE_S, longest)
-    while True:
-        yield
-        if timeout_s is not None and account.clock() - begun > timeout_s:
-            return
-        account.sleep(pause)
-        pause = min(pause * _GROWTH, longest)
+
+    def __init__(self, account: Account, *, timeout_s: float | None = None, pause_s: float | None = None) -> None:
+        self._account = account
+        self._timeout_s = timeout_s
+        longest = account.timing.poll_s
+        self._longest = longest if pause_s is None else min(pause_s, longest)
+        self._first = min(_FIRST_PAUSE_S, longest) if pause_s is None else self._longest
+        self._pause = self._first
+
+    def restart(self) -> None:
+        """Start again with the shortest pause."""
+        self._pause = self._first
+
+    def __iter__(self) -> Iterator[None]:
+        account, begun = self._account, self._account.clock()
+        while True:
+            yield
+            left = None if self._timeout_s is None else self._timeout_s - (account.clock() - begun)
+            if left is not None and left <= 0:
+                return
+            account.sleep(self._pause if left is None else min(self._pause, left))
+            self._pause = min(self._pause * _GROWTH, self._longest)
 
 
 def until(
@@ -35,15 +58,15 @@ def until(
     *,
     timeout_s: float | None,
     timeout: Callable[[], Exception],
-    longest_s: float | None = None,
+    pause_s: float | None = None,
 ) -> T:
     """
-    Return the first value of *look* that is not None, polling as `polls` does.
+    Return the first value of *look* that is not None, polling as `Polling` does.
 
     Raises:
-        Exception: What *timeout* returns, if there is no value within *timeout_s*.
+        Exception: The one that *timeout* returns, if there is no value within *timeout_s* seconds.
     """
-    for _ in polls(account, timeout_s=timeout_s, longest_s=longest_s):
+    for _ in Polling(account, timeout_s=timeout_s, pause_s=pause_s):
         found = look()
         if found is not None:
             return found

@@ -1,5 +1,6 @@
 """Text for people: counts, numbers, shortened names, and tables in notebooks."""
 
+import difflib
 import html
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -8,7 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ellipsize", "html_table", "main_metrics", "named", "number", "plural", "short_repr"]
+__all__ = [
+    "did_you_mean",
+    "ellipsize",
+    "html_table",
+    "main_metrics",
+    "named",
+    "nearest",
+    "number",
+    "plural",
+    "short_repr",
+]
 
 
 def named(what: str, values: Mapping[str, object]) -> list[str]:
@@ -74,6 +85,31 @@ def short_repr(value: object) -> str:
     """Return a value's repr for an error message, in at most 80 characters."""
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+    """
+    Return the known names most like *name*, the most similar first, and then others, *most* at most.
+
+    Example:
+        >>> nearest("chrun", ["lines", "churn", "digits"], most=2)
+        ['churn', 'lines']
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=most, cutoff=0.4)
+    return [*close, *(other for other in names if other not in close)][:most]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """
+    Return a question that suggests similar names, to append to an error message; empty if none is similar.
+
+    Example:
+        >>> did_you_mean("epoch", ["epochs", "lr"]), did_you_mean("momentum", ["epochs", "lr"])
+        (" Did you mean 'epochs'?", '')
+    """
+    close = difflib.get_close_matches(name, list(known), n=3)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 _MISSING = ("nan", "NaT", "<NA>")  # as pandas prints them

@@ -8,7 +8,7 @@ import click
 
 from mnist_tracking.cli.completion import experiment_names, trial_names
 from mnist_tracking.cli.counting import count_on_terminal
-from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import NotFoundError
 
@@ -98,7 +98,7 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
 def _write_trial(found: "TrialDownload", form: Form) -> None:
     match form:
         case "json":
-            write_json({**plain(found), "directory": str(found.directory), "missing": found.missing})
+            write_json({**to_json(found), "directory": str(found.directory), "missing": found.missing})
         case "csv":
             write_csv(map(attrs.asdict, found.files))
         case "table":
@@ -115,7 +115,7 @@ def _write_trial(found: "TrialDownload", form: Form) -> None:
 def _write_experiment(found: "ExperimentDownload", form: Form) -> None:
     match form:
         case "json":
-            write_json({**plain(found), "directory": str(found.directory)})
+            write_json({**to_json(found), "directory": str(found.directory)})
         case "csv":
             write_csv({"table": name, "rows": count} for name, count in found.rows.items())
         case "table":

@@ -10,7 +10,7 @@ from mnist_tracking.cli.completion import experiment_names
 from mnist_tracking.cli.counting import count_on_terminal
 from mnist_tracking.cli.narrowing import Narrowing, narrowing_options
 from mnist_tracking.cli.objective import objective_of, objective_options
-from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
 
     trial = board[place]
     value = score(trial, board.objective) if board.objective else None
-    return {"rank": place + 1, "objective": value, **plain(trial)}
+    return {"rank": place + 1, "objective": value, **to_json(trial)}
 
 
 def _show_table(board: "Leaderboard", wanted: Collection[str]) -> None:

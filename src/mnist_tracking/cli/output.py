@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import click
 
-from mnist_tracking._values.jsonable import cell, plain
+from mnist_tracking._values.json import to_cell, to_json
 
-__all__ = ["Form", "format_option", "plain", "write_csv", "write_json", "write_record"]
+__all__ = ["Form", "format_option", "to_json", "write_csv", "write_json", "write_record"]
 
 Form = Literal["table", "json", "csv"]
 
@@ -29,7 +29,7 @@ def format_option(*forms: Form) -> Callable[[Any], Any]:
 
 def write_json(value: object) -> None:
     """Write one JSON document."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=False))
 
 
 def write_record(record: Mapping[str, object], form: Form) -> None:
@@ -53,4 +53,4 @@ def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
     columns = list(dict.fromkeys(name for row in listed for name in row))
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in listed)
+    writer.writerows({name: to_cell(value) for name, value in row.items()} for row in listed)

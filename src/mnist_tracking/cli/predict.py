@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
 from mnist_tracking.cli.payload import FORMATS, AsItComes, AsItIs, read_payload
 from mnist_tracking.cli.sections import SectionedCommand, options_in
 from mnist_tracking.cli.settings import Settings
@@ -88,7 +88,7 @@ def _write(answers: Any, form: Form) -> None:
     if isinstance(answers, bytes):
         click.echo(answers, nl=False)
         return
-    answers = plain(answers)
+    answers = to_json(answers)
     if form == "json":
         write_json(answers)
         return

@@ -8,7 +8,7 @@ import click
 
 from mnist_tracking._values.records import Component
 from mnist_tracking.cli.completion import trial_names
-from mnist_tracking.cli.output import Form, format_option, plain, write_csv, write_json
+from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
 from mnist_tracking.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
 def _show_trial(trial: "Trial", form: Form) -> None:
     match form:
         case "json":
-            write_json({**plain(trial), "steps": plain(trial.steps)})
+            write_json({**to_json(trial), "steps": to_json(trial.steps)})
         case "csv":
             write_csv(_facts(trial))
         case "table":

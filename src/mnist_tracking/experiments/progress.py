@@ -111,7 +111,9 @@ class Progress:
         self._objective = job.objective
         self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
         self._shown = _shown_metrics(job)
-        self._epochs = next((epochs for p in map(job.merged, points) if isinstance(epochs := p.get("epochs"), int) and epochs > 0), 0)
+        self._epochs = next(
+            (epochs for p in map(job.merged, points) if isinstance(epochs := p.get("epochs"), int) and epochs > 0), 0
+        )
         self._rows = [_Row(point) for point in points]
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.RLock()

@@ -14,12 +14,12 @@ from mnist_tracking._aws.convert import EXPERIMENT_TAG, TRAINING
 from mnist_tracking._aws.experiments import (
     attach,
     create_trial,
-    delete_trial,
     load_or_create_experiment,
     remember_objective,
     require_trial,
 )
 from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component
+from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.names import check_name, unique_name

@@ -17,7 +17,7 @@ from mnist_tracking._aws.jobs import (
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
 from mnist_tracking._aws.metrics import job_series
-from mnist_tracking._aws.waiting import polls
+from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
 from mnist_tracking.errors import JobFailedError, StateError
@@ -70,10 +70,11 @@ class SubmittedTrial:
         Args:
             follow: Keep yielding lines as they are logged, until the job ends.
         """
-        log = JobLog(self._account, self.job_name)
-        for _ in polls(self._account):
+        log, polling = JobLog(self._account, self.job_name), Polling(self._account)
+        for _ in polling:
             is_last = not follow or self.status in ENDED  # first: what is logged before the end is not missed
             for _, line in log.new_lines():
+                polling.restart()
                 yield line
             if is_last:
                 return

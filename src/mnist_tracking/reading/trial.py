@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import code_uri, is_own, is_training
+from mnist_tracking._aws.convert import code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.metrics import read_series
 from mnist_tracking._aws.search import components_of
@@ -229,7 +229,7 @@ def trial_from_component(account: Account, component: Component, name: str, expe
         experiment=experiment or dict(component.parents).get(name, ""),
         status=status,
         failure_reason=component.message if status == "Failed" else "",
-        hyperparameters={k: v for k, v in component.parameters.items() if not is_own(k)},
+        hyperparameters={k: v for k, v in component.parameters.items() if not is_sdk_parameter(k)},
         metrics=component.metrics,
         job_name=component.job_name or "",
         component_name=component.name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sized
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.experiments import trials_of
+from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._aws.jobs import stop_job
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.records import Scalar
@@ -119,7 +119,7 @@ class HyperparameterSweep:
         return self._board()
 
     def _check_room(self, points: Sized) -> None:
-        there = len(trials_of(self.runner.workspace, self.runner.name))
+        there = len(trial_arns(self.runner.workspace, self.runner.name))
         if there + len(points) > self.trial_quota:
             raise ConfigError(
                 f"The sweep has {len(points)} points to train, and the experiment {self.runner.name!r} has {there} "

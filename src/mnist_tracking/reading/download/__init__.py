@@ -1,1 +1,1 @@
-"""Trials and experiments as files that any program reads."""
+"""Downloads: trials and experiments as files that other tools can read."""

@@ -1,7 +1,6 @@
-"""Clean up: list what is there, decide what goes, delete that and nothing else."""
+"""Clean up an experiment: plan what is deleted and what is kept, then execute the plan."""
 
-from mnist_tracking.upkeep.cleanup.plan import CleanupPlan, PlannedDeletion
-from mnist_tracking.upkeep.cleanup.planning import make_plan
-from mnist_tracking.upkeep.cleanup.report import CleanupReport
+from mnist_tracking.upkeep.cleanup.plan import CleanupPlan, make_plan
+from mnist_tracking.upkeep.cleanup.records import CleanupReport, PlannedDeletion
 
 __all__ = ["CleanupPlan", "CleanupReport", "PlannedDeletion", "make_plan"]

@@ -1,66 +1,52 @@
-"""CleanupPlan: what goes, what stays, and why, before anything is deleted."""
+"""Plan a cleanup: what would be deleted, what would be kept, and why. Planning changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._values.text import html_table, plural
-from mnist_tracking.errors import ConfigError
-from mnist_tracking.upkeep.cleanup.report import CleanupReport, grouped, in_bytes, short_repr
+from mnist_tracking._aws.convert import EXPERIMENT_TAG, LEAVING_TAG
+from mnist_tracking._aws.storage import experiment_folder, location_of
+from mnist_tracking._values.checks import check_count, require_name, require_zone
+from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
+from mnist_tracking._values.shared import PREPROCESSING, latest_data, latest_good
+from mnist_tracking._values.text import html_table, nearest, plural, short_repr
+from mnist_tracking.errors import ConfigError, NotFoundError
+from mnist_tracking.upkeep.cleanup.execution import execute
+from mnist_tracking.upkeep.cleanup.inventory import Inventory, take_inventory
+from mnist_tracking.upkeep.cleanup.records import (
+    OBJECTS,
+    CleanupReport,
+    PlannedDeletion,
+    by_reason,
+    first_names,
+    in_bytes,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["CleanupPlan", "make_plan"]
 
-__all__ = ["OBJECTS", "CleanupPlan", "PlannedDeletion"]
-
-OBJECTS = "S3 objects"
 _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
-
-
-@attrs.frozen(kw_only=True)
-class PlannedDeletion:
-    """
-    One thing that cleaning up is about.
-
-    Attributes:
-        kind: ``"training job"``, ``"endpoint"``, ``"endpoint config"``, ``"model"``, ``"S3 objects"``,
-            ``"trial component"``, ``"trial"`` or ``"experiment"``.
-        name: Its name; of S3 objects, where they are.
-        trial: The trial that it belongs to; None if there is none, or more than one.
-        objects: How many S3 objects there are; None for other kinds.
-        size_bytes: How large they are together; None for other kinds.
-        deletable: Whether it goes.
-        reason: Why it stays; empty if it goes.
-        is_running: Whether it is a job that still runs, and is stopped first.
-        arn: Of a trial component, its ARN.
-        uris: Of S3 objects, where each is; of a trial component, where its data are.
-    """
-
-    kind: str
-    name: str
-    trial: str | None = None
-    objects: int | None = None
-    size_bytes: int | None = None
-    deletable: bool = True
-    reason: str = ""
-    is_running: bool = False
-    arn: str = attrs.field(default="", repr=False)
-    uris: tuple[str, ...] = attrs.field(default=(), repr=False)
+_FOREIGN = "not created by mnist-tracking"
+_KEPT_DATA = "the data is kept"
+_JOB = "training jobs cannot be deleted on AWS"
 
 
 @attrs.frozen(repr=False)
 class CleanupPlan:
     """
-    What cleaning up would do. A snapshot: making it changed nothing.
+    What a cleanup would do. A snapshot: creating it changes nothing.
 
-    Made by `Workspace.cleanup_plan` and `ExperimentRunner.cleanup_plan`.
+    `Workspace.cleanup_plan` and `ExperimentRunner.cleanup_plan` create plans.
 
     Attributes:
         experiment: The experiment's name.
-        items: What goes and what stays, in order of deletion.
+        items: What would be deleted and what would be kept, in order of deletion.
 
     Example:
         >>> with Workspace.embedded() as workspace:
@@ -84,63 +70,63 @@ class CleanupPlan:
     _on_end: Callable[[], None] | None = attrs.field(default=None, eq=False, alias="on_end")
 
     def __copy__(self) -> Self:
-        return self  # as of every frozen value; the copy, too, tells the runner when it was executed
+        return self  # a copy, too, tells the runner when it is executed
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
-        return type(self), (self.experiment, self.items, self._account, self._prefix)  # no runner is there to tell
+        return type(self), (self.experiment, self.items, self._account, self._prefix)  # without the runner
 
     def __repr__(self) -> str:
-        going, staying = len(self.going), len(self.staying)
-        return f"<CleanupPlan of {self.experiment!r}: {going} go, {staying} stay, {in_bytes(self.size_bytes)}>"
+        counts = f"{len(self.to_delete)} to delete, {len(self.to_keep)} to keep"
+        return f"<CleanupPlan of {self.experiment!r}: {counts}, {in_bytes(self.size_bytes)}>"
 
     @property
-    def going(self) -> tuple[PlannedDeletion, ...]:
-        """What goes."""
+    def to_delete(self) -> tuple[PlannedDeletion, ...]:
+        """The items that would be deleted."""
         return tuple(item for item in self.items if item.deletable)
 
     @property
-    def staying(self) -> tuple[PlannedDeletion, ...]:
-        """What stays; each says why."""
+    def to_keep(self) -> tuple[PlannedDeletion, ...]:
+        """The items that would be kept, each with its reason."""
         return tuple(item for item in self.items if not item.deletable)
 
     @property
     def size_bytes(self) -> int:
-        """How large the S3 objects are that go."""
-        return sum(item.size_bytes or 0 for item in self.going)
+        """The total size of the S3 objects that would be deleted."""
+        return sum(item.size_bytes or 0 for item in self.to_delete)
 
     def __str__(self) -> str:
         running = [item.name for item in self.items if item.is_running]
         lines = [f"cleanup of experiment {self.experiment}"]
-        lines += [f"stops {plural(len(running), 'training job')}: {short_repr(running)}"] if running else []
-        lines += [f"deletes {line}" for line in self._going_in_words()] or ["deletes nothing"]
-        lines += [f"keeps {line}" for line in grouped((item.kind, item.name, item.reason) for item in self.staying)]
+        lines += [f"stops {plural(len(running), 'training job')}: {first_names(running)}"] if running else []
+        lines += [f"deletes {line}" for line in self._deletions_by_kind()] or ["deletes nothing"]
+        lines += [f"keeps {line}" for line in by_reason((item.kind, item.name, item.reason) for item in self.to_keep)]
         return "\n".join(lines)
 
-    def _going_in_words(self) -> list[str]:
+    def _deletions_by_kind(self) -> list[str]:
         by_kind: dict[str, list[PlannedDeletion]] = {}
-        for item in self.going:
+        for item in self.to_delete:
             by_kind.setdefault(item.kind, []).append(item)
         objects = by_kind.pop(OBJECTS, [])
         lines = [
-            f"{plural(len(items), kind)}: {short_repr([i.name for i in items])}" for kind, items in by_kind.items()
+            f"{plural(len(items), kind)}: {first_names([i.name for i in items])}" for kind, items in by_kind.items()
         ]
         if objects:
             folders = [item.name.removeprefix(f"{self._prefix}/") or "./" for item in objects]
             count = sum(item.objects or 0 for item in objects)
             size = in_bytes(self.size_bytes)
-            lines.append(f"{plural(count, 'S3 object')} ({size}) below {self._prefix}/: {short_repr(folders)}")
+            lines.append(f"{plural(count, 'S3 object')} ({size}) below {self._prefix}/: {first_names(folders)}")
         return lines
 
     def _repr_html_(self) -> str:
         frame = self.dataframe()[["kind", "name", "trial", "size_bytes", "reason"]]
-        shown = frame.rename(columns={"size_bytes": "bytes", "reason": "stays because"})
+        shown = frame.rename(columns={"size_bytes": "bytes", "reason": "kept because"})
         return html_table(shown, title=str(self).splitlines()[0])
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per thing: kind, name, trial, objects, size_bytes, deletable and reason."""
+        """Return a row per item: kind, name, trial, objects, size_bytes, deletable and reason."""
         import pandas as pd
 
         rows = [{name: getattr(item, name) for name in _COLUMNS} for item in self.items]
@@ -148,32 +134,266 @@ class CleanupPlan:
 
     def execute(self, *, max_parallel: int = 4, on_progress: Callable[[int, int], None] | None = None) -> CleanupReport:
         """
-        Delete what the plan says that goes, and nothing else.
+        Delete the items in `to_delete`, and nothing else.
 
-        Running jobs are stopped first. One thing that cannot be deleted does not hold up the others. What is gone
-        meanwhile is fine; what was made meanwhile stays, and so does what it hangs on. **Carrying on.** Interrupted,
-        or after errors, call it again, or make a new plan: it finds the rest.
+        Running jobs are stopped first. An item that cannot be deleted does not stop the others. Items that are already
+        gone are skipped; what was created since the plan was made is kept, and so is everything it needs.
+        **Resuming.** After an interruption or errors, execute the plan again, or make a new one: it finds the rest.
 
         Args:
-            max_parallel: How many things are deleted at once. All slow down together when the service is throttled.
-            on_progress: Told how many things are done, and how many there are.
+            max_parallel: How many items to delete at once. When AWS throttles, all of them slow down together.
+            on_progress: Called with the number of items done and the total.
 
         Returns:
-            What went, what stayed and why, and what failed.
+            What was deleted, what was kept and why, and what failed.
 
         Raises:
             ConfigError: If *max_parallel* is less than 1. Nothing was deleted.
-            AccessDeniedError: If the credentials expire meanwhile.
+            AccessDeniedError: If the credentials expire.
         """
-        from mnist_tracking.upkeep.cleanup.execution import execute
-        from mnist_tracking.upkeep.cleanup.ledger import Ledger
-
-        if isinstance(max_parallel, bool) or not isinstance(max_parallel, int) or max_parallel < 1:
-            raise ConfigError(f"max_parallel={max_parallel!r}; a whole number from 1 is needed.")
-        ledger = Ledger(self, on_progress)
+        check_count("max_parallel", max_parallel)
         try:
-            execute(self._account, self, self._prefix, ledger, max_parallel)
+            return execute(
+                self._account,
+                self.experiment,
+                self.items,
+                prefix=self._prefix,
+                max_parallel=max_parallel,
+                on_progress=on_progress,
+            )
         finally:
             if self._on_end is not None:
                 self._on_end()
-        return ledger.report()
+
+
+def make_plan(
+    account: Account,
+    experiment: str,
+    *,
+    trials: Iterable[NamedTrial | str] | None,
+    older_than: timedelta | datetime | None,
+    keep_data: bool,
+    include_foreign: bool,
+) -> CleanupPlan:
+    """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
+    require_name("an experiment", experiment)
+    before = None if older_than is None else _moment(older_than)
+    prefix = experiment_folder(account, account.bucket_name, experiment)
+    inventory = take_inventory(account, experiment, prefix)
+    planner = _Planner(
+        inventory,
+        prefix,
+        chosen=_chosen(inventory, trials, before),
+        is_whole=trials is None and older_than is None,
+        keep_data=keep_data,
+        include_foreign=include_foreign,
+    )
+    return CleanupPlan(experiment, tuple(planner.items()), account, prefix)
+
+
+def _moment(older_than: timedelta | datetime) -> datetime:
+    if isinstance(older_than, timedelta):
+        return datetime.now(UTC) - older_than
+    if not isinstance(older_than, datetime):
+        raise ConfigError(f"older_than={short_repr(older_than)}; expected a timedelta or a datetime.")
+    return require_zone(f"older_than={older_than!r}", older_than)
+
+
+def _chosen(inventory: Inventory, trials: Iterable[NamedTrial | str] | None, before: datetime | None) -> frozenset[str]:
+    if trials is not None and (isinstance(trials, str) or not isinstance(trials, Iterable)):
+        shown = short_repr(trials)
+        raise ConfigError(f"trials={shown}; expected a list of trials, such as [{shown}].")
+    names = inventory.trials if trials is None else [trial_name_of(trial) for trial in trials]
+    for name in names:
+        if name not in inventory.trials:
+            raise NotFoundError("trial", name, nearest(name, inventory.trials))
+    return frozenset(name for name in names if before is None or inventory.trials[name].created < before)
+
+
+@attrs.frozen(kw_only=True)
+class _Planner:
+    """
+    Decides for each thing in an inventory whether it is deleted.
+
+    Attributes:
+        inventory: Everything that exists of the experiment.
+        prefix: The URI of the experiment's folder in S3.
+        chosen: The trials to delete, if they may be deleted.
+        is_whole: Whether the whole experiment is to be deleted, and not some of its trials.
+        keep_data: Whether to keep the uploaded datasets, and the step that recorded them.
+        include_foreign: Whether to delete what others created.
+    """
+
+    inventory: Inventory = attrs.field(kw_only=False)
+    prefix: str = attrs.field(kw_only=False)
+    chosen: frozenset[str]
+    is_whole: bool
+    keep_data: bool
+    include_foreign: bool
+
+    def items(self) -> Iterator[PlannedDeletion]:
+        """Yield everything in order of deletion; the experiment is last, by which an interrupted cleanup resumes."""
+        components = [self._component(component) for component in self._components]
+        deletable = {item.name for item in components if item.deletable}
+        shared_last = sorted(components, key=lambda item: item.trial is None)
+        trials = [self._trial(name) for name in self.inventory.trials if name in self.chosen]
+        yield from self._jobs(deletable)
+        yield from self._hosted(deletable)
+        yield from self._objects(deletable)
+        yield from shared_last
+        yield from trials
+        if self.is_whole:
+            yield self._experiment([*components, *trials])
+
+    @cached_property
+    def _components(self) -> list[Component]:
+        """The components of the chosen trials, and those that an interrupted cleanup has detached already."""
+        return [
+            c
+            for c in self.inventory.components
+            if self.is_whole or not self.chosen.isdisjoint(c.trials) or (not c.trials and LEAVING_TAG in c.tags)
+        ]
+
+    def _component(self, component: Component) -> PlannedDeletion:
+        reason = self._reason_to_keep(component)
+        return PlannedDeletion(
+            kind="trial component",
+            name=component.name,
+            trial=_only_trial(component),
+            deletable=not reason,
+            reason=reason,
+            arn=component.arn,
+            uris=tuple(self._data_of(component)),
+        )
+
+    def _reason_to_keep(self, component: Component) -> str:
+        elsewhere = [parent for parent in component.parents if not self._deletes_trial(parent[0])]
+        if not self._may_delete(is_ours=component.name in self.inventory.ours):
+            return _FOREIGN
+        if elsewhere:
+            (trial, experiment), more = elsewhere[0], len(elsewhere) - 1
+            return f"also in trial {trial} of experiment {experiment}" + (f" and {more} more" if more else "")
+        if self._is_kept_data(component):
+            return _KEPT_DATA
+        if not self.is_whole and component.name in self._shared_with_later_trials:
+            return "later trials share it"
+        return ""
+
+    def _may_delete(self, *, is_ours: bool) -> bool:
+        return is_ours or self.include_foreign
+
+    def _deletes_trial(self, trial: str) -> bool:
+        return trial in self.chosen and self._may_delete(is_ours=self.inventory.trials[trial].is_ours)
+
+    def _is_kept_data(self, component: Component) -> bool:
+        return self.keep_data and component.display_name == PREPROCESSING and self._is_shared(component)
+
+    def _is_shared(self, component: Component) -> bool:
+        """Whether it was recorded for all trials of the experiment."""
+        return component.tags.get(EXPERIMENT_TAG) == self.inventory.experiment
+
+    @cached_property
+    def _shared_with_later_trials(self) -> frozenset[str]:
+        shared = [component for component in self.inventory.components if self._is_shared(component)]
+        data = latest_data(shared)
+        return frozenset([*latest_good(shared).values(), *([data.name] if data else [])])
+
+    def _jobs(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
+        for component in self._components:
+            if component.job_name and component.name in deletable:
+                yield PlannedDeletion(
+                    kind="training job",
+                    name=component.job_name,
+                    trial=next(iter(component.trials), None),
+                    deletable=False,
+                    reason=_JOB,
+                    is_running=component.status in ("InProgress", "Stopping"),
+                )
+
+    def _hosted(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
+        hosted = [found for found in self.inventory.hosted if found.component.name in deletable]
+        for kind in ("endpoint", "endpoint config", "model"):
+            for found in hosted:
+                if found.kind == kind:
+                    yield PlannedDeletion(kind=kind, name=found.name, trial=next(iter(found.component.trials), None))
+
+    def _trial(self, name: str) -> PlannedDeletion:
+        reason = "" if self._deletes_trial(name) else _FOREIGN
+        return PlannedDeletion(kind="trial", name=name, trial=name, deletable=not reason, reason=reason)
+
+    def _experiment(self, contents: Iterable[PlannedDeletion]) -> PlannedDeletion:
+        reason = ""
+        if not self._may_delete(is_ours=self.inventory.is_ours):
+            reason = _FOREIGN
+        elif any(item.kind == "trial" and not item.deletable for item in contents):
+            reason = "it still has trials"
+        elif any(item.reason == _KEPT_DATA for item in contents):
+            reason = _KEPT_DATA
+        return PlannedDeletion(kind="experiment", name=self.inventory.experiment, deletable=not reason, reason=reason)
+
+    def _objects(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
+        """Yield the S3 objects, grouped by folder and reason; of some trials only, those that are theirs alone."""
+        to_keep, to_delete = self._locations_to_keep(deletable), self._locations_to_delete(deletable)
+        groups: dict[tuple[str, str], list[str]] = {}
+        for uri in self.inventory.objects:
+            reason = to_keep.get(location_of(uri, to_keep) or "", "")
+            if self.is_whole or location_of(uri, to_delete):
+                groups.setdefault((self._folder(uri), reason), []).append(uri)
+        for (folder, reason), uris in groups.items():
+            yield PlannedDeletion(
+                kind=OBJECTS,
+                name=folder,
+                trial=to_delete.get(folder.rstrip("/")),
+                objects=len(uris),
+                size_bytes=sum(self.inventory.objects[uri] for uri in uris),
+                deletable=not reason,
+                reason=reason,
+                uris=tuple(uris),
+            )
+
+    def _locations_to_keep(self, deletable: set[str]) -> Mapping[str, str]:
+        """Return the locations of data to keep, each with its reason."""
+        components = [component for component in self.inventory.components if component.name not in deletable]
+        used = {
+            uri: _KEPT_DATA if self._is_kept_data(component) else f"data of {component.name}"
+            for component in components
+            for uri in self._data_of(component)
+        }
+        trials = [name for name in self.inventory.trials if not self._deletes_trial(name)]
+        jobs = {f"{self.prefix}/jobs/{name}": f"data of {name}" for name in trials}
+        return {**used, **jobs, **({f"{self.prefix}/data": _KEPT_DATA} if self.keep_data else {})}
+
+    def _locations_to_delete(self, deletable: set[str]) -> Mapping[str, str | None]:
+        """Return the locations of data to delete, each with its trial if it belongs to one."""
+        components = [component for component in self.inventory.components if component.name in deletable]
+        trials = [name for name in self.inventory.trials if self._deletes_trial(name)]
+        return {
+            **{uri: _only_trial(component) for component in components for uri in self._folders_of(component)},
+            **{f"{self.prefix}/jobs/{name}": name for name in trials},
+        }
+
+    def _data_of(self, component: Component) -> Iterator[str]:
+        """Yield the locations of a component's data: its own folders, and the artifacts it names."""
+        yield from self._folders_of(component)
+        yield from (artifact.uri.rstrip("/") for artifact in (*component.inputs, *component.outputs))
+
+    def _folders_of(self, component: Component) -> Iterator[str]:
+        """Yield the folders that only this component writes to."""
+        yield f"{self.prefix}/steps/{component.name}"
+        if component.job_name:
+            yield f"{self.prefix}/jobs/{component.job_name}"
+        for artifact in component.outputs:
+            _, is_endpoint, name = artifact.uri.rpartition(":endpoint/")
+            if is_endpoint:
+                yield f"{self.prefix}/models/{name}"
+        if self._is_shared(component):
+            yield from (artifact.uri.rstrip("/") for artifact in component.inputs)
+
+    def _folder(self, uri: str) -> str:
+        """Return the folder of the job, step, dataset or model that an object belongs to."""
+        *folders, _ = uri.removeprefix(f"{self.prefix}/").split("/")
+        return "/".join([self.prefix, *folders[:2], ""])
+
+
+def _only_trial(component: Component) -> str | None:
+    return component.trials[0] if len(component.trials) == 1 else None

@@ -1,4 +1,4 @@
-"""Some things at once, at the rate that the service takes: the client slows all threads down when it is throttled."""
+"""Call a function for several items in parallel. Clients slow all threads down together when AWS throttles them."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,10 +14,10 @@ def for_each(
     act: Callable[[T], R], items: Iterable[T], done: Callable[[T, R | MnistTrackingError], None], *, max_parallel: int
 ) -> None:
     """
-    Call *act* for each item in some threads, and *done* in this one with what came of it.
+    Call *act* for each item in threads, and *done* with each outcome in this thread.
 
-    An error of this library's is an outcome like others. Any other exception, one that *done* raises, and an interrupt
-    from the keyboard start nothing more and are raised, once what was started is done.
+    An error of this library is an outcome. Any other exception, one raised by *done*, and a keyboard interrupt are
+    raised after the calls in progress have ended; no further calls are made.
     """
     with ThreadPoolExecutor(max_parallel, thread_name_prefix="cleanup") as pool:
         futures = {pool.submit(act, item): item for item in items}
@@ -31,7 +31,7 @@ def for_each(
 
 
 def results(act: Callable[[T], R], items: Iterable[T], *, max_parallel: int) -> dict[T, R]:
-    """Return what came of each item; the first error is raised."""
+    """Return the result of *act* for each item; the first error is raised."""
     found: dict[T, R] = {}
 
     def keep(item: T, outcome: R | MnistTrackingError) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor found."""
+"""Check and Diagnosis: the findings of the doctor."""
 
 import textwrap
 from typing import TYPE_CHECKING, Literal
@@ -10,26 +10,26 @@ from mnist_tracking._values.text import html_table
 if TYPE_CHECKING:
     import pandas as pd
 
-Outcome = Literal["ok", "warning", "problem", "skipped"]
+CheckOutcome = Literal["ok", "warning", "problem", "skipped"]
 
-_WIDTH = 80
+_LINE_WIDTH = 80
 
 
 @attrs.frozen
 class Check:
     """
-    One thing that the doctor looked at.
+    One finding of the doctor.
 
     Attributes:
-        name: What was looked at, such as ``"bucket"``.
-        outcome: ``"ok"``; ``"warning"``, which may be as you want it; ``"problem"``, with which something will fail; or
-            ``"skipped"``, where it could not be told.
+        name: What was checked, such as ``"bucket"``.
+        outcome: ``"ok"``; ``"warning"``, which may be intended; ``"problem"``, which will make something fail; or
+            ``"skipped"``, if it could not be checked.
         detail: What was found.
-        remedy: What to do about it; empty if there is nothing to do.
+        remedy: What to do about it; empty if nothing needs to be done.
     """
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     detail: str
     remedy: str = ""
 
@@ -37,17 +37,17 @@ class Check:
 @attrs.frozen(repr=False)
 class Diagnosis:
     """
-    What the doctor found: a snapshot.
+    All findings of the doctor. A snapshot: it does not change.
 
     Attributes:
-        checks: In the order in which it looked.
+        checks: The findings, in the order of the checks.
     """
 
     checks: tuple[Check, ...]
 
     @property
     def is_healthy(self) -> bool:
-        """Whether there is no problem; warnings and what was skipped do not count."""
+        """Whether there is no problem; warnings and skipped checks do not count."""
         return not any(check.outcome == "problem" for check in self.checks)
 
     def __repr__(self) -> str:
@@ -55,10 +55,8 @@ class Diagnosis:
         return f"<Diagnosis: {', '.join(f'{outcomes.count(one)} {one}' for one in dict.fromkeys(outcomes))}>"
 
     def __str__(self) -> str:
-        return "\n".join(line for check in self.checks for line in _lines(check, self._margin()))
-
-    def _margin(self) -> int:
-        return max((len(check.name) for check in self.checks), default=0) + 2
+        margin = max((len(check.name) for check in self.checks), default=0) + 2
+        return "\n".join(line for check in self.checks for line in _lines(check, margin))
 
     def _repr_html_(self) -> str:
         return html_table(self.dataframe())
@@ -75,9 +73,9 @@ class Diagnosis:
 
 
 def _lines(check: Check, margin: int) -> list[str]:
-    """Return a check as lines of 80 columns or fewer, unless a single word is longer."""
+    """Return a check as lines of at most 80 columns, except for longer words."""
     head = f"{check.outcome:<9}{check.name:<{margin}}"
-    wrapped = [line for text in (check.detail, check.remedy) for line in _wrap(text, _WIDTH - len(head))]
+    wrapped = [line for text in (check.detail, check.remedy) for line in _wrap(text, _LINE_WIDTH - len(head))]
     return [f"{start}{line}" for start, line in zip([head, *[" " * len(head)] * len(wrapped)], wrapped, strict=False)]
 
 

@@ -1,0 +1,31 @@
+"""The tags of resources: read, added, and what they tell about who created a resource."""
+
+from collections.abc import Mapping
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import CREATED_BY, tags_from_aws, tags_to_aws
+from mnist_tracking._aws.errors import is_missing_or_invalid, translated
+from mnist_tracking.errors import ServiceError
+
+
+def tags_of(account: Account, arn: str) -> dict[str, str]:
+    """Return all tags of a resource."""
+    with translated():
+        pages = account.client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn)
+        return tags_from_aws(tag for page in pages for tag in page["Tags"])
+
+
+def is_ours(account: Account, arn: str) -> bool:
+    """Whether this library created a resource that still exists."""
+    try:
+        return CREATED_BY in tags_of(account, arn)
+    except ServiceError as error:
+        if is_missing_or_invalid(error):  # aws/amazon-sagemaker-feedback, issue 108
+            return False
+        raise
+
+
+def add_tags(account: Account, arn: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a resource."""
+    with translated():
+        account.client("sagemaker").add_tags(ResourceArn=arn, Tags=tags_to_aws(tags))
