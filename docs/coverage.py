@@ -1,5 +1,5 @@
 """
-Write the page of what the embedded SageMaker answers, from the table that it dispatches by.
+Write the page of the operations that the embedded SageMaker supports, from its table of handlers.
 
     python docs/coverage.py            prints the page
     python docs/coverage.py --write    writes docs/reference/embedded-coverage.rst
@@ -18,14 +18,14 @@ PAGE = Path(__file__).parent / "reference" / "embedded-coverage.rst"
 HEAD = """\
 .. Written by docs/coverage.py. Do not edit: run `python docs/coverage.py --write`.
 
-What the embedded SageMaker answers
-===================================
+Operations of the embedded SageMaker
+====================================
 
-These {count} operations of {services} services. Any other raises :exc:`mnist_tracking.UnsupportedOperationError` with
-the operation's name; none falls through to the network.
+The embedded SageMaker supports these {count} operations of {services} services. Any other operation raises
+:exc:`mnist_tracking.UnsupportedOperationError` with its name; no call ever reaches the network.
 
-Requests are checked against AWS's own service model, and responses have its shapes. Below an operation stands what its
-code says of how it answers.
+Requests are checked against AWS's own service model, and responses have its shapes. The notes below an operation are the
+docstring of its handler: where it differs from AWS, or where AWS leaves a choice.
 """
 
 

@@ -150,10 +150,10 @@ def test_other_resources_are_searched(
     [
         ([condition("Colour", "red")], "Unknown property name: Colour"),
         ([condition("Parameters", "red")], "Unknown property name: Parameters"),
-        ([condition("DisplayName", "a", "GreaterThan")], "GreaterThan is not possible for DisplayName"),
+        ([condition("DisplayName", "a", "GreaterThan")], "GreaterThan is not supported for DisplayName"),
         ([condition("CreationTime", "soon", "LessThan")], "'soon' of CreationTime is not a time"),
         ([condition("Parameters.channels", "many", "LessThan")], "'many' of Parameters.channels is not a number"),
-        ([condition("DisplayName", operator="Equals")], "needs a Value"),
+        ([condition("DisplayName", operator="Equals")], "requires a Value"),
     ],
 )
 def test_impossible_filters_are_refused(rig: Rig, filters: list[dict[str, str]], message: str) -> None:
@@ -172,7 +172,7 @@ def test_unknown_names_are_refused_everywhere(rig: Rig) -> None:
         found(rig, expression=nested)
     with pytest.raises(ClientError, match=r"Unknown property name: Parents\.Colour"):
         found(rig, expression=inside)
-    with pytest.raises(ClientError, match="asked for Pipeline"):
+    with pytest.raises(ClientError, match="cannot search Pipeline"):
         rig.sagemaker().search(Resource="Pipeline")
 
 

@@ -66,7 +66,7 @@ def test_a_client_repeats_a_throttled_call_as_its_settings_say(
     with engine.inject(THROTTLED) as injection:
         response = refused(client(engine, mode, 4).create_experiment, ExperimentName="digits")
 
-    assert (injection.refused, len(naps)) == (4, 3)
+    assert (injection.failures, len(naps)) == (4, 3)
     assert response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded", "Type": "Sender"}
     metadata = response["ResponseMetadata"]
     assert (metadata["RetryAttempts"], metadata["MaxAttemptsReached"]) == (3, True)
@@ -150,14 +150,14 @@ def test_threads_share_the_count(engine: EmbeddedSageMaker) -> None:
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(call, range(60)))
 
-    assert (outcomes.count(False), injection.refused) == (20, 20)
+    assert (outcomes.count(False), injection.failures) == (20, 20)
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"operation": "CreateTrainingJobs"}, "near are.*'CreateTrainingJob'"),
-        ({"service": "sagemaker", "operation": "PutObject"}, "none of the embedded"),
+        ({"operation": "CreateTrainingJobs"}, "similar: .*'CreateTrainingJob'"),
+        ({"service": "sagemaker", "operation": "PutObject"}, "not supported by the embedded"),
         ({"service": "sage"}, "'sagemaker'"),
         ({"times": 0}, "times=0"),
         ({"after": -1}, "after=-1"),

@@ -54,5 +54,5 @@ def test_of_artifacts(client: Any) -> None:
 
 
 def test_an_artifact_that_does_not_exist_is_not_found(client: Any) -> None:
-    with pytest.raises(ClientError, match=r"\(ResourceNotFound\).*There is no artifact"):
+    with pytest.raises(ClientError, match=r"\(ResourceNotFound\).*Could not find artifact"):
         client.describe_artifact(ArtifactArn="arn:aws:sagemaker:us-east-1:000000000000:artifact/gone")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store import Store, migrations
-from mnist_tracking.embedded.store.filesystem import file_system_of, refuse_network_file_system
+from mnist_tracking.embedded.store.filesystem import file_system_of, check_file_system
 from mnist_tracking.embedded.store.metric_summaries import record_metric, sample_deviation
 from mnist_tracking.errors import ConfigError
 
@@ -152,7 +152,7 @@ def test_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """The error names the folder and says what would do."""
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
-        with pytest.raises(ConfigError, match=r"file.*cannot be made: .*Give a folder that you may write"):
+        with pytest.raises(ConfigError, match=r"file.*cannot be created: .*Choose a writable folder"):
             EmbeddedSageMaker(home)
 
 
@@ -176,7 +176,7 @@ def test_broken_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None
 
 def test_unknown_durability_is_refused(tmp_path: Path) -> None:
     """The error lists the possible ones."""
-    with pytest.raises(ConfigError, match="'paranoid'; possible are 'normal', 'full'"):
+    with pytest.raises(ConfigError, match="'paranoid'; expected one of 'normal', 'full'"):
         Store(tmp_path, durability="paranoid")
 
 
@@ -225,10 +225,10 @@ def test_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     mounts.write_text("22 1 0:40 / / rw - nfs4 server:/export rw\n")
     monkeypatch.setattr("mnist_tracking.embedded.store.filesystem._MOUNTS", mounts)
     with pytest.raises(ConfigError, match=r"network file system \(nfs4\)"):
-        refuse_network_file_system(tmp_path)
+        check_file_system(tmp_path)
 
     mounts.unlink()
-    refuse_network_file_system(tmp_path)
+    check_file_system(tmp_path)
 
 
 @given(values=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20))

@@ -86,7 +86,7 @@ def test_no_address_that_leads_to_aws_is_made(engine: EmbeddedSageMaker) -> None
 def test_requests_that_pass_by_the_transport_are_stopped() -> None:
     """The last gate: an answer taken away from the transport still does not lead out."""
     with pytest.raises(UnsupportedOperationError):
-        transport._refuse_to_send("before-send.sagemaker.ListExperiments")
+        transport._reject_sending("before-send.sagemaker.ListExperiments")
 
 
 def test_tests_reach_no_other_machine() -> None:

@@ -163,6 +163,6 @@ def test_a_link_that_the_service_still_sees_is_waited_out(tmp_path: Path) -> Non
 
     report = runner.cleanup()
 
-    assert injection.refused == len(naps) == 2
+    assert injection.failures == len(naps) == 2
     assert [kind for kind, _ in report.deleted] == ["trial component", "trial", "experiment"]
     engine.close()

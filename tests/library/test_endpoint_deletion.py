@@ -58,7 +58,7 @@ def test_what_took_too_long_is_deleted_once_sagemaker_lets_it(
     with engine.inject(refused(times=2)) as injection, pytest.raises(JobTimeoutError, match="It was deleted again"):
         BestModelDeployer(workspace).deploy(trial, timeout_s=0)
 
-    assert injection.refused == 2
+    assert injection.failures == 2
     assert left(workspace) == [[], [], []]
 
 
@@ -110,4 +110,4 @@ def test_another_refusal_is_not_waited_out(engine: EmbeddedSageMaker, workspace:
     ):
         endpoint.delete()
 
-    assert injection.refused == 1
+    assert injection.failures == 1

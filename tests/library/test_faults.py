@@ -52,7 +52,7 @@ def test_throttled_calls_are_repeated(engine: EmbeddedSageMaker, runner: Experim
     with engine.inject(Fault("ThrottlingException", service="sagemaker", times=6)) as injection:
         trial = runner.run({"slope": 2.0})
 
-    assert (trial.status, injection.refused) == ("Completed", 6)
+    assert (trial.status, injection.failures) == ("Completed", 6)
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "RequestLimitExceeded"])
@@ -65,7 +65,7 @@ def test_a_service_that_stays_throttled_is_one_error(
     ):
         runner.run()
 
-    assert injection.refused == len(naps) + 1 == 11
+    assert injection.failures == len(naps) + 1 == 11
 
 
 def test_a_conflict_with_another_writer_passes(
@@ -75,7 +75,7 @@ def test_a_conflict_with_another_writer_passes(
     with runner.step("Cleaning") as step:
         step.log_parameters({"rows": 3})
 
-    assert injection.refused == len(naps) == 3
+    assert injection.failures == len(naps) == 3
     assert all(0.2 < nap < 10 for nap in naps)
 
 
@@ -88,7 +88,7 @@ def test_a_conflict_that_stays_is_an_error(engine: EmbeddedSageMaker, runner: Ex
     ):
         pass
 
-    assert injection.refused == 8
+    assert injection.failures == 8
 
 
 def test_a_trial_is_taken_back_though_its_links_are_seen_for_a_while(
@@ -104,7 +104,7 @@ def test_a_trial_is_taken_back_though_its_links_are_seen_for_a_while(
     ):
         runner.run()
 
-    assert (injection.refused, names()) == (2, [])
+    assert (injection.failures, names()) == (2, [])
 
 
 def test_a_trial_that_cannot_be_taken_back_does_not_hide_why(

@@ -64,7 +64,7 @@ def test_what_sagemaker_makes_late_is_tagged_when_its_trial_is_waited_for(
 
     Workspace.embedded(engine=engine).submitted("late").wait()
 
-    assert injection.refused == 1
+    assert injection.failures == 1
     assert [trial.name for trial in workspace.trials(where=where.tag("team") == "cv")] == ["late"]
 
 

@@ -1,4 +1,4 @@
-"""SageMaker in a folder: the engine behind `Workspace.embedded`, and the errors that it can be made to answer with."""
+"""SageMaker in a folder: the engine behind `Workspace.embedded`, and the errors that can be injected into it."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ _MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "i
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for, when it is: the supervisors of jobs and endpoints do without boto3."""
+    """Import a name when it is first used: the supervisors of jobs and endpoints do not need boto3."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""The embedded SageMaker: one folder, and sessions whose calls it answers."""
+"""The embedded SageMaker: a folder, and boto3 sessions whose calls it answers."""
 
 import os
 import pickle
@@ -27,38 +27,38 @@ __all__ = ["EmbeddedSageMaker"]
 services.load()
 
 _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-_SETTINGS = {  # botocore's own defaults: without its environment variables, and without its files
+_SETTINGS = {  # botocore's own defaults, without environment variables and configuration files
     **{name: (None, None, *rest) for name, (_, _, *rest) in botocore.session.Session.SESSION_VARIABLES.items()},
     **_NO_FILES,
 }
-_SERVICE_MODELS = create_loader()  # parsed once for all sessions
+_SERVICE_MODELS = create_loader()  # parsed once for all sessions of this process
 
 
 class EmbeddedSageMaker:
     """
-    A SageMaker in a folder: its state is one SQLite file and a directory, its jobs and endpoints are subprocesses.
+    A SageMaker in a folder: its state is a SQLite file and a directory, its jobs and endpoints are subprocesses.
 
     **Thread and process safety.** Any number of threads and processes may use the same folder at once.
     **Durability.** An acknowledged write survives ``kill -9``; with ``durability="full"`` also a power loss.
     **Isolation.** Nothing it does touches the network or the user's AWS configuration.
 
     Args:
-        home: The folder; made if missing. It must be on a local disk.
-        region: The region that ARNs and bucket names show.
-        account_id: The twelve digits that ARNs and bucket names show.
-        python: The interpreter of training jobs and endpoints. Defaults to the one that is running.
+        home: The folder; created if missing. It must be on a local disk.
+        region: The region in ARNs and bucket names.
+        account_id: The twelve digits in ARNs and bucket names.
+        python: The interpreter of training jobs and endpoints. Defaults to the running one.
         durability: ``"normal"`` or ``"full"``.
-        quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; one more is
-            answered with ResourceLimitExceeded. Without an entry there is no limit.
-        search_lag_s: How far Search is behind: what was made or changed less than so many seconds ago, and what was put
-            into a trial since, is not found. On AWS it is some seconds; other calls are never behind.
+        quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; a job that
+            needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
+        search_lag_s: How many seconds Search is behind: it does not find what was created or changed since, or added
+            to a trial. On AWS this is a few seconds; all other calls are up to date.
         timing: How long to wait for things; by default as `Timing` has it.
         clock: Returns the time in seconds since the epoch; tests replace it.
         sleep: Sleeps for a number of seconds, such as between the attempts of a call that `inject` makes fail; tests
             replace it.
 
     Attributes:
-        search_lag_s: As given; may be set at any time.
+        search_lag_s: As given; can be set at any time.
 
     Raises:
         ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* is negative.
@@ -86,7 +86,7 @@ class EmbeddedSageMaker:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if search_lag_s < 0:
-            raise ConfigError(f"search_lag_s={search_lag_s!r}; seconds from 0 are needed.")
+            raise ConfigError(f"search_lag_s={search_lag_s!r}; expected seconds >= 0.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region)
         self.python = python or sys.executable
@@ -111,34 +111,34 @@ class EmbeddedSageMaker:
 
     def __reduce__(self) -> NoReturn:
         raise pickle.PicklingError(
-            f"{self!r} stays in its process, with its faults and its clock. "
-            "Another one on the same folder sees the same."
+            f"{self!r} cannot be pickled: its faults and its clock belong to this process. "
+            "Create another engine on the same folder instead."
         )
 
     def inject(self, fault: Fault) -> Injection:
         """
-        Refuse calls of this engine's sessions with an error of AWS's, to see what a program makes of it.
+        Make calls of this engine's sessions fail with an AWS error, to test how a program handles it.
 
-        As on AWS, a client repeats a refused call as its retry settings say, so a program sees only what is left when
-        its attempts are used up. Calls of other processes, such as training jobs, and of other engines on the same
-        folder are not refused.
+        As on AWS, a client retries a failed call according to its retry settings; the program sees the error only when
+        all attempts have failed. Calls of other processes, such as training jobs, and of other engines on the same
+        folder are not affected.
 
         Args:
-            fault: Which calls are refused, how often, and with what.
+            fault: Which calls fail, how often, and with which error.
 
         Returns:
-            The injected fault, which counts what it refused. It stays until its ``with`` block ends, or until it is
-            removed.
+            The injected fault, which counts the calls that it made fail. It lasts until its ``with`` block ends, or
+            until it is removed.
 
         Raises:
-            ConfigError: If the fault is about an operation that there is not.
+            ConfigError: If the fault names an unknown service or operation.
 
         Example:
             >>> from mnist_tracking.embedded import Fault
             >>> engine = EmbeddedSageMaker("sagemaker-here", sleep=lambda seconds: None)
             >>> with engine.inject(Fault("ThrottlingException", operation="CreateExperiment", times=2)) as injection:
             ...     response = engine.session().client("sagemaker").create_experiment(ExperimentName="digits")
-            >>> injection.refused, response["ResponseMetadata"]["RetryAttempts"]
+            >>> injection.failures, response["ResponseMetadata"]["RetryAttempts"]
             (2, 2)
             >>> engine.close()
         """
@@ -146,9 +146,9 @@ class EmbeddedSageMaker:
 
     def session(self) -> boto3.Session:
         """
-        Return a new session whose every call this engine answers.
+        Return a new session whose calls this engine answers.
 
-        The session reads none of the user's AWS configuration, credentials or ``AWS_*`` variables.
+        The session does not read the user's AWS configuration, credentials or ``AWS_*`` variables.
         """
         core = botocore.session.Session(session_vars=_SETTINGS)
         core.register_component("data_loader", _SERVICE_MODELS)
@@ -164,16 +164,16 @@ class EmbeddedSageMaker:
 
     def backup(self, directory: str | os.PathLike[str]) -> None:
         """
-        Copy everything to a new folder while programs go on writing; the copy is a home of its own, as of one moment.
+        Copy everything to a new folder while programs continue to write; the copy is a consistent home of its own.
 
-        The folder appears when it is whole. Jobs and endpoints that run are not copied; in the copy they are ones whose
-        process was lost. With no program running, a plain copy of the home does as well.
+        The folder appears when it is complete. Running jobs and endpoints are not copied; in the copy, they have lost
+        their process. While no program is running, a plain copy of the home works as well.
 
         Args:
             directory: The new folder.
 
         Raises:
-            ConfigError: If there is something at *directory* already, or it cannot be written.
+            ConfigError: If *directory* exists already, or it cannot be written.
 
         Example:
             >>> engine = EmbeddedSageMaker("sagemaker-here")
@@ -187,5 +187,5 @@ class EmbeddedSageMaker:
         back_up(self.store, Path(directory).absolute())
 
     def close(self) -> None:
-        """Close this process's connections to the store. Jobs and endpoints go on."""
+        """Close this process's connections to the store. Jobs and endpoints continue."""
         self.store.close()

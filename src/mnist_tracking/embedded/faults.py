@@ -1,8 +1,8 @@
 """
-The errors of AWS's own services, by AWS's own codes.
+AWS's errors, by AWS's own codes.
 
-A handler raises one of these; the transport turns it into the error response that botocore turns into its typed
-exception. Unrelated to `mnist_tracking.errors`, which is what this library's callers see.
+A handler raises one of these; the transport makes it the error response that botocore turns into its typed exception.
+Unrelated to `mnist_tracking.errors`, the errors that callers of this library see.
 """
 
 from collections.abc import Mapping

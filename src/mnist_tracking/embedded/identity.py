@@ -1,11 +1,11 @@
-"""Names and numbers of the embedded account: ARNs, the role, and generated parts of names."""
+"""The embedded account: its id, region and role, and the ARNs of its resources."""
 
 import attrs
 
 
 @attrs.frozen
 class Identity:
-    """Who and where the embedded account is; all ARNs are built here."""
+    """The embedded account. All ARNs are built here."""
 
     account_id: str
     region: str
@@ -24,5 +24,5 @@ class Identity:
 
     @property
     def caller_arn(self) -> str:
-        """Build what STS answers to GetCallerIdentity: the role, assumed by SageMaker."""
+        """The ARN that STS returns from GetCallerIdentity: the role, assumed by SageMaker."""
         return f"arn:aws:sts::{self.account_id}:assumed-role/{self.role_name}/SageMaker"

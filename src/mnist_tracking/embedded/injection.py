@@ -1,4 +1,4 @@
-"""Errors on purpose: to see what a program does when AWS refuses a call, have the embedded SageMaker refuse it."""
+"""Fault injection: make the embedded SageMaker return AWS's errors, to test how a program handles them."""
 
 import difflib
 import threading
@@ -13,7 +13,7 @@ from mnist_tracking.errors import ConfigError
 
 __all__ = ["Fault", "Injection", "Injections"]
 
-_SAID = {  # AWS's code: the status and the message that come with it
+_DEFAULTS = {  # AWS's code: the status and the message that come with it
     "ThrottlingException": (400, "Rate exceeded"),
     "RequestLimitExceeded": (503, "Request limit exceeded."),
     "SlowDown": (503, "Please reduce your request rate."),
@@ -32,7 +32,7 @@ _SAID = {  # AWS's code: the status and the message that come with it
 def _at_least(least: int) -> Callable[[object, Any, int | None], None]:
     def check(_: object, attribute: Any, value: int | None) -> None:
         if value is not None and value < least:
-            raise ConfigError(f"{attribute.name}={value!r}; a whole number from {least} is needed.")
+            raise ConfigError(f"{attribute.name}={value!r}; expected an integer >= {least}.")
 
     return check
 
@@ -40,17 +40,17 @@ def _at_least(least: int) -> Callable[[object, Any, int | None], None]:
 @attrs.frozen
 class Fault:
     """
-    An error that the embedded SageMaker is to answer with, as AWS would.
+    An AWS error that the embedded SageMaker returns from some calls.
 
     Attributes:
         code: AWS's error code, such as ``"ThrottlingException"``.
-        operation: What is refused, such as ``"CreateTrainingJob"``; by default every operation.
-        service: Whose operations, by boto3's name for it, such as ``"s3"``; by default every service's.
-        times: How many calls are refused, each attempt of a retried call counted; None for all of them.
-        after: How many calls go through before the first is refused.
-        when: Given a call's parameters; says whether the call is meant. By default all are.
-        message: What AWS says; by default what it says with this code.
-        status: The HTTP status; by default the one that comes with this code.
+        operation: Which operation fails, such as ``"CreateTrainingJob"``; by default every one.
+        service: The service of the operation, by boto3's name, such as ``"s3"``; by default every one.
+        times: How many calls fail, each attempt of a retried call counted; None for all of them.
+        after: How many calls succeed before the first one fails.
+        when: Called with a call's parameters; returns whether the call may fail. By default, every call may.
+        message: The error message; by default AWS's message for this code.
+        status: The HTTP status; by default AWS's status for this code.
 
     Raises:
         ConfigError: If *times* is less than 1, or *after* than 0.
@@ -65,36 +65,36 @@ class Fault:
     message: str | None = attrs.field(default=None, kw_only=True)
     status: int | None = attrs.field(default=None, kw_only=True)
 
-    def concerns(self, service: str, operation: str, params: Mapping[str, Any]) -> bool:
-        """Whether a call is one of those that it is about."""
+    def matches(self, service: str, operation: str, params: Mapping[str, Any]) -> bool:
+        """Whether a call is one of those that fail."""
         is_named = self.service in (None, service) and self.operation in (None, operation)
         return is_named and (self.when is None or self.when(params))
 
-    def as_answer(self) -> AwsFault:
-        """Return what the caller is answered with."""
-        status, message = _SAID.get(self.code, (400, f"{self.code}, as injected."))
+    def to_error(self) -> AwsFault:
+        """Return the error response."""
+        status, message = _DEFAULTS.get(self.code, (400, f"{self.code}, as injected."))
         return AwsFault(self.message or message, code=self.code, status=self.status or status)
 
 
 class Injection:
     """
-    A fault while it is there. Made by `EmbeddedSageMaker.inject`; leaving its ``with`` block takes it away.
+    An active fault, created by `EmbeddedSageMaker.inject`. Leaving its ``with`` block removes it.
 
     **Thread safety.** May be used from several threads.
 
     Attributes:
-        fault: What calls are refused with.
-        refused: How many calls it has refused so far, each attempt of a retried call counted.
+        fault: As given.
+        failures: How many calls it has made fail so far, each attempt of a retried call counted.
     """
 
     def __init__(self, fault: Fault, remove: "Callable[[Injection], None]") -> None:
         self.fault = fault
-        self.refused = 0
+        self.failures = 0
         self._passed = 0
         self._remove = remove
 
     def __repr__(self) -> str:
-        return f"<Injection of {self.fault.code!r}, {self.refused} calls refused>"
+        return f"<Injection of {self.fault.code!r}, {self.failures} failed calls>"
 
     def __enter__(self) -> Self:
         return self
@@ -105,24 +105,24 @@ class Injection:
         self.remove()
 
     def remove(self) -> None:
-        """Take the fault away; again is fine."""
+        """Remove the fault. Safe to call more than once."""
         self._remove(self)
 
-    def takes(self, service: str, operation: str, params: Mapping[str, Any]) -> bool:
-        """Whether this call is refused. Counts it."""
-        if self.fault.times is not None and self.refused >= self.fault.times:
+    def applies_to(self, service: str, operation: str, params: Mapping[str, Any]) -> bool:
+        """Whether this call fails. Counts it."""
+        if self.fault.times is not None and self.failures >= self.fault.times:
             return False
-        if not self.fault.concerns(service, operation, params):
+        if not self.fault.matches(service, operation, params):
             return False
         if self._passed < self.fault.after:
             self._passed += 1
             return False
-        self.refused += 1
+        self.failures += 1
         return True
 
 
 class Injections:
-    """What one engine was asked to refuse. Safe to share between threads."""
+    """The active faults of one engine. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a fault's `when` may make calls
@@ -130,14 +130,14 @@ class Injections:
 
     def add(self, fault: Fault, known: Iterable[tuple[str, str]]) -> Injection:
         """
-        Refuse calls from now on.
+        Make calls fail from now on.
 
         Args:
-            fault: Which, and how.
-            known: The services and operations that there are.
+            fault: Which calls, and how.
+            known: The supported services and operations.
 
         Raises:
-            ConfigError: If the fault names none of those, and so could never be.
+            ConfigError: If the fault names none of them, and so would never occur.
         """
         _check_names(fault, known)
         injection = Injection(fault, self._remove)
@@ -151,11 +151,11 @@ class Injections:
                 self._current.remove(injection)
 
     def next_fault(self, service: str, operation: str, params: Mapping[str, Any]) -> AwsFault | None:
-        """Return what this call is refused with, if it is; of several faults the first that was injected."""
+        """Return the error of this call, if it is to fail; of several matching faults, the one injected first."""
         with self._lock:
             for injection in self._current:
-                if injection.takes(service, operation, params):
-                    return injection.fault.as_answer()
+                if injection.applies_to(service, operation, params):
+                    return injection.fault.to_error()
         return None
 
 
@@ -163,8 +163,8 @@ def _check_names(fault: Fault, known: Iterable[tuple[str, str]]) -> None:
     pairs = list(known)
     services = {service for service, _ in pairs}
     if fault.service is not None and fault.service not in services:
-        raise ConfigError(f"service={fault.service!r}; possible are {', '.join(map(repr, sorted(services)))}.")
+        raise ConfigError(f"service={fault.service!r}; expected one of {', '.join(map(repr, sorted(services)))}.")
     operations = sorted({operation for service, operation in pairs if fault.service in (None, service)})
     if fault.operation is not None and fault.operation not in operations:
         near = difflib.get_close_matches(fault.operation, operations, n=3, cutoff=0.4) or operations[:3]
-        raise ConfigError(f"operation={fault.operation!r} is none of the embedded SageMaker's; near are {near}.")
+        raise ConfigError(f"operation={fault.operation!r} is not supported by the embedded SageMaker; similar: {near}.")

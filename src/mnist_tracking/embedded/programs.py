@@ -1,4 +1,4 @@
-"""A whole process on the embedded SageMaker: every boto session that anything in it makes."""
+"""Unmodified programs on the embedded SageMaker: their environment, and the engine that answers their boto sessions."""
 
 import atexit
 import os
@@ -16,16 +16,19 @@ __all__ = ["answer", "environment"]
 
 _HOME = "MNIST_TRACKING_HOME"
 _STARTUP = Path(__file__).parent / "startup"
-_OWN_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")  # programs name profiles; nothing is sent with them
-_NOWHERE = "http://127.0.0.1:9"  # for what is no Python program: the port of "discard", where nothing listens
+_OWN_FILES = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)  # programs may name profiles in them; no credentials are ever sent
+_NOWHERE = "http://127.0.0.1:9"  # for programs not written in Python: the port of "discard", where nothing listens
 
 
 def environment(home: Path, region: str, given: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of a program whose boto sessions are answered from a folder, those of its children too.
+    Return the environment of a program whose boto sessions, and those of its children, use an embedded SageMaker.
 
-    What makes no use of it (a program in another language, ``python -S``) is left without credentials and without
-    AWS's addresses.
+    A program that ignores it (because it is written in another language, or runs with ``python -S``) has no credentials
+    and no AWS endpoints.
 
     Args:
         home: The folder of the embedded SageMaker.
@@ -49,9 +52,9 @@ def environment(home: Path, region: str, given: Mapping[str, str]) -> dict[str, 
 
 
 def answer(session: "Session") -> None:
-    """Have the engine of this process answer a botocore session that was just made."""
+    """Connect a new botocore session to the engine of this process."""
     if session.session_var_map["config_file"][2] == os.devnull:
-        return  # made by an engine, which answers it itself
+        return  # created by an engine, which answers it itself
     engine = _engine()
     session.set_credentials("embedded", "embedded")
     session.set_config_variable("region", engine.identity.region)

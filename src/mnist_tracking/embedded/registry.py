@@ -1,4 +1,4 @@
-"""Which function answers which operation: the one table that dispatch, coverage and tests read."""
+"""The table of operations and the functions that handle them, used by dispatch, the coverage page and tests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ Response = dict[str, Any]
 
 @attrs.frozen
 class Call:
-    """One API call, as the caller gave it: botocore's parameter names and Python types, checked against the model."""
+    """One API call: botocore's parameter names and Python types, checked against the service model."""
 
     context: Context
     service: str
@@ -26,7 +26,7 @@ OPERATIONS: dict[tuple[str, str], Handler] = {}
 
 
 def serves(service: str, operation: str) -> Callable[[Handler], Handler]:
-    """Register the decorated function as the answer to one operation, such as ``("sagemaker", "CreateTrial")``."""
+    """Register the decorated function as the handler of one operation, such as ``("sagemaker", "CreateTrial")``."""
 
     def register(handler: Handler) -> Handler:
         OPERATIONS[service, operation] = handler

@@ -1,4 +1,9 @@
-"""Start a supervisor: a process of this library's own that outlives the one that started it."""
+"""
+Supervisors: detached processes of this library that outlive the process that started them.
+
+A supervisor holds a file lock, taken before it starts and handed down to it; the kernel drops it when the last holder
+ends, however that happens. So no process id can be mistaken for another's, and a killed supervisor is noticed.
+"""
 
 import json
 import os
@@ -49,13 +54,13 @@ class SupervisorSettings:
 
 def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
     """
-    Run ``python -m module arguments`` in a session of its own and return its process id.
+    Run ``python -m module arguments`` in its own session and return its process id.
 
     Args:
         module: What to run.
         arguments: Its arguments.
-        lock: The descriptor of the lock that it is to hold; closed here in any case.
-        folder: Where its own output goes, to ``supervisor.log``.
+        lock: The descriptor of the lock that the supervisor will hold; closed here in any case.
+        folder: Where its output is written, to ``supervisor.log``.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
@@ -72,16 +77,18 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
                 start_new_session=True,
             )
     finally:
-        os.close(lock)  # also when it was not handed down: else the lock would be held as long as this process lives
+        os.close(
+            lock
+        )  # even if it was not handed down: otherwise this process would hold the lock for the rest of its life
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
 
 
 def last_words(folder: Path) -> str:
-    """Tell the exception that ended a supervisor, such as that of a full disk; empty if it was killed."""
+    """Return the exception that ended a supervisor, such as a full disk, as a sentence; empty if it was killed."""
     try:
-        said = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return ""
-    last = next((line for line in reversed(said) if line.strip()), "")
+    last = next((line for line in reversed(lines) if line.strip()), "")
     return last and f" Its own log ends with: {last}"

@@ -1,4 +1,4 @@
-"""Times: seconds since the epoch in the store, aware UTC datetimes in responses."""
+"""Times: seconds since the epoch in the store, timezone-aware UTC datetimes in responses."""
 
 from datetime import UTC, datetime
 from typing import cast
@@ -7,12 +7,12 @@ from botocore.utils import parse_to_aware_datetime
 
 
 def as_datetime(seconds: float) -> datetime:
-    """Convert stored seconds into what botocore's responses carry."""
+    """Convert stored seconds into the datetime of a response."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def as_seconds(moment: datetime | float | str) -> float:
-    """Convert what a caller may give botocore for a timestamp into seconds, reading it as botocore does."""
+    """Convert a timestamp in any form that botocore accepts into seconds."""
     if isinstance(moment, (int, float)):
         return float(moment)
     return float(parse_to_aware_datetime(cast("str", moment)).timestamp())
@@ -20,10 +20,10 @@ def as_seconds(moment: datetime | float | str) -> float:
 
 def read_iso(text: str) -> float:
     """
-    Convert ISO 8601, as Search takes it, into seconds; without an offset it is UTC.
+    Convert ISO 8601, as Search accepts it, into seconds; UTC unless it has an offset.
 
     Raises:
-        ValueError: If it is no such time.
+        ValueError: If it is not a time in ISO 8601.
     """
     parsed = datetime.fromisoformat(text)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -1,12 +1,12 @@
 """
-Answer botocore's calls inside the process.
+Answer botocore's calls inside this process.
 
 botocore emits ``before-parameter-build`` with the caller's own parameters and, after checking and serialising them,
 ``before-call``; a response returned from ``before-call`` takes the place of the network. Its own Stubber works the same
-way. So clients, paginators, waiters and typed exceptions are botocore's; only the answer is ours.
+way. So clients, paginators, waiters and typed exceptions are botocore's; only the response is ours.
 
-Retrying comes below ``before-call`` in botocore, so an injected error is put to the client's own retry handlers here,
-by ``needs-retry``, as botocore's endpoint does.
+botocore retries below ``before-call``. So an injected error is passed to the client's own retry handlers here, with
+the event ``needs-retry``, as botocore's endpoint does.
 """
 
 import sqlite3
@@ -33,7 +33,7 @@ _PARAMS = "mnist_tracking_params"
 Reply = tuple[SimpleNamespace, Response]
 
 response_observers: list[Callable[[OperationModel, Response], None]] = []
-"""Called with each successful response before it is returned; the tests check every one against the service model."""
+"""Called with each successful response before it is returned; tests check each against the service model."""
 
 
 def install(session: Session, context: Context, injections: Injections) -> None:
@@ -45,14 +45,14 @@ def install(session: Session, context: Context, injections: Injections) -> None:
         return _answer(call, injections, model, retries)
 
     emitter = session.get_component("event_emitter")
-    emitter.register_first("before-parameter-build", _refuse_to_presign)
+    emitter.register_first("before-parameter-build", _reject_presigning)
     emitter.register_last("before-parameter-build", _remember_params)
     emitter.register_first("before-call", answer)
-    emitter.register_first("before-send", _refuse_to_send)
+    emitter.register_first("before-send", _reject_sending)
 
 
-def _refuse_to_presign(model: OperationModel, context: dict[str, Any], **_: object) -> None:
-    """A presigned address would lead to AWS, to a bucket of that name that is somebody else's."""
+def _reject_presigning(model: OperationModel, context: dict[str, Any], **_: object) -> None:
+    """A presigned URL would lead to AWS, to somebody else's bucket of that name."""
     if context.get("is_presign_request"):
         raise UnsupportedOperationError(model.service_model.service_name, f"{model.name} by a presigned URL")
 
@@ -61,21 +61,21 @@ def _remember_params(params: dict[str, Any], context: dict[str, Any], **_: objec
     context[_PARAMS] = params
 
 
-def _refuse_to_send(event_name: str, **_: object) -> None:
+def _reject_sending(event_name: str, **_: object) -> None:
     raise UnsupportedOperationError(*event_name.split(".")[1:3])
 
 
 @attrs.frozen
 class _Retries:
-    """One call's retries, by the settings of the client that makes it."""
+    """The retries of one call, according to the settings of its client."""
 
     emitter: BaseEventHooks
     model: OperationModel
     request: dict[str, Any]
 
     def delay_after(self, reply: Reply, attempts: int) -> float | None:
-        """Return how long the client wants to wait before it tries again; None if it gives up."""
-        said = self.emitter.emit(
+        """Return how many seconds the client waits before the next attempt; None if it gives up."""
+        answers = self.emitter.emit(
             f"needs-retry.{self.model.service_model.service_id.hyphenize()}.{self.model.name}",
             response=reply,
             endpoint=None,
@@ -84,7 +84,7 @@ class _Retries:
             caught_exception=None,
             request_dict=self.request,
         )
-        delay = first_non_none_response(said)
+        delay = first_non_none_response(answers)
         return None if delay is None or delay is False else float(delay)
 
 
@@ -94,22 +94,22 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
         raise UnsupportedOperationError(call.service, call.operation)
     attempts = 0
     while fault := injections.next_fault(call.service, call.operation, call.params):
-        refusal = _refusal(fault, attempts)
+        error_reply = _error_reply(fault, attempts)
         attempts += 1
-        delay = retries.delay_after(refusal, attempts)
+        delay = retries.delay_after(error_reply, attempts)
         if delay is None:
-            return refusal
+            return error_reply
         call.context.sleep(delay)
     try:
         response = _handle(handler, model, call)
     except AwsFault as fault:
-        return _refusal(fault, attempts)
+        return _error_reply(fault, attempts)
     for observe in response_observers:
         observe(model, response)
     return _reply(HTTPStatus.OK, response, attempts)
 
 
-def _refusal(fault: AwsFault, retries: int) -> Reply:
+def _error_reply(fault: AwsFault, retries: int) -> Reply:
     error = {"Code": fault.code, "Message": fault.message, "Type": "Sender"}
     return _reply(fault.status, {"Error": error, **fault.details}, retries)
 
@@ -121,8 +121,10 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
     except (sqlite3.OperationalError, OSError) as error:
         if not is_storage_error(error):
             raise
-        said = f"The embedded SageMaker cannot write to {str(call.context.store.home)!r}: {error}. Nothing was changed."
-        raise AwsFault(said, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
+        message = (
+            f"The embedded SageMaker cannot write to {str(call.context.store.home)!r}: {error}. Nothing was changed."
+        )
+        raise AwsFault(message, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
 
 
 def _reply(status: int, parsed: Response, retries: int) -> Reply:

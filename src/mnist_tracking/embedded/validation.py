@@ -1,7 +1,7 @@
 """
-Check a request the way the service does: patterns, maxima and enums, read from botocore's own service model.
+Check a request as the service does: patterns, maxima and enums, read from botocore's own service model.
 
-botocore itself checks only what is required, types, minimum lengths and unknown names. The wording of the error is the
+botocore itself only checks required members, types, minimum lengths and unknown names. The wording of the errors is the
 one that AWS's services share.
 """
 
@@ -16,7 +16,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from mnist_tracking.embedded.faults import ValidationFault
 
 Constraint = tuple[str, Callable[[Any], bool]]
-"""AWS's sentence, and whether a value breaks it."""
+"""AWS's sentence, and a function that returns whether a value violates it."""
 
 _known: WeakKeyDictionary[Shape, list[Constraint]] = WeakKeyDictionary()
 _CODES = {  # where it is not SageMaker's ValidationException
@@ -29,7 +29,7 @@ _CODES = {  # where it is not SageMaker's ValidationException
 _LONGEST_SHOWN = 256
 _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 _UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
-_JAVA_CLASSES = {  # what Java's regular expressions have and Python's lack; nearly all stand inside a character class
+_JAVA_CLASSES = {  # classes of Java's regular expressions that Python's lack; nearly all stand inside a character class
     r"\p{L}": r"\w",
     r"\p{M}": r"\u0300-\u036f\u0483-\u0489",
     r"\p{N}": r"\d",
@@ -48,7 +48,7 @@ def check_request(model: OperationModel, params: dict[str, Any]) -> None:
     Check parameters against an operation's input shape.
 
     Raises:
-        ValidationFault: With one sentence for each constraint that a value breaks.
+        ValidationFault: With one sentence for each violated constraint.
     """
     service, shape = model.service_model.service_name, model.input_shape
     if shape is None or service in _UNCHECKED_SERVICES:
@@ -69,9 +69,9 @@ def _structure(shape: StructureShape, value: dict[str, Any], path: str, problems
 
 
 def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
-    for sentence, is_broken in _constraints(shape):
-        if is_broken(value):
-            problems.append(f"Value{_shown(shape, value)} at '{path}' failed to satisfy constraint: {sentence}")
+    for sentence, is_violated in _constraints(shape):
+        if is_violated(value):
+            problems.append(f"Value{_quoted(shape, value)} at '{path}' failed to satisfy constraint: {sentence}")
     match shape:
         case StructureShape():
             _structure(shape, value, path, problems)
@@ -84,8 +84,8 @@ def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
                 _check(shape.value, item, f"{path}.{key}.member", problems)
 
 
-def _shown(shape: Shape, value: Any) -> str:
-    """Quote a value, short_repr if it is long; not if it is sensitive, or may hold what is: a list, a map, a body."""
+def _quoted(shape: Shape, value: Any) -> str:
+    """Quote a string or number, shortened if it is long, but nothing that is or may contain a secret."""
     if shape.metadata.get("sensitive") or not isinstance(value, (str, int, float)):
         return ""
     text = str(value)
@@ -93,7 +93,7 @@ def _shown(shape: Shape, value: Any) -> str:
 
 
 def _constraints(shape: Shape) -> list[Constraint]:
-    """List what a shape demands of one value; put together once for each shape of a client's service model."""
+    """Return the constraints of a shape; read once for each shape of a client's service model."""
     found = _known.get(shape)
     if found is None:
         found = _known[shape] = list(_read_constraints(shape))

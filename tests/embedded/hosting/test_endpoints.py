@@ -155,7 +155,7 @@ def test_an_endpoint_that_is_not_up_yet_says_so(account: HostingAccount) -> None
     account.make_model(script="import threading\nthreading.Event().wait()\n")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
-    with pytest.raises(ClientError, match="It is Creating, and can be invoked while it is InService"):
+    with pytest.raises(ClientError, match="Its status is Creating; it can be invoked while it is InService"):
         account.ask("1")
 
 

@@ -81,7 +81,7 @@ def test_what_was_printed_before_the_end_is_in_the_log(account: HostingAccount) 
 def test_requirements_are_not_installed_and_the_log_says_so(account: HostingAccount) -> None:
     account.deploy(files={"code/requirements.txt": "numpy"})
 
-    assert account.log() == ["requirements.txt is not installed here; the model's interpreter is used as it is."]
+    assert account.log() == ["requirements.txt is not installed; the model uses its Python environment as it is."]
 
 
 def test_output_may_name_its_content_type(account: HostingAccount) -> None:
@@ -165,7 +165,7 @@ def test_what_a_handler_raises_comes_back_as_a_model_error(account: HostingAccou
 def test_what_is_no_text_cannot_be_an_answer(account: HostingAccount) -> None:
     account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return {'a': 1}")
 
-    with pytest.raises(ClientError, match="the handlers gave a dict"):
+    with pytest.raises(ClientError, match="the handlers returned a dict"):
         account.ask("1")
 
 

@@ -116,7 +116,7 @@ def test_a_server_that_is_killed_makes_the_endpoint_fail(account: HostingAccount
     until(lambda: account.status() == "Failed")
 
     assert "The model server was killed by SIGKILL" in account.describe()["FailureReason"]
-    with pytest.raises(ClientError, match="It is Failed, and can be invoked while it is InService") as caught:
+    with pytest.raises(ClientError, match="Its status is Failed; it can be invoked while it is InService") as caught:
         account.ask("")
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
@@ -124,7 +124,7 @@ def test_a_server_that_is_killed_makes_the_endpoint_fail(account: HostingAccount
 def test_a_handler_that_ends_the_server_is_a_model_error(account: HostingAccount) -> None:
     account.deploy(script="import os\ndef model_fn(d): pass\ndef transform_fn(m, b, c, a): os._exit(7)")
 
-    with pytest.raises(ClientError, match="The model server does not answer, it may have ended") as caught:
+    with pytest.raises(ClientError, match="The model server does not respond; it may have ended") as caught:
         account.ask("")
     assert caught.value.response["Error"]["Code"] == "ModelError"
     until(lambda: account.status() == "Failed")

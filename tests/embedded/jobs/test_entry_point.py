@@ -39,7 +39,7 @@ def test_a_package_is_installed_for_its_job_alone(account: TrainingAccount) -> N
 
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
     assert account.log() == [
-        "setup.py is installed without the packages that it needs; the job's interpreter is used as it is.",
+        "setup.py is installed without its dependencies; the job uses its Python environment as it is.",
         "installed __main__ ['--lr', '0.1']",
     ]
     with pytest.raises(ImportError):
@@ -62,5 +62,5 @@ def test_torchrun_runs_no_package(account: TrainingAccount) -> None:
     job = account.run(code=code, HyperParameters=TORCHRUN)
 
     assert job["FailureReason"] == (
-        "ClientError: Python packages are not supported for torch_distributed: it runs a script."
+        "ClientError: Python packages are not supported for torch_distributed; it runs scripts."
     )

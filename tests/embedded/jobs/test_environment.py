@@ -175,7 +175,7 @@ def test_requirements_are_said_not_to_be_installed(account: TrainingAccount) -> 
 
     assert job["TrainingJobStatus"] == "Completed"
     assert account.log() == [
-        "requirements.txt is not installed here; the job's interpreter is used as it is.",
+        "requirements.txt is not installed; the job uses its Python environment as it is.",
         "trained",
     ]
 

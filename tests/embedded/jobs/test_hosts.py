@@ -159,7 +159,7 @@ def test_hosts_are_sorted_as_sagemaker_sorts_them() -> None:
     [
         ({"ResourceConfig": {**TWO, "InstanceCount": 0}}, "InstanceCount must be 1 or more: 0"),
         ({"ResourceConfig": {**TWO, "InstanceGroups": GROUPS}}, "but not both"),
-        ({"ResourceConfig": {"InstanceGroups": GROUPS[:1] * 2, "VolumeSizeInGB": 1}}, "InstanceGroupName of its own"),
+        ({"ResourceConfig": {"InstanceGroups": GROUPS[:1] * 2, "VolumeSizeInGB": 1}}, "a unique InstanceGroupName"),
         (
             {"InputDataConfig": [channel("a", InstanceGroupNames=["two"])]},
             r"for instance groups \['two'\]; the job has",
@@ -175,7 +175,7 @@ def test_what_does_not_fit_together_is_refused(account: TrainingAccount, more: d
 
 def test_more_hosts_than_a_machine_bears_are_refused(account: TrainingAccount) -> None:
     """Each would be a process."""
-    with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 at most"):
+    with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 is the maximum"):
         account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []

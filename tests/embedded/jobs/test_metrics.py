@@ -81,7 +81,7 @@ def test_a_regex_that_backtracks_without_end_is_given_up() -> None:
     values = log.find([(0.0, "a" * 60 + "b"), (1.0, "a" * 60 + "b loss=1")])
 
     assert [(value.name, value.value) for value in values] == [("loss", 1.0)]
-    assert told == ["The regex of metric slow takes too long; no more values are looked for: (a+)+$"]
+    assert told == ["The regex of metric slow takes too long and is not used any more: (a+)+$"]
 
 
 def test_such_a_regex_does_not_keep_a_job_from_ending(account: TrainingAccount) -> None:

@@ -71,7 +71,7 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
     [
         (
             {"code": archive({"trian.py": ""})},
-            "the entry point 'train.py' is not in the source archive, which has trian",
+            "the entry point 'train.py' is not in the source archive. Available: trian",
         ),
         ({"code": archive({"../train.py": ""})}, "its member '../train.py' leaves the folder"),
         ({"code": b"no archive"}, "s3://bucket/code.tar.gz: the source archive cannot be unpacked"),

@@ -21,9 +21,12 @@ from mnist_tracking.embedded.waiting import Waiter
 
 _LOST = "The process that served this endpoint was killed, or the machine was restarted."
 
+_STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
+_MODULE = "mnist_tracking.embedded.hosting.supervisor"
+
 
 def recover_lost_endpoints(store: Store, now: float, name: str | None = None) -> None:
-    """Mark endpoints as Failed whose supervisor is gone: the one of that name, or all."""
+    """Mark endpoints that have lost their supervisor as Failed: the one of that name, or all."""
     where, values = (" AND name = ?", (name,)) if name else ("", ())
     query = f"SELECT * FROM endpoints WHERE status IN ('Creating', 'InService'){where}"
     with store.read() as connection:
@@ -42,10 +45,6 @@ def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
         )
 
 
-_STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
-_MODULE = "mnist_tracking.embedded.hosting.supervisor"
-
-
 def prepare(
     store: Store,
     name: str,
@@ -56,18 +55,18 @@ def prepare(
     settings: SupervisorSettings,
 ) -> int:
     """
-    Make an endpoint's folder, inside the transaction that makes its row, and take its lock.
+    Create an endpoint's folder, in the transaction that inserts its row, and take its lock.
 
-    The model's data and settings are copied (by hard link, where that works), so that the endpoint outlives them.
+    The model's data and settings are copied (by hard link, where possible), so the model can be deleted.
 
     Returns:
         The descriptor that holds the lock.
 
     Raises:
-        ValidationFault: If the model's data do not exist.
+        ValidationFault: If the model's data does not exist.
     """
     folder = state.endpoint_folder(store.home, name)
-    shutil.rmtree(folder, ignore_errors=True)  # what a creator that was killed may have left
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
     folder.mkdir(parents=True)
     try:
         _copy_data(store, container, folder)
@@ -104,13 +103,13 @@ def _copy(store: Store, uri: str, target: Path) -> None:
     if found is None:
         raise ValidationFault(f"Could not find model data at {uri}.")
     try:
-        os.link(found.path, target)  # a blob is never changed, only unlinked
+        os.link(found.path, target)  # a blob never changes
     except OSError:
         shutil.copyfile(found.path, target)
 
 
 def start(store: Store, name: str, lock: int) -> None:
-    """Start the supervisor; the lock is handed down to it."""
+    """Start the supervisor and hand the lock down to it."""
     start_detached(
         _MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.endpoint_folder(store.home, name)
     )
@@ -118,9 +117,9 @@ def start(store: Store, name: str, lock: int) -> None:
 
 def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
     """
-    Ask the supervisor to end and wait until it has; one that does not is killed, and its server ends with it.
+    Terminate the supervisor and wait until it has ended; kill it if it does not. Its server ends with it.
 
-    Only a process that holds the endpoint's lock is ever signalled.
+    Only a process that holds the endpoint's lock is signalled.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         signalling = _Signalling(store, name, number)
@@ -151,8 +150,8 @@ class _Signalling:
         return None if row is None else row["supervisor_pid"]
 
 
-def put_aside(store: Store, name: str) -> Callable[[], None]:
-    """Free an endpoint's folder name at once, inside the transaction that deletes its row; return what deletes it."""
+def set_aside(store: Store, name: str) -> Callable[[], None]:
+    """Rename an endpoint's folder, in the transaction that deletes its row; return a function that deletes it."""
     folder = state.endpoint_folder(store.home, name)
     aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
     with contextlib.suppress(FileNotFoundError):

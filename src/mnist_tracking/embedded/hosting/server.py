@@ -1,12 +1,11 @@
 """
 Serve one model: the handler contract of SageMaker's PyTorch containers, on loopback.
 
-Run by its path, never as a module of the package: what the user's archive brings must be what is imported, even where
-that is another copy of this very package. Standard library and uvicorn; numpy and torch only when a default handler
-needs them.
+Run by its path, never as a module of the package: imports must come from the user's archive, even if it has another
+copy of this package. Standard library and uvicorn; numpy and torch only when a default handler needs them.
 
-``python server.py MODEL_DIR CHANNEL_FD VARIANT``: the channel is a socket to the supervisor. The port goes out on it
-once the model is loaded; when it closes, the supervisor is gone, and this process ends too.
+``python server.py MODEL_DIR CHANNEL_FD VARIANT``: the channel is a socket to the supervisor. The port is sent on it
+once the model is loaded; when it closes, the supervisor has ended, and this process ends, too.
 """
 
 import asyncio
@@ -28,13 +27,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import uvicorn  # before the user's folder is on the path, so that nothing there takes its place
+import uvicorn  # before the user's folder is on the path, so that nothing in it can shadow uvicorn
 
 _JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
 
 
 class UnsupportedContentTypeError(ValueError):
-    """A default handler does not know the content type."""
+    """A default handler does not support the content type."""
 
     def __init__(self, content_type: str) -> None:
         super().__init__(f"Content type {content_type} is not supported by this framework: {_JSON}, {_CSV}, {_NPY} are")
@@ -51,12 +50,12 @@ def _device() -> Any:
 
 
 def default_model_fn(model_dir: str) -> Any:
-    """Load the one TorchScript file of the folder."""
+    """Load the only TorchScript file of the folder."""
     found = sorted(path for path in Path(model_dir).iterdir() if path.suffix in (".pt", ".pth"))
     if len(found) != 1:
         raise ValueError(
             f"Exactly one .pth or .pt file is required for PyTorch models: {[path.name for path in found]}. "
-            "Otherwise the script must have a model_fn."
+            "Otherwise the script needs a model_fn."
         )
     import torch
 
@@ -86,7 +85,7 @@ def default_predict_fn(data: Any, model: Any) -> Any:
 
 
 def default_output_fn(prediction: Any, accept: str) -> tuple[str | bytes, str]:
-    """Encode as the first of the accepted types that is JSON, CSV or npy."""
+    """Encode as the first accepted type that is JSON, CSV or npy."""
     values = prediction.detach().cpu().tolist() if hasattr(prediction, "detach") else prediction
     values = values.tolist() if hasattr(values, "tolist") else values
     for kind in map(_base_type, accept.split(",")):
@@ -110,7 +109,7 @@ def _encode_array(values: Any, kind: str) -> str | bytes:
 
 
 class Context:
-    """What a handler that takes one more argument is told of the model and the request."""
+    """The model and the request, passed to handlers that take an additional argument."""
 
     def __init__(self, model_dir: str, headers: dict[str, str]) -> None:
         self.system_properties = {"model_dir": model_dir, "gpu_id": None}
@@ -123,7 +122,7 @@ class Context:
         return self._request_headers.get(name.lower())
 
     def get_all_request_header(self, _index: int) -> dict[str, str]:
-        """Return all headers of the request, their names in lower case."""
+        """Return all headers of the request, with lower-case names."""
         return dict(self._request_headers)
 
     def set_response_header(self, _index: int, name: str, value: str) -> None:
@@ -136,7 +135,7 @@ class Context:
 
 
 class Handlers:
-    """The user's functions, with defaults for those that are missing, and the model, loaded once."""
+    """The user's functions, with defaults for missing ones, and the model, loaded once."""
 
     def __init__(self, module: Any, model_dir: str) -> None:
         self._model_dir = model_dir
@@ -152,8 +151,8 @@ class Handlers:
         context = Context(model_dir, {})
         self._model = _call(getattr(module, "model_fn", default_model_fn), context, model_dir)
 
-    def answer(self, body: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
-        """Answer one request with a body and its headers."""
+    def respond(self, body: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+        """Return the body and the headers of a response."""
         content_type = headers.get("content-type") or _JSON
         accept = headers.get("accept", "*/*").strip()
         if accept in ("", "*/*"):
@@ -161,11 +160,11 @@ class Handlers:
         context = Context(self._model_dir, headers)
         data = body.decode("utf-8") if _base_type(content_type) in (_JSON, _CSV) else body
         result = self._run(data, content_type, accept, context)
-        output, answered = result if isinstance(result, tuple) else (result, accept)
+        output, content_type = result if isinstance(result, tuple) else (result, accept)
         if not isinstance(output, str | bytes | bytearray | memoryview):
-            raise TypeError(f"the handlers gave a {type(output).__name__}; the body of a response is str or bytes")
+            raise TypeError(f"the handlers returned a {type(output).__name__}; expected str or bytes")
         encoded = output.encode() if isinstance(output, str) else bytes(output)
-        return encoded, {"content-type": str(answered), **context.response_headers}
+        return encoded, {"content-type": str(content_type), **context.response_headers}
 
     def _run(self, data: bytes | str, content_type: str, accept: str, context: Context) -> Any:
         if self._transform:
@@ -176,13 +175,13 @@ class Handlers:
 
 
 def _call(function: Callable[..., Any], context: Context, *arguments: Any) -> Any:
-    """Call a handler; one that takes an argument more gets the context."""
+    """Call a handler, with the context if it takes an additional argument."""
     takes = len(signature(function).parameters)
     return function(*arguments, context) if takes == len(arguments) + 1 else function(*arguments)
 
 
 def import_script(code: Path) -> Any:
-    """Import the user's script; without one, the defaults serve."""
+    """Import the user's script, if any."""
     here = Path(__file__).resolve().parent
     sys.path[:] = [str(code), *(entry for entry in sys.path if Path(entry or ".").resolve() != here)]
     program = os.environ.get("SAGEMAKER_PROGRAM")
@@ -202,7 +201,7 @@ def import_script(code: Path) -> Any:
 
 
 class App:
-    """The ASGI application: ``GET /ping`` and ``POST /invocations``. One thread runs the handlers, one at a time."""
+    """The ASGI application: ``GET /ping`` and ``POST /invocations``. One thread runs the handlers."""
 
     def __init__(self, handlers: Handlers, worker: ThreadPoolExecutor, variant: str) -> None:
         self._handlers, self._worker, self._variant = handlers, worker, variant
@@ -213,7 +212,7 @@ class App:
         receive: Callable[[], Awaitable[dict[str, Any]]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         body, more = b"", True
         while more:
             message = await receive()
@@ -232,19 +231,19 @@ class App:
                 headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
                 return await asyncio.get_running_loop().run_in_executor(self._worker, self._invoke, body, headers)
             case _:
-                return 404, b"There are GET /ping and POST /invocations.", {"content-type": "text/plain"}
+                return 404, b"Not found. Available: GET /ping, POST /invocations.", {"content-type": "text/plain"}
 
     def _invoke(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
         try:
-            return 200, *self._handlers.answer(body, headers)
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything, sys.exit too; the caller is told
+            return 200, *self._handlers.respond(body, headers)
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything, even SystemExit; the caller gets the error
             trace = _trace(error)
             print(trace, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the endpoint's log
             return 500, f"{error}\n{trace}".encode("utf-8", "replace"), {"content-type": "text/plain; charset=utf-8"}
 
 
 def _trace(error: BaseException) -> str:
-    """Format a traceback from the first frame that is not of this file."""
+    """Format a traceback, starting at the first frame outside this file."""
     here = error.__traceback__
     while here is not None and here.tb_frame.f_code.co_filename == __file__:
         here = here.tb_next
@@ -252,7 +251,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _end_with(channel: socket.socket) -> None:
-    """Wait until the supervisor is gone, then end this process and its children."""
+    """Wait until the supervisor has ended, then end this process and its children."""
     with contextlib.suppress(OSError):
         channel.recv(1)
     if os.getpgrp() == os.getpid():
@@ -266,7 +265,7 @@ async def _serve(server: Any, listener: socket.socket) -> None:
 
 
 def main(model_dir: str, channel_fd: str, variant: str) -> None:
-    """Load the model, listen on a free port of loopback, and tell the supervisor which."""
+    """Load the model, listen on a free port of loopback, and send the port to the supervisor."""
     channel = socket.socket(fileno=int(channel_fd))
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
     code = Path(os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or Path(model_dir, "code"))

@@ -1,4 +1,4 @@
-"""How an endpoint stands: its folder, its row, and whether the process that keeps it up still lives."""
+"""The status of an endpoint: its folder and its row."""
 
 import sqlite3
 from pathlib import Path
@@ -12,7 +12,7 @@ def endpoint_folder(home: Path, name: str) -> Path:
 
 
 def endpoint_lock(store: Store, name: str) -> Path:
-    """Return the lock that an endpoint's supervisor holds as long as it lives."""
+    """Return the lock file of an endpoint's supervisor."""
     return endpoint_folder(store.home, name) / "supervisor.lock"
 
 
@@ -30,7 +30,7 @@ def read_endpoint(connection: sqlite3.Connection, name: str) -> sqlite3.Row | No
 def set_status(
     store: Store, endpoint_id: int, status: str, now: float, *, reason: str | None = None, port: int | None = None
 ) -> None:
-    """Record how an endpoint stands, unless it is being deleted."""
+    """Record the status of an endpoint, unless it is being deleted."""
     with store.write() as connection:
         connection.execute(
             "UPDATE endpoints SET status = ?, failure_reason = ?, port = ?, modified = ? "

@@ -1,7 +1,7 @@
 """
-The process that keeps one endpoint up. Outlives whoever asked for the endpoint.
+The process that runs one endpoint. It outlives the process that created the endpoint.
 
-``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD``. The endpoint's folder holds its settings.
+``python -m mnist_tracking.embedded.hosting.supervisor HOME ENDPOINT LOCK_FD``; settings are in the endpoint's folder.
 """
 
 import contextlib
@@ -33,19 +33,19 @@ _NOT_HEALTHY = (
     "The primary container for production variant {} did not pass the ping health check. "
     "Please check CloudWatch logs for this endpoint. "
 )
-_NOT_INSTALLED = b"requirements.txt is not installed here; the model's interpreter is used as it is.\n"
+_NOT_INSTALLED = b"requirements.txt is not installed; the model uses its Python environment as it is.\n"
 
 
 class Stopped(BaseException):
-    """The supervisor was asked to stop."""
+    """The supervisor was terminated."""
 
 
 class EndpointError(Exception):
-    """The endpoint cannot go on; the message is its FailureReason."""
+    """The endpoint fails; the message is its FailureReason."""
 
 
 class Server:
-    """The server subprocess: its output, and the channel on which it tells its port."""
+    """The server process, its output, and the channel on which it reports its port."""
 
     def __init__(self, argv: list[str], *, cwd: Path, env: dict[str, str], variant: str, stop_s: float) -> None:
         self._stop_s = stop_s
@@ -64,13 +64,13 @@ class Server:
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
         self.output = self.process.stdout
 
-    def how_it_ended(self) -> str:
-        """Say how the process ended."""
+    def describe_end(self) -> str:
+        """Wait for the end of the process and describe it."""
         status = self.process.wait()
         return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
     def end(self) -> Iterator[bytes]:
-        """End the process and its children; what they had printed and nobody has read yet comes out."""
+        """End the process and its children; yield their remaining output."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -87,7 +87,7 @@ class Server:
 
 
 class EndpointSupervisor:
-    """Keeps one endpoint up until it is asked to stop, or until its server or its folder is gone."""
+    """Runs one endpoint until it is terminated, its server ends or its folder is deleted."""
 
     def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings, self._timing = store, name, settings, settings.timing
@@ -104,13 +104,13 @@ class EndpointSupervisor:
         self._endpoint_id = int(row["id"])
 
     def run(self) -> None:
-        """Serve until told to stop, or until the server ends."""
+        """Serve until this process is terminated or the server ends."""
         server = None
         try:
             self._unpack()
             server = self._start()
             self._follow(server)
-            raise EndpointError(self._reason(f"The model server {server.how_it_ended()}."))
+            raise EndpointError(self._reason(f"The model server {server.describe_end()}."))
         except (EndpointError, OSError, ValueError) as error:
             reason = str(error)
             state.set_status(self._store, self._endpoint_id, "Failed", time.time(), reason=reason[:_REASON_LENGTH])
@@ -156,7 +156,7 @@ class EndpointSupervisor:
         return {**clean_environment(), **threads, **platform, **user, **ours}
 
     def _follow(self, server: Server) -> None:
-        """Pass on what the server says until it ends."""
+        """Log the output of the server until it ends."""
         deadline = time.monotonic() + self._spec["startup_timeout_s"]
         handlers: dict[Any, Callable[[], bool]] = {
             server.output: lambda: self._pass_on(server.output.fileno()),
@@ -176,27 +176,27 @@ class EndpointSupervisor:
 
     def _check(self, deadline: float) -> None:
         if not self._folder.exists():
-            raise Stopped  # somebody deleted the home, and with it the endpoint
+            raise Stopped  # the home, and with it the endpoint, has been deleted
         if not self._is_in_service and time.monotonic() > deadline:
-            raise EndpointError(self._reason("It took too long."))
+            raise EndpointError(self._reason("It took too long to start."))
 
-    def _on_port(self, said: bytes) -> bool:
-        if not said:
+    def _on_port(self, message: bytes) -> bool:
+        if not message:
             return False
-        port = int(said)
+        port = int(message)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self._timing.ping_timeout_s)
         try:
             with contextlib.closing(connection):
                 connection.request("GET", "/ping")
                 connection.getresponse()
         except (OSError, http.client.HTTPException):
-            return False  # it is ending already, which its output tells too
+            return False  # it is ending already, and so is its output
         state.set_status(self._store, self._endpoint_id, "InService", time.time(), port=port)
         self._is_in_service = True
         return True
 
     def _pass_on(self, output: int) -> bool:
-        """Log what was printed; being asked to stop has to wait, so that nothing which was read is lost."""
+        """Log new output. SIGTERM is blocked meanwhile, so that no output is lost once it is read."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             chunk = os.read(output, _CHUNK)
@@ -206,22 +206,22 @@ class EndpointSupervisor:
         return bool(chunk)
 
     def _log(self, chunk: bytes) -> None:
-        """Put whole lines into the endpoint's log; what is empty ends it."""
+        """Write complete lines to the endpoint's log; an empty chunk ends it."""
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         if not chunk and self._partial:
             lines, self._partial = [*lines, self._partial], b""
-        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
-        self._last_line = next((text for text in reversed(texts) if text.strip()), self._last_line)
+        decoded = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+        self._last_line = next((text for text in reversed(decoded) if text.strip()), self._last_line)
         about = (state.log_group(self._name), self._spec["log_stream"], time.time())
-        if texts:
+        if decoded:
             with self._store.write() as connection:
                 connection.executemany(
                     "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
-                    [(*about, text) for text in texts],
+                    [(*about, text) for text in decoded],
                 )
 
     def _reason(self, what: str) -> str:
-        """Say why the endpoint failed, and how its log ends: of a traceback, the exception."""
+        """Return why the endpoint failed, with the last line of its log: of a traceback, the exception."""
         head = "" if self._is_in_service else _NOT_HEALTHY.format(self._spec["variant"])
         return f"{head}{what}" + (f" Its log ends with: {self._last_line}" if self._last_line else "")
 
@@ -231,7 +231,7 @@ def _raise_stopped(_number: int, _frame: object) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Keep one endpoint up; the lock that was handed down is held until this process ends."""
+    """Run one endpoint; the inherited lock is held until this process ends."""
     home, name, _lock = argv
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped):

@@ -1,4 +1,4 @@
-"""The checkpoints of a job: from S3 before its scripts run, and back there while they do."""
+"""The checkpoints of a job: copied from S3 before its scripts run, and to S3 while they run."""
 
 import contextlib
 import os
@@ -19,35 +19,35 @@ _Stamp = tuple[int, int, int]  # of a file: when it was changed, its size, its i
 
 
 class _ChangedError(Exception):
-    """A file was changed while it was read."""
+    """A file has changed while it was read."""
 
 
-class RefusedError(MnistTrackingError):
-    """A file may not be read, or has a name that is no text, as each key of S3 is; the others were sent."""
+class UnsendableError(MnistTrackingError):
+    """A file is not readable, or its name is not valid Unicode, as S3 requires; all others were sent."""
 
 
 class Checkpoints:
     """
-    The checkpoints below an S3 prefix, and the folders of the hosts that they are for.
+    The checkpoints below an S3 prefix, and the hosts' folders that they are synchronised with.
 
-    A file is sent when it is new or was changed, whole, and never deleted in S3. One that is being written while it is
-    read is left for the next time. Of hosts that write one file, the one that changed it last counts.
+    New and changed files are sent, and none is ever deleted in S3. A file that is written while it is read is sent the
+    next time. If several hosts write the same file, the last change wins.
 
     Args:
-        store: Where S3 is.
+        store: The store with the S3 objects.
         uri: The prefix.
         folders: A folder for each host.
-        warn: Told why something could not be sent while the scripts run; it is tried again.
+        warn: Called with the reason when something could not be sent while the scripts run; it is tried again.
     """
 
     def __init__(self, store: Store, uri: str, folders: list[Path], *, warn: Callable[[str], object]) -> None:
         self._store, self._uri, self._folders, self._warn = store, uri.rstrip("/"), folders, warn
         self._sent: dict[Path, _Stamp] = {}
-        self._told = ""
+        self._warned = ""
 
     def fetch(self) -> None:
         """
-        Copy what is in S3 into each folder.
+        Copy the checkpoints from S3 into each folder.
 
         Raises:
             JobError: If that fails.
@@ -58,21 +58,21 @@ class Checkpoints:
 
     def send(self) -> None:
         """
-        Send what was changed since it was sent the last time.
+        Send the files that have changed since they were sent.
 
         Raises:
-            RefusedError: If a file cannot be sent for what it is; all others were.
-            Exception: Whatever S3 does not take.
+            UnsendableError: If a file cannot be sent because of its name or permissions; all others were sent.
+            Exception: If S3 rejects a file.
         """
-        refused = []
+        unsendable = []
         for folder, path in self._files():
             name = path.relative_to(folder)
             try:
                 self._send(name, path)
             except (PermissionError, UnicodeError) as error:
-                refused.append(f"{name.as_posix()!a}: {error}")
-        if refused:
-            raise RefusedError("; ".join(refused))
+                unsendable.append(f"{name.as_posix()!a}: {error}")
+        if unsendable:
+            raise UnsendableError("; ".join(unsendable))
 
     def _send(self, name: Path, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), path.open("rb") as body:
@@ -82,12 +82,12 @@ class Checkpoints:
                 self._sent[path] = version
 
     def _put(self, name: Path, body: BinaryIO, path: Path, version: _Stamp) -> None:
-        def refuse_changed(_old: object) -> None:
+        def check_unchanged(_old: object) -> None:
             if _stamp(path.stat()) != version:
                 raise _ChangedError
 
         bucket, key = split_uri(f"{self._uri}/{name.as_posix()}")
-        put_object(self._store, bucket, key, body, time.time(), guard=refuse_changed)
+        put_object(self._store, bucket, key, body, time.time(), guard=check_unchanged)
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         for folder in self._folders:
@@ -95,7 +95,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def sent_every(self, seconds: float) -> Iterator[None]:
-        """Send what was changed every so many seconds, from a thread of its own, until the block ends."""
+        """Send changed files every *seconds*, in a separate thread, until the block ends."""
         is_over = threading.Event()
 
         def keep_sending() -> None:
@@ -114,10 +114,12 @@ class Checkpoints:
         try:
             self.send()
         except (OSError, sqlite3.Error, MnistTrackingError) as error:
-            said, self._told = self._told, str(error)
-            if said != self._told:
-                with contextlib.suppress(OSError, sqlite3.Error):  # what takes no checkpoint may take no line either
-                    self._warn(f"The checkpoints could not be sent to S3; this is tried again: {error}")
+            before, self._warned = self._warned, str(error)
+            if before != self._warned:
+                with contextlib.suppress(
+                    OSError, sqlite3.Error
+                ):  # a store that rejects checkpoints may reject lines, too
+                    self._warn(f"The checkpoints could not be sent to S3 and will be sent again: {error}")
 
 
 def _skip(_error: OSError) -> None:

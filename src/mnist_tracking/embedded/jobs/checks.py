@@ -1,4 +1,4 @@
-"""What a training job's request must satisfy beyond the service model's patterns and limits."""
+"""Rules for a training job's request beyond the patterns and limits of the service model."""
 
 import re
 from pathlib import PurePosixPath
@@ -10,21 +10,21 @@ from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
 from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.errors import UnsupportedOperationError
 
-_NEEDED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
+_REQUIRED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
 _MOST_HOSTS = 64
 
 
-def check(request: dict[str, Any]) -> None:
+def check_training_job(request: dict[str, Any]) -> None:
     """
     Check a request for a training job.
 
     Raises:
-        ValidationFault: If the service would refuse it too.
+        ValidationFault: If the service would reject it, too.
         UnsupportedOperationError: If only the embedded SageMaker cannot run it.
     """
-    for member in _NEEDED:
+    for member in _REQUIRED:
         if member not in request:
-            raise ValidationFault(f"CreateTrainingJob needs {member}.")
+            raise ValidationFault(f"CreateTrainingJob requires {member}.")
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         _check_metric(definition)
     _check_resources(request["ResourceConfig"])
@@ -41,22 +41,24 @@ def _check_resources(resources: dict[str, Any]) -> None:
     if groups and {"InstanceCount", "InstanceType"} & resources.keys():
         raise ValidationFault("ResourceConfig has InstanceGroups, or InstanceType and InstanceCount, but not both.")
     if resources.get("InstancePreferences"):
-        raise _unsupported("with InstancePreferences; name one InstanceType")
+        raise _unsupported("with InstancePreferences (supported: InstanceType)")
     names = [group.get("InstanceGroupName") for group in groups or ()]
     if len(set(names)) < len(names) or None in names:
-        raise ValidationFault(f"Each of InstanceGroups needs an InstanceGroupName of its own; they have {names}.")
+        raise ValidationFault(f"Each of InstanceGroups requires a unique InstanceGroupName; given: {names}.")
     for group in groups or [resources]:
         if group.get("InstanceCount", 1) < 1:
             raise ValidationFault(f"InstanceCount must be 1 or more: {group['InstanceCount']}.")
     if (count := sum(group.get("InstanceCount", 1) for group in groups or [resources])) > _MOST_HOSTS:
-        raise _unsupported(f"on {count} instances, each of which is a process here; it runs {_MOST_HOSTS} at most")
+        raise _unsupported(
+            f"on {count} instances; they are processes of this machine, and {_MOST_HOSTS} is the maximum"
+        )
 
 
 def _check_launcher(request: dict[str, Any]) -> None:
     hyperparameters = decode_hyperparameters(request.get("HyperParameters", {}))
     launcher, program = launcher_of(hyperparameters), str(hyperparameters.get("sagemaker_program", ""))
     if launcher not in (None, TORCHRUN):
-        raise _unsupported(f"with the distribution {launcher}; it has {TORCHRUN}, and none at all")
+        raise _unsupported(f"with the distribution {launcher} (supported: {TORCHRUN}, or none)")
     if launcher == TORCHRUN and not program.endswith(".py"):
         raise ValidationFault(f"Unsupported entry point type for {TORCHRUN}: {program!r}; it runs Python scripts.")
     names = {group.get("InstanceGroupName") for group in request["ResourceConfig"].get("InstanceGroups", ())}
@@ -79,7 +81,7 @@ def _check_channels(request: dict[str, Any]) -> None:
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     for name in names:
         if names.count(name) > 1 or name in (".", ".."):
-            raise ValidationFault(f"The channel name {name!r} is given more than once, or is no name of a folder.")
+            raise ValidationFault(f"The channel name {name!r} is used more than once, or is not a valid folder name.")
     groups = {host.group for host in hosts_of(request)}
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel, request["AlgorithmSpecification"].get("TrainingInputMode", "File"), groups)
@@ -88,9 +90,9 @@ def _check_channels(request: dict[str, Any]) -> None:
 def _check_channel(channel: dict[str, Any], default_mode: str, groups: set[str]) -> None:
     name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
     if source is None or source["S3DataType"] != "S3Prefix":
-        raise _unsupported(f"whose channel {name!r} is no S3Prefix")
+        raise _unsupported(f"whose channel {name!r} is not an S3Prefix")
     if channel.get("InputMode", default_mode) == "Pipe":
-        raise _unsupported(f"whose channel {name!r} has the input mode Pipe; it has File and FastFile")
+        raise _unsupported(f"whose channel {name!r} has the input mode Pipe (supported: File, FastFile)")
     _check_uri(f"the channel {name!r}", source["S3Uri"])
     wanted = set(source.get("InstanceGroupNames", ()))
     if not wanted <= groups:
@@ -101,7 +103,7 @@ def _check_channel(channel: dict[str, Any], default_mode: str, groups: set[str])
 
 def _check_local_path(path: PurePosixPath) -> None:
     if OPT_ML not in path.parents or ".." in path.parts:
-        raise _unsupported(f"whose checkpoints are in {str(path)!r}; a folder below {OPT_ML} can be given a place here")
+        raise _unsupported(f"whose checkpoints are in {str(path)!r} (supported: folders below {OPT_ML})")
 
 
 def _check_uri(what: str, uri: str) -> None:

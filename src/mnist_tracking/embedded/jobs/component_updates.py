@@ -1,4 +1,4 @@
-"""What a job says of its own trial component: requests that it leaves in a folder, since it has no network."""
+"""Updates that a job makes to its own trial component: requests in a folder, since a job has no network."""
 
 import json
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 
-class Updates:
+class ComponentUpdates:
     """
-    The requests in a folder, each a JSON file that holds what UpdateTrialComponent is to be given.
+    The requests in a folder, each a JSON file with the parameters of UpdateTrialComponent.
 
     They are sent by a client of SageMaker, so they are checked, applied and rejected as any other. Most jobs leave
     none, so there is no client before the first one.
@@ -24,7 +24,7 @@ class Updates:
         self._client: Any = None
 
     def apply(self) -> None:
-        """Apply what has come since the last time, in the order of the files' names."""
+        """Apply the new requests, in the order of the files' names."""
         for path in sorted(self._folder.glob("*.json")):
             body = path.read_bytes()
             path.unlink()
@@ -37,4 +37,4 @@ class Updates:
         try:
             self._client.update_trial_component(**json.loads(body))
         except (BotoCoreError, ClientError, TypeError, ValueError, RecursionError) as error:
-            self._warn(f"What the job says of its trial component is not recorded: {error}")
+            self._warn(f"An update of the trial component was not recorded: {error}")

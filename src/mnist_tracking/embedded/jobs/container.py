@@ -12,15 +12,66 @@ from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host, hosts_of, l
 
 OPT_ML = PurePosixPath("/opt/ml")
 
+UPDATES = "MNIST_TRACKING_UPDATES"
+"""The variable that holds the folder of a job's component updates. Its value identifies all processes of a script."""
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
+_TOOLKITS_OWN = frozenset(
+    f"sagemaker_{name}"
+    for name in (
+        "container_log_level",
+        "enable_cloudwatch_metrics",
+        "job_name",
+        "program",
+        "region",
+        "s3_output",
+        "submit_directory",
+    )
+)
+_NO_CREDENTIALS = {  # from files below HOME and from an instance; AWS variables are not passed on anyway
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "BOTO_CONFIG": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_SINGLE_VARIABLES = (  # members of SM_TRAINING_ENV that also have a variable of their own
+    "current_host",
+    "current_instance_group",
+    "current_instance_group_hosts",
+    "current_instance_type",
+    "distribution_instance_groups",
+    "framework_module",
+    "hosts",
+    "input_config_dir",
+    "input_data_config",
+    "input_dir",
+    "instance_groups",
+    "instance_groups_dict",
+    "is_hetero",
+    "log_level",
+    "model_dir",
+    "module_dir",
+    "module_name",
+    "network_interface_name",
+    "num_cpus",
+    "num_gpus",
+    "num_neurons",
+    "output_data_dir",
+    "output_dir",
+    "output_intermediate_dir",
+    "resource_config",
+    "user_entry_point",
+)
+
 
 @attrs.frozen
 class Layout:
     """
-    Where everything of one host lies.
+    The folders of one host.
 
     Attributes:
-        base: What is /opt/ml in a container.
-        checkpoints: Where the checkpoints are.
+        base: The folder that is /opt/ml in a container.
+        checkpoints: The folder of the checkpoints.
     """
 
     base: Path
@@ -28,7 +79,7 @@ class Layout:
 
     @classmethod
     def of(cls, base: Path, request: dict[str, Any]) -> "Layout":
-        """Return the layout below a folder for what was asked of CreateTrainingJob."""
+        """Return the layout below a folder for a request of CreateTrainingJob."""
         return cls(base, base / local_path(request).relative_to(OPT_ML))
 
     @property
@@ -67,7 +118,7 @@ class Layout:
         return self.base / "input" / "data" / name
 
     def make(self, **config: object) -> None:
-        """Make the folders, and the configuration files of these names with these contents."""
+        """Create the folders, and configuration files with these names and contents."""
         for folder in (
             self.code,
             self.model,
@@ -83,12 +134,12 @@ class Layout:
 
 
 def local_path(request: dict[str, Any]) -> PurePosixPath:
-    """Return where a job's checkpoints are in a container."""
+    """Return the folder of a job's checkpoints in a container."""
     return PurePosixPath(request.get("CheckpointConfig", {}).get("LocalPath") or OPT_ML / "checkpoints")
 
 
 def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
-    """Decode each value as JSON; one that is none is taken as it is."""
+    """Decode each value that is JSON; others are used as they are."""
     decoded = {}
     for name, value in raw.items():
         try:
@@ -101,15 +152,15 @@ def decode_hyperparameters(raw: dict[str, str]) -> dict[str, Any]:
 @attrs.frozen
 class Placement:
     """
-    One host of a job.
+    One host of a job, and what the request defines for it.
 
     Attributes:
-        request: What CreateTrainingJob was given.
+        request: The request of CreateTrainingJob.
         arn: The job's ARN.
         region: The job's region.
-        host: Which host it is.
-        layout: Where its folders are.
-        port: Where the first host listens for the others, on loopback; the job's own.
+        host: The host.
+        layout: Its folders.
+        port: The port of the first host on loopback, reserved for this job.
     """
 
     request: dict[str, Any]
@@ -133,7 +184,7 @@ class Placement:
 
     @property
     def is_package(self) -> bool:
-        """Whether the code, once it is there, is a package to be installed, of which the program is a module."""
+        """Whether the unpacked code is a package to be installed, with the program as one of its modules."""
         return not self.program.endswith(".sh") and (self.layout.code / "setup.py").is_file()
 
     @property
@@ -142,7 +193,7 @@ class Placement:
 
     @property
     def input_data_config(self) -> dict[str, Any]:
-        """The channels as ``inputdataconfig.json`` describes them."""
+        """The contents of ``inputdataconfig.json``."""
         mode = self.request["AlgorithmSpecification"].get("TrainingInputMode", "File")
         return {
             channel["ChannelName"]: {
@@ -155,7 +206,7 @@ class Placement:
 
     @property
     def resource_config(self) -> dict[str, Any]:
-        """The hosts as ``resourceconfig.json`` describes them."""
+        """The contents of ``resourceconfig.json``."""
         return resource_config(self.request, self.host)
 
     @property
@@ -168,24 +219,24 @@ class Placement:
 
     @property
     def master(self) -> str:
-        """The name of the host that the others look for."""
+        """The name of the host that the others connect to."""
         return (self.distribution_hosts or self.resource_config["hosts"])[0]
 
     def share_of(self, channel: dict[str, Any]) -> tuple[int, int]:
-        """Return which share of a channel's objects the host gets, counted from 0, and how many shares there are."""
+        """Return the number of the host's share of a channel's objects, from 0, and the number of shares."""
         if _source(channel).get("S3DataDistributionType") != "ShardedByS3Key":
             return 0, 1
         name = channel["ChannelName"]
-        sharing = [
+        sharers = [
             host
             for host in hosts_of(self.request)
             if name in (each["ChannelName"] for each in channels_of(self.request, host))
         ]
-        return sharing.index(self.host), len(sharing)
+        return sharers.index(self.host), len(sharers)
 
 
 def channels_of(request: dict[str, Any], host: Host) -> list[dict[str, Any]]:
-    """Return the channels that a host gets: those of its instance group, and those of all."""
+    """Return the channels of a host: those of its instance group, and those of all groups."""
     return [
         channel
         for channel in request.get("InputDataConfig", [])
@@ -196,30 +247,6 @@ def channels_of(request: dict[str, Any], host: Host) -> list[dict[str, Any]]:
 def _source(channel: dict[str, Any]) -> dict[str, Any]:
     source: dict[str, Any] = channel["DataSource"]["S3DataSource"]
     return source
-
-
-UPDATES = "MNIST_TRACKING_UPDATES"
-"""Names a folder of one host of one job. All that its script starts inherits it, and is known by it."""
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
-_TOOLKITS_OWN = frozenset(
-    f"sagemaker_{name}"
-    for name in (
-        "container_log_level",
-        "enable_cloudwatch_metrics",
-        "job_name",
-        "program",
-        "region",
-        "s3_output",
-        "submit_directory",
-    )
-)
-_NO_CREDENTIALS = {  # those in files below HOME, and those of an instance; variables are not handed down anyway
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_CONFIG_FILE": os.devnull,
-    "BOTO_CONFIG": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 def arguments(hyperparameters: dict[str, Any]) -> list[str]:
@@ -240,7 +267,7 @@ def _argument(value: Any) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return what a job or an endpoint may see of its starter's environment: no credentials, no PYTHONPATH."""
+    """Return the part of this environment that jobs and endpoints inherit: no credentials, no PYTHONPATH."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
     return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
 
@@ -260,29 +287,31 @@ def variables(placement: Placement) -> dict[str, str]:
         "PYTHONPATH": f"{layout.code}{os.pathsep}{layout.packages}" if placement.is_package else str(layout.code),
     }
     toolkit = _toolkit(placement)
-    shown = {key: _shown(value) for key, value in toolkit.items() if "=" not in key}  # no variable can be called that
+    encoded = {
+        key: _encoded(value) for key, value in toolkit.items() if "=" not in key
+    }  # not possible in the name of a variable
     given = placement.request.get("Environment", {})
-    own = {**platform, **_rendezvous(placement), **shown}
+    own = {**platform, **_rendezvous(placement), **encoded}
     return {**clean_environment(), **own, **given, UPDATES: str(layout.updates)}
 
 
 def _rendezvous(placement: Placement) -> dict[str, str]:
-    """Return how the hosts find each other: by loopback, since their names mean nothing on one machine."""
+    """Return the variables by which the hosts find each other: on loopback, since their names do not resolve here."""
     interface = loopback()
     return {
         "MASTER_ADDR": MASTER_ADDRESS,
         "MASTER_PORT": str(placement.port),
         "NCCL_SOCKET_IFNAME": interface,
         "NCCL_IB_DISABLE": "1",
-        "GLOO_SOCKET_IFNAME": interface,  # not the container's: gloo looks for the machine's own name else
+        "GLOO_SOCKET_IFNAME": interface,  # not in SageMaker's container: gloo would resolve the name of this machine
     }
 
 
 def _toolkit(placement: Placement) -> dict[str, Any]:
     summary, user = _training_env(placement), placement.user_hyperparameters
-    told = {f"SM_{name.upper()}": summary[name] for name in _TOLD_ALONE}
+    single = {f"SM_{name.upper()}": summary[name] for name in _SINGLE_VARIABLES}
     return {
-        **told,
+        **single,
         "SM_CHANNELS": sorted(summary["channel_input_dirs"]),
         "SM_FRAMEWORK_PARAMS": summary["additional_framework_parameters"],
         "SM_HPS": user,
@@ -293,38 +322,8 @@ def _toolkit(placement: Placement) -> dict[str, Any]:
     }
 
 
-_TOLD_ALONE = (  # of what the toolkit sums up as JSON
-    "current_host",
-    "current_instance_group",
-    "current_instance_group_hosts",
-    "current_instance_type",
-    "distribution_instance_groups",
-    "framework_module",
-    "hosts",
-    "input_config_dir",
-    "input_data_config",
-    "input_dir",
-    "instance_groups",
-    "instance_groups_dict",
-    "is_hetero",
-    "log_level",
-    "model_dir",
-    "module_dir",
-    "module_name",
-    "network_interface_name",
-    "num_cpus",
-    "num_gpus",
-    "num_neurons",
-    "output_data_dir",
-    "output_dir",
-    "output_intermediate_dir",
-    "resource_config",
-    "user_entry_point",
-)
-
-
 def _training_env(placement: Placement) -> dict[str, Any]:
-    """Return what the toolkit sums up as JSON."""
+    """Return the toolkit's summary, SM_TRAINING_ENV."""
     return {
         **_hosts(placement),
         **_folders(placement),
@@ -382,7 +381,7 @@ def _folders(placement: Placement) -> dict[str, Any]:
 
 
 def _framework_parameters(hyperparameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the hyperparameters of SageMaker's own that the toolkit does not use itself."""
+    """Return SageMaker's own hyperparameters that the toolkit does not use itself."""
     return {
         name: value
         for name, value in hyperparameters.items()
@@ -390,7 +389,7 @@ def _framework_parameters(hyperparameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(value: Any) -> str:
+def _encoded(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What the SDK's ``distribution`` asks for: a launcher of several processes, torchrun or one that is not here."""
+"""The launcher that the SDK's ``distribution`` selects: torchrun, or one that is not supported."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host
 
 TORCHRUN = "torch_distributed"
 
-_LAUNCHERS = {  # the word in the hyperparameter that switches it on: what the SDK's `distribution` calls it
+_LAUNCHERS = {  # the word in the hyperparameter that enables a launcher: its name in the SDK's `distribution`
     "mpi": "mpi",
     "distributed_dataparallel": "smdistributed",
     "pytorch_ddp": "pytorchddp",
@@ -19,7 +19,7 @@ _LAUNCHERS = {  # the word in the hyperparameter that switches it on: what the S
 
 def launcher_of(hyperparameters: dict[str, Any]) -> str | None:
     """
-    Return what the SDK calls the launcher that a job's decoded hyperparameters ask for, or None.
+    Return the SDK's name of the launcher in a job's decoded hyperparameters, or None.
 
     Example:
         >>> launcher_of({"sagemaker_distributed_dataparallel_enabled": True}), launcher_of({"epochs": 2})
@@ -30,7 +30,7 @@ def launcher_of(hyperparameters: dict[str, Any]) -> str | None:
 
 
 def distribution_groups(hyperparameters: dict[str, Any], host: Host) -> list[str]:
-    """Return the instance groups that the launcher is for, as SageMaker's toolkit tells them to one host."""
+    """Return the instance groups that use the launcher, as SageMaker's toolkit lists them on one host."""
     given = hyperparameters.get("sagemaker_distribution_instance_groups")
     if given:
         return [str(group) for group in given]
@@ -39,20 +39,20 @@ def distribution_groups(hyperparameters: dict[str, Any], host: Host) -> list[str
 
 def torchrun(python: str, hosts: list[str], current: str, port: int) -> list[str]:
     """
-    Return the beginning of the command that the toolkit runs on each host; program and arguments follow.
+    Return the start of the command that the toolkit runs on each host; program and arguments follow.
 
-    It names the first host's address for one host too, where the toolkit leaves torchrun its fixed default port: two
-    jobs on one machine must not meet there.
+    It has an address and a port even for a single host, where the toolkit uses torchrun's default port: two jobs on one
+    machine must not share it.
 
     Args:
         python: The interpreter.
-        hosts: The names of the hosts that take part.
-        current: Which of them this one is.
-        port: Where the first one is reached.
+        hosts: The names of the participating hosts.
+        current: The name of this host.
+        port: The port of the first host.
     """
     options = {
         "--nnodes": len(hosts),
-        "--nproc_per_node": 1,  # no GPU is told to a job here, see SM_NUM_GPUS
+        "--nproc_per_node": 1,  # jobs here have no GPU, see SM_NUM_GPUS
         "--master_addr": MASTER_ADDRESS,
         "--master_port": port,
         "--node_rank": hosts.index(current),

@@ -8,14 +8,14 @@ from typing import Any, Self
 import attrs
 
 MASTER_ADDRESS = "127.0.0.1"
-"""Where the first host is reached. SageMaker says its name, algo-1, which means nothing outside of its network."""
+"""The address of the first host. SageMaker uses its name, algo-1, which resolves only in its network."""
 _GROUP = "homogeneousCluster"
 _DEFAULT_TYPE = "ml.m5.xlarge"
 
 
 @attrs.frozen
 class Host:
-    """One host: its name, such as ``algo-1``, the group that it is in, and its instance type."""
+    """One host: its name, such as ``algo-1``, its instance group and its instance type."""
 
     name: str
     group: str
@@ -39,18 +39,18 @@ def hosts_of(request: dict[str, Any]) -> list[Host]:
 
 
 def groups_of(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a job's instance groups; one that is given none has one."""
+    """Return a job's instance groups; a job without groups has one."""
     resources: dict[str, Any] = request["ResourceConfig"]
     return resources.get("InstanceGroups") or [resources]
 
 
 def instances_of(request: dict[str, Any]) -> Counter[str]:
-    """Count a job's instances by their type."""
+    """Count a job's instances by type."""
     return Counter(host.instance_type for host in hosts_of(request))
 
 
 def resource_config(request: dict[str, Any], host: Host) -> dict[str, Any]:
-    """Describe the hosts as ``resourceconfig.json`` does on one of them."""
+    """Return the contents of ``resourceconfig.json`` on one of the hosts."""
     hosts = hosts_of(request)
     types = dict.fromkeys((each.group, each.instance_type) for each in hosts)
     return {
@@ -71,16 +71,16 @@ def resource_config(request: dict[str, Any], host: Host) -> dict[str, Any]:
 
 
 def loopback() -> str:
-    """Name the network interface by which the hosts reach each other: ``lo`` on Linux, ``lo0`` on macOS."""
+    """Return the network interface by which the hosts reach each other: ``lo`` on Linux, ``lo0`` on macOS."""
     return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
 class ReservedPort:
     """
-    A free port that no other job gets, and the system hands to nobody, until the block ends or the process does.
+    A free port that no other job and no other program gets until the block or the process ends.
 
-    A socket is bound to it that never listens. Whoever asks to share the address (SO_REUSEADDR, as torch and the
-    listeners of Python's own libraries do) can listen there all the same.
+    A socket is bound to it, but never listens. Programs that share the address (SO_REUSEADDR, as torch and the servers
+    of Python's standard library do) can listen there nevertheless.
 
     Attributes:
         number: The port.

@@ -23,12 +23,14 @@ from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, 
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
+_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+
 
 class Launch:
     """
-    The start of one job's supervisor, in two steps around the commit of the job's row.
+    Starts a job's supervisor, in two steps around the commit of the job's row.
 
-    `take_lock` comes before the row is visible, so that nobody takes the job for lost; `start` comes after it, so that
+    `take_lock` is called before the row is visible, so that the job is never taken for lost; `start` after it, so that
     the supervisor finds the row.
     """
 
@@ -37,19 +39,19 @@ class Launch:
         self._lock: int | None = None
 
     def take_lock(self) -> None:
-        """Take the lock that the supervisor is to hold."""
+        """Take the lock for the supervisor."""
         self._lock = acquire_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
-        """Let go of the lock, unless the supervisor has it."""
+        """Release the lock, unless the supervisor has it."""
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
 
     def start(self) -> None:
-        """Start the supervisor; a job whose supervisor cannot be started has failed."""
+        """Start the supervisor, or fail the job if that is not possible."""
         lock, self._lock = self._lock, None
-        assert lock is not None, "take_lock comes first"  # noqa: S101 - for the type checker
+        assert lock is not None, "take_lock must be called first"  # noqa: S101 - for the type checker
         folder = state.job_folder(self._store.home, self._name)
         try:
             self._settings.write(folder)
@@ -60,41 +62,38 @@ class Launch:
     def _fail(self, reason: str) -> None:
         with self._store.write() as connection:
             job = state.read_job(connection, self._name)
-            if job is not None and job["status"] not in state.ENDED:  # nobody has taken it for lost meanwhile
+            if job is not None and job["status"] not in state.ENDED:  # not taken for lost meanwhile
                 state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
 
 
-def ask_to_stop(store: Store, job: sqlite3.Row) -> None:
+def signal_stop(store: Store, job: sqlite3.Row) -> None:
     """
-    Signal a job's supervisor, if it lives: its lock says that the recorded process is still that one.
+    Signal a job's supervisor, if it is alive: its held lock shows that the recorded process is still the supervisor.
 
-    Without a recorded process it has just been started, and sees for itself that the job is to be stopped.
+    A supervisor without a recorded process has just been started, and reads from the job's row that it must stop.
     """
     if job["supervisor_pid"] and is_locked(supervisor_lock(store, job["name"])):
         with contextlib.suppress(ProcessLookupError):
             os.kill(job["supervisor_pid"], signal.SIGTERM)
 
 
-_LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
-
-
 def supervisor_lock(store: Store, name: str) -> Path:
-    """Return the lock that a job's supervisor holds."""
+    """Return the lock file of a job's supervisor."""
     return state.job_folder(store.home, name) / "supervisor.lock"
 
 
 def script_lock(store: Store, name: str, host: str) -> Path:
-    """Return the lock that a job's script on one host holds, and its supervisor."""
+    """Return the lock file of a job's script on one host, held by the supervisor, too."""
     return state.job_folder(store.home, name) / f"{host}.lock"
 
 
 def script_pid(store: Store, name: str, host: str) -> Path:
-    """Return the file that tells the process id of a job's script on one host, which leads a process group."""
+    """Return the file with the process id of a job's script on one host."""
     return state.job_folder(store.home, name) / f"{host}.pid"
 
 
 def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None:
-    """End jobs whose supervisor is gone: the one of that name, or all."""
+    """End jobs that have lost their supervisor: the one of that name, or all."""
     where, values = ("AND name = ?", (name,)) if name else ("", ())
     query = f"SELECT * FROM training_jobs WHERE status IN ('InProgress', 'Stopping') {where}"
     with store.read() as connection:
@@ -104,7 +103,7 @@ def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None
 
 
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
-    """End a job as Failed, and kill what is left of its scripts, if it is not over and its supervisor is gone."""
+    """End a job as Failed and kill its scripts, if it has not ended and has lost its supervisor."""
     name = job["name"]
     folder = state.job_folder(store.home, name)
     if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
@@ -119,7 +118,7 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
 
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
-    """Kill scripts that outlived their supervisor; a script's lock says that the recorded process is still that one."""
+    """Kill scripts that outlived their supervisor; a held lock shows that a recorded process is still the script."""
     request, name = state.request_of(job), job["name"]
     for host in hosts_of(request):
         if is_locked(script_lock(store, name, host.name)):

@@ -1,4 +1,4 @@
-"""Find metric values in lines of a log, and in the files that scripts write."""
+"""Find metric values in the lines of a log, and in files that scripts write."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ import attrs
 Lines = list[tuple[float, str]]
 """Lines of a log, each with its time in seconds since the epoch."""
 
-_LAST_TIMESTAMP = 2.0**32  # seconds; what is later is no time in seconds since the epoch
+_LAST_TIMESTAMP = 2.0**32  # seconds; later values are not seconds since the epoch
 _LARGEST_STEP = 2**31
 
 
@@ -31,10 +31,10 @@ class MetricValue:
 
 class LogMetrics:
     """
-    Metric definitions, applied to each line: the first group of the first match, if it is a number.
+    Metric definitions, applied to each line: the value is the first group of the first match, if it is a number.
 
-    A regex that backtracks without end would keep its job from ever ending. The first time that one takes too long,
-    it is given up and *warn* is told. A timer's signal does it, which only the main thread gets.
+    A regex with catastrophic backtracking would keep its job from ever ending. One that takes longer than *limit_s* is
+    dropped, and *warn* is called. A timer's signal interrupts it, so this works in the main thread only.
     """
 
     def __init__(self, definitions: list[dict[str, str]], *, limit_s: float, warn: Callable[[str], object]) -> None:
@@ -43,7 +43,7 @@ class LogMetrics:
         self._warn = warn
 
     def find(self, lines: Lines) -> list[MetricValue]:
-        """Return the values that lines tell."""
+        """Return the values in lines."""
         before = signal.signal(signal.SIGVTALRM, _time_out)
         try:
             return [value for when, line in lines for value in self._find(line, when)]
@@ -56,7 +56,7 @@ class LogMetrics:
                 value = _number(self._search(regex, line))
             except TimeoutError:
                 self._definitions.remove((name, regex))
-                self._warn(f"The regex of metric {name} takes too long; no more values are looked for: {regex.pattern}")
+                self._warn(f"The regex of metric {name} takes too long and is not used any more: {regex.pattern}")
             else:
                 if value is not None:
                     yield MetricValue(name, value, when)
@@ -83,14 +83,14 @@ def _number(text: str | None) -> float | None:
 
 
 class FileMetrics:
-    """The JSON lines below ``SAGEMAKER_METRICS_DIRECTORY``, read on from where the last reading ended."""
+    """The JSON lines below ``SAGEMAKER_METRICS_DIRECTORY``; each is read once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[Path, int] = {}
 
     def find(self, *, is_last: bool = False) -> Iterator[MetricValue]:
-        """Yield what is new. Half a line is left for the next time, unless this is the last one."""
+        """Yield new values. An incomplete line is left for the next time, unless this is the last one."""
         for path in sorted(path for path in self._folder.glob("*.json") if path.is_file()):
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 file.seek(self._read.get(path, 0))
@@ -102,15 +102,15 @@ class FileMetrics:
 
 
 def _parse(line: bytes) -> Iterator[MetricValue]:
-    """Yield the value that a line tells; SageMaker's own agent skips what is none, too."""
+    """Yield the value of a line. Invalid lines are skipped, as by SageMaker's own agent."""
     try:
-        told: dict[str, Any] = json.loads(line)
-        name, value, timestamp = told["MetricName"], float(told["Value"]), float(told["Timestamp"])
+        fields: dict[str, Any] = json.loads(line)
+        name, value, timestamp = fields["MetricName"], float(fields["Value"]), float(fields["Timestamp"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return
     if isinstance(name, str) and math.isfinite(value) and 0 <= timestamp < _LAST_TIMESTAMP:
-        yield MetricValue(name, value, timestamp, _step(told.get("IterationNumber", told.get("Step"))))
+        yield MetricValue(name, value, timestamp, _step(fields.get("IterationNumber", fields.get("Step"))))
 
 
-def _step(told: object) -> int | None:
-    return told if isinstance(told, int) and 0 <= told < _LARGEST_STEP else None
+def _step(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < _LARGEST_STEP else None

@@ -1,4 +1,4 @@
-"""The processes of a script: also those that made a session of their own, and daemons, which have no parent left."""
+"""Kill all processes of a script, including those in their own sessions, and daemons, whose parents have ended."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
-_PASSES = 10  # one that is killed may have started another in the meantime
+_PASSES = 10  # a killed process may have started another one
 
 
 def kill_tree(pid: int) -> None:
-    """Kill the process group that *pid* leads, and all descendants that still have a living ancestor in it."""
+    """Kill the process group of *pid*, and all descendants of *pid* that can be found."""
     found = descendants(pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
@@ -24,9 +24,9 @@ def kill_tree(pid: int) -> None:
 
 def kill_marked(variable: str, value: str) -> None:
     """
-    Kill all processes whose environment has that variable with that value, whoever their parent is.
+    Kill all processes whose environment has a variable with this value, whatever their parents.
 
-    Linux alone shows the environment of a process; elsewhere this does nothing.
+    Only Linux exposes the environment of processes; elsewhere this does nothing.
     """
     mark = os.fsencode(f"{variable}={value}")
     for _ in range(_PASSES):
@@ -39,9 +39,9 @@ def kill_marked(variable: str, value: str) -> None:
 
 
 def _environments() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the processes of this user, each with what its environment was when its program was started."""
+    """Yield the processes of this user, each with its initial environment."""
     for path in _PROC.glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # another user's, or it has just ended
+        with contextlib.suppress(OSError):  # of another user, or just ended
             yield int(path.parent.name), path.read_bytes().split(b"\0")
 
 
@@ -59,10 +59,10 @@ def descendants(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Yield each process of this machine with its parent."""
+    """Yield each process of this machine, with its parent."""
     if (_PROC / "self" / "stat").exists():
         for path in _PROC.glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):  # it has just ended
+            with contextlib.suppress(OSError):  # just ended
                 yield int(path.parent.name), int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
         return
     listed = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)

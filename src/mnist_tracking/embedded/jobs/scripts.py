@@ -1,22 +1,18 @@
 """Run the scripts of a job: the command of each host, what it prints, and how all of them end together."""
 
-import os
-import select
-from collections.abc import Callable, Iterator
-from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 import contextlib
+import os
 import queue
+import select
 import subprocess
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from signal import Signals
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments
 from mnist_tracking.embedded.jobs.distribution import torchrun
@@ -25,21 +21,40 @@ from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.jobs.transfers import JobError
 from mnist_tracking.embedded.timing import Timing
 
-_LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is cut in parts
-_PIPE = 1 << 20  # bytes; the most that a pipe holds
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is split
+_PIPE = 1 << 20  # bytes; the capacity of a pipe
+
+Line = tuple[float, str]
+"""When a line was printed, in seconds since the epoch, and the line."""
+Events = queue.Queue[tuple["Script", Line | None]]
+"""What scripts print, and None for the end of each stream and of the process."""
+_ENDS = 3
+_STDERR_LINES = 40
+_WAITING_LINES = 10_000  # scripts that write faster than the store must wait, as with any full pipe
+_COMMAND = 'exec "./$0" "$@"'
+_PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the module; the script's arguments follow
+    'PIP_CONFIG_FILE=/dev/null "$0" -m pip install --quiet --no-deps --no-build-isolation --no-index --no-cache-dir '
+    '--disable-pip-version-check --root-user-action=ignore --target "$1" . || exit; '
+    'module=$2; shift 2; exec "$0" -m "$module" "$@"'
+)
+_NOT_INSTALLED = "requirements.txt is not installed; the job uses its Python environment as it is."
+_WITHOUT_DEPENDENCIES = "setup.py is installed without its dependencies; the job uses its Python environment as it is."
 
 
 def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterator[str]:
     """
     Yield the lines of a pipe as they come.
 
-    They end with the pipe, or with the script: a stray child may hold the pipe open for ever. What the script itself
-    printed is in the pipe when it has ended, so that all of it is told, however late it is read.
+    They end with the pipe or with the script: a stray child may keep the pipe open forever. All that the script itself
+    has printed is in the pipe when it ends, so nothing is lost, however late it is read.
 
     Args:
-        pipe: The descriptor that is read.
-        has_ended: Whether the script has.
-        poll_s: How long to wait for output before asking again whether the script has ended.
+        pipe: The descriptor to read.
+        has_ended: Returns whether the script has ended.
+        poll_s: How long to wait for output before checking again whether the script has ended.
     """
     with BufferedReader(_Output(pipe, has_ended, poll_s)) as reader:
         while raw := reader.readline(_LONGEST_LINE):
@@ -49,7 +64,7 @@ def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterato
 class _Output(RawIOBase):
     def __init__(self, pipe: int, has_ended: Callable[[], bool], poll_s: float) -> None:
         self._pipe, self._has_ended, self._poll_ms = pipe, has_ended, poll_s * 1000
-        self._rest = _PIPE  # what is read once the script has ended
+        self._rest = _PIPE  # how much to read once the script has ended
         self._events = select.poll()
         self._events.register(pipe, select.POLLIN)
 
@@ -57,9 +72,9 @@ class _Output(RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Wait for more, and read it; 0 at the end."""
+        """Wait for output and read it; return 0 at the end."""
         while self._rest > 0:
-            has_ended = self._has_ended()  # asked first: what was printed before is in the pipe then
+            has_ended = self._has_ended()  # checked first: what was printed before is in the pipe by then
             if self._events.poll(0 if has_ended else self._poll_ms):
                 count = os.readv(self._pipe, [buffer])
                 self._rest -= count if has_ended else 0
@@ -69,25 +84,17 @@ class _Output(RawIOBase):
         return 0
 
 
-Line = tuple[float, str]
-"""When a line was printed, in seconds since the epoch, and the line."""
-Events = queue.Queue[tuple["Script", Line | None]]
-"""What scripts print, and None for each end: of either stream, and of the process."""
-_ENDS = 3
-_STDERR_LINES = 40
-
-
 class Script:
     """
-    One run of a script, in a process group of its own.
+    One run of a script, in its own process group.
 
-    With the script, its children end, daemons too, as all processes of a container do.
+    When the script ends, its children are killed, daemons too, as with a container.
 
     Attributes:
         host: The name of the host that it runs on.
-        argv: What was run.
-        stderr: The last lines of its standard error, to say why it failed.
-        exit_status: None as long as it runs.
+        argv: The command.
+        stderr: The last lines of its standard error, for the reason of a failure.
+        exit_status: None while it runs.
         ended_at: When it ended, by the monotonic clock.
     """
 
@@ -124,11 +131,11 @@ class Script:
             threading.Thread(target=work, daemon=True).start()
 
     def note_end(self) -> None:
-        """Note that one of its ends was taken from the queue."""
+        """Count one of its ends that was taken from the queue."""
         self._ends += 1
 
     def is_over(self) -> bool:
-        """Whether it has ended, and all that it printed was taken from the queue."""
+        """Whether it has ended, and all its output was taken from the queue."""
         return self._ends == _ENDS
 
     def terminate(self) -> None:
@@ -137,7 +144,7 @@ class Script:
             self._signal_group(Signals.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the script if it still runs, and all its children, also those that left its group."""
+        """Kill the script if it still runs, and all its children, including those that left its group."""
         if self.exit_status is None:
             kill_tree(self._process.pid)
 
@@ -147,7 +154,7 @@ class Script:
 
     def _wait(self) -> None:
         exit_status = self._process.wait()
-        self._signal_group(Signals.SIGKILL)  # at once, before its id can mean another
+        self._signal_group(Signals.SIGKILL)  # at once, before its process id can be reused
         kill_marked(UPDATES, self._updates)
         self.ended_at = time.monotonic()
         self.exit_status = exit_status
@@ -159,13 +166,13 @@ class Script:
             for line in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
                 if stream is self._process.stderr:
                     self.stderr.append(line)
-                if line:  # no event of CloudWatch is empty
+                if line:  # CloudWatch has no empty events
                     self._events.put((self, (time.time(), line)))
         self._events.put((self, None))
 
 
 def failure_reason(script: Script, most: int, *, is_alone: bool) -> str:
-    """Say why a script failed, as the service does: at most *most* characters, the end of the traceback kept."""
+    """Return why a script failed, as the service does: at most *most* characters, with the end of the traceback."""
     where = "" if is_alone else f" on {script.host}"
     head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {_exit_code(script)}\nErrorMessage "'
     tail = f'"\nCommand "{" ".join(script.argv)[:200]}", exit code: 1'
@@ -179,7 +186,7 @@ def _exit_code(script: Script) -> str:
 
 def signal_name(number: int) -> str:
     """
-    Name a signal; a real-time signal has but a number.
+    Return the name of a signal; real-time signals only have a number.
 
     Example:
         >>> signal_name(9), signal_name(45)
@@ -191,15 +198,12 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-_WAITING_LINES = 10_000  # scripts that write faster than the store takes it have to wait, as at any full pipe
-
-
 class ScriptGroup:
     """
-    The scripts of one job, one for each host.
+    The scripts of one job, one for each host: when one fails, the others are ended.
 
     Args:
-        timing: How long a script that is asked to end may take until it is killed, and how long to wait for output.
+        timing: When a terminated script is killed, and how long to wait for output.
     """
 
     def __init__(self, timing: Timing) -> None:
@@ -209,18 +213,17 @@ class ScriptGroup:
         self._is_ending = False
 
     def start(self, host: str, **how: Any) -> None:
-        """Start the script of one more host; *how* is what `Script` takes."""
+        """Start the script of another host; *how* are the arguments of `Script`."""
         script = Script(host, events=self._events, poll_s=self._timing.output_poll_s, **how)
         self._scripts.append(script)
-        if self._is_ending:  # asked while it was being started
+        if self._is_ending:  # terminated while this one was being started
             script.terminate()
 
     def run(self, on_lines: Callable[[str, Lines], None]) -> Script | None:
         """
         Follow the scripts until all have ended, and return the one that failed first, or None.
 
-        Gives *on_lines* the name of a host and what was printed there, in batches as it comes; an empty batch for each
-        host now and then.
+        Calls *on_lines* with the name of a host and its new lines, in batches; regularly with an empty one.
         """
         running, failed = list(self._scripts), None
         while running:
@@ -238,7 +241,7 @@ class ScriptGroup:
         return min(failed, key=lambda script: script.ended_at, default=None)
 
     def terminate(self) -> None:
-        """Ask all scripts to end, the first time this is called, and kill after the grace time those that have not."""
+        """Send SIGTERM to all scripts, once; kill those that have not ended after the grace time."""
         if self._is_ending:
             return
         self._is_ending = True
@@ -249,12 +252,12 @@ class ScriptGroup:
         timer.start()
 
     def kill(self) -> None:
-        """Kill what still runs."""
+        """Kill all scripts that still run."""
         for script in self._scripts:
             script.kill()
 
     def _batch(self) -> dict[Script, Lines]:
-        """Wait for a line, then take all that are there, by script."""
+        """Wait for a line, then return all available ones, by script."""
         found: dict[Script, Lines] = {}
         wait_s: float | None = self._timing.output_poll_s
         with contextlib.suppress(queue.Empty):
@@ -268,29 +271,17 @@ class ScriptGroup:
         return found
 
 
-_COMMAND = 'exec "./$0" "$@"'
-_PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the module; the script's arguments follow
-    'PIP_CONFIG_FILE=/dev/null "$0" -m pip install --quiet --no-deps --no-build-isolation --no-index --no-cache-dir '
-    '--disable-pip-version-check --root-user-action=ignore --target "$1" . || exit; '
-    'module=$2; shift 2; exec "$0" -m "$module" "$@"'
-)
-_NOT_INSTALLED = "requirements.txt is not installed here; the job's interpreter is used as it is."
-_WITHOUT_DEPENDENCIES = (
-    "setup.py is installed without the packages that it needs; the job's interpreter is used as it is."
-)
-
-
 def command(placement: Placement, python: str) -> list[str]:
     """
-    Return what is run on a host, in the folder of its code.
+    Return the command of a host, to be run in the folder of its code.
 
     Raises:
-        JobError: If torchrun is to run a package, which it cannot.
+        JobError: If torchrun would have to run a package.
     """
     program, given = placement.program, arguments(placement.hyperparameters)
     if placement.host.name in placement.distribution_hosts:
         if placement.is_package:
-            raise JobError("ClientError: Python packages are not supported for torch_distributed: it runs a script.")
+            raise JobError("ClientError: Python packages are not supported for torch_distributed; it runs scripts.")
         launcher = torchrun(python, placement.distribution_hosts, placement.host.name, placement.port)
         return [*launcher, program, *given]
     if placement.is_package:
@@ -303,7 +294,7 @@ def command(placement: Placement, python: str) -> list[str]:
 
 
 def notes(placement: Placement) -> Iterator[str]:
-    """Yield what is to be said in the log of how this differs from a container."""
+    """Yield notes for the log on how this run differs from one in a container."""
     if (placement.layout.code / "requirements.txt").is_file():
         yield _NOT_INSTALLED
     if placement.is_package:

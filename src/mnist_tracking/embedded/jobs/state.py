@@ -11,9 +11,19 @@ from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.metric_summaries import record_metric
 
+ENDED = ("Completed", "Failed", "Stopped")
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+REASON_LENGTH = 1024
+_FINAL_MESSAGES = {
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+
 
 def component_parameters(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a job's parameters as the service types them: numbers as numbers, all else verbatim, quotes included."""
+    """Return a job's parameters typed as by the service: numbers as numbers, all others verbatim, with their quotes."""
     resources = request["ResourceConfig"]
     instances = instances_of(request)
     found: dict[str, dict[str, Any]] = {
@@ -42,7 +52,7 @@ def component_inputs(request: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def model_uri(request: dict[str, Any]) -> str:
-    """Return where a job's model goes."""
+    """Return the URI of a job's model."""
     return f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{request['TrainingJobName']}/output/model.tar.gz"
 
 
@@ -55,7 +65,7 @@ def set_outcome(
     ended: float | None,
     now: float,
 ) -> None:
-    """Record how a job stands on its component."""
+    """Record the status of a job on its component."""
     connection.execute(
         "UPDATE components SET status = ?, message = ?, ended = ?, modified = ? WHERE id = ?",
         (status, message and message[:1024], ended, now, component_id),
@@ -63,22 +73,11 @@ def set_outcome(
 
 
 def put_model(connection: sqlite3.Connection, component_id: int, request: str) -> None:
-    """Record the model that a job has saved."""
+    """Record the model of a job."""
     connection.execute(
         "INSERT OR REPLACE INTO component_artifacts VALUES (?, 'Output', 'SageMaker.ModelArtifact', ?, NULL)",
         (component_id, model_uri(json.loads(request))),
     )
-
-
-ENDED = ("Completed", "Failed", "Stopped")
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-REASON_LENGTH = 1024
-_SAID_AT_THE_END = {
-    "Completed": "Training job completed",
-    "Failed": "Training job failed",
-    "Stopped": "Training job stopped",
-    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
-}
 
 
 def job_folder(home: Path, name: str) -> Path:
@@ -87,7 +86,7 @@ def job_folder(home: Path, name: str) -> Path:
 
 
 def ml_of(store: Store, name: str, host: str) -> Path:
-    """Return what is /opt/ml on a host of a job."""
+    """Return the folder that is /opt/ml on a host of a job."""
     return job_folder(store.home, name) / "ml" / host
 
 
@@ -98,15 +97,15 @@ def read_job(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
 
 
 def request_of(job: sqlite3.Row) -> dict[str, Any]:
-    """Return what CreateTrainingJob was given."""
+    """Return the request of CreateTrainingJob."""
     request: dict[str, Any] = json.loads(job["request"])
     return request
 
 
 def enter_stage(connection: sqlite3.Connection, job_id: int, status: str, message: str, now: float) -> None:
-    """Record that a job has come to a stage, which ends the one before."""
+    """Record that a job has entered a stage, which ends the previous one."""
     connection.execute("UPDATE training_job_stages SET ended = ? WHERE job_id = ? AND ended IS NULL", (now, job_id))
-    ended = now if status in _SAID_AT_THE_END else None
+    ended = now if status in _FINAL_MESSAGES else None
     connection.execute(
         "INSERT INTO training_job_stages (job_id, status, message, started, ended) VALUES (?, ?, ?, ?, ?)",
         (job_id, status, message, now, ended),
@@ -117,18 +116,18 @@ def enter_stage(connection: sqlite3.Connection, job_id: int, status: str, messag
 
 
 def register_supervisor(connection: sqlite3.Connection, job_id: int, pid: int) -> None:
-    """Record that a supervisor is ready to be signalled; who asked for a stop before cannot have reached it."""
+    """Record that a supervisor can be signalled; earlier requests to stop have not reached it."""
     connection.execute("UPDATE training_jobs SET supervisor_pid = ? WHERE id = ?", (pid, job_id))
 
 
 def is_stopping(connection: sqlite3.Connection, job_id: int) -> bool:
-    """Whether somebody has asked for the job to be stopped."""
+    """Whether the job has been requested to stop."""
     query = "SELECT status = 'Stopping' FROM training_jobs WHERE id = ?"
     return bool(connection.execute(query, (job_id,)).fetchone()[0])
 
 
 def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> None:
-    """Record that a job is asked to stop, on its row and its component."""
+    """Record on a job and its component that it is stopping."""
     enter_stage(connection, job_id, "Stopping", "Stopping the training job", now)
     connection.execute("UPDATE training_jobs SET status = 'Stopping' WHERE id = ?", (job_id,))
     component_id = _own_component(connection, job_id)
@@ -136,7 +135,7 @@ def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> N
 
 
 def begin_training(connection: sqlite3.Connection, job_id: int, now: float) -> None:
-    """Record that the script starts now, on the job and on its component."""
+    """Record on a job and its component that the script starts."""
     enter_stage(connection, job_id, "Training", "Training image download completed. Training in progress.", now)
     connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job_id))
     component_id = _own_component(connection, job_id)
@@ -153,10 +152,10 @@ def end_job(
     reason: str | None = None,
     has_model: bool = False,
 ) -> None:
-    """Record how a job ended, on its row, its stages and its component alike."""
+    """Record how a job ended, on its row, its stages and its component."""
     reason = reason and reason[:REASON_LENGTH]
     secondary = secondary or status
-    enter_stage(connection, job_id, secondary, _SAID_AT_THE_END[secondary], now)
+    enter_stage(connection, job_id, secondary, _FINAL_MESSAGES[secondary], now)
     connection.execute(
         "UPDATE training_jobs SET status = ?, failure_reason = ?, ended = ?, supervisor_pid = NULL WHERE id = ?",
         (status, reason, now, job_id),
@@ -188,7 +187,7 @@ def record(
 
 
 def _own_component(connection: sqlite3.Connection, job_id: int) -> int | None:
-    """Return the id of a job's component, unless it is that of a run, whose status and times are not the job's."""
+    """Return the id of a job's component; None for that of a run, whose status and times are not the job's."""
     row = connection.execute(
         "SELECT c.id FROM training_jobs j JOIN components c ON c.id = j.component_id AND c.source_arn = j.arn "
         "WHERE j.id = ?",
@@ -198,7 +197,7 @@ def _own_component(connection: sqlite3.Connection, job_id: int) -> int | None:
 
 
 def _component(connection: sqlite3.Connection, job_id: int) -> int | None:
-    """Return the id of a job's component, asked for each time: it may be deleted while the job runs."""
+    """Return the id of a job's component, read each time: it may be deleted while the job runs."""
     row = connection.execute("SELECT component_id FROM training_jobs WHERE id = ?", (job_id,)).fetchone()
     found: int | None = row["component_id"]
     return found

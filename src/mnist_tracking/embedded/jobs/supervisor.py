@@ -23,7 +23,7 @@ import attrs
 from mnist_tracking._values.files import acquire_lock
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
-from mnist_tracking.embedded.jobs.component_updates import Updates
+from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.launcher import script_lock, script_pid
@@ -33,10 +33,12 @@ from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prep
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
 
+_DAY_S = 86_400
+
 
 class HostRun:
     """
-    One host of a job that runs.
+    One host of a running job.
 
     Args:
         placement: The host.
@@ -48,7 +50,7 @@ class HostRun:
         placement: As given.
         stream: As given.
         files: The metric files of the script.
-        updates: What it says of its trial component.
+        updates: The updates that it makes to its trial component.
     """
 
     def __init__(
@@ -56,11 +58,11 @@ class HostRun:
     ) -> None:
         self.placement, self.stream = placement, stream
         self.files = FileMetrics(placement.layout.metrics)
-        self.updates = Updates(placement.layout.updates, warn=warn, connect=connect)
+        self.updates = ComponentUpdates(placement.layout.updates, warn=warn, connect=connect)
 
     def process(self, python: str) -> dict[str, Any]:
         """
-        Return what is run by that interpreter, in which folder and with which variables.
+        Return the command, the folder and the environment of the script.
 
         Raises:
             JobError: If it cannot be run.
@@ -69,12 +71,9 @@ class HostRun:
         return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
 
 
-_DAY_S = 86_400
-
-
 @attrs.frozen
 class Outcome:
-    """How a job ended: its status, perhaps a more particular one, and why it failed."""
+    """How a job ended: its status, its secondary status if that differs, and why it failed."""
 
     status: str
     secondary: str | None = None
@@ -82,7 +81,7 @@ class Outcome:
 
 
 class JobSupervisor:
-    """Sees one job through, on all of its hosts."""
+    """Runs one job, on all of its hosts."""
 
     def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         with store.read() as connection:
@@ -97,21 +96,21 @@ class JobSupervisor:
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
         self._has_begun = False
-        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the scripts are to end early
+        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the scripts must end early
 
     def run(self) -> None:
-        """Run the job to its end and record how it ended."""
+        """Run the job and record how it ended."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
         with self._store.write() as connection:
             state.register_supervisor(connection, self._job["id"], os.getpid())
             is_stopping = state.is_stopping(connection, self._job["id"])
-        if is_stopping:  # asked before there was a process to signal
+        if is_stopping:  # requested before there was a process to signal
             self._end_early("Stopped")
         outcome, has_model = self._upload(self._attempt(self._train))
         shutil.rmtree(self._folder / "ml", ignore_errors=True)
         with self._store.write() as connection:
             if outcome.status == "Completed" and state.is_stopping(connection, self._job["id"]):
-                outcome = Outcome("Stopped")  # asked while the model was uploaded
+                outcome = Outcome("Stopped")  # requested while the model was uploaded
             ending = attrs.asdict(outcome)
             state.end_job(connection, self._job["id"], **ending, has_model=has_model, now=time.time())
 
@@ -120,7 +119,7 @@ class JobSupervisor:
             do()
         except JobError as error:
             outcome = Outcome("Failed", reason=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever breaks here must become the job's reason
+        except Exception as error:  # noqa: BLE001 - any failure must become the job's FailureReason
             traceback.print_exc()
             outcome = Outcome("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
         else:
@@ -131,7 +130,7 @@ class JobSupervisor:
         self._end_early("Stopped")
 
     def _end_early(self, ended_as: str) -> None:
-        """End the scripts, now or as soon as they have been started; the first reason to do so counts."""
+        """End the scripts, now or as soon as they are started. The first reason counts."""
         if self._ended_as is None:
             self._ended_as = ended_as
             self._scripts.terminate()
@@ -153,7 +152,7 @@ class JobSupervisor:
     def _fetch_checkpoints(self) -> None:
         if config := self._request.get("CheckpointConfig"):
             folders = [host.placement.layout.checkpoints for host in self._hosts.values()]
-            warn = partial(self._say, next(iter(self._hosts)))
+            warn = partial(self._log_line, next(iter(self._hosts)))
             self._checkpoints = Checkpoints(self._store, config["S3Uri"], folders, warn=warn)
             self._checkpoints.fetch()
 
@@ -161,7 +160,7 @@ class JobSupervisor:
         layout = Layout.of(state.ml_of(self._store, self._job["name"], host.name), self._request)
         placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
         stream = f"{self._job['name']}/{host.name}-{self._started}"
-        return HostRun(placement, stream, warn=partial(self._say, host.name), connect=self._connect)
+        return HostRun(placement, stream, warn=partial(self._log_line, host.name), connect=self._connect)
 
     def _connect(self) -> Any:
         """Return a client of SageMaker; most jobs need none, so that boto3 is imported only for those that do."""
@@ -171,7 +170,7 @@ class JobSupervisor:
         return engine.session().client("sagemaker")
 
     def _begin(self) -> bool:
-        """Record that the scripts start, unless the job is to be stopped."""
+        """Record that the scripts start, unless a stop was requested."""
         with self._store.write() as connection:
             if self._ended_as or state.is_stopping(connection, self._job["id"]):
                 self._end_early("Stopped")
@@ -205,7 +204,7 @@ class JobSupervisor:
 
     def _start(self, name: str, host: HostRun) -> None:
         for note in notes(host.placement):
-            self._say(name, note)
+            self._log_line(name, note)
         process, job = host.process(self._job["python"]), self._job["name"]
         lock = acquire_lock(script_lock(self._store, job, name))
         pid_file = script_pid(self._store, job, name)
@@ -217,7 +216,7 @@ class JobSupervisor:
     def _recorder(self) -> Callable[[str, Lines], None]:
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
         limit_s = self._settings.timing.metric_regex_s
-        log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._say, next(iter(self._hosts))))
+        log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._log_line, next(iter(self._hosts))))
 
         def on_lines(name: str, lines: Lines) -> None:
             self._leave_if_deleted()
@@ -228,11 +227,11 @@ class JobSupervisor:
         return on_lines
 
     def _leave_if_deleted(self) -> None:
-        """End at once, scripts and all, when the job's folder is gone: nobody is left to record anything for."""
+        """Exit at once, with all scripts, when the job's folder has been deleted: nothing can be recorded."""
         if not self._folder.is_dir():
             raise SystemExit("The folder of this job was deleted.")
 
-    def _say(self, host: str, line: str) -> None:
+    def _log_line(self, host: str, line: str) -> None:
         self._record(host, [(time.time(), line)], [])
 
     def _record(self, host: str, lines: Lines, values: list[MetricValue]) -> None:
@@ -241,27 +240,27 @@ class JobSupervisor:
                 state.record(connection, self._job["id"], self._hosts[host].stream, lines, values)
 
     def _upload(self, outcome: Outcome) -> tuple[Outcome, bool]:
-        """Upload what the scripts left; return how the job ended, and whether there is a model."""
+        """Upload the output of the scripts; return how the job ended, and whether it has a model."""
         if not self._has_begun:
             return outcome, False
         with self._store.write() as connection:
             message = "Uploading generated training model"
             state.enter_stage(connection, self._job["id"], "Uploading", message, time.time())
-        is_good = outcome.status != "Failed"
+        has_succeeded = outcome.status != "Failed"
         try:
             if self._checkpoints:
                 self._checkpoints.send()
             layouts = [host.placement.layout for host in self._hosts.values()]
             ml = self._folder / "ml"
-            return outcome, upload_outputs(self._store, self._request, layouts, ml, with_model=is_good)
+            return outcome, upload_outputs(self._store, self._request, layouts, ml, with_model=has_succeeded)
         except Exception as error:  # noqa: BLE001 - as above
             traceback.print_exc()
             reason = f"ClientError: Artifact upload failed: {error}"
-            return Outcome("Failed", reason=reason) if is_good else outcome, False
+            return Outcome("Failed", reason=reason) if has_succeeded else outcome, False
 
 
 def main(argv: list[str]) -> None:
-    """Run one job; the lock that was handed down is held until this process ends."""
+    """Run one job; the inherited lock is held until this process ends."""
     home, name, _lock = argv
     settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)

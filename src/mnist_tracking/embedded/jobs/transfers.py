@@ -1,4 +1,4 @@
-"""What goes from S3 into the folders of a job's hosts before their scripts run, and from there to S3 after them."""
+"""Copy the input of a job from S3 to its hosts before the scripts run, and their output to S3 afterwards."""
 
 import time
 from pathlib import Path
@@ -14,15 +14,15 @@ _OPT_ML = "/opt/ml/"
 
 
 class JobError(Exception):
-    """The job cannot go on; the message is its FailureReason."""
+    """The job fails; the message is its FailureReason."""
 
 
 def check_buckets(store: Store, request: dict[str, Any]) -> None:
     """
-    Check that there is somewhere to put the output and the checkpoints.
+    Check that the buckets of the output and the checkpoints exist.
 
     Raises:
-        JobError: If there is not.
+        JobError: If one does not.
     """
     config = request.get("CheckpointConfig")
     for uri in (request["OutputDataConfig"]["S3OutputPath"], *([config["S3Uri"]] if config else [])):
@@ -33,7 +33,7 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
 
 def prepare_host(store: Store, placement: Placement) -> None:
     """
-    Make a host's folders and fetch its channels and the code.
+    Create a host's folders and copy its channels and code.
 
     Raises:
         JobError: If something is missing.
@@ -57,10 +57,10 @@ def _download_channel(store: Store, channel: dict[str, Any], placement: Placemen
 
 def fetch(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:
     """
-    Copy what lies below an S3 prefix into a folder, see `download`.
+    Copy the objects below an S3 prefix into a folder, see `download`.
 
     Raises:
-        JobError: If a key cannot be a file there, or the disk does not take it.
+        JobError: If a key cannot be a file name, or the disk cannot store it.
     """
     try:
         return download(store, uri, folder, share=share)
@@ -72,7 +72,7 @@ def _unpack_code(store: Store, placement: Placement) -> None:
     hyperparameters, layout = placement.hyperparameters, placement.layout
     uri, program = str(hyperparameters.get("sagemaker_submit_directory", "")), placement.program
     if not uri or not program:
-        raise JobError("ClientError: no script: sagemaker_program and sagemaker_submit_directory are not given.")
+        raise JobError("ClientError: no script: sagemaker_program and sagemaker_submit_directory are missing.")
     archive = _code_archive(store, uri, layout)
     if archive is None:
         raise JobError(f"ClientError: the source archive {uri} does not exist.")
@@ -82,16 +82,16 @@ def _unpack_code(store: Store, placement: Placement) -> None:
         reason = error.reason if isinstance(error, ArchiveError) else error
         raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
-        return  # its program is a module, which may lie anywhere
+        return  # its program is a module, which can be anywhere
     code = layout.code.resolve()
     entry = (code / program).resolve()
     if not entry.is_relative_to(code) or not entry.is_file():
-        there = ", ".join(sorted(path.name for path in code.iterdir())[:20]) or "nothing"
-        raise JobError(f"AlgorithmError: the entry point {program!r} is not in the source archive, which has {there}.")
+        names = ", ".join(sorted(path.name for path in code.iterdir())[:20]) or "no files"
+        raise JobError(f"AlgorithmError: the entry point {program!r} is not in the source archive. Available: {names}.")
 
 
 def _code_archive(store: Store, uri: str, layout: Layout) -> Path | None:
-    """Return where the code's archive is: in S3, or, for a job without a network, in one of its channels."""
+    """Return the path of the code's archive: in S3 or, for a job without a network, in one of its channels."""
     if uri.startswith("s3://"):
         found = get_object(store, *split_uri(uri))
         return found.path if found else None
@@ -104,17 +104,17 @@ def upload_outputs(
     store: Store, request: dict[str, Any], layouts: list[Layout], folder: Path, *, with_model: bool
 ) -> bool:
     """
-    Upload what the hosts left: their other output and, if wanted, their model; return whether there is a model.
+    Upload the output of the hosts and, if wanted, their model; return whether there is a model.
 
-    SageMaker puts what all hosts left into one archive, and asks them not to use a name twice. Here the host that
-    comes later wins.
+    As in SageMaker, the output of all hosts is packed into one archive. If two hosts use the same name, the later host
+    wins.
 
     Args:
-        store: Where to.
-        request: What the job was asked to do.
+        store: The store to upload to.
+        request: The request of the job.
         layouts: The folders of the hosts, in their order.
-        folder: Where the archives are made.
-        with_model: Whether the model is wanted.
+        folder: Where to write the archives.
+        with_model: Whether to upload the model.
     """
     uri = model_uri(request)
     output = f"{uri.removesuffix('model.tar.gz')}output.tar.gz"

@@ -1,4 +1,4 @@
-"""What the embedded account answers, a module for each family of operations."""
+"""The operations of the embedded SageMaker: a folder or a module for each AWS service."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""CloudWatch: the metrics of training jobs, binned as CloudWatch bins them."""
+"""CloudWatch: the metrics of training jobs, summarised by period."""
 
 import sqlite3
 from typing import Any
@@ -14,7 +14,7 @@ _COLUMNS = {"SampleCount": "samples", "Average": "average", "Sum": "total", "Min
 
 @serves("cloudwatch", "GetMetricStatistics")
 def get_metric_statistics(call: Call) -> Response:
-    """Summarise the values of a job's metric in each period; an unknown job or metric has no datapoints."""
+    """Summarise the values of a job's metric in each period. An unknown job or metric has no datapoints."""
     params = call.params
     _check(params)
     rows = _bins(call, params) if params["Namespace"] == _NAMESPACE else []
@@ -25,17 +25,19 @@ def _check(params: Params) -> None:
     start, end, period = as_seconds(params["StartTime"]), as_seconds(params["EndTime"]), params["Period"]
     if params.get("ExtendedStatistics") or not params.get("Statistics"):
         raise AwsFault(
-            "At least one of Statistics is needed; percentiles are not kept.", code="InvalidParameterCombination"
+            "At least one of Statistics is required; percentiles are not supported.", code="InvalidParameterCombination"
         )
     if start >= end:
-        said = "The parameter StartTime must be less than the parameter EndTime."
-        raise AwsFault(said, code="InvalidParameterValue")
+        message = "The parameter StartTime must be less than the parameter EndTime."
+        raise AwsFault(message, code="InvalidParameterValue")
     if period >= 60 and period % 60:
-        said = "The parameter Period must be a multiple of 60, or less than 60."
-        raise AwsFault(said, code="InvalidParameterValue")
+        message = "The parameter Period must be a multiple of 60, or less than 60."
+        raise AwsFault(message, code="InvalidParameterValue")
     if (end - start) / period > _MOST_DATAPOINTS:
-        said = f"You have requested more than {_MOST_DATAPOINTS} datapoints: make Period larger, or the span shorter."
-        raise AwsFault(said, code="InvalidParameterCombination")
+        message = (
+            f"You have requested more than {_MOST_DATAPOINTS} datapoints: make Period larger, or the span shorter."
+        )
+        raise AwsFault(message, code="InvalidParameterCombination")
 
 
 def _bins(call: Call, params: Params) -> list[sqlite3.Row]:

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: what jobs and endpoints printed."""
+"""CloudWatch Logs: the output of jobs and endpoints."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
 @serves("logs", "DescribeLogStreams")
 def describe_log_streams(call: Call) -> Response:
     """
-    List streams; never with a token, even if there are more.
+    List streams. The response never has a token, even if there are more streams.
 
-    The SageMaker SDK asks again for as long as it gets one. A group without streams need not exist.
+    The SageMaker SDK sends requests for as long as it gets a token. A group that does not exist has no streams.
     """
     params, prefix = call.params, call.params.get("logStreamNamePrefix", "")
     order = "last" if params.get("orderBy") == "LastEventTime" else "stream"
@@ -48,10 +48,10 @@ def _stream(row: sqlite3.Row) -> Response:
 @serves("logs", "GetLogEvents")
 def get_log_events(call: Call) -> Response:
     """
-    Answer one page of a stream, oldest line first; an empty page, with the token that led to it, is the end.
+    Return one page of a stream, oldest line first. An empty page with the token of the request is the end.
 
-    A token is a direction and the number of the event that it starts from: ``f/12`` goes on after event 12, ``b/12``
-    goes back from it. Without a token the page is the last one, or with *startFromHead* the first.
+    A token is a direction and the number of an event: ``f/12`` continues after event 12, ``b/12`` goes back from it.
+    Without a token, the page is the last one, or the first with *startFromHead*.
     """
     params = call.params
     direction, place = _token(params)
@@ -81,7 +81,7 @@ def _token(params: Params) -> tuple[str, int]:
 
 
 def _tokens(rows: Sequence[sqlite3.Row], direction: str, place: int) -> dict[str, str]:
-    """Return the tokens around a page; around an empty one they lead on to what is logged later, and back."""
+    """Return the tokens around a page; after an empty page, they lead to events that are logged later, and back."""
     if rows:
         return {"nextForwardToken": f"f/{rows[-1]['id']}", "nextBackwardToken": f"b/{rows[0]['id']}"}
     before_place, after_place = (place - 1, place) if direction == "b" else (place, place + 1)
@@ -93,9 +93,9 @@ def _event(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _group(params: Params) -> str:
-    """Return the group's name, out of its ARN if need be."""
+    """Return the name of the group, which may be given by its ARN."""
     name: str | None = params.get("logGroupName")
     identifier = name or params.get("logGroupIdentifier")
     if not identifier:
-        raise AwsFault("Either logGroupName or logGroupIdentifier is needed.", code="InvalidParameterException")
+        raise AwsFault("Either logGroupName or logGroupIdentifier is required.", code="InvalidParameterException")
     return identifier.partition(":log-group:")[2].removesuffix(":*") or identifier

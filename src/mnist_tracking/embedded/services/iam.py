@@ -1,4 +1,4 @@
-"""IAM: the one role there is."""
+"""IAM: the one role of the embedded account."""
 
 import json
 from datetime import UTC, datetime

@@ -11,23 +11,27 @@ from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFaul
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.times import as_seconds
 
+KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
+_WITH_ARN = (*KINDS, "training_jobs", "models", "endpoint_configs", "endpoints", "lineage_artifacts")
+_TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial component"}
+
 
 def page_size(params: dict[str, Any], default: int = 10) -> int:
-    """Return how many results a caller wants on a page."""
+    """Return the requested page size."""
     return int(params.get("MaxResults", default))
 
 
 def make_token(position: object) -> str:
-    """Return the token that carries a position: anything that JSON can hold."""
+    """Return a token for a position: any JSON value."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
 def read_token(token: str) -> Any:
     """
-    Return the position that a token carries.
+    Return the position of a token.
 
     Raises:
-        ValidationFault: If it is no token of `make_token`.
+        ValidationFault: If it is not a token of `make_token`.
     """
     try:
         return json.loads(base64.urlsafe_b64decode(token))
@@ -36,12 +40,12 @@ def read_token(token: str) -> Any:
 
 
 def bad_token() -> ValidationFault:
-    """Build the error for a token that no page gave."""
+    """Build the error for an invalid token."""
     return ValidationFault("The pagination token is not valid.")
 
 
 def read_offset(params: dict[str, Any]) -> int:
-    """Return where a page starts, in a list that is paged by number."""
+    """Return the offset at which a page starts."""
     token = params.get("NextToken")
     if not token:
         return 0
@@ -52,33 +56,28 @@ def read_offset(params: dict[str, Any]) -> int:
 
 
 def next_token(offset: int, size: int, found: int) -> dict[str, str]:
-    """Return ``{"NextToken": ...}`` if *found* (one more than *size* was asked for) shows that there is a next page."""
+    """Return ``{"NextToken": ...}`` if there is a next page: *found* results, of one more than *size* requested."""
     return {"NextToken": make_token({"offset": offset + size})} if found > size else {}
 
 
-KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
-_WITH_ARN = (*KINDS, "training_jobs", "models", "endpoint_configs", "endpoints", "lineage_artifacts")
-_TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial component"}
-
-
 def present(**members: Any) -> dict[str, Any]:
-    """Return the members that have a value, as responses leave out the others."""
+    """Return the members that have a value; responses leave out the others."""
     return {name: value for name, value in members.items() if value is not None}
 
 
 def metadata_in(params: Mapping[str, Any]) -> str | None:
-    """Return what a request says of where a resource comes from, as it is stored."""
+    """Return the MetadataProperties of a request as they are stored."""
     return json.dumps(params["MetadataProperties"]) if "MetadataProperties" in params else None
 
 
 def metadata_of(row: sqlite3.Row) -> dict[str, str] | None:
-    """Return what was said of where a resource comes from, or None."""
+    """Return the MetadataProperties of a resource, or None."""
     found: dict[str, str] | None = json.loads(row["metadata"]) if row["metadata"] else None
     return found
 
 
 def find(connection: sqlite3.Connection, table: str, name: str) -> sqlite3.Row | None:
-    """Return the resource of that name or ARN; names compare without case, as SageMaker's do."""
+    """Return the resource of that name or ARN, or None. Names compare without case, as in SageMaker."""
     name = name.rsplit("/", 1)[-1]
     row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {table} WHERE name = ?", (name,)).fetchone()
     return row
@@ -94,13 +93,13 @@ def get(connection: sqlite3.Connection, table: str, name: str, identity: Identit
 
 
 def has_arn(connection: sqlite3.Connection, arn: str) -> bool:
-    """Whether there is a resource of that ARN, of whatever kind."""
+    """Whether any resource has that ARN."""
     tables = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE arn = :arn" for table in _WITH_ARN)
     return connection.execute(tables, {"arn": arn}).fetchone() is not None
 
 
 def check_name_is_free(connection: sqlite3.Connection, table: str, name: str) -> None:
-    """Raise AWS's error for a taken name, in the old and the new wording at once: clients look for either."""
+    """Raise AWS's error if a name is taken, in its old and its new wording: clients look for either."""
     if find(connection, table, name) is not None:
         title = _TITLES[table]
         raise ValidationFault(
@@ -115,12 +114,12 @@ def listing(
     params: dict[str, Any],
 ) -> tuple[list[sqlite3.Row], dict[str, str]]:
     """
-    Run one List operation: its filters, the order and the page that the request asks for.
+    Run a List operation with the filters, order and page of its request.
 
     Args:
-        connection: Where to read.
+        connection: The connection to read from.
         select: ``SELECT ... FROM table t ...``; the table must have the columns ``id``, ``name`` and ``created``.
-        where: Conditions (SQL with one placeholder) and their values; a value of None leaves the condition out.
+        where: Conditions (SQL with one placeholder) and their values; conditions whose value is None are left out.
         params: The request, with SortBy, SortOrder, MaxResults, NextToken, CreatedAfter and CreatedBefore.
 
     Returns:
@@ -142,7 +141,7 @@ def listing(
 
 
 def _after(token: str | None) -> list[Any]:
-    """Return what the page before ended with: its place stays the same whatever is added or deleted meanwhile."""
+    """Return where the previous page ended; that position stays valid when resources are added or deleted."""
     if not token:
         return []
     match read_token(token):
@@ -154,7 +153,7 @@ def _after(token: str | None) -> list[Any]:
 def touch(
     connection: sqlite3.Connection, table: str, row_id: int, now: float, columns: Iterable[tuple[str, Any]]
 ) -> None:
-    """Set the columns that a request gives, and the time of modification."""
+    """Set the given columns and the time of modification."""
     given = [(column, value) for column, value in columns if value is not None]
     assignments = ", ".join(f"{column} = ?" for column, _ in [*given, ("modified", now)])
     connection.execute(

@@ -1,4 +1,4 @@
-"""The service sagemaker-metrics: values sent for a component from anywhere, and read back."""
+"""The service sagemaker-metrics: metric values of components, written and read."""
 
 import math
 import sqlite3

@@ -1,4 +1,4 @@
-"""The service sagemaker-runtime: a request to an endpoint's own server on loopback."""
+"""The service sagemaker-runtime: requests to the model servers of endpoints, on loopback."""
 
 import http.client
 import io
@@ -29,27 +29,27 @@ class _Connection(http.client.HTTPConnection):
 
 
 @attrs.frozen
-class _Answer:
+class _Reply:
     status: int
     headers: Any
     body: bytes
 
 
 class _Kept(threading.local):
-    """The open connections of one thread, by port; those of the process that it was forked from are left alone."""
+    """The open connections of one thread, by port. A forked child does not use those of its parent."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._by_port: dict[int, _Connection] = {}
 
     def take(self, port: int) -> _Connection | None:
-        """Take the connection to a port out, if there is one."""
+        """Remove and return the connection to a port, if any."""
         if self._pid != os.getpid():
             self._pid, self._by_port = os.getpid(), {}
         return self._by_port.pop(port, None)
 
     def keep(self, port: int, connection: _Connection) -> None:
-        """Keep a connection for the next request, in place of the one that was kept longest if there are many."""
+        """Keep a connection for the next request; of too many, the oldest is closed."""
         while len(self._by_port) >= _MAX_CONNECTIONS:
             self._by_port.pop(next(iter(self._by_port))).close()
         self._by_port[port] = connection
@@ -61,14 +61,14 @@ _kept = _Kept()
 @serves("sagemaker-runtime", "InvokeEndpoint")
 def invoke_endpoint(call: Call) -> Response:
     body = _body(call.params)
-    answer = _post(call, _port(call), body)
-    if answer.status != HTTPStatus.OK:
-        raise _model_error(call, answer.status, answer.body.decode("utf-8", "replace"))
+    reply = _post(call, _port(call), body)
+    if reply.status != HTTPStatus.OK:
+        raise _model_error(call, reply.status, reply.body.decode("utf-8", "replace"))
     return present(
-        Body=StreamingBody(io.BytesIO(answer.body), len(answer.body)),
-        ContentType=answer.headers.get("Content-Type"),
-        InvokedProductionVariant=answer.headers.get("X-Amzn-Invoked-Production-Variant"),
-        CustomAttributes=answer.headers.get(_ATTRIBUTES),
+        Body=StreamingBody(io.BytesIO(reply.body), len(reply.body)),
+        ContentType=reply.headers.get("Content-Type"),
+        InvokedProductionVariant=reply.headers.get("X-Amzn-Invoked-Production-Variant"),
+        CustomAttributes=reply.headers.get(_ATTRIBUTES),
     )
 
 
@@ -93,13 +93,14 @@ def _port(call: Call) -> int:
     if row is None or row["status"] != "InService":
         about = f"Endpoint {name} of account {call.context.identity.account_id} not found."
         if row is not None:
-            about += f" It is {row['status']}, and can be invoked while it is InService. {row['failure_reason'] or ''}"
+            reason = row["failure_reason"] or ""
+            about += f" Its status is {row['status']}; it can be invoked while it is InService. {reason}"
         raise AwsFault(about.rstrip(), code="ValidationError")
     return int(row["port"])
 
 
-def _post(call: Call, port: int, body: bytes) -> _Answer:
-    """Send a request over the thread's open connection; where that has gone stale, over a new one."""
+def _post(call: Call, port: int, body: bytes) -> _Reply:
+    """Send a request over the open connection of this thread, or over a new one if that is stale."""
     timeout_s = call.context.timing.invocation_timeout_s
     try:
         if connection := _kept.take(port):
@@ -109,13 +110,14 @@ def _post(call: Call, port: int, body: bytes) -> _Answer:
                 pass
         return _exchange(call, port, _Connection("127.0.0.1", port, timeout=timeout_s), body)
     except TimeoutError as error:
-        said = f"Your invocation timed out while waiting for a response: the model took longer than {timeout_s:g} s."
-        raise _model_error(call, 0, said) from error
+        seconds = f"{timeout_s:g} s"
+        message = f"Your invocation timed out while waiting for a response: the model took longer than {seconds}."
+        raise _model_error(call, 0, message) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _model_error(call, 0, f"The model server does not answer, it may have ended: {error!r}") from error
+        raise _model_error(call, 0, f"The model server does not respond; it may have ended: {error!r}") from error
 
 
-def _exchange(call: Call, port: int, connection: _Connection, body: bytes) -> _Answer:
+def _exchange(call: Call, port: int, connection: _Connection, body: bytes) -> _Reply:
     params = call.params
     headers = present(
         **{
@@ -127,24 +129,24 @@ def _exchange(call: Call, port: int, connection: _Connection, body: bytes) -> _A
     try:
         connection.request("POST", "/invocations", body, headers)
         response = connection.getresponse()
-        answer = _Answer(response.status, response.headers, response.read())
+        reply = _Reply(response.status, response.headers, response.read())
     except BaseException:
         connection.close()
         raise
     _kept.keep(port, connection)
-    return answer
+    return reply
 
 
-def _model_error(call: Call, status: int, said: str) -> AwsFault:
+def _model_error(call: Call, status: int, reason: str) -> AwsFault:
     identity, name = call.context.identity, call.params["EndpointName"]
     group = state.log_group(name)
     message = (
-        f'Received server error ({status}) from primary with message "{said.strip()}". See the log group {group} '
+        f'Received server error ({status}) from primary with message "{reason.strip()}". See the log group {group} '
         f"in account {identity.account_id} for more information."
     )
     details = {
         "OriginalStatusCode": status,
-        "OriginalMessage": said,
+        "OriginalMessage": reason,
         "LogStreamArn": f"arn:aws:logs:{identity.region}:{identity.account_id}:log-group:{group}",
     }
     return AwsFault(message, code="ModelError", status=HTTPStatus.FAILED_DEPENDENCY, details=details)

@@ -1,8 +1,8 @@
 """
-What Python runs before all else in each process below ``mnist-tracking exec``, whose ``PYTHONPATH`` begins here.
+Code that Python runs first in every process of ``mnist-tracking exec``, whose ``PYTHONPATH`` begins here.
 
-It imports nothing of this library before the program makes its first boto session. An interpreter that lacks the
-library may run any program but one that makes a session: what was meant for the embedded SageMaker must not reach AWS.
+It imports nothing of this library before the program creates its first boto session. An interpreter without the library
+can run any program that creates no session: calls meant for the embedded SageMaker must not reach AWS.
 """
 
 import sys
@@ -18,7 +18,7 @@ TELEMETRY = "sagemaker.telemetry.telemetry_logging"
 
 
 def run_the_one_behind() -> None:
-    """Run the ``sitecustomize`` that this one hides, if there is one."""
+    """Run the ``sitecustomize`` that this one hides, if any."""
     here = Path(__file__).parent
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if Path(entry) != here])
     if spec is not None and spec.loader is not None:
@@ -26,19 +26,19 @@ def run_the_one_behind() -> None:
 
 
 def answer(session: Any) -> None:
-    """Have the embedded SageMaker answer a botocore session."""
+    """Connect a botocore session to the embedded SageMaker."""
     try:
         from mnist_tracking.embedded.programs import answer
     except ImportError as error:
         raise RuntimeError(
             f"{sys.executable} cannot import mnist-tracking ({error}), so this program's calls would reach AWS. "
-            "Nothing was sent. Install mnist-tracking there, or run the program by the Python that has it."
+            "Nothing was sent. Install mnist-tracking for it, or run the program with a Python that has it."
         ) from error
     answer(session)
 
 
 class SilentTelemetry(MetaPathFinder):
-    """Finds the SDK's telemetry, which bypasses boto, with a sender that does nothing."""
+    """Imports the SDK's telemetry, which bypasses boto, with a sender that does nothing."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -52,10 +52,10 @@ class SilentTelemetry(MetaPathFinder):
 
 
 class SilentLoader(SourceFileLoader):
-    """Loads the module, and takes its sender away."""
+    """Loads the module, and replaces its sender."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code, then replace what sends."""
+        """Run the module's code, then replace its sender."""
         super().exec_module(module)
         module.__dict__["_requests_helper"] = lambda *_args, **_kwargs: None
 

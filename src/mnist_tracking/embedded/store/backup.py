@@ -1,4 +1,4 @@
-"""A copy of everything while programs go on writing: one moment of the file, and the contents that it names."""
+"""A consistent copy of the whole state while programs continue to write."""
 
 import os
 import shutil
@@ -18,33 +18,33 @@ _CONTENTS = "SELECT blob FROM objects UNION SELECT blob FROM upload_parts"
 
 def back_up(store: Store, directory: Path) -> None:
     """
-    Copy the state to a new folder, which appears when it is whole.
+    Copy the state to a new folder, which appears when it is complete.
 
-    Nobody writes while the file is copied and its contents are linked; while these are copied, everybody does again.
+    Writers wait while the database is copied and the contents are linked, but not while the contents are copied.
 
     Raises:
-        ConfigError: If there is something at *directory* already, or it cannot be written.
+        ConfigError: If *directory* exists already, or it cannot be written.
     """
     try:
-        with _folder_for_one(store.home) as held:
+        with _exclusive_folder(store.home) as held:
             if directory.exists():
-                raise ConfigError(f"{str(directory)!r} exists already. A backup makes a new folder.")
+                raise ConfigError(f"{str(directory)!r} exists already. A backup needs a new folder.")
             with atomic_path(directory) as part:
                 part.mkdir()
-                for name in _hold_contents(store, part / store.path.name, held):
+                for name in _link_contents(store, part / store.path.name, held):
                     target = part / store.blobs.path(name).relative_to(store.home)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(held / name, target)
     except (OSError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not is_storage_error(error):
             raise
-        said = getattr(error, "strerror", None) or error
-        raise ConfigError(f"The backup {str(directory)!r} cannot be written: {said}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"The backup {str(directory)!r} cannot be written: {reason}.") from error
 
 
 @contextmanager
-def _folder_for_one(home: Path) -> Iterator[Path]:
-    """Give an empty folder beside the contents to one backup after another; one that was killed has left its own."""
+def _exclusive_folder(home: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the contents, to one backup at a time; a killed one may have left its folder."""
     folder = home / _HELD
     with locked(home):
         shutil.rmtree(folder, ignore_errors=True)
@@ -55,8 +55,8 @@ def _folder_for_one(home: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hold_contents(store: Store, file: Path, held: Path) -> list[str]:
-    """Copy the state's file, and hold the contents that it names, as of one moment; return their names."""
+def _link_contents(store: Store, file: Path, held: Path) -> list[str]:
+    """Copy the database and link the contents that it refers to, as of one moment; return their names."""
     with store.write(), closing(sqlite3.connect(file)) as copy:
         with closing(sqlite3.connect(store.path)) as source:
             source.backup(copy)
@@ -67,8 +67,8 @@ def _hold_contents(store: Store, file: Path, held: Path) -> list[str]:
 
 
 def _link(content: Path, name: Path) -> None:
-    """Give a content, which is never changed, a second name, so that deleting the first does not touch it."""
+    """Link a content, which never changes, under a second name, so that it survives the deletion of the first."""
     try:
         os.link(content, name)
-    except OSError:  # a file system without such links
+    except OSError:  # a file system without hard links
         shutil.copyfile(content, name)

@@ -1,4 +1,4 @@
-"""Contents of S3 objects: files with made-up names, so that no key can ever name a path."""
+"""Contents of S3 objects: files with generated names, so that no key can ever be a path."""
 
 import hashlib
 import uuid
@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 @attrs.frozen
 class Blob:
-    """A stored content: its made-up name, its MD5 in hex and its size in bytes."""
+    """A stored content: its generated name, its MD5 in hex and its size in bytes."""
 
     name: str
     md5: str
@@ -24,11 +24,11 @@ class Blob:
 
 class Blobs:
     """
-    A folder of immutable contents. A content is visible only when it is whole.
+    A folder of immutable contents. A content is visible only when it is complete.
 
     Args:
-        folder: Where they lie.
-        is_synced: Whether a content is on the disk itself before anything refers to it.
+        folder: Where they are.
+        is_synced: Whether contents survive a power loss: each is flushed to the disk before anything refers to it.
     """
 
     def __init__(self, folder: Path, *, is_synced: bool = False) -> None:
@@ -36,11 +36,11 @@ class Blobs:
         self._is_synced = is_synced
 
     def path(self, name: str) -> Path:
-        """Return where the content of that name lies."""
+        """Return the path of a content."""
         return self.folder / name[:2] / name
 
     def put(self, body: bytes | BinaryIO) -> Blob:
-        """Store a content, read to its end from where it stands."""
+        """Store a content, read from its current position to its end."""
         name = uuid.uuid4().hex
         digest, size = hashlib.md5(usedforsecurity=False), 0
         with atomic_open(self.path(name), is_synced=self._is_synced) as file:
@@ -53,7 +53,7 @@ class Blobs:
         return Blob(name, digest.hexdigest(), size)
 
     def delete(self, name: str) -> None:
-        """Forget a content; one that is gone already is fine."""
+        """Delete a content, if it exists."""
         self.path(name).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file: opened safely, shared by threads and processes, written in transactions."""
+"""The SQLite database: shared by threads and processes, written in transactions."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_tracking.embedded.store.blobs import Blobs
-from mnist_tracking.embedded.store.filesystem import refuse_network_file_system
+from mnist_tracking.embedded.store.filesystem import check_file_system
 from mnist_tracking.embedded.store.migrations import migrate
 from mnist_tracking.errors import ConfigError
 
@@ -17,7 +17,7 @@ _SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
 
 
 class _Holder:
-    """Owns one thread's connection; when the thread ends, the connection is closed, but never in a forked child."""
+    """Owns the connection of one thread and closes it when the thread ends, but never in a forked child."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -35,20 +35,22 @@ def _close_in_owner(connection: sqlite3.Connection, pid: int) -> None:
         _inherited.append(connection)
 
 
-_inherited: list[sqlite3.Connection] = []  # a forked child must never close its parent's: SQLite's locks are by process
+_inherited: list[
+    sqlite3.Connection
+] = []  # a forked child must never close its parent's connections: SQLite's locks belong to a process
 
 
 class Store:
     """
-    One folder of state.
+    The state of an embedded SageMaker in a folder.
 
     Connections are one per process and thread, in WAL mode. Reads see a consistent snapshot; writes are serialised by
-    SQLite across processes and either happen whole or not at all.
+    SQLite across processes, and are atomic.
     """
 
     def __init__(self, home: Path, *, durability: str = "normal", busy_timeout_s: float = 60.0) -> None:
         if durability not in _SYNCHRONOUS:
-            raise ConfigError(f"durability={durability!r}; possible are {', '.join(map(repr, _SYNCHRONOUS))}.")
+            raise ConfigError(f"durability={durability!r}; expected one of {', '.join(map(repr, _SYNCHRONOUS))}.")
         self.home = home
         self.durability = durability
         self.path = home / "sagemaker.db"
@@ -56,7 +58,7 @@ class Store:
         self._busy_timeout_s = busy_timeout_s
         self._start_process()
         _make_writable(home)
-        refuse_network_file_system(home)
+        check_file_system(home)
         self.blobs = Blobs(home / "s3", is_synced=durability == "full")
         try:
             migrate(self._connection())
@@ -70,7 +72,7 @@ class Store:
             ) from error
 
     def _start_process(self) -> None:
-        """Begin without connections: at first, after `close`, and in a forked child, whose lock another may hold."""
+        """Start without connections: at first, after `close`, and in a forked child, whose lock may be held."""
         self._pid = os.getpid()
         self._local = threading.local()
         self._holders: weakref.WeakSet[_Holder] = weakref.WeakSet()
@@ -78,12 +80,12 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection for reading. Inside a `write` of this thread it sees what was written."""
+        """Yield a connection for reading. Inside a `write` of this thread, it sees what was written."""
         yield self._connection()
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection whose reads all see one moment."""
+        """Yield a connection whose reads all see the same state."""
         connection = self._connection()
         if connection.in_transaction:
             yield connection
@@ -96,7 +98,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside a transaction: committed when the block ends, rolled back when it raises."""
+        """Yield a connection in a transaction: committed when the block ends, rolled back when it raises."""
         connection = self._connection()
         if connection.in_transaction:
             yield connection
@@ -140,7 +142,7 @@ class Store:
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:  # a full disk has SQLite roll back by itself
+    if connection.in_transaction:  # SQLite has rolled back by itself if the disk is full
         connection.execute("ROLLBACK")
 
 
@@ -149,7 +151,7 @@ def _make_writable(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"home {str(home)!r} cannot be made: {error.strerror}. Give a folder that you may write."
+            f"home {str(home)!r} cannot be created: {error.strerror}. Choose a writable folder."
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise ConfigError(f"home {str(home)!r} is not writable. Give a folder that you may write.")
+        raise ConfigError(f"home {str(home)!r} is not writable. Choose a writable folder.")

@@ -1,7 +1,7 @@
 """
-The file system below a store: whether it is one that will do, and whether an error is its own.
+The file system of a store: whether SQLite can use it, and which errors it causes.
 
-A write-ahead log does not work on a network file system, where its users do not share memory.
+A write-ahead log does not work on a network file system, whose users do not share memory.
 """
 
 import errno
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mnist_tracking.errors import ConfigError
 
-_MOUNTS = Path("/proc/self/mountinfo")  # Linux only; elsewhere nothing is known, so nothing is refused
-_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes blanks and backslashes
+_MOUNTS = Path("/proc/self/mountinfo")  # Linux only; elsewhere any file system is accepted
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes spaces and backslashes
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
 )
@@ -22,15 +22,15 @@ _SQLITE_STORAGE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, s
 
 
 def is_storage_error(error: Exception) -> bool:
-    """Whether a write failed since the disk is full, broken or not writable."""
+    """Whether a write failed because the disk is full, broken or read-only."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_STORAGE_ERRORS  # without the extended code
     return isinstance(error, OSError) and error.errno in _STORAGE_ERRORS
 
 
-def refuse_network_file_system(folder: Path) -> None:
+def check_file_system(folder: Path) -> None:
     """
-    Check where a folder lies.
+    Check that a folder is on a local disk.
 
     Raises:
         ConfigError: If it is on a network file system (https://sqlite.org/wal.html, "all processes ... same host").
@@ -39,12 +39,12 @@ def refuse_network_file_system(folder: Path) -> None:
     if kind in _NETWORK:
         raise ConfigError(
             f"home {str(folder)!r} is on a network file system ({kind}), where SQLite's write-ahead log does not work. "
-            "Give a folder on a local disk."
+            "Choose a folder on a local disk."
         )
 
 
 def file_system_of(folder: Path, mountinfo: str) -> str:
-    """Name the file system of a folder from Linux's ``mountinfo`` (proc(5)); empty if unknown."""
+    """Return the type of a folder's file system from Linux's ``mountinfo`` (proc(5)); empty if unknown."""
     found, longest = "", -1
     real = os.path.realpath(folder)
     for line in mountinfo.splitlines():

@@ -1,4 +1,4 @@
-"""Metrics of a component: every value kept, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2)."""
+"""Metrics of a component: every value, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2)."""
 
 import math
 import sqlite3

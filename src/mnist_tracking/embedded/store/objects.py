@@ -14,6 +14,8 @@ from mnist_tracking.errors import NotFoundError
 
 _HIGHEST, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
 
+_CHUNK = 1 << 20
+
 
 @attrs.frozen
 class StoredObject:
@@ -21,12 +23,12 @@ class StoredObject:
     One object.
 
     Attributes:
-        key: Its key.
+        key: The key.
         path: The file that holds its content; never changed, only deleted.
         size: In bytes.
-        etag: In S3's quotes.
+        etag: With S3's quotes.
         modified: In seconds since the epoch.
-        headers: What else was said of it, by botocore's names.
+        headers: Its other headers, tags and metadata, by botocore's names.
     """
 
     key: str
@@ -38,11 +40,11 @@ class StoredObject:
 
 
 Guard = Callable[[StoredObject | None], None]
-"""Called with the object that is about to be replaced or deleted; nothing happens if it raises."""
+"""Called with the object that is about to be replaced or deleted; nothing is changed if it raises."""
 
 
 def ensure_bucket(store: Store, bucket: str, now: float) -> None:
-    """Make a bucket if it is missing."""
+    """Create a bucket if it is missing."""
     with store.write() as connection:
         connection.execute("INSERT OR IGNORE INTO buckets VALUES (?, ?)", (bucket, now))
 
@@ -54,26 +56,26 @@ def has_bucket(store: Store, bucket: str) -> bool:
 
 
 def get_object(store: Store, bucket: str, key: str) -> StoredObject | None:
-    """Return an object, or None if there is none of that key."""
+    """Return an object, or None if the key does not exist."""
     with store.read() as connection:
         return _find(store, connection, bucket, key)
 
 
 def open_object(store: Store, bucket: str, key: str) -> tuple[StoredObject, BinaryIO] | None:
-    """Return an object and its content, opened: it stays whole whatever becomes of the key meanwhile."""
+    """Return an object and its open content, which stays readable if the key is overwritten or deleted."""
     while (found := get_object(store, bucket, key)) is not None:
         try:
             return found, found.path.open("rb")
         except FileNotFoundError:
             if get_object(store, bucket, key) == found:
-                raise  # not replaced since it was looked up, but lost
+                raise  # the object was not replaced, so its content is lost
     return None
 
 
 def list_objects(
     store: Store, bucket: str, prefix: str = "", *, after: str = "", limit: int = -1
 ) -> list[StoredObject]:
-    """Return the objects whose keys begin with *prefix* and come after *after*, by key."""
+    """Return the objects whose keys begin with *prefix* and come after *after*, sorted by key."""
     start = max(prefix, after + "\0") if after else prefix
     with store.read() as connection:
         rows = scan(connection, bucket, start, after_prefix(prefix), limit).fetchall()
@@ -89,7 +91,7 @@ def scan(connection: sqlite3.Connection, bucket: str, start: str, end: str | Non
 
 def after_prefix(prefix: str) -> str | None:
     """
-    Return the smallest key that comes after every key with that prefix, or None if there is no such key.
+    Return the smallest key after all keys with that prefix, or None if no key is.
 
     Example:
         >>> after_prefix("data/"), after_prefix("")
@@ -113,10 +115,10 @@ def put_object(
     guard: Guard | None = None,
 ) -> StoredObject:
     """
-    Store a content under a key, in place of what was there; who reads that one still gets it whole.
+    Store a content under a key. Readers of the content that it replaces can finish reading.
 
     Raises:
-        NotFoundError: If there is no such bucket.
+        NotFoundError: If the bucket does not exist.
     """
     blob = store.blobs.put(body)
     new = StoredObject(key, store.blobs.path(blob.name), blob.size, f'"{blob.md5}"', now, dict(headers or {}))
@@ -126,14 +128,14 @@ def put_object(
     except BaseException:
         store.blobs.delete(blob.name)
         raise
-    forget_content(store, old)
+    delete_content(store, old)
     return new
 
 
 def replace(
     store: Store, connection: sqlite3.Connection, bucket: str, new: StoredObject, *, guard: Guard | None = None
 ) -> StoredObject | None:
-    """Let a key mean another content, inside the caller's transaction; return what to forget once that is committed."""
+    """Replace an object in the caller's transaction; return the old one: its content is deleted after the commit."""
     old = _find(store, connection, bucket, new.key)
     if guard is not None:
         guard(old)
@@ -147,17 +149,17 @@ def replace(
 
 
 def delete_object(store: Store, bucket: str, key: str, *, guard: Guard | None = None) -> None:
-    """Forget an object; one that is not there is fine, as in S3."""
+    """Delete an object, if it exists."""
     with store.write() as connection:
         old = _find(store, connection, bucket, key)
         if guard is not None:
             guard(old)
         connection.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
-    forget_content(store, old)
+    delete_content(store, old)
 
 
-def forget_content(store: Store, old: StoredObject | None) -> None:
-    """Delete the content of an object that no key means any more."""
+def delete_content(store: Store, old: StoredObject | None) -> None:
+    """Delete the content of an object that no longer has a key."""
     if old is not None:
         store.blobs.delete(old.path.name)
 
@@ -178,12 +180,9 @@ def _find(store: Store, connection: sqlite3.Connection, bucket: str, key: str) -
     return None if row is None else from_row(store, row)
 
 
-_CHUNK = 1 << 20
-
-
 def split_uri(uri: str) -> tuple[str, str]:
     """
-    Return bucket and key of ``s3://bucket/key``, whatever the key has in it.
+    Return bucket and key of ``s3://bucket/key``, whatever characters the key contains.
 
     Example:
         >>> split_uri("s3://bucket/why?/part#1.csv")
@@ -195,7 +194,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> int:
     """
-    Copy what lies below an S3 prefix into a folder, as the S3Prefix data type does; return how many objects there are.
+    Copy the objects below an S3 prefix into a folder, as the data type S3Prefix does; return their number.
 
     Below ``s3://bucket/data/train``, the key ``data/train/a.csv`` becomes ``a.csv``. A key in which the prefix ends
     inside a name keeps that name: ``data/train`` becomes ``train``, and ``data/train-2.csv`` becomes ``train-2.csv``.
@@ -203,11 +202,11 @@ def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (
     Args:
         store: Where the objects are.
         uri: The prefix.
-        folder: Where the files go; made if missing.
-        share: Which share of the objects to copy, counted from 0, and how many shares there are: each gets every n-th.
+        folder: Where to write the files; created if missing.
+        share: The number of the share to copy, from 0, and the number of shares: each has every n-th object.
 
     Raises:
-        ValueError: If a key would leave the folder.
+        ValueError: If a key would be written outside the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     bucket, prefix = split_uri(uri)
@@ -220,7 +219,7 @@ def download(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (
 
 
 def _relative(key: str, prefix: str) -> str:
-    """Return a key without its prefix, or without the prefix's folder if the prefix ends inside a name."""
+    """Return a key without its prefix, or without the folder of the prefix if the prefix ends inside a name."""
     is_folder = not prefix or prefix.endswith("/") or key.startswith(f"{prefix}/")
     base = prefix if is_folder else prefix[: prefix.rfind("/") + 1]
     return key[len(base) :].lstrip("/")

@@ -19,12 +19,12 @@ def no_such_bucket() -> AwsFault:
 
 def require_bucket(call: Call, *, is_head: bool = False) -> str:
     """
-    Return the name of the bucket that a call is about.
+    Return the bucket of a call.
 
-    A HEAD has no body, so its error has no code: botocore shows the status in its place.
+    The response to HEAD has no body, so its error has no code: botocore shows the status instead.
 
     Raises:
-        AwsFault: NoSuchBucket if there is none; AccessDenied if the caller expects another owner.
+        AwsFault: NoSuchBucket if it does not exist; AccessDenied if the caller expects another owner.
     """
     name: str = call.params["Bucket"]
     if not has_bucket(call.context.store, name):
@@ -34,7 +34,7 @@ def require_bucket(call: Call, *, is_head: bool = False) -> str:
 
 
 def require_owner(call: Call, owner: str | None, *, is_head: bool = False) -> None:
-    """Raise AccessDenied if a bucket is expected to be somebody else's."""
+    """Raise AccessDenied if the expected owner of a bucket is somebody else."""
     if owner is not None and owner != call.context.identity.account_id:
         message, code = ("Forbidden", "403") if is_head else ("Access Denied", "AccessDenied")
         raise AwsFault(message, code=code, status=403)
@@ -42,15 +42,15 @@ def require_owner(call: Call, owner: str | None, *, is_head: bool = False) -> No
 
 @serves("s3", "CreateBucket")
 def create_bucket(call: Call) -> Response:
-    """Unlike S3 in us-east-1, which lets an owner make a bucket again, say everywhere that it is there."""
+    """Create a bucket. An existing one raises BucketAlreadyOwnedByYou, also in us-east-1, where S3 accepts the call."""
     name, store = call.params["Bucket"], call.context.store
     if not _NAME.fullmatch(name):
         raise AwsFault("The specified bucket is not valid.", code="InvalidBucketName")
     _check_location(call)
     with store.write():
         if has_bucket(store, name):
-            said = "Your previous request to create the named bucket succeeded and you already own it."
-            raise AwsFault(said, code="BucketAlreadyOwnedByYou", status=409)
+            message = "Your previous request to create the named bucket succeeded and you already own it."
+            raise AwsFault(message, code="BucketAlreadyOwnedByYou", status=409)
         ensure_bucket(store, name, call.context.now())
     return {"Location": f"/{name}"}
 
@@ -61,11 +61,11 @@ def _check_location(call: Call) -> None:
     if asked == "us-east-1":
         raise AwsFault("The specified location-constraint is not valid", code="InvalidLocationConstraint")
     if (asked or "us-east-1") != region:
-        said = (
+        message = (
             f"The {asked or 'unspecified'} location constraint is incompatible for the region specific endpoint this "
             "request was sent to."
         )
-        raise AwsFault(said, code="IllegalLocationConstraintException")
+        raise AwsFault(message, code="IllegalLocationConstraintException")
 
 
 @serves("s3", "HeadBucket")
@@ -96,7 +96,7 @@ def list_buckets(call: Call) -> Response:
 
 @serves("s3", "DeleteBucket")
 def delete_bucket(call: Call) -> Response:
-    """Delete an empty bucket; uploads that were never completed do not keep it."""
+    """Delete an empty bucket. Incomplete uploads to it are deleted, too."""
     name, store = require_bucket(call), call.context.store
     with store.write() as connection:
         if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():

@@ -1,4 +1,4 @@
-"""Checksums that a request gives of its content: refused as S3 does it when they are not those of what came."""
+"""The checksums of a request: rejected, as by S3, if they do not match its content."""
 
 import base64
 import binascii
@@ -69,7 +69,7 @@ _ALGORITHMS: Mapping[str, Callable[[], _Hash]] = {
 
 
 class CheckedBody(io.RawIOBase):
-    """A content as it is read; whoever reads it to its end gets S3's error there if a checksum is not the content's."""
+    """A content that raises S3's error at its end if a checksum does not match."""
 
     def __init__(self, body: BinaryIO, expected: Mapping[str, tuple[str, bytes]]) -> None:
         self._body = body
@@ -89,16 +89,16 @@ class CheckedBody(io.RawIOBase):
 
 def checked(body: bytes | BinaryIO, params: Params) -> bytes | BinaryIO:
     """
-    Return a request's content, which raises when it is read if it is not what the request says of it.
+    Return the content of a request; reading it raises an error if it does not match the request's checksums.
 
     Raises:
-        AwsFault: At once, if what it says is no checksum, or is of an algorithm that is not here.
+        AwsFault: At once, if a checksum is malformed or its algorithm is not supported.
     """
     expected = {name: (kind, _decoded(name, value, kind)) for name, (kind, value) in _given(params).items()}
     if not expected:
         return body
     whole = io.BytesIO(body) if isinstance(body, (bytes, bytearray)) else body
-    return CheckedBody(whole, expected)  # type: ignore[return-value] # what is read of it is a BinaryIO's
+    return CheckedBody(whole, expected)  # type: ignore[return-value] # it is read like a BinaryIO
 
 
 def digest_of(body: BinaryIO, kind: str) -> bytes:
@@ -110,33 +110,33 @@ def digest_of(body: BinaryIO, kind: str) -> bytes:
 
 
 def combined(digests: list[bytes], kind: str) -> str:
-    """Return the checksum that S3 gives to an object made of parts: that of the parts' checksums, and their number."""
+    """Return S3's checksum of an object of several parts: that of the parts' checksums, and their number."""
     found = _ALGORITHMS[kind]()
     found.update(b"".join(digests))
     return f"{encoded(found.digest())}-{len(digests)}"
 
 
 def encoded(digest: bytes) -> str:
-    """Write a checksum as S3's headers do."""
+    """Encode a checksum as in S3's headers."""
     return base64.b64encode(digest).decode()
 
 
 def sum_in(params: Mapping[str, Any]) -> tuple[str, str] | None:
     """
-    Return the algorithm and the value of the one x-amz-checksum header that is given, or None.
+    Return the algorithm and the value of the x-amz-checksum header, or None.
 
     Raises:
-        AwsFault: If there are several, or the algorithm is not here.
+        AwsFault: If there are several, or the algorithm is not supported.
     """
     sums = {name: params[name] for name in params if name.startswith(_PREFIX) and name not in _NOT_SUMS}
     if len(sums) > 1:
-        said = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        raise AwsFault(said, code="InvalidRequest")
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise AwsFault(message, code="InvalidRequest")
     for name, value in sums.items():
         kind = name.removeprefix(_PREFIX)
         if kind not in _ALGORITHMS:
-            said = f"A header you provided implies functionality that is not implemented: {_header(name)}."
-            raise AwsFault(said, code="NotImplemented", status=501)
+            message = f"A header you provided implies functionality that is not implemented: {_header(name)}."
+            raise AwsFault(message, code="NotImplemented", status=501)
         return kind, value
     return None
 
@@ -164,10 +164,10 @@ def _decoded(name: str, value: str, kind: str) -> bytes:
 
 def _bad_digest(name: str) -> AwsFault:
     if name == "ContentMD5":
-        said = "The Content-MD5 you specified did not match what we received."
+        message = "The Content-MD5 you specified did not match what we received."
     else:
-        said = f"The {name.removeprefix(_PREFIX)} you specified did not match the calculated checksum."
-    return AwsFault(said, code="BadDigest")
+        message = f"The {name.removeprefix(_PREFIX)} you specified did not match the calculated checksum."
+    return AwsFault(message, code="BadDigest")
 
 
 def _header(name: str) -> str:

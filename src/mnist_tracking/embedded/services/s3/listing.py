@@ -1,4 +1,4 @@
-"""Listings: keys in order of their bytes, in pages, folded at a delimiter."""
+"""Listings: keys in the order of their bytes, in pages, grouped by a delimiter."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _PAGE = 1000
 _ENCODED = ("Prefix", "Delimiter", "StartAfter", "Marker", "NextMarker")
 
 Entry = StoredObject | str
-"""An object, or a folder: what keys have in common up to the delimiter."""
+"""An object, or a common prefix: the part of keys up to the delimiter."""
 
 
 @serves("s3", "ListObjectsV2")
@@ -38,13 +38,13 @@ def list_objects_v1(call: Call) -> Response:
     marker = call.params.get("Marker", "")
     response, _, last = _page(call, _start(call.params, marker))
     response["Marker"] = marker
-    if last is not None and "Delimiter" in response:  # without one, S3 has the caller take the last key
+    if last is not None and "Delimiter" in response:  # without a delimiter, the caller continues at the last key
         response["NextMarker"] = _name(last)
     return _encoded(response, call.params.get("EncodingType"))
 
 
 def _page(call: Call, start: str | None) -> tuple[Response, list[Entry], Entry | None]:
-    """Return the response, what it lists, and the last entry if there is more."""
+    """Return the response, its entries, and the last entry if there are more."""
     params, store, bucket = call.params, call.context.store, require_bucket(call)
     prefix, delimiter, most = params.get("Prefix", ""), params.get("Delimiter", ""), _most(params)
     with store.snapshot() as connection:
@@ -70,7 +70,7 @@ def _most(params: Params) -> int:
 def _entries(
     store: Store, connection: sqlite3.Connection, bucket: str, where: tuple[str, str, str | None]
 ) -> Iterator[Entry]:
-    """Yield entries by key; after a folder go on behind it, however much lies in it."""
+    """Yield entries by key; after a common prefix, skip all keys that have it."""
     prefix, delimiter, start = where
     while start is not None:
         position, start = start, None
@@ -90,7 +90,7 @@ def _folder(key: str, prefix: str, delimiter: str) -> str | None:
 
 
 def _start(params: Params, after: str) -> str | None:
-    """Return the key to start from, after the one given; the folder that it lies in was listed before."""
+    """Return the key to start from: after the given one, or after its common prefix, which has been listed."""
     prefix = params.get("Prefix", "")
     folder = _folder(after, prefix, params.get("Delimiter", "")) if after.startswith(prefix) else None
     return after_prefix(folder) if folder else (after + "\0" if after else "")
@@ -126,7 +126,7 @@ def _content(item: StoredObject) -> Response:
 
 
 def _encoded(response: Response, encoding: str | None) -> Response:
-    """Percent-encode what comes from keys, if asked for: botocore always asks, and decodes."""
+    """Percent-encode keys if requested; botocore always requests it, and decodes them."""
     if encoding != "url":
         return response
     response |= {name: quote(response[name]) for name in _ENCODED if name in response}

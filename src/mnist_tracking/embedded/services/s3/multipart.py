@@ -25,12 +25,16 @@ from mnist_tracking.embedded.services.s3.requests import (
     write_guard,
 )
 from mnist_tracking.embedded.store.blobs import Blob, Blobs
-from mnist_tracking.embedded.store.objects import StoredObject, forget_content, replace
+from mnist_tracking.embedded.store.objects import StoredObject, delete_content, replace
 from mnist_tracking.embedded.times import as_datetime
+
+_SMALLEST_PART = 5 << 20  # of all but the last
+_MOST_PARTS = 10_000
+_PAGE = 1000
 
 
 class JoinedFiles(io.RawIOBase):
-    """Files one after another, each open only while it is read."""
+    """The contents of several files as one; each file is open only while it is read."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = iter(paths)
@@ -58,18 +62,17 @@ class JoinedFiles(io.RawIOBase):
         super().close()
 
 
-_SMALLEST_PART = 5 << 20  # of all but the last
-
-
-def choose_parts(parts: Iterable[sqlite3.Row], asked: Sequence[Mapping[str, Any]], blobs: Blobs) -> list[sqlite3.Row]:
-    """Return the parts that a call names, if they are there, as it describes them, in order and large enough."""
+def choose_parts(parts: Iterable[sqlite3.Row], named: Sequence[Mapping[str, Any]], blobs: Blobs) -> list[sqlite3.Row]:
+    """Return the parts of a call, or raise AWS's error if one is missing, different, out of order or too small."""
     by_number = {part["number"]: part for part in parts}
     chosen = []
-    for item in asked:
+    for item in named:
         part = by_number.get(item.get("PartNumber"))
-        if part is None or part["etag"] != item.get("ETag", "").strip('"') or not _is_as_said(part, item, blobs):
-            said = "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
-            raise AwsFault(f"{said}specified entity tag may not match the part's entity tag.", code="InvalidPart")
+        if part is None or part["etag"] != item.get("ETag", "").strip('"') or not _has_checksum(part, item, blobs):
+            message = (
+                "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
+            )
+            raise AwsFault(f"{message}specified entity tag may not match the part's entity tag.", code="InvalidPart")
         chosen.append(part)
     if not chosen:
         raise AwsFault("You must specify at least one part", code="MalformedXML")
@@ -81,7 +84,7 @@ def choose_parts(parts: Iterable[sqlite3.Row], asked: Sequence[Mapping[str, Any]
     return chosen
 
 
-def _is_as_said(part: sqlite3.Row, item: Mapping[str, Any], blobs: Blobs) -> bool:
+def _has_checksum(part: sqlite3.Row, item: Mapping[str, Any], blobs: Blobs) -> bool:
     given = sum_in(item)
     return given is None or encoded(_digest(part, given[0], blobs)) == given[1]
 
@@ -93,16 +96,16 @@ def _digest(part: sqlite3.Row, kind: str, blobs: Blobs) -> bytes:
 
 def join_parts(parts: Sequence[sqlite3.Row], params: Mapping[str, Any], blobs: Blobs) -> Blob:
     """
-    Store the content of parts as one, if it is what a call says of the whole.
+    Store the content of parts as one, if it has the size and the checksum of the call.
 
     Raises:
-        AwsFault: If it is not.
-        FileNotFoundError: If a part is gone meanwhile.
+        AwsFault: If it has not.
+        FileNotFoundError: If a part has been deleted meanwhile.
     """
     size, given = sum(part["size"] for part in parts), sum_in(params)
     if params.get("MpuObjectSize", size) != size:
-        said = f"The provided 'x-amz-mp-object-size' header value {params['MpuObjectSize']} does not match"
-        raise AwsFault(f"{said} what was computed: {size}", code="InvalidRequest")
+        message = f"The provided 'x-amz-mp-object-size' header value {params['MpuObjectSize']} does not match"
+        raise AwsFault(f"{message} what was computed: {size}", code="InvalidRequest")
     if given is not None and "-" in given[1]:
         _check_combined(parts, *given, blobs)
         given = None
@@ -113,22 +116,19 @@ def join_parts(parts: Sequence[sqlite3.Row], params: Mapping[str, Any], blobs: B
 
 def _check_combined(parts: Sequence[sqlite3.Row], kind: str, value: str, blobs: Blobs) -> None:
     if combined([_digest(part, kind, blobs) for part in parts], kind) != value:
-        said = f"The {kind} you specified did not match the calculated checksum."
-        raise AwsFault(said, code="BadDigest")
-
-
-_MOST_PARTS = 10_000
+        message = f"The {kind} you specified did not match the calculated checksum."
+        raise AwsFault(message, code="BadDigest")
 
 
 def _no_such_upload() -> AwsFault:
-    said = (
+    message = (
         "The specified upload does not exist. The upload ID may be invalid, or it may have been aborted or completed."
     )
-    return AwsFault(said, code="NoSuchUpload", status=404)
+    return AwsFault(message, code="NoSuchUpload", status=404)
 
 
 def require_upload(call: Call) -> sqlite3.Row:
-    """Return the upload that a call is about; inside a transaction it then stays until that ends."""
+    """Return the upload of a call; in a transaction, it stays until that ends."""
     about = (call.params["UploadId"], require_bucket(call), call.params["Key"])
     with call.context.store.read() as connection:
         sql = "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?"
@@ -177,8 +177,8 @@ def upload_part_copy(call: Call) -> Response:
 def _store_part(call: Call, body: bytes | BinaryIO) -> Blob:
     number, store = call.params["PartNumber"], call.context.store
     if not 1 <= number <= _MOST_PARTS:
-        said = f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
-        raise AwsFault(said, code="InvalidArgument")
+        message = f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
+        raise AwsFault(message, code="InvalidArgument")
     blob = store.blobs.put(body)
     try:
         with store.write() as connection:
@@ -208,24 +208,24 @@ def complete_multipart_upload(call: Call) -> Response:
         with store.write() as connection:
             require_upload(call)
             old = replace(store, connection, upload["bucket"], new, guard=write_guard(call))
-            parts = _forget_upload(connection, upload["id"])
+            parts = _delete_upload(connection, upload["id"])
     except BaseException:
-        forget_content(store, new)
+        delete_content(store, new)
         raise
-    forget_content(store, old)
+    delete_content(store, old)
     _delete_contents(call, parts)
     location = f"https://{upload['bucket']}.s3.amazonaws.com/{new.key}"
-    told = {"Bucket": upload["bucket"], "Key": new.key, "ETag": new.etag, "Location": location}
-    return {**told, **encryption_of(new.headers)}
+    response = {"Bucket": upload["bucket"], "Key": new.key, "ETag": new.etag, "Location": location}
+    return {**response, **encryption_of(new.headers)}
 
 
 def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> StoredObject:
-    """Return the object that is made of the parts that a call names; its content is stored, but no key means it yet."""
+    """Store the joined parts of a call; return the new object, which no key refers to yet."""
     blobs = call.context.store.blobs
     try:
         chosen = choose_parts(parts, call.params.get("MultipartUpload", {}).get("Parts", []), blobs)
         blob = join_parts(chosen, call.params, blobs)
-    except FileNotFoundError:  # aborted or completed by somebody else meanwhile
+    except FileNotFoundError:  # aborted or completed by another process meanwhile
         raise _no_such_upload() from None
     digest = hashlib.md5(b"".join(bytes.fromhex(part["etag"]) for part in chosen), usedforsecurity=False).hexdigest()
     etag, headers = f'"{digest}-{len(chosen)}"', json.loads(upload["headers"])
@@ -235,13 +235,13 @@ def _joined(call: Call, upload: sqlite3.Row, parts: Iterable[sqlite3.Row]) -> St
 @serves("s3", "AbortMultipartUpload")
 def abort_multipart_upload(call: Call) -> Response:
     with call.context.store.write() as connection:
-        parts = _forget_upload(connection, require_upload(call)["id"])
+        parts = _delete_upload(connection, require_upload(call)["id"])
     _delete_contents(call, parts)
     return {}
 
 
-def _forget_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row]:
-    """Forget an upload, inside the caller's transaction; return its parts, to be deleted once that is committed."""
+def _delete_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlite3.Row]:
+    """Delete an upload in the caller's transaction; return its parts: their contents are deleted after the commit."""
     parts = parts_of(connection, upload_id)
     connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
     return parts
@@ -250,9 +250,6 @@ def _forget_upload(connection: sqlite3.Connection, upload_id: str) -> list[sqlit
 def _delete_contents(call: Call, parts: Iterable[sqlite3.Row]) -> None:
     for part in parts:
         call.context.store.blobs.delete(part["blob"])
-
-
-_PAGE = 1000
 
 
 @serves("s3", "ListParts")
@@ -283,7 +280,7 @@ def list_parts(call: Call) -> Response:
 
 @serves("s3", "ListMultipartUploads")
 def list_multipart_uploads(call: Call) -> Response:
-    """List uploads by key and time; a delimiter is not looked at."""
+    """List uploads, sorted by key. A delimiter is ignored."""
     params, bucket = call.params, require_bucket(call)
     prefix, most = params.get("Prefix", ""), min(params.get("MaxUploads", _PAGE), _PAGE)
     marker = (params.get("KeyMarker", ""), params.get("UploadIdMarker"))

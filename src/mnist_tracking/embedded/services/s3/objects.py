@@ -41,7 +41,7 @@ def put_object(call: Call) -> Response:
 
 @serves("s3", "GetObject")
 def get_object(call: Call) -> Response:
-    """Answer with a file that is open already: overwriting or deleting the object does not touch who reads it."""
+    """Return an open content: it can be read to its end even if the object is overwritten or deleted."""
     found, file = open_found(call, require_bucket(call), call.params["Key"])
     try:
         check_read(call.params, found)
@@ -68,12 +68,12 @@ def head_object(call: Call) -> Response:
 def _describe(call: Call, found: StoredObject) -> Response:
     headers = dict(found.headers)
     tags = headers.pop("Tagging", {})
-    asked = {name: call.params[f"Response{name}"] for name in CONTENT_HEADERS if f"Response{name}" in call.params}
+    given = {name: call.params[f"Response{name}"] for name in CONTENT_HEADERS if f"Response{name}" in call.params}
     return {
         "ContentType": "binary/octet-stream",
         "Metadata": {},
         **headers,
-        **asked,
+        **given,
         **({"TagCount": len(tags)} if tags else {}),
         "ETag": found.etag,
         "LastModified": as_datetime(found.modified),
@@ -83,7 +83,7 @@ def _describe(call: Call, found: StoredObject) -> Response:
 
 @serves("s3", "DeleteObject")
 def delete_object(call: Call) -> Response:
-    """Delete an object; one that is not there is deleted already."""
+    """Delete an object, if it exists."""
     bucket = require_bucket(call)
     stored.delete_object(call.context.store, bucket, call.params["Key"], guard=write_guard(call))
     return {}
@@ -91,8 +91,8 @@ def delete_object(call: Call) -> Response:
 
 @serves("s3", "DeleteObjects")
 def delete_objects(call: Call) -> Response:
-    bucket, asked = require_bucket(call), call.params["Delete"]
-    keys = [item["Key"] for item in asked["Objects"]]
+    bucket, given = require_bucket(call), call.params["Delete"]
+    keys = [item["Key"] for item in given["Objects"]]
     if not 1 <= len(keys) <= _MOST_KEYS:
         raise AwsFault(
             "The XML you provided was not well-formed or did not validate against our published schema",
@@ -100,11 +100,11 @@ def delete_objects(call: Call) -> Response:
         )
     for key in keys:
         stored.delete_object(call.context.store, bucket, key)
-    return {} if asked.get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}
+    return {} if given.get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}
 
 
 def open_source(call: Call) -> tuple[StoredObject, BinaryIO]:
-    """Return what a call copies from, opened."""
+    """Return the source of a copy and its open content."""
     bucket, key = _source(call)
     if not stored.has_bucket(call.context.store, bucket):
         raise no_such_bucket()
@@ -119,7 +119,7 @@ def open_source(call: Call) -> tuple[StoredObject, BinaryIO]:
 
 
 def _source(call: Call) -> tuple[str, str]:
-    """Read the source as botocore has written it: percent-encoded, whether it was given as a string or as parts."""
+    """Return the bucket and the key of the source, which botocore has percent-encoded."""
     path, _, _ = call.params["CopySource"].partition("?versionId=")
     bucket, separator, key = unquote(path).lstrip("/").partition("/")
     if not (separator and key):
@@ -136,11 +136,11 @@ def copy_object(call: Call) -> Response:
     with body:
         headers = _headers(call, source)
         if _source(call) == (bucket, key) and headers == source.headers and not _replaces(call):
-            said = (
+            message = (
                 "This copy request is illegal because it is trying to copy an object to itself without changing the "
                 "object's metadata, storage class, website redirect location or encryption attributes."
             )
-            raise AwsFault(said, code="InvalidRequest")
+            raise AwsFault(message, code="InvalidRequest")
         now, guard = call.context.now(), write_guard(call)
         copy = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=guard)
     return {"CopyObjectResult": {"ETag": copy.etag, "LastModified": as_datetime(now)}, **encryption_of(headers)}
@@ -151,12 +151,12 @@ def _replaces(call: Call) -> bool:
 
 
 def _headers(call: Call, source: StoredObject) -> dict[str, object]:
-    """Return the copy's headers: the content's from the source unless replaced, the storage's always from the call."""
-    asked = headers_of(call.params)
-    headers = {name: asked[name] for name in STORAGE_HEADERS if name in asked}
-    described = asked if call.params.get("MetadataDirective") == "REPLACE" else source.headers
+    """Return the copy's headers: the content's from the source unless replaced, the storage's from the call."""
+    given = headers_of(call.params)
+    headers = {name: given[name] for name in STORAGE_HEADERS if name in given}
+    described = given if call.params.get("MetadataDirective") == "REPLACE" else source.headers
     headers |= {name: described[name] for name in (*CONTENT_HEADERS, "Metadata") if name in described}
-    tagged = asked if call.params.get("TaggingDirective") == "REPLACE" else source.headers
+    tagged = given if call.params.get("TaggingDirective") == "REPLACE" else source.headers
     return headers | {name: tagged[name] for name in ("Tagging",) if name in tagged}
 
 

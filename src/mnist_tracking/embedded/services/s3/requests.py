@@ -13,9 +13,23 @@ from mnist_tracking.embedded.services.s3.checksums import checked
 from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
 from mnist_tracking.embedded.times import as_seconds
 
+CONTENT_HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
+STORAGE_HEADERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass", "WebsiteRedirectLocation")
+ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
+_NOT_IMPLEMENTED = (
+    "SSECustomerAlgorithm",
+    "SSECustomerKey",
+    "WriteOffsetBytes",
+    "ObjectLockMode",
+    "ObjectLockLegalHoldStatus",
+)
+_LONGEST_KEY = 1024
+_MOST_TAGS = 10
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
 
 class FilePart(io.RawIOBase):
-    """The bytes of an open file from where it stands; closing it closes the file."""
+    """The next bytes of an open file; closing it closes the file."""
 
     def __init__(self, file: BinaryIO, length: int) -> None:
         self._file = file
@@ -39,15 +53,6 @@ class FilePart(io.RawIOBase):
         super().close()
 
 
-CONTENT_HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
-STORAGE_HEADERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass", "WebsiteRedirectLocation")
-ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
-_REFUSED = ("SSECustomerAlgorithm", "SSECustomerKey", "WriteOffsetBytes", "ObjectLockMode", "ObjectLockLegalHoldStatus")
-_LONGEST_KEY = 1024
-_MOST_TAGS = 10
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-
-
 def key_of(params: Params) -> str:
     """Return the key that a request writes to."""
     key: str = params["Key"]
@@ -58,21 +63,21 @@ def key_of(params: Params) -> str:
 
 def body_of(params: Params) -> bytes | BinaryIO:
     """
-    Return the content that a request carries: bytes, or a file read from where it stands.
+    Return the content of a request: bytes, or a file to be read from its current position.
 
-    Who reads it to its end gets S3's error there if it is not what the request's checksums say.
+    Reading it to its end raises S3's error if it does not match the request's checksums.
     """
     body = params.get("Body", b"")
-    if hasattr(body, "signal_transferring"):  # from here on, a transfer counts what is read as progress
+    if hasattr(body, "signal_transferring"):  # from now on, a transfer counts reads as progress
         body.signal_transferring()
     return checked(body.encode() if isinstance(body, str) else body, params)
 
 
 def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAGE_HEADERS) -> dict[str, Any]:
-    """Return what a request says of an object, to be echoed when it is read."""
-    if refused := [name for name in _REFUSED if name in params]:
+    """Return the headers, metadata and tags of a request, which are returned when the object is read."""
+    if unknown := [name for name in _NOT_IMPLEMENTED if name in params]:
         raise AwsFault(
-            f"A header you provided implies functionality that is not implemented: {', '.join(refused)}.",
+            f"A header you provided implies functionality that is not implemented: {', '.join(unknown)}.",
             code="NotImplemented",
             status=501,
         )
@@ -85,19 +90,19 @@ def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAG
 
 
 def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags, unless they are more than an object may have."""
+    """Return tags, or raise AWS's error if an object cannot have so many."""
     if len(tags) > _MOST_TAGS:
         raise AwsFault(f"Object tags cannot be greater than {_MOST_TAGS}", code="BadRequest")
     return dict(tags)
 
 
 def encryption_of(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of an object's headers that answers to writing it repeat."""
+    """Return the headers that the response to a write repeats."""
     return {name: headers[name] for name in ENCRYPTION if name in headers}
 
 
 def require_found(call: Call, found: StoredObject | None, *, is_head: bool = False) -> StoredObject:
-    """Raise AWS's error if there is no such object, or no such version of it: no bucket here has versions."""
+    """Return an object, or raise AWS's error if it or the requested version does not exist; no bucket has versions."""
     if found is None:
         if is_head:
             raise AwsFault("Not Found", code="404", status=404)
@@ -108,10 +113,10 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
 
 
 def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-    """Return an object and its content, opened; raise AWS's error if there is none."""
+    """Return an object and its open content, or raise AWS's error if it does not exist."""
     opened = open_object(call.context.store, bucket, key)
     found = require_found(call, None if opened is None else opened[0])
-    assert opened is not None  # noqa: S101 - there would be nothing found
+    assert opened is not None  # noqa: S101 - require_found would have raised
     return found, opened[1]
 
 
@@ -121,9 +126,9 @@ def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head
 
     Args:
         params: The request.
-        found: What it reads.
-        prefix: What the names of its conditions begin with.
-        is_head: Whether the answer has no body, and so no code.
+        found: The object.
+        prefix: The prefix of the names of its conditions.
+        is_head: Whether the response has no body, and so no error code.
     """
     modified = int(found.modified)  # HTTP's dates are whole seconds
     if (wanted := params.get(f"{prefix}IfMatch")) is not None:
@@ -134,16 +139,16 @@ def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head
     if not is_met:
         raise precondition_failed(is_head=is_head)
     if (unwanted := params.get(f"{prefix}IfNoneMatch")) is not None:
-        is_news = not _matches(unwanted, found)
+        is_new = not _matches(unwanted, found)
     else:
         modified_since = params.get(f"{prefix}IfModifiedSince")
-        is_news = modified_since is None or modified > as_seconds(modified_since)
-    if not is_news:
+        is_new = modified_since is None or modified > as_seconds(modified_since)
+    if not is_new:
         raise precondition_failed() if prefix else AwsFault("Not Modified", code="304", status=304)
 
 
 def write_guard(call: Call) -> Guard:
-    """Return the check of a conditional write: made inside its transaction, so that of two writers one wins."""
+    """Return the check of a conditional write: called in its transaction, so that one of two writers wins."""
 
     def check(old: StoredObject | None) -> None:
         require_bucket(call)
@@ -167,10 +172,10 @@ def _matches(condition: str, found: StoredObject) -> bool:
 
 def range_of(header: str | None, size: int) -> tuple[int, int] | None:
     """
-    Return the start and end that a Range header asks for, or None for the whole: S3 ignores a malformed one.
+    Return the start and end of a Range header, or None for the whole content: S3 ignores a malformed header.
 
     Raises:
-        AwsFault: InvalidRange, if it lies behind the end of the content.
+        AwsFault: InvalidRange, if it starts after the end of the content.
 
     Example:
         >>> range_of("bytes=2-3", size=10), range_of("bytes=-4", size=10), range_of("bytes=8-99", size=10)

@@ -22,7 +22,7 @@ from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 MAX_PARAMETERS = 300
 MAX_ARTIFACTS = 60
-_FROM_SOURCE = (  # those that a job made, and those of runs that it is part of
+_FROM_SOURCE = (  # the component of a job, and those of the runs that it is part of
     "t.id IN (WITH asked (arn) AS (SELECT ?) "
     "SELECT c.id FROM asked JOIN components c ON c.source_arn = asked.arn "
     "UNION SELECT s.component_id FROM asked JOIN component_sources s ON s.arn = asked.arn)"
@@ -59,7 +59,7 @@ def update_trial_component(call: Call) -> Response:
 
 
 def _apply(connection: sqlite3.Connection, row_id: int, params: Params, now: float) -> None:
-    """Merge what a request gives into a component; removals come last and win, as the service does it."""
+    """Merge the members of a request into a component. Removals are applied last, as by the service."""
     moments = {name: as_seconds(params[name]) for name in ("StartTime", "EndTime") if params.get(name) is not None}
     columns = [
         ("display_name", params.get("DisplayName")),
@@ -102,7 +102,7 @@ def _number(name: str, value: dict[str, Any]) -> float | None:
 def put_artifacts(
     connection: sqlite3.Connection, row_id: int, direction: str, artifacts: dict[str, dict[str, str]]
 ) -> None:
-    """Set input or output artifacts, each ``{"Value": ...}`` with perhaps a ``"MediaType"``."""
+    """Set input or output artifacts, each ``{"Value": ...}``, optionally with ``"MediaType"``."""
     connection.executemany(
         "INSERT OR REPLACE INTO component_artifacts VALUES (?, ?, ?, ?, ?)",
         [(row_id, direction, name, a["Value"], a.get("MediaType")) for name, a in artifacts.items()],
@@ -122,7 +122,7 @@ def _remove(connection: sqlite3.Connection, row_id: int, params: Params) -> None
 
 
 def check_limits(connection: sqlite3.Connection, row_id: int) -> None:
-    """Raise AWS's error if a component has more parameters or artifacts than it may."""
+    """Raise AWS's error if a component has too many parameters or artifacts."""
     for table, most, what in (
         ("component_parameters", MAX_PARAMETERS, "parameters"),
         ("component_artifacts WHERE direction = 'Input' AND", MAX_ARTIFACTS, "input artifacts"),
@@ -131,7 +131,9 @@ def check_limits(connection: sqlite3.Connection, row_id: int) -> None:
         where = table if " WHERE " in table else f"{table} WHERE"
         used = connection.execute(f"SELECT count(*) FROM {where} component_id = ?", (row_id,)).fetchone()[0]
         if used > most:
-            raise ValidationFault(f"A trial component may have at most {most} {what}; this request makes it {used}.")
+            raise ValidationFault(
+                f"A trial component can have at most {most} {what}; with this request it would have {used}."
+            )
 
 
 @serves("sagemaker", "DescribeTrialComponent")
@@ -143,7 +145,7 @@ def describe_trial_component(call: Call) -> Response:
 
 
 def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
-    """Build what DescribeTrialComponent and Search say of a component."""
+    """Build the members that DescribeTrialComponent and Search return."""
     return {
         **_common(row),
         **present(Source=_source(row), MetadataProperties=metadata_of(row)),
@@ -155,7 +157,7 @@ def describe(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
 
 
 def _sources(connection: sqlite3.Connection, row_id: int) -> list[Response]:
-    """List the jobs that went into the component of a run."""
+    """List the jobs of a run."""
     found = connection.execute("SELECT * FROM component_sources WHERE component_id = ? ORDER BY arn", (row_id,))
     return [{"SourceArn": row["arn"], "SourceType": row["type"]} for row in found]
 
@@ -165,7 +167,7 @@ def _source(row: sqlite3.Row) -> Response | None:
 
 
 def _common(row: sqlite3.Row) -> Response:
-    """Build what every operation says of a component."""
+    """Build the members that every operation returns."""
     status = present(PrimaryStatus=row["status"], Message=row["message"]) or None
     return present(
         TrialComponentName=row["name"],

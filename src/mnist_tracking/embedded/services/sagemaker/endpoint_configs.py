@@ -6,7 +6,7 @@ import sqlite3
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
-from mnist_tracking.embedded.services.sagemaker.models import check_is_new, listed, require_model
+from mnist_tracking.embedded.services.sagemaker.models import check_is_new, list_filters, require_model
 from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
@@ -24,7 +24,11 @@ _ECHOED = (
 
 @serves("sagemaker", "CreateEndpointConfig")
 def create_endpoint_config(call: Call) -> Response:
-    """One variant. However many instances are asked for, one process serves it: CurrentInstanceCount says 1."""
+    """
+    Create a configuration with one variant.
+
+    One process serves it, however many instances are requested: DescribeEndpoint returns a CurrentInstanceCount of 1.
+    """
     params, name = call.params, call.params["EndpointConfigName"]
     arn = call.context.identity.sagemaker_arn("endpoint-config", name)
     variants = [*params["ProductionVariants"], *params.get("ShadowProductionVariants", ())]
@@ -81,5 +85,5 @@ def delete_endpoint_config(call: Call) -> Response:
 @serves("sagemaker", "ListEndpointConfigs")
 def list_endpoint_configs(call: Call) -> Response:
     with call.context.store.read() as connection:
-        found, token = listing(connection, "SELECT t.* FROM endpoint_configs t", listed(call.params), call.params)
+        found, token = listing(connection, "SELECT t.* FROM endpoint_configs t", list_filters(call.params), call.params)
     return {"EndpointConfigs": [_summary(row) for row in found], **token}

@@ -1,4 +1,4 @@
-"""Endpoints: accepted here, kept up by a supervisor process each."""
+"""Endpoints: created here, each run by a supervisor process."""
 
 import json
 import sqlite3
@@ -8,7 +8,7 @@ from mnist_tracking.embedded.hosting import launcher, state
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing, present
 from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
-from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, listed, require_model
+from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, list_filters, require_model
 from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
@@ -31,19 +31,21 @@ def create_endpoint(call: Call) -> Response:
         put_tags(connection, arn, call.params.get("Tags"))
     try:
         launcher.start(store, name, lock)
-    except BaseException as error:  # an interrupt too: without its process the endpoint would be Creating for ever
-        _take_back(store, name, arn)
+    except (
+        BaseException
+    ) as error:  # also for an interrupt: without a process, the endpoint would stay in Creating forever
+        _undo(store, name, arn)
         if not isinstance(error, OSError):
             raise
         raise AwsFault(f"The endpoint's process cannot be started: {error}.", status=500) from error
     return {"EndpointArn": arn}
 
 
-def _take_back(store: Store, name: str, arn: str) -> None:
+def _undo(store: Store, name: str, arn: str) -> None:
     with store.write() as connection:
         connection.execute("DELETE FROM endpoints WHERE name = ?", (name,))
         remove_all_tags(connection, arn)
-        delete_folder = launcher.put_aside(store, name)
+        delete_folder = launcher.set_aside(store, name)
     delete_folder()
 
 
@@ -83,7 +85,7 @@ def _require_endpoint(connection: sqlite3.Connection, call: Call) -> sqlite3.Row
 
 
 def _variants(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response] | None:
-    """Describe the variant that serves; as long as it does not, or once its configuration is deleted, there is none."""
+    """Describe the variant in service; None while it is not, and once its configuration is deleted."""
     query = "SELECT request FROM endpoint_configs WHERE name = ?"
     config = connection.execute(query, (row["config_name"],)).fetchone()
     if config is None or row["status"] != "InService":
@@ -113,7 +115,7 @@ def _summary(row: sqlite3.Row) -> Response:
 @serves("sagemaker", "ListEndpoints")
 def list_endpoints(call: Call) -> Response:
     launcher.recover_lost_endpoints(call.context.store, call.context.now())
-    where = {**listed(call.params), "t.status = ?": call.params.get("StatusEquals")}
+    where = {**list_filters(call.params), "t.status = ?": call.params.get("StatusEquals")}
     select = "SELECT t.* FROM endpoints t"
     with call.context.store.read() as connection:
         found, token = listing(connection, select, where, call.params)
@@ -122,7 +124,7 @@ def list_endpoints(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteEndpoint")
 def delete_endpoint(call: Call) -> Response:
-    """At once; AWS refuses it as long as the endpoint is being made."""
+    """Delete an endpoint at once, even while it is being created, which AWS rejects."""
     store = call.context.store
     with store.write() as connection:
         row = _require_endpoint(connection, call)
@@ -132,7 +134,7 @@ def delete_endpoint(call: Call) -> Response:
         about = (row["id"], row["created"])
         gone = connection.execute("DELETE FROM endpoints WHERE id = ? AND created = ?", about).rowcount
         remove_all_tags(connection, row["arn"])
-        delete_folder = launcher.put_aside(store, row["name"]) if gone else None
-    if delete_folder:  # else another process that deleted it too was faster
+        delete_folder = launcher.set_aside(store, row["name"]) if gone else None
+    if delete_folder:  # otherwise another process has deleted it first
         delete_folder()
     return {}

@@ -32,7 +32,7 @@ def describe_experiment(call: Call) -> Response:
 
 
 def describe(row: sqlite3.Row) -> Response:
-    """Build what DescribeExperiment and Search say of an experiment."""
+    """Build the members that DescribeExperiment and Search return."""
     return present(
         ExperimentName=row["name"],
         ExperimentArn=row["arn"],

@@ -1,4 +1,4 @@
-"""Lineage artifacts and associations, as far as Tracker makes them and cleaning up deletes them."""
+"""Lineage artifacts and associations, as far as Tracker creates and cleaning up deletes them."""
 
 import json
 import sqlite3
@@ -42,7 +42,7 @@ def describe_artifact(call: Call) -> Response:
     with call.context.store.read() as connection:
         row = connection.execute("SELECT * FROM lineage_artifacts WHERE arn = ?", (arn,)).fetchone()
     if row is None:
-        raise ResourceNotFoundFault(f"There is no artifact {arn}.")
+        raise ResourceNotFoundFault(f"Could not find artifact {arn}.")
     request = json.loads(row["request"])
     return {
         **{name: request[name] for name in _DESCRIBED if name in request},
@@ -56,11 +56,11 @@ def describe_artifact(call: Call) -> Response:
 def add_association(call: Call) -> Response:
     source, destination = call.params["SourceArn"], call.params["DestinationArn"]
     if source == destination:
-        raise ValidationFault("Source and destination of an association must differ.")
+        raise ValidationFault("The source and the destination of an association must be different.")
     with call.context.store.write() as connection:
         for arn in (source, destination):
             if not has_arn(connection, arn):
-                raise ResourceNotFoundFault(f"There is no resource {arn} to be associated.")
+                raise ResourceNotFoundFault(f"Could not find resource {arn}.")
         connection.execute(
             "INSERT OR REPLACE INTO lineage_associations VALUES (?, ?, ?, ?)",
             (source, destination, call.params.get("AssociationType"), call.context.now()),
@@ -70,18 +70,18 @@ def add_association(call: Call) -> Response:
 
 @serves("sagemaker", "ListAssociations")
 def list_associations(call: Call) -> Response:
-    """List by source, destination and type, newest first; other filters and orders are an UnsupportedOperationError."""
+    """List by source, destination and type, newest first. Other filters and orders raise UnsupportedOperationError."""
     params = call.params
     if unknown := sorted(params.keys() - _LIST_MEMBERS):
         raise UnsupportedOperationError("sagemaker", f"ListAssociations with {unknown[0]}")
     size, offset = page_size(params), read_offset(params)
-    asked = {column: params[name] for name, column in _FILTERS.items() if name in params}
-    clause = " AND ".join([f"{column} = ?" for column in asked] or ["TRUE"])
+    given = {column: params[name] for name, column in _FILTERS.items() if name in params}
+    clause = " AND ".join([f"{column} = ?" for column in given] or ["TRUE"])
     with call.context.store.read() as connection:
         rows = connection.execute(
             f"SELECT * FROM lineage_associations WHERE {clause} "
             "ORDER BY created DESC, source_arn, destination_arn LIMIT ? OFFSET ?",
-            [*asked.values(), size + 1, offset],
+            [*given.values(), size + 1, offset],
         ).fetchall()
     return {"AssociationSummaries": [_summary(row) for row in rows[:size]], **next_token(offset, size, len(rows))}
 
@@ -104,13 +104,13 @@ def delete_association(call: Call) -> Response:
             "DELETE FROM lineage_associations WHERE source_arn = ? AND destination_arn = ?", (source, destination)
         )
         if not deleted.rowcount:
-            raise ResourceNotFoundFault(f"There is no association of {source} with {destination}.")
+            raise ResourceNotFoundFault(f"Could not find an association of {source} with {destination}.")
     return {"SourceArn": source, "DestinationArn": destination}
 
 
 @serves("sagemaker", "DeleteArtifact")
 def delete_artifact(call: Call) -> Response:
-    """Delete one by its ARN that has no association; naming it by its source is an UnsupportedOperationError."""
+    """Delete an artifact without associations, by its ARN. Naming it by its source raises UnsupportedOperationError."""
     arn = call.params.get("ArtifactArn")
     if arn is None:
         raise UnsupportedOperationError("sagemaker", "DeleteArtifact without ArtifactArn")
@@ -120,6 +120,6 @@ def delete_artifact(call: Call) -> Response:
         ).fetchone():
             raise ValidationFault(f"Artifact {arn} has associations and cannot be deleted.")
         if not connection.execute("DELETE FROM lineage_artifacts WHERE arn = ?", (arn,)).rowcount:
-            raise ResourceNotFoundFault(f"There is no artifact {arn}.")
+            raise ResourceNotFoundFault(f"Could not find artifact {arn}.")
         remove_all_tags(connection, arn)
     return {"ArtifactArn": arn}

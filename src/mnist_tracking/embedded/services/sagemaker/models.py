@@ -37,19 +37,19 @@ def create_model(call: Call) -> Response:
 
 
 def container_of(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the one container of a model; an embedded endpoint serves no pipeline of several."""
+    """Return the container of a model; an embedded endpoint cannot serve a pipeline of several."""
     containers = request.get("Containers") or [request[key] for key in ("PrimaryContainer",) if key in request]
     if len(containers) != 1:
         raise ValidationFault(
             f"The model {request['ModelName']!r} has {len(containers)} containers; the embedded SageMaker serves "
-            "models of one: give PrimaryContainer."
+            "models with one. Use PrimaryContainer."
         )
     container: dict[str, Any] = containers[0]
     return container
 
 
 def check_is_new(connection: sqlite3.Connection, table: str, name: str, title: str) -> None:
-    """Raise AWS's error for a taken name; names that differ in case alone are the same, as their ARNs are."""
+    """Raise AWS's error if a name is taken. Names that differ only in case are the same, as their ARNs are."""
     if connection.execute(f"SELECT 1 FROM {table} WHERE name = ? COLLATE NOCASE", (name,)).fetchone():
         raise ValidationFault(f"Cannot create already existing {title}.")
 
@@ -83,15 +83,15 @@ def delete_model(call: Call) -> Response:
 @serves("sagemaker", "ListModels")
 def list_models(call: Call) -> Response:
     with call.context.store.read() as connection:
-        found, token = listing(connection, "SELECT t.* FROM models t", listed(call.params), call.params)
+        found, token = listing(connection, "SELECT t.* FROM models t", list_filters(call.params), call.params)
     models = [
         {"ModelName": row["name"], "ModelArn": row["arn"], "CreationTime": as_datetime(row["created"])} for row in found
     ]
     return {"Models": models, **token}
 
 
-def listed(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the conditions that the List operations of hosting share."""
+def list_filters(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that the List operations of hosting share."""
     bounds = {
         "t.created >= ?": params.get("CreationTimeAfter"),
         "t.created <= ?": params.get("CreationTimeBefore"),

@@ -60,15 +60,15 @@ _RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
 @serves("sagemaker", "Search")
 def search(call: Call) -> Response:
     """
-    Search, as far behind as the engine is told, by default not at all.
+    Search, which is up to date by default; ``search_lag_s`` of the engine makes it lag behind, as on AWS.
 
-    Pages are cut by number, so what is deleted between two of them moves the next.
+    Pages start at an offset, so a resource that is deleted between two pages shifts the next one.
     """
     params = call.params
     resource = SEARCHABLE.get(params["Resource"])
     if resource is None:
-        possible = ", ".join(SEARCHABLE)
-        raise ValidationFault(f"The embedded SageMaker searches {possible}; asked for {params['Resource']}.")
+        known = ", ".join(SEARCHABLE)
+        raise ValidationFault(f"The embedded SageMaker cannot search {params['Resource']}. Expected one of: {known}.")
     size, offset = page_size(params), read_offset(params)
     now, lag = call.context.now(), call.context.search_lag()
     horizon = now - lag if lag else math.inf
@@ -86,7 +86,7 @@ def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]
     order, order_args = _order(
         resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
     )
-    visible = "+t.modified <= horizon()"  # the plus keeps SQLite from reading in that order
+    visible = "+t.modified <= horizon()"  # the plus keeps SQLite from using this column for the order
     sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} AND {visible} ORDER BY {order} LIMIT ? OFFSET ?"
     return sql, [*args, *order_args]
 

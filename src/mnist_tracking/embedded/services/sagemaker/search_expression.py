@@ -15,6 +15,23 @@ import attrs
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.times import read_iso
 
+_STATISTICS = {"max": "maximum", "min": "minimum", "avg": "mean", "last": "last", "count": "count"}
+_DEVIATION = "CASE WHEN count > 1 THEN sqrt(max(squares, 0) / (count - 1)) ELSE 0.0 END"
+_PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an experiment for each of its components
+    "FROM associations a CROSS JOIN trials pt ON pt.id = a.trial_id "
+    "CROSS JOIN experiments pe ON pe.id = pt.experiment_id "
+    "WHERE a.component_id = t.id AND a.created <= horizon()"
+)
+_CHANNELS = "FROM json_each(t.request, '$.InputDataConfig') c WHERE 1"
+Sql = tuple[str, list[Any]]
+_MOST_CONDITIONS = 50
+_ORDERING = {
+    "GreaterThan": ">",
+    "GreaterThanOrEqualTo": ">=",
+    "LessThan": "<",
+    "LessThanOrEqualTo": "<=",
+}
+
 
 @attrs.frozen
 class Property:
@@ -22,11 +39,11 @@ class Property:
     One searchable property.
 
     Attributes:
-        text: SQL giving its text, if it can be one.
-        number: SQL giving its number, or its time in seconds, if it can be one.
+        text: SQL for its value as a string, if it can be one.
+        number: SQL for its value as a number, or as a time in seconds, if it can be one.
         is_time: Whether the number is a time.
-        args: Values for the placeholders of each of the two.
-        each: For a property with many values: the FROM clause (with its own WHERE) that they come from.
+        args: Values for the placeholders of either.
+        each: For a property with many values: their FROM clause, with its own WHERE.
     """
 
     text: str | None = None
@@ -44,8 +61,8 @@ class Searchable:
     Attributes:
         table: Its table.
         plain: Properties by lower-case name.
-        keyed: Makers of properties such as ``Parameters.<name>``, by lower-case prefix.
-        nested: For NestedFilters: the FROM clause of a list's elements, by the list's lower-case name.
+        keyed: Functions that build properties such as ``Parameters.<name>``, by lower-case prefix.
+        nested: For NestedFilters: the elements of lists, by the lists' lower-case names.
     """
 
     table: str
@@ -66,14 +83,10 @@ class Searchable:
 
 @attrs.frozen
 class Nested:
-    """The elements of a list, and what each has."""
+    """The elements of a list: their FROM clause, and the properties of each."""
 
     each: str
     plain: Mapping[str, Property]
-
-
-_STATISTICS = {"max": "maximum", "min": "minimum", "avg": "mean", "last": "last", "count": "count"}
-_DEVIATION = "CASE WHEN count > 1 THEN sqrt(max(squares, 0) / (count - 1)) ELSE 0.0 END"
 
 
 def _parameter(name: str) -> Property:
@@ -127,16 +140,10 @@ def _time(column: str) -> Property:
 
 
 _TIMES = {"creationtime": _time("created"), "lastmodifiedtime": _time("modified")}
-_PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an experiment for each of its components
-    "FROM associations a CROSS JOIN trials pt ON pt.id = a.trial_id "
-    "CROSS JOIN experiments pe ON pe.id = pt.experiment_id "
-    "WHERE a.component_id = t.id AND a.created <= horizon()"
-)
 _PARENT = {
     "parents.trialname": Property(text="pt.name", each=_PARENTS),
     "parents.experimentname": Property(text="pe.name", each=_PARENTS),
 }
-_CHANNELS = "FROM json_each(t.request, '$.InputDataConfig') c WHERE 1"
 _EXPERIMENT_NAME = Property(text="(SELECT e.name FROM experiments e WHERE e.id = t.experiment_id)")
 SEARCHABLE = {
     "Experiment": Searchable(
@@ -217,14 +224,6 @@ SEARCHABLE = {
         },
     ),
 }
-Sql = tuple[str, list[Any]]
-_MOST_CONDITIONS = 50
-_ORDERING = {
-    "GreaterThan": ">",
-    "GreaterThanOrEqualTo": ">=",
-    "LessThan": "<",
-    "LessThanOrEqualTo": "<=",
-}
 
 
 def compile_expression(resource: Searchable, expression: dict[str, Any]) -> Sql:
@@ -232,10 +231,10 @@ def compile_expression(resource: Searchable, expression: dict[str, Any]) -> Sql:
     Compile an expression.
 
     Raises:
-        ValidationFault: If it names an unknown property, or an operator that its property cannot have.
+        ValidationFault: If it has an unknown property, or an operator that its property does not support.
     """
     if _size(expression) > _MOST_CONDITIONS:
-        raise ValidationFault(f"A SearchExpression may have at most {_MOST_CONDITIONS} conditions.")
+        raise ValidationFault(f"A SearchExpression can have at most {_MOST_CONDITIONS} conditions.")
     return _expression(resource, expression)
 
 
@@ -285,7 +284,7 @@ def _filter(found: Property, item: dict[str, Any]) -> Sql:
 
 def _test(found: Property, operator: str, value: str | None, name: str) -> Sql:
     if operator != "Exists" and value is None:
-        raise ValidationFault(f"A filter with the operator {operator} needs a Value; {name} has none.")
+        raise ValidationFault(f"The filter of {name} with the operator {operator} requires a Value.")
     sql, args = _OPERATORS[operator](found, operator, value or "", name)
     return (f"EXISTS (SELECT 1 {found.each} AND {sql})" if found.each else sql), args
 
@@ -304,7 +303,7 @@ def _is_in(found: Property, _operator: str, value: str, name: str) -> Sql:
 
 
 def _one_of(found: Property, values: list[str], name: str) -> Sql:
-    """Compare with each value; by IN, since SQLite's planner takes for ever over many a value joined by OR."""
+    """Compare with each value, by IN: SQLite's planner is very slow for many values joined by OR."""
     parts: list[Sql] = []
     if found.text:
         parts.append(_membership(found, found.text, values))
@@ -322,14 +321,14 @@ def _membership(found: Property, side: str, values: Sequence[str | float]) -> Sq
 
 def _contains(found: Property, operator: str, value: str, name: str) -> Sql:
     if not found.text:
-        raise ValidationFault(f"The operator {operator} is not possible for {name}, which is no text.")
+        raise ValidationFault(f"The operator {operator} is not supported for {name}, which is not a string.")
     return f"instr(lower({found.text}), lower(?)) > 0", [*found.args, value]
 
 
 def _ordering(found: Property, operator: str, value: str, name: str) -> Sql:
     number = _as_number(found, value)
     if not found.number:
-        raise ValidationFault(f"The operator {operator} is not possible for {name}, which is a text.")
+        raise ValidationFault(f"The operator {operator} is not supported for {name}, which is a string.")
     if number is None:
         raise ValidationFault(f"The value '{value}' of {name} is not a {_kind(found)}.")
     return f"{found.number} {_ORDERING[operator]} ?", [*found.args, number]

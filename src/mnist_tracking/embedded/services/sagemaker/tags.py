@@ -7,6 +7,8 @@ from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import has_arn
 
+MAX_TAGS = 50
+
 
 def put_tags(connection: sqlite3.Connection, arn: str, tags: Iterable[Mapping[str, str]] | None) -> None:
     """Set tags (``{"Key": ..., "Value": ...}``) on a resource, inside the caller's transaction."""
@@ -23,11 +25,8 @@ def read_tags(connection: sqlite3.Connection, arn: str) -> list[dict[str, str]]:
 
 
 def remove_all_tags(connection: sqlite3.Connection, arn: str) -> None:
-    """Forget all tags of a resource."""
+    """Remove all tags of a resource."""
     connection.execute("DELETE FROM tags WHERE arn = ?", (arn,))
-
-
-MAX_TAGS = 50
 
 
 @serves("sagemaker", "AddTags")
@@ -35,11 +34,13 @@ def add_tags(call: Call) -> Response:
     arn = call.params["ResourceArn"]
     with call.context.store.write() as connection:
         if not has_arn(connection, arn):  # as aws/amazon-sagemaker-feedback, issue 108
-            raise ValidationFault(f"There is no resource {arn} to be tagged.")
+            raise ValidationFault(f"Could not find resource {arn}.")
         put_tags(connection, arn, call.params["Tags"])
         tags = read_tags(connection, arn)
         if len(tags) > MAX_TAGS:
-            raise ValidationFault(f"A resource may have at most {MAX_TAGS} tags; this request makes it {len(tags)}.")
+            raise ValidationFault(
+                f"A resource can have at most {MAX_TAGS} tags; with this request it would have {len(tags)}."
+            )
     return {"Tags": tags}
 
 

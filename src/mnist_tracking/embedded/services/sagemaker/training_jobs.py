@@ -15,7 +15,7 @@ from mnist_tracking.embedded.faults import (
 )
 from mnist_tracking.embedded.jobs import checks, state
 from mnist_tracking.embedded.jobs.hosts import instances_of
-from mnist_tracking.embedded.jobs.launcher import Launch, ask_to_stop, recover_lost_jobs
+from mnist_tracking.embedded.jobs.launcher import Launch, recover_lost_jobs, signal_stop
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services import resources
 from mnist_tracking.embedded.services.resources import listing, present
@@ -26,20 +26,32 @@ from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
 
 SOURCE_TYPE = "SageMakerTrainingJob"
-_SUFFIX = "-aws-training-job"
-_TRIAL_SUFFIX = "-aws-trial"  # of the trial made for a job that names only its experiment; the service's own is unknown
+_COMPONENT_SUFFIX = "-aws-training-job"
+_TRIAL_SUFFIX = "-aws-trial"  # of the trial for a job that names only its experiment; AWS's own suffix is unknown
+_NOT_SEARCHED = frozenset(
+    {
+        "InfraCheckConfig",
+        "MlflowConfig",
+        "ProfilerRuleConfigurations",
+        "RemoteDebugConfig",
+        "ServerlessJobConfig",
+    }
+)
+"""Members of a request that DescribeTrainingJob returns, but Search does not."""
+_NEVER_RETURNED = frozenset({"OutputDataConfig", "SessionChainingConfig", "Tags"})
+_SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 
 
 def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
     """
-    Return the row of the component that is to hold a job's parameters, artifacts and metrics.
+    Return the row of the component for a job's parameters, artifacts and metrics.
 
-    ``ExperimentConfig.RunName`` names a component that exists, that of a run, as ``sagemaker.experiments.Run`` sends
-    it. Its status and its times stay the run's own business; other jobs have a component of their own.
+    ``ExperimentConfig.RunName``, which ``sagemaker.experiments.Run`` sends, names the existing component of a run. The
+    job does not change its status and times. All other jobs get their own component.
     """
     request = call.params
     config = request.get("ExperimentConfig", {})
-    row_id = _attach(connection, call, arn) if "RunName" in config else _create(connection, call, arn, now)
+    row_id = _use_run(connection, call, arn) if "RunName" in config else _create_component(connection, call, arn, now)
     components.put_parameters(connection, row_id, state.component_parameters(request))
     components.put_artifacts(connection, row_id, "Input", state.component_inputs(request))
     if hook := request.get("DebugHookConfig"):
@@ -47,20 +59,20 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
         components.put_artifacts(connection, row_id, "Output", hook_output)
     components.check_limits(connection, row_id)
     resources.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
-    trial_id = _trial(connection, call, config)
+    trial_id = _trial_of(connection, call, config)
     if trial_id is not None:
         trials.associate(connection, trial_id, row_id, now)
     return row_id
 
 
-def _attach(connection: sqlite3.Connection, call: Call, arn: str) -> int:
+def _use_run(connection: sqlite3.Connection, call: Call, arn: str) -> int:
     run = resources.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
     connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
     return int(run["id"])
 
 
-def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
-    name = call.params["TrainingJobName"] + _SUFFIX
+def _create_component(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
+    name = call.params["TrainingJobName"] + _COMPONENT_SUFFIX
     resources.check_name_is_free(connection, "components", name)
     own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
     row_id = components.insert(connection, name, own, now)
@@ -71,8 +83,8 @@ def _create(connection: sqlite3.Connection, call: Call, arn: str, now: float) ->
     return row_id
 
 
-def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | None:
-    """Return the trial that a job belongs to; one that names only its experiment gets a new one, as the API says."""
+def _trial_of(connection: sqlite3.Connection, call: Call, config: Params) -> int | None:
+    """Return the trial of a job; a job that names only its experiment gets a new one, as the API documents."""
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if trial:
         found = trials.read(connection, resources.get(connection, "trials", trial, call.context.identity)["id"])
@@ -90,36 +102,23 @@ def _trial(connection: sqlite3.Connection, call: Call, config: Params) -> int | 
     return int(resources.get(connection, "trials", made["TrialName"], call.context.identity)["id"])
 
 
-_NOT_SEARCHED = frozenset(
-    {
-        "InfraCheckConfig",
-        "MlflowConfig",
-        "ProfilerRuleConfigurations",
-        "RemoteDebugConfig",
-        "ServerlessJobConfig",
-    }
-)
-"""What DescribeTrainingJob repeats of a request, but Search does not."""
-_REPEATED_BY_NEITHER = frozenset({"OutputDataConfig", "SessionChainingConfig", "Tags"})
-_SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
-
-
 @serves("sagemaker", "CreateTrainingJob")
 def create_training_job(call: Call) -> Response:
     """
-    Run the script of a source archive, once for each host; the hosts are processes of this machine.
+    Run the script of a source archive, once for each host. The hosts are processes of this machine.
 
-    What all hosts leave is put into one archive. AWS asks the hosts to use different names; of two files with one name,
-    the one of the later host is kept here. Of launchers there is torchrun; any other is an UnsupportedOperationError.
+    The output of all hosts is packed into one archive. AWS asks the hosts to use different names; here, the file of the
+    later host wins. The supported launcher is torchrun; all others raise UnsupportedOperationError.
 
-    With ``ExperimentConfig.RunName`` the component of that run, which must exist, holds what the job did, and lists the
-    job among its Sources; the job gets none of its own, and the status and times stay those of the run.
+    With ``ExperimentConfig.RunName``, the job's parameters, artifacts and metrics are added to the component of that
+    run, which must exist and lists the job among its Sources. The job gets no component of its own, and the status and
+    times of the run do not change.
     """
     context, name = call.context, call.params["TrainingJobName"]
     arn = context.identity.sagemaker_arn("training-job", name)
-    checks.check(call.params)
+    checks.check_training_job(call.params)
     if context.quotas:
-        recover_lost_jobs(context.store, context.now())  # what is dead uses nothing
+        recover_lost_jobs(context.store, context.now())  # jobs that have lost their process use no instances
     launch = Launch(context.store, name, SupervisorSettings.of(context))
     try:
         with context.store.write() as connection:
@@ -189,13 +188,13 @@ def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
 
 
 def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
-    """Build what DescribeTrainingJob and Search both say of a job."""
+    """Build the members that DescribeTrainingJob and Search return."""
     request = state.request_of(job)
-    left_out = _NOT_SEARCHED | _REPEATED_BY_NEITHER
+    hidden = _NOT_SEARCHED | _NEVER_RETURNED
     seconds = max(1, math.ceil((job["ended"] or job["modified"]) - job["started"])) if job["started"] else None
     return {
         **dict.fromkeys(_SWITCHES, False),
-        **{name: value for name, value in request.items() if name not in left_out},
+        **{name: value for name, value in request.items() if name not in hidden},
         "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
         **present(
             TrainingJobArn=job["arn"],
@@ -251,7 +250,7 @@ def stop_training_job(call: Call) -> Response:
             raise ValidationFault(f"The request was rejected because the training job is in status {job['status']}.")
         if job["status"] == "InProgress":
             state.begin_stopping(connection, job["id"], now)
-    ask_to_stop(call.context.store, job)
+    signal_stop(call.context.store, job)
     return {}
 
 
@@ -259,7 +258,9 @@ def stop_training_job(call: Call) -> Response:
 def list_training_jobs(call: Call) -> Response:
     params = call.params
     if params.get("SortBy") == "Status":
-        raise UnsupportedOperationError("sagemaker", "ListTrainingJobs with SortBy=Status; it has Name, CreationTime")
+        raise UnsupportedOperationError(
+            "sagemaker", "ListTrainingJobs with SortBy=Status (supported: Name, CreationTime)"
+        )
     if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
         return {"TrainingJobSummaries": []}  # no job here has either
     recover_lost_jobs(call.context.store, call.context.now())

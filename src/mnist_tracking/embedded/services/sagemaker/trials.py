@@ -1,4 +1,4 @@
-"""Trials, and which components belong to them."""
+"""Trials, and their components."""
 
 import sqlite3
 
@@ -27,7 +27,7 @@ _LIMIT = (
 
 @serves("sagemaker", "CreateTrial")
 def create_trial(call: Call) -> Response:
-    """Create a trial; an experiment holds 300, the quota of an account that has not asked for more."""
+    """Create a trial. An experiment can have 300, AWS's default quota."""
     params, now = call.params, call.context.now()
     name = params["TrialName"]
     arn = call.context.identity.sagemaker_arn("experiment-trial", name)
@@ -67,7 +67,7 @@ def read(connection: sqlite3.Connection, trial_id: int) -> sqlite3.Row:
 
 
 def describe(row: sqlite3.Row) -> Response:
-    """Build what DescribeTrial and Search say of a trial."""
+    """Build the members that DescribeTrial and Search return."""
     return present(
         TrialName=row["name"],
         TrialArn=row["arn"],
@@ -126,7 +126,7 @@ def _summary(row: sqlite3.Row) -> Response:
 
 @serves("sagemaker", "AssociateTrialComponent")
 def associate_trial_component(call: Call) -> Response:
-    """Add a component to a trial; a trial holds 50, the quota of an account that has not asked for more."""
+    """Add a component to a trial. A trial can have 50, AWS's default quota."""
     params = call.params
     with call.context.store.write() as connection:
         trial = get(connection, "trials", params["TrialName"], call.context.identity)
@@ -136,7 +136,7 @@ def associate_trial_component(call: Call) -> Response:
 
 
 def associate(connection: sqlite3.Connection, trial_id: int, component_id: int, now: float) -> None:
-    """Add a component to a trial; again is fine; too many is ResourceLimitExceeded."""
+    """Add a component to a trial, unless it is in it already. Too many raise ResourceLimitExceeded."""
     used = connection.execute(
         "SELECT count(*) FROM associations WHERE trial_id = ? AND component_id <> ?", (trial_id, component_id)
     ).fetchone()[0]

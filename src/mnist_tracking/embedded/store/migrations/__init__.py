@@ -14,10 +14,10 @@ from mnist_tracking.errors import ConfigError
 
 def migrate(connection: sqlite3.Connection) -> None:
     """
-    Bring a store up to date. Safe to call from many processes at once, and again.
+    Bring a store up to date. Safe to call more than once, and from many processes at once.
 
     Raises:
-        ConfigError: If the store was made by a newer version of this library.
+        ConfigError: If the store was created by a newer version of this library.
     """
     known = dict(_scripts())
     version = _version(connection)
@@ -28,7 +28,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         version = _version(connection)  # another process may have been first
         if version > max(known):
             raise ConfigError(
-                f"The store has version {version}, this mnist-tracking knows up to {max(known)}. Update mnist-tracking."
+                f"The store has version {version}, this mnist-tracking supports {max(known)}. Update mnist-tracking."
             )
         for number in sorted(n for n in known if n > version):
             for statement in _statements(known[number]):
