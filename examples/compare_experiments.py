@@ -1,4 +1,4 @@
-"""Two experiments on the same data: find trials in both, rank them together, and say what differs."""
+"""Two experiments on the same data: search both, rank their trials together, and compare the first with the last."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ experiments = [experiment.name for experiment in workspace.experiments(tags={"da
 good = (where.metric("accuracy") > 0.8) & (where.status() == "Completed")
 for found in workspace.trials(experiments, where=good):
     print("good:", found.name, found.hyperparameters)
-print(len(workspace.trials(where=where.param("n_estimators") < 5)), "forest of fewer than 5 trees")
+print(len(workspace.trials(where=where.param("n_estimators") < 5)), "forest with fewer than 5 trees")
 
 mean = mt.Objective("accuracy", statistic="avg")
 leaderboard = mt.Leaderboard.load(workspace, experiments, objective=mean)

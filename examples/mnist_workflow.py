@@ -1,4 +1,4 @@
-"""The reference workflow on this machine: train five networks, compare, trace, deploy the best, ask it, clean up."""
+"""The AWS reference workflow, each class called by name: train five networks on MNIST, compare, trace, deploy, predict."""
 
 from mnist_tracking import (
     BestModelDeployer,
@@ -8,10 +8,10 @@ from mnist_tracking import (
     Workspace,
     mnist_job,
 )
-from mnist_tracking.mnist.datasets import find_mnist, load_images, load_labels
+from mnist_tracking.mnist import find_mnist, load_images, load_labels
 
 workspace = Workspace.embedded()  # or Workspace.aws(...)
-dataset = find_mnist()  # in MNIST_DATA_DIR, else downloaded once
+dataset = find_mnist()  # from MNIST_DATA_DIR if set; otherwise downloaded once (12 MB)
 
 job = mnist_job(recipe="reference", epochs=2, dropout=0.2)
 runner = ExperimentRunner(workspace, "mnist-digits", job=job)
@@ -29,5 +29,5 @@ with BestModelDeployer(workspace).deploy(leaderboard) as endpoint:
     digits = endpoint.predict(images)  # (N, 28, 28) uint8 -> (N,) digits
 print(f"{(digits == labels).mean():.2%} of {len(labels)} test images right")
 
-print(runner.cleanup())  # leaving the block above has deleted the endpoint
+print(runner.cleanup())  # the endpoint was deleted at the end of the block above
 workspace.close()

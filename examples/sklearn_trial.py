@@ -1,4 +1,4 @@
-"""A scikit-learn model, trained right here: tracked, compared, deployed and asked. No job is run."""
+"""A scikit-learn model trained in this process, without a job: tracked, compared, deployed, used for predictions."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 
 def main() -> None:
-    import mnist_tracking as mt  # here, since the endpoint imports this file too, and does without
+    import mnist_tracking as mt  # imported here: the endpoint imports this file too, where it is not installed
 
     x, x_test, y, y_test = train_test_split(*load_iris(return_X_y=True), random_state=1)
     workspace = mt.Workspace.from_env()
@@ -19,11 +19,12 @@ def main() -> None:
     for c in (0.01, 1.0):
         with runner.trial({"C": c}) as trial:
             model = LogisticRegression(C=c, max_iter=1000).fit(x, y)
-            trial.log_metric("test:accuracy", model.score(x_test, y_test))
+            trial.log_metric("test:accuracy", 100 * model.score(x_test, y_test))  # in percent
             joblib.dump(model, "model.joblib")
             trial.log_model("model.joblib", entry_point=__file__)
-    with mt.BestModelDeployer(workspace).deploy("irises", objective="test:accuracy", serializer="json") as endpoint:
-        print(endpoint.predict(x_test[:3]), "should be", y_test[:3].tolist())
+    board = mt.Leaderboard.load(workspace, "irises", objective="test:accuracy")
+    with board.best.deploy(serializer="json") as endpoint:
+        print(endpoint.predict(x_test[:3]), "expected", y_test[:3].tolist())
     print(runner.cleanup())
 
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -22,11 +23,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.rst")]
-    if "_build" not in path.parts
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("examples/*/README.md"), *DOCS.rglob("*.rst")]
+    if not {"_build", "generated"} & {*path.parts}
 )
 SMALLER = {"epochs=2": "epochs=1", '"hidden_channels": [2, 5]': '"hidden_channels": [2, 3]'}
-README_RUNS_AS = "examples/mnist_workflow.py"  # held equal below, and run by test_examples.py
+CPU_TORCH = "https://download.pytorch.org/whl/cpu"  # outside of PyPI, so no test installs from it
+README_RUNS_AS = "examples/first_program.py"  # held equal below, and run by test_examples.py
 
 
 def blocks(page: str, *languages: str) -> list[str]:
@@ -75,8 +77,12 @@ def test_the_commands_of_a_page_exist(page: str) -> None:
                 assert target in make_targets()
             case ["mnist-tracking", *arguments]:
                 parse(arguments)
+            case ["pip", "install", "torch", "--index-url", index]:
+                assert index == CPU_TORCH
             case ["pip", "install", *requirements]:
-                assert all(re.match(r"mnist-tracking(\[\w+\])?$|setuptools<81$", name) for name in requirements)
+                assert all(re.fullmatch(r"\.(\[\w+\])?|setuptools<81", name) or name in extras() for name in requirements)
+            case ["python", program]:
+                assert (ROOT / page).with_name(program).exists()
             case [] as _nothing:
                 pass
             case words:
@@ -139,6 +145,12 @@ def test_every_public_name_has_a_place_in_the_reference(name: str) -> None:
 
 def make_targets() -> set[str]:
     return set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+
+
+def extras() -> set[str]:
+    """Return the packages of the extras, which are installed by their own names: this one is on no index."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return {re.split(r"[<>=\[]", requirement)[0] for requirements in extra.values() for requirement in requirements}
 
 
 def parse(arguments: list[str]) -> None:

@@ -1,9 +1,8 @@
-"""Later, in a new process: wait for the jobs, evaluate each model, and compare the two experiments."""
+"""Run this later, in a new process: wait for the jobs, evaluate each model, and compare the two experiments."""
 
-import io
 import json
-import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import joblib
 import pandas as pd
@@ -13,19 +12,17 @@ import mnist_tracking as mt
 workspace = mt.Workspace.from_env(**json.loads(Path(__file__).with_name("settings.json").read_text()))
 experiments = ["cells-forest", "cells-boosting"]
 
-
-def read(uri: str) -> io.BytesIO:
-    bucket, key = uri.removeprefix("s3://").split("/", 1)
-    return io.BytesIO(workspace.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-
-
-rows = pd.read_csv(read("s3://company-data/cells/validation/validation.csv"))
-for started in workspace.trials(experiments):
-    trial = workspace.submitted(started.name).result()  # waits for the job, whoever started it
-    with mt.ExperimentRunner(workspace, trial.experiment).step("Evaluation", trial=trial) as step:
-        step.log_input("model", str(trial.model_uri))
-        with tarfile.open(fileobj=read(str(trial.model_uri))) as archive:
-            model = joblib.load(archive.extractfile("model.joblib"))
+for trial in workspace.trials(experiments):
+    trained = workspace.submitted(trial.name).wait()  # waits for the job, whichever process started it
+    if trained.status != "Completed":
+        print(f"{trained.name}: {trained.status}. {trained.failure_reason}")
+        continue
+    with TemporaryDirectory() as folder:
+        model = joblib.load(Path(trained.download(folder, model_only=True).model, "model.joblib"))
+    held_out = workspace.client("s3").get_object(Bucket="company-data", Key="cells/validation/validation.csv")
+    rows = pd.read_csv(held_out["Body"])
+    with mt.ExperimentRunner(workspace, trained.experiment).step("Evaluation", trial=trained) as step:
+        step.log_input("model", str(trained.model_uri))
         step.log_confusion_matrix(rows["target"], model.predict(rows.drop(columns="target")))
 
 leaderboard = mt.Leaderboard.load(workspace, experiments, objective="accuracy")

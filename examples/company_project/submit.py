@@ -1,4 +1,4 @@
-"""Start four jobs for two experiments, and leave."""
+"""Submit four jobs in two experiments, and exit."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tell malignant cells from benign ones. Written for SageMaker by somebody who has never heard of mnist-tracking."""
+"""Classify tumour cells as malignant or benign. An ordinary SageMaker script: it does not know mnist-tracking."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Which degree of polynomial fits the measurements best? Any script goes through the same four classes."""
+"""Which degree of polynomial fits the measurements best? Any training script works with the same four classes."""
 
 import hashlib
 from pathlib import Path

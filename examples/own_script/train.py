@@ -1,4 +1,4 @@
-"""Fit a polynomial to measurements with ridge regression, in numpy alone; and answer for it behind an endpoint."""
+"""Fit a polynomial to measurements by ridge regression, with numpy only, and serve it from an endpoint."""
 
 import argparse
 import io
@@ -30,17 +30,17 @@ def main() -> None:
 
 
 def features(x: Numbers, degree: int) -> Numbers:
-    """Turn (N,) into (N, degree + 1): the powers of x."""
+    """Return the powers of x: (N,) becomes (N, degree + 1)."""
     return np.vander(x, degree + 1, increasing=True)
 
 
 def fit(x: Numbers, y: Numbers, degree: int, ridge: float) -> Numbers:
-    """Return the (degree + 1,) weights of least squares, held small by *ridge*."""
+    """Return the (degree + 1,) least-squares weights, regularised by *ridge*."""
     powers = features(x, degree)
     return np.asarray(np.linalg.solve(powers.T @ powers + ridge * np.eye(degree + 1), powers.T @ y), np.float64)
 
 
-# What an endpoint calls: load the model once, then read, answer and write each request.
+# The endpoint calls these: model_fn once, then input_fn, predict_fn and output_fn for each request.
 
 
 def model_fn(model_dir: str) -> Numbers:
@@ -50,7 +50,7 @@ def model_fn(model_dir: str) -> Numbers:
 
 def input_fn(body: bytes, content_type: str) -> Numbers:
     if content_type != NPY:
-        raise ValueError(f"The content type is {content_type!r}; {NPY} is understood.")
+        raise ValueError(f"Unsupported content type {content_type!r}; expected {NPY}.")
     return np.asarray(np.load(io.BytesIO(body)), np.float64)
 
 
@@ -58,11 +58,11 @@ def predict_fn(x: Numbers, weights: Numbers) -> Numbers:
     return features(x, len(weights) - 1) @ weights
 
 
-def output_fn(answers: Numbers, accept: str) -> tuple[bytes, str]:
+def output_fn(predictions: Numbers, accept: str) -> tuple[bytes, str]:
     if accept not in (NPY, "*/*"):
-        raise ValueError(f"{accept!r} is asked for; {NPY} can be given.")
+        raise ValueError(f"Cannot respond with {accept!r}; available: {NPY}.")
     buffer = io.BytesIO()
-    np.save(buffer, answers)
+    np.save(buffer, predictions)
     return buffer.getvalue(), NPY
 
 

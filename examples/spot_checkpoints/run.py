@@ -1,4 +1,4 @@
-"""Train on spot machines, which may be taken away: a job that is stopped is carried on with by the next."""
+"""Train on spot instances, which SageMaker may reclaim: the next job resumes from the checkpoint of the stopped one."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ job = mt.JobSpec(
     max_run_s=3600,
     estimator={
         "use_spot_instances": True,
-        "max_wait": 7200,  # seconds for waiting and running together
+        "max_wait": 7200,  # seconds, for waiting and running together
         "checkpoint_s3_uri": f"s3://{workspace.bucket}/{workspace.prefix}/slopes/checkpoints",
     },
 )
 runner = mt.ExperimentRunner(workspace, "slopes", job=job)
 
-stopped = runner.submit({"epochs": 1_000_000})  # more than anybody waits for
+stopped = runner.submit({"epochs": 1_000_000})  # more than would ever finish
 for line in stopped.logs(follow=True):
     if line.startswith("epoch=3;"):
-        stopped.stop()  # as SageMaker does when it takes the machine away
+        stopped.stop()  # as SageMaker does when it reclaims the instance
 trial = stopped.wait()
 print(trial.status, "after", int(trial.metrics["epoch"].last), "epochs")
 

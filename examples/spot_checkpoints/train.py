@@ -1,4 +1,4 @@
-"""Fit a line by gradient descent, a checkpoint after each epoch; what an earlier job has left is carried on with."""
+"""Fit a line by gradient descent, with a checkpoint after each epoch; resume from the checkpoint of an earlier job."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     args = parser.parse_args()
 
-    # SageMaker's folder is /opt/ml/checkpoints, beside /opt/ml/model; it has no variable of its own.
+    # SageMaker syncs /opt/ml/checkpoints, next to /opt/ml/model; no SM_* variable holds its path.
     checkpoint = Path(os.environ["SM_MODEL_DIR"]).parent / "checkpoints" / "last.json"
     slope, first = 0.0, 0
     if checkpoint.exists():
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def save(state: list[float], path: Path) -> None:
-    """Write a file that is there in full or not at all, since the machine may be taken away at any moment."""
+    """Replace the file atomically, since the instance may be reclaimed at any moment."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(state))
     draft.replace(path)

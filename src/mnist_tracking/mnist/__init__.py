@@ -6,6 +6,16 @@ from mnist_tracking.mnist.datasets import load_images as load_images
 from mnist_tracking.mnist.datasets import load_labels as load_labels
 from mnist_tracking.mnist.datasets import read_mnist as read_mnist
 from mnist_tracking.mnist.export import export_model as export_model
+from mnist_tracking.mnist.fallback import write_digits as write_digits
 from mnist_tracking.mnist.spec import mnist_job as mnist_job
 
-__all__ = ["Dataset", "export_model", "find_mnist", "load_images", "load_labels", "mnist_job", "read_mnist"]
+__all__ = [
+    "Dataset",
+    "export_model",
+    "find_mnist",
+    "load_images",
+    "load_labels",
+    "mnist_job",
+    "read_mnist",
+    "write_digits",
+]

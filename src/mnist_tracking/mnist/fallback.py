@@ -1,5 +1,6 @@
 """The 1,797 handwritten digits that scikit-learn ships, in the shape of MNIST: real, but few and small."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,14 @@ _SIZE, _MARGIN = 20, 4
 _TEST_STEP = 6
 
 
-def write_digits(directory: Path) -> None:
+def write_digits(directory: str | os.PathLike[str]) -> None:
     """
-    Write them to *directory* as four raw IDX files.
+    Write the 1,797 handwritten digits that scikit-learn ships as a small dataset in MNIST's format.
+
+    The images are scaled to 28x28 pixels; every sixth one is a test image.
+
+    Args:
+        directory: Where the four IDX files go. Created if missing; existing files are overwritten.
 
     Raises:
         MissingDependencyError: If scikit-learn is not installed.
@@ -33,8 +39,8 @@ def write_digits(directory: Path) -> None:
     images, labels = enlarge(small.reshape(-1, 8, 8)), labels.astype(np.uint8)
     is_test = np.arange(len(labels)) % _TEST_STEP == 0
     for (images_name, labels_name), chosen in ((FILES["train"], ~is_test), (FILES["test"], is_test)):
-        write_idx(images[chosen], directory / images_name)
-        write_idx(labels[chosen], directory / labels_name)
+        write_idx(images[chosen], Path(directory, images_name))
+        write_idx(labels[chosen], Path(directory, labels_name))
 
 
 def enlarge(small: np.ndarray[tuple[int, int, int], np.dtype[np.float64]]) -> Pixels:
