@@ -80,7 +80,9 @@ def test_the_commands_of_a_page_exist(page: str) -> None:
             case ["pip", "install", "torch", "--index-url", index]:
                 assert index == CPU_TORCH
             case ["pip", "install", *requirements]:
-                assert all(re.fullmatch(r"\.(\[\w+\])?|setuptools<81", name) or name in extras() for name in requirements)
+                assert all(
+                    re.fullmatch(r"\.(\[\w+\])?|setuptools<81", name) or name in extras() for name in requirements
+                )
             case ["python", program]:
                 assert (ROOT / page).with_name(program).exists()
             case [] as _nothing:

@@ -159,7 +159,9 @@ def test_workers_that_left_their_group_are_killed_too(account: TrainingAccount) 
     [("mpi", "mpi"), ("distributed_dataparallel", "smdistributed"), ("pytorch_ddp", "pytorchddp")],
 )
 def test_a_launcher_that_is_not_here_is_refused(account: TrainingAccount, word: str, called: str) -> None:
-    with pytest.raises(UnsupportedOperationError, match=f"with the distribution {called} .supported: torch_distributed"):
+    with pytest.raises(
+        UnsupportedOperationError, match=f"with the distribution {called} .supported: torch_distributed"
+    ):
         account.submit(HyperParameters={f"sagemaker_{word}_enabled": "true"})
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
