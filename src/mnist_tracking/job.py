@@ -1,5 +1,5 @@
 """
-What a training script may call: the same line records on a laptop, in SageMaker and on the embedded SageMaker.
+Record metrics, parameters and artifacts from a training script: on a laptop, in SageMaker, or embedded.
 
 ::
 
@@ -10,28 +10,32 @@ What a training script may call: the same line records on a laptop, in SageMaker
         log_metric("validation:accuracy", accuracy, step=epoch)
     log_artifact("confusion.png")
 
-Everything is printed. In a training job it also reaches the job's trial component: metrics by way of the log, as
-``JobSpec(metrics=["validation:accuracy"])`` asks for them; parameters and artifacts at once.
+Everything is printed. In a training job, it is also recorded on the job's trial component: metrics through the log, if
+``JobSpec(metrics=["validation:accuracy"])`` lists them; parameters and artifacts at once.
 
-A mistake in the script raises `ConfigError`, on a laptop as in the job: a value of a type that cannot be recorded, a
-file that is not there. What training or the service brings about never does, so that hours of work are not lost over a
-record: a number that is not finite, a text that is too long, no network, no permission are a line on standard error.
+A mistake in the script raises `ConfigError`, on a laptop and in a job alike: a value of a type that cannot be recorded,
+a file that does not exist. What happens at run time never raises, so that a record cannot cost hours of training: a
+number that is not finite, a string that is too long, no network or no permission is reported on standard error.
 
-In a job on several hosts or processes, call these from one of them. Standard library only, and boto3 inside a job on
-AWS, where every container has it: this module travels with the job.
+In a job with several hosts or processes, call these functions from one of them. This module travels with jobs: it needs
+only the standard library, and boto3 in jobs on AWS, where every container has it.
 """
 
+import itertools
 import json
 import math
 import mimetypes
 import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
-from mnist_tracking._job_component import in_job, record, warn
 from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
@@ -48,8 +52,18 @@ from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_parameters", "metric_regex"]
 
-#: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
+#: The variable with the location of the job's other output, ``s3://.../output.tar.gz``; set when the job is started.
 OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
+
+_JOB_NAME, _JOB_ARN = "TRAINING_JOB_NAME", "TRAINING_JOB_ARN"
+_UPDATES = "MNIST_TRACKING_UPDATES"  # set by the embedded SageMaker: a folder for requests, instead of a network
+_MOMENTARY = ("ConflictException", "ResourceNotFound")  # a simultaneous change; a component that is not created yet
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+
+_count = itertools.count()
+_warnings: set[str] = set()
+_creating_client = threading.Lock()
+_gave_up = threading.Event()
 
 
 def log_metric(name: str, value: float, *, step: int | None = None) -> None:
@@ -58,8 +72,8 @@ def log_metric(name: str, value: float, *, step: int | None = None) -> None:
 
     Args:
         name: Such as ``"validation:accuracy"``; SageMaker records those that ``JobSpec(metrics=...)`` lists.
-        value: A number; also one of numpy or torch.
-        step: Which one it is, from 0.
+        value: A number, including NumPy and torch scalars.
+        step: The step of the value, from 0.
 
     Example:
         >>> log_metric("validation:accuracy", 0.9734, step=3)
@@ -70,16 +84,16 @@ def log_metric(name: str, value: float, *, step: int | None = None) -> None:
 
 def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None:
     """
-    Record one value for each of several metrics, a line for each.
+    Record one value for each of several metrics, printing a line for each.
 
-    A value that is not finite is printed, and not recorded: SageMaker takes none.
+    A value that is not finite is printed but not recorded, since SageMaker accepts only finite ones.
 
     Args:
-        values: By metric; numbers, also those of numpy and torch.
-        step: Which ones they are, from 0.
+        values: The values by metric: numbers, including NumPy and torch scalars.
+        step: The step of the values, from 0.
 
     Raises:
-        ConfigError: If a value is no number, or *step* no whole number from 0. Nothing was printed.
+        ConfigError: If a value is not a number, or *step* is not an integer >= 0. Nothing was printed.
 
     Example:
         >>> log_metrics({"train:loss": 0.25, "validation:loss": 0.5}, step=0)
@@ -90,13 +104,13 @@ def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None
     shown_step = "" if number_of_step is None else f" step={number_of_step}"
     for name, number in numbers.items():
         if not math.isfinite(number):
-            warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
+            _warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
         _print("metric", name, f"{number!r}{shown_step}")
 
 
 def log_parameter(name: str, value: object) -> None:
     """
-    Record one setting, or another fact that is known once; see `log_parameters`.
+    Record one setting, or any other value that has no steps; see `log_parameters`.
 
     Example:
         >>> log_parameter("optimizer", "sgd")
@@ -107,12 +121,12 @@ def log_parameter(name: str, value: object) -> None:
 
 def log_parameters(values: Mapping[str, object]) -> None:
     """
-    Record settings on the job's trial component, at once; a name that was used before is replaced.
+    Record settings on the job's trial component; a parameter of the same name is replaced.
 
-    They are read back as they were put in; whole numbers beyond 2**53 as text, since a component keeps no such numbers.
+    Values are read back as they were recorded, except for integers beyond 2**53, which are read back as strings.
 
     Args:
-        values: Numbers, also those of numpy and torch, texts of up to 2500 characters, booleans and None.
+        values: Numbers, including NumPy and torch scalars, strings of up to 2500 characters, booleans and None.
 
     Raises:
         ConfigError: If a value is of another type. Nothing was recorded.
@@ -125,7 +139,7 @@ def log_parameters(values: Mapping[str, object]) -> None:
     """
     check_mapping("parameter", values)
     scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
-    record("Parameters", dict(_recordable(scalars)))
+    _record("Parameters", dict(_recordable(scalars)))
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
 
@@ -134,7 +148,7 @@ def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, 
     for name, value in scalars.items():
         match encode(value):
             case None:
-                warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
+                _warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
             case str() as text:
                 yield name, {"StringValue": text}
             case number:
@@ -143,52 +157,52 @@ def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, 
 
 def log_artifact(path: str | os.PathLike[str], *, name: str | None = None) -> None:
     """
-    Keep a file or a folder, beside the model: it travels in the job's ``output.tar.gz``.
+    Keep a file or a folder in addition to the model: it is uploaded with the job's ``output.tar.gz``.
 
-    The trial component has an output artifact of that name, whose URI is that of the archive, and the name as its
-    fragment. On a laptop the file stays where it is.
+    The trial component gets an output artifact of that name; its URI is that of the archive, with the name as the
+    fragment. On a laptop, the file stays where it is.
 
     Args:
-        path: A file or a folder; copied now, so that it may change afterwards.
-        name: Its name in the archive and on the component, such as ``"plots/roc.png"``; that of the file by default.
-            A name that was used before is replaced.
+        path: A file or a folder; it is copied at once, and may change afterwards.
+        name: Its name in the archive and on the component, such as ``"plots/roc.png"``; by default that of the file.
+            An artifact of the same name is replaced.
 
     Raises:
-        ConfigError: If there is no such file, or *name* is no relative path.
+        ConfigError: If the file does not exist, or *name* is not a relative path.
 
     Example:
-        >>> _ = Path("notes.txt").write_text("It went well.")
+        >>> _ = Path("notes.txt").write_text("All good.")
         >>> log_artifact("notes.txt")
         artifact "notes.txt"="...notes.txt";
     """
     source = Path(os.path.abspath(check_path("path", path)))
     if not os.path.exists(source):
-        raise ConfigError(f"There is no file or folder {str(source)!r} to be kept.")
+        raise ConfigError(f"The file or folder {str(source)!r} does not exist.")
     folder = os.environ.get("SM_OUTPUT_DATA_DIR")
     name = check_key("artifact", _name_in(folder, source) if name is None else name)
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts:
-        raise ConfigError(f"{name!r} is no name in an archive; names are relative paths, such as 'plots/roc.png'.")
-    place = str(source)
+        raise ConfigError(f"{name!r} is not a name in an archive; expected a relative path, such as 'plots/roc.png'.")
+    location = str(source)
     if folder:
         _copy(source, Path(folder, name))
-        place = _record_output(name) or str(Path(folder, name))
-    _print("artifact", name, json.dumps(place))
+        location = _record_output(name) or str(Path(folder, name))
+    _print("artifact", name, json.dumps(location))
 
 
 def _name_in(folder: str | None, source: Path) -> str:
-    """Return the name of a file that may be in the output folder already."""
+    """Return the default name of a file, which may be in the output folder already."""
     if folder and source.is_relative_to(folder) and source != Path(folder):
         return source.relative_to(folder).as_posix()
     return source.name
 
 
 def _copy(source: Path, target: Path) -> None:
-    origin, place = source.resolve(), target.resolve()
-    if origin == place:
+    origin, destination = source.resolve(), target.resolve()
+    if origin == destination:
         return
-    if place.is_relative_to(origin) or origin.is_relative_to(place):
-        raise ConfigError(f"{str(source)!r} cannot be kept as {str(target)!r}: one is inside the other.")
+    if destination.is_relative_to(origin) or origin.is_relative_to(destination):
+        raise ConfigError(f"{str(source)!r} cannot be copied to {str(target)!r}: one is inside the other.")
     if target.is_dir():
         shutil.rmtree(target)
     else:
@@ -200,19 +214,108 @@ def _copy(source: Path, target: Path) -> None:
 
 def _record_output(name: str) -> str | None:
     archive = os.environ.get(OUTPUT_URI)
-    if not archive and not in_job():
+    if not archive and not _is_in_job():
         return None
     if not archive:
-        warn(f"{OUTPUT_URI} does not say where the output goes; artifacts are kept, and not recorded.")
+        _warn(f"{OUTPUT_URI} is not set; artifacts are kept, but not recorded.")
         return None
     uri = f"{archive}#{quote(name)}"
     media_type = mimetypes.guess_type(name)[0] or ""
     kind = {"MediaType": media_type} if MEDIA_TYPE.fullmatch(media_type) else {}
-    record("OutputArtifacts", {name: {"Value": uri, **kind}})
+    _record("OutputArtifacts", {name: {"Value": uri, **kind}})
     return uri
 
 
 def _print(kind: str, name: str, value: str) -> None:
-    """Print one line by one write, so that lines of several threads and processes do not mix."""
+    """Print a line in a single write, so that the lines of several threads and processes do not mix."""
     sys.stdout.write(f"{kind} {json.dumps(name)}={value};\n")
     sys.stdout.flush()
+
+
+def _is_in_job() -> bool:
+    return bool(os.environ.get(_JOB_ARN))
+
+
+def _record(member: str, values: Mapping[str, object]) -> None:
+    """
+    Put parameters or artifacts on the trial component of this process's job, if it is in a job.
+
+    Never raises: what cannot be recorded is reported on standard error, once.
+
+    Args:
+        member: A member of UpdateTrialComponent's request, such as ``"Parameters"``.
+        values: Its value.
+    """
+    if not _is_in_job() or not values:
+        return
+    arn = os.environ[_JOB_ARN]
+    job = os.environ.get(_JOB_NAME) or arn.rsplit("/", 1)[-1]
+    request = {"TrialComponentName": f"{job}-aws-training-job", member: dict(values)}
+    if folder := os.environ.get(_UPDATES):
+        _write_request(Path(folder), request)
+    elif not _gave_up.is_set():
+        _send(request, arn.split(":")[3])
+
+
+def _write_request(folder: Path, request: Mapping[str, object]) -> None:
+    """Write a request for the embedded SageMaker to a file whose name sorts by time, and which is never incomplete."""
+    path = folder / f"{time.time_ns():020d}-{next(_count):09d}-{os.getpid()}.json"
+    draft = path.with_suffix(".part")
+    try:
+        draft.write_text(json.dumps(request), encoding="utf-8")
+        draft.rename(path)
+    except OSError as error:
+        _warn(f"not recorded: {error}")
+
+
+def _send(request: Mapping[str, Any], region: str) -> None:
+    """Send a request to SageMaker; if it cannot be reached, send no more, since each attempt would take long."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+        with _creating_client:
+            client = _client(region, os.getpid())
+        _update(client, request)
+    except ImportError as error:
+        _give_up(error)
+    except (ClientError, ParamValidationError) as error:
+        _warn(f"not recorded: {error}")
+    except BotoCoreError as error:
+        _give_up(error)
+
+
+def _give_up(error: Exception) -> None:
+    _gave_up.set()
+    _warn(f"values are printed, but not recorded: {error}")
+
+
+@cache
+def _client(region: str, _process_id: int) -> Any:
+    """Return the client of this process: connections do not survive a fork."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client("sagemaker", region_name=region, config=config)
+
+
+def _update(client: Any, request: Mapping[str, Any]) -> None:
+    """Send a request, and retry after momentary errors."""
+    for pause_s in _PAUSES_S:
+        try:
+            client.update_trial_component(**request)
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in _MOMENTARY:
+                raise
+            time.sleep(pause_s)
+        else:
+            return
+    client.update_trial_component(**request)
+
+
+def _warn(line: str) -> None:
+    """Print a warning on standard error, once."""
+    if line not in _warnings:
+        _warnings.add(line)
+        sys.stderr.write(f"mnist_tracking.job: {line}\n")
+        sys.stderr.flush()

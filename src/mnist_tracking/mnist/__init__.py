@@ -1,4 +1,4 @@
-"""Handwritten digits: the data, the job that trains the CNN, its endpoint, its exports and its pictures."""
+"""MNIST: the dataset, the job that trains the CNN, its endpoint and its exports."""
 
 from mnist_tracking.mnist.datasets import Dataset as Dataset
 from mnist_tracking.mnist.datasets import find_mnist as find_mnist

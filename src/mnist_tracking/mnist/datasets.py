@@ -1,7 +1,7 @@
 """
-Handwritten digits: find MNIST, check it, fingerprint it, read it.
+Datasets in MNIST's format: found, downloaded, checked, fingerprinted and read.
 
-A dataset is a directory of four IDX files, raw or gzipped, under the names that MNIST gives them. Needs numpy alone.
+A dataset is a directory of four IDX files, raw or gzipped, with MNIST's file names. Needs only NumPy.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import attrs
 
 from mnist_tracking._values.checks import check_path
 from mnist_tracking.errors import DatasetError, MissingDependencyError
-from mnist_tracking.mnist.download import CONTENT_MD5, MIRRORS, OnProgress, default_cache, download_mnist
+from mnist_tracking.mnist.download import CONTENT_MD5, MIRRORS, OnDownload, default_cache, download_mnist
 from mnist_tracking.training.digit_files import (
     FILES,
     IMAGES,
@@ -32,21 +32,21 @@ from mnist_tracking.training.idx import Pixels, read_idx
 
 __all__ = ["DataFile", "Dataset", "check_directory", "find_mnist", "load_images", "load_labels", "read_mnist"]
 
-Source = Literal["directory", "environment", "download", "scikit-learn digits"]
-Kind = Literal["mnist", "custom", "digits"]
+DatasetSource = Literal["directory", "environment", "download", "scikit-learn digits"]
+DatasetKind = Literal["mnist", "custom", "digits"]
 
 
 @attrs.frozen
 class DataFile:
     """
-    One of a dataset's four files, by what it holds: whether it is gzipped makes no difference.
+    One of the four files of a dataset. Sizes and checksums are those of its unpacked contents.
 
     Attributes:
         name: MNIST's name for it, without ``.gz``.
-        path: Where it is.
-        size_bytes: How long its content is, unpacked.
-        sha256: Of its content, unpacked.
-        md5: Of its content, unpacked.
+        path: Its location.
+        size_bytes: The size of its contents.
+        sha256: The SHA-256 of its contents.
+        md5: The MD5 of its contents.
     """
 
     name: str
@@ -59,24 +59,24 @@ class DataFile:
 @attrs.frozen(kw_only=True)
 class Dataset:
     """
-    A checked dataset, as it was when it was checked.
+    A dataset that was checked. A snapshot of the time of the check.
 
     Attributes:
-        directory: Holds the four files.
+        directory: The directory of the four files.
         files: Training images and labels, test images and labels.
         source: How it was found.
-        kind: ``"mnist"`` when the files hold MNIST bit for bit, ``"digits"`` for those of scikit-learn, else
+        kind: ``"mnist"`` if the files contain exactly MNIST, ``"digits"`` for scikit-learn's digits, and otherwise
             ``"custom"``.
-        train_count: How many training images there are.
-        test_count: How many test images there are.
+        train_count: The number of training images.
+        test_count: The number of test images.
         image_shape: Height and width of every image, in pixels.
-        note: Why it is not what was wanted; empty otherwise.
+        note: Why the fallback is used instead of MNIST; empty otherwise.
     """
 
     directory: Path
     files: tuple[DataFile, ...]
-    source: Source
-    kind: Kind
+    source: DatasetSource
+    kind: DatasetKind
     train_count: int
     test_count: int
     image_shape: tuple[int, int]
@@ -84,12 +84,12 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the four contents: equal for equal data, wherever they are and gzipped or not."""
+        """The SHA-256 of the four files' contents, which does not depend on where they are or whether they are gzipped."""
         lines = "".join(f"{file.name} {file.sha256}\n" for file in self.files)
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def parameters(self) -> dict[str, str | int | float]:
-        """Return what a tracked preprocessing step records of this dataset."""
+        """Return the parameters that a preprocessing step records about this dataset."""
         height, width = self.image_shape
         return {
             "dataset": self.kind,
@@ -114,8 +114,8 @@ class Dataset:
         return "mnist-dataset"
 
     def describe(self) -> str:
-        """Return one line: what it is, how much of it, where it is, and why it is not MNIST where it should be."""
-        what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "scikit-learn's few digits"}
+        """Return one line: the kind of data, its size, its location, and why it is not MNIST if it should be."""
+        what = {"mnist": "MNIST, checksums verified", "custom": "Custom data", "digits": "scikit-learn's digits"}
         counts = f"{self.train_count:,} training and {self.test_count:,} test images of {side(self.image_shape)} pixels"
         note = f". Not MNIST: {self.note}" if self.note else ""
         return f"{what[self.kind]}: {counts} in {self.directory}{note}"
@@ -123,7 +123,7 @@ class Dataset:
 
 def read_mnist(data: "str | os.PathLike[str] | Dataset | None" = None, *, require_mnist: bool = False) -> Dataset:
     """
-    Return a dataset for `ExperimentRunner.prepare_dataset`: *data* itself, or what `find_mnist` finds.
+    Return the dataset for `ExperimentRunner.prepare_dataset`: *data* itself, or the one that `find_mnist` finds.
 
     Raises:
         ConfigError: If *data* is neither a path nor a dataset.
@@ -142,27 +142,28 @@ def find_mnist(
     fallback: bool = False,
     cache_dir: str | os.PathLike[str] | None = None,
     mirrors: Sequence[str] = MIRRORS,
-    on_progress: OnProgress | None = None,
+    on_progress: OnDownload | None = None,
 ) -> Dataset:
     """
-    Find the data to train on, and check them.
+    Find a dataset to train on, and check it.
 
-    Looks in the directory that is named, else in the one that ``MNIST_DATA_DIR`` names, else in the cache, which is
-    filled by a download. A directory that is named and wrong is an error; nothing else is taken in its place.
+    Looks in *data_dir*, then in ``MNIST_DATA_DIR``, and then in the cache, to which MNIST is downloaded if needed. A
+    directory that is given but wrong is an error; the others are not tried then.
 
     Args:
-        data_dir: Holds the four IDX files, raw or .gz, itself or in its ``MNIST/raw``.
-        require_mnist: Refuse files that do not hold MNIST, bit for bit.
-        download: Whether the network may be asked. A download is always held to MNIST's checksums.
-        fallback: When MNIST cannot be had, take the small handwritten digits that scikit-learn ships, scaled to 28x28.
-            The record says so.
-        cache_dir: Where downloads are kept. Defaults to ``mnist-tracking`` in ``XDG_CACHE_HOME``, else in ``~/.cache``.
-        mirrors: Base addresses to download from, tried in this order.
-        on_progress: Told the file, the bytes that have come and the bytes to come, while a file is downloaded.
+        data_dir: The directory of the four IDX files, raw or .gz, which may be in its subdirectory ``MNIST/raw``.
+        require_mnist: Whether to reject files that do not contain exactly MNIST.
+        download: Whether to download MNIST. Downloads are always checked against MNIST's checksums.
+        fallback: Whether to use the small digits that scikit-learn includes, scaled to 28x28, if MNIST is not
+            available. The dataset's ``kind`` and ``note`` show that.
+        cache_dir: The folder for downloads. Defaults to ``mnist-tracking`` in ``XDG_CACHE_HOME``, or in ``~/.cache``.
+        mirrors: Base URLs to download from, tried in this order.
+        on_progress: Called with the file name, the bytes downloaded so far and the total, while a file is downloaded.
 
     Raises:
-        DatasetError: If there are no data, or they are truncated, corrupt, or not what *require_mnist* asks for.
-        ConfigError: If the cache cannot be written, or a mirror is no http address.
+        DatasetError: If no dataset is found, or it is truncated, corrupt, or not MNIST although *require_mnist* is
+            true.
+        ConfigError: If the cache cannot be written, or a mirror is not an http URL.
     """
     if data_dir is not None:
         return check_directory(data_dir, require_mnist=require_mnist)
@@ -177,32 +178,56 @@ def find_mnist(
         return _fallback_digits(cache / "digits", exc)
 
 
+def _cached_mnist(
+    directory: Path, *, download: bool, mirrors: Sequence[str], on_progress: OnDownload | None
+) -> Dataset:
+    try:
+        return check_directory(directory, require_mnist=True, source="download")
+    except DatasetError as exc:
+        if not download:
+            raise DatasetError(f"MNIST is not in the cache, and downloading is disabled. {exc}") from exc
+    download_mnist(directory, mirrors=mirrors, on_progress=on_progress)
+    return check_directory(directory, require_mnist=True, source="download")
+
+
+def _fallback_digits(directory: Path, reason: DatasetError) -> Dataset:
+    from mnist_tracking.mnist.fallback import write_digits
+
+    try:
+        write_digits(directory)
+    except MissingDependencyError:
+        raise reason from None
+    found = check_directory(directory, source="scikit-learn digits")
+    return attrs.evolve(found, kind="digits", note=str(reason))
+
+
 def check_directory(
-    path: str | os.PathLike[str], *, require_mnist: bool = False, source: Source = "directory"
+    path: str | os.PathLike[str], *, require_mnist: bool = False, source: DatasetSource = "directory"
 ) -> Dataset:
     """
-    Check that a directory holds a dataset, and say what it is.
+    Check the dataset in a directory, and return it.
 
     Args:
-        path: Holds the four IDX files, raw or .gz, itself or in its ``MNIST/raw``. Where both are there, raw counts.
-        require_mnist: Refuse files that do not hold MNIST, bit for bit.
-        source: What to record of how the directory was found.
+        path: The directory of the four IDX files, which may be in its subdirectory ``MNIST/raw``. A raw file takes
+            precedence over a .gz file.
+        require_mnist: Whether to reject files that do not contain exactly MNIST.
+        source: How the directory was found.
 
     Raises:
-        DatasetError: If there is no such directory, or its files are missing, truncated, corrupt, do not fit each
-            other, or are not what *require_mnist* asks for.
+        DatasetError: If the directory does not exist, or its files are missing, truncated, corrupt, inconsistent, or
+            not MNIST although *require_mnist* is true.
     """
     path = Path(path).expanduser()
-    asked = f"MNIST_DATA_DIR names {str(path)!r}" if source == "environment" else ""
-    directory = find_directory(path, asked=asked).absolute()
+    origin = f"MNIST_DATA_DIR={str(path)!r}" if source == "environment" else ""
+    directory = find_directory(path, asked=origin).absolute()
     contents = read_contents(directory)
     files = tuple(_data_file(name, file_path(directory, name), content) for name, content in contents.items())
     train, _ = parse_split(directory, "train", contents)
     test, _ = parse_split(directory, "test", contents)
     if train.shape[1:] != test.shape[1:]:
         raise DatasetError(
-            f"{str(directory)!r} holds training images of {side(train.shape[1:])} pixels, but test images of "
-            f"{side(test.shape[1:])}; they must be of one size."
+            f"{str(directory)!r} contains training images of {side(train.shape[1:])} pixels, but test images of "
+            f"{side(test.shape[1:])}; they must have the same size."
         )
     if require_mnist:
         _check_mnist(files)
@@ -215,6 +240,20 @@ def check_directory(
         test_count=len(test),
         image_shape=(train.shape[1], train.shape[2]),
     )
+
+
+def _data_file(name: str, path: Path, content: bytes) -> DataFile:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return DataFile(name, path, len(content), hashlib.sha256(content).hexdigest(), md5)
+
+
+def _check_mnist(files: Sequence[DataFile]) -> None:
+    for file in files:
+        if file.md5 != CONTENT_MD5[file.name]:
+            raise DatasetError(
+                f"{str(file.path)!r} is not MNIST's {file.name}: the MD5 of its contents is {file.md5}, "
+                f"expected {CONTENT_MD5[file.name]}."
+            )
 
 
 def load_images(dataset: Dataset, split: SplitName) -> Pixels:
@@ -235,40 +274,3 @@ def load_labels(dataset: Dataset, split: SplitName) -> Pixels:
         (N,) uint8 in 0..9, in the order of the images; read-only.
     """
     return read_idx(file_path(dataset.directory, FILES[split][1]), dimensions=LABELS)
-
-
-def _data_file(name: str, path: Path, content: bytes) -> DataFile:
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    return DataFile(name, path, len(content), hashlib.sha256(content).hexdigest(), md5)
-
-
-def _check_mnist(files: Sequence[DataFile]) -> None:
-    for file in files:
-        if file.md5 != CONTENT_MD5[file.name]:
-            raise DatasetError(
-                f"{str(file.path)!r} is not MNIST's {file.name}: the MD5 of its content is {file.md5}, "
-                f"where {CONTENT_MD5[file.name]} is expected."
-            )
-
-
-def _cached_mnist(
-    directory: Path, *, download: bool, mirrors: Sequence[str], on_progress: OnProgress | None
-) -> Dataset:
-    try:
-        return check_directory(directory, require_mnist=True, source="download")
-    except DatasetError as exc:
-        if not download:
-            raise DatasetError(f"MNIST is not in the cache, and downloading is off. {exc}") from exc
-    download_mnist(directory, mirrors=mirrors, on_progress=on_progress)
-    return check_directory(directory, require_mnist=True, source="download")
-
-
-def _fallback_digits(directory: Path, reason: DatasetError) -> Dataset:
-    from mnist_tracking.mnist.fallback import write_digits
-
-    try:
-        write_digits(directory)
-    except MissingDependencyError:
-        raise reason from None
-    found = check_directory(directory, source="scikit-learn digits")
-    return attrs.evolve(found, kind="digits", note=str(reason))

@@ -1,4 +1,4 @@
-"""The adapter for the CNN: how digits go to its endpoint, and how its answers are read."""
+"""The adapter of the CNN's endpoint: images in, digits or probabilities out."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,23 +17,23 @@ _BATCH = 4096  # images; 784 bytes each, so a request stays below the service's 
 
 
 def predict_digits(
-    ask: "Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]", data: "npt.ArrayLike", *, probabilities: bool = False
+    invoke: "Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]", data: "npt.ArrayLike", *, probabilities: bool = False
 ) -> "npt.NDArray[Any]":
     """
-    Ask the CNN for any number of images, in requests that the service takes.
+    Classify any number of images, in requests of a size that the service allows.
 
     Args:
-        ask: Sends an array ``(N, 28, 28)`` and returns the answer, ``(N, 10)``.
+        invoke: Sends an array ``(N, 28, 28)``, and returns the response, ``(N, 10)``.
         data: The images.
-        probabilities: Give ``(N, 10)`` float32 probabilities in place of ``(N,)`` int64 digits.
+        probabilities: Whether to return ``(N, 10)`` float32 probabilities instead of ``(N,)`` int64 digits.
 
     Raises:
-        ConfigError: If the shape or the dtype of the images is another. Nothing was sent.
+        ConfigError: If the shape or the dtype of the images is not allowed. Nothing was sent.
     """
     images = check_digits(data)
-    answers = [ask(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
-    together = np.concatenate(answers).astype(np.float32) if answers else np.empty((0, 10), np.float32)
-    return together if probabilities else digits_of(together)
+    responses = [invoke(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    rows = np.concatenate(responses).astype(np.float32) if responses else np.empty((0, 10), np.float32)
+    return rows if probabilities else digits_of(rows)
 
 
 def check_digits(data: "npt.ArrayLike") -> "npt.NDArray[np.uint8]":
@@ -41,7 +41,7 @@ def check_digits(data: "npt.ArrayLike") -> "npt.NDArray[np.uint8]":
     Return images as ``(N, 28, 28)`` uint8.
 
     Raises:
-        ConfigError: If the shape or the dtype is another.
+        ConfigError: If the shape or the dtype is not allowed.
 
     Example:
         >>> check_digits(np.zeros((1, 1, 28, 28), np.uint8)).shape

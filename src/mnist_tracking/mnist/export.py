@@ -1,4 +1,4 @@
-"""The model of a trial as a file that other programs read."""
+"""Export the model of a trial to a file that other programs can read."""
 
 import os
 import tempfile
@@ -23,28 +23,28 @@ def export_model(
     overwrite: bool = False,
 ) -> Path:
     """
-    Write the CNN that a trial has trained to a file: ONNX, TorchScript, or its weights alone.
+    Export the CNN that a trial trained to a file: as ONNX, as TorchScript, or only its weights.
 
-    ONNX and TorchScript take pixels as they are, ``(N, 1, 28, 28)`` float32 of 0..255, and give ``(N, 10)``
-    probabilities. All three say what they are: architecture, normalisation, labels and scores.
+    ONNX and TorchScript models map pixels, ``(N, 1, 28, 28)`` float32 in 0..255, to ``(N, 10)`` probabilities. All
+    formats contain metadata: architecture, normalisation, labels and metrics.
 
-    The file is there in full or not at all. Before that it is read back, and its answers to random images are compared
-    with those of the model, to 1e-5.
+    The file is never incomplete. Before it is moved to its place, it is loaded, and its predictions for random images
+    must agree with the model's to within 1e-5.
 
     Args:
-        trial: As `Workspace.trial` gives it.
-        to: The file; its folder is made if need be.
+        trial: The trial, such as from `Workspace.trial`.
+        to: The file; its folder is created if missing.
         format: ``"onnx"``, ``"torchscript"`` or ``"state-dict"``.
-        overwrite: Whether a file that is there is replaced.
+        overwrite: Whether to replace an existing file.
 
     Returns:
         The path of the file.
 
     Raises:
-        ConfigError: If there is no such format, *to* is a folder, is there already, or cannot be written.
+        ConfigError: If the format is unknown, or *to* is a folder, already exists, or cannot be written.
         MissingDependencyError: If torch, or for ONNX onnx or onnxruntime, is not installed.
-        StateError: If the trial has no model, or one of another kind; or what was written answers otherwise than the
-            model, and is deleted again.
+        StateError: If the trial has no model, or a model of another kind; or if the predictions of the exported model
+            differ, in which case the file is deleted.
         NotFoundError: If the model is no longer in S3.
 
     Example:
@@ -81,7 +81,7 @@ def _artifact_of(trial: "Trial") -> "Artifact":
         try:
             return load_artifact(model)
         except DatasetError as error:
-            said = str(error).replace(f"{model}{os.sep}", "").rstrip(".")
+            reason = str(error).replace(f"{model}{os.sep}", "").rstrip(".")
             raise StateError(
-                "trial", trial.name, "wrong-model", f"has a model that is not the digits' CNN: {said}"
+                "trial", trial.name, "wrong-model", f"has a model that is not the digits' CNN: {reason}"
             ) from error

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that scikit-learn ships, in the shape of MNIST: real, but few and small."""
+"""The 1,797 handwritten digits of scikit-learn, converted to MNIST's format: a small substitute without a network."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from mnist_tracking.training.idx import Pixels, write_idx
 
 __all__ = ["write_digits"]
 
-# scikit-learn's are 8x8 in 0..16; MNIST's are 20x20 in the middle of 28x28, in 0..255
+# scikit-learn's digits are 8x8 in 0..16; MNIST's are 20x20 in the middle of 28x28, in 0..255
 _BRIGHTEST = 16
 _SIZE, _MARGIN = 20, 4
-# every sixth is a test image: its writers are those of the others
+# every sixth is a test image; its writers also wrote training images
 _TEST_STEP = 6
 
 
@@ -44,14 +44,14 @@ def write_digits(directory: str | os.PathLike[str]) -> None:
 
 
 def enlarge(small: np.ndarray[tuple[int, int, int], np.dtype[np.float64]]) -> Pixels:
-    """Turn (N, 8, 8) of 0..16 into (N, 28, 28) uint8, by linear interpolation and a black margin."""
+    """Enlarge (N, 8, 8) in 0..16 to (N, 28, 28) uint8, by linear interpolation and a black margin."""
     weights = _interpolation(small.shape[1], _SIZE)
     large = weights @ small @ weights.T  # (N, 20, 20)
     pixels = np.rint(large * (255 / _BRIGHTEST)).astype(np.uint8)
     return np.pad(pixels, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
 
 
-def _interpolation(few: int, many: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return (many, few) weights; each row reads the line of *few* values at one of *many* evenly spaced places."""
-    places = np.linspace(0, few - 1, many)
-    return np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(few)))
+def _interpolation(size: int, new_size: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return the (new_size, size) weights that interpolate *size* values at *new_size* evenly spaced positions."""
+    positions = np.linspace(0, size - 1, new_size)
+    return np.maximum(0.0, 1.0 - np.abs(positions[:, None] - np.arange(size)))

@@ -1,4 +1,4 @@
-"""The job that trains the CNN of `mnist_tracking.training`."""
+"""The specification of the job that trains the CNN."""
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import DATA, JobSpec, Objective
@@ -10,15 +10,15 @@ __all__ = ["mnist_job"]
 
 def mnist_job(*, instance_type: str = "ml.m5.xlarge", instance_count: int = 1, **hyperparameters: Scalar) -> JobSpec:
     """
-    Describe the training of the CNN of `mnist_tracking.training`.
+    Return the specification of a job that trains the CNN of `mnist_tracking.training`. Does not need torch.
 
     Args:
-        instance_type: SageMaker's instance type.
-        instance_count: How many hosts train together; what is computed is the same.
-        **hyperparameters: What differs from the defaults, such as ``epochs=2``.
+        instance_type: The SageMaker instance type.
+        instance_count: The number of hosts that train together; it does not change the result.
+        **hyperparameters: The hyperparameters that differ from their defaults, such as ``epochs=2``.
 
     Raises:
-        ConfigError: If a hyperparameter is unknown or its value is wrong. Needs no torch.
+        ConfigError: If a hyperparameter is unknown, or its value is not allowed.
 
     Example:
         >>> mnist_job(epochs=2, dropout=0.2).objective.metric
