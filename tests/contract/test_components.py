@@ -83,7 +83,7 @@ def test_times_come_back_as_given(rig: Rig) -> None:
     assert (started, ended) == (described["StartTime"], described["EndTime"])
 
 
-def test_new_status_forgets_the_old_message(rig: Rig) -> None:
+def test_new_status_replaces_the_old_message(rig: Rig) -> None:
     """A status replaces the one before as a whole: a component that completes keeps no reason of failure."""
     client = rig.sagemaker()
     client.create_trial_component(TrialComponentName="prep", Status={"PrimaryStatus": "Failed", "Message": "Oh."})
@@ -93,7 +93,7 @@ def test_new_status_forgets_the_old_message(rig: Rig) -> None:
 
 
 @pytest.mark.needs("validation")
-def test_parameter_that_is_no_number_is_rejected(rig: Rig) -> None:
+def test_parameter_that_is_not_a_number_is_rejected(rig: Rig) -> None:
     """NaN and the infinities are no numbers in JSON, so none can come back."""
     for value in (float("nan"), float("inf")):
         with pytest.raises(ClientError, match="rate"):
@@ -115,7 +115,7 @@ def test_any_number_of_python_is_a_double(rig: Rig) -> None:
 
 
 @pytest.mark.needs("validation")
-def test_update_cannot_exceed_what_a_component_holds(rig: Rig) -> None:
+def test_update_cannot_exceed_the_limits_of_a_component(rig: Rig) -> None:
     """300 parameters are the maximum of the component, not only of a request; a refused update changes nothing."""
     client = rig.sagemaker()
     many = {f"p{number}": {"NumberValue": float(number)} for number in range(300)}

@@ -54,7 +54,7 @@ def test_values_add_up_over_calls(rig: Rig) -> None:
 
 
 @pytest.mark.needs("metric rules")
-def test_bad_values_are_refused_one_by_one(rig: Rig) -> None:
+def test_bad_values_are_rejected_one_by_one(rig: Rig) -> None:
     """The good value of a batch is kept, the bad one is reported by its index."""
     assert send(rig, 1.0, float("nan")) == [{"Code": "VALIDATION_ERROR", "MetricIndex": 1}]
     assert summary(rig)["Count"] == 1
@@ -68,7 +68,7 @@ def test_times_must_be_recent(rig: Rig, age_days: float) -> None:
 
 
 @pytest.mark.needs("metric rules")
-def test_missing_component_is_reported_in_the_answer(rig: Rig) -> None:
+def test_missing_component_is_reported_in_the_response(rig: Rig) -> None:
     """BatchPutMetrics declares no exceptions (botocore)."""
     assert send(rig, 1.0, component="nowhere") == [{"Code": "VALIDATION_ERROR", "MetricIndex": 0}]
 

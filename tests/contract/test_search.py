@@ -156,13 +156,13 @@ def test_other_resources_are_searched(
         ([condition("DisplayName", operator="Equals")], "requires a Value"),
     ],
 )
-def test_impossible_filters_are_refused(rig: Rig, filters: list[dict[str, str]], message: str) -> None:
+def test_invalid_filters_are_rejected(rig: Rig, filters: list[dict[str, str]], message: str) -> None:
     """A ValidationException says what is wrong with which property."""
     with pytest.raises(ClientError, match=message):
         found(rig, *filters)
 
 
-def test_unknown_names_are_refused_everywhere(rig: Rig) -> None:
+def test_unknown_names_are_rejected_everywhere(rig: Rig) -> None:
     """In SortBy, in NestedPropertyName, within nested filters, and of resources that are not searched here."""
     nested = {"NestedFilters": [{"NestedPropertyName": "Colours", "Filters": [condition("Colours.a", "b")]}]}
     inside = {"NestedFilters": [{"NestedPropertyName": "Parents", "Filters": [condition("Parents.Colour", "b")]}]}

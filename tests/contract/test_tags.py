@@ -53,7 +53,7 @@ def test_resource_has_at_most_50_tags(rig: Rig, arn: str) -> None:
 
 
 @pytest.mark.needs("validation")
-def test_resource_that_is_not_there_cannot_be_tagged(rig: Rig, arn: str) -> None:
+def test_missing_resource_cannot_be_tagged(rig: Rig, arn: str) -> None:
     """A ValidationException (aws/amazon-sagemaker-feedback, issue 108); a later resource of that name has no tags."""
     with pytest.raises(ClientError, match="ValidationException"):
         rig.sagemaker().add_tags(ResourceArn=f"{arn}-two", Tags=[{"Key": "k", "Value": "v"}])

@@ -70,7 +70,7 @@ def test_every_statistic_is_given(cloudwatch: Any) -> None:
         {"StartTime": at(120), "EndTime": at(180)},
     ],
 )
-def test_what_nobody_measured_has_no_datapoints(cloudwatch: Any, changes: Any) -> None:
+def test_unknown_metric_has_no_datapoints(cloudwatch: Any, changes: Any) -> None:
     assert ask(cloudwatch, **changes)["Datapoints"] == []
 
 
@@ -83,7 +83,7 @@ def test_what_nobody_measured_has_no_datapoints(cloudwatch: Any, changes: Any) -
         ({"ExtendedStatistics": ["p99"]}, "InvalidParameterCombination"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(cloudwatch: Any, changes: Any, code: str) -> None:
+def test_invalid_request_is_rejected(cloudwatch: Any, changes: Any, code: str) -> None:
     with pytest.raises(ClientError) as caught:
         ask(cloudwatch, **changes)
 

@@ -83,7 +83,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path) -> Non
     store.close()
 
 
-def test_a_killed_writer_leaves_what_it_had_committed(tmp_path: Path) -> None:
+def test_committed_writes_survive_a_killed_writer(tmp_path: Path) -> None:
     """Its unfinished transaction never happened, and holds up nobody."""
     child = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     store = Store(tmp_path)
@@ -97,7 +97,7 @@ def test_a_killed_writer_leaves_what_it_had_committed(tmp_path: Path) -> None:
     assert integrity(tmp_path) == "ok"
 
 
-def test_a_writer_holds_up_no_reader(engine: EmbeddedSageMaker) -> None:
+def test_writer_does_not_block_readers(engine: EmbeddedSageMaker) -> None:
     """Reading goes on, of what was there before, while another connection is in the middle of a write."""
     client, other = engine.session().client("sagemaker"), Store(engine.home)
     client.create_experiment(ExperimentName="digits")

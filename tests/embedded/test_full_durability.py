@@ -23,7 +23,7 @@ sqlite3.connect = watched
 """
 
 
-def test_it_reaches_the_supervisors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_durability_is_passed_to_supervisors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "told"
     (tmp_path / "sitecustomize.py").write_text(WATCHES.format(told=str(told)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -60,7 +60,7 @@ def found(sagemaker: Any, resource: str, **expression: Any) -> list[dict[str, An
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
-def test_a_client_repeats_a_throttled_call_as_its_settings_say(
+def test_client_retries_a_throttled_call_by_its_settings(
     engine: EmbeddedSageMaker, naps: list[float], mode: Mode
 ) -> None:
     with engine.inject(THROTTLED) as injection:
@@ -72,7 +72,7 @@ def test_a_client_repeats_a_throttled_call_as_its_settings_say(
     assert (metadata["RetryAttempts"], metadata["MaxAttemptsReached"]) == (3, True)
 
 
-def test_a_call_that_is_refused_less_often_than_it_is_tried_goes_through(engine: EmbeddedSageMaker) -> None:
+def test_call_succeeds_when_it_fails_less_often_than_it_is_retried(engine: EmbeddedSageMaker) -> None:
     engine.inject(Fault("ThrottlingException", operation="CreateExperiment", times=2))
 
     response = client(engine).create_experiment(ExperimentName="digits")
@@ -82,7 +82,7 @@ def test_a_call_that_is_refused_less_often_than_it_is_tried_goes_through(engine:
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "ConflictException", "ResourceLimitExceeded"])
-def test_what_no_client_repeats_is_an_error_at_once(engine: EmbeddedSageMaker, naps: list[float], code: str) -> None:
+def test_error_that_is_not_retried_is_raised_at_once(engine: EmbeddedSageMaker, naps: list[float], code: str) -> None:
     with engine.inject(Fault(code)):
         response = refused(client(engine).list_experiments)
 
@@ -90,7 +90,7 @@ def test_what_no_client_repeats_is_an_error_at_once(engine: EmbeddedSageMaker, n
     assert naps == []
 
 
-def test_a_refused_call_changes_nothing(engine: EmbeddedSageMaker) -> None:
+def test_failed_call_changes_nothing(engine: EmbeddedSageMaker) -> None:
     sagemaker = client(engine)
     with engine.inject(THROTTLED):
         refused(sagemaker.create_experiment, ExperimentName="digits")
@@ -98,7 +98,7 @@ def test_a_refused_call_changes_nothing(engine: EmbeddedSageMaker) -> None:
     assert sagemaker.list_experiments()["ExperimentSummaries"] == []
 
 
-def test_only_the_calls_that_are_meant_are_refused(engine: EmbeddedSageMaker) -> None:
+def test_only_matching_calls_fail(engine: EmbeddedSageMaker) -> None:
     sagemaker = client(engine)
     fault = Fault("Odd", operation="CreateExperiment", when=lambda params: params["ExperimentName"] == "b", times=None)
     with engine.inject(fault):
@@ -109,7 +109,7 @@ def test_only_the_calls_that_are_meant_are_refused(engine: EmbeddedSageMaker) ->
     sagemaker.create_experiment(ExperimentName="b")
 
 
-def test_a_service_is_refused_as_a_whole_with_what_is_said(engine: EmbeddedSageMaker) -> None:
+def test_all_calls_of_a_service_can_fail_with_a_given_message(engine: EmbeddedSageMaker) -> None:
     engine.inject(Fault("AccessDenied", service="s3", times=None, message="Not you.", status=418))
     response = refused(engine.session().client("s3").list_buckets)
 
@@ -117,7 +117,7 @@ def test_a_service_is_refused_as_a_whole_with_what_is_said(engine: EmbeddedSageM
     assert engine.session().client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_some_calls_go_through_first(engine: EmbeddedSageMaker) -> None:
+def test_first_calls_can_succeed(engine: EmbeddedSageMaker) -> None:
     sagemaker = client(engine)
     engine.inject(Fault("ExpiredTokenException", operation="ListExperiments", after=2))
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_some_calls_go_through_first(engine: EmbeddedSageMaker) -> None:
     sagemaker.list_experiments()
 
 
-def test_other_engines_on_the_same_folder_are_not_refused(engine: EmbeddedSageMaker) -> None:
+def test_other_engines_on_the_same_folder_are_not_affected(engine: EmbeddedSageMaker) -> None:
     other = EmbeddedSageMaker(engine.home)
     with engine.inject(THROTTLED):
         created = client(other).create_experiment(ExperimentName="digits")
@@ -163,12 +163,12 @@ def test_threads_share_the_count(engine: EmbeddedSageMaker) -> None:
         ({"after": -1}, "after=-1"),
     ],
 )
-def test_a_fault_that_could_never_be_is_refused(engine: EmbeddedSageMaker, wrong: dict[str, Any], said: str) -> None:
+def test_fault_of_an_unknown_operation_is_rejected(engine: EmbeddedSageMaker, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         engine.inject(Fault("Odd", **wrong))
 
 
-def test_search_is_as_far_behind_as_it_is_told(engine: EmbeddedSageMaker, clock: Clock) -> None:
+def test_search_lags_behind_as_configured(engine: EmbeddedSageMaker, clock: Clock) -> None:
     sagemaker = client(engine)
     engine.search_lag_s = 10
     sagemaker.create_experiment(ExperimentName="digits")
@@ -179,7 +179,7 @@ def test_search_is_as_far_behind_as_it_is_told(engine: EmbeddedSageMaker, clock:
     assert len(found(sagemaker, "Experiment")) == 1
 
 
-def test_search_is_behind_in_what_belongs_to_a_trial(engine: EmbeddedSageMaker, clock: Clock) -> None:
+def test_search_lags_behind_in_the_components_of_a_trial(engine: EmbeddedSageMaker, clock: Clock) -> None:
     sagemaker = client(engine)
     engine.search_lag_s = 10
     sagemaker.create_experiment(ExperimentName="digits")
@@ -196,6 +196,6 @@ def test_search_is_behind_in_what_belongs_to_a_trial(engine: EmbeddedSageMaker, 
     assert len(found(sagemaker, "ExperimentTrialComponent", **within)) == 1
 
 
-def test_a_search_that_is_ahead_is_refused(tmp_path: Path) -> None:
+def test_negative_search_lag_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="search_lag_s=-1"):
         EmbeddedSageMaker(tmp_path / "other", search_lag_s=-1)

@@ -68,7 +68,7 @@ def test_a_stream_that_is_missing_is_an_error(logs: "CloudWatchLogsClient") -> N
         logs.get_log_events(logGroupName=GROUP, logStreamName="c/algo-1-1")
 
 
-def test_a_blank_line_is_a_blank(logs: "CloudWatchLogsClient") -> None:
+def test_blank_line_is_a_space(logs: "CloudWatchLogsClient") -> None:
     """No message in CloudWatch is empty."""
     assert messages(logs.get_log_events(logGroupName="other", logStreamName="a/1")) == [" "]
 
@@ -110,14 +110,14 @@ def test_without_start_from_head_the_end_comes_first(logs: "CloudWatchLogsClient
     assert messages(read(logs, limit=2, nextToken=start["nextForwardToken"])) == ["line 0", "line 1"]
 
 
-def test_times_bound_what_is_read(logs: "CloudWatchLogsClient") -> None:
+def test_events_can_be_bounded_by_time(logs: "CloudWatchLogsClient") -> None:
     """The start is included, the end is not."""
     assert messages(read(logs, startFromHead=True, startTime=102_000)) == ["line 2", "line 3", "line 4"]
     assert messages(read(logs, startFromHead=True, startTime=101_000, endTime=103_000)) == ["line 1", "line 2"]
     assert messages(read(logs, startFromHead=True, startTime=104_001)) == []
 
 
-def test_a_time_that_was_shown_finds_its_event_again(engine: EmbeddedSageMaker, logs: "CloudWatchLogsClient") -> None:
+def test_event_is_found_by_its_own_time(engine: EmbeddedSageMaker, logs: "CloudWatchLogsClient") -> None:
     """The SDK goes on from the last timestamp it saw, in milliseconds that were cut off."""
     with engine.store.write() as connection:
         values = (GROUP, "a/algo-1-1", 1_700_000_000.1239, "late")
@@ -129,7 +129,7 @@ def test_a_time_that_was_shown_finds_its_event_again(engine: EmbeddedSageMaker, 
 
 
 @pytest.mark.parametrize("token", ["x/1", "f/", "f/x", "7", "f/99999999999999999999"])
-def test_a_made_up_token_is_refused(logs: "CloudWatchLogsClient", token: str) -> None:
+def test_invalid_token_is_rejected(logs: "CloudWatchLogsClient", token: str) -> None:
     with pytest.raises(ClientError) as caught:
         read(logs, nextToken=token)
 

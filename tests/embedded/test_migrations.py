@@ -30,7 +30,7 @@ def test_new_store_has_the_newest_version(tmp_path: Path) -> None:
         store.close()
 
 
-def test_newer_store_is_refused_and_kept(tmp_path: Path) -> None:
+def test_newer_store_is_rejected_and_kept(tmp_path: Path) -> None:
     """A store of a later mnist-tracking is left as it is."""
     Store(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "sagemaker.db")
@@ -62,9 +62,7 @@ def test_old_store_is_brought_up_to_date_with_its_contents(tmp_path: Path) -> No
     store.close()
 
 
-def test_failing_migration_leaves_the_store_between_no_versions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_migration_is_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration and the record that it ran are one transaction."""
     monkeypatch.setattr(migrations, "_scripts", lambda: iter([(1, "CREATE TABLE a (x);\nCREATE TABLE a (x);\n")]))
     with pytest.raises(ConfigError, match="already exists"):

@@ -13,7 +13,7 @@ from mnist_tracking.embedded.engine import EmbeddedSageMaker
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=40)
 
 
-def test_a_large_file_goes_up_in_parts_and_comes_back_whole(engine: EmbeddedSageMaker, tmp_path: Path) -> None:
+def test_large_file_is_uploaded_in_parts(engine: EmbeddedSageMaker, tmp_path: Path) -> None:
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     (tmp_path / "up").write_bytes(bytes(range(256)) * 70_000)
@@ -42,7 +42,7 @@ def test_no_key_leaves_the_home(engine: EmbeddedSageMaker, key: str) -> None:
     s3.delete_object(Bucket="bucket", Key=key)
 
 
-def test_listings_fold_at_a_delimiter_and_go_on_over_pages(engine: EmbeddedSageMaker) -> None:
+def test_listings_are_grouped_by_a_delimiter_across_pages(engine: EmbeddedSageMaker) -> None:
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     for key in ("a/1", "a/2", "b", "c/1", "d"):
@@ -57,7 +57,7 @@ def test_listings_fold_at_a_delimiter_and_go_on_over_pages(engine: EmbeddedSageM
 
 
 @pytest.mark.parametrize(("bucket", "key", "code"), [("nowhere", "k", "NoSuchBucket"), ("bucket", "k", "NoSuchKey")])
-def test_what_is_missing_has_its_code(engine: EmbeddedSageMaker, bucket: str, key: str, code: str) -> None:
+def test_missing_object_has_its_error_code(engine: EmbeddedSageMaker, bucket: str, key: str, code: str) -> None:
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
 
@@ -67,7 +67,7 @@ def test_what_is_missing_has_its_code(engine: EmbeddedSageMaker, bucket: str, ke
     assert caught.value.response["Error"]["Code"] == code
 
 
-def test_a_reader_of_an_overwritten_object_gets_the_old_one_whole(engine: EmbeddedSageMaker) -> None:
+def test_reader_of_an_overwritten_object_gets_all_of_the_old_content(engine: EmbeddedSageMaker) -> None:
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="k", Body=b"old")

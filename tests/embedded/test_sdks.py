@@ -41,7 +41,7 @@ def make_trials(clients: dict[str, Any]) -> None:
         trial.add_trial_component(component)
 
 
-def test_experiment_is_made_changed_and_found(clients: dict[str, Any]) -> None:
+def test_experiment_is_created_updated_and_found(clients: dict[str, Any]) -> None:
     """Create, load, save, list and search of Experiment."""
     from smexperiments.experiment import Experiment
     from smexperiments.search_expression import Filter, Operator, SearchExpression
@@ -113,7 +113,7 @@ def test_tracker_records_a_failure(session: Any, clients: dict[str, Any]) -> Non
     assert described["Status"] == {"PrimaryStatus": "Failed", "Message": "no rows"}
 
 
-def test_analytics_gives_its_frame(session: Any, clients: dict[str, Any]) -> None:
+def test_analytics_returns_a_data_frame(session: Any, clients: dict[str, Any]) -> None:
     """ExperimentAnalytics as the reference workflow calls it: filtered, and sorted by a metric."""
     import sagemaker
     from sagemaker.analytics import ExperimentAnalytics

@@ -160,7 +160,7 @@ def search(client: Any, page_size: int = 100, **request: Any) -> list[int]:
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(made=components, expression=expressions())
-def test_search_finds_what_the_model_finds(client: Any, made: list[Component], expression: dict[str, Any]) -> None:
+def test_search_finds_the_same_as_the_model(client: Any, made: list[Component], expression: dict[str, Any]) -> None:
     """Every operator, alone and joined, over texts, numbers, missing values and several parents."""
     fill(client, made)
     expected = [number for number, component in enumerate(made) if matches(component, expression)]
@@ -186,7 +186,7 @@ def test_pages_are_in_order_and_complete(
     assert values[len(values) - values.count(None) :] == [None] * values.count(None)
 
 
-def test_long_lists_of_values_are_quickly_compared(client: Any) -> None:
+def test_long_lists_of_values_are_compared_quickly(client: Any) -> None:
     """As many as fit into a filter, in as many filters as an expression holds: joined by OR they never came back."""
     values = {"Name": "Parameters.p", "Operator": "In", "Value": ",".join(["ab"] * 340)}
     below = [{"Operator": "Or", "Filters": [values] * 16} for _ in range(3)]
@@ -194,7 +194,7 @@ def test_long_lists_of_values_are_quickly_compared(client: Any) -> None:
     assert search(client, SearchExpression={"SubExpressions": below}) is not None
 
 
-def test_only_what_is_a_number_compares_as_one(engine: EmbeddedSageMaker) -> None:
+def test_only_numbers_compare_as_numbers(engine: EmbeddedSageMaker) -> None:
     """Hyperparameters are texts; a date or a range is not the number that it begins with."""
     for name, value in {"number": "1e-05", "range": "1-2", "date": "2020-01-01", "quoted": '"7"'}.items():
         with engine.store.write() as connection:

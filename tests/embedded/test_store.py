@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store import Store, migrations
-from mnist_tracking.embedded.store.filesystem import file_system_of, check_file_system
+from mnist_tracking.embedded.store.filesystem import check_file_system, file_system_of
 from mnist_tracking.embedded.store.metric_summaries import record_metric, sample_deviation
 from mnist_tracking.errors import ConfigError
 
@@ -95,7 +95,7 @@ def _write_and_leave(store: Store) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
-def test_forked_child_works_on_connections_of_its_own(tmp_path: Path) -> None:
+def test_forked_child_uses_its_own_connections(tmp_path: Path) -> None:
     """A child that writes, closes and ends leaves its parent's connection as it was."""
     store = Store(tmp_path / "home")
     with store.read() as connection:
@@ -136,7 +136,7 @@ def test_failed_write_changes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_snapshot_sees_one_moment(tmp_path: Path) -> None:
+def test_snapshot_is_consistent(tmp_path: Path) -> None:
     """Reads of a snapshot do not see what another connection writes meanwhile."""
     ours, other = Store(tmp_path / "home"), Store(tmp_path / "home")
     with ours.snapshot() as snapshot:
@@ -148,7 +148,7 @@ def test_snapshot_sees_one_moment(tmp_path: Path) -> None:
     other.close()
 
 
-def test_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_home_that_cannot_be_created_is_rejected(tmp_path: Path) -> None:
     """The error names the folder and says what would do."""
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
@@ -157,7 +157,7 @@ def test_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_home_that_is_not_writable_is_refused(tmp_path: Path) -> None:
+def test_unwritable_home_is_rejected(tmp_path: Path) -> None:
     """Before anything is tried in it."""
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="is not writable"):
@@ -165,7 +165,7 @@ def test_home_that_is_not_writable_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look like one. " * 100, b"SQLite format 3\0"])
-def test_broken_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+def test_broken_file_is_rejected_and_kept(tmp_path: Path, content: bytes) -> None:
     """A file that SQLite cannot read is an error that names it; it is not overwritten."""
     (tmp_path / "sagemaker.db").write_bytes(content)
     with pytest.raises(ConfigError, match=r"sagemaker\.db' cannot be used as the state of an embedded workspace"):
@@ -174,7 +174,7 @@ def test_broken_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None
     assert (tmp_path / "sagemaker.db").read_bytes() == content
 
 
-def test_unknown_durability_is_refused(tmp_path: Path) -> None:
+def test_unknown_durability_is_rejected(tmp_path: Path) -> None:
     """The error lists the possible ones."""
     with pytest.raises(ConfigError, match="'paranoid'; expected one of 'normal', 'full'"):
         Store(tmp_path, durability="paranoid")
@@ -219,7 +219,7 @@ def test_file_system_is_that_of_the_nearest_mount(folder: str, expected: str) ->
     assert file_system_of(Path(folder), MOUNTS) == expected
 
 
-def test_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_file_system_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's write-ahead log needs memory that all its users share."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text("22 1 0:40 / / rw - nfs4 server:/export rw\n")

@@ -42,7 +42,7 @@ def test_session_takes_nothing_from_the_environment(
     assert session.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_errors_are_botocores_typed_ones(engine: EmbeddedSageMaker) -> None:
+def test_errors_are_botocores_typed_exceptions(engine: EmbeddedSageMaker) -> None:
     """With a request id, a status and the name of the operation, as from AWS."""
     client = engine.session().client("sagemaker")
     with pytest.raises(client.exceptions.ResourceNotFound) as caught:
@@ -54,7 +54,7 @@ def test_errors_are_botocores_typed_ones(engine: EmbeddedSageMaker) -> None:
     assert isinstance(caught.value, ClientError)
 
 
-def test_arns_show_the_account_and_region(tmp_path: Path) -> None:
+def test_arns_have_the_account_and_region(tmp_path: Path) -> None:
     """Both are the engine's to choose."""
     engine = EmbeddedSageMaker(tmp_path, region="eu-west-3", account_id="123456789012")
     arn = engine.session().client("sagemaker").create_experiment(ExperimentName="Digits")["ExperimentArn"]
@@ -72,7 +72,7 @@ def test_observers_see_every_response(engine: EmbeddedSageMaker, monkeypatch: py
     assert [(name, response["ExperimentSummaries"]) for name, response in seen] == [("ListExperiments", [])]
 
 
-def test_no_address_that_leads_to_aws_is_made(engine: EmbeddedSageMaker) -> None:
+def test_presigned_urls_are_rejected(engine: EmbeddedSageMaker) -> None:
     """A presigned URL would be answered by AWS, from somebody else's bucket of that name."""
     s3, sts = engine.session().client("s3"), engine.session().client("sts")
     with pytest.raises(UnsupportedOperationError, match="s3:GetObject by a presigned URL"):

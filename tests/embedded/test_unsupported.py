@@ -17,7 +17,7 @@ from mnist_tracking.errors import UnsupportedOperationError
         ("sts", "GetSessionToken", {}),
     ],
 )
-def test_operation_that_is_not_there_names_itself(
+def test_unsupported_operation_is_named(
     engine: EmbeddedSageMaker, service: Any, operation: str, params: dict[str, Any]
 ) -> None:
     """It never falls through to the network; the same for services that are not there at all."""
@@ -30,7 +30,7 @@ def test_operation_that_is_not_there_names_itself(
     assert isinstance(caught.value, NotImplementedError)
 
 
-def test_what_an_operation_of_the_lineage_lacks_is_named(engine: EmbeddedSageMaker) -> None:
+def test_unsupported_member_of_a_lineage_operation_is_named(engine: EmbeddedSageMaker) -> None:
     """A filter that was passed over would list too much."""
     client = engine.session().client("sagemaker")
     with pytest.raises(UnsupportedOperationError, match="ListAssociations with SourceType"):

@@ -92,7 +92,7 @@ def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
         ({"ExperimentName": "x" * 121, "DisplayName": "-"}, "3 validation errors detected: "),
     ],
 )
-def test_error_has_the_words_of_aws(engine: EmbeddedSageMaker, params: dict[str, Any], message: str) -> None:
+def test_error_has_aws_wording(engine: EmbeddedSageMaker, params: dict[str, Any], message: str) -> None:
     """One sentence for each broken constraint, with the value and where it stands."""
     with pytest.raises(ClientError) as caught:
         engine.session().client("sagemaker").create_experiment(**params)

@@ -17,6 +17,7 @@ from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling, until
+from mnist_tracking._values.files import files_below
 from mnist_tracking._values.records import Component, Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
@@ -358,5 +359,5 @@ def _needs_package(spec: JobSpec) -> bool:
 
 
 def _scripts(spec: JobSpec) -> Iterator[Path]:
-    paths = Path(spec.source_dir).rglob("*.py") if spec.source_dir else (Path(spec.entry_point),)
+    paths = files_below(Path(spec.source_dir), suffix=".py") if spec.source_dir else (Path(spec.entry_point),)
     return (path for path in paths if path.is_file())  # the SDK rejects a script that no longer exists

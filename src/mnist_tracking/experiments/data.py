@@ -12,6 +12,7 @@ from mnist_tracking._aws.components import check_parameters
 from mnist_tracking._aws.storage import upload_directory
 from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
+from mnist_tracking._values.files import files_below
 from mnist_tracking._values.records import Component, Scalar
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
 from mnist_tracking._values.specs import JobSpec
@@ -168,7 +169,7 @@ def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Pat
     """
     if not os.path.isdir(directory):
         raise DatasetError(f"{str(directory)!r} is not a folder of data.")
-    chosen = sorted(path for path in directory.rglob("*") if path.is_file()) if files is None else _paths(files)
+    chosen = files_below(directory) if files is None else _paths(files)
     if not chosen:
         raise DatasetError(f"The folder {str(directory)!r} contains no files.")
     for path in chosen:

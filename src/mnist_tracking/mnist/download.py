@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mnist_tracking._values.files import write_atomically
 from mnist_tracking.errors import ConfigError, DatasetError
-from mnist_tracking.training.files import write_atomically
 from mnist_tracking.training.idx import read_content, unpack
 
 __all__ = ["CONTENT_MD5", "MIRRORS", "OnDownload", "default_cache", "download_mnist"]
@@ -97,12 +97,19 @@ def _download(name: str, md5: str, directory: Path, mirrors: Sequence[str], on_p
         except _FAILURES as exc:
             failures.append(f"{mirror} {_reason(exc)}")
         else:
-            write_atomically(packed, path)
+            _store(packed, path)
             return mirror
     raise DatasetError(
         f"{path.name} could not be downloaded: {'; '.join(failures)}. Without a network, pass a directory that "
         "contains MNIST's four files, or set MNIST_DATA_DIR to it."
     )
+
+
+def _store(packed: bytes, path: Path) -> None:
+    try:
+        write_atomically(path, packed, is_synced=True)
+    except OSError as exc:
+        raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
 
 
 def _get(url: str, name: str, on_progress: OnDownload) -> bytes:

@@ -6,7 +6,7 @@ from tests.support.hosting_account import ROLE, TIMES, HostingAccount
 from tests.support.processes import until
 
 
-def test_an_endpoint_answers_through_the_users_handlers(account: HostingAccount) -> None:
+def test_endpoint_responds_with_the_users_handlers(account: HostingAccount) -> None:
     described = account.deploy()
 
     assert described["EndpointStatus"] == "InService"
@@ -17,7 +17,7 @@ def test_an_endpoint_answers_through_the_users_handlers(account: HostingAccount)
     assert response["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_model_is_described_as_it_was_made(account: HostingAccount) -> None:
+def test_model_is_described_as_created(account: HostingAccount) -> None:
     account.make_model(Environment={"A": "1"})
 
     described = account.sagemaker.describe_model(ModelName="digits")
@@ -28,7 +28,7 @@ def test_a_model_is_described_as_it_was_made(account: HostingAccount) -> None:
     assert [model["ModelName"] for model in account.sagemaker.list_models()["Models"]] == ["digits"]
 
 
-def test_a_configuration_is_described_as_it_was_made(account: HostingAccount) -> None:
+def test_configuration_is_described_as_created(account: HostingAccount) -> None:
     account.make_model()
 
     described = account.sagemaker.describe_endpoint_config(EndpointConfigName="digits")
@@ -48,21 +48,21 @@ def test_a_configuration_is_described_as_it_was_made(account: HostingAccount) ->
         ("endpoint", "delete_endpoint", "EndpointName"),
     ],
 )
-def test_what_is_missing_cannot_be_found(account: HostingAccount, kind: str, operation: str, argument: str) -> None:
+def test_missing_resources_are_not_found(account: HostingAccount, kind: str, operation: str, argument: str) -> None:
     with pytest.raises(ClientError, match=rf'Could not find {kind} "arn:aws:sagemaker:.*/nothing"\.') as error:
         getattr(account.sagemaker, operation)(**{argument: "nothing"})
 
     assert error.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_taken_name_is_refused_also_in_another_case(account: HostingAccount) -> None:
+def test_taken_name_is_rejected_in_any_case(account: HostingAccount) -> None:
     account.make_model()
 
     with pytest.raises(ClientError, match=r'Cannot create already existing model ".*:model/digits"'):
         account.sagemaker.create_model(ModelName="Digits", PrimaryContainer={"Image": "image"})
 
 
-def test_an_endpoint_of_a_taken_name_is_refused(account: HostingAccount) -> None:
+def test_endpoint_with_a_taken_name_is_rejected(account: HostingAccount) -> None:
     account.make_model()
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
@@ -70,7 +70,7 @@ def test_an_endpoint_of_a_taken_name_is_refused(account: HostingAccount) -> None
         account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
 
-def test_an_endpoint_needs_the_data_of_its_model(account: HostingAccount) -> None:
+def test_endpoint_needs_the_data_of_its_model(account: HostingAccount) -> None:
     account.make_model()
     account.s3.delete_object(Bucket="models", Key="digits")
 
@@ -87,7 +87,7 @@ def test_a_configuration_needs_its_model(account: HostingAccount) -> None:
         account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
 
 
-def test_a_model_whose_data_lie_unpacked_is_served(account: HostingAccount) -> None:
+def test_model_with_unpacked_data_is_served(account: HostingAccount) -> None:
     account.make_model("other")
     account.s3.put_object(Bucket="models", Key="open/code/inference.py", Body=TIMES.encode())
     source = {"S3Uri": "s3://models/open/", "S3DataType": "S3Prefix", "CompressionType": "None"}
@@ -151,7 +151,7 @@ def test_tags_of_an_endpoint_can_be_listed(account: HostingAccount) -> None:
     assert account.sagemaker.list_tags(ResourceArn=made["EndpointArn"])["Tags"] == [{"Key": "team", "Value": "cv"}]
 
 
-def test_an_endpoint_that_is_not_up_yet_says_so(account: HostingAccount) -> None:
+def test_endpoint_that_is_not_in_service_cannot_be_invoked(account: HostingAccount) -> None:
     account.make_model(script="import threading\nthreading.Event().wait()\n")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
 
@@ -159,7 +159,7 @@ def test_an_endpoint_that_is_not_up_yet_says_so(account: HostingAccount) -> None
         account.ask("1")
 
 
-def test_a_request_that_is_too_large_is_refused(account: HostingAccount) -> None:
+def test_too_large_request_is_rejected(account: HostingAccount) -> None:
     account.deploy()
 
     with pytest.raises(ClientError, match="must have length less than or equal to 6291456"):
@@ -167,7 +167,7 @@ def test_a_request_that_is_too_large_is_refused(account: HostingAccount) -> None
     assert len(account.ask(b"1" + b" " * 6_291_455)) == 1
 
 
-def test_several_variants_are_refused(account: HostingAccount) -> None:
+def test_several_variants_are_rejected(account: HostingAccount) -> None:
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
     with pytest.raises(ClientError, match="has 2 variants; the embedded SageMaker serves exactly one"):

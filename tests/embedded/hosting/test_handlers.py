@@ -35,7 +35,9 @@ def transform_fn(model, body, content_type, accept): return json.dumps(model)
         ({"Accept": "text/csv"}, ["str", "application/json", "text/csv"]),
     ],
 )
-def test_what_the_handlers_see(account: HostingAccount, sent: dict[str, str], seen: list[str]) -> None:
+def test_handlers_get_the_body_and_the_content_types(
+    account: HostingAccount, sent: dict[str, str], seen: list[str]
+) -> None:
     """Text types are decoded; a missing Accept is JSON."""
     account.deploy(script=SEEN)
 
@@ -78,7 +80,7 @@ def test_what_was_printed_before_the_end_is_in_the_log(account: HostingAccount) 
     assert account.log() == ["line"] * 100_000 + [""]
 
 
-def test_requirements_are_not_installed_and_the_log_says_so(account: HostingAccount) -> None:
+def test_requirements_are_not_installed_as_the_log_notes(account: HostingAccount) -> None:
     account.deploy(files={"code/requirements.txt": "numpy"})
 
     assert account.log() == ["requirements.txt is not installed; the model uses its Python environment as it is."]
@@ -128,7 +130,7 @@ def test_a_program_that_is_missing_is_named(account: HostingAccount) -> None:
     assert "SAGEMAKER_PROGRAM='other.py' is not in the code folder" in described["FailureReason"]
 
 
-def test_an_archive_that_is_none_is_a_reason(account: HostingAccount) -> None:
+def test_invalid_archive_is_the_failure_reason(account: HostingAccount) -> None:
     account.make_model()
     account.s3.put_object(Bucket="models", Key="digits", Body=b"this is no archive")
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
@@ -137,7 +139,7 @@ def test_an_archive_that_is_none_is_a_reason(account: HostingAccount) -> None:
     assert "cannot be unpacked" in account.describe()["FailureReason"]
 
 
-def test_an_interpreter_that_is_missing_is_a_reason(account: HostingAccount) -> None:
+def test_missing_interpreter_is_the_failure_reason(account: HostingAccount) -> None:
     elsewhere = EmbeddedSageMaker(account.engine.home, python="/nowhere/python")
     with_it = HostingAccount(elsewhere, bucket=None)
 
@@ -146,7 +148,7 @@ def test_an_interpreter_that_is_missing_is_a_reason(account: HostingAccount) -> 
 
 
 @pytest.mark.parametrize("raised", ["ValueError('too many fingers')", "SystemExit('too many fingers')"])
-def test_what_a_handler_raises_comes_back_as_a_model_error(account: HostingAccount, raised: str) -> None:
+def test_exception_of_a_handler_is_a_model_error(account: HostingAccount, raised: str) -> None:
     account.deploy(script=TIMES.replace("return data * model", f"raise {raised}"))
 
     with pytest.raises(ClientError, match="too many fingers") as caught:
@@ -162,7 +164,7 @@ def test_what_a_handler_raises_comes_back_as_a_model_error(account: HostingAccou
     assert account.status() == "InService"
 
 
-def test_what_is_no_text_cannot_be_an_answer(account: HostingAccount) -> None:
+def test_response_must_be_str_or_bytes(account: HostingAccount) -> None:
     account.deploy(script="def model_fn(d): pass\ndef transform_fn(m, b, c, a): return {'a': 1}")
 
     with pytest.raises(ClientError, match="the handlers returned a dict"):
@@ -194,7 +196,7 @@ def test_what_runs_is_the_archives_own_package(account: HostingAccount) -> None:
     assert account.ask("2") == "6"
 
 
-def test_a_folder_of_the_archive_takes_nobodys_place(account: HostingAccount) -> None:
+def test_folder_of_the_archive_shadows_no_library(account: HostingAccount) -> None:
     files = {"code/uvicorn.py": "raise RuntimeError('not this one')", "code/server.py": "x = 1"}
     account.deploy(script="import server\nassert server.x == 1\n" + TIMES, files=files)
 
@@ -202,7 +204,7 @@ def test_a_folder_of_the_archive_takes_nobodys_place(account: HostingAccount) ->
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_the_defaults_load_torchscript_and_speak_json_csv_and_npy(account: HostingAccount) -> None:
+def test_default_handlers_load_torchscript_and_support_json_csv_and_npy(account: HostingAccount) -> None:
     torch = pytest.importorskip("torch")
     weights, npy = io.BytesIO(), io.BytesIO()
     torch.jit.save(torch.jit.trace(torch.nn.Threshold(0.0, 0.0), torch.ones(2)), weights)

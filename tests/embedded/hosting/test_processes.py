@@ -55,7 +55,7 @@ def test_an_endpoint_outlives_its_creator(account: HostingAccount) -> None:
     assert account.ask("2") == "6"
 
 
-def test_an_endpoint_can_be_asked_and_deleted_from_another_process(account: HostingAccount) -> None:
+def test_endpoint_can_be_invoked_and_deleted_from_another_process(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
     subprocess.run([sys.executable, "-c", DELETER, str(account.engine.home)], check=True)
@@ -82,7 +82,7 @@ def test_deleting_while_it_loads_ends_it(account: HostingAccount) -> None:
     assert not is_alive(int(account.log()[0]))
 
 
-def test_deleting_right_after_creating_is_fine(account: HostingAccount) -> None:
+def test_endpoint_can_be_deleted_right_after_creation(account: HostingAccount) -> None:
     account.make_model()
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -90,7 +90,7 @@ def test_deleting_right_after_creating_is_fine(account: HostingAccount) -> None:
     assert not account.folder().exists()
 
 
-def test_deleting_does_not_wait_for_an_answer_that_never_comes(account: HostingAccount) -> None:
+def test_deletion_does_not_wait_for_a_pending_response(account: HostingAccount) -> None:
     account.deploy(
         script=TIMES.replace("return data * model", "print('asked'); import threading; threading.Event().wait()")
     )
@@ -131,7 +131,7 @@ def test_a_handler_that_ends_the_server_is_a_model_error(account: HostingAccount
     assert "The model server ended with status 7" in account.describe()["FailureReason"]
 
 
-def test_a_supervisor_that_is_killed_takes_its_server_along(account: HostingAccount) -> None:
+def test_server_ends_with_its_killed_supervisor(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
     (account.folder() / "supervisor.log").write_text("Traceback ...\nMemoryError\n")
@@ -167,7 +167,7 @@ def test_an_endpoint_listens_on_loopback_alone(account: HostingAccount) -> None:
     assert [address for address in listening if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
 
-def test_threads_ask_at_once(account: HostingAccount) -> None:
+def test_threads_can_invoke_an_endpoint_at_once(account: HostingAccount) -> None:
     account.deploy()
     answers: list[str] = []
     threads = [threading.Thread(target=lambda n=n: answers.append(account.ask(str(n)))) for n in range(8)]
@@ -179,7 +179,7 @@ def test_threads_ask_at_once(account: HostingAccount) -> None:
     assert sorted(map(int, answers)) == [3 * n for n in range(8)]
 
 
-def test_a_slow_answer_does_not_keep_the_endpoint_from_being_healthy(account: HostingAccount, tmp_path: Path) -> None:
+def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, tmp_path: Path) -> None:
     """The handlers have a thread of their own: /ping is answered while one runs."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -65,7 +65,7 @@ def test_the_interpreter_reaches_none_of_them(tmp_path: Path) -> None:
     assert done.stdout == "['torch']\n"
 
 
-def test_the_archive_trains_with_nothing_else_in_reach(bare_account: TrainingAccount, tmp_path: Path) -> None:
+def test_archive_trains_without_the_installed_libraries(bare_account: TrainingAccount, tmp_path: Path) -> None:
     put_digits(bare_account, tmp_path / "digits")
     job = fit(bare_account, PACKAGE_DIR, epochs=1, hidden_channels=2)
 

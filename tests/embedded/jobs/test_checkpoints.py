@@ -32,7 +32,7 @@ def has(account: TrainingAccount, key: str, content: bytes) -> bool:
     return found is not None and found.path.read_bytes() == content
 
 
-def test_they_come_from_s3_and_go_back(account: TrainingAccount) -> None:
+def test_checkpoints_are_copied_from_s3_and_back(account: TrainingAccount) -> None:
     account.put("checkpoints/epoch", "1")
     account.run(f"{FOLDER}path = folder / 'epoch'\npath.write_text(path.read_text() + '2')", CheckpointConfig=CONFIG)
 
@@ -40,7 +40,7 @@ def test_they_come_from_s3_and_go_back(account: TrainingAccount) -> None:
 
 
 @pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=0.05)])
-def test_they_are_in_s3_while_the_job_runs(account: TrainingAccount) -> None:
+def test_checkpoints_are_sent_while_the_job_runs(account: TrainingAccount) -> None:
     """From all of its hosts, so that a supervisor which is killed takes no more with it than the last moment's."""
     host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
     script = f"{FOLDER}{host}(folder / 'deep' / host).write_text(host)\n{WAITS}"
@@ -55,7 +55,7 @@ def test_they_are_in_s3_while_the_job_runs(account: TrainingAccount) -> None:
 
 
 @pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
-def test_the_last_is_sent_when_the_script_is_killed(account: TrainingAccount) -> None:
+def test_last_checkpoint_is_sent_when_the_script_is_killed(account: TrainingAccount) -> None:
     account.submit(f"{FOLDER}(folder / 'epoch').write_text('1')\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
     account.signal_script(signal.SIGKILL)
@@ -65,7 +65,7 @@ def test_the_last_is_sent_when_the_script_is_killed(account: TrainingAccount) ->
 
 
 @pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
-def test_what_is_written_when_the_job_is_stopped_is_sent(account: TrainingAccount) -> None:
+def test_checkpoint_written_on_sigterm_is_sent(account: TrainingAccount) -> None:
     saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
     account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
@@ -75,7 +75,7 @@ def test_what_is_written_when_the_job_is_stopped_is_sent(account: TrainingAccoun
     assert account.get("checkpoints/epoch") == b"1"
 
 
-def test_their_folder_is_the_one_asked_for(account: TrainingAccount) -> None:
+def test_checkpoints_are_in_the_requested_folder(account: TrainingAccount) -> None:
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/../mine/here/epoch', 'w').write('1')"
     account.run(script, CheckpointConfig={**CONFIG, "LocalPath": "/opt/ml/mine/here/"})
 
@@ -83,12 +83,12 @@ def test_their_folder_is_the_one_asked_for(account: TrainingAccount) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tmp/checkpoints", "/opt/ml", "/opt/ml/../x", "checkpoints"])
-def test_a_folder_that_has_no_place_here_is_refused(account: TrainingAccount, path: str) -> None:
-    with pytest.raises(UnsupportedOperationError, match=".supported: folders below /opt/ml"):
+def test_checkpoint_folder_outside_opt_ml_is_rejected(account: TrainingAccount, path: str) -> None:
+    with pytest.raises(UnsupportedOperationError, match=r".supported: folders below /opt/ml"):
         account.submit(CheckpointConfig={**CONFIG, "LocalPath": path})
 
 
-def test_what_cannot_be_fetched_is_said(account: TrainingAccount) -> None:
+def test_failed_download_of_checkpoints_is_the_failure_reason(account: TrainingAccount) -> None:
     account.put("checkpoints/../../epoch")
 
     reason = account.run(CheckpointConfig=CONFIG)["FailureReason"]
@@ -116,7 +116,7 @@ def content(engine: EmbeddedSageMaker, name: str) -> Path:
     return found.path
 
 
-def test_only_what_was_changed_is_sent(bucket: EmbeddedSageMaker, folder: Path) -> None:
+def test_only_changed_checkpoints_are_sent(bucket: EmbeddedSageMaker, folder: Path) -> None:
     """Of what was fetched too; and nothing is deleted."""
     checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)
     for name in ("a", "b"):
@@ -136,7 +136,7 @@ def test_only_what_was_changed_is_sent(bucket: EmbeddedSageMaker, folder: Path) 
     assert content(bucket, "b").read_text() == "3"
 
 
-def test_any_name_goes_to_s3_and_comes_back(bucket: EmbeddedSageMaker, folder: Path, tmp_path: Path) -> None:
+def test_checkpoints_can_have_any_name(bucket: EmbeddedSageMaker, folder: Path, tmp_path: Path) -> None:
     """And nothing else comes: what lies beside the prefix is somebody else's."""
     names = ["why?1", "why?2", "a#1", "50%2F", "b\nc", "\u00fc", "n" * 255]
     for name in names:
@@ -149,7 +149,7 @@ def test_any_name_goes_to_s3_and_comes_back(bucket: EmbeddedSageMaker, folder: P
     assert {path.name: path.read_text() for path in other.iterdir()} == {name: name for name in names}
 
 
-def test_a_file_that_no_key_can_name_keeps_back_no_other(bucket: EmbeddedSageMaker, folder: Path) -> None:
+def test_unsendable_checkpoint_does_not_block_others(bucket: EmbeddedSageMaker, folder: Path) -> None:
     told: list[str] = []
     (folder / os.fsdecode(b"a\xff")).write_text("1")
     (folder / "b").write_text("2")
@@ -165,7 +165,7 @@ def test_a_file_that_no_key_can_name_keeps_back_no_other(bucket: EmbeddedSageMak
         checkpoints.send()
 
 
-def test_a_file_that_is_written_meanwhile_waits_for_the_next_time(
+def test_checkpoint_that_changes_while_it_is_read_is_sent_the_next_time(
     bucket: EmbeddedSageMaker, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is in S3 is never half of one checkpoint and half of another."""
@@ -189,7 +189,7 @@ def test_a_file_that_is_written_meanwhile_waits_for_the_next_time(
     assert len([path for path in (bucket.home / "s3").rglob("*") if path.is_file()]) == 1
 
 
-def test_what_cannot_be_sent_is_said_once_and_tried_again(engine: EmbeddedSageMaker, folder: Path) -> None:
+def test_failed_upload_of_checkpoints_is_logged_once_and_retried(engine: EmbeddedSageMaker, folder: Path) -> None:
     told: list[str] = []
     (folder / "epoch").write_text("1")
     checkpoints = Checkpoints(engine.store, CONFIG["S3Uri"], [folder], warn=told.append)

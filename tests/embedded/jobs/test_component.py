@@ -24,7 +24,7 @@ def trials_of(account: TrainingAccount) -> list[str]:
     return [trial["TrialName"] for trial in found]
 
 
-def test_every_job_has_one_that_names_its_source(account: TrainingAccount) -> None:
+def test_every_job_has_a_component_that_names_its_source(account: TrainingAccount) -> None:
     """Also a job without ExperimentConfig."""
     account.run()
     component = account.component()
@@ -34,7 +34,7 @@ def test_every_job_has_one_that_names_its_source(account: TrainingAccount) -> No
     assert trials_of(account) == []
 
 
-def test_it_is_found_by_its_source(account: TrainingAccount) -> None:
+def test_component_is_found_by_its_source(account: TrainingAccount) -> None:
     account.run()
     found = account.sagemaker.list_trial_components(SourceArn=ARN)["TrialComponentSummaries"]
 
@@ -42,7 +42,7 @@ def test_it_is_found_by_its_source(account: TrainingAccount) -> None:
     assert found[0]["TrialComponentSource"] == {"SourceArn": ARN, "SourceType": "SageMakerTrainingJob"}
 
 
-def test_it_belongs_to_the_trial_under_the_given_name(account: TrainingAccount) -> None:
+def test_component_has_the_given_name_in_its_trial(account: TrainingAccount) -> None:
     make_trial(account)
     account.run(ExperimentConfig={"TrialName": "trial", "TrialComponentDisplayName": "Training"})
 
@@ -65,7 +65,7 @@ def test_a_job_that_names_only_its_experiment_gets_a_trial(account: TrainingAcco
         ({"TrialName": "trial", "ExperimentName": "other"}, "ValidationException"),
     ],
 )
-def test_a_config_that_does_not_fit_leaves_nothing_behind(account: TrainingAccount, config: Any, code: str) -> None:
+def test_rejected_experiment_config_changes_nothing(account: TrainingAccount, config: Any, code: str) -> None:
     make_trial(account)
     account.sagemaker.create_experiment(ExperimentName="other")
 
@@ -76,7 +76,7 @@ def test_a_config_that_does_not_fit_leaves_nothing_behind(account: TrainingAccou
     assert account.sagemaker.list_trial_components()["TrialComponentSummaries"] == []
 
 
-def test_its_parameters_are_typed_as_the_service_types_them(account: TrainingAccount) -> None:
+def test_parameters_are_typed_as_by_the_service(account: TrainingAccount) -> None:
     """A number is a number; all else stays as the SDK sent it, with its quotes."""
     sent = {"epochs": "2", "lr": "1e-05", "optimizer": '"sgd"', "flag": "true", "none": "null", "nan": "NaN"}
     account.run(HyperParameters={**sent, "list": "[1, 2]"})
@@ -98,7 +98,7 @@ def test_its_parameters_are_typed_as_the_service_types_them(account: TrainingAcc
     }
 
 
-def test_its_artifacts_are_channels_and_model(account: TrainingAccount) -> None:
+def test_artifacts_are_the_channels_and_the_model(account: TrainingAccount) -> None:
     account.put("data/rows.csv")
     account.run(SAVES, InputDataConfig=[CHANNEL], DebugHookConfig={"S3OutputPath": "s3://bucket/debug"})
     component = account.component()
@@ -110,7 +110,7 @@ def test_its_artifacts_are_channels_and_model(account: TrainingAccount) -> None:
     }
 
 
-def test_its_status_and_times_are_those_of_the_job(account: TrainingAccount) -> None:
+def test_component_has_the_status_and_times_of_the_job(account: TrainingAccount) -> None:
     account.submit("print('started', flush=True)\nimport os\nwhile not os.path.exists('go'): pass")
     account.follow()
     assert account.component()["Status"] == {"PrimaryStatus": "InProgress"}
@@ -121,7 +121,7 @@ def test_its_status_and_times_are_those_of_the_job(account: TrainingAccount) -> 
     assert (component["StartTime"], component["EndTime"]) == (job["TrainingStartTime"], job["TrainingEndTime"])
 
 
-def test_a_job_goes_on_without_its_component(account: TrainingAccount) -> None:
+def test_job_continues_without_its_component(account: TrainingAccount) -> None:
     account.submit("print('started', flush=True)\nimport os\nwhile not os.path.exists('go'): pass\nprint('loss=1;')")
     account.follow()
     account.sagemaker.delete_trial_component(TrialComponentName=NAME)

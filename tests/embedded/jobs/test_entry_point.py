@@ -24,14 +24,14 @@ def test_a_shell_script_is_a_command(account: TrainingAccount) -> None:
     assert account.log() == ["./train.sh --lr <0.1 $HOME>"]
 
 
-def test_so_is_what_is_no_python_program(account: TrainingAccount) -> None:
+def test_any_other_program_is_a_command(account: TrainingAccount) -> None:
     """Also one that does not name its interpreter, which is a shell's."""
     account.run(code=archive({"bin/train": "echo trained"}), HyperParameters={"sagemaker_program": '"bin/train"'})
 
     assert account.log() == ["trained"]
 
 
-def test_a_package_is_installed_for_its_job_alone(account: TrainingAccount) -> None:
+def test_package_is_installed_for_its_job_only(account: TrainingAccount) -> None:
     """Without what it needs: there is no network; an interpreter's own packages are left alone."""
     pytest.importorskip("pip")
     code = archive({**PACKAGE, "src/digits/train.py": SAYS})
@@ -56,7 +56,7 @@ def test_a_package_that_cannot_be_installed_fails_its_job(account: TrainingAccou
     assert "trained" not in account.log()
 
 
-def test_torchrun_runs_no_package(account: TrainingAccount) -> None:
+def test_torchrun_rejects_packages(account: TrainingAccount) -> None:
     """The toolkit refuses it, too."""
     code = archive({**PACKAGE, "train.py": "print('trained')"})
     job = account.run(code=code, HyperParameters=TORCHRUN)

@@ -65,7 +65,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     engine.close()
 
 
-def test_everything_lies_as_below_opt_ml(seen: dict[str, Any]) -> None:
+def test_folders_are_laid_out_as_below_opt_ml(seen: dict[str, Any]) -> None:
     assert set(seen["folders"]) >= {"code", "model", "output/data", "output/intermediate", "input/config"}
     assert seen["files"]["input/data/training/a/rows.csv"] == "1,2"
     assert seen["files"]["input/data/my-val/rows.csv"] == "3,4"
@@ -140,11 +140,11 @@ def test_the_hyperparameters_are_arguments_sorted_by_name(seen: dict[str, Any]) 
         ("FOO", "bar"),
     ],
 )
-def test_a_variable_is_that_of_sagemaker(seen: dict[str, Any], name: str, value: str) -> None:
+def test_variables_are_those_of_sagemaker(seen: dict[str, Any], name: str, value: str) -> None:
     assert seen["environment"][name] == value.replace("{base}", seen["base"])
 
 
-def test_the_training_environment_sums_them_up(seen: dict[str, Any]) -> None:
+def test_training_environment_summarises_the_variables(seen: dict[str, Any]) -> None:
     summary = json.loads(seen["environment"]["SM_TRAINING_ENV"])
 
     assert summary["hyperparameters"] == DECODED
@@ -166,11 +166,11 @@ def test_the_training_environment_sums_them_up(seen: dict[str, Any]) -> None:
         ("[" * 2500, "[" * 2500),
     ],
 )
-def test_a_value_is_decoded_and_written_as_the_toolkit_does(raw: str, argument: str) -> None:
+def test_values_are_decoded_and_encoded_as_by_the_toolkit(raw: str, argument: str) -> None:
     assert arguments(decode_hyperparameters({"name": raw})) == ["--name", argument]
 
 
-def test_requirements_are_said_not_to_be_installed(account: TrainingAccount) -> None:
+def test_log_notes_that_requirements_are_not_installed(account: TrainingAccount) -> None:
     job = account.run(code=archive({"train.py": "print('trained')", "requirements.txt": "no-such-package"}))
 
     assert job["TrainingJobStatus"] == "Completed"

@@ -69,7 +69,7 @@ def seen(shared: TrainingAccount) -> dict[str, dict[str, Any]]:
     return run(shared, ResourceConfig=TWO, InputDataConfig=[channel("all"), sharded])
 
 
-def test_each_host_is_told_who_it_is(seen: dict[str, dict[str, Any]]) -> None:
+def test_each_host_has_its_own_variables(seen: dict[str, dict[str, Any]]) -> None:
     for host, looked in seen.items():
         env, resources = looked["env"], json.loads(looked["files"]["input/config/resourceconfig.json"])
         assert (env["SM_CURRENT_HOST"], env["CURRENT_HOST"], resources["current_host"]) == (host, host, host)
@@ -81,7 +81,7 @@ def test_each_host_is_told_who_it_is(seen: dict[str, dict[str, Any]]) -> None:
     assert len({looked["base"] for looked in seen.values()}) == 2
 
 
-def test_all_are_told_one_address_at_which_to_meet(seen: dict[str, dict[str, Any]]) -> None:
+def test_all_hosts_have_the_same_rendezvous_address(seen: dict[str, dict[str, Any]]) -> None:
     """Host names mean nothing on one machine, so it is loopback, with a port of the job's own."""
     told = {(looked["env"]["MASTER_ADDR"], looked["env"]["MASTER_PORT"]) for looked in seen.values()}
 
@@ -104,7 +104,7 @@ def test_a_channel_is_replicated_or_sharded_by_key(seen: dict[str, dict[str, Any
 
 
 @pytest.mark.usefixtures("seen")
-def test_what_the_hosts_left_is_put_into_one_archive(shared: TrainingAccount) -> None:
+def test_output_of_all_hosts_is_packed_into_one_archive(shared: TrainingAccount) -> None:
     """AWS's guide for algorithms has the hosts use different names; of equal ones, the later host's is kept here."""
     files = {"algo-1": b"algo-1", "algo-2": b"algo-2", "both": b"algo-2"}
 
@@ -166,14 +166,14 @@ def test_hosts_are_sorted_as_sagemaker_sorts_them() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_together_is_refused(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
+def test_inconsistent_resources_are_rejected(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=said):
         account.submit(**more)
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
 
 
-def test_more_hosts_than_a_machine_bears_are_refused(account: TrainingAccount) -> None:
+def test_too_many_hosts_are_rejected(account: TrainingAccount) -> None:
     """Each would be a process."""
     with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 is the maximum"):
         account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})

@@ -31,7 +31,7 @@ def read(account: TrainingAccount, **more: Any) -> list[str]:
     return [event["message"] for event in page["events"]]
 
 
-def test_it_is_followed_while_the_script_runs(account: TrainingAccount, tmp_path: Path) -> None:
+def test_log_can_be_followed_while_the_script_runs(account: TrainingAccount, tmp_path: Path) -> None:
     submit_steps(account, tmp_path)
     for step in range(3):
         account.follow(f"step {step}")
@@ -83,7 +83,7 @@ def test_both_streams_are_logged(account: TrainingAccount) -> None:
         (rb"b'\n\na\n\n'", ["a"]),
     ],
 )
-def test_whatever_is_printed_becomes_lines(account: TrainingAccount, printed: bytes, lines: list[str]) -> None:
+def test_any_output_becomes_lines(account: TrainingAccount, printed: bytes, lines: list[str]) -> None:
     """No event of CloudWatch is empty, so empty lines are left out."""
     account.run(f"import os\nos.write(1, {printed.decode()})")
 
@@ -96,20 +96,20 @@ def test_many_lines_keep_their_order(account: TrainingAccount) -> None:
     assert account.log() == list(map(str, range(30_000)))
 
 
-def test_a_very_long_line_is_cut_in_parts(account: TrainingAccount) -> None:
+def test_very_long_line_is_split(account: TrainingAccount) -> None:
     account.run("print('x' * 1_000_000)")
 
     assert [len(line) for line in account.log()] == [1 << 18, 1 << 18, 1 << 18, 1_000_000 - 3 * (1 << 18)]
 
 
-def test_a_script_that_closes_its_output_goes_on(account: TrainingAccount) -> None:
+def test_script_that_closes_its_output_continues(account: TrainingAccount) -> None:
     job = account.run("import os\nos.close(1)\nos.close(2)\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w')")
 
     assert job["TrainingJobStatus"] == "Completed"
     assert account.members("jobs/job/output/model.tar.gz") == {"model": b""}
 
 
-def test_a_script_has_nothing_to_read(account: TrainingAccount) -> None:
+def test_standard_input_of_a_script_is_empty(account: TrainingAccount) -> None:
     account.run("import sys\nprint(repr(sys.stdin.read()))")
 
     assert account.log() == ["''"]

@@ -29,7 +29,7 @@ def found(regex: str, *lines: str) -> list[float]:
     return [value.value for value in log.find([(0.0, line) for line in lines])]
 
 
-def test_they_are_summarised_with_the_deviation_of_a_sample(account: TrainingAccount) -> None:
+def test_metrics_are_summarised_with_the_sample_deviation(account: TrainingAccount) -> None:
     script = f"for loss in {LOSSES}: print(f'Train Loss: {{loss}}; 97%')\nprint('Accuracy: 97%;')"
     account.run(
         script, AlgorithmSpecification=defined(("train:loss", "Loss: (.*?);"), ("accuracy", "Accuracy: (.*?)%"))
@@ -42,13 +42,13 @@ def test_they_are_summarised_with_the_deviation_of_a_sample(account: TrainingAcc
     assert (accuracy["Count"], accuracy["StdDev"]) == (1, 0.0)
 
 
-def test_their_last_values_describe_the_job(account: TrainingAccount) -> None:
+def test_job_is_described_with_the_last_values(account: TrainingAccount) -> None:
     job = account.run("print('loss=2;')\nprint('loss=1;')", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert [(final["MetricName"], final["Value"]) for final in job["FinalMetricDataList"]] == [("loss", 1.0)]
 
 
-def test_those_of_a_job_that_fails_are_kept(account: TrainingAccount) -> None:
+def test_metrics_of_a_failed_job_are_kept(account: TrainingAccount) -> None:
     account.run("print('loss=2;')\nraise SystemExit(1)", AlgorithmSpecification=defined(("loss", "loss=(.*?);")))
 
     assert account.metrics()["loss"]["Last"] == 2.0
@@ -74,7 +74,7 @@ def test_the_first_group_of_the_first_match_counts_if_it_is_a_number(
     assert found(regex, line) == values
 
 
-def test_a_regex_that_backtracks_without_end_is_given_up() -> None:
+def test_regex_with_catastrophic_backtracking_is_dropped() -> None:
     told: list[str] = []
     definitions = [{"Name": "slow", "Regex": "(a+)+$"}, {"Name": "loss", "Regex": "loss=(.*)"}]
     log = LogMetrics(definitions, limit_s=0.05, warn=told.append)
@@ -84,7 +84,7 @@ def test_a_regex_that_backtracks_without_end_is_given_up() -> None:
     assert told == ["The regex of metric slow takes too long and is not used any more: (a+)+$"]
 
 
-def test_such_a_regex_does_not_keep_a_job_from_ending(account: TrainingAccount) -> None:
+def test_job_ends_despite_a_slow_regex(account: TrainingAccount) -> None:
     job = account.run("print('a' * 60 + 'b')", AlgorithmSpecification=defined(("slow", "(a+)+$")))
 
     assert job["TrainingJobStatus"] == "Completed"
@@ -109,13 +109,13 @@ def test_values_written_to_files_are_recorded_with_their_steps(account: Training
         "import shutil; shutil.rmtree(folder)",
     ],
 )
-def test_files_that_tell_no_value_harm_nothing(account: TrainingAccount, bad: str) -> None:
+def test_invalid_metric_files_are_ignored(account: TrainingAccount, bad: str) -> None:
     job = account.run(f"{WRITES}{bad}")
 
     assert (job["TrainingJobStatus"], account.metrics()) == ("Completed", {})
 
 
-def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
+def test_incomplete_line_is_read_when_it_is_complete(tmp_path: Path) -> None:
     files, path = FileMetrics(tmp_path), tmp_path / "1.json"
     path.write_text('{"MetricName": "loss", "Val')
 
@@ -128,7 +128,7 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("regex", ["loss: .*", "(", "(a{99999999999999})"])
-def test_a_regex_that_finds_nothing_or_does_not_compile_is_refused(account: TrainingAccount, regex: str) -> None:
+def test_regex_without_a_group_or_that_does_not_compile_is_rejected(account: TrainingAccount, regex: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match="The regex of metric loss"):
         account.submit(AlgorithmSpecification=defined(("loss", regex)))
 

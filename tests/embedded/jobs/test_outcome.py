@@ -45,7 +45,7 @@ def test_the_model_and_other_output_are_uploaded(account: TrainingAccount) -> No
         ("import os; os.write(2, b'caf\\xe9'); os._exit(3)", 'ExitCode 3\nErrorMessage "caf\ufffd"'),
     ],
 )
-def test_a_script_that_fails_says_why(account: TrainingAccount, script: str, said: str) -> None:
+def test_failure_reason_shows_the_error_of_the_script(account: TrainingAccount, script: str, said: str) -> None:
     job = account.run(SAVES + script)
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
@@ -55,14 +55,14 @@ def test_a_script_that_fails_says_why(account: TrainingAccount, script: str, sai
     assert "SageMaker.ModelArtifact" not in account.component()["OutputArtifacts"]
 
 
-def test_a_long_traceback_keeps_its_end(account: TrainingAccount) -> None:
+def test_failure_reason_keeps_the_end_of_a_long_traceback(account: TrainingAccount) -> None:
     reason = account.run("raise ValueError('x' * 3000 + ' the end')")["FailureReason"]
 
     assert len(reason) == 1024
     assert ' the end"\nCommand "' in reason
 
 
-def test_a_signal_without_a_name_is_told_by_number() -> None:
+def test_signal_without_a_name_is_reported_by_number() -> None:
     assert signal_name(45) == "signal 45"
 
 
@@ -87,7 +87,7 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
         ({"OutputDataConfig": {"S3OutputPath": "s3://gone/x"}}, "The bucket 'gone' of s3://gone/x does not exist"),
     ],
 )
-def test_a_job_that_cannot_start_its_script_says_why(
+def test_failure_reason_shows_why_the_script_cannot_start(
     account: TrainingAccount, request_: dict[str, Any], said: str
 ) -> None:
     job = account.run(**request_)
@@ -97,7 +97,7 @@ def test_a_job_that_cannot_start_its_script_says_why(
     assert "TrainingStartTime" not in job
 
 
-def test_the_code_may_come_by_a_channel(account: TrainingAccount) -> None:
+def test_code_can_be_in_a_channel(account: TrainingAccount) -> None:
     """As the SDK sends it to a job without a network: the toolkit takes a local archive too, in files.py."""
     channel = {"ChannelName": "code", "DataSource": {"S3DataSource": {**DATA["S3DataSource"], "S3Uri": CODE}}}
     where = {"sagemaker_submit_directory": '"/opt/ml/input/data/code/code.tar.gz"'}
@@ -115,7 +115,7 @@ def test_an_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_failed_upload_is_told(account: TrainingAccount) -> None:
+def test_failed_upload_is_the_failure_reason(account: TrainingAccount) -> None:
     script = SAVES + "print('started', flush=True)\nwhile not os.path.exists('go'): pass"
     account.submit(script)
     account.follow("started")

@@ -45,7 +45,7 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(run: Run, tmp_path: Path) -> None:
+def test_output_is_read_even_long_after_the_script_has_ended(run: Run, tmp_path: Path) -> None:
     """The store may be busy, or the whole machine, until long after the script has ended."""
     told: list[str] = []
 
@@ -60,7 +60,7 @@ def test_what_was_printed_is_told_even_if_the_supervisor_was_held_up(run: Run, t
     assert told[1:] == ["loss=0.5", "loss=0.25"]
 
 
-def test_a_child_that_never_stops_talking_does_not_keep_its_script_from_ending(run: Run) -> None:
+def test_script_ends_despite_a_child_that_keeps_printing(run: Run) -> None:
     told: list[str] = []
     try:
         run(LEAVES_ONE_BEHIND, lambda _, lines: told.extend(line for _, line in lines))

@@ -21,7 +21,7 @@ def limited(tmp_path: Path) -> Iterator[TrainingAccount]:
     engine.close()
 
 
-def test_one_too_many_is_refused_and_leaves_nothing(limited: TrainingAccount) -> None:
+def test_job_over_the_quota_is_rejected_and_changes_nothing(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
 
     with pytest.raises(
@@ -33,7 +33,7 @@ def test_one_too_many_is_refused_and_leaves_nothing(limited: TrainingAccount) ->
     assert not limited.folder("second").exists()
 
 
-def test_another_kind_of_instance_is_not_counted(limited: TrainingAccount) -> None:
+def test_other_instance_types_are_not_counted(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
     limited.submit(WAITS, "second", ResourceConfig={"InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1})
 
@@ -47,13 +47,13 @@ def test_each_host_is_counted(limited: TrainingAccount) -> None:
         limited.submit(ResourceConfig=two)
 
 
-def test_a_job_that_has_ended_makes_room(limited: TrainingAccount) -> None:
+def test_ended_job_frees_its_quota(limited: TrainingAccount) -> None:
     limited.run(name="first")
 
     assert limited.run(name="second")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_that_was_lost_makes_room(limited: TrainingAccount) -> None:
+def test_lost_job_frees_its_quota(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
     limited.follow(name="first")
     os.kill(limited.supervisor("first"), signal.SIGKILL)

@@ -35,7 +35,7 @@ def component(account: TrainingAccount) -> dict[str, Any]:
     return described
 
 
-def test_what_the_job_did_is_told_by_the_component_of_the_run(account: TrainingAccount, run: Any) -> None:
+def test_component_of_the_run_holds_what_the_job_did(account: TrainingAccount, run: Any) -> None:
     account.run(
         SAVES, ExperimentConfig=run.experiment_config, HyperParameters={"lr": "0.1"}, AlgorithmSpecification=METRICS
     )
@@ -48,7 +48,7 @@ def test_what_the_job_did_is_told_by_the_component_of_the_run(account: TrainingA
     assert account.describe()["ExperimentConfig"]["RunName"] == "digits-first"
 
 
-def test_there_is_no_other_component(account: TrainingAccount, run: Any) -> None:
+def test_job_of_a_run_has_no_component_of_its_own(account: TrainingAccount, run: Any) -> None:
     account.run(SAVES, ExperimentConfig=run.experiment_config)
     names = [
         [
@@ -62,7 +62,7 @@ def test_there_is_no_other_component(account: TrainingAccount, run: Any) -> None
 
 
 @pytest.mark.parametrize("script", [SAVES, "raise SystemExit(1)", WAITS])
-def test_its_status_and_times_stay_those_of_the_run(account: TrainingAccount, run: Any, script: str) -> None:
+def test_component_keeps_the_status_and_times_of_the_run(account: TrainingAccount, run: Any, script: str) -> None:
     before = component(account)
     account.submit(script, ExperimentConfig=run.experiment_config)
     if script == WAITS:

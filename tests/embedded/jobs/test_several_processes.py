@@ -71,7 +71,7 @@ def pids(account: TrainingAccount) -> list[int]:
     return [int(line.split()[1]) for line in account.log() if line.startswith("pid")]
 
 
-def test_the_hosts_of_two_jobs_at_once_meet_their_own(account: TrainingAccount) -> None:
+def test_hosts_of_concurrent_jobs_find_their_own_job(account: TrainingAccount) -> None:
     for name in ("one", "two"):
         account.submit(MEETS, name, ResourceConfig=TWO)
 
@@ -79,7 +79,7 @@ def test_the_hosts_of_two_jobs_at_once_meet_their_own(account: TrainingAccount) 
     assert [account.log(name) for name in ("one", "two")] == [["met algo-2"]] * 2
 
 
-def test_a_reserved_port_is_given_once_and_can_be_listened_on() -> None:
+def test_reserved_port_is_unique_and_can_be_listened_on() -> None:
     with ReservedPort() as one, ReservedPort() as two:
         assert one.number != two.number
 
@@ -93,7 +93,7 @@ def test_torchrun_starts_a_process_on_each_host(account: TrainingAccount) -> Non
 
 
 @pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
-def test_one_that_dies_fails_the_job_and_is_named(account: TrainingAccount) -> None:
+def test_host_that_fails_is_named_in_the_failure_reason(account: TrainingAccount) -> None:
     account.submit(DIES, ResourceConfig=TWO)
     follow_both(account)
     (account.ml(host="algo-2") / "code" / "go").touch()
@@ -104,7 +104,7 @@ def test_one_that_dies_fails_the_job_and_is_named(account: TrainingAccount) -> N
     assert "the data are upside down" in job["FailureReason"]
 
 
-def test_the_others_are_killed_if_they_will_not_end(account: TrainingAccount) -> None:
+def test_other_hosts_are_killed_if_they_ignore_sigterm(account: TrainingAccount) -> None:
     account.submit(IGNORES + DIES, ResourceConfig=TWO)
     follow_both(account)
     account.signal_script(signal.SIGKILL, host="algo-1")
@@ -112,7 +112,7 @@ def test_the_others_are_killed_if_they_will_not_end(account: TrainingAccount) ->
     assert "on algo-1:\nExitCode -9 (killed by SIGKILL)" in account.wait()["FailureReason"]
 
 
-def test_a_host_that_is_done_waits_for_the_others(account: TrainingAccount) -> None:
+def test_job_waits_for_all_hosts(account: TrainingAccount) -> None:
     account.submit(f"{HOST}if host == 'algo-1': raise SystemExit\n{DIES}", ResourceConfig=TWO)
     account.follow("started algo-2")
     until(lambda: not is_alive(int((account.folder() / "algo-1.pid").read_text())))
@@ -132,7 +132,7 @@ def test_a_stop_reaches_all_hosts(account: TrainingAccount) -> None:
     assert account.members("jobs/job/output/model.tar.gz") == {"algo-1": b"so far", "algo-2": b"so far"}
 
 
-def test_a_supervisor_that_is_killed_is_noticed_and_all_its_scripts_ended(account: TrainingAccount) -> None:
+def test_scripts_of_all_hosts_end_when_their_supervisor_is_killed(account: TrainingAccount) -> None:
     account.submit(PIDS, ResourceConfig=TWO)
     found = pids(account)
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_supervisor_that_is_killed_is_noticed_and_all_its_scripts_ended(accoun
     until(lambda: not any(map(is_alive, found)))
 
 
-def test_workers_that_left_their_group_are_killed_too(account: TrainingAccount) -> None:
+def test_workers_in_other_process_groups_are_killed(account: TrainingAccount) -> None:
     """As those of torchrun do."""
     child = f"import os\nos.setsid()\n{IGNORES}{PIDS}"
     account.submit(
@@ -158,7 +158,7 @@ def test_workers_that_left_their_group_are_killed_too(account: TrainingAccount) 
     ("word", "called"),
     [("mpi", "mpi"), ("distributed_dataparallel", "smdistributed"), ("pytorch_ddp", "pytorchddp")],
 )
-def test_a_launcher_that_is_not_here_is_refused(account: TrainingAccount, word: str, called: str) -> None:
+def test_unsupported_launcher_is_rejected(account: TrainingAccount, word: str, called: str) -> None:
     with pytest.raises(
         UnsupportedOperationError, match=f"with the distribution {called} .supported: torch_distributed"
     ):
@@ -173,6 +173,6 @@ def test_a_launcher_that_is_not_here_is_refused(account: TrainingAccount, word: 
         ({"sagemaker_program": '"train.sh"'}, "Unsupported entry point type for torch_distributed: 'train.sh'"),
     ],
 )
-def test_torchrun_runs_python_alone(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
+def test_torchrun_runs_only_python(account: TrainingAccount, more: dict[str, Any], said: str) -> None:
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=said):
         account.submit(HyperParameters=TORCHRUN | more)

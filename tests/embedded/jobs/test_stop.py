@@ -24,14 +24,14 @@ def ended(account: TrainingAccount, name: str = "job") -> tuple[str, str, str]:
     return job["TrainingJobStatus"], job["SecondaryStatus"], account.component(name)["Status"]["PrimaryStatus"]
 
 
-def test_before_the_script_starts(account: TrainingAccount) -> None:
+def test_job_can_be_stopped_before_its_script_starts(account: TrainingAccount) -> None:
     account.submit("print('started')")
     account.stop()
 
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_while_the_script_runs(account: TrainingAccount) -> None:
+def test_job_can_be_stopped_while_its_script_runs(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     account.stop()
@@ -42,7 +42,7 @@ def test_while_the_script_runs(account: TrainingAccount) -> None:
 
 
 @pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
-def test_it_is_stopping_meanwhile(account: TrainingAccount) -> None:
+def test_stopped_job_is_stopping_until_it_ends(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
     account.stop()
@@ -54,7 +54,7 @@ def test_it_is_stopping_meanwhile(account: TrainingAccount) -> None:
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_a_script_that_ignores_it_is_killed(account: TrainingAccount) -> None:
+def test_script_that_ignores_sigterm_is_killed(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
     account.stop()
@@ -62,7 +62,7 @@ def test_a_script_that_ignores_it_is_killed(account: TrainingAccount) -> None:
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
-def test_what_the_script_saves_at_the_end_is_kept(account: TrainingAccount) -> None:
+def test_model_saved_on_sigterm_is_kept(account: TrainingAccount) -> None:
     account.submit(SAVES)
     account.follow()
     account.stop()
@@ -72,7 +72,7 @@ def test_what_the_script_saves_at_the_end_is_kept(account: TrainingAccount) -> N
     assert "SageMaker.ModelArtifact" in account.component()["OutputArtifacts"]
 
 
-def test_while_the_model_is_uploaded(account: TrainingAccount) -> None:
+def test_job_can_be_stopped_while_its_model_is_uploaded(account: TrainingAccount) -> None:
     """A stop that was accepted is never answered with Completed."""
     account.submit("import os\nwith open(os.environ['SM_MODEL_DIR'] + '/model', 'wb') as file: file.truncate(1 << 28)")
     until(lambda: account.describe()["SecondaryStatus"] == "Uploading")
@@ -83,7 +83,7 @@ def test_while_the_model_is_uploaded(account: TrainingAccount) -> None:
 
 
 @pytest.mark.parametrize("script", ["", "raise SystemExit(1)"])
-def test_after_it_has_ended_it_is_refused(account: TrainingAccount, script: str) -> None:
+def test_ended_job_cannot_be_stopped(account: TrainingAccount, script: str) -> None:
     status = account.run(script)["TrainingJobStatus"]
 
     with pytest.raises(account.sagemaker.exceptions.ClientError, match=f"the training job is in status {status}"):

@@ -58,7 +58,7 @@ def test_a_job_outlives_its_creator(account: TrainingAccount) -> None:
     assert account.log() == ["trained"]
 
 
-def test_a_name_is_given_once_however_many_ask_at_once(account: TrainingAccount) -> None:
+def test_concurrent_jobs_cannot_share_a_name(account: TrainingAccount) -> None:
     """Without case, too, as SageMaker's names are."""
     account.send("print('trained')")
     said = create_elsewhere(account, "job", "job", "Job", "JOB")
@@ -68,7 +68,7 @@ def test_a_name_is_given_once_however_many_ask_at_once(account: TrainingAccount)
     assert account.log() == ["trained"]
 
 
-def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: TrainingAccount) -> None:
+def test_job_fails_and_its_script_ends_when_its_supervisor_is_killed(account: TrainingAccount) -> None:
     account.submit(PID)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_a_supervisor_that_is_killed_is_noticed_and_its_script_ended(account: Tr
     assert not (account.folder() / "ml").exists()
 
 
-def test_a_supervisor_that_broke_down_says_why(account: TrainingAccount) -> None:
+def test_failure_reason_shows_why_the_supervisor_failed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     (account.folder() / "supervisor.log").write_text("Traceback ...\nsqlite3.OperationalError: disk is full\n")
@@ -107,7 +107,7 @@ LOOKS: dict[str, Callable[[Any], str]] = {
 
 
 @pytest.mark.parametrize("looks", LOOKS)
-def test_whoever_looks_notices_it(account: TrainingAccount, looks: str) -> None:
+def test_every_operation_notices_a_lost_supervisor(account: TrainingAccount, looks: str) -> None:
     account.submit(WAITS)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -116,14 +116,14 @@ def test_whoever_looks_notices_it(account: TrainingAccount, looks: str) -> None:
     assert LOOKS[looks](account.sagemaker) == "Failed"
 
 
-def test_a_supervisor_killed_before_it_begins_is_noticed(account: TrainingAccount) -> None:
+def test_supervisor_killed_at_its_start_is_noticed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     os.kill(account.supervisor(), signal.SIGKILL)
 
     assert account.wait()["FailureReason"] == LOST
 
 
-def test_both_killed_at_once_are_noticed(account: TrainingAccount) -> None:
+def test_killed_supervisor_and_script_are_noticed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
     os.kill(account.supervisor(), signal.SIGKILL)
@@ -143,7 +143,7 @@ def test_children_of_the_script_end_with_it(account: TrainingAccount) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells a daemon by its environment")
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_a_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) -> None:
+def test_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) -> None:
     """Also if all that knew of it, the script and the supervisor, were killed: it holds the script's lock."""
     account.submit(f"{DAEMON}\n{WAITS}" if is_lost else DAEMON)
     if is_lost:
@@ -155,7 +155,7 @@ def test_a_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) 
     until(lambda: not is_locked(account.folder() / "algo-1.lock"))
 
 
-def test_a_child_that_left_the_group_does_not_keep_the_job_from_ending(account: TrainingAccount) -> None:
+def test_job_ends_despite_a_child_in_another_group(account: TrainingAccount) -> None:
     child = f"import os\nos.setsid()\n{PID}"
     account.submit(
         "import subprocess, sys\n"

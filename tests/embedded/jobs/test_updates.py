@@ -24,20 +24,20 @@ def parameters(account: TrainingAccount) -> dict[str, object]:
     return {name: value.get("NumberValue") for name, value in told if not name.lower().startswith("sagemaker")}
 
 
-def test_it_is_applied_in_the_order_of_the_names(account: TrainingAccount) -> None:
+def test_updates_are_applied_in_the_order_of_their_names(account: TrainingAccount) -> None:
     account.run(SAYS + "for n in range(3): say(n, Parameters={'lr': {'NumberValue': n}, f'n{n}': {'NumberValue': n}})")
 
     assert parameters(account) == {"lr": 2.0, "n0": 0.0, "n1": 1.0, "n2": 2.0}
 
 
-def test_it_is_applied_while_the_job_runs(account: TrainingAccount) -> None:
+def test_updates_are_applied_while_the_job_runs(account: TrainingAccount) -> None:
     account.submit(SAYS + "say(1, Parameters={'lr': {'NumberValue': 1}})\n" + WAITS)
 
     until(lambda: parameters(account) == {"lr": 1.0})
     assert account.describe()["TrainingJobStatus"] == "InProgress"
 
 
-def test_it_is_applied_when_the_job_fails(account: TrainingAccount) -> None:
+def test_updates_are_applied_when_the_job_fails(account: TrainingAccount) -> None:
     account.run(SAYS + "say(1, Parameters={'lr': {'NumberValue': 1}})\nraise SystemExit(1)")
 
     assert parameters(account) == {"lr": 1.0}
@@ -55,9 +55,7 @@ def test_it_is_applied_when_the_job_fails(account: TrainingAccount) -> None:
         ("{", "Expecting"),
     ],
 )
-def test_what_is_refused_is_said_in_the_log_and_the_job_goes_on(
-    account: TrainingAccount, text: str, reason: str
-) -> None:
+def test_rejected_update_is_logged_and_the_job_continues(account: TrainingAccount, text: str, reason: str) -> None:
     job = account.run(SAYS + f"leave(1, {text!r})\nsay(2, Parameters={{'lr': {{'NumberValue': 1}}}})")
 
     assert job["TrainingJobStatus"] == "Completed"

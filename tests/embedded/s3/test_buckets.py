@@ -29,7 +29,7 @@ def test_buckets_are_listed_by_prefix_and_in_pages(s3: "S3Client") -> None:
     assert [[bucket["Name"] for bucket in page["Buckets"]] for page in pages] == [["data-1", "data-2"], ["data-3"]]
 
 
-def test_making_a_bucket_again_says_whose_it_is(s3: "S3Client") -> None:
+def test_existing_bucket_cannot_be_created_again(s3: "S3Client") -> None:
     with pytest.raises(s3.exceptions.BucketAlreadyOwnedByYou) as caught:
         s3.create_bucket(Bucket="digits")
 
@@ -37,14 +37,14 @@ def test_making_a_bucket_again_says_whose_it_is(s3: "S3Client") -> None:
 
 
 @pytest.mark.parametrize("name", ["Digits", "a..b", "10.0.0.1", "-digits", "digits_1", "xn--digits"])
-def test_a_name_that_s3_forbids_is_refused(s3: "S3Client", name: str) -> None:
+def test_invalid_bucket_name_is_rejected(s3: "S3Client", name: str) -> None:
     with pytest.raises(ClientError) as caught:
         s3.create_bucket(Bucket=name)
 
     assert code(caught) == ("InvalidBucketName", 400)
 
 
-def test_a_bucket_that_is_missing_has_no_head(s3: "S3Client") -> None:
+def test_head_of_a_missing_bucket_is_not_found(s3: "S3Client") -> None:
     with pytest.raises(ClientError) as caught:
         s3.head_bucket(Bucket="letters")
 
@@ -61,7 +61,7 @@ def test_somebody_elses_bucket_is_forbidden(s3: "S3Client") -> None:
     assert code(listing) == ("AccessDenied", 403)
 
 
-def test_a_bucket_says_where_it_is(tmp_path: Path) -> None:
+def test_bucket_has_a_location(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path, region="eu-west-1")
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="digits", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -71,7 +71,7 @@ def test_a_bucket_says_where_it_is(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_bucket_in_another_region_is_refused(s3: "S3Client") -> None:
+def test_bucket_in_another_region_is_rejected(s3: "S3Client") -> None:
     with pytest.raises(ClientError) as caught:
         s3.create_bucket(Bucket="letters", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
@@ -82,7 +82,7 @@ def test_the_default_region_has_no_location(s3: "S3Client") -> None:
     assert s3.get_bucket_location(Bucket="digits").get("LocationConstraint") is None
 
 
-def test_a_bucket_with_objects_is_kept(s3: "S3Client") -> None:
+def test_bucket_with_objects_cannot_be_deleted(s3: "S3Client") -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
 
     with pytest.raises(ClientError) as caught:
@@ -103,7 +103,7 @@ def test_an_empty_bucket_is_deleted_with_its_unfinished_uploads(
     assert contents_kept() == 0
 
 
-def test_writing_to_a_bucket_that_is_missing_is_refused(s3: "S3Client", contents_kept: Callable[[], int]) -> None:
+def test_write_to_a_missing_bucket_is_rejected(s3: "S3Client", contents_kept: Callable[[], int]) -> None:
     with pytest.raises(s3.exceptions.NoSuchBucket) as caught:
         s3.put_object(Bucket="letters", Key="a", Body=b"a")
 

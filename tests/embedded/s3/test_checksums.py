@@ -41,7 +41,7 @@ def client(engine: EmbeddedSageMaker) -> Any:
 
 
 @pytest.mark.parametrize("name", SUMS)
-def test_a_right_one_is_accepted_and_a_wrong_one_refused(client: Any, name: str) -> None:
+def test_only_a_matching_checksum_is_accepted(client: Any, name: str) -> None:
     client.put_object(Bucket="bucket", Key="right", Body=DIGITS, **{name: b64(SUMS[name])})
     with pytest.raises(ClientError, match=r"\(BadDigest\).* you specified did not match"):
         client.put_object(Bucket="bucket", Key="wrong", Body=DIGITS[::-1], **{name: b64(SUMS[name])})
@@ -60,7 +60,7 @@ def test_a_right_one_is_accepted_and_a_wrong_one_refused(client: Any, name: str)
         ({"ChecksumXXHASH64": b64(b"12345678")}, "NotImplemented"),
     ],
 )
-def test_what_is_no_checksum_is_refused(client: Any, given: dict[str, str], code: str) -> None:
+def test_malformed_checksum_is_rejected(client: Any, given: dict[str, str], code: str) -> None:
     with pytest.raises(ClientError, match=rf"\({code}\)"):
         client.put_object(Bucket="bucket", Key="digits", Body=DIGITS, **given)
 

@@ -24,7 +24,7 @@ def original(s3: "S3Client") -> None:
 
 
 @pytest.mark.parametrize("source", [SOURCE, "digits/7", "/digits/7"])
-def test_a_copy_has_the_content_and_what_was_said_of_it(s3: "S3Client", source: Any) -> None:
+def test_copy_has_the_content_and_the_headers(s3: "S3Client", source: Any) -> None:
     s3.create_bucket(Bucket="letters")
     s3.copy_object(Bucket="letters", Key="VII", CopySource=source)
 
@@ -34,7 +34,7 @@ def test_a_copy_has_the_content_and_what_was_said_of_it(s3: "S3Client", source: 
     assert "ServerSideEncryption" not in copy
 
 
-def test_what_is_said_is_replaced_on_request(s3: "S3Client") -> None:
+def test_headers_are_replaced_on_request(s3: "S3Client") -> None:
     s3.copy_object(
         Bucket="digits",
         Key="7",
@@ -70,7 +70,7 @@ def test_a_copy_onto_itself_must_change_something(s3: "S3Client") -> None:
         ({"CopySource": SOURCE, "ExpectedSourceBucketOwner": "111122223333"}, ("AccessDenied", 403)),
     ],
 )
-def test_a_copy_that_cannot_be_made_says_why(s3: "S3Client", request_: Any, expected: tuple[str, int]) -> None:
+def test_invalid_copy_is_rejected(s3: "S3Client", request_: Any, expected: tuple[str, int]) -> None:
     with pytest.raises(ClientError) as caught:
         s3.copy_object(Bucket="digits", Key="9", **request_)
 

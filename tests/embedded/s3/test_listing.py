@@ -35,7 +35,7 @@ def test_keys_come_in_order_of_their_bytes(s3: "S3Client") -> None:
     assert names(s3.list_objects_v2(Bucket="digits")) == ["Z", "a", "a-b", "a/b", "z", "é", "\uffee", "\U0001f600"]
 
 
-def test_an_entry_tells_size_time_and_etag(s3: "S3Client") -> None:
+def test_entry_has_size_time_and_etag(s3: "S3Client") -> None:
     put = s3.put_object(Bucket="digits", Key="7", Body=b"seven")
 
     page = s3.list_objects_v2(Bucket="digits")
@@ -58,7 +58,7 @@ def test_a_prefix_is_taken_literally(s3: "S3Client") -> None:
     assert names(s3.list_objects_v2(Bucket="digits", Prefix="a*")) == ["a*"]
 
 
-def test_a_delimiter_folds_what_lies_deeper(s3: "S3Client") -> None:
+def test_delimiter_groups_deeper_keys(s3: "S3Client") -> None:
     fill(s3, "data/", "data/test/a", "data/train/a", "data/train/b", "data/x", "other")
 
     page = s3.list_objects_v2(Bucket="digits", Prefix="data/", Delimiter="/")
@@ -67,14 +67,14 @@ def test_a_delimiter_folds_what_lies_deeper(s3: "S3Client") -> None:
     assert (page["KeyCount"], page["Delimiter"]) == (4, "/")
 
 
-def test_start_after_begins_behind_a_key(s3: "S3Client") -> None:
+def test_start_after_continues_after_a_key(s3: "S3Client") -> None:
     fill(s3, "a", "b", "b1", "c")
 
     assert names(s3.list_objects_v2(Bucket="digits", StartAfter="b")) == ["b1", "c"]
     assert names(s3.list_objects(Bucket="digits", Marker="b")) == ["b1", "c"]
 
 
-def test_nothing_is_asked_for_and_nothing_given(s3: "S3Client") -> None:
+def test_max_keys_can_be_zero(s3: "S3Client") -> None:
     """With MaxKeys 0 a listing that said that there is more would never end."""
     fill(s3, "a")
 
@@ -82,7 +82,7 @@ def test_nothing_is_asked_for_and_nothing_given(s3: "S3Client") -> None:
     assert (names(page), page["IsTruncated"]) == ([], False)
 
 
-def test_the_older_listing_gives_a_marker_with_a_delimiter_only(s3: "S3Client") -> None:
+def test_older_listing_has_a_marker_only_with_a_delimiter(s3: "S3Client") -> None:
     fill(s3, "a/1", "a/2", "b")
 
     folded = s3.list_objects(Bucket="digits", Delimiter="/", MaxKeys=1)
@@ -102,7 +102,7 @@ def test_names_are_encoded_only_on_request(s3: "S3Client") -> None:
 
 
 @pytest.mark.parametrize("token", ["%%%", "gA=="])
-def test_a_made_up_token_is_refused(s3: "S3Client", token: str) -> None:
+def test_invalid_token_is_rejected(s3: "S3Client", token: str) -> None:
     with pytest.raises(ClientError) as caught:
         s3.list_objects_v2(Bucket="digits", ContinuationToken=token)
 

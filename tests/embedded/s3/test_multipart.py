@@ -60,7 +60,7 @@ def test_a_part_can_be_put_again(s3: "S3Client", upload: Upload, contents_kept: 
     assert s3.get_object(Bucket="digits", Key="7")["Body"].read() == b"seven"
 
 
-def test_an_object_is_not_seen_before_it_is_complete(s3: "S3Client", upload: Upload) -> None:
+def test_object_is_invisible_until_it_is_complete(s3: "S3Client", upload: Upload) -> None:
     upload.put(1, b"seven")
 
     assert s3.list_objects_v2(Bucket="digits")["KeyCount"] == 0
@@ -103,7 +103,7 @@ def test_an_upload_belongs_to_its_key(s3: "S3Client", upload: Upload) -> None:
         ([1, 4], "InvalidPart"),
     ],
 )
-def test_a_wrong_list_of_parts_is_refused(
+def test_wrong_list_of_parts_is_rejected(
     upload: Upload, contents_kept: Callable[[], int], chosen: list[int], expected: str
 ) -> None:
     upload.put(1, b"seven")
@@ -117,7 +117,7 @@ def test_a_wrong_list_of_parts_is_refused(
     assert contents_kept() == 2
 
 
-def test_a_wrong_etag_is_refused(upload: Upload) -> None:
+def test_wrong_etag_is_rejected(upload: Upload) -> None:
     upload.put(1, b"seven")
 
     with pytest.raises(ClientError) as caught:
@@ -127,14 +127,14 @@ def test_a_wrong_etag_is_refused(upload: Upload) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 10_001])
-def test_a_part_number_out_of_range_is_refused(upload: Upload, number: int) -> None:
+def test_part_number_out_of_range_is_rejected(upload: Upload, number: int) -> None:
     with pytest.raises(ClientError) as caught:
         upload.put(number, b"seven")
 
     assert code(caught) == ("InvalidArgument", 400)
 
 
-def test_completing_can_refuse_to_overwrite(s3: "S3Client", upload: Upload, contents_kept: Callable[[], int]) -> None:
+def test_completion_can_be_conditional(s3: "S3Client", upload: Upload, contents_kept: Callable[[], int]) -> None:
     upload.put(1, b"seven")
     s3.put_object(Bucket="digits", Key="7", Body=b"7")
 

@@ -23,7 +23,7 @@ MD5_OF_SEVEN = '"bb3aec0fdcdbc2974890f805c585d432"'
 @pytest.mark.parametrize(
     "body", [b"seven", bytearray(b"seven"), io.BytesIO(b"seven")], ids=lambda body: type(body).__name__
 )
-def test_what_is_put_is_got(s3: "S3Client", body: Any) -> None:
+def test_object_is_read_as_it_was_written(s3: "S3Client", body: Any) -> None:
     etag = s3.put_object(Bucket="digits", Key="7", Body=body)["ETag"]
 
     found = s3.get_object(Bucket="digits", Key="7")
@@ -32,7 +32,7 @@ def test_what_is_put_is_got(s3: "S3Client", body: Any) -> None:
     assert (found["ContentLength"], found["ContentType"], found["Metadata"]) == (5, "binary/octet-stream", {})
 
 
-def test_a_file_is_put_from_where_it_stands(s3: "S3Client", tmp_path: Path) -> None:
+def test_file_is_uploaded_from_its_current_position(s3: "S3Client", tmp_path: Path) -> None:
     (tmp_path / "digits").write_bytes(b"six seven")
     with (tmp_path / "digits").open("rb") as file:
         file.seek(4)
@@ -48,7 +48,7 @@ def test_an_empty_object_is_an_object(s3: "S3Client") -> None:
     assert (found["Body"].read(), found["ContentLength"]) == (b"", 0)
 
 
-def test_what_is_said_of_an_object_is_echoed(s3: "S3Client") -> None:
+def test_headers_of_an_object_are_returned(s3: "S3Client") -> None:
     """Names of metadata travel as HTTP headers, which S3 gives back in lower case."""
     said: Any = {
         "ContentType": "text/plain",
@@ -69,7 +69,7 @@ def test_what_is_said_of_an_object_is_echoed(s3: "S3Client") -> None:
     ]
 
 
-def test_the_head_tells_size_and_time(tmp_path: Path) -> None:
+def test_head_has_size_and_time(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path, clock=lambda: 1_800_000_000.0)
     s3 = engine.session().client("s3")
     s3.create_bucket(Bucket="digits")
@@ -112,7 +112,7 @@ def test_a_malformed_range_is_the_whole(s3: "S3Client", asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["bytes=5-", "bytes=-0"])
-def test_a_range_behind_the_end_is_refused(s3: "S3Client", asked: str) -> None:
+def test_range_after_the_end_is_rejected(s3: "S3Client", asked: str) -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
 
     with pytest.raises(ClientError) as caught:
@@ -137,7 +137,7 @@ NOW = datetime.now(UTC)
     ],
     ids="+".join,
 )
-def test_a_condition_that_holds_lets_read(s3: "S3Client", condition: Any) -> None:
+def test_condition_that_holds_allows_a_read(s3: "S3Client", condition: Any) -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
 
     assert s3.get_object(Bucket="digits", Key="7", **condition)["ContentLength"] == 5
@@ -153,7 +153,7 @@ def test_a_condition_that_holds_lets_read(s3: "S3Client", condition: Any) -> Non
     ],
     ids=["IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince"],
 )
-def test_a_condition_that_fails_refuses(
+def test_condition_that_fails_rejects_a_read(
     s3: "S3Client", condition: Any, get_code: tuple[str, int], head_code: tuple[str, int]
 ) -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
@@ -177,7 +177,7 @@ def test_a_conditional_write_does_not_overwrite(s3: "S3Client", contents_kept: C
     assert contents_kept() == 1
 
 
-def test_a_write_can_demand_what_it_replaces(s3: "S3Client") -> None:
+def test_write_can_require_what_it_replaces(s3: "S3Client") -> None:
     etag = s3.put_object(Bucket="digits", Key="7", Body=b"seven")["ETag"]
     s3.put_object(Bucket="digits", Key="7", Body=b"VII", IfMatch=etag)
 
@@ -236,7 +236,7 @@ def test_many_are_deleted_at_once(s3: "S3Client", contents_kept: Callable[[], in
         ({"Key": "7", "ObjectLockLegalHoldStatus": "ON"}, ("NotImplemented", 501)),
     ],
 )
-def test_what_cannot_be_stored_is_refused(s3: "S3Client", request_: Any, expected: tuple[str, int]) -> None:
+def test_unsupported_headers_are_rejected(s3: "S3Client", request_: Any, expected: tuple[str, int]) -> None:
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket="digits", Body=b"", **request_)
 
@@ -266,7 +266,9 @@ KEYS = st.one_of(
 
 @given(key=KEYS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_key_comes_back_as_it_was_and_stays_inside(s3: "S3Client", engine: EmbeddedSageMaker, key: str) -> None:
+def test_any_key_is_returned_as_written_and_stays_inside_the_home(
+    s3: "S3Client", engine: EmbeddedSageMaker, key: str
+) -> None:
     outside = sorted(engine.home.parent.iterdir())
     s3.put_object(Bucket="digits", Key=key, Body=key.encode())
     s3.copy_object(Bucket="digits", Key="copy", CopySource={"Bucket": "digits", "Key": key})

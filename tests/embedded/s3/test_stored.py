@@ -32,7 +32,7 @@ def test_both_sides_see_the_same_objects(engine: EmbeddedSageMaker, s3: "S3Clien
     ]
 
 
-def test_a_listing_goes_on_after_a_key(engine: EmbeddedSageMaker, s3: "S3Client") -> None:
+def test_listing_continues_after_a_key(engine: EmbeddedSageMaker, s3: "S3Client") -> None:
     for key in ("a", "b/1", "b/2", "b/3", "c"):
         put_object(engine.store, "digits", key, b"", 0.0)
 
@@ -40,7 +40,7 @@ def test_a_listing_goes_on_after_a_key(engine: EmbeddedSageMaker, s3: "S3Client"
     assert [item.key for item in list_objects(engine.store, "digits", "b/", after="a")] == ["b/1", "b/2", "b/3"]
 
 
-def test_what_is_not_there_is_none(engine: EmbeddedSageMaker, s3: "S3Client") -> None:
+def test_missing_object_is_none(engine: EmbeddedSageMaker, s3: "S3Client") -> None:
     assert get_object(engine.store, "digits", "7") is None
     assert open_object(engine.store, "letters", "7") is None
     assert not has_bucket(engine.store, "letters")
@@ -53,7 +53,7 @@ def test_a_bucket_is_ensured_twice(engine: EmbeddedSageMaker) -> None:
     assert has_bucket(engine.store, "letters")
 
 
-def test_a_missing_bucket_keeps_nothing(engine: EmbeddedSageMaker, contents_kept: Callable[[], int]) -> None:
+def test_content_for_a_missing_bucket_is_deleted(engine: EmbeddedSageMaker, contents_kept: Callable[[], int]) -> None:
     with pytest.raises(NotFoundError, match="No bucket named 'letters'"):
         put_object(engine.store, "letters", "7", b"seven", 0.0)
 

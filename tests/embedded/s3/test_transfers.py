@@ -26,7 +26,7 @@ def content() -> bytes:
 
 
 @pytest.mark.parametrize("size", [0, 5, 5 * MIB, 12 * MIB + 7])
-def test_a_file_goes_up_and_down(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
+def test_file_is_uploaded_and_downloaded(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
     (tmp_path / "up").write_bytes(content[:size])
     s3.upload_file(str(tmp_path / "up"), "digits", "7", ExtraArgs={"ContentType": "text/plain"}, Config=CONFIG)
     s3.download_file("digits", "7", str(tmp_path / "down"), Config=CONFIG)
@@ -35,7 +35,7 @@ def test_a_file_goes_up_and_down(s3: "S3Client", tmp_path: Path, content: bytes,
     assert s3.head_object(Bucket="digits", Key="7")["ContentType"] == "text/plain"
 
 
-def test_a_stream_goes_up_and_down(s3: "S3Client", content: bytes, contents_kept: Callable[[], int]) -> None:
+def test_stream_is_uploaded_and_downloaded(s3: "S3Client", content: bytes, contents_kept: Callable[[], int]) -> None:
     received = io.BytesIO()
     s3.upload_fileobj(io.BytesIO(content), "digits", "7", Config=CONFIG)
     s3.download_fileobj("digits", "7", received, Config=CONFIG)
@@ -101,7 +101,7 @@ def test_objects_survive_reopening(engine: EmbeddedSageMaker, s3: "S3Client") ->
 
 
 @pytest.mark.parametrize("size", [5, 12 * MIB + 7])
-def test_a_transfer_tells_its_progress(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
+def test_transfer_reports_its_progress(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
     """Up and down, in one part or several, the callback hears of each byte once: a progress bar ends at 100 %."""
     (tmp_path / "up").write_bytes(content[:size])
     up: list[int] = []
