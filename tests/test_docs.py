@@ -77,7 +77,8 @@ def test_the_commands_of_a_page_exist(page: str) -> None:
                 assert target in make_targets()
             case ["mnist-tracking", *arguments]:
                 parse(arguments)
-            case ["pip", "install", "torch", "--index-url", index]:
+            case ["pip", "install", *packages, "--index-url", index]:
+                assert {*packages} <= {"--upgrade", "torch", "torchvision"}
                 assert index == CPU_TORCH
             case ["pip", "install", *requirements]:
                 assert all(
