@@ -24,7 +24,9 @@ for alpha in (0.001, 1.0):
     with runner.step("Evaluation", trial=trial) as step:
         predicted = model.predict(x_test)
         wrong = predicted != y_test
-        step.log_table({"item": wrong.nonzero()[0], "label": y_test[wrong], "predicted": predicted[wrong]}, name="errors")
+        step.log_table(
+            {"item": wrong.nonzero()[0], "label": y_test[wrong], "predicted": predicted[wrong]}, name="errors"
+        )
         step.log_confusion_matrix(y_test, predicted)
 
 best = mt.Leaderboard.load(workspace, "linear-digits", objective="test:accuracy").best
