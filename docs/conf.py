@@ -1,4 +1,12 @@
-"""Sphinx configuration."""
+"""
+Sphinx configuration.
+
+The build needs no network. With ``DOCS_INTERSPHINX=1`` it fetches the inventories of Python, boto3, numpy and pandas, and
+links their types.
+"""
+
+import os
+import sys
 
 from docutils.nodes import Element, Node
 from docutils.parsers.rst import Directive
@@ -8,6 +16,9 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import mnist_tracking
+import mnist_tracking.embedded
+import mnist_tracking.mnist
+import mnist_tracking.types
 from mnist_tracking.training.hyperparameters import hyperparameter_specs
 from mnist_tracking.training.options import shown
 
@@ -15,8 +26,16 @@ project = "mnist-tracking"
 author = "The mnist-tracking developers"
 version = release = mnist_tracking.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 default_role = "any"
 html_theme = "furo"
 html_title = f"mnist-tracking {release}"
@@ -24,6 +43,21 @@ html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["page.css"]
 
+# these two are modules that go by a shorter name: autodoc imports what it documents by its public name
+sys.modules |= {"mnist_tracking.plots": mnist_tracking.plots, "mnist_tracking.where": mnist_tracking.where}
+
+autosummary_context = {
+    "constructed": {
+        "BestModelDeployer",
+        "ExperimentRunner",
+        "HyperparameterSweep",
+        "JobSpec",
+        "LineageTracer",
+        "MetricDefinition",
+        "Objective",
+    },
+    "extending": {"Workspace"},
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
@@ -31,13 +65,21 @@ autodoc_typehints_description_target = "documented"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
-# without a network there is no index of other projects' pages to link to
+if os.environ.get("DOCS_INTERSPHINX"):
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "boto3": ("https://boto3.amazonaws.com/v1/documentation/api/latest", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+    }
+
+# not linked without the inventories above
 nitpick_ignore_regex = [
-    ("any", r"(boto3|time)\..*"),
+    ("any", r"(boto3|sagemaker|time)\..*"),
     (
         "py:class",
-        r"Where|Format|ExportFormat|datetime|timedelta|OnProgress|mnist_tracking\.results\.T",
-    ),  # aliases and a variable have no place
+        r"Where|Format|ExportFormat|datetime|timedelta|OnProgress|mnist_tracking\.reading\.results\.T",
+    ),  # aliases and a type variable have no page
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),
 ]
 
@@ -66,17 +108,35 @@ def setup(app: Sphinx) -> None:
 
 
 def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Break a property's first line after its colon: napoleon would take what comes before it for the type."""
+    """Keep napoleon from taking the words before a colon for a type, in a property's first line and a return value's."""
     if what == "property":
         head, colon, tail = lines[0].partition(": ")
         lines[:1] = [f"{head}:", tail] if colon else [head]
+    for section in ("Returns:", "Yields:"):
+        place = lines.index(section) + 1 if section in lines else len(lines)
+        for line in lines[place : place + 1]:
+            indent = " " * (len(line) - len(line.lstrip()))
+            head, space, word = line.partition(":")[0].rpartition(" ")
+            if ":" in line and head.strip():
+                lines[place : place + 1] = [head, indent + line[len(head + space) :]]
+
+
+PUBLIC = (
+    mnist_tracking,
+    mnist_tracking.types,
+    mnist_tracking.mnist,
+)  # where a name is documented, the first that has it
 
 
 def _link_public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
-    """Send ``mnist_tracking.workspace.Workspace`` and ``Workspace`` to where ``mnist_tracking.Workspace`` is."""
+    """Link ``mnist_tracking.workspace.Workspace`` and ``Workspace`` to ``mnist_tracking.Workspace``, and so on."""
     module, _, name = node.get("reftarget", "").rpartition(".")
-    if node.get("refdomain") != "py" or not (module.startswith("mnist_tracking") or name in mnist_tracking.__all__):
+    name = {"Account": "Workspace", "SettingsOptions": "Settings"}.get(name, name)  # a private base, and its keywords
+    homes = [public.__name__ for public in PUBLIC if name in getattr(public, "__all__", vars(public))]
+    if module.startswith("mnist_tracking.embedded"):
+        homes.insert(0, "mnist_tracking.embedded")
+    if node.get("refdomain") != "py" or not (module.startswith("mnist_tracking") or homes):
         return None
-    home = "mnist_tracking" if name in mnist_tracking.__all__ else module.rpartition(".")[0]
+    home = homes[0] if homes else module.rpartition(".")[0]
     domain = env.domains.python_domain
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", f"{home}.{name}", node, content)

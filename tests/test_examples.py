@@ -31,11 +31,17 @@ def smaller(source: str) -> str:
 
 
 def run_script(script: Path, folder: Path, **environment: str) -> str:
-    """Run a script in *folder*, where its `.mnist-tracking` goes, and return what it prints."""
-    return run_python([script], folder, **environment)
+    """Run a script in *folder*, where its `.mnist-tracking` goes, and return what it prints; no progress is shown."""
+    done = start_python([script], folder, **environment)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def run_python(arguments: Sequence[str | Path], folder: Path, **environment: str) -> str:
+    return start_python(arguments, folder, **environment).stdout
+
+
+def start_python(arguments: Sequence[str | Path], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MNIST_TRACKING_")}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -46,8 +52,7 @@ def run_python(arguments: Sequence[str | Path], folder: Path, **environment: str
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # progress is for terminals
-    return done.stdout
+    return done
 
 
 COMMAND = "from mnist_tracking.cli import main; main()"

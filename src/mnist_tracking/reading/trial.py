@@ -77,7 +77,7 @@ class Trial:
     One configuration, trained once, as it was recorded. A snapshot: it does not change.
 
     Trials come from `ExperimentRunner.run`, `SubmittedTrial.result`, a `Leaderboard`, `Workspace.trial` and
-    `Workspace.trials`; `steps`, `series`, `lineage` and `download` read more when they are used.
+    `Workspace.trials`; ``steps``, `series`, `lineage` and `download` read more when they are used.
 
     Attributes:
         name: Unique in the account and region.
@@ -92,6 +92,7 @@ class Trial:
         code_uri: The source archive in S3 that was trained, if known.
         created: When its training was requested; without one, when the trial was created.
         duration_s: How long its training took, in seconds; None until it ends.
+        steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
     Example:
         >>> with Workspace.embedded() as workspace:
