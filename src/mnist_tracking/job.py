@@ -21,17 +21,21 @@ In a job on several hosts or processes, call these from one of them. Standard li
 AWS, where every container has it: this module travels with the job.
 """
 
+import itertools
 import json
 import math
 import mimetypes
 import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
-from mnist_tracking._job_component import in_job, record, warn
 from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
@@ -50,6 +54,16 @@ __all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_pa
 
 #: Where the job's other output goes, ``s3://.../output.tar.gz``; set by who starts the job.
 OUTPUT_URI = "MNIST_TRACKING_OUTPUT_URI"
+
+_JOB_NAME, _JOB_ARN = "TRAINING_JOB_NAME", "TRAINING_JOB_ARN"
+_UPDATES = "MNIST_TRACKING_UPDATES"  # the embedded SageMaker's: a folder that takes requests, in place of a network
+_PASSING = ("ConflictException", "ResourceNotFound")  # another change at the same moment; a component not made yet
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+
+_count = itertools.count()
+_said: set[str] = set()
+_creating = threading.Lock()
+_gave_up = threading.Event()
 
 
 def log_metric(name: str, value: float, *, step: int | None = None) -> None:
@@ -90,7 +104,7 @@ def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None
     shown_step = "" if number_of_step is None else f" step={number_of_step}"
     for name, number in numbers.items():
         if not math.isfinite(number):
-            warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
+            _warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
         _print("metric", name, f"{number!r}{shown_step}")
 
 
@@ -125,7 +139,7 @@ def log_parameters(values: Mapping[str, object]) -> None:
     """
     check_mapping("parameter", values)
     scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
-    record("Parameters", dict(_recordable(scalars)))
+    _record("Parameters", dict(_recordable(scalars)))
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
 
@@ -134,7 +148,7 @@ def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, 
     for name, value in scalars.items():
         match encode(value):
             case None:
-                warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
+                _warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")
             case str() as text:
                 yield name, {"StringValue": text}
             case number:
@@ -200,15 +214,15 @@ def _copy(source: Path, target: Path) -> None:
 
 def _record_output(name: str) -> str | None:
     archive = os.environ.get(OUTPUT_URI)
-    if not archive and not in_job():
+    if not archive and not _in_job():
         return None
     if not archive:
-        warn(f"{OUTPUT_URI} does not say where the output goes; artifacts are kept, and not recorded.")
+        _warn(f"{OUTPUT_URI} does not say where the output goes; artifacts are kept, and not recorded.")
         return None
     uri = f"{archive}#{quote(name)}"
     media_type = mimetypes.guess_type(name)[0] or ""
     kind = {"MediaType": media_type} if MEDIA_TYPE.fullmatch(media_type) else {}
-    record("OutputArtifacts", {name: {"Value": uri, **kind}})
+    _record("OutputArtifacts", {name: {"Value": uri, **kind}})
     return uri
 
 
@@ -216,3 +230,93 @@ def _print(kind: str, name: str, value: str) -> None:
     """Print one line by one write, so that lines of several threads and processes do not mix."""
     sys.stdout.write(f"{kind} {json.dumps(name)}={value};\n")
     sys.stdout.flush()
+
+
+def _in_job() -> bool:
+    """Whether this process is in a training job."""
+    return bool(os.environ.get(_JOB_ARN))
+
+
+def _record(member: str, values: Mapping[str, object]) -> None:
+    """
+    Put parameters or artifacts on the component of the job that this process is in, if it is in one.
+
+    Never raises: what cannot be recorded is said on standard error, once.
+
+    Args:
+        member: A member of UpdateTrialComponent's request, such as ``"Parameters"``.
+        values: What it is given.
+    """
+    if not _in_job() or not values:
+        return
+    arn = os.environ[_JOB_ARN]
+    job = os.environ.get(_JOB_NAME) or arn.rsplit("/", 1)[-1]
+    request = {"TrialComponentName": f"{job}-aws-training-job", member: dict(values)}
+    if folder := os.environ.get(_UPDATES):
+        _leave(Path(folder), request)
+    elif not _gave_up.is_set():
+        _send(request, arn.split(":")[3])
+
+
+def _warn(line: str) -> None:
+    """Say something on standard error, once."""
+    if line not in _said:
+        _said.add(line)
+        sys.stderr.write(f"mnist_tracking.job: {line}\n")
+        sys.stderr.flush()
+
+
+def _leave(folder: Path, request: Mapping[str, object]) -> None:
+    """Leave a request for the embedded SageMaker; the file's name sorts by time, and appears when it is complete."""
+    path = folder / f"{time.time_ns():020d}-{next(_count):09d}-{os.getpid()}.json"
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(json.dumps(request), encoding="utf-8")
+        part.rename(path)
+    except OSError as error:
+        _warn(f"not recorded: {error}")
+
+
+def _send(request: Mapping[str, Any], region: str) -> None:
+    """Call SageMaker; where it cannot be reached at all, later calls are not tried, since each would have to wait."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+        with _creating:
+            client = _client(region, os.getpid())
+        _update(client, request)
+    except ImportError as error:
+        _give_up(error)
+    except (ClientError, ParamValidationError) as error:
+        _warn(f"not recorded: {error}")
+    except BotoCoreError as error:
+        _give_up(error)
+
+
+def _give_up(error: Exception) -> None:
+    _gave_up.set()
+    _warn(f"what this job logs is printed, and not recorded: {error}")
+
+
+@cache
+def _client(region: str, _process: int) -> Any:
+    """Return a client of this process's own: connections do not survive a fork."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client("sagemaker", region_name=region, config=config)
+
+
+def _update(client: Any, request: Mapping[str, Any]) -> None:
+    """Send a request, again after a moment where that may help."""
+    for pause_s in _PAUSES_S:
+        try:
+            client.update_trial_component(**request)
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in _PASSING:
+                raise
+            time.sleep(pause_s)
+        else:
+            return
+    client.update_trial_component(**request)

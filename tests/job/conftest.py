@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mnist_tracking import _job_component
+from mnist_tracking import job
 
 FRESH = {"_said": set, "_gave_up": threading.Event}
 
@@ -13,9 +13,9 @@ FRESH = {"_said": set, "_gave_up": threading.Event}
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was said yet, nothing given up, and no test waits."""
     for name, make in FRESH.items():
-        monkeypatch.setattr(_job_component, name, make())
-    monkeypatch.setattr(_job_component, "_PAUSES_S", (0.0, 0.0))
-    _job_component._client.cache_clear()
+        monkeypatch.setattr(job, name, make())
+    monkeypatch.setattr(job, "_PAUSES_S", (0.0, 0.0))
+    job._client.cache_clear()
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_many_images_go_in_requests_that_the_service_takes(endpoint: Endpoint, s
     ],
 )
 def test_what_is_no_image_is_refused_before_anything_is_sent(endpoint: Endpoint, sent: list[int], wrong: Any) -> None:
-    with pytest.raises(ConfigError, match=r"expected uint8 of shape|no array"):
+    with pytest.raises(ConfigError, match=r"expected uint8 of shape|not an array"):
         endpoint.predict(wrong)
     assert sent == []
 

@@ -74,7 +74,7 @@ def test_a_metric_that_no_trial_has_is_told_with_those_there_are(runner: Experim
     runner.run({"steps": 1})
     board = Leaderboard.load(runner.workspace, runner.name, objective="scroe")
 
-    with pytest.raises(StateError, match=r"no completed trial with 'scroe'; .* there are the metrics 'error', 'score'"):
+    with pytest.raises(StateError, match=r"no completed trial with 'scroe'; .* available metrics: 'error', 'score'"):
         _ = board.best
 
 
@@ -148,7 +148,7 @@ def test_html_is_escaped(runner: ExperimentRunner, client: Any) -> None:
 def test_an_unknown_layout_names_those_that_exist(runner: ExperimentRunner) -> None:
     board = Leaderboard.load(runner.workspace, runner.name)
 
-    with pytest.raises(ConfigError, match="possible are 'tidy', 'analytics'"):
+    with pytest.raises(ConfigError, match="expected 'tidy' or 'analytics'"):
         board.dataframe(layout="wide")  # type: ignore[call-overload, arg-type, unused-ignore]
     with pytest.raises(ConfigError, match="objective='metric name'"):
         _ = board.best

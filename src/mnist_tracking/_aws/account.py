@@ -25,6 +25,7 @@ from mnist_tracking._aws.errors import (
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.version import __version__
 from mnist_tracking.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:

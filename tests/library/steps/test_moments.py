@@ -35,7 +35,7 @@ def calls(step: Step) -> Iterator[Callable[[], Any]]:
     ("make", "said"),
     [
         (lambda runner: runner.step("Cleaning"), r"with runner\.step\('Cleaning'\) as step"),
-        (lambda runner: runner.trial(name="one"), r"with runner\.trial\(\.\.\.\) as trial"),
+        (lambda runner: runner.trial(name="one"), r"with runner\.trial\(name='one'\) as trial"),
     ],
 )
 def test_a_step_takes_values_inside_its_block_alone(
@@ -72,7 +72,7 @@ def test_a_step_that_failed_says_so(recording: ExperimentRunner) -> None:
     with pytest.raises(ZeroDivisionError), recording.step("Cleaning") as step:
         raise ZeroDivisionError
 
-    with pytest.raises(StateError, match=r"'Cleaning' is over \(Failed\)"):
+    with pytest.raises(StateError, match=r"'Cleaning' has ended \(Failed\)"):
         step.log_parameter("rows", 1)
 
 
