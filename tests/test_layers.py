@@ -33,7 +33,18 @@ ASIDE = {  # a part that stands aside: what it may import, and the parts that ma
     "embedded": ({"errors", "_values.files"}, {"workspace", "cli"}),
 }
 FOREIGN = {  # a package of others: the parts that may import it
-    "attrs": {"_values", "_aws", "reading", "upkeep", "serving", "experiments", "mnist", "workspace", "cli", "embedded"},
+    "attrs": {
+        "_values",
+        "_aws",
+        "reading",
+        "upkeep",
+        "serving",
+        "experiments",
+        "mnist",
+        "workspace",
+        "cli",
+        "embedded",
+    },
     "boto3": {"job", "_aws", "embedded", "workspace"},
     "botocore": {"job", "_aws", "embedded"},
     "click": {"cli"},
@@ -116,7 +127,9 @@ def test_a_part_that_stands_aside_imports_little_and_is_imported_by_few(part: st
     """The program that travels, and the other side of the wire, share next to nothing with the library."""
     may_import, importers = ASIDE[part]
 
-    assert {found.removeprefix("mnist_tracking.") for module, found in arrows() if part_of(module) == part} <= may_import
+    assert {
+        found.removeprefix("mnist_tracking.") for module, found in arrows() if part_of(module) == part
+    } <= may_import
     assert {part_of(module) for module, found in arrows() if part_of(found) == part} <= importers
 
 

@@ -16,6 +16,10 @@ COMPONENT = {
     *("name", "arn", "display_name", "status", "message", "source_arn", "created", "started", "ended"),
     *("parameters", "inputs", "outputs", "metrics", "parents", "tags"),
 }
+TRIAL = {
+    *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics", "job_name", "component_name"),
+    *("model_uri", "code_uri", "created", "duration_s", "steps"),
+}
 pytestmark = pytest.mark.usefixtures("lines")
 
 
@@ -37,10 +41,10 @@ def test_show_tells_the_outcome_and_every_step(ask: Ask) -> None:
 def test_the_json_of_show_has_a_stable_shape(ask: Ask) -> None:
     trial = json.loads(ask("show", "steep", "--format", "json").stdout)
 
-    assert set(trial) == {"name", "experiment_name", "components", "result"}
-    assert [component["display_name"] for component in trial["components"]] == ["Cleaning", "Training"]
-    assert all(set(component) == COMPONENT for component in trial["components"])
-    assert trial["result"]["name"] == "steep"
+    assert set(trial) == TRIAL
+    assert [component["display_name"] for component in trial["steps"]] == ["Cleaning", "Training"]
+    assert all(set(component) == COMPONENT for component in trial["steps"])
+    assert trial["name"] == "steep"
 
 
 def test_show_as_csv_has_a_row_for_each_parameter_and_metric(ask: Ask) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.store import Store, migrations
-from mnist_tracking.embedded.store.filesystem import file_system_of, check_file_system
+from mnist_tracking.embedded.store.filesystem import check_file_system, file_system_of
 from mnist_tracking.embedded.store.metric_summaries import record_metric, sample_deviation
 from mnist_tracking.errors import ConfigError
 

@@ -58,7 +58,7 @@ def test_an_endpoint_may_be_kept_and_is_found_again(workspace: Workspace, trial:
         pass
 
     with workspace.endpoint("kept") as found:
-        assert (found.name, found.name, found.status) == ("kept", "baseline", "InService")
+        assert (found.name, found.trial_name, found.status) == ("kept", "baseline", "InService")
         assert found.predict([1.0]).tolist() == [1.0, 2.0]
     assert endpoints(workspace) == ["kept"]
     found.delete()
@@ -211,7 +211,7 @@ def test_a_trained_script_in_a_folder_below_is_refused_with_what_would_do(worksp
 def test_probabilities_go_with_the_cnn_alone(workspace: Workspace, trial: str) -> None:
     with (
         BestModelDeployer(workspace).deploy(trial, name="plain") as endpoint,
-        pytest.raises(ConfigError, match="probabilities=True goes with the CNN; 'plain' gives what its model answers"),
+        pytest.raises(ConfigError, match="got 'probabilities', but 'plain' has no adapter that takes options"),
     ):
         endpoint.predict([0.0], probabilities=True)
 

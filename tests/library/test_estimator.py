@@ -99,7 +99,9 @@ def test_what_is_no_mapping_is_refused(toy_job: MakeJob, name: str, value: objec
 
 
 def test_an_instance_type_that_is_none_is_refused_in_one_message(toy_job: MakeJob) -> None:
-    with pytest.raises(ConfigError, match=r"^instance_type='large'; expected a SageMaker instance type, such as 'ml\.m5\.xlarge'\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^instance_type='large'; expected a SageMaker instance type, such as 'ml\.m5\.xlarge'\.$"
+    ):
         toy_job(instance_type="large")
 
 

@@ -72,7 +72,9 @@ def test_bad_input_is_refused_before_anything_is_fetched(
     with pytest.raises(ConfigError, match="format='pickle'; expected one of"):
         export_model(trial, tmp_path / "other", format="pickle")  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingDependencyError, match=r"onnxruntime is not installed. Run: pip install onnx onnxruntime pillow"):
+    with pytest.raises(
+        MissingDependencyError, match=r"onnxruntime is not installed. Run: pip install onnx onnxruntime pillow"
+    ):
         export_model(trial, tmp_path / "other")
 
 

@@ -82,15 +82,15 @@ def test_an_objective_that_ranks_nothing_is_told_wherever_the_leaderboard_is_sho
     runner: ExperimentRunner, client: Any
 ) -> None:
     add_training(client, runner.name, "bare", "plain")
-    said = "No trial has the metric '<acc>'; "
+    said = "No trial has the metric '<acc>'"
     board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
-    assert repr(board) == f"<Leaderboard of 'lines': 1 trial by <acc>. {said}no trial has metrics yet.>"
+    assert repr(board) == f"<Leaderboard of 'lines': 1 trial by <acc>. {said}. No trial has metrics yet.>"
 
     with runner.trial(name="measured") as trial:
         trial.log_metric("score", 0.5)
     board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
-    assert str(board).splitlines()[0] == f"{said}there are 'score'."
-    assert "<p>No trial has the metric &#x27;&lt;acc&gt;&#x27;; there are" in board._repr_html_()
+    assert str(board).splitlines()[0] == f"{said}. Available: 'score'."
+    assert "<p>No trial has the metric &#x27;&lt;acc&gt;&#x27;. Available" in board._repr_html_()
     for fine in (Leaderboard.load(runner.workspace, runner.name, objective=name) for name in ("score", None)):
         assert not any("No trial" in shown for shown in (repr(fine), str(fine), fine._repr_html_()))
 

@@ -81,7 +81,10 @@ def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(workspace: Worksp
         ),
         (lambda: where.metric("accuracy", "median") > 1, "statistic='median'; expected one of 'last', 'max'"),
         (lambda: where.metric("accuracy").contains("9"), "contains.. is for strings"),
-        (lambda: where.param("optimizer") > cast("Any", "sgd"), "Search cannot compare these. Available: ==, !=, contains"),
+        (
+            lambda: where.param("optimizer") > cast("Any", "sgd"),
+            "Search cannot compare these. Available: ==, !=, contains",
+        ),
         (lambda: where.tag("team") < 3, "Search cannot compare these"),
         (lambda: where.status() == "Done", "never 'Done'; expected one of 'InProgress'"),
         (lambda: where.created() == "today", "Available: <, <=, >, >= with a datetime"),

@@ -12,7 +12,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from mnist_tracking import __version__
 from mnist_tracking._aws.convert import CREATED_BY, tags_to_aws
 from mnist_tracking._aws.errors import (
     is_bucket_name_taken,

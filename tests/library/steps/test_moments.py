@@ -19,7 +19,7 @@ ARGUMENTS: dict[str, Any] = {
     "path": Path(__file__),
     "table": {"x": [1]},
     "truth": [0, 1],
-    "answers": [0, 1],
+    "predictions": [0, 1],
     "scores": [0.1, 0.9],
 }
 
@@ -52,7 +52,7 @@ def test_a_step_takes_values_inside_its_block_alone(
         step.log_parameter("rows", 1)
     after = len(sent)
     for call in calls(step):
-        with pytest.raises(RuntimeError, match=rf"is over \(Completed\).*{said}"):
+        with pytest.raises(RuntimeError, match=rf"has ended \(Completed\).*{said}"):
             call()
     assert len(sent) == after
 
