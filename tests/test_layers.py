@@ -1,147 +1,161 @@
-"""Who may import whom; nothing else is allowed. The table is the one of the design."""
+"""Who imports whom: the parts of the design in their order, and what of other projects each may use."""
 
 import ast
+import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.imports import import_graph, modules_in_circles
 
 import mnist_tracking
 
 ROOT = Path(mnist_tracking.__file__).parent
-TRAVELLING = [f"_checks.{name}" for name in ("jobs", "keys", "metrics", "parameters", "paths", "shown")]  # in jobs too
-BASE = {"_checks", "errors", "filters", "records", "jobs", "settings", "words", "workspace"}
-LIBRARY = BASE | {
-    "_html",
-    "_sagemaker",
-    "cleanup",
-    "datasets",
-    "endpoints",
-    "exporting",
-    "formats",
-    "leaderboard",
-    "lineage",
-    "recorder",
-    "runner",
-    "search",
-    "shared_steps",
-    "steps",
-    "submission",
-    "sweep",
+PARTS = (  # a part imports only from parts that stand before it
+    "errors",
+    "_values",
+    "job",
     "training",
-}
-
-ALLOWED = {  # a part of the package: the parts that it may import
-    "errors": set(),
-    "records": {"_html", "errors", "words"},
-    "_checks": {"errors", "workspace"},
-    "words": set(),
-    "filters": {"_checks", "errors", "records"},
-    "digits": {"errors", "formats"},
-    "formats": {"errors"},
-    "endpoints": {"_sagemaker", "digits", "errors", "formats", "submission"},
-    "plots": {"errors"},
-    "_digits": {"errors", "training"},
-    "_downloads": {"errors", "training"},
-    "datasets": {"_digits", "_downloads", "errors", "training"},
-    "_html": set(),
-    "job": {"_checks", "_job_component", "errors"},
-    "training": {"errors", "job"},
-    "embedded": {"errors"},
-    "jobs": {"_checks", "errors", "job", "records", "training"},
-    "_sagemaker": BASE | {"job"},
-    "settings": {"errors"},
-    "workspace": {"_sagemaker", "embedded", "errors", "handle", "reading", "settings"},
-    "handle": set(),
-    "results": {"_html", "errors"},
-    "search": {"_checks", "_sagemaker", "errors", "filters", "records", "results", "settings"},
-    "trials": {"_html", "_sagemaker", "downloads", "lineage", "records", "search", "words"},
-    "_plain": set(),
-    "downloads": {"_plain", "_sagemaker", "errors", "lineage", "records"},
-    "comparison": {"_html", "errors", "records", "trials", "words"},
-    "reading": {
-        "_checks",
-        "cleanup",
-        "comparison",
-        "downloads",
-        "endpoints",
-        "records",
-        "search",
-        "submission",
-        "trials",
-    },
-    "steps": {"_checks", "_sagemaker", "errors", "records"},
-    "submission": {"_sagemaker", "errors", "records"},
-    "shared_steps": {"_checks", "_sagemaker", "errors", "records", "steps"},
-    "exporting": {"errors", "training", "trials"},
-    "doctor": {"_html", "_sagemaker", "errors"},
-    **dict.fromkeys(("cleanup", "leaderboard", "lineage", "recorder", "runner", "sweep", "deployment"), LIBRARY),
-    "cli": LIBRARY | {"_plain", "deployment", "doctor", "embedded", "plots", "search"},
+    "embedded",
+    "_aws",
+    "reading",
+    "upkeep",
+    "serving",
+    "experiments",
+    "mnist",
+    "workspace",
+    "types",
+    "__init__",
+    "cli",
+)
+ASIDE = {  # a part that stands aside: what it may import, and the parts that may import it
+    "training": ({"errors", "job", "_values.files"}, {"mnist", "cli"}),
+    "embedded": ({"errors", "_values.files"}, {"workspace", "cli"}),
 }
 FOREIGN = {  # a package of others: the parts that may import it
-    "sagemaker": {"_sagemaker"},
-    "smexperiments": {"_sagemaker"},
-    "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
-    "boto3": {"_job_component", "_sagemaker", "embedded", "workspace"},
-    "botocore": {"_job_component", "_sagemaker", "cleanup", "embedded", "workspace"},
+    "attrs": {
+        "_values",
+        "_aws",
+        "reading",
+        "upkeep",
+        "serving",
+        "experiments",
+        "mnist",
+        "workspace",
+        "cli",
+        "embedded",
+    },
+    "boto3": {"job", "_aws", "embedded", "workspace"},
+    "botocore": {"job", "_aws", "embedded"},
     "click": {"cli"},
-    "rich": {"cli"},
-    "matplotlib": {"plots", "cli"},
+    "jsonschema": {"_aws"},
+    "matplotlib": {"reading", "mnist", "cli"},
+    "numpy": {"_values", "serving", "reading", "mnist", "training", "embedded", "cli"},
+    "onnx": {"training"},
+    "onnxruntime": {"training"},
+    "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
+    "PIL": {"training"},
+    "rich": {"experiments", "cli"},
+    "sagemaker": {"_aws", "_values"},  # _values: for the type of a job's input
+    "sklearn": {"mnist"},
+    "smexperiments": {"_aws"},
+    "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
+    "torchvision": {"mnist"},
+    "uvicorn": {"embedded"},
+    "yaml": {"_aws", "cli"},
+    "_typeshed": {"embedded"},
+}
+TRAVELLING = {  # with every job, or read where torch is not installed: what of others they import, when asked
+    "errors": set(),
+    "job": {"boto3", "botocore"},  # on AWS, where every container has them
+    "training.hyperparameters": set(),
+    "training.specification": set(),
+    "_values.checks": set(),
+    "_values.files": set(),
+    "_values.recordable": set(),
+    "_values.text": {"pandas"},  # for types
 }
 
+GRAPH = {name.removeprefix("mnist_tracking."): found for name, found in import_graph(ROOT).items()}
 
-def parts() -> list[str]:
-    """Every module and package directly below ours."""
+
+def part_of(module: str) -> str:
+    """Return the part that a module lives in; names of the package itself live in its ``__init__``."""
+    inside = module.removeprefix("mnist_tracking").removeprefix(".")
+    return inside.split(".")[0] or "__init__"
+
+
+def arrows() -> set[tuple[str, str]]:
+    """Return every import of this package from one of its parts to another."""
+    pairs = {(module, found) for module, imported in GRAPH.items() for found in imported}
+    return {(module, found) for module, found in pairs if part_of(module) != part_of(found)}
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Return the packages that a file imports, also for type checking only, and inside functions."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in names}
+
+
+def foreign_packages(part: str) -> set[str]:
+    """Return the packages of others that a part imports."""
+    paths = [path for path in (ROOT / f"{part}.py", *(ROOT / part).rglob("*.py")) if path.exists()]
+    found = set().union(*map(imported_packages, paths))
+    return found - sys.stdlib_module_names - {"mnist_tracking"}
+
+
+def test_every_part_has_its_place() -> None:
+    """What is in the folder is in the tuple, and the other way round."""
     found = {path.stem for path in ROOT.iterdir() if path.is_dir() or path.suffix == ".py"}
-    return sorted(found - {"__init__", "__pycache__", "py"})
+
+    assert found - {"__pycache__"} == set(PARTS)
 
 
-def imports(part: str) -> Iterator[str]:
-    """Dotted names that a part imports at run time, anywhere in its code."""
-    for path in [ROOT / f"{part}.py", *(ROOT / part).rglob("*.py")]:
-        if path.exists():
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for node in _running(tree):
-                if isinstance(node, ast.Import):
-                    yield from (alias.name for alias in node.names)
-                elif isinstance(node, ast.ImportFrom):
-                    assert node.level == 0, f"{path}: imports are absolute"
-                    yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_imports_point_only_to_earlier_parts() -> None:
+    """Also those under ``TYPE_CHECKING`` and those inside functions."""
+    assert [
+        f"{module} imports {found}"
+        for module, found in sorted(arrows())
+        if PARTS.index(part_of(module)) < PARTS.index(part_of(found))
+    ] == []
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes, without those that only the type checker sees."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        yield child
-        yield from _running(child)
+@pytest.mark.parametrize("part", ASIDE)
+def test_a_part_that_stands_aside_imports_little_and_is_imported_by_few(part: str) -> None:
+    """The program that travels, and the other side of the wire, share next to nothing with the library."""
+    may_import, importers = ASIDE[part]
+
+    assert {
+        found.removeprefix("mnist_tracking.") for module, found in arrows() if part_of(module) == part
+    } <= may_import
+    assert {part_of(module) for module, found in arrows() if part_of(found) == part} <= importers
 
 
-def own(names: Iterator[str]) -> set[str]:
-    """The parts of this package among imported names, a public name counting as the part it lives in."""
-    inside = [name.split(".")[1] for name in names if name.startswith("mnist_tracking.")]
-    return {mnist_tracking._MODULES.get(name, name) for name in inside} - {"__version__"}
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert sorted(modules_in_circles(ROOT)) == []
 
 
-@pytest.mark.parametrize("part", parts())
-def test_part_imports_only_what_it_may(part: str) -> None:
-    """A new part gets a line in the table; a new arrow is a decision."""
-    assert own(imports(part)) - {part} <= ALLOWED.get(part, set())
+@pytest.mark.parametrize("part", PARTS)
+def test_package_of_others_is_imported_only_where_it_belongs(part: str) -> None:
+    """The SDKs stay in ``_aws``, torch in ``training``, click in ``cli``; a new dependency gets a line."""
+    assert foreign_packages(part) - {name for name, parts in FOREIGN.items() if part in parts} == set()
 
 
-@pytest.mark.parametrize("package", FOREIGN)
-def test_package_of_others_is_imported_only_where_it_belongs(package: str) -> None:
-    """The SDKs stay in `_sagemaker`, torch in `training`."""
-    users = {part for part in parts() if package in {name.split(".")[0] for name in imports(part)}}
-
-    assert users <= FOREIGN[package]
-
-
-@pytest.mark.parametrize("module", [*TRAVELLING, "errors", "job", "training.hyperparameters"])
-def test_module_needs_only_the_standard_library(module: str) -> None:
+@pytest.mark.parametrize("module", TRAVELLING)
+def test_travelling_module_needs_only_the_standard_library(module: str) -> None:
     """Errors travel with every job; hyperparameters are checked without torch."""
-    names = {name.split(".")[0] for name in imports(module.replace(".", "/"))}
+    imported = imported_packages(ROOT / f"{module.replace('.', '/')}.py") - sys.stdlib_module_names
+    own = {found.removeprefix("mnist_tracking.") for found in GRAPH[module]}
 
-    assert names <= sys.stdlib_module_names | {"mnist_tracking"}
+    assert imported - {"mnist_tracking"} == TRAVELLING[module]
+    assert own <= {*TRAVELLING, "training"}
+
+
+def test_travelling_modules_are_imported_where_nothing_is_installed() -> None:
+    """``-S`` leaves out the folder that packages are installed in."""
+    imports = [f"import mnist_tracking.{module}" for module in TRAVELLING]
+    script = "; ".join(["import sys", f"sys.path.insert(0, {str(ROOT.parent)!r})", *imports])
+
+    subprocess.run([sys.executable, "-S", "-c", script], check=True)

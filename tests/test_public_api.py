@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mnist_tracking
-from mnist_tracking import errors
+from mnist_tracking import errors, types
 from mnist_tracking._values.settings import Settings
 
 FACTS: dict[str, tuple[object, ...]] = {
@@ -66,19 +66,31 @@ def test_public_names_are_those_of_the_lazy_table() -> None:
     assert sorted(mnist_tracking._HOMES) == mnist_tracking.__all__
 
 
+def test_public_names_are_few_enough_to_read() -> None:
+    """Result types are in `mnist_tracking.types`, the other errors in `mnist_tracking.errors`."""
+    assert len(mnist_tracking.__all__) <= 36
+
+
 @pytest.mark.parametrize("name", mnist_tracking.__all__)
 def test_public_name_can_be_imported(name: str) -> None:
     """Each has a docstring, and lives where the lazy table says."""
     found = getattr(mnist_tracking, name)
+    home = found.__name__ if inspect.ismodule(found) else found.__module__
 
-    assert found.__module__.startswith(f"mnist_tracking.{mnist_tracking._HOMES[name]}")
+    assert home.startswith(mnist_tracking._HOMES[name])
     assert inspect.getdoc(found)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in vars(types) if not name.startswith("_")))
+def test_public_type_is_described_and_listed_once(name: str) -> None:
+    assert inspect.getdoc(getattr(types, name))
+    assert name not in mnist_tracking.__all__
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
     """As from any module."""
     with pytest.raises(AttributeError, match="has no attribute 'Estimator'"):
-        mnist_tracking.Estimator  # noqa: B018
+        mnist_tracking.Estimator  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_import_is_light() -> None:
@@ -104,12 +116,13 @@ def test_error_survives_pickling(name: str) -> None:
 
 @pytest.mark.parametrize("name", error_names())
 def test_error_is_the_builtin_a_caller_would_guess(name: str) -> None:
-    """And the root of the tree, and public."""
+    """And the root of the tree, and public; the package offers those that programs catch."""
     found = getattr(errors, name)
 
     assert issubclass(found, BUILTINS[name])
     assert issubclass(found, errors.MnistTrackingError)
-    assert name in mnist_tracking.__all__
+    assert name in errors.__all__
+    assert getattr(mnist_tracking, name, found) is found
 
 
 @pytest.mark.parametrize(

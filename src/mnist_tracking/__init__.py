@@ -9,7 +9,7 @@ import importlib
 import re
 from pathlib import Path
 
-__version__ = "0.1.0"
+from mnist_tracking._values.version import __version__ as __version__
 
 _IMPORTS = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 _HOMES = {name: module for module, name in _IMPORTS.findall(Path(__file__).with_suffix(".pyi").read_text("utf-8"))}

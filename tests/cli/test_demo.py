@@ -169,7 +169,7 @@ def test_a_missing_extra_is_named_first(
 
     line = explained(run("--data-dir", "/no/such/folder"))
 
-    assert f"{package} is not installed. Run: pip install 'mnist-tracking[demo]'" in line
+    assert f"{package} is not installed. Run: pip install torch matplotlib scikit-learn" in line
     assert list(tmp_path.iterdir()) == []
 
 

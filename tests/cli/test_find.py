@@ -15,7 +15,7 @@ from mnist_tracking.cli.app import cli
 Ask = Callable[..., Result]
 EXPERIMENT = {"name", "arn", "description", "created", "tags"}
 TRIAL = {
-    *("trial_name", "experiment_name", "status", "failure_reason", "hyperparameters", "metrics"),
+    *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics"),
     *("job_name", "component_name", "model_uri", "code_uri", "created", "duration_s"),
 }
 pytestmark = pytest.mark.usefixtures("lines")
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("lines")
 
 def found(result: Result) -> list[str]:
     assert result.exit_code == 0, result.output
-    return [trial["trial_name"] for trial in json.loads(result.stdout)]
+    return [trial["name"] for trial in json.loads(result.stdout)]
 
 
 def test_standard_error_begins_with_where_the_calls_go_and_standard_output_is_data(ask: Ask) -> None:

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from io import StringIO
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -33,7 +34,7 @@ def a_trial(channels: int, status: str = "Completed") -> Trial:
         code_uri=None,
         created=datetime(2026, 1, 1, tzinfo=UTC),
         duration_s=3.0,
-        account=NO_ACCOUNT,
+        account=cast("Workspace", None),
     )
 
 

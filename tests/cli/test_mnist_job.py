@@ -21,7 +21,7 @@ def test_a_sweep_trains_the_cnn_on_data_that_are_checked_and_ranks_by_its_object
     data = write_idx_dataset(tmp_path / "data")
     result = ask("sweep", *CNN, "--data", str(data), "--grid", "hidden_channels=2,3", "--format", "json")
     board = json.loads(result.stdout)
-    steps = workspace.trial(board[0]["trial_name"]).steps
+    steps = workspace.trial(board[0]["name"]).steps
 
     assert result.exit_code == 0, result.stderr
     assert "Data: Custom data: 300 training and 100 test images" in result.stderr

@@ -3,10 +3,12 @@
 import io
 import re
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from rich.console import Console
 
+from mnist_tracking import Workspace
 from mnist_tracking._values.records import Metric
 from mnist_tracking.cli.page import Page, Seconds, shown
 from mnist_tracking.cli.trials import trial_row
@@ -71,6 +73,7 @@ def test_a_hyperparameter_that_is_called_as_a_heading_is_told_apart() -> None:
         *("low", "lora", "Completed", "", {"rank": 8, "loss": 1}, {"rank": metric, "loss": metric}, "", "", None, None),
         created=datetime(2026, 11, 24, tzinfo=UTC),
         duration_s=1.0,
+        account=cast("Workspace", None),
     )
     row = trial_row(trial, ["rank", "loss"], ["rank", "loss"])
 

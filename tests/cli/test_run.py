@@ -30,7 +30,7 @@ def test_run_streams_the_log_and_prints_the_trial(ask: Ask, tmp_path: Path) -> N
     assert result.exit_code == 0
     assert "Trial steep, job lines-" in result.stderr
     assert "step 0 error=1.5; score=1.5;" in result.stderr
-    assert (trial["trial_name"], trial["status"], trial["hyperparameters"]) == ("steep", "Completed", {"slope": 3})
+    assert (trial["name"], trial["status"], trial["hyperparameters"]) == ("steep", "Completed", {"slope": 3})
     assert trial["metrics"]["score"]["count"] == 3
 
 
@@ -57,7 +57,7 @@ def test_a_detached_run_is_followed_by_its_log(ask: Ask) -> None:
     result = ask("run", *JOB, "--detach", "--name", "later", "--format", "json")
     log = ask("logs", "--follow", "later")
 
-    assert set(json.loads(result.stdout)) == {"trial_name", "experiment_name", "status", "job_name"}
+    assert set(json.loads(result.stdout)) == {"name", "experiment_name", "status", "job_name"}
     assert "logs -f later" in result.stderr
     assert log.stdout.splitlines()[-1].startswith("step 2 error=")
     assert log.stderr.endswith("The job is Completed.\n")
@@ -104,7 +104,7 @@ def test_a_script_that_is_not_there_is_one_line(ask: Ask) -> None:
     result = ask("run", "trian.py", "--source-dir", str(TOY), "-e", "lines")
 
     assert result.exit_code == 1
-    assert "does not exist. Scripts there: 'train.py'." in result.stderr
+    assert "does not exist. Scripts in that folder: 'train.py'." in result.stderr
 
 
 def test_ctrl_c_stops_the_job_and_says_so(tmp_path: Path, workspace: Workspace) -> None:

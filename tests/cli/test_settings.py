@@ -45,7 +45,7 @@ def test_the_environment_says_it_too(ask: Ask, lines: ExperimentRunner, monkeypa
     result = ask("list")
 
     assert result.exit_code == 1
-    assert "--security-group is missing: a VPC takes both subnets and --security-group." in result.stderr
+    assert "--security-group is missing: a VPC needs both subnets and --security-group." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_without_credentials_it_says_what_to_do() -> None:
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "mnist-tracking: There are no AWS credentials. Give --profile, set AWS_PROFILE, or run: aws configure "
+        "mnist-tracking: No AWS credentials found. Pass --profile, set AWS_PROFILE, or run: aws configure "
         "(or: aws sso login).\n"
     )
 
@@ -81,7 +81,7 @@ def test_an_error_names_options_in_place_of_keywords(ask: Ask, lines: Experiment
         trial.log_model(Path(__file__))
     result = ask("deploy", "silent")
 
-    assert "no script that answers for it. Give --entry-point, a script with model_fn" in result.stderr
+    assert "no script to serve it. Pass --entry-point, a script with model_fn" in result.stderr
 
 
 @pytest.mark.usefixtures("lines")

@@ -16,6 +16,10 @@ COMPONENT = {
     *("name", "arn", "display_name", "status", "message", "source_arn", "created", "started", "ended"),
     *("parameters", "inputs", "outputs", "metrics", "parents", "tags"),
 }
+TRIAL = {
+    *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics", "job_name", "component_name"),
+    *("model_uri", "code_uri", "created", "duration_s", "steps"),
+}
 pytestmark = pytest.mark.usefixtures("lines")
 
 
@@ -37,10 +41,10 @@ def test_show_tells_the_outcome_and_every_step(ask: Ask) -> None:
 def test_the_json_of_show_has_a_stable_shape(ask: Ask) -> None:
     trial = json.loads(ask("show", "steep", "--format", "json").stdout)
 
-    assert set(trial) == {"trial_name", "experiment_name", "components", "result"}
-    assert [component["display_name"] for component in trial["components"]] == ["Cleaning", "Training"]
-    assert all(set(component) == COMPONENT for component in trial["components"])
-    assert trial["result"]["trial_name"] == "steep"
+    assert set(trial) == TRIAL
+    assert [component["display_name"] for component in trial["steps"]] == ["Cleaning", "Training"]
+    assert all(set(component) == COMPONENT for component in trial["steps"])
+    assert trial["name"] == "steep"
 
 
 def test_show_as_csv_has_a_row_for_each_parameter_and_metric(ask: Ask) -> None:
@@ -82,7 +86,7 @@ def test_compare_tells_what_differs(ask: Ask) -> None:
 def test_lineage_tells_what_was_made_from_what(ask: Ask) -> None:
     told = json.loads(ask("lineage", "steep", "--format", "json").stdout)
 
-    assert set(told) == {"trial_name", "components", "nodes", "edges"}
+    assert set(told) == {"name", "components", "nodes", "edges"}
     assert all(set(node) == {"id", "kind", "label"} for node in told["nodes"])
     assert rows(ask("lineage", "steep", "--format", "csv"))
     assert "Cleaning" in ask("lineage", "steep").stdout
@@ -93,8 +97,8 @@ def test_a_leaderboard_is_ranked_by_the_objective(ask: Ask) -> None:
     least = json.loads(ask("leaderboard", "lines", "--objective", "score", "--minimize", "--format", "json").stdout)
     lines = ask("leaderboard", "lines", "--objective", "score").stdout.splitlines()
 
-    assert [(t["trial_name"], t["rank"], t["objective"]) for t in told] == [("steep", 1, 0.9), ("flat", 2, 0.5)]
-    assert [trial["trial_name"] for trial in least] == ["flat", "steep"]
+    assert [(t["name"], t["rank"], t["objective"]) for t in told] == [("steep", 1, 0.9), ("flat", 2, 0.5)]
+    assert [trial["name"] for trial in least] == ["flat", "steep"]
     assert lines[1].startswith("1     steep  0.9         2")
 
 
@@ -104,7 +108,7 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
     both = ("leaderboard", "lines", "curves", "--objective", "score")
     told = json.loads(ask(*both, "--metric", "score>0.6", "--format", "json").stdout)
 
-    assert [trial["trial_name"] for trial in told] == ["steep", "round"]
+    assert [trial["name"] for trial in told] == ["steep", "round"]
     assert ask(*both).stdout.splitlines()[0].split()[:3] == ["rank", "trial", "experiment"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mnist_tracking._values.where import Condition, Filter, metric, param, tag
 from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
-from mnist_tracking.cli.output import plain, write_csv
+from mnist_tracking.cli.output import to_json, write_csv
 from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import GRID, MOMENT, PAIR, VALUE_PAIR, pairs, parse_scalar
 
@@ -88,7 +88,7 @@ def test_a_condition_is_a_filter(kind: Any, text: str, condition: Filter) -> Non
 
 
 def test_records_become_what_json_has() -> None:
-    told = plain(
+    told = to_json(
         {"array": np.arange(2), "nan": float("nan"), "condition": Condition("a", "Exists"), "one": np.int64(1)}
     )
 

@@ -164,7 +164,7 @@ def test_one_failure_does_not_hold_up_the_others(
 
     ((kind, name, error),) = report.failed
     assert isinstance(error, AccessDeniedError)
-    assert f"not deleted: {kind} {name}: {operation} was refused" in str(report)
+    assert f"not deleted: {kind} {name}: {operation} failed (AccessDeniedException)" in str(report)
     assert ("experiment", "lines", "not all of it could be deleted; clean up again") in report.kept
     assert len(report.deleted) >= 2
     assert tracked.cleanup_plan().execute().failed == ()

@@ -64,7 +64,7 @@ def files(workspace: Workspace) -> Names:
 
 def reasons(plan: CleanupPlan) -> dict[str, str]:
     """Why things stay, by kind; training jobs left out."""
-    return {item.kind: item.reason for item in plan.staying if item.kind != "training job"}
+    return {item.kind: item.reason for item in plan.to_keep if item.kind != "training job"}
 
 
 def test_a_plan_lists_everything_and_changes_nothing(
@@ -80,7 +80,7 @@ def test_a_plan_lists_everything_and_changes_nothing(
         *("endpoint", "endpoint config", "model", "S3 objects", "trial component", "trial", "experiment")
     ]
     assert [kinds.count(kind) for kind in ("endpoint", "S3 objects", "trial component", "trial")] == [1, 6, 4, 2]
-    assert plan.staying == ()
+    assert plan.to_keep == ()
     assert {name for name, _ in calls if not name.startswith(("Describe", "List", "Search", "Head", "Get"))} == set()
     plan.execute()
 
@@ -96,7 +96,7 @@ def test_what_is_left_of_an_endpoint_that_is_gone_is_listed(
     with engine.inject(gone):
         plan = tracked.cleanup_plan()
 
-    assert [item.kind for item in plan.going if item.name == endpoint.name] == ["endpoint config", "model"]
+    assert [item.kind for item in plan.to_delete if item.name == endpoint.name] == ["endpoint config", "model"]
     plan.execute()
     assert (client.list_endpoint_configs()["EndpointConfigs"], client.list_models()["Models"]) == ([], [])
 
@@ -186,7 +186,7 @@ def test_trials_of_a_certain_age_go(
 ) -> None:
     made: datetime = client.describe_trial(TrialName="b")["CreationTime"]
 
-    assert [item.name for item in tracked.cleanup_plan(older_than=made).going if item.kind == "trial"] == ["a"]
+    assert [item.name for item in tracked.cleanup_plan(older_than=made).to_delete if item.kind == "trial"] == ["a"]
     assert tracked.cleanup_plan(older_than=timedelta(days=1)).items == ()
     assert tracked.cleanup_plan(trials=["b"], older_than=made).items == ()
     tracked.cleanup_plan(older_than=made).execute()

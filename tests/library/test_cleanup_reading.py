@@ -12,7 +12,7 @@ def test_a_plan_needs_no_bucket_and_makes_none(workspace: Workspace) -> None:
     calls = record_calls(workspace)
     plan = workspace.cleanup_plan("churn")
 
-    assert [item.kind for item in plan.going] == ["experiment"]
+    assert [item.kind for item in plan.to_delete] == ["experiment"]
     assert "CreateBucket" not in {name for name, _ in calls}
     assert plan.execute().deleted == (("experiment", "churn"),)
 

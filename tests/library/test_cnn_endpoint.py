@@ -184,7 +184,7 @@ def test_an_endpoint_that_is_found_again_knows_that_it_is_the_cnns(workspace: Wo
     with workspace.endpoint(endpoint.name) as found:
         np.testing.assert_array_equal(found.predict(IMAGES), endpoint.predict(IMAGES))
 
-        assert found.name == endpoint.trial_name
+        assert found.trial_name == endpoint.trial_name
     with workspace.endpoint(endpoint.name, serializer="numpy") as plain:
         assert plain.predict(IMAGES[:3]).shape == (3, 10)
 
@@ -219,7 +219,7 @@ def test_many_images_go_in_requests_that_the_service_takes(endpoint: Endpoint, s
     ],
 )
 def test_what_is_no_image_is_refused_before_anything_is_sent(endpoint: Endpoint, sent: list[int], wrong: Any) -> None:
-    with pytest.raises(ConfigError, match=r"expected uint8 of shape|no array"):
+    with pytest.raises(ConfigError, match=r"expected uint8 of shape|not an array"):
         endpoint.predict(wrong)
     assert sent == []
 

@@ -85,7 +85,7 @@ def test_a_trial_is_its_model_its_artifacts_and_its_record(workspace: Workspace,
         ("artifact", f"steps/{evaluation}/artifacts/cm.png", 3),
     ]
     record = json.loads((tmp_path / "got" / "trial.json").read_text())
-    assert (record["schema_version"], record["result"]["hyperparameters"]) == (1, {"C": 1})
+    assert (record["schema_version"], record["hyperparameters"]) == (1, {"C": 1})
     assert [file["path"] for file in record["files"]] == [file.path for file in found.files]
 
 

@@ -58,7 +58,7 @@ def test_an_endpoint_may_be_kept_and_is_found_again(workspace: Workspace, trial:
         pass
 
     with workspace.endpoint("kept") as found:
-        assert (found.name, found.name, found.status) == ("kept", "baseline", "InService")
+        assert (found.name, found.trial_name, found.status) == ("kept", "baseline", "InService")
         assert found.predict([1.0]).tolist() == [1.0, 2.0]
     assert endpoints(workspace) == ["kept"]
     found.delete()
@@ -167,10 +167,10 @@ def test_a_container_that_answers_by_itself_needs_no_script(workspace: Workspace
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"instance_count": 0}, ConfigError, "instance_count=0; a whole number from 1"),
-        ({"image_uri": 5}, ConfigError, "image_uri=5; a text is needed"),
+        ({"instance_count": 0}, ConfigError, "instance_count=0; expected an integer >= 1"),
+        ({"image_uri": 5}, ConfigError, "image_uri=5; expected a string"),
         ({"instance_count": True}, ConfigError, "instance_count=True"),
-        ({"serializer": "xml"}, ConfigError, "serializer='xml'; possible are 'numpy', 'json', 'csv', 'bytes'"),
+        ({"serializer": "xml"}, ConfigError, "serializer='xml'; expected one of 'numpy', 'json', 'csv', 'bytes'"),
         ({"deserializer": 3}, ConfigError, r"deserializer=3; .* or an object with the method deserialize\(\)"),
         ({"name": "a_b"}, ConfigError, "endpoint name 'a_b'"),
     ],
@@ -202,7 +202,7 @@ def test_a_trained_script_in_a_folder_below_is_refused_with_what_would_do(worksp
     job = JobSpec(entry_point="jobs/train.py", source_dir=tmp_path / "source")
     trial = ExperimentRunner(workspace, "scripts", job=job).run()
 
-    with pytest.raises(StateError, match=r"trained by 'jobs/train\.py', and an endpoint takes a script at the top"):
+    with pytest.raises(StateError, match=r"trained by 'jobs/train\.py', but an endpoint needs a script at the top"):
         BestModelDeployer(workspace).deploy(trial)
     with BestModelDeployer(workspace).deploy(trial, entry_point=script) as endpoint:
         assert endpoint.predict([0.0]).tolist() == [1.0, 2.0]
@@ -211,7 +211,7 @@ def test_a_trained_script_in_a_folder_below_is_refused_with_what_would_do(worksp
 def test_probabilities_go_with_the_cnn_alone(workspace: Workspace, trial: str) -> None:
     with (
         BestModelDeployer(workspace).deploy(trial, name="plain") as endpoint,
-        pytest.raises(ConfigError, match="probabilities=True goes with the CNN; 'plain' gives what its model answers"),
+        pytest.raises(ConfigError, match="got 'probabilities', but 'plain' has no adapter that takes options"),
     ):
         endpoint.predict([0.0], probabilities=True)
 

@@ -94,18 +94,20 @@ def test_inputs_of_the_sdk_are_sent_as_they_are_beside_plain_locations(
 @pytest.mark.parametrize("name", ["estimator", "inputs", "environment"])
 @pytest.mark.parametrize("value", [None, "s3://bucket/rows", ["volume_size"]])
 def test_what_is_no_mapping_is_refused(toy_job: MakeJob, name: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"{name}=.*; a mapping of names to values is needed"):
+    with pytest.raises(ConfigError, match=f"{name}=.*; expected a mapping of names to values"):
         toy_job(**{name: value})
 
 
 def test_an_instance_type_that_is_none_is_refused_in_one_message(toy_job: MakeJob) -> None:
-    with pytest.raises(ConfigError, match=r"^instance_type='large'; one of SageMaker's .* 'ml\.m5\.xlarge'\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^instance_type='large'; expected a SageMaker instance type, such as 'ml\.m5\.xlarge'\.$"
+    ):
         toy_job(instance_type="large")
 
 
 @pytest.mark.parametrize("value", ["rows.csv", "/data", 7, None, b"s3://bucket/rows"])
 def test_other_inputs_are_refused(toy_job: MakeJob, value: object) -> None:
-    with pytest.raises(ConfigError, match=r"The input 'train' is .*; a location in S3 is needed"):
+    with pytest.raises(ConfigError, match=r"The input 'train' is .*; expected an S3 location"):
         toy_job(inputs={"train": value})
 
 

@@ -74,7 +74,7 @@ def test_a_metric_that_no_trial_has_is_told_with_those_there_are(runner: Experim
     runner.run({"steps": 1})
     board = Leaderboard.load(runner.workspace, runner.name, objective="scroe")
 
-    with pytest.raises(StateError, match=r"no completed trial with 'scroe'; .* there are the metrics 'error', 'score'"):
+    with pytest.raises(StateError, match=r"no completed trial with 'scroe'; .* available metrics: 'error', 'score'"):
         _ = board.best
 
 
@@ -82,15 +82,15 @@ def test_an_objective_that_ranks_nothing_is_told_wherever_the_leaderboard_is_sho
     runner: ExperimentRunner, client: Any
 ) -> None:
     add_training(client, runner.name, "bare", "plain")
-    said = "No trial has the metric '<acc>'; "
+    said = "No trial has the metric '<acc>'"
     board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
-    assert repr(board) == f"<Leaderboard of 'lines': 1 trial by <acc>. {said}no trial has metrics yet.>"
+    assert repr(board) == f"<Leaderboard of 'lines': 1 trial by <acc>. {said}. No trial has metrics yet.>"
 
     with runner.trial(name="measured") as trial:
         trial.log_metric("score", 0.5)
     board = Leaderboard.load(runner.workspace, runner.name, objective="<acc>")
-    assert str(board).splitlines()[0] == f"{said}there are 'score'."
-    assert "<p>No trial has the metric &#x27;&lt;acc&gt;&#x27;; there are" in board._repr_html_()
+    assert str(board).splitlines()[0] == f"{said}. Available: 'score'."
+    assert "<p>No trial has the metric &#x27;&lt;acc&gt;&#x27;. Available" in board._repr_html_()
     for fine in (Leaderboard.load(runner.workspace, runner.name, objective=name) for name in ("score", None)):
         assert not any("No trial" in shown for shown in (repr(fine), str(fine), fine._repr_html_()))
 
@@ -148,7 +148,7 @@ def test_html_is_escaped(runner: ExperimentRunner, client: Any) -> None:
 def test_an_unknown_layout_names_those_that_exist(runner: ExperimentRunner) -> None:
     board = Leaderboard.load(runner.workspace, runner.name)
 
-    with pytest.raises(ConfigError, match="possible are 'tidy', 'analytics'"):
+    with pytest.raises(ConfigError, match="expected 'tidy' or 'analytics'"):
         board.dataframe(layout="wide")  # type: ignore[call-overload, arg-type, unused-ignore]
     with pytest.raises(ConfigError, match="objective='metric name'"):
         _ = board.best

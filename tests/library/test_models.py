@@ -100,7 +100,7 @@ def test_a_model_without_a_script_is_deployed_with_one(
     with recording.trial() as trial:
         trial.log_model(model)
 
-    with pytest.raises(StateError, match=r"no script that answers for it\. Give entry_point=, a script with model_fn"):
+    with pytest.raises(StateError, match=r"no script to serve it\. Pass entry_point=, a script with model_fn"):
         BestModelDeployer(workspace).deploy(trial.name)
     where = {"entry_point": script.name, "source_dir": script.parent} if with_folder else {"entry_point": script}
     assert answer(workspace, trial, **where) == 42.0

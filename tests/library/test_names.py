@@ -26,13 +26,13 @@ def test_a_refused_name_comes_with_one_that_would_do(name: str, kind: str) -> No
     try:
         check_name(kind, name)
     except ConfigError as error:
-        proposed = re.findall(r"'([^']*)' would do\.$", str(error))
+        proposed = re.findall(r"such as '([^']*)'\.$", str(error))
         assert check_name(kind, proposed[0]) == proposed[0]
 
 
-@pytest.mark.parametrize(("name", "said"), [(None, "'experiment-1' would"), (3, "'3' would"), (10**200, "'1000000000")])
+@pytest.mark.parametrize(("name", "said"), [(None, "'experiment-1'"), (3, "'3'"), (10**200, "'1000000000")])
 def test_a_name_that_is_no_text_is_told_so(name: Any, said: str) -> None:
-    with pytest.raises(ConfigError, match=rf"is no text \({type(name).__name__}\); possible are .*{said}"):
+    with pytest.raises(ConfigError, match=rf"is not a string \({type(name).__name__}\); expected .*, such as {said}"):
         check_name("experiment", name)
 
 

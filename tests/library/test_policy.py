@@ -24,7 +24,7 @@ from mnist_tracking import (
     ServiceError,
     Workspace,
 )
-from mnist_tracking._aws.permissions import CALLS, RESOURCES, PolicyScope, minimal_policy
+from mnist_tracking._aws.permissions import CALLS, RESOURCES, PolicyScope, policy_for
 
 TOY = Path(__file__).parent / "toy"
 ROOT = Path(mnist_tracking.__file__).parent
@@ -149,7 +149,7 @@ def test_every_operation_of_the_table_exists(service: str) -> None:
 
 def test_policy_has_the_form_that_iam_takes() -> None:
     """The grammar of a managed policy: version, identifiers of letters and digits, and at most 6,144 characters."""
-    policy: Any = minimal_policy(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT)
 
     assert policy["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in policy["Statement"]]
@@ -161,7 +161,7 @@ def test_policy_has_the_form_that_iam_takes() -> None:
 
 
 def test_every_permission_of_the_table_is_in_the_policy() -> None:
-    policy: Any = minimal_policy(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT)
     allowed = {
         (action, resource)
         for statement in policy["Statement"]
@@ -173,7 +173,7 @@ def test_every_permission_of_the_table_is_in_the_policy() -> None:
 
 
 def test_policy_is_limited_to_the_account_the_region_the_prefix_and_the_role() -> None:
-    policy: Any = minimal_policy(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT)
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
 
     assert by_sid["Objects"]["Resource"] == ["arn:aws-cn:s3:::things/team/a/*"]
@@ -200,7 +200,7 @@ def test_the_policy_allows_the_key_that_there_is() -> None:
 
 
 def statements_of(account: PolicyScope) -> Any:
-    return minimal_policy(account)["Statement"]
+    return policy_for(account)["Statement"]
 
 
 def test_without_a_prefix_the_policy_is_limited_to_the_bucket() -> None:

@@ -77,25 +77,28 @@ def test_hyperparameters_of_jobs_are_found_as_they_were_put_in(workspace: Worksp
     [
         (
             lambda: where.metric("accuracy") == "high",
-            r"metric\('accuracy'\) cannot be compared with 'high'. Possible: ==",
+            r"metric\('accuracy'\) cannot be compared with 'high'. Available: ==",
         ),
-        (lambda: where.metric("accuracy", "median") > 1, "statistic='median'; possible are 'last', 'max'"),
-        (lambda: where.metric("accuracy").contains("9"), "contains.. is for texts"),
-        (lambda: where.param("optimizer") > cast("Any", "sgd"), "Search cannot order this. Possible: ==, !=, contains"),
-        (lambda: where.tag("team") < 3, "Search cannot order this"),
-        (lambda: where.status() == "Done", "never 'Done'; possible are 'InProgress'"),
-        (lambda: where.created() == "today", "Possible: <, <=, >, >= with a datetime"),
-        (lambda: where.parent(cast("Any", "model")), "possible are 'experiment', 'trial'"),
+        (lambda: where.metric("accuracy", "median") > 1, "statistic='median'; expected one of 'last', 'max'"),
+        (lambda: where.metric("accuracy").contains("9"), "contains.. is for strings"),
+        (
+            lambda: where.param("optimizer") > cast("Any", "sgd"),
+            "Search cannot compare these. Available: ==, !=, contains",
+        ),
+        (lambda: where.tag("team") < 3, "Search cannot compare these"),
+        (lambda: where.status() == "Done", "never 'Done'; expected one of 'InProgress'"),
+        (lambda: where.created() == "today", "Available: <, <=, >, >= with a datetime"),
+        (lambda: where.parent(cast("Any", "model")), "expected 'experiment' or 'trial'"),
         (lambda: ~(where.tag("team") == "cv"), "Use != instead"),
         (lambda: bool(where.tag("team") == "cv"), "Join filters with & and |"),
-        (lambda: (where.tag("team") == "cv") & cast("Any", True), "Are there parentheses"),
-        (lambda: where.param("a").isin([]), "was given no values"),
-        (lambda: where.param("a").isin("sgd"), "was given the text 'sgd'"),
-        (lambda: where.tag("team") == "", "Search takes 1 to 1024"),
-        (lambda: where.tag("team").contains(cast("Any", 3)), "compared with 3, which is no text"),
-        (lambda: where.metric(""), "'' cannot be the name of a metric"),
-        (lambda: where.param(cast("Any", 3)), "3 cannot be the name of a parameter"),
-        (lambda: where.tag(""), "'' cannot be the name of a tag"),
+        (lambda: (where.tag("team") == "cv") & cast("Any", True), "Put each comparison in parentheses"),
+        (lambda: where.param("a").isin([]), "got no values"),
+        (lambda: where.param("a").isin("sgd"), "got the string 'sgd'"),
+        (lambda: where.tag("team") == "", "Search allows 1 to 1024"),
+        (lambda: where.tag("team").contains(cast("Any", 3)), "compared with 3, not a string"),
+        (lambda: where.metric(""), "'' is not the name of a metric"),
+        (lambda: where.param(cast("Any", 3)), "3 is not the name of a parameter"),
+        (lambda: where.tag(""), "'' is not the name of a tag"),
         (
             lambda: where.created() > datetime(2026, 11, 24),
             r"\(\) > .* has no time zone. Write datetime\(.*, tzinfo=UTC\)",
@@ -112,9 +115,9 @@ def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspa
 
     with pytest.raises(ConfigError, match="joins 22 conditions; Search takes 20"):
         workspace.trials("one", where=many)
-    with pytest.raises(ConfigError, match="is no filter"):
+    with pytest.raises(ConfigError, match="is not a filter"):
         workspace.trials(where=["accuracy > 3"])  # type: ignore[list-item]
-    with pytest.raises(ConfigError, match="'accuracy > 3' is no filter"):
+    with pytest.raises(ConfigError, match="'accuracy > 3' is not a filter"):
         workspace.trials(where="accuracy > 3")  # type: ignore[arg-type]
 
 
@@ -181,7 +184,7 @@ def test_a_comparison_says_what_differs_and_nothing_else(filled: Workspace) -> N
     assert "optimizer" in str(found)
     assert "<p>comparison of low, high: 6 differences</p><table" in found._repr_html_().replace("\n", "")
     for wrong in ((), ("low",), ("low", "low")):
-        with pytest.raises(ConfigError, match="two or more trials"):
+        with pytest.raises(ConfigError, match="two or more different trials"):
             filled.compare(*wrong)
 
 

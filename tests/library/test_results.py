@@ -99,5 +99,7 @@ def test_what_was_broken_off_is_never_taken_for_the_whole(workspace: Workspace) 
         len(found)
 
     assert found[199].name == "e-10"
-    with pytest.raises(StateError, match="The search for 'experiments' was broken off, and is not whole; search again"):
+    with pytest.raises(
+        StateError, match="The search for 'experiments' was interrupted and is incomplete; search again"
+    ):
         len(found)

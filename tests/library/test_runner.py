@@ -100,7 +100,7 @@ def test_a_script_without_metrics_completes(runner: ExperimentRunner) -> None:
 
 
 def test_waiting_can_be_bounded(runner: ExperimentRunner, workspace: Workspace) -> None:
-    with pytest.raises(JobTimeoutError, match="It goes on"):
+    with pytest.raises(JobTimeoutError, match="It keeps running"):
         runner.run({"behaviour": "hang"}, timeout_s=0.1)
 
     runner.cleanup()
@@ -179,7 +179,7 @@ def test_the_job_sees_no_credentials(
 def test_a_time_to_wait_that_is_none_is_refused_before_anything_is_sent(
     runner: ExperimentRunner, workspace: Workspace, timeout_s: Any
 ) -> None:
-    with pytest.raises(ConfigError, match="possible are seconds from 0 on, and None"):
+    with pytest.raises(ConfigError, match="expected seconds >= 0, or None"):
         runner.run({}, name="never", timeout_s=timeout_s)
 
     assert list(workspace.trials("lines")) == []

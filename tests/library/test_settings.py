@@ -159,27 +159,27 @@ def test_the_users_own_session_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"role": 7}, "role=7; a text is needed"),
-        ({"network_isolation": "no"}, "network_isolation='no'; True or False is needed"),
-        ({"bucket": "s3://ours/models"}, "'s3://ours/models' is not the name of a bucket"),
-        ({"subnets": 7, "security_group_ids": GROUPS}, "subnets has 7; a list of IDs is needed"),
-        ({"tags": ["team"]}, "a mapping is needed"),
-        ({"role": "my-role"}, r"role='my-role' is not the ARN of a role\. Give 'arn:aws:iam::"),
+        ({"role": 7}, "role=7; expected a string"),
+        ({"network_isolation": "no"}, "network_isolation='no'; expected True or False"),
+        ({"bucket": "s3://ours/models"}, "'s3://ours/models' is not a bucket name"),
+        ({"subnets": 7, "security_group_ids": GROUPS}, "subnets has 7; expected a list of IDs"),
+        ({"tags": ["team"]}, "expected a mapping"),
+        ({"role": "my-role"}, r"role='my-role' is not the ARN of a role\. Pass 'arn:aws:iam::"),
         ({"role": "arn:aws:iam::123456789012:user/me"}, "is not the ARN of a role"),
         ({"kms_key": "alias/ours"}, "An alias cannot encrypt a job's volume"),
         ({"kms_key": ""}, "neither the ID nor the ARN of a key"),
-        ({"subnets": SUBNETS}, "security_group_ids is missing: a VPC takes both"),
+        ({"subnets": SUBNETS}, "security_group_ids is missing: a VPC needs both"),
         ({"security_group_ids": GROUPS}, "subnets is missing"),
-        ({"subnets": [], "security_group_ids": GROUPS}, "subnets has 0 entries; possible are 1 to 16"),
+        ({"subnets": [], "security_group_ids": GROUPS}, "subnets has 0 entries; expected 1 to 16"),
         (
             {"subnets": SUBNETS, "security_group_ids": GROUPS * 6},
-            "security_group_ids has 6 entries; possible are 1 to 5",
+            "security_group_ids has 6 entries; expected 1 to 5",
         ),
         ({"subnets": GROUPS, "security_group_ids": GROUPS}, "subnets has 'sg-0a1b2c3d'"),
-        ({"subnets": "subnet-1, subnet-2", "security_group_ids": GROUPS}, "a list of IDs is needed"),
-        ({"tags": {str(number): "" for number in range(48)}}, "48 tags; possible are 47"),
-        ({"tags": {"aws:team": "vision"}}, "'aws:team' is refused"),
-        ({"tags": {"": "vision"}}, "'' is refused"),
+        ({"subnets": "subnet-1, subnet-2", "security_group_ids": GROUPS}, "expected a list of IDs"),
+        ({"tags": {str(number): "" for number in range(48)}}, "48 tags; expected at most 47"),
+        ({"tags": {"aws:team": "vision"}}, "'aws:team' is not allowed"),
+        ({"tags": {"": "vision"}}, "'' is not allowed"),
         ({"tags": {"team": "a" * 257}}, "of at most 256"),
         ({"tags": {"a" * 129: "vision"}}, "of at most 128"),
         ({"tags": {"team": "vision & sound"}}, "The value 'vision & sound' of tag 'team'"),
@@ -206,7 +206,7 @@ def test_tags_may_be_in_any_script() -> None:
 def test_a_runners_tags_are_checked_before_anything_is_sent(workspace: Workspace) -> None:
     calls = record_calls(workspace)
 
-    with pytest.raises(ConfigError, match="'aws:x' is refused"):
+    with pytest.raises(ConfigError, match="'aws:x' is not allowed"):
         ExperimentRunner(workspace, "lines", tags={"aws:x": ""})
     assert calls == []
 

@@ -58,9 +58,9 @@ def test_a_snapshot_can_be_pickled_and_copied(filled: Workspace, what: str, agai
 def test_what_is_read_again_from_a_pickle_reads_on(filled: Workspace) -> None:
     trial, board = pickle.loads(pickle.dumps((filled.trial("weak"), Leaderboard.load(filled, "churn"))))
 
-    assert trial.metrics()["accuracy"].values == (0.8,)
+    assert trial.series()["accuracy"].values == (0.8,)
     assert len(board.dataframe(layout="analytics")) == 2
-    assert trial._workspace is board._workspace
+    assert trial._account is board._account
 
 
 def test_a_plan_from_a_pickle_deletes_what_it_says(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_plan_from_a_pickle_deletes_what_it_says(tmp_path: Path) -> None:
 
 def test_another_process_reads_on_from_a_pickle(filled: Workspace, tmp_path: Path) -> None:
     (tmp_path / "trial").write_bytes(pickle.dumps(filled.trial("strong")))
-    program = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).metrics()['accuracy'].values)"
+    program = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).series()['accuracy'].values)"
 
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "trial"], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -115,7 +115,7 @@ def test_what_cannot_be_described_is_not_pickled(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path / "home")
     session = boto3.Session("key", "secret", region_name="us-east-1")
     for workspace in (Workspace.embedded(engine=engine), Workspace.aws(boto_session=session)):
-        with pytest.raises(pickle.PicklingError, match=r"of your own.* Make it with Workspace\.embedded\(home\)"):
+        with pytest.raises(pickle.PicklingError, match=r"of your own.* Create it with Workspace\.embedded\(home\)"):
             pickle.dumps(workspace)
         assert copy.deepcopy(workspace) is workspace
     engine.close()
@@ -124,8 +124,8 @@ def test_what_cannot_be_described_is_not_pickled(tmp_path: Path) -> None:
 def records() -> Iterator[type[Any]]:
     """Yields every public record, and the settings."""
     yield Settings
-    for name in mnist_tracking.__all__:
-        found = getattr(mnist_tracking, name)
+    for name, module in [*((n, mnist_tracking) for n in mnist_tracking.__all__), *((n, types) for n in dir(types))]:
+        found = getattr(module, name)
         if isinstance(found, type) and attrs.has(found):
             yield found
 

@@ -60,10 +60,10 @@ def test_a_full_quota_is_waited_out(limited_workspace: Workspace, toy_job: Calla
     ("space", "said"),
     [
         ({}, "grid is empty"),
-        ({"slope": []}, "no value for 'slope'"),
+        ({"slope": []}, "no values for 'slope'"),
         ({"slope": [1, 1]}, "twice"),
-        ({"slope": "12"}, "give a list"),
-        ({"slope": [object()]}, "possible are finite numbers"),
+        ({"slope": "12"}, "expected a list"),
+        ({"slope": [object()]}, "expected a finite number"),
     ],
 )
 def test_a_bad_grid_is_refused(runner: ExperimentRunner, space: dict[str, list[float]], said: str) -> None:
@@ -123,7 +123,7 @@ def test_the_analytics_layout_is_exactly_experiment_analytics(runner: Experiment
 
 @pytest.mark.parametrize("field", ["goal", "statistic"])
 def test_an_objective_names_what_is_possible(field: str) -> None:
-    with pytest.raises(ConfigError, match=f"{field}='best'; possible are"):
+    with pytest.raises(ConfigError, match=f"{field}='best'; expected one of"):
         Objective("score", **{field: "best"})  # type: ignore[arg-type]
 
 
@@ -135,7 +135,7 @@ def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(
         pass
 
     full = HyperparameterSweep(runner, {"steps": list(range(1, 301))})
-    with pytest.raises(ConfigError, match="300 points to train, and the experiment 'lines' 1 trials"):
+    with pytest.raises(ConfigError, match="300 points to train, and the experiment 'lines' has 1 trials"):
         full.run()
     small = HyperparameterSweep(runner, {"steps": [1, 2]}, trial_quota=2)
     with pytest.raises(ConfigError, match="an experiment may have 2"):

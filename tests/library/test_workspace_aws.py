@@ -51,7 +51,7 @@ def test_a_bucket_in_another_region_is_refused() -> None:
 
 @pytest.mark.usefixtures("account")
 def test_without_a_role_the_error_says_what_to_give() -> None:
-    with pytest.raises(ConfigError, match="Give role='arn:aws:iam::"):
+    with pytest.raises(ConfigError, match="Pass role='arn:aws:iam::"):
         _ = Workspace.aws(region="us-east-1").role
 
 
@@ -112,7 +112,7 @@ def test_an_unknown_profile_names_those_that_exist(monkeypatch: pytest.MonkeyPat
     (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
-    with pytest.raises(ConfigError, match=r"No AWS profile named 'wrok'\. Existing: work"):
+    with pytest.raises(ConfigError, match=r"No AWS profile named 'wrok'\. Available: work"):
         Workspace.aws(profile="wrok")
     assert Workspace.aws(profile="work").region == "eu-west-1"
 
@@ -126,7 +126,7 @@ def test_without_a_region_the_error_says_what_to_set(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
 
-    with pytest.raises(ConfigError, match=r"No region is known.* set AWS_DEFAULT_REGION"):
+    with pytest.raises(ConfigError, match=r"No AWS region.* set AWS_DEFAULT_REGION"):
         Workspace.aws()
 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")  # boto3 reads no AWS_REGION

@@ -12,7 +12,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from mnist_tracking import __version__
 from mnist_tracking._aws.convert import CREATED_BY, tags_to_aws
 from mnist_tracking._aws.errors import (
     is_bucket_name_taken,
@@ -25,6 +24,7 @@ from mnist_tracking._aws.errors import (
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.version import __version__
 from mnist_tracking.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:

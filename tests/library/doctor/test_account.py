@@ -15,8 +15,8 @@ from mnist_tracking import (
 )
 from mnist_tracking._aws.permissions import CALLS
 from mnist_tracking.upkeep.doctor import Check, diagnose, minimal_policy
-from mnist_tracking.upkeep.doctor.limits import LOOKED_AT
-from mnist_tracking.upkeep.doctor.prices import usd_per_hour
+from mnist_tracking.upkeep.doctor.readiness import CHECKED_TYPES
+from mnist_tracking.upkeep.doctor.running import usd_per_hour
 
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -111,8 +111,8 @@ def test_defaults_are_among_what_is_looked_at_and_priced() -> None:
     training = attrs.fields(JobSpec).instance_type.default
     hosting = inspect.signature(BestModelDeployer).parameters["instance_type"].default
 
-    assert (LOOKED_AT["training job"][0], LOOKED_AT["endpoint"][0]) == (training, hosting)
-    assert all(usd_per_hour(kind, 1) for kinds in LOOKED_AT.values() for kind in kinds)
+    assert (CHECKED_TYPES["training job"][0], CHECKED_TYPES["endpoint"][0]) == (training, hosting)
+    assert all(usd_per_hour(kind, 1) for kinds in CHECKED_TYPES.values() for kind in kinds)
 
 
 def test_a_named_bucket_that_is_missing_is_a_problem(answering: Answering) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.diagnoses import Answer, Answering, one
 
 from mnist_tracking.upkeep.doctor import Check, diagnose
-from mnist_tracking.upkeep.doctor.access import lets_sagemaker_in
+from mnist_tracking.upkeep.doctor.readiness import trusts_sagemaker
 
 ROLE = "arn:aws:iam::000000000000:role/mnist-tracking-embedded"
 
@@ -52,7 +52,7 @@ def forbidden(_: Mapping[str, str]) -> dict[str, Any]:
     ],
 )
 def test_trust_is_read_from_the_policy(statements: Any, *, may: bool) -> None:
-    assert lets_sagemaker_in({"Version": "2012-10-17", "Statement": statements}) is may
+    assert trusts_sagemaker({"Version": "2012-10-17", "Statement": statements}) is may
 
 
 def test_a_role_that_does_not_trust_sagemaker_is_a_problem(answering: Answering) -> None:

@@ -65,5 +65,5 @@ def test_a_file_never_replaces_another_one_in_silence(recording: ExperimentRunne
 def test_a_file_is_read_or_written(recording: ExperimentRunner, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("1,2")
     wrong: Any = "in"
-    with recording.step("Cleaning") as step, pytest.raises(ConfigError, match="possible are 'input', 'output'"):
+    with recording.step("Cleaning") as step, pytest.raises(ConfigError, match="expected 'input' or 'output'"):
         step.log_artifact(tmp_path / "rows.csv", direction=wrong)

@@ -21,7 +21,7 @@ def test_a_parameter_that_cannot_be_recorded_is_refused_before_a_trial_is_made(
     recording: ExperimentRunner, workspace: Workspace, value: Any
 ) -> None:
     with (
-        pytest.raises(ConfigError, match=r"The hyperparameter 'C' (is|takes)"),
+        pytest.raises(ConfigError, match=r"The hyperparameter 'C' (is|has)"),
         recording.trial({"C": value}, name="never"),
     ):
         pass
@@ -56,7 +56,9 @@ def test_a_trial_is_taken_in_any_form(recording: ExperimentRunner, workspace: Wo
         with recording.step("Evaluation", trial=form):
             pass
         assert LineageTracer(workspace).trace(form).trial_name == "one"
-        assert [item.name for item in recording.cleanup_plan(trials=[form]).going if item.kind == "trial"] == ["one"]
+        assert [item.name for item in recording.cleanup_plan(trials=[form]).to_delete if item.kind == "trial"] == [
+            "one"
+        ]
     with recording.trial(name="two"):
         pass
 
@@ -67,9 +69,9 @@ def test_a_trial_is_taken_in_any_form(recording: ExperimentRunner, workspace: Wo
 @pytest.mark.parametrize("wrong", [3, ["one"], 0.5])
 def test_what_is_no_trial_is_refused(recording: ExperimentRunner, workspace: Workspace, wrong: Any) -> None:
     for use in (workspace.compare, LineageTracer(workspace).trace, BestModelDeployer(workspace).deploy):
-        with pytest.raises(ConfigError, match="is no trial"):
+        with pytest.raises(ConfigError, match="is not a trial"):
             use(wrong)
-    with pytest.raises(ConfigError, match="is no trial"), recording.step("Evaluation", trial=wrong):
+    with pytest.raises(ConfigError, match="is not a trial"), recording.step("Evaluation", trial=wrong):
         pass
-    with pytest.raises(ConfigError, match="is no trial"):
+    with pytest.raises(ConfigError, match="is not a trial"):
         recording.cleanup_plan(trials=[wrong])

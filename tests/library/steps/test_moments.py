@@ -19,7 +19,7 @@ ARGUMENTS: dict[str, Any] = {
     "path": Path(__file__),
     "table": {"x": [1]},
     "truth": [0, 1],
-    "answers": [0, 1],
+    "predictions": [0, 1],
     "scores": [0.1, 0.9],
 }
 
@@ -35,7 +35,7 @@ def calls(step: Step) -> Iterator[Callable[[], Any]]:
     ("make", "said"),
     [
         (lambda runner: runner.step("Cleaning"), r"with runner\.step\('Cleaning'\) as step"),
-        (lambda runner: runner.trial(name="one"), r"with runner\.trial\(\.\.\.\) as trial"),
+        (lambda runner: runner.trial(name="one"), r"with runner\.trial\(name='one'\) as trial"),
     ],
 )
 def test_a_step_takes_values_inside_its_block_alone(
@@ -52,7 +52,7 @@ def test_a_step_takes_values_inside_its_block_alone(
         step.log_parameter("rows", 1)
     after = len(sent)
     for call in calls(step):
-        with pytest.raises(RuntimeError, match=rf"is over \(Completed\).*{said}"):
+        with pytest.raises(RuntimeError, match=rf"has ended \(Completed\).*{said}"):
             call()
     assert len(sent) == after
 
@@ -72,7 +72,7 @@ def test_a_step_that_failed_says_so(recording: ExperimentRunner) -> None:
     with pytest.raises(ZeroDivisionError), recording.step("Cleaning") as step:
         raise ZeroDivisionError
 
-    with pytest.raises(StateError, match=r"'Cleaning' is over \(Failed\)"):
+    with pytest.raises(StateError, match=r"'Cleaning' has ended \(Failed\)"):
         step.log_parameter("rows", 1)
 
 
