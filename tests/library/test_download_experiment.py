@@ -12,6 +12,7 @@ from tests.sent import Sent
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, StateError, Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.types import Timing
 
 TABLES = ("trials.csv", "trials.jsonl", "components.jsonl", "metrics.csv", "lineage.json")
 

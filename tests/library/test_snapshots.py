@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 import mnist_tracking
-from mnist_tracking import ExperimentRunner, JobSpec, Leaderboard, LineageTracer, SubmittedTrial, Workspace
+from mnist_tracking import ExperimentRunner, JobSpec, Leaderboard, LineageTracer, SubmittedTrial, Workspace, types
 from mnist_tracking._values.settings import Settings
 from mnist_tracking.embedded import EmbeddedSageMaker
 

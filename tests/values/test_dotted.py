@@ -16,7 +16,7 @@ def test_a_dotted_name_is_resolved() -> None:
 
 @pytest.mark.parametrize("name", ["digits", "module:", ":name", "module:a-b", "a:b:c", "a..b:c", "", None, 3])
 def test_a_name_of_another_form_is_rejected(name: object) -> None:
-    with pytest.raises(ConfigError, match="adapter=.*expected a dotted name"):
+    with pytest.raises(ConfigError, match=r"adapter=.*expected a dotted name"):
         check_dotted("adapter", name)
 
 
