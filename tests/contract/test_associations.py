@@ -68,7 +68,7 @@ def test_associated_component_cannot_be_deleted(rig: Rig) -> None:
 
 @pytest.mark.needs("validation")
 def test_trial_holds_50_components(rig: Rig) -> None:
-    """The quota (aws/sagemaker-python-sdk, issue 3646); associating one again is still fine."""
+    """The quota (aws/sagemaker-python-sdk, issue 3646); associating one again is allowed."""
     client = rig.sagemaker()
     for number in range(50):
         client.create_trial_component(TrialComponentName=f"c{number}")

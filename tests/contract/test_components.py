@@ -53,7 +53,7 @@ def test_update_merges_by_key(rig: Rig) -> None:
 
 
 def test_removal_wins_over_setting(rig: Rig) -> None:
-    """What one request sets and removes is gone afterwards (smexperiments' own integration tests)."""
+    """What one request sets and removes is not there afterwards (smexperiments' own integration tests)."""
     client = rig.sagemaker()
     client.create_trial_component(
         TrialComponentName="prep",
@@ -84,7 +84,7 @@ def test_times_come_back_as_given(rig: Rig) -> None:
 
 
 def test_new_status_replaces_the_old_message(rig: Rig) -> None:
-    """A status replaces the one before as a whole: a component that completes keeps no reason of failure."""
+    """A status replaces the previous one as a whole: a completed component keeps no failure reason."""
     client = rig.sagemaker()
     client.create_trial_component(TrialComponentName="prep", Status={"PrimaryStatus": "Failed", "Message": "Oh."})
     client.update_trial_component(TrialComponentName="prep", Status={"PrimaryStatus": "Completed"})
@@ -94,7 +94,7 @@ def test_new_status_replaces_the_old_message(rig: Rig) -> None:
 
 @pytest.mark.needs("validation")
 def test_parameter_that_is_not_a_number_is_rejected(rig: Rig) -> None:
-    """NaN and the infinities are no numbers in JSON, so none can come back."""
+    """NaN and the infinities are not valid in JSON, so none can be returned."""
     for value in (float("nan"), float("inf")):
         with pytest.raises(ClientError, match="rate"):
             rig.sagemaker().create_trial_component(
@@ -116,7 +116,7 @@ def test_any_number_of_python_is_a_double(rig: Rig) -> None:
 
 @pytest.mark.needs("validation")
 def test_update_cannot_exceed_the_limits_of_a_component(rig: Rig) -> None:
-    """300 parameters are the maximum of the component, not only of a request; a refused update changes nothing."""
+    """300 parameters are the maximum of the component, not only of a request; a rejected update changes nothing."""
     client = rig.sagemaker()
     many = {f"p{number}": {"NumberValue": float(number)} for number in range(300)}
     client.create_trial_component(TrialComponentName="prep", Parameters=many)  # type: ignore[arg-type]

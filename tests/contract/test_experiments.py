@@ -4,7 +4,7 @@ from tests.support.rigs import Rig
 
 
 def test_created_experiment_is_described_as_given(rig: Rig) -> None:
-    """DescribeExperiment gives back what CreateExperiment was given."""
+    """DescribeExperiment returns the members of CreateExperiment."""
     created = rig.sagemaker().create_experiment(ExperimentName="digits", Description="Of hands.")
     described = rig.sagemaker().describe_experiment(ExperimentName="digits")
 
@@ -145,6 +145,6 @@ def test_experiments_can_be_listed_by_creation_time(rig: Rig) -> None:
     "token", ["nonsense", "bm9uc2Vuc2U=", "eyJvZmZzZXQiOiAtMX0=", "WzEsMl0=", "WyJhIiwgInoiXQ==", "é"]
 )
 def test_broken_token_is_rejected(rig: Rig, token: str) -> None:
-    """A token that no page gave is a ValidationException."""
+    """An invalid token is a ValidationException."""
     with pytest.raises(ClientError, match="ValidationException"):
         rig.sagemaker().list_experiments(NextToken=token)

@@ -40,7 +40,7 @@ def test_both_ends_of_an_association_must_exist(rig: Rig, component: str, artifa
 
 
 def test_artifact_name_has_the_pattern_of_all_names(rig: Rig) -> None:
-    """A file's name is none, though smexperiments sends it by default (botocore, ArtifactName)."""
+    """A file name with a dot is not valid, although smexperiments sends it by default (botocore, ArtifactName)."""
     with pytest.raises(ClientError, match=r"Value 'f\.csv' at 'artifactName'"):
         rig.sagemaker().create_artifact(
             ArtifactName="f.csv", ArtifactType="text/csv", Source={"SourceUri": "s3://digits/f.csv"}
@@ -98,7 +98,7 @@ def test_an_artifact_is_deleted_once_with_its_tags(rig: Rig, artifact: str) -> N
 
 
 def test_an_artifact_that_has_associations_cannot_be_deleted(rig: Rig, links: list[tuple[str, str]]) -> None:
-    """The SDK takes them away before (sagemaker.lineage.artifact, Artifact.delete(disassociate=True))."""
+    """The SDK removes them before (sagemaker.lineage.artifact, Artifact.delete(disassociate=True))."""
     for artifact in (links[0][0], links[1][1]):
         with pytest.raises(ClientError, match="cannot be deleted"):
             rig.sagemaker().delete_artifact(ArtifactArn=artifact)

@@ -34,7 +34,7 @@ def condition(name: str, value: str | None = None, operator: str | None = None) 
 
 
 def found(rig: Rig, *filters: dict[str, str], **more: Any) -> list[str]:
-    """Names of the components that a search finds, oldest first unless told otherwise."""
+    """Names of the components that a search finds, oldest first by default."""
     expression = {"Filters": list(filters), **more.pop("expression", {})}
     expression = {key: value for key, value in expression.items() if value}
     given = {"SortBy": "CreationTime", "SortOrder": "Ascending", "SearchExpression": expression, **more}
@@ -157,7 +157,7 @@ def test_other_resources_are_searched(
     ],
 )
 def test_invalid_filters_are_rejected(rig: Rig, filters: list[dict[str, str]], message: str) -> None:
-    """A ValidationException says what is wrong with which property."""
+    """A ValidationException names the property and the problem."""
     with pytest.raises(ClientError, match=message):
         found(rig, *filters)
 

@@ -5,7 +5,7 @@ from tests.support.rigs import Rig
 
 @pytest.fixture
 def arn(rig: Rig) -> str:
-    """An experiment that was made with one tag."""
+    """An experiment created with one tag."""
     return rig.sagemaker().create_experiment(ExperimentName="digits", Tags=[{"Key": "team", "Value": "cv"}])[
         "ExperimentArn"
     ]
@@ -29,7 +29,7 @@ def test_added_tag_replaces_the_one_of_the_same_key(rig: Rig, arn: str) -> None:
 
 
 def test_deleted_tags_are_gone(rig: Rig, arn: str) -> None:
-    """DeleteTags ignores keys that are not there."""
+    """DeleteTags ignores missing keys."""
     rig.sagemaker().delete_tags(ResourceArn=arn, TagKeys=["team", "never"])
 
     assert tags(rig, arn) == {}

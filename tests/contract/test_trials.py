@@ -28,7 +28,7 @@ def test_created_trial_is_described_as_given(rig: Rig) -> None:
 
 @pytest.mark.needs("typed errors")
 def test_trial_of_a_missing_experiment_is_rejected(rig: Rig) -> None:
-    """CreateTrial raises ResourceNotFound, and makes nothing."""
+    """CreateTrial raises ResourceNotFound, and creates nothing."""
     client = rig.sagemaker()
     with pytest.raises(client.exceptions.ResourceNotFound, match="nowhere"):
         client.create_trial(TrialName="one", ExperimentName="nowhere")
@@ -49,7 +49,7 @@ def test_taken_trial_name_is_rejected(rig: Rig) -> None:
 
 
 def test_trials_are_listed_by_experiment(rig: Rig) -> None:
-    """ListTrials with ExperimentName leaves out the others'."""
+    """ListTrials with ExperimentName lists only its trials."""
     client = rig.sagemaker()
     client.create_experiment(ExperimentName="letters")
     client.create_trial(TrialName="one", ExperimentName="digits")
@@ -122,7 +122,7 @@ def test_trials_can_be_deleted_while_they_are_listed(rig: Rig) -> None:
 @pytest.mark.parametrize("sort_by", ["Name", "CreationTime"])
 @pytest.mark.parametrize("sort_order", ["Ascending", "Descending"])
 def test_pages_of_trials_are_in_order(rig: Rig, sort_by: Any, sort_order: Any) -> None:
-    """Names sort without case; every trial comes once, though many are made in the same moment."""
+    """Names sort without case; every trial is listed once, even if many are created at the same time."""
     client = rig.sagemaker()
     for number in range(12):
         client.create_trial(TrialName=f"{'bAcD'[number % 4]}-{number}", ExperimentName="digits")

@@ -14,7 +14,7 @@ START = 1_800_000_000  # a whole minute
 
 @pytest.fixture
 def cloudwatch(engine: EmbeddedSageMaker) -> Any:
-    """A client of an engine where a job said its loss three times, in two minutes."""
+    """A client of an engine with a job that reported its loss three times in two minutes."""
     engine.session().client("sagemaker").create_trial_component(TrialComponentName="job-component")
     with engine.store.write() as connection:
         component = connection.execute("SELECT id FROM components").fetchone()["id"]
@@ -46,7 +46,7 @@ def at(offset: int) -> datetime:
 
 
 def test_values_are_averaged_by_the_minute(cloudwatch: Any) -> None:
-    """The start counts as the whole minute that it lies in, as AWS documents of GetMetricStatistics."""
+    """The start is rounded down to the minute, as AWS documents for GetMetricStatistics."""
     answer = ask(cloudwatch)
 
     assert answer["Label"] == "loss"

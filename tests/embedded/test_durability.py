@@ -57,7 +57,7 @@ for number in range(25):
 
 
 def integrity(home: Path) -> str:
-    """What SQLite says of the file."""
+    """The result of SQLite's integrity check."""
     connection = sqlite3.connect(home / "sagemaker.db")
     found = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
     connection.close()
@@ -65,7 +65,7 @@ def integrity(home: Path) -> str:
 
 
 def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path) -> None:
-    """Of the store as of S3; what was acknowledged is there, and work goes on once there is room."""
+    """For the store and for S3; acknowledged writes are kept, and work continues once there is space."""
     home = tmp_path / "home"
     child = subprocess.run([sys.executable, "-c", FULL_DISK, str(home)], capture_output=True, text=True, check=False)
     said = child.stdout.splitlines()
@@ -84,7 +84,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path) -> Non
 
 
 def test_committed_writes_survive_a_killed_writer(tmp_path: Path) -> None:
-    """Its unfinished transaction never happened, and holds up nobody."""
+    """Its unfinished transaction is rolled back, and blocks nobody."""
     child = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     store = Store(tmp_path)
     with store.write() as connection:
@@ -98,7 +98,7 @@ def test_committed_writes_survive_a_killed_writer(tmp_path: Path) -> None:
 
 
 def test_writer_does_not_block_readers(engine: EmbeddedSageMaker) -> None:
-    """Reading goes on, of what was there before, while another connection is in the middle of a write."""
+    """While another connection writes, readers see the state before."""
     client, other = engine.session().client("sagemaker"), Store(engine.home)
     client.create_experiment(ExperimentName="digits")
     with other.write() as connection:
@@ -110,7 +110,7 @@ def test_writer_does_not_block_readers(engine: EmbeddedSageMaker) -> None:
 
 
 def test_processes_make_calls_at_once(tmp_path: Path) -> None:
-    """Six processes open one new folder together and write to it; none is refused, nothing is lost."""
+    """Six processes open a new folder at once and write to it; no call fails, and nothing is lost."""
     home = tmp_path / "home"
     children = [subprocess.Popen([sys.executable, "-c", WRITER, str(home), str(number)]) for number in range(6)]
 

@@ -13,7 +13,7 @@ def test_the_caller_has_assumed_the_role(engine: EmbeddedSageMaker) -> None:
 
 
 def test_the_role_is_found_by_the_name_in_the_callers_arn(engine: EmbeddedSageMaker) -> None:
-    """That is how the SageMaker SDK's get_execution_role goes about it."""
+    """As the SageMaker SDK's get_execution_role does."""
     caller = engine.session().client("sts").get_caller_identity()["Arn"]
     role = engine.session().client("iam").get_role(RoleName=caller.split("/")[1])["Role"]
 

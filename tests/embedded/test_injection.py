@@ -17,7 +17,7 @@ THROTTLED = Fault("ThrottlingException", operation="CreateExperiment", times=Non
 
 
 class Clock:
-    """A time that passes when it is told to."""
+    """A clock that is advanced by tests."""
 
     now = 1_000_000.0
 
@@ -49,7 +49,7 @@ def client(engine: EmbeddedSageMaker, mode: Mode = "standard", attempts: int = 3
 
 
 def refused(call: Any, **params: Any) -> dict[str, Any]:
-    """The response that a refused call is answered with."""
+    """The error response of a failed call."""
     with pytest.raises(ClientError) as caught:
         call(**params)
     return dict(caught.value.response)

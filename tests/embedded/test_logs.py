@@ -69,7 +69,7 @@ def test_a_stream_that_is_missing_is_an_error(logs: "CloudWatchLogsClient") -> N
 
 
 def test_blank_line_is_a_space(logs: "CloudWatchLogsClient") -> None:
-    """No message in CloudWatch is empty."""
+    """CloudWatch has no empty messages."""
     assert messages(logs.get_log_events(logGroupName="other", logStreamName="a/1")) == [" "]
 
 
@@ -118,7 +118,7 @@ def test_events_can_be_bounded_by_time(logs: "CloudWatchLogsClient") -> None:
 
 
 def test_event_is_found_by_its_own_time(engine: EmbeddedSageMaker, logs: "CloudWatchLogsClient") -> None:
-    """The SDK goes on from the last timestamp it saw, in milliseconds that were cut off."""
+    """The SDK continues at the last timestamp it saw, truncated to milliseconds."""
     with engine.store.write() as connection:
         values = (GROUP, "a/algo-1-1", 1_700_000_000.1239, "late")
         connection.execute("INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)", values)

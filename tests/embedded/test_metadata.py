@@ -12,7 +12,7 @@ MADE = {"CommitId": "1f8c792", "Repository": "https://example.com/digits", "Gene
 
 @pytest.fixture
 def client(engine: EmbeddedSageMaker) -> Any:
-    """A client with an experiment, of which two trials and components were made, one each with metadata."""
+    """A client with an experiment, and two trials and components, one of each with metadata."""
     client: Any = engine.session().client("sagemaker")
     client.create_experiment(ExperimentName="digits")
     for name, given in (("told", {"MetadataProperties": MADE}), ("untold", {})):

@@ -15,7 +15,7 @@ def version(store: Store) -> int:
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    """A number says how many came before."""
+    """A number is the number of earlier migrations plus one."""
     files = [entry.name for entry in resources.files(migrations).iterdir() if entry.name.endswith(".sql")]
 
     assert sorted(int(name.split("_")[0]) for name in files) == list(range(1, len(files) + 1))
@@ -31,7 +31,7 @@ def test_new_store_has_the_newest_version(tmp_path: Path) -> None:
 
 
 def test_newer_store_is_rejected_and_kept(tmp_path: Path) -> None:
-    """A store of a later mnist-tracking is left as it is."""
+    """A store of a later mnist-tracking is not changed."""
     Store(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "sagemaker.db")
     connection.execute("PRAGMA user_version = 999")

@@ -13,7 +13,7 @@ from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 @pytest.fixture
 def session(engine: EmbeddedSageMaker) -> Iterator[Any]:
-    """A boto3 session; the SDKs' warnings about themselves are ignored meanwhile."""
+    """A boto3 session; the SDKs' warnings about themselves are ignored."""
     with quiet():
         yield engine.session()
 
@@ -141,7 +141,7 @@ def test_analytics_returns_a_data_frame(session: Any, clients: dict[str, Any]) -
 
 
 def test_run_is_recorded(session: Any) -> None:
-    """`sagemaker.experiments.Run`: made, filled, opened again."""
+    """`sagemaker.experiments.Run`: created, filled, opened again."""
     import sagemaker
     from sagemaker.experiments import Run
 

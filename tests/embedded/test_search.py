@@ -26,7 +26,7 @@ ORDERINGS: dict[str, Callable[[float, float], bool]] = {
 
 @attrs.frozen
 class Component:
-    """What the model knows of a component."""
+    """A component as the model describes it."""
 
     display: str
     parameters: dict[str, str | float]
@@ -86,7 +86,7 @@ def matches(component: Component, expression: dict[str, Any]) -> bool:
 
 
 def conditions() -> st.SearchStrategy[dict[str, Any]]:
-    """Filters that are possible."""
+    """Valid filters."""
     text_names = st.sampled_from(["DisplayName", "Parents.TrialName", "Parents.ExperimentName", "Parameters.p"])
     text_values = st.sampled_from([*TEXTS, *TRIALS, *TRIALS.values(), *map(str, NUMBERS)])
     text = {"Name": text_names, "Operator": st.sampled_from(["Equals", "NotEquals", "In", "Contains"])}
@@ -161,7 +161,7 @@ def search(client: Any, page_size: int = 100, **request: Any) -> list[int]:
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(made=components, expression=expressions())
 def test_search_finds_the_same_as_the_model(client: Any, made: list[Component], expression: dict[str, Any]) -> None:
-    """Every operator, alone and joined, over texts, numbers, missing values and several parents."""
+    """Every operator, alone and combined, on strings, numbers, missing values and several parents."""
     fill(client, made)
     expected = [number for number, component in enumerate(made) if matches(component, expression)]
 
@@ -187,7 +187,7 @@ def test_pages_are_in_order_and_complete(
 
 
 def test_long_lists_of_values_are_compared_quickly(client: Any) -> None:
-    """As many as fit into a filter, in as many filters as an expression holds: joined by OR they never came back."""
+    """As many values as fit into the filters of an expression: joined by OR, they took forever."""
     values = {"Name": "Parameters.p", "Operator": "In", "Value": ",".join(["ab"] * 340)}
     below = [{"Operator": "Or", "Filters": [values] * 16} for _ in range(3)]
 
@@ -195,7 +195,7 @@ def test_long_lists_of_values_are_compared_quickly(client: Any) -> None:
 
 
 def test_only_numbers_compare_as_numbers(engine: EmbeddedSageMaker) -> None:
-    """Hyperparameters are texts; a date or a range is not the number that it begins with."""
+    """Hyperparameters are strings; a date or a range is not the number that it begins with."""
     for name, value in {"number": "1e-05", "range": "1-2", "date": "2020-01-01", "quoted": '"7"'}.items():
         with engine.store.write() as connection:
             connection.execute(

@@ -42,7 +42,7 @@ def test_experiments_survive_reopening(tmp_path: Path) -> None:
 
 
 def test_closed_engine_can_be_used_again(engine: EmbeddedSageMaker) -> None:
-    """Closing gives up connections, nothing else."""
+    """Closing only closes connections."""
     client = engine.session().client("sagemaker")
     client.create_experiment(ExperimentName="digits")
     engine.close()
@@ -51,7 +51,7 @@ def test_closed_engine_can_be_used_again(engine: EmbeddedSageMaker) -> None:
 
 
 def test_threads_write_at_once(engine: EmbeddedSageMaker) -> None:
-    """No write is lost or refused when 8 threads share one client."""
+    """No write is lost or fails when 8 threads share one client."""
     client = engine.session().client("sagemaker")
     expected = {f"digits-{number}" for number in range(64)}
     with ThreadPoolExecutor(8) as pool:
@@ -61,7 +61,7 @@ def test_threads_write_at_once(engine: EmbeddedSageMaker) -> None:
 
 
 def test_processes_open_and_write_at_once(tmp_path: Path) -> None:
-    """Four processes that find no store make one together, and no write is lost."""
+    """Four processes create a store at once, and no write is lost."""
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -96,7 +96,7 @@ def _write_and_leave(store: Store) -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 def test_forked_child_uses_its_own_connections(tmp_path: Path) -> None:
-    """A child that writes, closes and ends leaves its parent's connection as it was."""
+    """A child that writes, closes and ends does not affect its parent's connection."""
     store = Store(tmp_path / "home")
     with store.read() as connection:
         connection.execute("SELECT 1")
@@ -123,7 +123,7 @@ def test_components_are_found_by_their_source_in_any_case(engine: EmbeddedSageMa
 
 
 def test_failed_write_changes_nothing(tmp_path: Path) -> None:
-    """A write happens whole or not at all, and the next one is not disturbed."""
+    """A write is atomic, and does not disturb the next one."""
     store = Store(tmp_path / "home")
     doubled = [("a",), ("a",)]
     with pytest.raises(sqlite3.IntegrityError), store.write() as connection:
@@ -137,7 +137,7 @@ def test_failed_write_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_snapshot_is_consistent(tmp_path: Path) -> None:
-    """Reads of a snapshot do not see what another connection writes meanwhile."""
+    """Reads of a snapshot do not see concurrent writes."""
     ours, other = Store(tmp_path / "home"), Store(tmp_path / "home")
     with ours.snapshot() as snapshot:
         before = snapshot.execute("SELECT count(*) FROM tags").fetchone()[0]
@@ -149,7 +149,7 @@ def test_snapshot_is_consistent(tmp_path: Path) -> None:
 
 
 def test_home_that_cannot_be_created_is_rejected(tmp_path: Path) -> None:
-    """The error names the folder and says what would do."""
+    """The error names the folder and a solution."""
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
         with pytest.raises(ConfigError, match=r"file.*cannot be created: .*Choose a writable folder"):
@@ -158,7 +158,7 @@ def test_home_that_cannot_be_created_is_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_unwritable_home_is_rejected(tmp_path: Path) -> None:
-    """Before anything is tried in it."""
+    """Before anything else is done there."""
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="is not writable"):
         Store(tmp_path)
@@ -175,7 +175,7 @@ def test_broken_file_is_rejected_and_kept(tmp_path: Path, content: bytes) -> Non
 
 
 def test_unknown_durability_is_rejected(tmp_path: Path) -> None:
-    """The error lists the possible ones."""
+    """The error lists the valid ones."""
     with pytest.raises(ConfigError, match="'paranoid'; expected one of 'normal', 'full'"):
         Store(tmp_path, durability="paranoid")
 
@@ -215,7 +215,7 @@ def test_contents_are_as_durable_as_their_rows(
     ],
 )
 def test_file_system_is_that_of_the_nearest_mount(folder: str, expected: str) -> None:
-    """As in proc(5): blanks are octal, optional fields vary in number."""
+    """As in proc(5): spaces are octal, and the number of optional fields varies."""
     assert file_system_of(Path(folder), MOUNTS) == expected
 
 

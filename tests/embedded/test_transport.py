@@ -55,7 +55,7 @@ def test_errors_are_botocores_typed_exceptions(engine: EmbeddedSageMaker) -> Non
 
 
 def test_arns_have_the_account_and_region(tmp_path: Path) -> None:
-    """Both are the engine's to choose."""
+    """The engine defines both."""
     engine = EmbeddedSageMaker(tmp_path, region="eu-west-3", account_id="123456789012")
     arn = engine.session().client("sagemaker").create_experiment(ExperimentName="Digits")["ExperimentArn"]
 
@@ -84,12 +84,12 @@ def test_presigned_urls_are_rejected(engine: EmbeddedSageMaker) -> None:
 
 
 def test_requests_that_pass_by_the_transport_are_stopped() -> None:
-    """The last gate: an answer taken away from the transport still does not lead out."""
+    """The last guard: even without the transport's response, nothing is sent."""
     with pytest.raises(UnsupportedOperationError):
         transport._reject_sending("before-send.sagemaker.ListExperiments")
 
 
 def test_tests_reach_no_other_machine() -> None:
-    """The guard of these tests works."""
+    """The network guard of these tests works."""
     with socket.socket() as connection, pytest.raises(AssertionError, match="tried to reach"):
         connection.connect(("192.0.2.1", 80))

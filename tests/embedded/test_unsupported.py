@@ -20,7 +20,7 @@ from mnist_tracking.errors import UnsupportedOperationError
 def test_unsupported_operation_is_named(
     engine: EmbeddedSageMaker, service: Any, operation: str, params: dict[str, Any]
 ) -> None:
-    """It never falls through to the network; the same for services that are not there at all."""
+    """It never falls through to the network; neither do calls of unsupported services."""
     client = engine.session().client(service)
     call = {name: method for method, name in client.meta.method_to_api_mapping.items()}[operation]
     with pytest.raises(UnsupportedOperationError, match=f"does not implement {service}:{operation}") as caught:
@@ -31,7 +31,7 @@ def test_unsupported_operation_is_named(
 
 
 def test_unsupported_member_of_a_lineage_operation_is_named(engine: EmbeddedSageMaker) -> None:
-    """A filter that was passed over would list too much."""
+    """An ignored filter would list too much."""
     client = engine.session().client("sagemaker")
     with pytest.raises(UnsupportedOperationError, match="ListAssociations with SourceType"):
         client.list_associations(SourceType="Model")

@@ -34,7 +34,7 @@ def patterns(shape: Shape, seen: set[str]) -> Iterator[str]:
 
 
 def implemented_shapes() -> Iterator[Shape]:
-    """The input shape of every operation that there is."""
+    """The input shape of every supported operation."""
     models = {}
     for service, operation in OPERATIONS:
         if service not in models:
@@ -66,7 +66,7 @@ def test_every_pattern_compiles() -> None:
     ],
 )
 def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
-    """Letters, blanks, signs and punctuation of any script; without them, word characters and digits are ASCII's."""
+    """Letters, spaces, symbols and punctuation of any script; otherwise, word characters and digits are ASCII."""
     assert _compiled(pattern).fullmatch(good)
     assert not _compiled(pattern).fullmatch(bad)
 
@@ -93,7 +93,7 @@ def test_java_classes_are_translated(pattern: str, good: str, bad: str) -> None:
     ],
 )
 def test_error_has_aws_wording(engine: EmbeddedSageMaker, params: dict[str, Any], message: str) -> None:
-    """One sentence for each broken constraint, with the value and where it stands."""
+    """One sentence for each violated constraint, with the value and its path."""
     with pytest.raises(ClientError) as caught:
         engine.session().client("sagemaker").create_experiment(**params)
 
@@ -176,7 +176,7 @@ def test_each_service_has_its_own_code(
 
 
 def test_integers_have_a_size(engine: EmbeddedSageMaker) -> None:
-    """What does not fit into the service's integers is refused, not handed to the store."""
+    """Numbers beyond the service's integers are rejected before they reach the store."""
     data: Any = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 0, "Step": 10**30}]
     with pytest.raises(ClientError, match="less than or equal to 2147483647"):
         engine.session().client("sagemaker-metrics").batch_put_metrics(TrialComponentName="a", MetricData=data)

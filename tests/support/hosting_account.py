@@ -21,7 +21,7 @@ def output_fn(prediction, accept): return json.dumps(prediction)
 
 @attrs.define
 class HostingAccount:
-    """Clients of one embedded account, and short ways to make and ask endpoints."""
+    """Clients of one embedded account, and shortcuts to create and invoke endpoints."""
 
     engine: EmbeddedSageMaker
     bucket: str | None = "models"
@@ -37,7 +37,7 @@ class HostingAccount:
             self.s3.create_bucket(Bucket=self.bucket)
 
     def make_model(self, name: str = "digits", script: str = TIMES, **more: Any) -> None:
-        """Make a model, and a configuration of the same name."""
+        """Create a model, and a configuration of the same name."""
         files = more.pop("files", {})
         self.s3.put_object(Bucket="models", Key=name, Body=archive({"code/inference.py": script, **files}))
         container = {"Image": "image", "ModelDataUrl": f"s3://models/{name}", **more}
@@ -48,7 +48,7 @@ class HostingAccount:
         )
 
     def deploy(self, name: str = "digits", script: str = TIMES, **more: Any) -> dict[str, Any]:
-        """Make a model and its endpoint, wait until it is up or has failed, and return what describes it."""
+        """Create a model and its endpoint, wait until it is up or has failed, and describe it."""
         self.make_model(name, script, **more)
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         until(lambda: self.status(name) != "Creating")
@@ -60,11 +60,11 @@ class HostingAccount:
         return described
 
     def status(self, name: str = "digits") -> str:
-        """Tell how an endpoint stands."""
+        """Return the status of an endpoint."""
         return str(self.describe(name)["EndpointStatus"])
 
     def ask(self, body: str | bytes, name: str = "digits", kind: str = "application/json", **more: Any) -> str:
-        """Ask an endpoint."""
+        """Invoke an endpoint."""
         response = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType=kind, **more)
         return str(response["Body"].read().decode())
 

@@ -1,4 +1,4 @@
-"""The places the calls of the contract tests can go; what each lacks or gets wrong is data."""
+"""The places where the calls of the contract tests can go, with their gaps as data."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -21,13 +21,13 @@ _loader: Loader = create_loader()  # parsing SageMaker's service model takes lon
 @attrs.frozen
 class Rig:
     """
-    One place the calls can go.
+    One place where the calls can go.
 
     Attributes:
         name: Shown in the names of tests.
         session: Whose clients the tests call.
-        lacks: Capabilities it does not have; tests that need one are skipped.
-        gaps: Tests that it fails, with the reason; each must fail, so that a repaired one is noticed.
+        lacks: Missing capabilities; tests that need one are skipped.
+        gaps: Tests that fail, with the reason; each must fail, so that a fixed gap is noticed.
     """
 
     name: str
@@ -60,7 +60,7 @@ def embedded(home: Path) -> Iterator[Rig]:
 
 @contextmanager
 def moto(_home: Path) -> Iterator[Rig]:
-    """moto: a second opinion where it has one."""
+    """moto, as a second opinion."""
     from moto import mock_aws  # a second to import, for these tests alone
 
     with mock_aws():

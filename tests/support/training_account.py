@@ -21,7 +21,7 @@ WAITS = "import threading\nprint('started', flush=True)\nthreading.Event().wait(
 
 @attrs.define
 class TrainingAccount:
-    """Clients of one embedded account, and short ways to run jobs and to look at them."""
+    """Clients of one embedded account, and shortcuts to run jobs and read their results."""
 
     engine: EmbeddedSageMaker
     sagemaker: Any = attrs.field(init=False)
@@ -81,12 +81,12 @@ class TrainingAccount:
         )
 
     def run(self, script: str = "", name: str = "job", **more: Any) -> dict[str, Any]:
-        """Run a job to its end and return what describes it."""
+        """Run a job to its end and describe it."""
         self.submit(script, name, **more)
         return self.wait(name)
 
     def wait(self, name: str = "job") -> dict[str, Any]:
-        """Wait until a job has ended and return what describes it."""
+        """Wait until a job has ended and describe it."""
         until(lambda: self.describe(name)["TrainingJobStatus"] in ENDED)
         return self.describe(name)
 
@@ -96,7 +96,7 @@ class TrainingAccount:
         return described
 
     def stop(self, name: str = "job") -> None:
-        """Ask for a job to be stopped."""
+        """Stop a job."""
         self.sagemaker.stop_training_job(TrainingJobName=name)
 
     def component(self, name: str = "job") -> dict[str, Any]:
@@ -140,7 +140,7 @@ class TrainingAccount:
         return self.engine.home / "jobs" / name
 
     def ml(self, name: str = "job", host: str = "algo-1") -> Path:
-        """Return what is /opt/ml on a host of a job."""
+        """Return the folder that is /opt/ml on a host of a job."""
         return self.folder(name) / "ml" / host
 
     def end_all(self) -> None:

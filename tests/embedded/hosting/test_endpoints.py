@@ -1,4 +1,4 @@
-"""Models, configurations and endpoints, and what an endpoint answers."""
+"""Models, configurations and endpoints, and the responses of endpoints."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -175,7 +175,7 @@ def test_several_variants_are_rejected(account: HostingAccount) -> None:
 
 
 def test_several_instances_are_accepted_and_served_by_one_process(account: HostingAccount) -> None:
-    """What is told says both: what was asked for, and what there is."""
+    """DescribeEndpoint returns the requested number of instances and the actual one."""
     account.make_model("m")
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
     account.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])

@@ -1,4 +1,4 @@
-"""The handler contract: what a model's script may define, and what it is given."""
+"""The handler contract: which functions a model's script can define, and their arguments."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def transform_fn(model, body, content_type, accept): return json.dumps(model)
 def test_handlers_get_the_body_and_the_content_types(
     account: HostingAccount, sent: dict[str, str], seen: list[str]
 ) -> None:
-    """Text types are decoded; a missing Accept is JSON."""
+    """Text types are decoded; Accept defaults to JSON."""
     account.deploy(script=SEEN)
 
     assert json.loads(account.ask("{}", **sent)) == seen
@@ -72,7 +72,7 @@ def transform_fn(model, body, content_type, accept): return str(len(loads))
 
 
 def test_what_was_printed_before_the_end_is_in_the_log(account: HostingAccount) -> None:
-    """Also what the supervisor had not read yet when it was asked to stop."""
+    """Even what the supervisor had not read when it was terminated."""
     account.deploy(script=TIMES.replace("return data * model", "print('line\\n' * 100_000); return 0"))
     account.ask("1")
     account.sagemaker.delete_endpoint(EndpointName="digits")
@@ -186,7 +186,7 @@ def test_the_environment_is_clean(account: HostingAccount, monkeypatch: pytest.M
 
 
 def test_what_runs_is_the_archives_own_package(account: HostingAccount) -> None:
-    """The archive may bring another copy of this very package."""
+    """The archive may contain another copy of this package."""
     script = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent / 'lib'))\n"
     script += "from mnist_tracking.marker import *\n"
     account.deploy(

@@ -1,4 +1,4 @@
-"""Endpoints are processes: they outlive their creator, end when they should, and are missed when they die."""
+"""The processes of endpoints: they outlive their creator, end when they should, and their loss is noticed."""
 
 import http.client
 import os
@@ -33,7 +33,7 @@ session.client("sagemaker").delete_endpoint(EndpointName="digits")
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be collected does not."""
+    """Whether a process runs; a zombie does not."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
@@ -70,7 +70,7 @@ def test_deleting_ends_both_processes(account: HostingAccount) -> None:
     account.sagemaker.delete_endpoint(EndpointName="digits")
 
     assert not is_alive(server)
-    until(lambda: not is_alive(supervisor))  # its lock is free a moment before it is gone
+    until(lambda: not is_alive(supervisor))  # its lock is released just before it ends
 
 
 def test_deleting_while_it_loads_ends_it(account: HostingAccount) -> None:
@@ -180,7 +180,7 @@ def test_threads_can_invoke_an_endpoint_at_once(account: HostingAccount) -> None
 
 
 def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, tmp_path: Path) -> None:
-    """The handlers have a thread of their own: /ping is answered while one runs."""
+    """The handlers run in a separate thread, so /ping responds meanwhile."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     account.deploy(script=TIMES.replace("return data * model", f"open({str(gate)!r}).read(); return data * model"))

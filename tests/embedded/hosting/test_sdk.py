@@ -1,4 +1,4 @@
-"""The real SDK deploys to, asks and cleans up an embedded endpoint."""
+"""The real SDK deploys, invokes and deletes an embedded endpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def model(account: HostingAccount, tmp_path: Path) -> Any:
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_sdk_deploys_predicts_and_deletes(account: HostingAccount, model: Any) -> None:
-    """Its repacked archive, its environment and its numpy predictor work as they are."""
+    """Its repacked archive, its environment and its numpy predictor work unchanged."""
     predictor = model.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name="digits", wait=False)
     until(lambda: account.status() != "Creating")
 

@@ -1,4 +1,4 @@
-"""What runs is the archive that the real estimator sent, and nothing else of ours."""
+"""A job runs the archive that the real estimator sent, not the installed library."""
 
 import shutil
 import subprocess
@@ -57,7 +57,7 @@ def put_digits(account: TrainingAccount, folder: Path) -> None:
 
 
 def test_the_interpreter_reaches_none_of_them(tmp_path: Path) -> None:
-    """Else the next test would prove nothing."""
+    """Otherwise the next test would prove nothing."""
     python = isolated_interpreter(tmp_path / "interpreter")
     asks = "import importlib.util, sys; print([name for name in sys.argv[1:] if importlib.util.find_spec(name)])"
     done = subprocess.run([python, "-c", asks, "torch", *OUT_OF_REACH], capture_output=True, text=True, check=True)

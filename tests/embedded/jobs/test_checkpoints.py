@@ -1,4 +1,4 @@
-"""Checkpoints come from S3, and go back there while the job runs and however it ends."""
+"""Checkpoints are copied from S3, and to S3 while the job runs and when it ends."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def test_checkpoints_are_copied_from_s3_and_back(account: TrainingAccount) -> No
 
 @pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=0.05)])
 def test_checkpoints_are_sent_while_the_job_runs(account: TrainingAccount) -> None:
-    """From all of its hosts, so that a supervisor which is killed takes no more with it than the last moment's."""
+    """From all hosts, so that a killed supervisor loses only the most recent changes."""
     host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
     script = f"{FOLDER}{host}(folder / 'deep' / host).write_text(host)\n{WAITS}"
     account.submit(script, CheckpointConfig=CONFIG, ResourceConfig=TWO)
@@ -117,7 +117,7 @@ def content(engine: EmbeddedSageMaker, name: str) -> Path:
 
 
 def test_only_changed_checkpoints_are_sent(bucket: EmbeddedSageMaker, folder: Path) -> None:
-    """Of what was fetched too; and nothing is deleted."""
+    """Including the downloaded ones; nothing is deleted."""
     checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)
     for name in ("a", "b"):
         (folder / name).write_text("1")
@@ -137,7 +137,7 @@ def test_only_changed_checkpoints_are_sent(bucket: EmbeddedSageMaker, folder: Pa
 
 
 def test_checkpoints_can_have_any_name(bucket: EmbeddedSageMaker, folder: Path, tmp_path: Path) -> None:
-    """And nothing else comes: what lies beside the prefix is somebody else's."""
+    """Objects next to the prefix are not copied."""
     names = ["why?1", "why?2", "a#1", "50%2F", "b\nc", "\u00fc", "n" * 255]
     for name in names:
         (folder / name).write_text(name)
@@ -168,7 +168,7 @@ def test_unsendable_checkpoint_does_not_block_others(bucket: EmbeddedSageMaker, 
 def test_checkpoint_that_changes_while_it_is_read_is_sent_the_next_time(
     bucket: EmbeddedSageMaker, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is in S3 is never half of one checkpoint and half of another."""
+    """S3 never holds a mixture of two checkpoints."""
     path = folder / "epoch"
     path.write_text("1" * 10)
     checkpoints = Checkpoints(bucket.store, CONFIG["S3Uri"], [folder], warn=pytest.fail)

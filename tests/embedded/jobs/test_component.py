@@ -1,4 +1,4 @@
-"""The trial component that SageMaker makes for every training job."""
+"""The trial component that SageMaker creates for every training job."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def test_rejected_experiment_config_changes_nothing(account: TrainingAccount, co
 
 
 def test_parameters_are_typed_as_by_the_service(account: TrainingAccount) -> None:
-    """A number is a number; all else stays as the SDK sent it, with its quotes."""
+    """Numbers become numbers; all other values stay as the SDK sent them, with their quotes."""
     sent = {"epochs": "2", "lr": "1e-05", "optimizer": '"sgd"', "flag": "true", "none": "null", "nan": "NaN"}
     account.run(HyperParameters={**sent, "list": "[1, 2]"})
 

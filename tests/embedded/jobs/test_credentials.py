@@ -1,4 +1,4 @@
-"""A job's script, and an endpoint's, can find nobody's AWS credentials, though they keep HOME."""
+"""The scripts of jobs and endpoints find no AWS credentials, although they keep HOME."""
 
 import json
 from pathlib import Path

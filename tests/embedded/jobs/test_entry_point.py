@@ -15,7 +15,7 @@ TORCHRUN = {"sagemaker_torch_distributed_enabled": "true"}
 
 
 def test_a_shell_script_is_a_command(account: TrainingAccount) -> None:
-    """With the arguments as they are, and whatever it names as its interpreter."""
+    """With the same arguments, by the interpreter that it names."""
     account.run(
         code=archive({"train.sh": '#!/usr/bin/env bash\n[[ -n "$BASH" ]] && echo "$0 $1 <$2>"\n'}),
         HyperParameters={"sagemaker_program": '"train.sh"', "lr": '"0.1 $HOME"'},
@@ -25,14 +25,14 @@ def test_a_shell_script_is_a_command(account: TrainingAccount) -> None:
 
 
 def test_any_other_program_is_a_command(account: TrainingAccount) -> None:
-    """Also one that does not name its interpreter, which is a shell's."""
+    """Even without an interpreter line: a shell runs it."""
     account.run(code=archive({"bin/train": "echo trained"}), HyperParameters={"sagemaker_program": '"bin/train"'})
 
     assert account.log() == ["trained"]
 
 
 def test_package_is_installed_for_its_job_only(account: TrainingAccount) -> None:
-    """Without what it needs: there is no network; an interpreter's own packages are left alone."""
+    """Without its dependencies, since there is no network; the environment of the interpreter is not changed."""
     pytest.importorskip("pip")
     code = archive({**PACKAGE, "src/digits/train.py": SAYS})
     job = account.run(code=code, HyperParameters={"sagemaker_program": '"digits.train.py"', "lr": "0.1"})
@@ -57,7 +57,7 @@ def test_a_package_that_cannot_be_installed_fails_its_job(account: TrainingAccou
 
 
 def test_torchrun_rejects_packages(account: TrainingAccount) -> None:
-    """The toolkit refuses it, too."""
+    """The toolkit rejects it, too."""
     code = archive({**PACKAGE, "train.py": "print('trained')"})
     job = account.run(code=code, HyperParameters=TORCHRUN)
 

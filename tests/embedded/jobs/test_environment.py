@@ -1,4 +1,4 @@
-"""What a script is started with: SageMaker's folders, variables and arguments."""
+"""The environment of a script: SageMaker's folders, variables and arguments."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def channel(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What one job saw of itself."""
+    """The output of one job."""
     engine = EmbeddedSageMaker(tmp_path_factory.mktemp("home"))
     account = TrainingAccount(engine)
     account.put("training/a/rows.csv", "1,2")
@@ -97,7 +97,7 @@ def test_the_script_runs_in_the_folder_of_its_code(seen: dict[str, Any]) -> None
 
 
 def test_the_hyperparameters_are_arguments_sorted_by_name(seen: dict[str, Any]) -> None:
-    """But those of SageMaker's own; one letter gets one hyphen."""
+    """Except SageMaker's own; a single letter gets a single hyphen."""
     given = ["-d", "0.5", "--epochs", "2", "--flag", "True", "--none", "", "--optimizer", "sgd"]
 
     assert seen["argv"] == [PROGRAM, *given]

@@ -1,4 +1,4 @@
-"""A job on several hosts: what each of them is told and given, and what comes of all of them."""
+"""A job on several hosts: the input of each, and the output of all."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def channel(name: str, **more: Any) -> dict[str, Any]:
 
 
 def run(account: TrainingAccount, **more: Any) -> dict[str, dict[str, Any]]:
-    """Run a job that looks around on each of its hosts; return what each has seen."""
+    """Run a job that prints its environment on each host; return the output of each."""
     job = account.run(LOOKS, AlgorithmSpecification=METRICS, **more)
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
     told = [json.loads(line) for line in account.log() if line.startswith("{")]
@@ -64,7 +64,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingAccount
 
 @pytest.fixture(scope="module")
 def seen(shared: TrainingAccount) -> dict[str, dict[str, Any]]:
-    """What its hosts saw."""
+    """The output of its hosts."""
     sharded = channel("shards", S3DataDistributionType="ShardedByS3Key")
     return run(shared, ResourceConfig=TWO, InputDataConfig=[channel("all"), sharded])
 
@@ -82,7 +82,7 @@ def test_each_host_has_its_own_variables(seen: dict[str, dict[str, Any]]) -> Non
 
 
 def test_all_hosts_have_the_same_rendezvous_address(seen: dict[str, dict[str, Any]]) -> None:
-    """Host names mean nothing on one machine, so it is loopback, with a port of the job's own."""
+    """Host names do not resolve on one machine, so it is loopback, with a port reserved for the job."""
     told = {(looked["env"]["MASTER_ADDR"], looked["env"]["MASTER_PORT"]) for looked in seen.values()}
 
     assert [address for address, _ in told] == ["127.0.0.1"]
@@ -105,7 +105,7 @@ def test_a_channel_is_replicated_or_sharded_by_key(seen: dict[str, dict[str, Any
 
 @pytest.mark.usefixtures("seen")
 def test_output_of_all_hosts_is_packed_into_one_archive(shared: TrainingAccount) -> None:
-    """AWS's guide for algorithms has the hosts use different names; of equal ones, the later host's is kept here."""
+    """AWS's guide for algorithms asks hosts to use different names; here, the file of the later host wins."""
     files = {"algo-1": b"algo-1", "algo-2": b"algo-2", "both": b"algo-2"}
 
     assert shared.members("jobs/job/output/model.tar.gz") == files
@@ -131,7 +131,7 @@ def test_metrics_are_those_of_all_hosts(shared: TrainingAccount) -> None:
 
 
 def test_the_hosts_of_instance_groups(account: TrainingAccount) -> None:
-    """They are numbered through; a channel may be for some groups."""
+    """Hosts are numbered across groups; a channel can be limited to some groups."""
     account.put("data/a", "a")
     seen = run(
         account,
@@ -174,7 +174,7 @@ def test_inconsistent_resources_are_rejected(account: TrainingAccount, more: dic
 
 
 def test_too_many_hosts_are_rejected(account: TrainingAccount) -> None:
-    """Each would be a process."""
+    """Each host would be a process."""
     with pytest.raises(UnsupportedOperationError, match=r"on 1000000 instances.* 64 is the maximum"):
         account.submit(ResourceConfig={**TWO, "InstanceCount": 1_000_000})
 

@@ -1,4 +1,4 @@
-"""What a script prints, line by line, while it runs."""
+"""The output of a script, line by line, while it runs."""
 
 import threading
 from pathlib import Path
@@ -17,7 +17,7 @@ for step in range(3):
 
 
 def submit_steps(account: TrainingAccount, folder: Path) -> None:
-    """Start a job that takes a step for each file in a folder, which stays when the job's own are deleted."""
+    """Start a job that takes a step for each file in a folder outside the job's own folders."""
     account.submit(STEPS, Environment={"GO": f"{folder}/"})
 
 
@@ -84,7 +84,7 @@ def test_both_streams_are_logged(account: TrainingAccount) -> None:
     ],
 )
 def test_any_output_becomes_lines(account: TrainingAccount, printed: bytes, lines: list[str]) -> None:
-    """No event of CloudWatch is empty, so empty lines are left out."""
+    """CloudWatch has no empty events, so empty lines are skipped."""
     account.run(f"import os\nos.write(1, {printed.decode()})")
 
     assert read(account) == lines

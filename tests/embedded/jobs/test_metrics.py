@@ -92,7 +92,7 @@ def test_job_ends_despite_a_slow_regex(account: TrainingAccount) -> None:
 
 
 def test_values_written_to_files_are_recorded_with_their_steps(account: TrainingAccount) -> None:
-    """What smexperiments' Tracker does in a job."""
+    """As smexperiments' Tracker writes them in a job."""
     account.run(WRITES + "write('1.json', line(Value=2, IterationNumber=0), line(Value=1, IterationNumber=1))")
 
     assert (account.metrics()["loss"]["Count"], account.metrics()["loss"]["Last"]) == (2, 1.0)

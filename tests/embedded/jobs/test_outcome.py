@@ -1,4 +1,4 @@
-"""How a job ends: Completed, or Failed with a reason that says why."""
+"""How a job ends: Completed, or Failed with a reason."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever a script printed is told, however late the supervisor gets to it."""
+"""All output of a script is read, however late."""
 
 import os
 import signal

@@ -13,7 +13,7 @@ from mnist_tracking.embedded.engine import EmbeddedSageMaker
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[TrainingAccount]:
-    """An account that may run one job at a time on ml.m5.xlarge."""
+    """An account that can run one job at a time on ml.m5.xlarge."""
     engine = EmbeddedSageMaker(tmp_path / "limited", quotas={"ml.m5.xlarge": 1})
     account = TrainingAccount(engine)
     yield account

@@ -1,4 +1,4 @@
-"""A job that is part of a run, as `sagemaker.experiments.Run` starts it: the run's component is the job's."""
+"""A job that is part of a run, as `sagemaker.experiments.Run` starts it: the job uses the run's component."""
 
 from collections.abc import Iterator
 from typing import Any

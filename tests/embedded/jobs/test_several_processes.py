@@ -1,4 +1,4 @@
-"""The scripts of several hosts run together: they meet, and end together however one of them ends."""
+"""The scripts of several hosts run together: they find each other, and end together when one fails."""
 
 import os
 import signal
@@ -142,7 +142,7 @@ def test_scripts_of_all_hosts_end_when_their_supervisor_is_killed(account: Train
 
 
 def test_workers_in_other_process_groups_are_killed(account: TrainingAccount) -> None:
-    """As those of torchrun do."""
+    """As the workers of torchrun do."""
     child = f"import os\nos.setsid()\n{IGNORES}{PIDS}"
     account.submit(
         f"import subprocess, sys\n{IGNORES}subprocess.run([sys.executable, '-c', {child!r}])", ResourceConfig=TWO

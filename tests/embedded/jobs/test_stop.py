@@ -73,7 +73,7 @@ def test_model_saved_on_sigterm_is_kept(account: TrainingAccount) -> None:
 
 
 def test_job_can_be_stopped_while_its_model_is_uploaded(account: TrainingAccount) -> None:
-    """A stop that was accepted is never answered with Completed."""
+    """A job whose stop was accepted never ends as Completed."""
     account.submit("import os\nwith open(os.environ['SM_MODEL_DIR'] + '/model', 'wb') as file: file.truncate(1 << 28)")
     until(lambda: account.describe()["SecondaryStatus"] == "Uploading")
     account.stop()

@@ -1,4 +1,4 @@
-"""A job's processes: they outlive who asked for the job, end together, and are missed when they die."""
+"""A job's processes: they outlive the creator of the job, end together, and their loss is noticed."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ except Exception as error:
 
 
 def create_elsewhere(account: TrainingAccount, *names: str) -> list[str]:
-    """Create jobs from processes of their own, all at once; return what each says."""
+    """Create jobs from separate processes, all at once; return the output of each."""
     requests = [account.request(name) for name in names]
     command = [sys.executable, "-c", CREATOR, str(account.engine.home)]
     processes = [
@@ -144,7 +144,7 @@ def test_children_of_the_script_end_with_it(account: TrainingAccount) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells a daemon by its environment")
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) -> None:
-    """Also if all that knew of it, the script and the supervisor, were killed: it holds the script's lock."""
+    """Even if the script and the supervisor were killed: the daemon holds the script's lock."""
     account.submit(f"{DAEMON}\n{WAITS}" if is_lost else DAEMON)
     if is_lost:
         account.follow()

@@ -1,4 +1,4 @@
-"""What a job says of its own trial component, by files in a folder that it is given for that."""
+"""Updates of a job to its own trial component, as files in a folder."""
 
 import json
 
@@ -19,7 +19,7 @@ def say(name, **members):
 
 
 def parameters(account: TrainingAccount) -> dict[str, object]:
-    """Those that the job itself has recorded."""
+    """Those that the job has recorded."""
     told = account.component()["Parameters"].items()
     return {name: value.get("NumberValue") for name, value in told if not name.lower().startswith("sagemaker")}
 

@@ -19,5 +19,5 @@ def s3(engine: EmbeddedSageMaker) -> "S3Client":
 
 @pytest.fixture
 def contents_kept(engine: EmbeddedSageMaker) -> Callable[[], int]:
-    """Counts the files that the engine keeps for S3, temporary ones included."""
+    """Count the files that the engine keeps for S3, including temporary ones."""
     return lambda: sum(path.is_file() for path in engine.store.blobs.folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""What a caller says of a content is checked, as S3 does it, before anything is stored."""
+"""Checksums of a request are verified, as by S3, before anything is stored."""
 
 import base64
 import hashlib
@@ -98,7 +98,7 @@ def test_a_part_is_checked(client: Any) -> None:
 
 
 def test_the_whole_of_an_upload_is_checked(client: Any) -> None:
-    """As one content, as the combination of its parts, each part, and by its size."""
+    """The checksum of the whole content, the combined one of the parts, that of each part, and the size."""
     upload = start(client)
     parts = [
         {"PartNumber": number, "ETag": client.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}

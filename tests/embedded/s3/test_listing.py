@@ -1,4 +1,4 @@
-"""Listings: order, folders, pages; any pages together are the same as one."""
+"""Listings: order, common prefixes and pages; all pages together are the same as a single one."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ def folders(page: Any) -> list[str]:
 
 
 def test_keys_come_in_order_of_their_bytes(s3: "S3Client") -> None:
-    """A character beyond the basic plane comes after all others, which it does not in UTF-16."""
+    """A character beyond the basic multilingual plane sorts after all others, unlike in UTF-16."""
     fill(s3, "é", "\U0001f600", "\uffee", "z", "Z", "a/b", "a-b", "a")
 
     assert names(s3.list_objects_v2(Bucket="digits")) == ["Z", "a", "a-b", "a/b", "z", "é", "\uffee", "\U0001f600"]
@@ -75,7 +75,7 @@ def test_start_after_continues_after_a_key(s3: "S3Client") -> None:
 
 
 def test_max_keys_can_be_zero(s3: "S3Client") -> None:
-    """With MaxKeys 0 a listing that said that there is more would never end."""
+    """With MaxKeys 0, a truncated listing would never end."""
     fill(s3, "a")
 
     page = s3.list_objects_v2(Bucket="digits", MaxKeys=0)
@@ -92,7 +92,7 @@ def test_older_listing_has_a_marker_only_with_a_delimiter(s3: "S3Client") -> Non
 
 
 def test_names_are_encoded_only_on_request(s3: "S3Client") -> None:
-    """botocore asks for it by itself, and then decodes; a caller who asks gets it raw."""
+    """botocore requests and decodes it by itself; a caller who requests it gets the encoded names."""
     fill(s3, "a b/é+%")
 
     raw = s3.list_objects_v2(Bucket="digits", EncodingType="url", Prefix="a ", Delimiter="/")
@@ -122,7 +122,7 @@ SHORT = st.text(st.sampled_from(["a", "b", "/", "\U0010ffff", "\ud7ff", "\0", "�
 
 
 def naive(keys: set[str], prefix: str, delimiter: str) -> list[str]:
-    """What a listing shows, in plain Python."""
+    """The expected listing, computed in plain Python."""
     shown = set()
     for key in keys:
         if key.startswith(prefix):

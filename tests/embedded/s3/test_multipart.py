@@ -37,7 +37,7 @@ def upload(s3: "S3Client") -> Upload:
 
 
 def test_parts_become_one_object(s3: "S3Client", upload: Upload, contents_kept: Callable[[], int]) -> None:
-    """The ETag is the MD5 of the parts' MD5s, with their number: that of the content would not do."""
+    """The ETag is the MD5 of the parts' MD5s, with their number, not the MD5 of the content."""
     upload.put(3, b"end")
     upload.put(1, BIG)
     done = upload.complete(upload.parts[1], upload.parts[0])

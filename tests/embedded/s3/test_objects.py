@@ -49,7 +49,7 @@ def test_an_empty_object_is_an_object(s3: "S3Client") -> None:
 
 
 def test_headers_of_an_object_are_returned(s3: "S3Client") -> None:
-    """Names of metadata travel as HTTP headers, which S3 gives back in lower case."""
+    """Names of metadata are sent as HTTP headers, which S3 returns in lower case."""
     said: Any = {
         "ContentType": "text/plain",
         "ContentEncoding": "gzip",

@@ -54,7 +54,7 @@ def test_a_copy_of_any_size(s3: "S3Client", content: bytes, size: int) -> None:
 
 
 def test_readers_see_one_of_the_writers_whole(s3: "S3Client", contents_kept: Callable[[], int]) -> None:
-    """Nobody sees half an object, or none, while others overwrite it; nothing of the others stays."""
+    """No reader sees a partial object while others overwrite it, and no overwritten content is left behind."""
     bodies = [bytes([digit]) * 50_000 for digit in range(8)]
     s3.put_object(Bucket="digits", Key="7", Body=bodies[0])
 
@@ -102,7 +102,7 @@ def test_objects_survive_reopening(engine: EmbeddedSageMaker, s3: "S3Client") ->
 
 @pytest.mark.parametrize("size", [5, 12 * MIB + 7])
 def test_transfer_reports_its_progress(s3: "S3Client", tmp_path: Path, content: bytes, size: int) -> None:
-    """Up and down, in one part or several, the callback hears of each byte once: a progress bar ends at 100 %."""
+    """For uploads and downloads, in one part or several, each byte is reported once: a progress bar ends at 100 %."""
     (tmp_path / "up").write_bytes(content[:size])
     up: list[int] = []
     down: list[int] = []
