@@ -58,6 +58,7 @@ autosummary_context = {
     },
     "extending": {"Workspace"},
 }
+python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
