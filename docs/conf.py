@@ -1,8 +1,8 @@
 """
 Sphinx configuration.
 
-The build needs no network. With ``DOCS_INTERSPHINX=1`` it fetches the inventories of Python, boto3, numpy and pandas, and
-links their types.
+The build needs no network. With ``DOCS_INTERSPHINX=1`` it fetches the inventories of Python, boto3, numpy and pandas,
+and links their types.
 """
 
 import os
@@ -58,6 +58,7 @@ autosummary_context = {
     },
     "extending": {"Workspace"},
 }
+python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
@@ -108,7 +109,7 @@ def setup(app: Sphinx) -> None:
 
 
 def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Keep napoleon from taking the words before a colon for a type, in a property's first line and a return value's."""
+    """Keep napoleon from reading the words before a colon as a type, in properties and in sections of return values."""
     if what == "property":
         head, colon, tail = lines[0].partition(": ")
         lines[:1] = [f"{head}:", tail] if colon else [head]
@@ -116,7 +117,7 @@ def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _option
         place = lines.index(section) + 1 if section in lines else len(lines)
         for line in lines[place : place + 1]:
             indent = " " * (len(line) - len(line.lstrip()))
-            head, space, word = line.partition(":")[0].rpartition(" ")
+            head, space, _ = line.partition(":")[0].rpartition(" ")
             if ":" in line and head.strip():
                 lines[place : place + 1] = [head, indent + line[len(head + space) :]]
 

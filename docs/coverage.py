@@ -24,8 +24,8 @@ Operations of the embedded SageMaker
 The embedded SageMaker supports these {count} operations of {services} services. Any other operation raises
 :exc:`mnist_tracking.UnsupportedOperationError` with its name; no call ever reaches the network.
 
-Requests are checked against AWS's own service model, and responses have its shapes. The notes below an operation are the
-docstring of its handler: where it differs from AWS, or where AWS leaves a choice.
+Requests are checked against AWS's own service model, and responses have its shapes. The notes below an operation are
+the docstring of its handler: where it differs from AWS, or where AWS leaves a choice.
 """
 
 

@@ -1,4 +1,4 @@
-"""The AWS reference workflow, each class called by name: train five networks on MNIST, compare, trace, deploy, predict."""
+"""The AWS reference workflow with each class by name: train five networks on MNIST, compare, trace, deploy, predict."""
 
 from mnist_tracking import (
     BestModelDeployer,

@@ -1,5 +1,6 @@
 """What the documentation shows is run, what it names exists, and what is public is documented."""
 
+import ast
 import importlib.util
 import inspect
 import os
@@ -9,9 +10,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TypeGuard
 
+import click
 import pytest
 from click.testing import CliRunner
 from tests.digits import write_idx_dataset
@@ -20,6 +24,7 @@ import mnist_tracking
 import mnist_tracking.embedded
 import mnist_tracking.mnist
 import mnist_tracking.types
+from mnist_tracking._values.names import check_name
 from mnist_tracking.cli.app import cli
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +79,7 @@ def test_the_python_of_the_readme_is_an_example() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")])
 def test_the_commands_of_a_page_exist(page: str) -> None:
-    for line in "".join(blocks(page, "sh")).splitlines():
+    for line in lines_of_shell("".join(blocks(page, "sh"))):
         match shlex.split(line, comments=True):
             case ["make", target, *_]:
                 assert target in make_targets()
@@ -103,7 +108,7 @@ def test_what_a_page_names_in_passing_exists(page: str) -> None:
         match text.split():
             case ["make", target, *_]:
                 assert target in make_targets()
-            case ["mnist-tracking", command, *_] if command.islower():
+            case ["mnist-tracking", command, *_] if re.fullmatch("[a-z]+", command):
                 assert command in cli.commands
             case [path] if re.match(r"(examples|benchmarks|docs|tests|src)/(?!_build/)\w", path):  # _build: once built
                 assert (ROOT / path).exists()
@@ -172,6 +177,77 @@ def test_the_architecture_page_lists_the_rooms_of_the_package() -> None:
     rooms = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
 
     assert sorted(listed) == sorted(rooms)
+
+
+NAMING = {  # an argument of a command or a method: what it names
+    "experiment": "experiment",
+    "experiments": "experiment",
+    "trial": "trial",
+    "trials": "trial",
+    "name": "trial",
+    "target": "trial",
+    "endpoint": "endpoint",
+}
+NAMED_FIRST = {
+    **dict.fromkeys(("trial", "submitted", "compare", "trace"), "trial"),
+    **dict.fromkeys(("ExperimentRunner", "Leaderboard.load", "trials"), "experiment"),
+    "endpoint": "endpoint",
+}
+
+
+def names_in_commands(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a command line names: the kind and the name."""
+    for line in lines_of_shell(text):
+        words = shlex.split(re.split(r" [|>]|&&", line)[0], comments=True)
+        if words[:1] != ["mnist-tracking"] or "exec" in words or "..." in line:
+            continue
+        verb = next((word for word in words if word in cli.commands), None)
+        if verb is None:
+            continue
+        command = cli.commands[verb]
+        given = command.make_context(verb, words[words.index(verb) + 1 :], resilient_parsing=True).params
+        for argument, kind in NAMING.items():
+            values = given.get(argument) or ()
+            yield from ((kind, value) for value in ([values] if isinstance(values, str) else values))
+
+
+def names_in_python(code: str) -> Iterator[tuple[str, str]]:
+    for call in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)):
+        called = (re.search(r"Leaderboard\.load$|\w*$", ast.unparse(call.func)) or [""])[0]
+        for argument in call.args if called in NAMED_FIRST else ():
+            values = argument.elts if isinstance(argument, ast.List) else [argument]
+            yield from ((NAMED_FIRST[called], value.value) for value in values if is_text(value))
+        if called in ("run", "submit", "trial"):
+            yield from (
+                ("trial", word.value.value) for word in call.keywords if word.arg == "name" and is_text(word.value)
+            )
+
+
+def is_text(node: ast.expr) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sagemaker_accepts_the_names_that_a_page_shows(page: str) -> None:
+    shown = [
+        *names_in_commands("".join(blocks(page, "sh"))),
+        *(named for code in blocks(page, "python") for named in names_in_python(code)),
+    ]
+
+    for kind, name in shown:
+        check_name(kind, name)
+
+
+@pytest.mark.parametrize("command", cli.commands.values(), ids=str)
+def test_sagemaker_accepts_the_names_that_a_help_text_shows(command: click.Command) -> None:
+    examples = "\n".join(re.findall(r"^ *(mnist-tracking .*)$", command.help or "", re.M))
+
+    for kind, name in names_in_commands(examples):
+        check_name(kind, name)
+
+
+def lines_of_shell(text: str) -> list[str]:
+    return text.replace("\\\n", " ").splitlines()
 
 
 def make_targets() -> set[str]:

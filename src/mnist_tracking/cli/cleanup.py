@@ -52,7 +52,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
     Examples:
       mnist-tracking cleanup mnist-digits --dry-run
       mnist-tracking cleanup mnist-digits --older-than 30d --keep-data
-      mnist-tracking cleanup mnist-digits --trial lr-0.1 --yes --format json
+      mnist-tracking cleanup mnist-digits --trial lr-0-1 --yes --format json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         plan = workspace.cleanup_plan(

@@ -21,7 +21,7 @@ def compare(settings: Settings, *, trials: tuple[str, ...], form: Form) -> None:
 
     \b
     Examples:
-      mnist-tracking compare lr-0.1 lr-0.01
+      mnist-tracking compare lr-0-1 lr-0-01
       mnist-tracking compare a b c --format json | jq '.differences[].name'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     if len(set(trials)) < max(2, len(trials)):

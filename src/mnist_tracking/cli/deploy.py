@@ -89,9 +89,9 @@ def deploy(  # noqa: PLR0913 - one for each option
 
     \b
     Examples:
-      mnist-tracking deploy lr-0.1 --name churn
+      mnist-tracking deploy lr-0-1 --name churn
       mnist-tracking deploy mnist-digits --objective validation:accuracy --no-wait
-      mnist-tracking deploy lr-0.1 --entry-point answer.py --serializer json
+      mnist-tracking deploy lr-0-1 --entry-point answer.py --serializer json
       mnist-tracking deploy churn --objective loss --minimize --dry-run
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.serving.deployer import BestModelDeployer

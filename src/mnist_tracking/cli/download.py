@@ -54,8 +54,8 @@ def download(
 
     \b
     Examples:
-      mnist-tracking download lr-0.1 --to lr-0.1
-      mnist-tracking download lr-0.1 --to model --model-only
+      mnist-tracking download lr-0-1 --to lr-0-1
+      mnist-tracking download lr-0-1 --to model --model-only
       mnist-tracking download churn --to churn --no-files --format json | jq .rows
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     if (model_only and (no_files or kind == "experiment")) or (no_files and kind == "trial"):

@@ -38,9 +38,9 @@ def export(settings: Settings, *, trial: str, path: Path, form: "ExportFormat", 
 
     \b
     Examples:
-      mnist-tracking export lr-0.1 --to digits.onnx
-      mnist-tracking export lr-0.1 --to digits.pt --format torchscript --force
-      mnist-tracking export lr-0.1 --to digits.pth --format state-dict
+      mnist-tracking export lr-0-1 --to digits.onnx
+      mnist-tracking export lr-0-1 --to digits.pt --format torchscript --force
+      mnist-tracking export lr-0-1 --to digits.pth --format state-dict
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.mnist.export import export_model
 

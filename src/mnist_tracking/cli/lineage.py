@@ -25,8 +25,8 @@ def lineage(settings: Settings, *, trial: str, form: Form) -> None:
 
     \b
     Examples:
-      mnist-tracking lineage lr-0.1
-      mnist-tracking lineage lr-0.1 --format json | jq '.nodes[].id'
+      mnist-tracking lineage lr-0-1
+      mnist-tracking lineage lr-0-1 --format json | jq '.nodes[].id'
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.reading.lineage import LineageTracer
 

@@ -20,8 +20,8 @@ def logs(settings: Settings, *, trial: str, follow: bool) -> None:
 
     \b
     Examples:
-      mnist-tracking logs lr-0.1
-      mnist-tracking logs -f lr-0.1
+      mnist-tracking logs lr-0-1
+      mnist-tracking logs -f lr-0-1
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         submitted = workspace.submitted(trial)

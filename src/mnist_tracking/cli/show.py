@@ -32,9 +32,9 @@ def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
 
     \b
     Examples:
-      mnist-tracking show lr-0.1
-      mnist-tracking show lr-0.1 --format json | jq '.metrics'
-      mnist-tracking show lr-0.1 --history --format csv > curves.csv
+      mnist-tracking show lr-0-1
+      mnist-tracking show lr-0-1 --format json | jq '.metrics'
+      mnist-tracking show lr-0-1 --history --format csv > curves.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         found = workspace.trial(trial)
