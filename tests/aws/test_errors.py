@@ -60,7 +60,7 @@ def test_denied_is_a_permission_and_no_expired_token() -> None:
 
 
 def test_exists_is_false_only_for_what_is_missing() -> None:
-    assert exists(lambda: {})
+    assert exists(dict)
     assert not exists(raising(aws("ResourceNotFound")))
     with pytest.raises(ServiceError, match="ThrottlingException"):
         exists(raising(aws("ThrottlingException")))
