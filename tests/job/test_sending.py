@@ -90,10 +90,7 @@ def test_a_job_without_credentials_says_so_and_goes_on(
     log_parameter("lr", 0.25)
 
     said = capsys.readouterr()
-    assert (
-        said.err
-        == "mnist_tracking.job: what this job logs is printed, and not recorded: Unable to locate credentials\n"
-    )
+    assert said.err == "mnist_tracking.job: values are printed, but not recorded: Unable to locate credentials\n"
     assert said.out == 'parameter "lr"=0.5;\nparameter "lr"=0.25;\n'
 
 
@@ -104,7 +101,7 @@ def test_a_job_without_boto3_says_so_and_goes_on(
     log_parameter("lr", 0.5)
 
     said = capsys.readouterr()
-    assert "printed, and not recorded" in said.err
+    assert "printed, but not recorded" in said.err
     assert said.out == 'parameter "lr"=0.5;\n'
 
 

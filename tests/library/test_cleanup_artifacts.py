@@ -124,6 +124,6 @@ def test_artifacts_that_cannot_be_deleted_are_found_again(
     ((kind, _, error),) = report.failed
     assert kind == "trial component"
     assert isinstance(error, AccessDeniedError)
-    assert ("experiment", "lines", "not all of it could be deleted; clean up again") in report.kept
+    assert ("experiment", "lines", "some of its contents could not be deleted; clean up again") in report.kept
     assert logged.cleanup_plan().execute().failed == ()
     assert rest(engine) == {}

@@ -132,9 +132,9 @@ def test_a_plan_reads_well(workspace: Workspace, tracked: ExperimentRunner) -> N
     assert "deletes 2 trials: a, b" in said
     assert said[3].startswith("deletes 4 S3 objects (")
     assert said[3].endswith("/mnist-tracking/lines/: jobs/a/, jobs/b/, steps/" + said[3].rsplit("steps/", 1)[1])
-    assert "keeps experiment lines: the data are kept" in said
-    assert repr(plan).startswith("<CleanupPlan of 'lines': 8 go, 3 stay, ")
-    assert "stays because" in plan._repr_html_()
+    assert "keeps experiment lines: the data is kept" in said
+    assert repr(plan).startswith("<CleanupPlan of 'lines': 8 to delete, 3 to keep, ")
+    assert "kept because" in plan._repr_html_()
 
 
 def test_a_plan_is_a_frame(workspace: Workspace, tracked: ExperimentRunner) -> None:
@@ -196,7 +196,7 @@ def test_trials_of_a_certain_age_go(
 def test_what_is_asked_for_is_checked(workspace: Workspace, tracked: ExperimentRunner) -> None:
     with pytest.raises(NotFoundError, match="No trial named 'c'"):
         tracked.cleanup_plan(trials=["a", "c"])
-    with pytest.raises(ConfigError, match=r"a list of trials is needed, such as \['a'\]"):
+    with pytest.raises(ConfigError, match=r"expected a list of trials, such as \['a'\]"):
         tracked.cleanup_plan(trials="a")
     with pytest.raises(ConfigError, match="has no time zone"):
         tracked.cleanup_plan(older_than=datetime(2026, 1, 1))
@@ -209,7 +209,7 @@ def test_data_can_be_kept(
 ) -> None:
     plan = tracked.cleanup_plan(keep_data=True)
 
-    assert set(reasons(plan).values()) == {"the data are kept"}
+    assert set(reasons(plan).values()) == {"the data is kept"}
     plan.execute()
     assert (trials(), files()) == ([], ["data/rows.csv"])
     again = ExperimentRunner(Workspace.embedded(engine=workspace._engine), "lines")
@@ -285,9 +285,9 @@ def test_a_runner_goes_on_after_a_plan_was_executed(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"trials": 3}, "a list of trials is needed"),
-        ({"trials": "one"}, "a list of trials is needed"),
-        ({"older_than": 3}, "possible are a timedelta and a datetime"),
+        ({"trials": 3}, "expected a list of trials"),
+        ({"trials": "one"}, "expected a list of trials"),
+        ({"older_than": 3}, "expected a timedelta or a datetime"),
     ],
 )
 def test_what_no_plan_can_be_made_of_is_refused(workspace: Workspace, wrong: dict[str, Any], said: str) -> None:
@@ -297,7 +297,7 @@ def test_what_no_plan_can_be_made_of_is_refused(workspace: Workspace, wrong: dic
 
 def test_a_report_is_a_table_too(workspace: Workspace) -> None:
     runner = ExperimentRunner(workspace, "lines")
-    with pytest.raises(ConfigError, match="a whole number"):
+    with pytest.raises(ConfigError, match="expected an integer >= 1"):
         runner.cleanup_plan().execute(max_parallel="2")  # type: ignore[arg-type]
 
     report = runner.cleanup()

@@ -122,7 +122,7 @@ def test_nothing_is_made_for_an_experiment_that_is_not_there(
         workspace.download("chrn", tmp_path / "got")
     assert not (tmp_path / "got").exists()
     workspace.trial("slow").download(tmp_path / "slow")
-    with pytest.raises(ConfigError, match="holds another download"):
+    with pytest.raises(ConfigError, match="contains another download"):
         workspace.download("churn", tmp_path / "slow")
 
 
@@ -164,7 +164,6 @@ def test_what_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
 SCRIPT = """
 import os
 from pathlib import Path
-from mnist_tracking.types import Timing
 from mnist_tracking.job import log_artifact, log_metric
 
 for step, score in enumerate((0.5, 0.75)):

@@ -98,7 +98,7 @@ def test_an_interrupt_while_it_waits_says_what_stays(
         endpoint.delete()
 
     assert caught.value.__notes__ == [
-        "The endpoint 'mine' may be there still; workspace.endpoint('mine').delete() deletes it."
+        "The endpoint 'mine' may still exist; workspace.endpoint('mine').delete() deletes it."
     ]
 
 

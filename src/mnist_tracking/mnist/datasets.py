@@ -84,7 +84,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the four files' contents, which does not depend on where they are or whether they are gzipped."""
+        """The SHA-256 of the four files' contents, no matter where they are or whether they are gzipped."""
         lines = "".join(f"{file.name} {file.sha256}\n" for file in self.files)
         return hashlib.sha256(lines.encode()).hexdigest()
 

@@ -36,7 +36,7 @@ def test_the_key_must_be_enabled_and_symmetric(answering: Answering, told: dict[
 
 
 def test_without_a_key_nothing_is_asked(workspace: Workspace) -> None:
-    assert one(workspace, "key") == Check("key", "ok", "None is set; AWS encrypts with keys of its own.")
+    assert one(workspace, "key") == Check("key", "ok", "Not set; AWS encrypts with its own keys.")
 
 
 def test_an_empty_embedded_account_is_healthy(workspace: Workspace) -> None:
@@ -86,7 +86,7 @@ def test_a_role_of_another_account_is_a_problem(answering: Answering) -> None:
     check = one(answering({}, role="arn:aws:iam::123456789012:role/theirs"), "role")
 
     assert check.outcome == "problem"
-    assert "is of account 123456789012" in check.detail
+    assert "belongs to account 123456789012" in check.detail
 
 
 def quotas(values: Mapping[str, float]) -> Answer:

@@ -119,6 +119,6 @@ def test_what_may_not_be_asked_is_skipped(answering: Answering) -> None:
     workspace = answering({"iam.GetRole": forbidden, "sagemaker.ListEndpoints": forbidden}, role=ROLE)
     outcomes = {check.name: check for check in diagnose(workspace).checks}
 
-    assert outcomes["trust"] == Check("trust", "skipped", "Not allowed to ask (GetRole).")
-    assert outcomes["endpoints"] == Check("endpoints", "skipped", "Not allowed to ask (ListEndpoints).")
+    assert outcomes["trust"] == Check("trust", "skipped", "No permission for GetRole.")
+    assert outcomes["endpoints"] == Check("endpoints", "skipped", "No permission for ListEndpoints.")
     assert outcomes["running jobs"].outcome == "ok"

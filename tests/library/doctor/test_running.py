@@ -18,7 +18,11 @@ from mnist_tracking import (
 
 
 def test_what_runs_is_listed_with_its_cost(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
-    """Ours with how to end it, others' without; a type that is not in the table has no price."""
+    """
+    Ours with how to end it, others' without; a type that is not in the table has no price.
+
+    What runs on this machine costs nothing.
+    """
     runner = ExperimentRunner(workspace, "lines", job=toy_job())
     dear = ExperimentRunner(workspace, "dear", job=toy_job(instance_type="ml.c7i.large"))
     with BestModelDeployer(workspace).deploy(runner.run()) as endpoint:
@@ -26,19 +30,25 @@ def test_what_runs_is_listed_with_its_cost(workspace: Workspace, toy_job: Callab
         for one_runner in (runner, dear):
             with pytest.raises(JobTimeoutError):
                 one_runner.run({"behaviour": "hang"}, timeout_s=0.0)
-        checks = {name: found(workspace, name) for name in ("running jobs", "training job", "endpoints", "endpoint")}
+        here = {name: found(workspace, name) for name in ("running jobs", "training job", "endpoints", "endpoint")}
+        on_aws = Workspace.aws(boto_session=workspace.boto_session)
+        checks = {name: found(on_aws, name) for name in here}
         disown(workspace, endpoint.name)
-        (others,) = found(workspace, "endpoint")
+        (others,) = found(on_aws, "endpoint")
         for one_runner in (runner, dear):
             one_runner.cleanup()
 
-    assert checks["running jobs"][0].detail.startswith("2, about 0.23 USD an hour, and 1 of unknown price")
+    assert checks["running jobs"][0].detail.startswith("2, about 0.23 USD per hour, and 1 of unknown price")
     assert {check.outcome for check in checks["training job"]} == {"warning"}
     assert sorted("price unknown" in check.detail for check in checks["training job"]) == [False, True]
-    assert checks["endpoints"][0].detail.startswith("1, about 0.12 USD an hour (estimated")
+    assert checks["endpoints"][0].detail.startswith("1, about 0.12 USD per hour (estimated")
     assert checks["endpoint"][0].remedy.endswith(f"workspace.endpoint({endpoint.name!r}).delete()")
     assert (others.outcome, others.remedy) == ("ok", "")
-    assert others.detail.endswith("made by others.")
+    assert others.detail.endswith("created by others.")
+    assert here["running jobs"][0].detail == "2, on this machine."
+    assert here["endpoints"][0].detail == "1, on this machine."
+    assert not any(money in str(here) for money in ("USD", "price"))
+    assert here["endpoint"][0].remedy == checks["endpoint"][0].remedy
 
 
 def test_serverless_endpoints_and_those_that_vanish_meanwhile(answering: Answering) -> None:
@@ -62,7 +72,7 @@ def test_serverless_endpoints_and_those_that_vanish_meanwhile(answering: Answeri
     )
 
     assert one(workspace, "endpoint").detail == (
-        "here: serverless, 0.00 USD an hour, since 2026-01-02 03:04, made by others."
+        "here: serverless, 0.00 USD per hour, since 2026-01-02 03:04, created by others."
     )
 
 
@@ -86,7 +96,7 @@ def test_a_warm_pool_costs_and_can_be_ended(answering: Answering) -> None:
     )
     check = one(workspace, "warm pool")
 
-    assert check.detail.startswith("warm: 2 ml.m5.large + 1 ml.m5.xlarge, 0.46 USD an hour")
+    assert check.detail.startswith("warm: 2 ml.m5.large + 1 ml.m5.xlarge, 0.46 USD per hour")
     assert "'KeepAlivePeriodInSeconds': 0" in check.remedy
 
 
