@@ -126,7 +126,7 @@ def test_a_relative_directory_is_recorded_in_full(folder: Path, monkeypatch: pyt
 
 def test_a_wrong_directory_is_named_with_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match=r"^MNIST_DATA_DIR names '.*nowhere': directory not found\.$"):
+    with pytest.raises(DatasetError, match=r"^MNIST_DATA_DIR='.*nowhere': directory not found\.$"):
         find_mnist(fallback=True)
 
 
@@ -152,7 +152,7 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 def test_custom_data_are_not_mnist(folder: Path) -> None:
     found = md5_of(folder / TRAIN_IMAGES)
-    with pytest.raises(DatasetError, match=rf"{TRAIN_IMAGES}.*{found}, where 6bbc9ace898e44ae57da46a324031adb is"):
+    with pytest.raises(DatasetError, match=rf"{TRAIN_IMAGES}.*{found}, expected 6bbc9ace898e44ae57da46a324031adb"):
         find_mnist(folder, require_mnist=True)
 
 

@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TypeGuard
 
 import click
 import pytest
@@ -216,15 +215,17 @@ def names_in_python(code: str) -> Iterator[tuple[str, str]]:
         called = (re.search(r"Leaderboard\.load$|\w*$", ast.unparse(call.func)) or [""])[0]
         for argument in call.args if called in NAMED_FIRST else ():
             values = argument.elts if isinstance(argument, ast.List) else [argument]
-            yield from ((NAMED_FIRST[called], value.value) for value in values if is_text(value))
+            yield from (
+                (NAMED_FIRST[called], value.value)
+                for value in values
+                if isinstance(value, ast.Constant) and isinstance(value.value, str)
+            )
         if called in ("run", "submit", "trial"):
             yield from (
-                ("trial", word.value.value) for word in call.keywords if word.arg == "name" and is_text(word.value)
+                ("trial", word.value.value)
+                for word in call.keywords
+                if word.arg == "name" and isinstance(word.value, ast.Constant) and isinstance(word.value.value, str)
             )
-
-
-def is_text(node: ast.expr) -> TypeGuard[ast.Constant]:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 @pytest.mark.parametrize("page", PAGES)

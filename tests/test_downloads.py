@@ -131,11 +131,11 @@ def break_format(mirror: Mirror) -> None:
 
 
 BREAKAGES: dict[Callable[[Mirror], None], str] = {
-    break_status: "answered 503 Service Unavailable",
-    break_missing: "answered 404 Not Found",
+    break_status: "responded 503 Service Unavailable",
+    break_missing: "responded 404 Not Found",
     break_short: r"sent \d+ of \d+ bytes",
-    break_content: r"sent a file whose content has the MD5 \w+, where \w+ is expected",
-    break_format: "sent something that is not a whole gzip file",
+    break_content: r"sent a file whose contents have the MD5 \w+, expected \w+",
+    break_format: "sent an invalid or incomplete gzip file",
 }
 
 
@@ -184,7 +184,7 @@ def test_an_endless_answer_is_cut_off(
 
 
 def test_a_mirror_is_an_http_address(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'file:///etc' does not"):
+    with pytest.raises(ConfigError, match="'file:///etc' is not allowed"):
         find_mnist(cache_dir=tmp_path, mirrors=["file:///etc"])
 
 
@@ -195,17 +195,17 @@ def test_a_cache_that_cannot_be_written_is_named(folder: Path, tmp_path: Path, m
 
 
 def test_only_mnist_is_taken_for_a_download(tmp_path: Path, mirrors: tuple[Mirror, Mirror]) -> None:
-    with pytest.raises(DatasetError, match="where 6bbc9ace898e44ae57da46a324031adb is expected"):
+    with pytest.raises(DatasetError, match="expected 6bbc9ace898e44ae57da46a324031adb"):
         find_mnist(cache_dir=tmp_path / "cache", mirrors=[mirrors[0].address])
 
 
 def test_without_a_network_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"Without a network, name a directory .* or set MNIST_DATA_DIR to it\.$"):
+    with pytest.raises(DatasetError, match=r"Without a network, pass a directory .* or set MNIST_DATA_DIR to it\.$"):
         find_mnist(cache_dir=tmp_path, mirrors=[UNREACHABLE])
 
 
 def test_downloading_can_be_off(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="MNIST is not in the cache, and downloading is off"):
+    with pytest.raises(DatasetError, match="MNIST is not in the cache, and downloading is disabled"):
         find_mnist(cache_dir=tmp_path / "cache", download=False)
 
 

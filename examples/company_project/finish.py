@@ -18,7 +18,8 @@ for trial in workspace.trials(experiments):
         print(f"{trained.name}: {trained.status}. {trained.failure_reason}")
         continue
     with TemporaryDirectory() as folder:
-        model = joblib.load(Path(trained.download(folder, model_only=True).model, "model.joblib"))
+        trained.download(folder, model_only=True)
+        model = joblib.load(Path(folder, "model", "model.joblib"))
     held_out = workspace.client("s3").get_object(Bucket="company-data", Key="cells/validation/validation.csv")
     rows = pd.read_csv(held_out["Body"])
     with mt.ExperimentRunner(workspace, trained.experiment).step("Evaluation", trial=trained) as step:

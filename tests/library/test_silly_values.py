@@ -17,6 +17,7 @@ from mnist_tracking import (
     LineageTracer,
     Objective,
     Step,
+    Workspace,
     mnist_job,
 )
 
@@ -83,7 +84,8 @@ def test_a_step_refuses_it_before_anything_is_sent(runner: ExperimentRunner, sen
                 assert len(sent) == before, what
 
 
-def test_data_that_are_not_there_are_one_error_wherever_they_are_looked_for(runner: ExperimentRunner) -> None:
+def test_data_that_are_not_there_are_one_error_wherever_they_are_looked_for(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "digits", job=mnist_job())
     for look in (runner.prepare_dataset, runner.upload_dataset):
         with pytest.raises(DatasetError, match="nope"):
             look("nope")

@@ -102,7 +102,7 @@ class ExperimentData:
         """Upload and record a folder; see `ExperimentRunner.upload_dataset`."""
         folder = check_path("directory", directory)
         chosen = data_files(folder, files)
-        given = check_parameters("parameter", parameters or {})
+        given = check_parameters("parameter", {} if parameters is None else parameters)
         if fingerprint is None:
             fingerprint = fingerprint_of(folder, chosen)
         elif not isinstance(fingerprint, str) or not fingerprint:
@@ -116,7 +116,7 @@ class ExperimentData:
                 f"{short_repr(uri)} is not a location in S3, such as 's3://bucket/prefix'. upload_dataset() uploads a "
                 "local folder."
             )
-        return self._use(uri, uri, check_parameters("parameter", parameters or {}))
+        return self._use(uri, uri, check_parameters("parameter", {} if parameters is None else parameters))
 
     def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
         uri = f"{self._folder()}/data/{fingerprint[:16]}"
