@@ -66,7 +66,7 @@ def left(workspace: Workspace, trial: Trial) -> list[str]:
         ("def model_fn(model_dir): raise RuntimeError('no weights')", "RuntimeError: no weights"),
         ("def model_fn(model_dir): import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("def model_fn(model_dir): import os; print('bye', flush=True); os._exit(3)", "bye"),
-        ("", "Otherwise the script must have a model_fn."),
+        ("", "Otherwise the script needs a model_fn."),
     ],
 )
 def test_a_model_that_does_not_load_is_told_with_the_end_of_its_log(

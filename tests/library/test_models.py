@@ -136,7 +136,7 @@ def test_the_code_of_another_model_may_answer(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"path": "nothing"}, "There is no model '.*nothing' to upload"),
+        ({"path": "nothing"}, "The model '.*nothing' does not exist"),
         ({"path": "factor", "entry_point": "nothing.py"}, r"The entry point '.*nothing\.py' does not exist"),
         ({"path": "factor", "source_dir": "serving"}, "source_dir needs an entry_point"),
         ({"path": "factor", "source_dir": ".", "entry_point": "serving/inference.py"}, "not at the top of source_dir"),
