@@ -114,7 +114,7 @@ def test_without_matplotlib_the_error_names_the_command(tmp_path: Path) -> None:
         "    print(exc)",
     )
 
-    assert out.strip() == "matplotlib is not installed. Run: pip install 'mnist-tracking[plots]'"
+    assert out.strip() == "matplotlib is not installed. Run: pip install matplotlib"
 
 
 def test_the_public_names_are_sorted() -> None:

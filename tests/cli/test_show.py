@@ -113,7 +113,7 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
 
 
 def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:
-    assert "Give --objective to rank; possible: score." in ask("leaderboard", "lines").stderr
+    assert "Pass --objective to rank" in ask("leaderboard", "lines").stderr
     assert (
         "No trial has the metric 'scores'; there are 'score'."
         in ask("leaderboard", "lines", "--objective", "scores").stderr

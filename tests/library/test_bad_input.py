@@ -145,13 +145,13 @@ def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_par
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"description": "x" * 3073}, "3073 characters; SageMaker takes 3072"),
+        ({"description": "x" * 3073}, "3073 characters; SageMaker allows at most 3072"),
         ({"tags": {f"t{n}": "" for n in range(48)}}, "48 tags; expected at most 47"),
         ({"tags": {"aws:team": "cv"}}, "tag key 'aws:team' is not allowed"),
         ({"tags": {"team": 1}}, "value 1 of tag 'team'"),
         ({"tags": {"team": "x" * 257}}, "at most 256"),
         ({"tags": ["team"]}, "expected a mapping"),
-        ({"description": 5}, "a text is needed"),
+        ({"description": 5}, "expected a string"),
         ({"job": "train.py"}, "expected a job"),
     ],
 )
@@ -235,7 +235,7 @@ def test_no_credentials_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_p
         match=r"^No AWS credentials found\. Pass profile=, set AWS_PROFILE, or run: aws configure",
     ):
         _ = workspace.bucket
-    with pytest.raises(ConfigError, match="Give role="):
+    with pytest.raises(ConfigError, match="Pass role="):
         _ = workspace.role
 
 

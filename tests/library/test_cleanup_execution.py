@@ -107,7 +107,7 @@ def test_a_step_that_another_trial_has_meanwhile_stays_with_its_data(
     report = plan.execute()
 
     assert {reason for _, _, reason in report.kept} == {
-        "also in trial theirs, since the plan was made",
+        "attached to trial theirs since the plan was made",
         f"data of {component}",
     }
     assert rest() == ["other", "theirs", "Training", "jobs/a/output/model.tar.gz"]
@@ -121,7 +121,7 @@ def test_a_trial_that_was_made_meanwhile_stays(tracked: ExperimentRunner, rest: 
     report = plan.execute()
 
     assert [(kind, reason) for kind, _, reason in report.kept] == [
-        ("trial component", "also in trial c, since the plan was made"),
+        ("trial component", "attached to trial c since the plan was made"),
         ("experiment", "it still has the trial c"),
     ]
     assert rest() == ["lines", "c", "Cleaning", "Training", "jobs/c/output/model.tar.gz"]
@@ -165,7 +165,7 @@ def test_one_failure_does_not_hold_up_the_others(
     ((kind, name, error),) = report.failed
     assert isinstance(error, AccessDeniedError)
     assert f"not deleted: {kind} {name}: {operation} failed (AccessDeniedException)" in str(report)
-    assert ("experiment", "lines", "not all of it could be deleted; clean up again") in report.kept
+    assert ("experiment", "lines", "some of its contents could not be deleted; clean up again") in report.kept
     assert len(report.deleted) >= 2
     assert tracked.cleanup_plan().execute().failed == ()
     assert rest() == []

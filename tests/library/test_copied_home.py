@@ -37,7 +37,7 @@ def test_a_copy_of_the_folder_has_everything(workspace: Workspace, runner: Exper
 def test_an_engine_stays_in_its_process(tmp_path: Path) -> None:
     with (
         closing(EmbeddedSageMaker(tmp_path / "home")) as engine,
-        pytest.raises(pickle.PicklingError, match=r"home'.* Another one on the same folder sees the same"),
+        pytest.raises(pickle.PicklingError, match=r"home'.* Create another engine on the same folder instead"),
     ):
         pickle.dumps(engine)
 

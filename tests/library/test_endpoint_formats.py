@@ -155,12 +155,12 @@ def test_an_answer_is_read_as_the_format_says(
 @pytest.mark.parametrize(
     ("deserializer", "body", "content_type", "message"),
     [
-        ("json", b"<html>", "text/html", "the answer, text/html, is no JSON"),
-        ("csv", b"\xff", "text/csv", "the answer, text/csv, is no text"),
-        ("numpy", b"1,cat\n", "text/csv", "no array"),
-        ("numpy", b"{}", "application/json", "no array; deserializer='json' gives it as it is"),
-        ("numpy", b'[[1], [2, "x"]]', "application/json", "no array"),
-        ("numpy", b"PNG", "image/png", "answered with image/png"),
+        ("json", b"<html>", "text/html", "the response, text/html, is not JSON"),
+        ("csv", b"\xff", "text/csv", "the response, text/csv, is not text"),
+        ("numpy", b"1,cat\n", "text/csv", "not an array"),
+        ("numpy", b"{}", "application/json", "not an array; deserializer='json' returns it as it is"),
+        ("numpy", b'[[1], [2, "x"]]', "application/json", "not an array"),
+        ("numpy", b"PNG", "image/png", "the model returned image/png"),
     ],
 )
 def test_an_answer_that_is_not_what_was_asked_for_is_a_service_error(
@@ -173,10 +173,10 @@ def test_an_answer_that_is_not_what_was_asked_for_is_a_service_error(
 @pytest.mark.parametrize(
     ("serializer", "data", "message"),
     [
-        ("json", {"a": object()}, "cannot be sent as JSON: object is not"),
-        ("csv", 3, "cannot be sent as CSV: int is not"),
-        ("csv", {"a": 1}, "cannot be sent as CSV: dict is not"),
-        ("bytes", [1], "Got a list; serializer='bytes' sends bytes, a text or an open file"),
+        ("json", {"a": object()}, "cannot be sent as JSON: object cannot be converted"),
+        ("csv", 3, "cannot be sent as CSV: int cannot be converted"),
+        ("csv", {"a": 1}, "cannot be sent as CSV: dict cannot be converted"),
+        ("bytes", [1], "Got a list; serializer='bytes' sends bytes, a string or an open file"),
         ("numpy", [object()], "Python objects cannot be sent"),
     ],
 )

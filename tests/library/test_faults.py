@@ -61,7 +61,7 @@ def test_a_service_that_stays_throttled_is_one_error(
 ) -> None:
     with (
         engine.inject(Fault(code, operation="CreateTrial", times=None)) as injection,
-        pytest.raises(ThrottledError, match=r"CreateTrial failed \(ThrottlingException\)"),
+        pytest.raises(ThrottledError, match=rf"CreateTrial failed \({code}\)"),
     ):
         runner.run()
 
@@ -232,5 +232,5 @@ def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
     with runner.trial(name="here") as trial:
         pass
 
-    with pytest.raises(StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; ask again"):
+    with pytest.raises(StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; try again later"):
         workspace.trial("here")

@@ -113,7 +113,7 @@ def test_what_search_cannot_ask_is_refused_with_what_it_can(ask: Any, said: str)
 def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspace) -> None:
     many = [where.param(f"p{number}") > number for number in range(21)]
 
-    with pytest.raises(ConfigError, match="joins 22 conditions; Search takes 20"):
+    with pytest.raises(ConfigError, match="joins 22 conditions; Search allows at most 20"):
         workspace.trials("one", where=many)
     with pytest.raises(ConfigError, match="is not a filter"):
         workspace.trials(where=["accuracy > 3"])  # type: ignore[list-item]

@@ -42,7 +42,7 @@ def test_a_trial_and_its_series_show_themselves_in_a_notebook(filled: Workspace)
 
     assert "<td>param.optimizer</td>" in shown
     assert "<td>adam</td>" in shown
-    assert filled.trial("high")._repr_html_().startswith("<p>trial high of experiment one</p><table")
+    assert filled.trial("high")._repr_html_().startswith("<table")
     assert "<td>0.9</td>" in series._repr_html_()
 
 

@@ -58,7 +58,7 @@ def test_a_file_never_replaces_another_one_in_silence(recording: ExperimentRunne
         step.log_artifact(tmp_path / "a" / "cm.png")
         with pytest.raises(ConfigError, match="would replace"):
             step.log_artifact(tmp_path / "b" / "cm.png", name="other")
-        with pytest.raises(ConfigError, match="is no file"):
+        with pytest.raises(ConfigError, match="is not a file"):
             step.log_artifact(tmp_path / "c.png")
 
 
