@@ -53,7 +53,7 @@ _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
 _LOG_LINES = 20
 
 
-def check_name_is_free(account: Account, name: str) -> None:
+def check_endpoint_name_is_free(account: Account, name: str) -> None:
     """
     Check that no endpoint, endpoint configuration or model has that name.
 

@@ -1,4 +1,4 @@
-"""Errors of AWS: translated to this library's, and told apart. The only reader of AWS's error codes and messages."""
+"""AWS errors: translated to this library's errors, and classified. The only reader of AWS's codes and messages."""
 
 import random
 import re

@@ -47,7 +47,7 @@ def download_mnist(
     on_progress: OnDownload | None = None,
 ) -> None:
     """
-    Download MNIST's four files, gzipped, to a directory; files that are there and correct are not downloaded again.
+    Download MNIST's four files, gzipped, to a directory; correct existing files are not downloaded again.
 
     Args:
         directory: The cache; created if missing.

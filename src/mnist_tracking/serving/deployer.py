@@ -11,7 +11,7 @@ from mnist_tracking._aws.endpoints import (
     EndpointFacts,
     Served,
     adapter_of,
-    check_name_is_free,
+    check_endpoint_name_is_free,
     delete_endpoint,
     deploy_model,
     endpoint_arn,
@@ -191,7 +191,7 @@ class BestModelDeployer:
     def _endpoint_name(self, trial: Trial, name: str | None) -> str:
         if name is None:
             return unique_name(trial.name[:32], "endpoint")
-        check_name_is_free(self._account, check_name("endpoint", name))
+        check_endpoint_name_is_free(self._account, check_name("endpoint", name))
         return name
 
     def _folder(self, trial: Trial) -> list[str]:

@@ -131,7 +131,7 @@ class Folder:
         self._used: set[str] = set()
 
     def fetch(self, account: Account, found: StoredObject, path: str, *, unpacked: bool = False) -> int:
-        """Download an object to *path*, unpacked if asked for, unless it is there already; return its size there."""
+        """Download an object to *path*, unless it was downloaded before, and return its size; *unpacked* unpacks it."""
         self._used.add(path)
         entry = self._entries.get(path)
         if entry is None or (entry.uri, entry.etag) != (found.uri, found.etag) or not self._is_complete(path, entry):
@@ -209,7 +209,7 @@ class Folder:
         return entry
 
     def _make_way(self, path: str) -> None:
-        """Delete an entry of an earlier download if it is in the place of a folder that is needed now."""
+        """Delete an entry of an earlier download where a folder is needed now."""
         for parent in map(str, list(PurePosixPath(path).parents)[:-1]):
             if parent in self._entries and parent not in self._used:
                 delete(self._target(parent))

@@ -22,7 +22,7 @@ __all__ = ["execute"]
 
 R = TypeVar("R")
 Items = Sequence[PlannedDeletion]
-OnProgress = Callable[[int, int], None]
+OnItemDone = Callable[[int, int], None]
 _BATCH = 1000  # S3 deletes at most 1000 objects in one request
 
 
@@ -33,7 +33,7 @@ def execute(
     *,
     prefix: str,
     max_parallel: int,
-    on_progress: OnProgress | None,
+    on_progress: OnItemDone | None,
 ) -> CleanupReport:
     """
     Delete the items of a plan in an order in which nothing deleted is still referenced.
@@ -60,7 +60,7 @@ def execute(
 class _Ledger:
     """Keeps the outcome of each item, and reports progress. For use in one thread."""
 
-    def __init__(self, items: Items, on_progress: OnProgress | None) -> None:
+    def __init__(self, items: Items, on_progress: OnItemDone | None) -> None:
         self.failed: list[tuple[str, str, MnistTrackingError]] = []
         self._deleted: list[tuple[str, str]] = []
         self._kept = [(item.kind, item.name, item.reason) for item in items if not item.deletable]

@@ -160,7 +160,7 @@ def _actions_by_resource() -> dict[str, list[str]]:
 
 
 def _find_role(account: Account) -> str | None:
-    """Return the role's ARN; None if there is none, which `check_role` reports."""
+    """Return the role's ARN; None without a role, which `check_role` reports."""
     try:
         return account.role
     except ConfigError:
