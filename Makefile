@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs in .venv first, and does that quickly the second time.
 #
 #   make demo ARGS='--epochs 1'     more arguments for the command
-#   make test ARGS='tests/library'
+#   make test ARGS='tests/reading'
 #   make demo PYTHON=python3.12     the interpreter that .venv is made from
 #   make bench BENCHMARKS=import_time
 

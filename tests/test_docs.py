@@ -17,7 +17,7 @@ from types import ModuleType
 import click
 import pytest
 from click.testing import CliRunner
-from tests.digits import write_idx_dataset
+from tests.support.digits import write_idx_dataset
 
 import mnist_tracking
 import mnist_tracking.embedded

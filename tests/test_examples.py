@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from tests.digits import write_idx_dataset
+from tests.support.digits import write_idx_dataset
 
 from mnist_tracking import Workspace
 

@@ -8,6 +8,7 @@ import typing
 from pathlib import Path
 
 import pytest
+from tests.support.toy_job import TOY
 
 import mnist_tracking
 from mnist_tracking import errors, types
@@ -145,7 +146,7 @@ def test_what_goes_in_survives_pickling(record: object) -> None:
 
 
 def test_a_job_needs_no_keyword_for_its_script() -> None:
-    script = str(Path(__file__).parent / "library" / "toy" / "train.py")
+    script = str(TOY / "train.py")
 
     assert mnist_tracking.JobSpec(script).entry_point == script
 

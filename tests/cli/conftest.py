@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.support.toy_job import TOY
 
 from mnist_tracking import ExperimentRunner, JobSpec, Objective, Workspace
 from mnist_tracking.cli.app import cli
 
-TOY = Path(__file__).parents[1] / "library" / "toy"
 METRICS = {"score": r"score=(\S+?);", "error": r"error=(\S+?);"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from tests.digits import write_idx_dataset
+from tests.support.digits import write_idx_dataset
 
 from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from tests.digits import write_idx_dataset
+from tests.support.digits import write_idx_dataset
 
 from mnist_tracking import Workspace
 from mnist_tracking.training.hyperparameters import known_hyperparameters

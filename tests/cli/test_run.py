@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from click.testing import CliRunner, Result
-from tests.cli.conftest import METRICS, TOY
+from tests.cli.conftest import METRICS
+from tests.support.toy_job import TOY
 
 from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli

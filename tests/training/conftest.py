@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import torch
-from tests.digits import write_idx_dataset
+from tests.support.digits import write_idx_dataset
 
 from mnist_tracking.training.data import DigitData, load_data
 from mnist_tracking.training.events import EpochEnd, Evaluation, Progress, TrainingResult

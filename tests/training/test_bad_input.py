@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.digits import idx_bytes, make_digits
+from tests.support.digits import idx_bytes, make_digits
 from tests.training.test_checkpoints import Folder, state_after
 
 from mnist_tracking.errors import ConfigError

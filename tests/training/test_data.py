@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.digits import idx_bytes, make_digits, write_idx_dataset
+from tests.support.digits import idx_bytes, make_digits, write_idx_dataset
 
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.data import DigitData, load_data, normalise

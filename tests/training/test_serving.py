@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.digits import make_digits
+from tests.support.digits import make_digits
 
 from mnist_tracking.errors import DatasetError
 from mnist_tracking.training.artifact import FILE_NAME, Artifact, load_artifact, save_artifact

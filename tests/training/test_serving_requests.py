@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
-from tests.digits import make_digits
+from tests.support.digits import make_digits
 
 from mnist_tracking.errors import ConfigError, MissingDependencyError
 from mnist_tracking.training.serving import input_fn

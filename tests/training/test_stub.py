@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.isolation import isolated_interpreter
+from tests.support.isolation import isolated_interpreter
 
 from mnist_tracking.training.artifact import load_artifact
 from mnist_tracking.training.entry import ENTRY_POINT, PACKAGE_DIR, SOURCE_DIR

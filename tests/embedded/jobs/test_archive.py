@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.digits import write_idx_dataset
-from tests.isolation import OUT_OF_REACH, isolated_interpreter
+from tests.support.digits import write_idx_dataset
+from tests.support.isolation import OUT_OF_REACH, isolated_interpreter
 from tests.support.training_account import ROLE, TrainingAccount
 
 from mnist_tracking._aws.sdk import quiet

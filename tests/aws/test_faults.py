@@ -1,0 +1,238 @@
+"""What the library makes of AWS's refusals, and of a Search that is behind."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_tracking import (
+    AccessDeniedError,
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobTimeoutError,
+    Leaderboard,
+    LineageTracer,
+    ServiceError,
+    StateError,
+    ThrottledError,
+    Workspace,
+)
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.types import Timing
+
+SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that a look too early would miss it
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """How long a client waited before it tried again, each time."""
+    return []
+
+
+@pytest.fixture
+def engine(tmp_path: Path, naps: list[float]) -> Iterator[EmbeddedSageMaker]:
+    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def workspace(engine: EmbeddedSageMaker) -> Workspace:
+    return Workspace.embedded(engine=engine)
+
+
+@pytest.fixture
+def names(engine: EmbeddedSageMaker) -> Callable[[], list[str]]:
+    """Returns the names of all trials."""
+    client = engine.session().client("sagemaker")
+    return lambda: [trial["TrialName"] for trial in client.list_trials()["TrialSummaries"]]
+
+
+def test_throttled_calls_are_repeated(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    with engine.inject(Fault("ThrottlingException", service="sagemaker", times=6)) as injection:
+        trial = runner.run({"slope": 2.0})
+
+    assert (trial.status, injection.failures) == ("Completed", 6)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "RequestLimitExceeded"])
+def test_a_service_that_stays_throttled_is_one_error(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, naps: list[float], code: str
+) -> None:
+    with (
+        engine.inject(Fault(code, operation="CreateTrial", times=None)) as injection,
+        pytest.raises(ThrottledError, match=rf"CreateTrial failed \({code}\)"),
+    ):
+        runner.run()
+
+    assert injection.failures == len(naps) + 1 == 11
+
+
+def test_a_conflict_with_another_writer_passes(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, naps: list[float]
+) -> None:
+    injection = engine.inject(Fault("ConflictException", operation="UpdateTrialComponent", times=3))
+    with runner.step("Cleaning") as step:
+        step.log_parameters({"rows": 3})
+
+    assert injection.failures == len(naps) == 3
+    assert all(0.2 < nap < 10 for nap in naps)
+
+
+def test_a_conflict_that_stays_is_an_error(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    trial = runner.run()
+    with (
+        engine.inject(Fault("ConflictException", operation="AssociateTrialComponent", times=None)) as injection,
+        pytest.raises(ServiceError, match="ConflictException"),
+        runner.step("Evaluation", trial=trial),
+    ):
+        pass
+
+    assert injection.failures == 8
+
+
+def test_a_trial_is_taken_back_though_its_links_are_seen_for_a_while(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, names: Callable[[], list[str]]
+) -> None:
+    with runner.step("Cleaning"):
+        pass
+    linked = "Trial 'x' has 1 or more trial components and cannot be deleted."
+    engine.inject(Fault("AccessDeniedException", operation="CreateTrainingJob"))
+    with (
+        engine.inject(Fault("ValidationException", operation="DeleteTrial", times=2, message=linked)) as injection,
+        pytest.raises(AccessDeniedError, match="CreateTrainingJob"),
+    ):
+        runner.run()
+
+    assert (injection.failures, names()) == (2, [])
+
+
+def test_a_trial_that_cannot_be_taken_back_does_not_hide_why(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner
+) -> None:
+    engine.inject(Fault("ExpiredTokenException", operation="CreateTrainingJob"))
+    engine.inject(Fault("ExpiredTokenException", operation="ListTrialComponents"))
+    with pytest.raises(AccessDeniedError, match=r"CreateTrainingJob.*is expired\. Renew the credentials") as caught:
+        runner.run()
+
+    assert "could not be deleted again" in caught.value.__notes__[0]
+
+
+def test_a_sweep_goes_on_when_jobs_cannot_be_started_for_a_while(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, names: Callable[[], list[str]]
+) -> None:
+    engine.inject(Fault("ResourceLimitExceeded", operation="CreateTrainingJob", times=2))
+    engine.inject(Fault("ThrottlingException", operation="CreateTrainingJob", times=11))
+
+    assert len(HyperparameterSweep(runner, {"slope": [1.0, 2.0]}).run()) == len(names()) == 2
+
+
+def test_a_sweep_does_not_wait_for_a_quota_of_none(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    engine.quotas["ml.m5.xlarge"] = 0
+
+    with pytest.raises(ServiceError, match="is 0 Instances"):
+        HyperparameterSweep(runner, {"slope": [1.0]}).run()
+
+
+def test_expired_credentials_end_a_sweep_with_one_error_and_resuming_trains_only_the_rest(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, names: Callable[[], list[str]]
+) -> None:
+    sweep = HyperparameterSweep(runner, {"slope": [1.0, 2.0, 3.0]})
+    fault = Fault("ExpiredTokenException", operation="CreateTrainingJob", after=1, times=None)
+    with engine.inject(fault), pytest.raises(AccessDeniedError, match="running jobs are not affected"):
+        sweep.run()
+    done = names()
+
+    board = sweep.run(resume=True)
+
+    assert len(done) == 1
+    assert [trial.hyperparameters["slope"] for trial in board] == [3, 2, 1]
+    assert done[0] in names()
+    assert len(names()) == 3
+
+
+def test_resuming_waits_for_a_job_that_went_on(runner: ExperimentRunner, names: Callable[[], list[str]]) -> None:
+    submitted = runner.submit({"slope": 1.0})
+
+    board = HyperparameterSweep(runner, {"slope": [1.0]}).run(resume=True)
+
+    assert [(trial.name, trial.status) for trial in board] == [(submitted.name, "Completed")]
+    assert len(names()) == 1
+
+
+def test_resuming_trains_again_what_failed(runner: ExperimentRunner) -> None:
+    sweep = HyperparameterSweep(runner, {"behaviour": ["raise"]})
+    sweep.run()
+
+    assert len(sweep.run(resume=True)) == 2
+
+
+def test_a_trial_is_returned_when_search_shows_it(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    engine.search_lag_s = SOME_S
+
+    trial = runner.run()
+
+    assert trial.status == "Completed"
+    assert [found.name for found in Leaderboard.load(runner.workspace, runner.name)] == [trial.name]
+
+
+def test_a_trial_that_search_does_not_show_in_time_is_a_clear_error(
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
+) -> None:
+    workspace.timing = Timing(poll_s=0.1, visible_within_s=0.0)
+    engine.search_lag_s = 3600
+    with pytest.raises(JobTimeoutError, match="Search, which is eventually consistent, does not show"):
+        runner.run(name="late")
+
+    engine.search_lag_s = 0
+    assert workspace.submitted("late").result().status == "Completed"
+
+
+def test_data_are_recorded_though_search_does_not_show_them(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, tmp_path: Path
+) -> None:
+    engine.search_lag_s = 3600
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "rows.csv").write_text("1,2\n")
+
+    first = runner.upload_dataset(folder)
+
+    assert first.display_name == "Preprocessing"
+    assert runner.upload_dataset(folder) == first
+    assert runner.data_uri is not None
+
+
+def test_a_sweep_is_complete_though_search_is_behind(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    engine.search_lag_s = SOME_S
+
+    board = HyperparameterSweep(runner, {"slope": [1.0, 2.0]}, max_parallel=2).run()
+
+    assert [trial.hyperparameters["slope"] for trial in board] == [2, 1]
+
+
+def test_a_trial_is_read_when_search_shows_all_of_its_steps(
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
+) -> None:
+    engine.search_lag_s = SOME_S
+    with runner.trial(name="here"):
+        pass
+    with runner.step("Evaluation", trial="here"):
+        pass
+
+    assert [step.display_name for step in workspace.trial("here").steps] == ["Training", "Evaluation"]
+    assert len(LineageTracer(runner.workspace).trace("here").components) == 2
+
+
+def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
+) -> None:
+    workspace.timing = Timing(poll_s=0.1, visible_within_s=0.0)
+    engine.search_lag_s = 3600
+    with runner.trial(name="here") as trial:
+        pass
+
+    with pytest.raises(
+        StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; try again later"
+    ):
+        workspace.trial("here")
