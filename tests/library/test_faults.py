@@ -232,5 +232,7 @@ def test_a_trial_whose_steps_search_does_not_show_in_time_is_a_clear_error(
     with runner.trial(name="here") as trial:
         pass
 
-    with pytest.raises(StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; try again later"):
+    with pytest.raises(
+        StateError, match=f"Search, which is eventually .* yet: {trial.component_name}; try again later"
+    ):
         workspace.trial("here")

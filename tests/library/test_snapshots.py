@@ -115,7 +115,10 @@ def test_what_cannot_be_described_is_not_pickled(tmp_path: Path) -> None:
     engine = EmbeddedSageMaker(tmp_path / "home")
     session = boto3.Session("key", "secret", region_name="us-east-1")
     for workspace in (Workspace.embedded(engine=engine), Workspace.aws(boto_session=session)):
-        with pytest.raises(pickle.PicklingError, match=r"with a boto3 session or an engine.* Create it with Workspace\.embedded\(home\)"):
+        with pytest.raises(
+            pickle.PicklingError,
+            match=r"with a boto3 session or an engine.* Create it with Workspace\.embedded\(home\)",
+        ):
             pickle.dumps(workspace)
         assert copy.deepcopy(workspace) is workspace
     engine.close()
