@@ -124,7 +124,7 @@ def test_other_inputs_are_refused(toy_job: MakeJob, value: object) -> None:
         ({"estimator": {"max_run": 60}}, r"use JobSpec\(max_run_s=\.\.\.\)"),
         ({"estimator": {"output_kms_key": "k"}}, r"use Workspace\.aws\(kms_key=\.\.\.\)"),
         ({"estimator": {"tags": []}}, r"use ExperimentRunner\(tags=\.\.\.\)"),
-        ({"estimator": {"use_spot_instances": True}}, "'max_wait'.* of at least max_run_s \(86400\)"),
+        ({"estimator": {"use_spot_instances": True}}, r"'max_wait'.* of at least max_run_s \(86400\)"),
         ({"estimator": {"use_spot_instances": True, "max_wait": 60}}, "at least max_run_s"),
         ({"estimator": {"distribution": "ddp"}}, "The SageMaker SDK rejects the job"),
         ({"estimator": {"instance_groups": ["a"]}}, "The SageMaker SDK rejects the job"),

@@ -58,7 +58,7 @@ def test_a_detached_run_is_followed_by_its_log(ask: Ask) -> None:
     result = ask("run", *JOB, "--detach", "--name", "later", "--format", "json")
     log = ask("logs", "--follow", "later")
 
-    assert set(json.loads(result.stdout)) == {"name", "experiment_name", "status", "job_name"}
+    assert set(json.loads(result.stdout)) == {"trial_name", "experiment_name", "status", "job_name"}
     assert "logs -f later" in result.stderr
     assert log.stdout.splitlines()[-1].startswith("step 2 error=")
     assert log.stderr.endswith("The job is Completed.\n")

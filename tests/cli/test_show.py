@@ -86,7 +86,7 @@ def test_compare_tells_what_differs(ask: Ask) -> None:
 def test_lineage_tells_what_was_made_from_what(ask: Ask) -> None:
     told = json.loads(ask("lineage", "steep", "--format", "json").stdout)
 
-    assert set(told) == {"name", "components", "nodes", "edges"}
+    assert set(told) == {"trial_name", "components", "nodes", "edges"}
     assert all(set(node) == {"id", "kind", "label"} for node in told["nodes"])
     assert rows(ask("lineage", "steep", "--format", "csv"))
     assert "Cleaning" in ask("lineage", "steep").stdout
@@ -112,10 +112,13 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
     assert ask(*both).stdout.splitlines()[0].split()[:3] == ["rank", "trial", "experiment"]
 
 
-def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:
-    assert "Pass --objective to rank" in ask("leaderboard", "lines").stderr
+def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask, workspace: Workspace) -> None:
+    with ExperimentRunner(workspace, "curves").trial(name="round") as trial:
+        trial.log_metric("score", 0.7)
+
+    assert "Give --objective to rank; possible: score." in ask("leaderboard", "curves").stderr
     assert (
-        "No trial has the metric 'scores'; there are 'score'."
+        "No trial has the metric 'scores'. Available: 'score'."
         in ask("leaderboard", "lines", "--objective", "scores").stderr
     )
     assert ask("leaderboard", "lines", "--minimize").exit_code == 2

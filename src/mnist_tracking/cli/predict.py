@@ -75,7 +75,8 @@ def predict(  # noqa: PLR0913 - one for each option
             deserializer=AsItComes(accept) if accept else deserializer,
         )
         sent_as = "bytes" if content_type else serializer or formats_in(found.adapter)[0]
-        answers = found.predict(read_payload(file, sent_as, dtype), probabilities=probabilities)
+        options = {"probabilities": True} if probabilities else {}
+        answers = found.predict(read_payload(file, sent_as, dtype), **options)
     _write(answers, form)
 
 

@@ -28,7 +28,7 @@ def undeploy(settings: Settings, *, endpoint: str, dry_run: bool, yes: bool, for
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         found = workspace.endpoint(endpoint)
-        told = {"endpoint_name": found.name, "trial_name": found.name, "status": found.status}
+        told = {"endpoint_name": found.name, "trial_name": found.trial_name, "status": found.status}
         if not dry_run:
             ask(f"This deletes endpoint {found.name!r}, which is {found.status}. Go on?", yes=yes)
             found.delete()
