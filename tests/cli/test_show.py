@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import Result
-
 from mnist_tracking import ExperimentRunner, Workspace
 
 Ask = Callable[..., Result]
@@ -86,7 +85,7 @@ def test_compare_tells_what_differs(ask: Ask) -> None:
 def test_lineage_tells_what_was_made_from_what(ask: Ask) -> None:
     told = json.loads(ask("lineage", "steep", "--format", "json").stdout)
 
-    assert set(told) == {"name", "components", "nodes", "edges"}
+    assert set(told) == {"trial_name", "components", "nodes", "edges"}
     assert all(set(node) == {"id", "kind", "label"} for node in told["nodes"])
     assert rows(ask("lineage", "steep", "--format", "csv"))
     assert "Cleaning" in ask("lineage", "steep").stdout
@@ -112,10 +111,26 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
     assert ask(*both).stdout.splitlines()[0].split()[:3] == ["rank", "trial", "experiment"]
 
 
-def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask) -> None:
-    assert "Pass --objective to rank" in ask("leaderboard", "lines").stderr
-    assert (
-        "No trial has the metric 'scores'; there are 'score'."
-        in ask("leaderboard", "lines", "--objective", "scores").stderr
-    )
+def test_a_leaderboard_without_an_objective_uses_that_of_the_jobs(ask: Ask, workspace: Workspace) -> None:
+    told = json.loads(ask("leaderboard", "lines", "--format", "json").stdout)
+
+    assert [(trial["name"], trial["rank"]) for trial in told] == [("steep", 1), ("flat", 2)]
+
+
+def test_without_any_objective_there_is_no_rank(ask: Ask, workspace: Workspace) -> None:
+    for name in ("round", "square"):
+        with ExperimentRunner(workspace, "curves").trial(name=name) as trial:
+            trial.log_metric("score", 0.7)
+    result = ask("leaderboard", "curves")
+
+    assert "In order of creation. Pass --objective to rank them; available: score." in result.stderr
+    assert result.stdout.split()[0] == "trial"
+    assert "rank" not in json.loads(ask("leaderboard", "curves", "--format", "json").stdout)[0]
+
+
+def test_a_misspelt_objective_is_an_error(ask: Ask) -> None:
+    result = ask("leaderboard", "lines", "--objective", "scores")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("mnist-tracking: No trial has the metric 'scores'. Available: 'score'.\n")
     assert ask("leaderboard", "lines", "--minimize").exit_code == 2

@@ -43,7 +43,10 @@ def test_curves_have_a_point_per_epoch_and_metrics_of_one_kind_share_a_panel(
 ) -> None:
     figure = plots.metric_curves(board, path=tmp_path / "curves.svg")
     (axes,) = figure.axes
-    lines = [(list(line.get_xdata()), list(line.get_ydata()), line.get_linestyle()) for line in axes.lines]
+    lines = [
+        (np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist(), line.get_linestyle())
+        for line in axes.lines
+    ]
 
     assert lines[:2] == [([1.0, 2.0], [2.0, 1.0], "-"), ([1.0, 2.0], [1.0, 0.5], "--")]
     assert len(lines) == 6
@@ -55,7 +58,7 @@ def test_curves_have_a_point_per_epoch_and_metrics_of_one_kind_share_a_panel(
 def test_curves_of_one_trial_and_one_metric(board: Leaderboard) -> None:
     (axes,) = plots.metric_curves(board.best, metrics=["train:loss"]).axes
 
-    assert [list(line.get_ydata()) for line in axes.lines] == [[4.0, 2.0, 2.0, 1.0]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in axes.lines] == [[4.0, 2.0, 2.0, 1.0]]
     assert axes.get_title(loc="left") == "train:loss"
 
 
@@ -65,7 +68,7 @@ def test_the_effect_marks_what_the_leaderboard_chose(board: Leaderboard, tmp_pat
     (axes,) = figure.axes
 
     assert {"chosen: 96", "Effect of size", "accuracy", "2", "8", "32", *both} <= set(words_of(tmp_path / "effect.svg"))
-    assert [tuple(point) for point in axes.collections[-1].get_offsets()] == [(3.0, 96.0)]  # 8, on an axis of log2
+    assert np.asarray(axes.collections[-1].get_offsets()).tolist() == [[3.0, 96.0]]  # 8, on an axis of log2
 
 
 def test_an_effect_of_what_is_not_a_number(workspace: Workspace) -> None:
@@ -76,7 +79,7 @@ def test_an_effect_of_what_is_not_a_number(workspace: Workspace) -> None:
     (axes,) = plots.parameter_effect(Leaderboard.load(workspace, "kinds", objective="score")).axes
 
     assert [label.get_text() for label in axes.get_xticklabels()] == ["adam", "sgd"]
-    assert list(axes.lines[0].get_ydata()) == [pytest.approx(0.8), 0.5]  # the mean
+    assert np.asarray(axes.lines[0].get_ydata()).tolist() == [pytest.approx(0.8), 0.5]  # the mean
 
 
 @pytest.mark.parametrize(

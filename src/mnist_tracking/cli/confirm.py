@@ -1,20 +1,20 @@
-"""Ask before something is deleted, or costs money."""
+"""Confirmation before something is deleted or costs money."""
 
 import click
 
-__all__ = ["ask", "dry_run_option", "yes_option"]
+__all__ = ["confirm", "dry_run_option", "yes_option"]
 
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 
 
-def ask(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """
-    Ask on standard error, unless it is answered already.
+    Ask for confirmation on standard error, unless it was given already.
 
     Raises:
         click.exceptions.Exit: With status 1, if the answer is no.
-        click.UsageError: If there is nobody to answer.
+        click.UsageError: If standard input is closed or empty.
     """
     try:
         agreed = yes or click.confirm(question, err=True)
@@ -22,7 +22,7 @@ def ask(question: str, *, yes: bool) -> None:
         if isinstance(stop.__context__, EOFError):
             click.echo(err=True)  # the question's line ends
             raise click.UsageError(
-                "There is nobody to ask. Add --yes, or --dry-run to see what would be done."
+                "Confirmation needed, but stdin is not a terminal. Pass --yes, or --dry-run to see what would be done."
             ) from None
         raise
     if not agreed:

@@ -4,11 +4,11 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.experiments import (
     experiment_names_of,
     iter_trial_names,
-    nearest,
     require_experiment,
     require_trial,
 )
 from mnist_tracking._values.specs import Objective
+from mnist_tracking._values.text import nearest
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.reading.leaderboard import Leaderboard
 
