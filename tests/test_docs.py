@@ -121,13 +121,14 @@ def test_no_code_is_cut_by_the_width_of_a_page(page: str) -> None:
     assert [line for line in lines if len(line) > 90] == []
 
 
-def test_the_command_line_page_has_every_command_and_option() -> None:
+def test_the_command_line_page_is_made_from_the_commands() -> None:
     page = (DOCS / "reference" / "cli.rst").read_text()
 
+    assert ".. click:: mnist_tracking.cli.app:cli\n   :prog: mnist-tracking\n   :nested: full\n" in page
     for command in (cli, *cli.commands.values()):
-        assert command is cli or f"``mnist-tracking {command.name}``" in page
-        for option in (parameter for parameter in command.params if parameter.param_type_name == "option"):
-            assert any(f"``{flag}" in page for flag in option.opts), option.opts
+        assert command.help
+        for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
+            assert option.help, f"{command.name}: {option.opts} has no help"
 
 
 def test_the_page_of_embedded_operations_is_up_to_date() -> None:

@@ -23,6 +23,7 @@ from mnist_tracking.reading.lineage import Node as Node
 from mnist_tracking.reading.results import Results as Results
 from mnist_tracking.reading.trial import DeployedModel as DeployedModel
 from mnist_tracking.reading.trial import DeployOptions as DeployOptions
+from mnist_tracking.serving.deployer import DeploymentPlan as DeploymentPlan
 from mnist_tracking.upkeep.cleanup import CleanupPlan as CleanupPlan
 from mnist_tracking.upkeep.cleanup import CleanupReport as CleanupReport
 from mnist_tracking.upkeep.cleanup import PlannedDeletion as PlannedDeletion

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import boto3
 
     from mnist_tracking._values.formats import Deserializer, Format, Serializer
+    from mnist_tracking._values.specs import Objective
     from mnist_tracking.embedded import EmbeddedSageMaker
     from mnist_tracking.experiments.submission import SubmittedTrial
     from mnist_tracking.reading.comparison import Comparison
@@ -278,6 +279,42 @@ class Workspace(Account):
         from mnist_tracking.reading.trial import read_trial
 
         return read_trial(self, name)
+
+    def resolve_trial(
+        self,
+        text: str,
+        *,
+        experiment: str | None = None,
+        objective: "Objective | str | None" = None,
+    ) -> str:
+        """
+        Return the full name of a trial, given what identifies it.
+
+        Args:
+            text: A trial's name; a beginning or an end of one, if no other trial has it; ``"latest"`` for the trial
+                created last; or ``"best"`` for the best one of an experiment. A full name always wins.
+            experiment: Look only in this experiment. ``"best"`` needs it, unless there is only one.
+            objective: What ``"best"`` means; defaults to the objective of the experiment's jobs.
+
+        Raises:
+            NotFoundError: If no trial matches; the error lists the nearest names.
+            ConfigError: If several trials match, or ``"best"`` lacks an experiment or an objective; the message lists
+                the candidates.
+            StateError: If no trial completed with a value for the objective.
+
+        Example:
+            >>> workspace = Workspace.embedded()
+            >>> runner = ExperimentRunner(workspace, "churn")
+            >>> for name, accuracy in (("shallow-tree", 0.8), ("deep-tree", 0.9)):
+            ...     with runner.trial(name=name) as trial:
+            ...         trial.log_metric("accuracy", accuracy)
+            >>> workspace.resolve_trial("sh"), workspace.resolve_trial("best", objective="accuracy")
+            ('shallow-tree', 'deep-tree')
+            >>> workspace.close()
+        """
+        from mnist_tracking.reading.naming import resolve_trial
+
+        return resolve_trial(self, text, experiment=experiment, objective=objective)
 
     def compare(self, *trials: NamedTrial | str) -> "Comparison":
         """

@@ -68,12 +68,12 @@ def test_the_whole_workflow_runs_and_leaves_only_its_results(run: Run, tmp_path:
         "Leaderboard of mnist-demo-",
         "Lineage of mnist-demo-",
         "of 100 test images right",
-        "10 of its answers:",
+        "10 of its predictions:",
         "Cleanup: deleted 1 endpoint, 1 endpoint config, 1 model, 4 trial components, 2 trials, 1 experiment",
         "is not training",
     ):
         assert told in result.stdout
-    assert "2 channels: completed" in result.stderr
+    assert "hidden_channels=2: completed after" in result.stderr
     assert result.stderr.startswith("embedded SageMaker in ")
     assert left_in(tmp_path / "home") == {}
     check_files(tmp_path / "out")
@@ -82,7 +82,9 @@ def test_the_whole_workflow_runs_and_leaves_only_its_results(run: Run, tmp_path:
 def test_what_is_kept_works_until_the_command_that_is_printed_removes_it(run: Run, tmp_path: Path, small: Path) -> None:
     home = tmp_path / "a 'home'"
     told = re.search(
-        r"^Kept: .* and endpoint (.*)\nTo remove all: (.*)$", run("--channels", "2", "--keep", home=home).stdout, re.M
+        r"^Kept: .* and endpoint (.*)\nTo delete everything: (.*)$",
+        run("--channels", "2", "--keep", home=home).stdout,
+        re.M,
     )
     assert told is not None
     workspace = Workspace.embedded(home)
@@ -106,19 +108,19 @@ def check_files(out: Path) -> None:
     timings = json.loads((out / "timings.json").read_text())
 
     assert {2, 5} == set(board["param.hidden_channels"])
-    assert list(lineage["DisplayName"]) == ["Preprocessing", "Training"]
+    assert list(lineage["DisplayName"]) == ["Preprocessing", "Training", "Deployment"]
     assert {"import", "data", "training", "compare", "trace", "deploy", "predict", "cleanup"} <= set(
         timings["phases_s"]
     )
     assert timings["total_s"] == pytest.approx(sum(timings["phases_s"].values()))
-    for picture in ("digits.png", "accuracy.png"):
+    for picture in ("digits.png", "accuracy.png", "losses.png", "confusion.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--channels", "2,x"], "'2,x': give whole numbers with commas"),
+        (["--channels", "2,x"], "'2,x'; expected whole numbers separated by commas"),
         (["--channels", "0"], "at least 1"),
         (["--channels", "5,5"], "different numbers"),
         (["--epochs", "0"], "not in the range"),
@@ -231,11 +233,11 @@ def test_aws_asks_before_it_costs_money(small: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, arguments, input="n\n", env={"MNIST_DATA_DIR": str(small)})
 
     assert result.exit_code == 1
-    assert "costs money. Go on? [y/N]" in result.stderr
+    assert "costs money. Continue? [y/N]" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("word", ["training as job", "completed after"])
+@pytest.mark.parametrize("word", ["training as trial", "completed after"])
 def test_ctrl_c_stops_everything_and_says_what_is_left(tmp_path: Path, small: Path, word: str) -> None:
     home = tmp_path / "home"
     command = [sys.executable, "-c", "from mnist_tracking.cli import main; main()", "--home", str(home)]

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from mnist_tracking import ExperimentRunner, Workspace
 from mnist_tracking._values.formats import Format
-from mnist_tracking.cli.payload import FORMATS
+from mnist_tracking.cli.predict import FORMATS
 
 Ask = Callable[..., Result]
 BEST = ("lines", "--objective", "score")
@@ -28,10 +28,10 @@ def test_the_best_model_is_deployed_asked_and_deleted(
     told = json.loads(ask("deploy", *BEST, "--name", "toy", "--format", "json").stdout)
     slope = 2.625  # half-way to 3, three times
 
-    assert set(told) == {"endpoint_name", "trial_name", "model_uri", "status"}
-    assert (told["endpoint_name"], told["trial_name"], told["status"]) == ("toy", "trained", "InService")
+    assert set(told) == {"name", "trial", "model_uri", "status"}
+    assert (told["name"], told["trial"], told["status"]) == ("toy", "trained", "InService")
     assert json.loads(ask("predict", "toy", "--format", "json", stdin="[1, 2]").stdout) == [slope, 2 * slope]
-    assert ask("predict", "toy", str(tmp_path / "x.npy")).stdout == f"answer\n{slope}\n{2 * slope}\n"
+    assert ask("predict", "toy", str(tmp_path / "x.npy")).stdout == f"prediction\n{slope}\n{2 * slope}\n"
     answers = list(csv.reader(io.StringIO(ask("predict", "toy", str(tmp_path / "x.csv"), "--format", "csv").stdout)))
     assert answers == [["0", "1"], [str(slope), str(2 * slope)], [str(3 * slope), str(4 * slope)]]
 
@@ -40,9 +40,9 @@ def test_the_best_model_is_deployed_asked_and_deleted(
         assert f"cannot be read as {name[4:]}" in ask("predict", "toy", str(tmp_path / name)).stderr
 
     kept = json.loads(ask("undeploy", "toy", "--dry-run", "--format", "json").stdout)
-    assert kept == {"endpoint_name": "toy", "trial_name": "trained", "status": "InService"}
+    assert kept == {"name": "toy", "trial": "trained", "status": "InService"}
     assert "deletes endpoint 'toy', which is InService." in ask("undeploy", "toy", stdin="n\n").stderr
-    assert ask("undeploy", "toy", "--yes").stdout == "endpoint  toy\ntrial     trained\nstatus    Deleted\n"
+    assert ask("undeploy", "toy", "--yes").stdout == "name    toy\ntrial   trained\nstatus  Deleted\n"
     assert "No endpoint named 'toy'." in ask("predict", "toy", stdin="[1]").stderr
 
 
@@ -57,14 +57,16 @@ def test_cleanup_deletes_the_endpoint_too(ask: Ask, lines: ExperimentRunner, wor
 
 
 def test_a_dry_run_names_the_model_and_starts_nothing(ask: Ask, lines: ExperimentRunner, workspace: Workspace) -> None:
+    lines.run({"slope": 3.0}, name="trained")
     result = ask("deploy", *BEST, "--dry-run", "--format", "json")
 
-    assert json.loads(result.stdout)["trial_name"] == "steep"
+    assert json.loads(result.stdout)["trial"] == "trained"
     assert not workspace.client("sagemaker").list_endpoints()["Endpoints"]
 
 
-def test_a_trial_without_a_model_is_one_line(ask: Ask, lines: ExperimentRunner) -> None:
-    result = ask("deploy", "steep")
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_trial_without_a_model_is_one_line(ask: Ask, lines: ExperimentRunner, more: tuple[str, ...]) -> None:
+    result = ask("deploy", "steep", *more)
 
     assert result.exit_code == 1
     assert "mnist-tracking: The trial 'steep' has no model to deploy." in result.stderr
@@ -150,6 +152,24 @@ def test_what_contradicts_itself_is_wrong_usage(ask: Ask, arguments: tuple[str, 
 
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--name", "toy"), ("--name", "a_b"), ("--entry-point", "nowhere.py"), ()])
+def test_a_dry_run_fails_as_the_deployment_does(
+    ask: Ask, lines: ExperimentRunner, workspace: Workspace, wrong: tuple[str, ...]
+) -> None:
+    lines.run({"slope": 3.0}, name="trained")
+    if not wrong:  # the model is gone
+        listed = workspace.client("s3").list_objects_v2(Bucket=workspace.bucket)["Contents"]
+        for key in (item["Key"] for item in listed if item["Key"].endswith("model.tar.gz")):
+            workspace.client("s3").delete_object(Bucket=workspace.bucket, Key=key)
+    ask("deploy", "trained", "--name", "toy", "--no-wait")
+    dry, real = (ask("deploy", "trained", *wrong, *more) for more in (["--dry-run"], []))
+
+    assert dry.exit_code == real.exit_code == 1
+    assert dry.stderr == real.stderr
+    for endpoint in workspace.client("sagemaker").list_endpoints()["Endpoints"]:
+        workspace.endpoint(endpoint["EndpointName"]).delete()
 
 
 def test_the_formats_are_those_of_the_library() -> None:

@@ -20,7 +20,7 @@ def test_a_healthy_account_exits_with_0(tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("ok       Python")
-    assert result.stderr.endswith("home, account 000000000000, region us-east-1; not made yet\n")
+    assert result.stderr.endswith("home, account 000000000000, region us-east-1; not created yet\n")
     assert not (tmp_path / "home").exists()
 
 

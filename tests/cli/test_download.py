@@ -60,7 +60,7 @@ def test_what_is_meant_is_found_or_asked_for(ask: Ask, modelled: Path, workspace
 
     assert (neither.exit_code, "No experiment or trial named 'steeps'. Existing: " in neither.stderr) == (1, True)
     assert "'steep'" in neither.stderr
-    assert (both.exit_code, "say which by --kind" in both.stderr) == (2, True)
+    assert (both.exit_code, "pass --kind" in both.stderr) == (2, True)
     assert ask("download", "lines", "--to", str(modelled), "--kind", "trial").exit_code == 0
     assert ask("download", "x", "--to", str(modelled), "--model-only", "--no-files").exit_code == 2
     assert ask("download", "x", "--to", str(modelled), "--kind", "trial", "--no-files").exit_code == 2

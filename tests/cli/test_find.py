@@ -87,10 +87,10 @@ def test_list_finds_by(ask: Ask, filters: tuple[str, ...], names: list[str]) -> 
     ("option", "value", "possible"),
     [
         ("--metric", "score>much", "<, <=, >, >= with a number"),
-        ("--metric", ">0.5", "'test:accuracy>0.97'"),
+        ("--metric", ">0.5", "'test:accuracy>97'"),
         ("--param", "optimizer<sgd", "contains()"),
         ("--created-after", "yesterday", "7d"),
-        ("--status", "Done", "Possible: InProgress, Completed, Failed"),
+        ("--status", "Done", "expected one of InProgress, Completed, Failed"),
     ],
 )
 def test_a_condition_that_search_cannot_ask_is_wrong_usage(ask: Ask, option: str, value: str, possible: str) -> None:
@@ -125,7 +125,7 @@ def test_a_table_has_no_column_for_what_only_says_more_of_another_metric_unless_
     table, asked = ask("search"), ask("search", "--metric", "score:1>0.1")
 
     assert table.stdout.split("\n")[0].split()[-4:] == ["score", "scores", "took", "created"]
-    assert table.stderr.endswith("Not shown: the metrics score:1, score:2. --format csv has all.\n")
+    assert table.stderr.endswith("Metrics not shown: score:1, score:2; --format csv has all.\n")
     assert asked.stdout.split("\n")[0].split()[-5:] == ["score", "score:1", "scores", "took", "created"]
     assert "score:2" in ask("search", "--format", "csv").stdout
     board = ask("leaderboard", "lines", "--objective", "score:2").stdout.split("\n")[0].split()
@@ -157,10 +157,10 @@ def test_looking_makes_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_cut_short_says_so(ask: Ask, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnist_tracking.cli.find._SCREENFUL", 1)
+    monkeypatch.setattr("mnist_tracking.cli.search._SCREENFUL", 1)
     ExperimentRunner(workspace, "others")
     result = ask("list")
 
     assert len(result.stdout.splitlines()) == 2
-    assert "The newest 1; --limit shows more." in result.stderr
+    assert "Only the newest 1 are shown; --limit shows more." in result.stderr
     assert len(json.loads(ask("list", "--format", "json").stdout)) == 2

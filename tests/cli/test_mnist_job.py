@@ -42,10 +42,10 @@ def test_its_hyperparameters_are_listed_by_help(ask: Ask) -> None:
     [
         ((*CNN, "--param", "hiden_channels=2"), 1, "Did you mean 'hidden_channels'?"),
         ((*CNN, "--param", "dropout=2"), 1, "'dropout' is 2, but must be a number"),
-        (("train.py", *CNN), 2, "--mnist has its own script and metrics; leave ENTRY_POINT out."),
-        ((*CNN, "--metric", "f1"), 2, "leave --metric out"),
-        (("-e", "digits"), 2, "Give ENTRY_POINT, a script, or --mnist for the CNN that is built in."),
-        ((*CNN, "--data", "nowhere"), 1, "'nowhere' is neither a folder nor a location in S3."),
+        (("train.py", *CNN), 2, "--mnist has its own script and metrics; omit ENTRY_POINT."),
+        ((*CNN, "--metric", "f1"), 2, "omit --metric"),
+        (("-e", "digits"), 2, "Pass ENTRY_POINT, a script, or --mnist for the built-in CNN."),
+        ((*CNN, "--data", "nowhere"), 1, "'nowhere' is neither a folder nor an S3 URI."),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_made(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mnist_tracking import Workspace
 from mnist_tracking._values.records import Metric
-from mnist_tracking.cli.page import Page, Seconds, shown
+from mnist_tracking.cli.output import Page, Seconds, shown
 from mnist_tracking.cli.trials import trial_row
 from mnist_tracking.reading.trial import Trial
 

@@ -40,9 +40,9 @@ def test_a_metric_that_the_log_does_not_have_is_told(ask: Ask) -> None:
     result = ask("run", *JOB, "--metric", "recall", "--metric", "f1=F1: (.*)")
 
     assert result.exit_code == 0
-    assert "No line of the log has the metric 'f1', looked for as 'F1: (.*)'.\n" in result.stderr
-    assert "has the metric 'recall'" in result.stderr
-    assert "has the metric 'score'" not in result.stderr
+    assert "The metric 'f1' is not in the log: no line matches 'F1: (.*)'.\n" in result.stderr
+    assert "The metric 'recall' is not in the log" in result.stderr
+    assert "'score'" not in result.stderr
 
 
 def test_a_run_that_fails_is_printed_and_has_status_1(ask: Ask) -> None:
@@ -58,7 +58,7 @@ def test_a_detached_run_is_followed_by_its_log(ask: Ask) -> None:
     result = ask("run", *JOB, "--detach", "--name", "later", "--format", "json")
     log = ask("logs", "--follow", "later")
 
-    assert set(json.loads(result.stdout)) == {"trial_name", "experiment_name", "status", "job_name"}
+    assert set(json.loads(result.stdout)) == {"name", "experiment", "status", "job_name"}
     assert "logs -f later" in result.stderr
     assert log.stdout.splitlines()[-1].startswith("step 2 error=")
     assert log.stderr.endswith("The job is Completed.\n")
@@ -95,10 +95,10 @@ def test_what_costs_money_is_asked_for() -> None:
     nobody = CliRunner().invoke(cli, [*aws, "run", *JOB])
 
     assert once.exit_code == swept.exit_code == 1
-    assert "This trains a model on AWS (ml.m5.xlarge), which costs money. Go on?" in once.stderr
+    assert "This trains a model on AWS (ml.m5.xlarge), which costs money. Continue?" in once.stderr
     assert "This trains 2 models on AWS" in swept.stderr
     assert nobody.exit_code == 2
-    assert "Add --yes" in nobody.stderr
+    assert "Pass --yes" in nobody.stderr
 
 
 def test_a_script_that_is_not_there_is_one_line(ask: Ask) -> None:
@@ -128,5 +128,5 @@ def test_ctrl_c_stops_the_job_and_says_so(tmp_path: Path, workspace: Workspace) 
         said = program.stderr.read()
 
     assert program.returncode == 130
-    assert "is asked to stop; the trial hanging stays." in said
+    assert "will stop; the trial hanging stays." in said
     assert workspace.submitted("hanging").wait().status == "Stopped"

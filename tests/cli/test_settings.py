@@ -52,7 +52,7 @@ def test_the_environment_says_it_too(ask: Ask, lines: ExperimentRunner, monkeypa
     ("wrong", "status", "said"),
     [
         (("--kms-key", "alias/x"), 1, "--kms-key 'alias/x' is neither the ID nor the ARN of a key"),
-        (("--tag", "team"), 2, "'team': give a name and a value"),
+        (("--tag", "team"), 2, "'team'; expected a name and a value"),
         (("--tag", "a=1", "--tag", "a=2"), 2, "'a' is given twice"),
         (("--region", "us-east-1"), 2, "--region goes with --backend aws"),
     ],

@@ -112,13 +112,26 @@ def test_a_leaderboard_takes_several_experiments_and_conditions(ask: Ask, worksp
     assert ask(*both).stdout.splitlines()[0].split()[:3] == ["rank", "trial", "experiment"]
 
 
-def test_a_leaderboard_without_an_objective_names_those_that_there_are(ask: Ask, workspace: Workspace) -> None:
-    with ExperimentRunner(workspace, "curves").trial(name="round") as trial:
-        trial.log_metric("score", 0.7)
+def test_a_leaderboard_without_an_objective_uses_that_of_the_jobs(ask: Ask, workspace: Workspace) -> None:
+    told = json.loads(ask("leaderboard", "lines", "--format", "json").stdout)
 
-    assert "Give --objective to rank; possible: score." in ask("leaderboard", "curves").stderr
-    assert (
-        "No trial has the metric 'scores'. Available: 'score'."
-        in ask("leaderboard", "lines", "--objective", "scores").stderr
-    )
+    assert [(trial["name"], trial["rank"]) for trial in told] == [("steep", 1), ("flat", 2)]
+
+
+def test_without_any_objective_there_is_no_rank(ask: Ask, workspace: Workspace) -> None:
+    for name in ("round", "square"):
+        with ExperimentRunner(workspace, "curves").trial(name=name) as trial:
+            trial.log_metric("score", 0.7)
+    result = ask("leaderboard", "curves")
+
+    assert "In order of creation. Pass --objective to rank them; available: score." in result.stderr
+    assert result.stdout.split()[0] == "trial"
+    assert "rank" not in json.loads(ask("leaderboard", "curves", "--format", "json").stdout)[0]
+
+
+def test_a_misspelt_objective_is_an_error(ask: Ask) -> None:
+    result = ask("leaderboard", "lines", "--objective", "scores")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("mnist-tracking: No trial has the metric 'scores'. Available: 'score'.\n")
     assert ask("leaderboard", "lines", "--minimize").exit_code == 2

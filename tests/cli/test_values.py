@@ -9,10 +9,13 @@ import click
 import numpy as np
 import pytest
 
+from mnist_tracking._values.json import to_json
 from mnist_tracking._values.where import Condition, Filter, metric, param, tag
-from mnist_tracking.cli.conditions import METRIC, PARAMETER, TAG
-from mnist_tracking.cli.output import to_json, write_csv
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.filters import _METRIC as METRIC
+from mnist_tracking.cli.filters import _PARAMETER as PARAMETER
+from mnist_tracking.cli.filters import _TAG as TAG
+from mnist_tracking.cli.options import Settings
+from mnist_tracking.cli.output import write_csv
 from mnist_tracking.cli.values import GRID, MOMENT, PAIR, VALUE_PAIR, pairs, parse_scalar
 
 
@@ -51,7 +54,7 @@ def test_a_grid_is_a_list_of_values(text: str, pair: tuple[str, list[object]]) -
 @pytest.mark.parametrize("kind", [PAIR, VALUE_PAIR, GRID])
 def test_a_pair_without_a_name_or_a_value_is_refused_with_an_example(kind: Any) -> None:
     for text in ("lr", "=0.1"):
-        with pytest.raises(click.BadParameter, match="give a name and a value, such as"):
+        with pytest.raises(click.BadParameter, match="expected a name and a value, such as"):
             kind.convert(text, None, None)
 
 

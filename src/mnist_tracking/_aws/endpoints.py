@@ -109,19 +109,7 @@ def deploy_model(
         ConfigError: If the SDK rejects the instance type or the region.
     """
     with quiet(), translated():
-        from sagemaker.pytorch import PyTorchModel
-
-        model = PyTorchModel(
-            name=name,
-            model_data=served.model_uri,
-            entry_point=served.entry_point,
-            source_dir=served.source_dir,
-            image_uri=served.image_uri,
-            code_location=code_location,
-            framework_version="2.6.0",
-            py_version="py312",
-            **_model_settings(account),
-        )
+        model = _model(account, served, name=name, code_location=code_location)
         try:
             model.deploy(
                 initial_instance_count=instance_count,
@@ -134,9 +122,7 @@ def deploy_model(
         except ClientError as error:
             if is_taken(error):
                 raise AlreadyExistsError("endpoint", name) from error
-            for uri in (served.model_uri, served.source_dir or ""):
-                if uri.startswith("s3://") and _is_gone(account, uri):
-                    raise NotFoundError("object", uri) from error
+            _require_archives(account, served)
             raise
         except S3UploadFailedError as error:
             raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
@@ -145,6 +131,38 @@ def deploy_model(
             raise StateError("model", served.model_uri, "damaged", detail) from error
         except ValueError as error:
             raise ConfigError(f"{name!r} cannot be deployed: {error}") from error
+
+
+def check_served(account: Account, served: Served, instance_type: str) -> None:
+    """
+    Check what `deploy_model` would serve, without creating anything.
+
+    Raises:
+        NotFoundError: If the archive of the model or of its code does not exist.
+        ConfigError: If the SDK has no container for the instance type or the region.
+    """
+    with quiet(), translated():
+        _require_archives(account, served)
+        if served.image_uri is None:
+            try:
+                _model(account, served).serving_image_uri(account.region, instance_type)
+            except ValueError as error:
+                raise ConfigError(f"instance_type={instance_type!r} cannot serve a model: {error}") from error
+
+
+def _model(account: Account, served: Served, **named: str) -> Any:
+    from sagemaker.pytorch import PyTorchModel
+
+    return PyTorchModel(
+        model_data=served.model_uri,
+        entry_point=served.entry_point,
+        source_dir=served.source_dir,
+        image_uri=served.image_uri,
+        framework_version="2.6.0",
+        py_version="py312",
+        **_model_settings(account),
+        **named,
+    )
 
 
 def _model_settings(account: Account) -> dict[str, Any]:
@@ -158,6 +176,12 @@ def _model_settings(account: Account) -> dict[str, Any]:
         "enable_network_isolation": settings.network_isolation,
         "model_kms_key": settings.kms_key,
     }
+
+
+def _require_archives(account: Account, served: Served) -> None:
+    for uri in (served.model_uri, served.source_dir or ""):
+        if uri.startswith("s3://") and _is_gone(account, uri):
+            raise NotFoundError("object", uri)
 
 
 def _is_gone(account: Account, uri: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -160,6 +160,23 @@ def stored_objective(account: Account, experiment: str) -> Objective | None:
         return Objective(metric, goal=goal, statistic=statistic)  # type: ignore[arg-type]  # checked by Objective
     except ConfigError:
         return None
+
+
+def iter_trial_names(account: Account, experiment: str | None = None) -> Iterator[str]:
+    """Yield the names of the trials of an experiment, or of all, the newest first; unlike Search, never behind."""
+    of_it = {} if experiment is None else {"ExperimentName": experiment}
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    with translated():
+        for page in account.client("sagemaker").get_paginator("list_trials").paginate(**of_it, **order):
+            yield from (trial["TrialName"] for trial in page["TrialSummaries"])
+
+
+def experiment_names_of(account: Account) -> list[str]:
+    """Return the names of the experiments, the newest first, at most one hundred."""
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    with translated():
+        listed = account.client("sagemaker").list_experiments(**order)["ExperimentSummaries"]
+    return [experiment["ExperimentName"] for experiment in listed]
 
 
 def require_trial(account: Account, name: str) -> ListedTrial:

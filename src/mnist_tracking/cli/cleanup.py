@@ -1,4 +1,4 @@
-"""``mnist-tracking cleanup``: delete an experiment and all that was made for it."""
+"""``mnist-tracking cleanup``: delete an experiment and everything made for it."""
 
 import sys
 from datetime import datetime
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_tracking.cli.completion import experiment_names, trial_names
-from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
-from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking.cli.names import Choice, experiment_names, trial_names
+from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import Form, Page, format_option, write_csv, write_json
 from mnist_tracking.cli.values import MOMENT
 
 if TYPE_CHECKING:
@@ -20,16 +20,20 @@ __all__ = ["cleanup"]
 _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
 
 
-@click.command(short_help="Delete an experiment and all that was made for it.")
+@command(short_help="Delete an experiment and everything made for it.")
 @click.argument("experiment", shell_complete=experiment_names)
-@click.option("--trial", "trials", multiple=True, shell_complete=trial_names, help="Only this trial. Repeat it.")
-@click.option("--older-than", type=MOMENT, help="Only trials made before: 2026-11-24, or 30d ago.")
-@click.option("--keep-data", is_flag=True, help="Leave the uploaded datasets, and so the experiment.")
-@click.option("--include-foreign", is_flag=True, help="Also what others made in the experiment, but for endpoints.")
+@click.option(
+    "--trial", "trials", multiple=True, shell_complete=trial_names, help="Delete only this trial. May be repeated."
+)
+@click.option("--older-than", type=MOMENT, help="Delete only trials created before: a date, or an age such as 30d.")
+@click.option("--keep-data", is_flag=True, help="Keep the uploaded datasets, and so the experiment.")
+@click.option(
+    "--include-foreign", is_flag=True, help="Delete what other tools created in the experiment too, except endpoints."
+)
 @dry_run_option
 @yes_option
 @format_option()
-@click.pass_obj
+@pass_settings
 def cleanup(  # noqa: PLR0913 - one for each option
     settings: Settings,
     *,
@@ -45,19 +49,21 @@ def cleanup(  # noqa: PLR0913 - one for each option
     """
     Delete an experiment and all that mnist-tracking made for it: endpoints, models, components, trials and S3 objects.
 
-    Says what would go and what would stay, and asks. Jobs that run are stopped first. What others made stays. The exit
-    status is 1 if something could not be deleted; stopped half-way, the same command carries on.
+    Lists what will be deleted and kept, and asks for confirmation. Running jobs are stopped first. What other tools
+    created is kept. The exit status is 1 if something could not be deleted. If interrupted, run the command again.
+
+    --trial takes a name, a unique beginning or end of one, 'latest' or 'best'.
 
     \b
     Examples:
       mnist-tracking cleanup mnist-digits --dry-run
       mnist-tracking cleanup mnist-digits --older-than 30d --keep-data
-      mnist-tracking cleanup mnist-digits --trial lr-0-1 --yes --format json
+      mnist-tracking cleanup mnist-digits --trial baseline --yes --format json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         plan = workspace.cleanup_plan(
             experiment,
-            trials=trials or None,
+            trials=[Choice(experiment=experiment).find(workspace, trial) for trial in trials] or None,
             older_than=older_than,
             keep_data=keep_data,
             include_foreign=include_foreign,
@@ -67,18 +73,18 @@ def cleanup(  # noqa: PLR0913 - one for each option
             return
         if not yes:
             click.echo(str(plan), err=True)
-        ask("Delete this?", yes=yes)
+        confirm("Delete this?", yes=yes)
         try:
             report = _execute(plan)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("Not everything is deleted; the same command carries on.") from None
+            raise KeyboardInterrupt("Not everything is deleted; run the same command to continue.") from None
     _write_report(report, form)
     if report.failed:
         raise click.exceptions.Exit(1)
 
 
 def _execute(plan: "CleanupPlan") -> "CleanupReport":
-    """Delete what goes; a terminal shows how far it is."""
+    """Delete as planned, with a progress bar on a terminal."""
     with click.progressbar(length=1, label="Deleting", file=sys.stderr) as bar:
 
         def on_progress(done: int, total: int) -> None:
@@ -95,24 +101,20 @@ def _write_plan(plan: "CleanupPlan", form: Form) -> None:
         case "csv":
             write_csv({name: getattr(item, name) for name in _COLUMNS} for item in plan.items)
         case "table":
-            from mnist_tracking.cli.page import Page
-
-            Page().paragraphs(str(plan))
+            Page().say(str(plan), wrap=True)
     click.echo("Nothing was done.", err=True)
 
 
 def _write_report(report: "CleanupReport", form: Form) -> None:
-    told = {
+    outcomes = {
         "deleted": [{"kind": kind, "name": name} for kind, name in report.deleted],
         "kept": [{"kind": kind, "name": name, "reason": reason} for kind, name, reason in report.kept],
         "failed": [{"kind": kind, "name": name, "reason": str(error)} for kind, name, error in report.failed],
     }
     match form:
         case "json":
-            write_json({**told, "objects": report.objects, "size_bytes": report.size_bytes})
+            write_json({**outcomes, "objects": report.objects, "size_bytes": report.size_bytes})
         case "csv":
-            write_csv({"outcome": outcome, **item} for outcome, items in told.items() for item in items)
+            write_csv({"outcome": outcome, **item} for outcome, items in outcomes.items() for item in items)
         case "table":
-            from mnist_tracking.cli.page import Page
-
-            Page().paragraphs(str(report))
+            Page().say(str(report), wrap=True)

@@ -1,28 +1,27 @@
-"""``mnist-tracking deploy``: a model, as an endpoint."""
+"""``mnist-tracking deploy`` and ``undeploy``: endpoints, created and deleted."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_tracking._values.specs import Objective, Statistic
-from mnist_tracking.cli.completion import trial_names
-from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
-from mnist_tracking.cli.objective import objective_of, objective_options
+from mnist_tracking._values.specs import Objective
+from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking.cli.names import Choice, choice_options, objective_of, trial_names
+from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
 from mnist_tracking.cli.output import Form, format_option, write_record
-from mnist_tracking.cli.payload import FORMATS
-from mnist_tracking.cli.sections import SectionedCommand, options_in
-from mnist_tracking.cli.settings import Settings
-from mnist_tracking.errors import StateError
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.cli.predict import FORMATS
 from mnist_tracking.workspace import Workspace
 
-__all__ = ["deploy"]
+if TYPE_CHECKING:
+    from mnist_tracking.serving.deployer import DeploymentPlan
+
+__all__ = ["deploy", "undeploy"]
 
 _NAMES = click.Choice(FORMATS)
 _ENDPOINT = options_in(
-    "The endpoint",
-    (("--name",), {"help": "Its name.  [default: a generated one]"}),
-    (("--instance-type",), {"default": "ml.m5.large", "show_default": True, "help": "What it runs on, on AWS."}),
+    "Endpoint",
+    (("--name",), {"help": "Name of the endpoint.  [default: a generated one]"}),
+    (("--instance-type",), {"default": "ml.m5.large", "show_default": True, "help": "Instance type, on AWS."}),
     (
         ("--instance-count",),
         {
@@ -30,7 +29,7 @@ _ENDPOINT = options_in(
             "metavar": "N",
             "default": 1,
             "show_default": True,
-            "help": "On how many of them.",
+            "help": "Number of instances, on AWS.",
         },
     ),
     (
@@ -38,7 +37,7 @@ _ENDPOINT = options_in(
         {
             "type": click.Path(),
             "metavar": "FILE",
-            "help": "The script that answers.  [default: what was recorded with the model]",
+            "help": "Script with model_fn.  [default: the code recorded with the model]",
         },
     ),
     (
@@ -46,81 +45,104 @@ _ENDPOINT = options_in(
         {
             "type": click.Path(),
             "metavar": "FOLDER|S3_URI",
-            "help": "What is sent along with --entry-point, which is in it.",
+            "help": "Folder to upload with --entry-point, which is in it.",
         },
     ),
-    (("--image-uri",), {"metavar": "URI", "help": "The container.  [default: SageMaker's for PyTorch]"}),
+    (("--image-uri",), {"metavar": "URI", "help": "Container image.  [default: SageMaker's for PyTorch]"}),
     (
         ("--serializer",),
-        {"type": _NAMES, "help": "What data go as; predict then does it.  [default: numpy]"},
+        {"type": _NAMES, "help": "Format of requests; predict then uses it too.  [default: numpy]"},
     ),
-    (("--deserializer",), {"type": _NAMES, "help": "How answers are read.  [default: as --serializer]"}),
+    (("--deserializer",), {"type": _NAMES, "help": "Format of responses.  [default: as --serializer]"}),
 )
 
 
-@click.command(cls=SectionedCommand, short_help="Start an endpoint with the model of a trial.")
+@command(short_help="Create an endpoint with the model of a trial.")
 @click.argument("target", metavar="TRIAL|EXPERIMENT", shell_complete=trial_names)
-@objective_options
 @_ENDPOINT
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it answers.")
+@choice_options
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the endpoint is in service.")
 @dry_run_option
 @yes_option
 @format_option()
-@click.pass_obj
-def deploy(  # noqa: PLR0913 - one for each option
-    settings: Settings,
-    /,
-    *,
-    target: str,
-    objective: str | None,
-    minimize: bool,
-    statistic: Statistic,
-    instance_type: str,
-    dry_run: bool,
-    yes: bool,
-    form: Form,
-    **endpoint: Any,
+@pass_settings
+def deploy(
+    settings: Settings, /, *, target: str, dry_run: bool, yes: bool, form: Form, wait: bool, **given: Any
 ) -> None:
     """
-    Start an endpoint that answers with the model of a trial, or with the best one of an experiment.
+    Create an endpoint that serves the model of a trial, or of the best trial of an experiment.
 
-    With --objective, the argument is an experiment, else a trial. The endpoint stays, and on AWS costs money until
-    mnist-tracking undeploy, or cleanup, deletes it. Ctrl-C before it answers deletes what was made.
+    The argument is a trial: a name, a unique beginning or end of one, 'latest' or 'best'. With --objective it may be an
+    experiment. The endpoint runs, and on AWS costs money, until mnist-tracking undeploy or cleanup deletes it. Ctrl-C
+    before it is in service deletes everything again.
 
     \b
     Examples:
-      mnist-tracking deploy lr-0-1 --name churn
-      mnist-tracking deploy mnist-digits --objective validation:accuracy --no-wait
-      mnist-tracking deploy lr-0-1 --entry-point answer.py --serializer json
+      mnist-tracking deploy baseline --name churn
+      mnist-tracking deploy best -e mnist-digits --no-wait
+      mnist-tracking deploy baseline --entry-point serve.py --serializer json
       mnist-tracking deploy churn --objective loss --minimize --dry-run
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.serving.deployer import BestModelDeployer
 
-    chosen = objective_of(objective, minimize, statistic)
+    choice = Choice(**{name: given.pop(name) for name in ("experiment", "objective", "minimize", "statistic")})
+    instance_type = given["instance_type"]
     with settings.opened() as workspace:
-        trial = _chosen(workspace, target, chosen)
-        told = {"endpoint_name": endpoint["name"], "trial_name": trial.name, "model_uri": trial.model_uri}
+        plan = _plan(workspace, target, choice, given)
+        record = {"name": given["name"], "trial": plan.trial.name, "model_uri": plan.model_uri}
+        if plan.adapter:
+            record["adapter"] = plan.adapter
         if dry_run:
-            write_record({**told, "status": None}, form)
-            click.echo("Would be deployed. Nothing was done.", err=True)
+            write_record({**record, "status": None}, form)
+            click.echo("Everything is ready to deploy this model. Nothing was done.", err=True)
             return
         if settings.costs_money:
-            ask(f"This starts an endpoint on AWS ({instance_type}), which costs money until deleted. Go on?", yes=yes)
-        click.echo(f"Deploying the model of {trial.name} ...", err=True)
+            confirm(f"This creates an endpoint on AWS ({instance_type}), which costs money. Continue?", yes=yes)
+        click.echo(f"Deploying the model of {plan.trial.name} ...", err=True)
         try:
-            made = BestModelDeployer(workspace, instance_type=instance_type).deploy(trial, **endpoint)
+            made = BestModelDeployer(workspace).deploy(plan.trial, wait=wait, **given)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("What was made of the endpoint is deleted.") from None
-        write_record({**told, "endpoint_name": made.name, "status": made.status}, form)
+            raise KeyboardInterrupt("Everything created for the endpoint was deleted.") from None
+        write_record({**record, "name": made.name, "status": made.status}, form)
         click.echo(f"To delete it: {settings.command('undeploy', made.name)}", err=True)
 
 
-def _chosen(workspace: Workspace, target: str, objective: Objective | None) -> Trial:
-    if objective is not None:
-        from mnist_tracking.reading.leaderboard import Leaderboard
+def _plan(workspace: Workspace, target: str, choice: Choice, endpoint: dict[str, Any]) -> "DeploymentPlan":
+    """Check the deployment of the trial that *target* stands for, or of the best one of that experiment."""
+    from mnist_tracking.serving.deployer import BestModelDeployer
 
-        return Leaderboard.load(workspace, target, objective=objective).best
-    trial = workspace.trial(target)
-    if trial.status is None:
-        raise StateError("trial", target, "no-training", "has no training, and so no model")
-    return trial
+    objective: Objective | None = objective_of(choice.objective, choice.minimize, choice.statistic)
+    deployer = BestModelDeployer(workspace)
+    if objective is not None and choice.experiment is None and target != "best":
+        return deployer.plan(target, objective=objective, **endpoint)
+    return deployer.plan(choice.find(workspace, target), **endpoint)
+
+
+@command(short_help="Delete an endpoint.")
+@click.argument("endpoint")
+@dry_run_option
+@yes_option
+@format_option()
+@pass_settings
+def undeploy(settings: Settings, /, *, endpoint: str, dry_run: bool, yes: bool, form: Form) -> None:
+    """
+    Delete an endpoint. Its trial, and the trial's model in S3, stay.
+
+    For an endpoint that mnist-tracking created, its configuration, its model and the archive packed for it are deleted
+    too.
+
+    \b
+    Examples:
+      mnist-tracking undeploy churn
+      mnist-tracking undeploy churn --yes
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    with settings.opened() as workspace:
+        found = workspace.endpoint(endpoint)
+        record = {"name": found.name, "trial": found.trial_name, "status": found.status}
+        if not dry_run:
+            confirm(f"This deletes endpoint {found.name!r}, which is {found.status}. Continue?", yes=yes)
+            found.delete()
+            record["status"] = "Deleted"
+    write_record(record, form)
+    if dry_run:
+        click.echo("Nothing was done.", err=True)

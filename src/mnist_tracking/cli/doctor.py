@@ -1,28 +1,26 @@
-"""``mnist-tracking doctor``: whether an account is ready for work, and what is left running there."""
+"""``mnist-tracking doctor``: whether an account is ready to use, and what is running there."""
 
 import click
 
+from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
-from mnist_tracking.cli.settings import Settings
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.workspace import Workspace
 
 __all__ = ["doctor"]
 
 
-@click.command(short_help="Check that all is ready for work, and what is left running.")
-@click.option(
-    "--print-policy", is_flag=True, help="Print the smallest IAM policy that will do, as JSON; check nothing."
-)
+@command(short_help="Check the set-up, and list what is running.")
+@click.option("--print-policy", is_flag=True, help="Print the minimal IAM policy as JSON, and check nothing.")
 @format_option()
-@click.pass_obj
+@pass_settings
 def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
     """
-    Check that everything is ready for work, and what is left running.
+    Check the set-up, and list what is running.
 
-    Looks at versions, credentials, region, role, permissions, bucket, key and quotas, and at what runs in the account
-    and what that costs an hour. Only reads: an embedded SageMaker that is not there yet is not made. The exit status is
-    1 if there is a problem.
+    Checks versions, credentials, region, role, permissions, bucket, key and quotas, and lists the running jobs and
+    endpoints of the account, on AWS with their hourly cost. Only reads, and creates no embedded SageMaker. The exit
+    status is 1 if there is a problem.
 
     \b
     Examples:
@@ -30,7 +28,7 @@ def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
       mnist-tracking --backend aws --profile work doctor --format json
       mnist-tracking --backend aws doctor --print-policy > policy.json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    with settings.looked_at() as workspace:
+    with settings.inspected() as workspace:
         if print_policy:
             _print_policy(workspace)
         else:
@@ -42,9 +40,9 @@ def _print_policy(workspace: Workspace) -> None:
 
     write_json(minimal_policy(workspace))
     try:
-        click.echo(f"For whoever runs mnist-tracking; jobs run under {workspace.role}.", err=True)
+        click.echo(f"For users of mnist-tracking; jobs run under {workspace.role}.", err=True)
     except ConfigError as error:
-        click.echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it: {error}", err=True)
+        click.echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it. {error}", err=True)
 
 
 def _print_checks(workspace: Workspace, form: Form) -> None:

@@ -1,15 +1,15 @@
-"""``mnist-tracking download``: a trial, or a whole experiment, as files."""
+"""``mnist-tracking download``: a trial or an experiment as files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import click
 
-from mnist_tracking.cli.completion import experiment_names, trial_names
-from mnist_tracking.cli.counting import count_on_terminal
-from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking._values.json import to_json
+from mnist_tracking.cli.names import Choice, choice_options, experiment_names, trial_names
+from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import Form, Page, count_on_terminal, format_option, write_csv, write_json
 from mnist_tracking.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _names(context: click.Context, parameter: click.Parameter, typed: str) -> li
     return [*experiment_names(context, parameter, typed), *trial_names(context, parameter, typed)]
 
 
-@click.command(short_help="Write a trial, or a whole experiment, to a folder as files.")
+@command(short_help="Download a trial, or a whole experiment, to a folder.")
 @click.argument("name", shell_complete=_names)
 @click.option(
     "--to",
@@ -35,35 +35,48 @@ def _names(context: click.Context, parameter: click.Parameter, typed: str) -> li
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIRECTORY",
-    help="The folder: a new one, or that of an earlier download of the same.",
+    help="A new folder, or that of an earlier download of the same.",
 )
-@click.option("--model-only", is_flag=True, help="Of a trial: the model alone.")
-@click.option("--no-files", is_flag=True, help="Of an experiment: the tables, without models, artifacts and logs.")
-@click.option("--kind", type=click.Choice(["trial", "experiment"]), help="Which is meant, where both have that name.")
+@click.option("--model-only", is_flag=True, help="Trial: download the model alone.")
+@click.option("--no-files", is_flag=True, help="Experiment: download the tables, without models, artifacts and logs.")
+@click.option("--kind", type=click.Choice(["trial", "experiment"]), help="What NAME is, where both have it.")
+@choice_options
 @format_option()
-@click.pass_obj
+@pass_settings
 def download(
-    settings: Settings, *, name: str, directory: Path, model_only: bool, no_files: bool, kind: Kind | None, form: Form
+    settings: Settings,
+    /,
+    *,
+    name: str,
+    directory: Path,
+    model_only: bool,
+    no_files: bool,
+    kind: Kind | None,
+    form: Form,
+    **choice: Any,
 ) -> None:
     """
-    Write a trial to a folder: its model, unpacked, its artifacts, its log and its record.
+    Download a trial: its model, unpacked, its artifacts, its log and its record.
 
-    Or write a whole experiment: its trials, steps, metrics and lineage as CSV and JSON, and the files of all trials.
+    Or download an experiment: its trials, steps, metrics and lineage as CSV and JSON, and the files of all its trials.
 
-    The same command again fetches what is new or has changed. A folder that has trial.json or experiment.json is whole.
+    NAME is an experiment or a trial; of a trial, a unique beginning or end will do, or 'latest' or 'best'. Repeating
+    the command fetches what is new or has changed. A folder with trial.json or experiment.json in it is complete.
 
     \b
     Examples:
-      mnist-tracking download lr-0-1 --to lr-0-1
-      mnist-tracking download lr-0-1 --to model --model-only
+      mnist-tracking download baseline --to baseline
+      mnist-tracking download best -e churn --to model --model-only
       mnist-tracking download churn --to churn --no-files --format json | jq .rows
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     if (model_only and (no_files or kind == "experiment")) or (no_files and kind == "trial"):
         raise click.UsageError("--model-only goes with a trial, --no-files with an experiment.")
-    said = kind or ("trial" if model_only else "experiment" if no_files else None)
+    asked = kind or ("trial" if model_only or choice["experiment"] else "experiment" if no_files else None)
+    chosen = Choice(**choice)
     with settings.opened() as workspace:
-        if (said or _kind_of(workspace, name)) == "trial":
-            _write_trial(workspace.trial(name).download(directory, model_only=model_only), form)
+        if (asked or _kind_of(workspace, name)) == "trial":
+            trial = workspace.trial(chosen.find(workspace, name))
+            _write_trial(trial.download(directory, model_only=model_only), form)
         else:
             progress = count_on_terminal("steps")
             found = workspace.download(name, directory, files=not no_files, on_progress=progress)
@@ -75,7 +88,7 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
     Return what has that name.
 
     Raises:
-        NotFoundError: If nothing has; it names the nearest of both that there are.
+        NotFoundError: If nothing has; the error lists the nearest names of both.
     """
     from mnist_tracking._aws.experiments import require_experiment, require_trial
 
@@ -91,7 +104,13 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
         case ["trial"]:
             return "experiment"
         case []:
-            raise click.UsageError(f"{name!r} is an experiment and a trial; say which by --kind.")
+            raise click.UsageError(f"{name!r} is both an experiment and a trial; pass --kind.")
+    try:
+        workspace.resolve_trial(name)  # the beginning of a name, 'latest' or 'best'
+    except NotFoundError:
+        pass
+    else:
+        return "trial"
     raise NotFoundError("experiment or trial", name, [other for error in missing for other in error.existing])
 
 
@@ -102,8 +121,6 @@ def _write_trial(found: "TrialDownload", form: Form) -> None:
         case "csv":
             write_csv(map(attrs.asdict, found.files))
         case "table":
-            from mnist_tracking.cli.page import Page
-
             rows = [
                 {"kind": f.kind, "name": f.name, "bytes": f.size_bytes, "path": f.path or "gone"} for f in found.files
             ]
@@ -119,13 +136,11 @@ def _write_experiment(found: "ExperimentDownload", form: Form) -> None:
         case "csv":
             write_csv({"table": name, "rows": count} for name, count in found.rows.items())
         case "table":
-            from mnist_tracking.cli.page import Page
-
             Page().table([{"table": name, "rows": count} for name, count in found.rows.items()], keep=2)
             _say(f"experiment {found.experiment_name}", found)
 
 
 def _say(what: str, found: "TrialDownload | ExperimentDownload") -> None:
-    click.echo(f"The {what} is in {found.directory}; {found.fetched} objects were fetched.", err=True)
+    click.echo(f"The {what} is in {found.directory}. Objects fetched: {found.fetched}.", err=True)
     if found.missing:
         click.echo(f"No longer in S3: {', '.join(found.missing)}", err=True)

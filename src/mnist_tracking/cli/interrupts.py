@@ -1,9 +1,9 @@
 """
-Interrupts that are not lost, and not taken twice.
+Interrupts, neither lost nor handled twice.
 
 Python drops a KeyboardInterrupt that arrives while a destructor or a callback of the garbage collector runs. So the
-signal is remembered too, and `check` raises it at the next step. The command ``timeout``, for one, sends its signal
-twice at once; the second must not break off the cleaning up that the first began.
+signal is recorded as well, and `check` raises it at the next step. Some programs, such as ``timeout``, send a signal
+twice in a row; the second must not interrupt the cleanup that the first one started.
 """
 
 import signal
@@ -20,10 +20,10 @@ _pending: list[int] = []
 
 def listen(clock: Callable[[], float] = time.monotonic) -> None:
     """
-    Take a request to end (SIGTERM, SIGHUP) for Ctrl-C. Signals that this process was told to ignore stay ignored.
+    Handle SIGTERM and SIGHUP like Ctrl-C. Signals that this process was started to ignore stay ignored.
 
     Args:
-        clock: Gives seconds; what comes within half a second of the one before is taken for its echo.
+        clock: Returns seconds. A signal within half a second of the one before is its echo, and ignored.
     """
     latest = float("-inf")
 
@@ -40,17 +40,17 @@ def listen(clock: Callable[[], float] = time.monotonic) -> None:
 
 
 def ignore() -> None:
-    """Let nothing break off what is left to do, which is to exit."""
+    """Ignore further signals: the process is about to exit."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def check() -> None:
     """
-    Raise an interrupt that came and was dropped.
+    Raise an interrupt that Python dropped.
 
     Raises:
-        KeyboardInterrupt: Once for all that came since the last time.
+        KeyboardInterrupt: Once for all signals since the last call.
     """
     if _pending:
         _pending.clear()

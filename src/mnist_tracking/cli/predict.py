@@ -1,43 +1,47 @@
-"""``mnist-tracking predict``: ask an endpoint."""
+"""``mnist-tracking predict``: invoke an endpoint with the data in a file."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import attrs
 import click
 
-from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
-from mnist_tracking.cli.payload import FORMATS, AsItComes, AsItIs, read_payload
-from mnist_tracking.cli.sections import SectionedCommand, options_in
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking._values.json import to_json
+from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
+from mnist_tracking.cli.output import Form, Page, format_option, write_csv, write_json
+from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mnist_tracking._values.formats import Format
+    from mnist_tracking._values.formats import Deserializer, Format, Serializer
 
-__all__ = ["predict"]
+__all__ = ["FORMATS", "predict"]
 
+FORMATS = ("numpy", "json", "csv", "bytes")  # those of mnist_tracking._values.formats, which imports numpy
 _NAMES = click.Choice(FORMATS)
 _FORMATS = options_in(
-    "What goes and what comes",
-    (("--serializer",), {"type": _NAMES, "help": "What the data go as.  [default: as deployed, else numpy]"}),
-    (("--deserializer",), {"type": _NAMES, "help": "How answers are read.  [default: as --serializer]"}),
+    "Request and response",
+    (("--serializer",), {"type": _NAMES, "help": "Format of the request.  [default: as deployed, else numpy]"}),
+    (("--deserializer",), {"type": _NAMES, "help": "Format of the response.  [default: as --serializer]"}),
     (
         ("--content-type",),
-        {"metavar": "TYPE", "help": "Send the file as it is, as this: image/png. In place of --serializer."},
+        {"metavar": "TYPE", "help": "Send the file unchanged, with this content type. Replaces --serializer."},
     ),
     (
         ("--accept",),
-        {"metavar": "TYPE", "help": "Ask for this, and write it as it comes. In place of --deserializer."},
+        {"metavar": "TYPE", "help": "Request this type, and write the response unchanged. Replaces --deserializer."},
     ),
-    (("--dtype",), {"help": "Of an array's values, such as uint8, which the digits' CNN takes."}),
-    (("--probabilities",), {"is_flag": True, "help": "Of the digits' CNN: all ten probabilities."}),
+    (("--dtype",), {"help": "Type of an array's values, such as uint8, which the digits' CNN takes."}),
+    (("--probabilities",), {"is_flag": True, "help": "For the digits' CNN: all ten probabilities."}),
 )
 
 
-@click.command(cls=SectionedCommand, short_help="Ask an endpoint.")
+@command(short_help="Invoke an endpoint with the data in a file.")
 @click.argument("endpoint")
 @click.argument("file", type=click.File("rb"), default="-")
 @_FORMATS
 @format_option()
-@click.pass_obj
+@pass_settings
 def predict(  # noqa: PLR0913 - one for each option
     settings: Settings,
     *,
@@ -52,10 +56,10 @@ def predict(  # noqa: PLR0913 - one for each option
     form: Form,
 ) -> None:
     """
-    Ask an endpoint for the answers to the data in a file, or on standard input.
+    Send the data in a file, or on standard input, to an endpoint, and print the predictions.
 
-    FILE is an array: .npy, .csv (numbers with commas between them) or else JSON. It goes as it is with --serializer
-    bytes or --content-type, and CSV does with --serializer csv. An answer that is bytes is written as it comes.
+    FILE is an array: .npy, .csv (numbers separated by commas), or JSON. With --content-type or --serializer bytes it is
+    sent unchanged, and CSV is with --serializer csv. A response of bytes is written unchanged.
 
     \b
     Examples:
@@ -66,47 +70,123 @@ def predict(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking._values.formats import formats_in
 
-    _refuse_both("--serializer", serializer, "--content-type", content_type)
-    _refuse_both("--deserializer", deserializer, "--accept", accept)
+    _reject_both("--serializer", serializer, "--content-type", content_type)
+    _reject_both("--deserializer", deserializer, "--accept", accept)
     with settings.opened() as workspace:
         found = workspace.endpoint(
             endpoint,
-            serializer=AsItIs(content_type) if content_type else serializer,
-            deserializer=AsItComes(accept) if accept else deserializer,
+            serializer=_Unchanged(content_type) if content_type else serializer,
+            deserializer=_Raw(accept) if accept else deserializer,
         )
         sent_as = "bytes" if content_type else serializer or formats_in(found.adapter)[0]
         options = {"probabilities": True} if probabilities else {}
-        answers = found.predict(read_payload(file, sent_as, dtype), **options)
-    _write(answers, form)
+        predictions = found.predict(_read_payload(file, sent_as, dtype), **options)
+    _write(predictions, form)
 
 
-def _refuse_both(one: str, given: str | None, other: str, also: str | None) -> None:
+def _reject_both(one: str, given: str | None, other: str, also: str | None) -> None:
     if given and also:
-        raise click.UsageError(f"{one} and {other} say the same; give one of them.")
+        raise click.UsageError(f"{one} and {other} exclude each other.")
 
 
-def _write(answers: Any, form: Form) -> None:
-    if isinstance(answers, bytes):
-        click.echo(answers, nl=False)
+def _write(predictions: Any, form: Form) -> None:
+    if isinstance(predictions, bytes):
+        click.echo(predictions, nl=False)
         return
-    answers = to_json(answers)
+    predictions = to_json(predictions)
     if form == "json":
-        write_json(answers)
+        write_json(predictions)
         return
-    rows = [_row(answer) for answer in (answers if isinstance(answers, list) else [answers])]
+    rows = [_row(one) for one in (predictions if isinstance(predictions, list) else [predictions])]
     if form == "csv":
         write_csv(rows)
     else:
-        from mnist_tracking.cli.page import Page
-
         Page().table(rows, keep=1)
 
 
-def _row(answer: Any) -> dict[str, object]:
-    """Return an answer by heading: several values are numbered."""
-    match answer:
+def _row(prediction: Any) -> dict[str, object]:
+    """Return a prediction by heading: several values are numbered."""
+    match prediction:
         case list():
-            return {str(place): value for place, value in enumerate(answer)}
+            return {str(place): value for place, value in enumerate(prediction)}
         case dict():
-            return answer
-    return {"answer": answer}
+            return prediction
+    return {"prediction": prediction}
+
+
+@attrs.frozen
+class _Unchanged:
+    """
+    A serializer that sends a file unchanged.
+
+    Attributes:
+        CONTENT_TYPE: The file's content type, such as ``"image/png"``.
+    """
+
+    CONTENT_TYPE: str
+
+    def serialize(self, data: bytes) -> bytes:
+        return data
+
+
+@attrs.frozen
+class _Raw:
+    """
+    A deserializer that returns a response unchanged.
+
+    Attributes:
+        ACCEPT: The content type to request, such as ``"text/plain"``.
+    """
+
+    ACCEPT: str
+
+    def deserialize(self, stream: Any, content_type: str) -> bytes:  # noqa: ARG002 - the protocol's
+        return bytes(stream.read())
+
+
+def _read_payload(file: BinaryIO, sent_as: "Format | None", dtype: str | None) -> Any:
+    """
+    Read the data to send.
+
+    Args:
+        file: An array as ``.npy``, numbers as ``.csv``, or anything else as JSON, going by its name.
+        sent_as: The format of the request: CSV that is sent as ``"csv"`` is read as text, and what is sent as
+            ``"bytes"`` is not parsed at all; None is ``"numpy"``.
+        dtype: The type of an array's values.
+
+    Raises:
+        ConfigError: If the file does not contain that.
+    """
+    name = str(getattr(file, "name", "<stdin>"))
+    kind = Path(name).suffix.lstrip(".")
+    if sent_as == "bytes":
+        return file.read()
+    try:
+        data = _read(file, "csv" if sent_as == "csv" and kind != "npy" else kind, is_text=sent_as == "csv")
+        return data if dtype is None else _array(data).astype(dtype)
+    except (ValueError, EOFError, TypeError) as error:
+        raise ConfigError(f"{name!r} cannot be read as {kind or 'JSON'}: {error}") from error
+
+
+def _read(file: BinaryIO, kind: str, *, is_text: bool) -> Any:
+    import numpy as np
+
+    match kind:
+        case "npy":
+            return np.load(file, allow_pickle=False)
+        case "csv" if is_text:
+            return file.read().decode()
+        case "csv":
+            return np.loadtxt(file, delimiter=",", ndmin=2)
+    return json.load(file)
+
+
+def _array(data: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(data)
+
+
+if TYPE_CHECKING:
+    _serializer: Serializer = _Unchanged("")
+    _deserializer: Deserializer = _Raw("")

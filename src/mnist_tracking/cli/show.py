@@ -1,59 +1,69 @@
-"""``mnist-tracking show``: one trial with all that was recorded of it."""
+"""``mnist-tracking show``, ``compare``, ``lineage`` and ``logs``: what was recorded of a trial, or of several."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
+from mnist_tracking._values.json import to_json
 from mnist_tracking._values.records import Component
-from mnist_tracking.cli.completion import trial_names
-from mnist_tracking.cli.output import Form, format_option, to_json, write_csv, write_json
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.names import Choice, choice_options, trial_names
+from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import Form, Page, Seconds, format_option, write_csv, write_json
+from mnist_tracking.cli.trials import write_trial
 
 if TYPE_CHECKING:
-    from mnist_tracking.cli.page import Page
+    from mnist_tracking.reading.lineage import Lineage
     from mnist_tracking.reading.trial import Trial
 
-__all__ = ["show"]
+__all__ = ["compare", "lineage", "logs", "show"]
 
 _SDK_OWN = "sagemaker_"
-_HISTORY = ("metric", "step", "value", "time")
 
 
-@click.command(short_help="Show one trial with all that was recorded of it.")
+@command(short_help="Show one trial with everything that was recorded of it.")
 @click.argument("trial", shell_complete=trial_names)
-@click.option("--history", is_flag=True, help="Every value of every metric instead, also while the trial runs.")
+@click.option("--history", is_flag=True, help="Show every value of every metric, also while the trial is training.")
+@choice_options
 @format_option()
-@click.pass_obj
-def show(settings: Settings, *, trial: str, history: bool, form: Form) -> None:
+@pass_settings
+def show(settings: Settings, /, *, trial: str, history: bool, form: Form, **choice: Any) -> None:
     """
-    Show one trial: its outcome, its steps, and what each of them took in and gave.
+    Show one trial: its outcome, its steps, and their inputs and outputs.
+
+    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'.
 
     \b
     Examples:
-      mnist-tracking show lr-0-1
-      mnist-tracking show lr-0-1 --format json | jq '.metrics'
-      mnist-tracking show lr-0-1 --history --format csv > curves.csv
+      mnist-tracking show baseline
+      mnist-tracking show best -e churn --format json | jq '.metrics'
+      mnist-tracking show latest --history --format csv > curves.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    chosen = Choice(**choice)
     with settings.opened() as workspace:
-        found = workspace.trial(trial)
+        found = workspace.trial(chosen.find(workspace, trial))
         if history:
-            _show_history(found, form)
+            _write_history(found, form)
         else:
-            _show_trial(found, form)
+            _write_trial(found, form)
 
 
-def _show_trial(trial: "Trial", form: Form) -> None:
+def _write_trial(trial: "Trial", form: Form) -> None:
     match form:
         case "json":
-            write_json({**to_json(trial), "steps": to_json(trial.steps)})
+            write_json({**_object(trial), "steps": trial.steps})
         case "csv":
             write_csv(_facts(trial))
         case "table":
-            from mnist_tracking.cli.page import Page
+            _write_page(trial, Page())
 
-            _show_page(trial, Page())
+
+def _object(value: object) -> dict[str, Any]:
+    """Return a record as the object that JSON shows."""
+    found = to_json(value)
+    assert isinstance(found, dict)  # noqa: S101 - a record
+    return found
 
 
 def _facts(trial: "Trial") -> list[dict[str, object]]:
@@ -68,13 +78,11 @@ def _facts(trial: "Trial") -> list[dict[str, object]]:
     return rows
 
 
-def _show_page(trial: "Trial", page: "Page") -> None:
-    from mnist_tracking.cli.trials import show_trial
-
+def _write_page(trial: "Trial", page: Page) -> None:
     if trial.status is None:
         page.facts([("trial", trial.name), ("experiment", trial.experiment)])
     else:
-        show_trial(trial, page)
+        write_trial(trial, page)
     for component in trial.steps:
         is_shown = component.name == trial.component_name
         facts = [*([] if is_shown else _own_facts(component)), *_artifacts(component)]
@@ -84,8 +92,6 @@ def _show_page(trial: "Trial", page: "Page") -> None:
 
 
 def _own_facts(component: Component) -> list[tuple[str, object]]:
-    from mnist_tracking.cli.page import Seconds
-
     took = component.ended - component.started if component.started and component.ended else None
     return [
         ("status", component.status),
@@ -98,12 +104,12 @@ def _own_facts(component: Component) -> list[tuple[str, object]]:
 
 def _artifacts(component: Component) -> list[tuple[str, object]]:
     return [
-        *((f"reads {artifact.name}", artifact.uri) for artifact in component.inputs),
-        *((f"makes {artifact.name}", artifact.uri) for artifact in component.outputs),
+        *((f"input {artifact.name}", artifact.uri) for artifact in component.inputs),
+        *((f"output {artifact.name}", artifact.uri) for artifact in component.outputs),
     ]
 
 
-def _show_history(trial: "Trial", form: Form) -> None:
+def _write_history(trial: "Trial", form: Form) -> None:
     series = trial.series()
     if form == "json":
         write_json({name: one.points for name, one in series.items()})
@@ -112,8 +118,6 @@ def _show_history(trial: "Trial", form: Form) -> None:
     if form == "csv":
         write_csv(rows)
     elif rows:
-        from mnist_tracking.cli.page import Page
-
         Page().table([{**row, "time": _to_the_second(row["time"])} for row in rows])
     else:
         click.echo("No metrics.", err=True)
@@ -121,3 +125,118 @@ def _show_history(trial: "Trial", form: Form) -> None:
 
 def _to_the_second(time: datetime | None) -> str:
     return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+@command(short_help="Show what differs between trials.")
+@click.argument("trials", nargs=-1, required=True, metavar="TRIAL TRIAL...", shell_complete=trial_names)
+@choice_options
+@format_option()
+@pass_settings
+def compare(settings: Settings, /, *, trials: tuple[str, ...], form: Form, **choice: Any) -> None:
+    """
+    Show what differs between two or more trials: parameters, data, code, metrics and status of all their steps.
+
+    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'. Whatever all of them share is left out.
+
+    \b
+    Examples:
+      mnist-tracking compare baseline deeper
+      mnist-tracking compare best latest -e churn
+      mnist-tracking compare a b c --format json | jq '.differences[].name'
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    if len(set(trials)) < max(2, len(trials)):
+        raise click.UsageError("Give two or more different trials.")
+    chosen = Choice(**choice)
+    with settings.opened() as workspace:
+        found = workspace.compare(*(chosen.find(workspace, trial) for trial in trials))
+    rows = [
+        {"step": one.step, "kind": one.kind, "name": one.name, **dict(zip(found.trials, one.values, strict=True))}
+        for one in found.differences
+    ]
+    match form:
+        case "json":
+            write_json(found)
+        case "csv":
+            write_csv(rows)
+        case "table" if rows:
+            Page().table(rows, keep=3 + len(trials))
+        case "table":
+            click.echo("No differences.", err=True)
+
+
+@command(short_help="Trace what went into a model, and what was made from it.")
+@click.argument("trial", shell_complete=trial_names)
+@choice_options
+@format_option()
+@pass_settings
+def lineage(settings: Settings, /, *, trial: str, form: Form, **choice: Any) -> None:
+    """
+    Trace a trial's model: the data, the code and the steps that went into it, and where it is deployed.
+
+    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'.
+
+    \b
+    Examples:
+      mnist-tracking lineage baseline
+      mnist-tracking lineage best -e churn --format json | jq '.nodes[].id'
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    from mnist_tracking.reading.lineage import LineageTracer
+
+    chosen = Choice(**choice)
+    with settings.opened() as workspace:
+        found = LineageTracer(workspace).trace(chosen.find(workspace, trial))
+        match form:
+            case "json":
+                write_json(found)
+            case "csv":
+                write_csv(_rows(found))
+            case "table":
+                _write_lineage(found)
+
+
+def _rows(found: "Lineage") -> list[dict[str, object]]:
+    """Return a row for each node, upstream first, with the ids of what it was made from."""
+    return [
+        {**attrs.asdict(node), "made_from": [source.id for source in found.upstream(node.id)]} for node in found.nodes
+    ]
+
+
+def _write_lineage(found: "Lineage") -> None:
+    from mnist_tracking.reading.lineage import overview
+
+    if not found.nodes:
+        click.echo(f"Nothing is recorded of {found.trial_name}.", err=True)
+        return
+    page, (folder, rows) = Page(), overview(found)
+    if folder:
+        page.say(f"Locations are relative to {folder}\n")
+    page.table(rows, keep=3)
+
+
+@command(short_help="Print the log of a trial's training job.")
+@click.argument("trial", shell_complete=trial_names)
+@click.option("-f", "--follow", is_flag=True, help="Continue until the job ends.")
+@choice_options
+@pass_settings
+def logs(settings: Settings, /, *, trial: str, follow: bool, **choice: Any) -> None:
+    """
+    Print the log of a trial's training job.
+
+    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'. Ctrl-C ends the command; the job keeps
+    running.
+
+    \b
+    Examples:
+      mnist-tracking logs baseline
+      mnist-tracking logs -f latest
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    chosen = Choice(**choice)
+    with settings.opened() as workspace:
+        submitted = workspace.submitted(chosen.find(workspace, trial))
+        click.echo(f"Job {submitted.job_name}", err=True)
+        try:
+            for line in submitted.logs(follow=follow):
+                click.echo(line)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("The job keeps running.") from None
+        click.echo(f"The job is {submitted.status}.", err=True)

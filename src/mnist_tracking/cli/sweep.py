@@ -1,35 +1,48 @@
 """``mnist-tracking sweep``: train every combination of some hyperparameters."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import Statistic
-from mnist_tracking.cli.consent import ask, dry_run_option, yes_option
-from mnist_tracking.cli.jobs import JobCommand, JobOptions, job_options, write_points
-from mnist_tracking.cli.leaderboard import show_leaderboard
-from mnist_tracking.cli.objective import objective_of, objective_options
+from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
+from mnist_tracking.cli.leaderboard import write_leaderboard
+from mnist_tracking.cli.names import objective_of, objective_options
+from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import Form, format_option
-from mnist_tracking.cli.settings import Settings
 from mnist_tracking.cli.values import GRID, pairs
+
+if TYPE_CHECKING:
+    from mnist_tracking.reading.trial import Trial
 
 __all__ = ["sweep"]
 
 
-@click.command(cls=JobCommand, short_help="Train every combination of a grid, and rank the trials.")
+@command(cls=JobCommand, short_help="Train every combination of a grid, and rank the trials.")
 @job_options
 @click.option(
-    "--grid", type=GRID, multiple=True, required=True, help="Values of a hyperparameter: --grid lr=0.1,0.01. Repeat it."
+    "--grid",
+    type=GRID,
+    multiple=True,
+    required=True,
+    help="Values of a hyperparameter: --grid lr=0.1,0.01. May be repeated.",
 )
 @click.option(
-    "--max-parallel", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Trials at once."
+    "--max-parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of trials to train at the same time.",
 )
 @objective_options
 @dry_run_option
 @yes_option
 @format_option()
-@click.pass_obj
+@pass_settings
 def sweep(  # noqa: PLR0913 - one for each option
     settings: Settings,
     /,
@@ -47,8 +60,8 @@ def sweep(  # noqa: PLR0913 - one for each option
     """
     Train a script, or with --mnist the CNN, once for every combination of a grid, and rank the experiment's trials.
 
-    How the trials go is told on standard error; the leaderboard goes to standard output. Trials that fail do not stop
-    the others; the exit status is then 1. Ctrl-C launches nothing more and stops the jobs; the trials stay.
+    Progress goes to standard error, the leaderboard to standard output. Failed trials do not stop the others; the exit
+    status is then 1. Ctrl-C starts no more trials and stops the running jobs; the trials stay.
 
     \b
     Examples:
@@ -57,7 +70,6 @@ def sweep(  # noqa: PLR0913 - one for each option
       mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]'
       mnist-tracking sweep --mnist -e digits --grid hidden_channels=2,5,10
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from mnist_tracking.cli.progress import SweepProgress
     from mnist_tracking.experiments.sweep import HyperparameterSweep
     from mnist_tracking.experiments.sweep.space import expand_grid
 
@@ -71,15 +83,44 @@ def sweep(  # noqa: PLR0913 - one for each option
         click.echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:
-        ask(f"This trains {len(points)} models on AWS ({spec.instance_type}), which costs money. Go on?", yes=yes)
-    progress = SweepProgress(list(space), len(points), spec.objective)
-    with settings.opened(make=True) as workspace:
+        confirm(
+            f"This trains {len(points)} models on AWS ({spec.instance_type}), which costs money. Continue?", yes=yes
+        )
+    tally = _Tally()
+    with settings.opened(create=True) as workspace:
         try:
             runner = options.runner(workspace, spec)
-            board = HyperparameterSweep(runner, space, max_parallel=max_parallel).run(observer=progress)
+            board = HyperparameterSweep(runner, space, max_parallel=max_parallel).run(observer=tally, progress=True)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"{progress.left()} The trials of {options.experiment} stay.") from None
-        show_leaderboard(board, form)
-    if progress.failed:
-        click.echo(f"mnist-tracking: {progress.failed} of {len(points)} trials did not complete.", err=True)
+            raise KeyboardInterrupt(f"{tally.left()} The trials of {options.experiment} stay.") from None
+        write_leaderboard(board, form)
+    if tally.failed:
+        click.echo(f"mnist-tracking: {tally.failed} of {len(points)} trials did not complete.", err=True)
         raise click.exceptions.Exit(1)
+
+
+class _Tally:
+    """A `TrialObserver` that counts how trials ended."""
+
+    def __init__(self) -> None:
+        self._started: set[str] = set()
+        self._ended: dict[str, bool] = {}
+
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        del job_name, hyperparameters
+        self._started.add(trial_name)
+
+    def logged(self, trial_name: str, line: str) -> None: ...
+
+    def ended(self, trial: "Trial") -> None:
+        self._ended[trial.name] = trial.status == "Completed"
+
+    @property
+    def failed(self) -> int:
+        """How many trials did not complete."""
+        return list(self._ended.values()).count(False)
+
+    def left(self) -> str:
+        """Describe what is left after an interrupt."""
+        running = sorted(self._started.difference(self._ended))
+        return f"Stopping: {', '.join(running)}." if running else "No job is running."

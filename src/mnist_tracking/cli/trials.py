@@ -1,26 +1,29 @@
-"""Trials and experiments, as rows of a table."""
+"""Trials as the rows of a table, and as a page each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
 
 import click
 
 from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import main_metrics
-from mnist_tracking.cli.page import Page, Seconds
+from mnist_tracking.cli.output import Page, Seconds
 from mnist_tracking.reading.trial import Trial
 
-__all__ = ["show_trial", "shown_metrics", "trial_row"]
+__all__ = ["shown_metrics", "trial_row", "write_trial", "write_trials"]
 
-_OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # headings of ours
+_OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # our own headings
+_SHORTEST_PREFIX = 6
 
 
 def shown_metrics(trials: Iterable[Trial], wanted: Collection[str] = ()) -> list[str]:
-    """Return the metrics that a table shows, *wanted* in any case, and say which it does not."""
+    """Return the metrics that a table shows, *wanted* in any case, and report which it leaves out."""
     every = {name for trial in trials for name in trial.metrics}
     shown = main_metrics(every, keep=wanted)
     if left_out := sorted(every.difference(shown)):
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        click.echo(f"Not shown: the metrics {', '.join(left_out[:3])}{more}. --format csv has all.", err=True)
+        click.echo(f"Metrics not shown: {', '.join(left_out[:3])}{more}; --format csv has all.", err=True)
     return shown
 
 
@@ -36,8 +39,24 @@ def trial_row(trial: Trial, parameters: Iterable[str], metrics: Iterable[str]) -
     return {**first, **values, "took": Seconds(trial.duration_s), "created": trial.created}
 
 
+def write_trials(rows: Sequence[Mapping[str, object]], *, keep: int = 1, page: Page | None = None) -> None:
+    """Write rows of trials; a terminal leaves out, and reports, the prefix that all of their names share."""
+    page = page or Page()
+    prefix = _shared_prefix([str(row["trial"]) for row in rows]) if page.is_terminal else ""
+    page.table([{**row, "trial": str(row["trial"])[len(prefix) :]} for row in rows], keep=keep)
+    if prefix:
+        click.echo(f"All names of trials begin with {prefix}; commands accept them without it.", err=True)
+
+
+def _shared_prefix(names: Sequence[str]) -> str:
+    """Return what all names begin with, up to a hyphen; nothing if that is short."""
+    alike = takewhile(lambda characters: len(set(characters)) == 1, zip(*names, strict=False))
+    prefix = "".join(characters[0] for characters in alike)
+    prefix = prefix[: prefix.rfind("-") + 1]
+    return prefix if len(names) > 1 and len(prefix) >= _SHORTEST_PREFIX else ""
+
+
 def _facts(trial: Trial) -> list[tuple[str, object]]:
-    """Return what there is to say about a trial, with names."""
     return [
         ("trial", trial.name),
         ("experiment", trial.experiment),
@@ -51,7 +70,7 @@ def _facts(trial: Trial) -> list[tuple[str, object]]:
     ]
 
 
-def show_trial(trial: Trial, page: Page) -> None:
+def write_trial(trial: Trial, page: Page) -> None:
     """Write a trial with its hyperparameters and metrics."""
     page.facts(_facts(trial))
     if trial.hyperparameters:
@@ -62,8 +81,8 @@ def show_trial(trial: Trial, page: Page) -> None:
         page.table([_metric_row(metric) for _, metric in sorted(trial.metrics.items())])
 
 
-def _metric_row(metric: Metric) -> dict[str, object]:
-    row: dict[str, object] = {"metric": metric.name, "last": metric.last}
+def _metric_row(metric: Metric) -> dict[str, Any]:
+    row: dict[str, Any] = {"metric": metric.name, "last": metric.last}
     if metric.count == 1:
         return row
     return row | {"min": metric.min, "max": metric.max, "avg": metric.avg, "values": metric.count}

@@ -1,4 +1,4 @@
-"""What is typed on a command line, as Python values."""
+"""Types of options and arguments: the text that is typed, and its Python value."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def parse_scalar(text: str) -> Scalar:
     """
-    Read a number, ``true``, ``false`` or ``null``, as in JSON; anything else is a text. Quotes make any value a text.
+    Read a number, ``true``, ``false`` or ``null``, as in JSON; anything else is a string, and so is a quoted value.
 
     Example:
         >>> [parse_scalar(text) for text in ("2", "1e-3", "true", "sgd", '"2"')]
@@ -32,11 +32,11 @@ def parse_scalar(text: str) -> Scalar:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)  # NaN and the infinities are texts
+    raise ValueError(constant)  # NaN and the infinities are strings
 
 
 class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
-    """``NAME=VALUE``, as a tuple of texts."""
+    """``NAME=VALUE``, as a tuple of strings."""
 
     name = "NAME=VALUE"
 
@@ -45,7 +45,7 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
             return value
         name, equals, text = str(value).partition("=")
         if not (name.strip() and equals):
-            self.fail(f"{value!r}: give a name and a value, such as {self.example}.", param, ctx)
+            self.fail(f"{value!r}; expected a name and a value, such as {self.example}.", param, ctx)
         return name.strip(), self.read(text)
 
     example = "team=cv"
@@ -71,7 +71,7 @@ class _Grid(_Pair):
     example = "lr=0.1,0.01"
 
     def read(self, text: str) -> list[Scalar]:
-        """Read values with commas between them, or a JSON list, whose texts may hold commas."""
+        """Read values separated by commas, or a JSON list, whose strings may contain commas."""
         try:
             values = json.loads(text, parse_constant=_refuse)
         except ValueError:
@@ -80,7 +80,7 @@ class _Grid(_Pair):
 
 
 class _Moment(click.ParamType):  # type: ignore[type-arg]
-    """A date, a date with a time, or how long ago; without a zone, local time."""
+    """A date, a date and time, or an age; local time unless it has a zone."""
 
     name = "TIME"
 
@@ -92,8 +92,8 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
         try:
             return datetime.fromisoformat(str(value)).astimezone()
         except ValueError:
-            possible = "2026-11-24, 2026-11-24T13:30, 2026-11-24T13:30Z, or 30m, 12h, 7d, 2w ago"
-            self.fail(f"{value!r} is no time. Possible: {possible}.", param, ctx)
+            possible = "2026-11-24, 2026-11-24T13:30, 2026-11-24T13:30Z, or an age such as 30m, 12h, 7d, 2w"
+            self.fail(f"{value!r} is not a time; expected {possible}.", param, ctx)
 
 
 PAIR, VALUE_PAIR, URI_PAIR, GRID, MOMENT = _Pair(), _ValuePair(), _UriPair(), _Grid(), _Moment()
@@ -101,10 +101,10 @@ PAIR, VALUE_PAIR, URI_PAIR, GRID, MOMENT = _Pair(), _ValuePair(), _UriPair(), _G
 
 def pairs(given: tuple[tuple[str, Any], ...], option: str) -> Mapping[str, Any]:
     """
-    Return what was given by several ``NAME=VALUE``.
+    Return several ``NAME=VALUE`` as a mapping.
 
     Raises:
-        click.BadParameter: If a name is there twice.
+        click.BadParameter: If a name is given twice.
     """
     found = dict(given)
     if len(found) < len(given):

@@ -111,9 +111,8 @@ class Progress:
         self._objective = job.objective
         self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
         self._shown = _shown_metrics(job)
-        self._epochs = next(
-            (epochs for p in map(job.merged, points) if isinstance(epochs := p.get("epochs"), int) and epochs > 0), 0
-        )
+        epochs = [job.merged(point).get("epochs") for point in points]
+        self._epochs = max((count for count in epochs if isinstance(count, int)), default=0)
         self._rows = [_Row(point) for point in points]
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.RLock()
@@ -152,7 +151,7 @@ class Progress:
         with self._lock:
             row = self._by_trial[trial_name]
             row.status = _SHORTER.get(status) or re.split(r"(?<=[a-z])(?=[A-Z])", status)[0].lower()
-        if row.status not in ("starting", "training", "completed", "failed", "stopped"):
+        if row.status not in ("starting", "training", "uploading", "completed", "failed", "stopped"):
             self._say(row, row.status)
 
     def logged(self, trial_name: str, line: str) -> None:

@@ -1,166 +1,329 @@
 """
-Pictures of what came out: digits with their answers, and accuracy against the size of the network.
+Plots of trials: metric curves, the effect of a hyperparameter, and a confusion matrix.
 
-Needs the extra ``plots``. Draws on figures of its own, so pyplot's global state and backend are left alone.
+Each returns a matplotlib figure, and saves it if given a path. Needs the extra ``plots``. The figures are their own, so
+pyplot's global state and backend are left alone.
 """
 
-import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mnist_tracking.errors import ConfigError, MissingDependencyError
+from mnist_tracking._values.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
+from mnist_tracking._values.records import MetricSeries, Scalar
+from mnist_tracking._values.text import ellipsize, main_metrics, number
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.reading.leaderboard import Leaderboard, differing, score
+from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_accuracy", "plot_digits"]
+__all__ = ["confusion_matrix", "metric_curves", "parameter_effect"]
 
-_INK, _FAINT, _RIGHT, _WRONG = "#22313f", "#8795a1", "#1b7f79", "#c8382e"
-_DPI = 160
-_COLUMNS = 10
+_STYLES = ("-", "--", ":", "-.")
+_COLOURS = (GOOD, "#d98e04", "#4c5f9e", "#8a4f7d")
+_PANELS = 4
+_LOG_SPAN = 8  # values that span more than this factor are spread evenly
+_MOST_CELLS = 30
 
 
-def plot_digits(
-    images: NDArray[np.uint8], labels: Sequence[int], predictions: Sequence[int], path: str | os.PathLike[str]
-) -> Path:
+def metric_curves(
+    trials: Trial | Iterable[Trial], *, metrics: Sequence[str] | None = None, path: SavePath | None = None
+) -> "Figure":
     """
-    Draw digits, each with what was answered; a wrong answer is framed, and shown with the right one.
+    Draw how metrics developed while trials trained: a colour per trial, a panel per kind of metric.
+
+    ``train:loss`` and ``validation:loss`` share the panel ``loss`` and differ in their line style. Where one was logged
+    more often than another, as a training loss usually is, the last of its values before each value of the other is
+    drawn: one point per epoch.
 
     Args:
-        images: (N, H, W) or (N, 1, H, W) uint8, dark to bright.
-        labels: N true digits.
-        predictions: N answers.
-        path: The picture; its ending decides the format. Its directory is made if need be.
-
-    Returns:
-        *path*.
+        trials: One or several trials, such as a `Leaderboard`.
+        metrics: The metrics to draw. Defaults to those that were logged more than once.
+        path: Where to save the picture; its ending decides the format. Missing folders are created.
 
     Raises:
-        ConfigError: If there are no images, or not as many labels and answers as images.
+        ConfigError: If there is nothing to draw; the message lists the metrics that were logged.
         MissingDependencyError: If matplotlib is not installed.
     """
-    if not len(images) == len(labels) == len(predictions) > 0:
-        raise ConfigError(
-            f"Got {len(images)} images, {len(labels)} labels and {len(predictions)} predictions; "
-            "there must be as many of each, and at least one."
+    listed = [trials] if isinstance(trials, Trial) else _in_order(list(trials))
+    series = {trial.name: trial.series() for trial in listed}
+    every = {name for one in series.values() for name in one}
+    curves = {name for one in series.values() for name, values in one.items() if len(values) > 1}
+    wanted = main_metrics(curves) if metrics is None else list(metrics)
+    if not listed or not wanted or (unknown := [name for name in wanted if name not in every]):
+        missing = f"metrics={unknown!r}" if listed and wanted else "No metric was logged more than once"
+        raise ConfigError(f"Nothing to draw: {missing}. Logged: {', '.join(map(repr, sorted(every))) or 'nothing'}.")
+    panels = _panels(wanted)
+    figure = new_figure(4.6 * len(panels), 3.8)
+    labels, epochs = _labels(listed), _epochs(listed)
+    for axes, (kind, names) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        for trial, colour in zip(listed, _shades(len(listed)), strict=True):
+            drawn = {name: series[trial.name][name] for name in names if name in series[trial.name]}
+            label = labels[trial.name]
+            for (points, step), style in zip(_thinned(drawn), _STYLES * len(names), strict=False):
+                axes.plot(step, points, color=colour, linestyle=style, marker="o", markersize=3.5, label=label)
+                label = "_"  # once in the legend
+        _finish_curves(axes, kind, names, "epoch" if epochs else "step")
+    _legend(figure, len(listed))
+    return save(figure, path)
+
+
+def _in_order(trials: list[Trial]) -> list[Trial]:
+    """Sort trials by the hyperparameters that differ, numbers before anything else, so that colours and legend do."""
+    names = differing(trials)
+
+    def place(trial: Trial) -> list[tuple[bool, float, str]]:
+        values = [trial.hyperparameters.get(name) for name in names]
+        return [(False, float(v), "") if isinstance(v, int | float) else (True, 0.0, str(v)) for v in values]
+
+    return sorted(trials, key=place)
+
+
+def _panels(names: Sequence[str]) -> dict[str, list[str]]:
+    """Group metrics by what stands behind their last colon; of many kinds, the first few."""
+    return {
+        kind: sorted(
+            (name for name in names if name.rsplit(":", 1)[-1] == kind),
+            key=lambda name: (not name.startswith("train"), name),
         )
-    columns = min(len(images), _COLUMNS)
-    rows = -(-len(images) // columns)
-    figure = _new_figure(max(0.9 * columns, 3.0), 1.1 * rows + 0.4)
-    right = sum(int(label) == int(answer) for label, answer in zip(labels, predictions, strict=True))
-    figure.suptitle(f"What the endpoint answered: {right} of {len(images)} right", color=_INK, fontsize=10)
-    for place, (image, label, answer) in enumerate(zip(images, labels, predictions, strict=True), start=1):
-        _draw_digit(figure.add_subplot(rows, columns, place), image, int(label), int(answer))
-    return _save(figure, path)
+        for kind in sorted(_kinds(names))[:_PANELS]
+    }
 
 
-def plot_accuracy(
-    points: Iterable[tuple[int, float]],
-    curves: Mapping[str, Sequence[tuple[float, float]]],
-    path: str | os.PathLike[str],
-) -> Path:
+def _kinds(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.rsplit(":", 1)[-1] for name in names))
+
+
+def _thinned(series: Mapping[str, MetricSeries]) -> list[tuple[list[float], list[float]]]:
+    """Return the values and their places: of a metric that was logged more often, the last one of each stretch."""
+    fewest = min((len(one) for one in series.values()), default=0)
+    curves = []
+    for one in series.values():
+        often = len(one) // fewest if fewest > 1 and len(one) % fewest == 0 else 1
+        values = list(one.values[often - 1 :: often])
+        curves.append((values, [place * max(fewest, 1) / len(values) for place in range(1, len(values) + 1)]))
+    return curves
+
+
+def _finish_curves(axes: "Axes", kind: str, names: Sequence[str], unit: str) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    drawn = [value for line in axes.lines for value in np.asarray(line.get_ydata(), float) if np.isfinite(value)]
+    if re.search("loss|error", kind) and drawn and min(drawn) > 0 and max(drawn) > _LOG_SPAN * min(drawn):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    styles = ("solid", "dashed", "dotted", "dash-dotted")
+    prefixes = [f"{name.rsplit(':', 1)[0]} {style}" for name, style in zip(names, styles, strict=False) if ":" in name]
+    title = f"{kind} ({', '.join(prefixes)})" if len(names) > 1 else names[0]
+    label_axes(axes, title, unit, kind)
+
+
+def _legend(figure: "Figure", count: int) -> None:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if count > 1:
+        figure.legend(
+            handles, labels, frameon=False, fontsize=8, labelcolor=INK, loc="outside lower center", ncols=min(count, 5)
+        )
+
+
+def _shades(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
+
+
+def _labels(trials: Sequence[Trial]) -> dict[str, str]:
+    """Tell trials apart by the hyperparameters that differ; if none do, by their names."""
+    names = differing(trials)[:2]
+    return {
+        trial.name: ", ".join(f"{name} {_text(trial.hyperparameters.get(name))}" for name in names)
+        or ellipsize(trial.name, 30)
+        for trial in trials
+    }
+
+
+def _epochs(trials: Sequence[Trial]) -> bool:
+    return all("epochs" in trial.hyperparameters for trial in trials)
+
+
+def parameter_effect(
+    board: Leaderboard,
+    parameter: str | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    path: SavePath | None = None,
+) -> "Figure":
     """
-    Draw test accuracy against hidden channels, and beside it how the training loss went.
+    Draw metrics against a hyperparameter, and mark the trial that the leaderboard ranks first.
 
     Args:
-        points: Hidden channels and test accuracy in percent, in any order.
-        curves: For each label, epochs and training losses above 0.
-        path: The picture; its ending decides the format. Its directory is made if need be.
-
-    Returns:
-        *path*.
+        board: The trials, with an objective.
+        parameter: The hyperparameter. Defaults to the only one that differs.
+        metrics: The metrics to draw. Defaults to the objective's, of which the value that counts is drawn; of another
+            metric it is the last one.
+        path: Where to save the picture; its ending decides the format. Missing folders are created.
 
     Raises:
-        ConfigError: If there are no points.
+        ConfigError: If the hyperparameter is not given and several differ, or no trial has a value to draw.
         MissingDependencyError: If matplotlib is not installed.
     """
-    ordered = sorted(points)
-    if not ordered:
-        raise ConfigError("There is no accuracy to plot: points is empty.")
-    figure = _new_figure(9.0, 3.8)
-    left, right = figure.subplots(1, 2)
-    _draw_accuracy(left, ordered)
-    _draw_losses(right, curves)
-    return _save(figure, path)
+    chosen = _the_parameter(board, parameter)
+    objective = board.objective
+    wanted = list(metrics) if metrics is not None else [objective.metric] if objective else []
+    drawn = {name: _effect(board, chosen, name) for name in wanted}
+    if not any(drawn.values()):
+        raise ConfigError(f"Nothing to draw: no trial has {chosen!r} and one of metrics={wanted!r}.")
+    ticks = _ticks([value for pairs in drawn.values() for value, _ in pairs])
+    figure = new_figure(5.2, 3.8)
+    axes = figure.subplots()
+    for place, (name, pairs) in enumerate(drawn.items()):
+        colour = _COLOURS[place % len(_COLOURS)]
+        axes.plot(*_means(pairs, ticks), color=colour, linewidth=1.5, label=name, linestyle=_STYLES[place % 4])
+        places = [ticks[_text(value)] for value, _ in pairs]
+        axes.scatter(places, [y for _, y in pairs], color=colour, s=24, zorder=3)
+    _spread(axes, ticks)
+    if objective is not None and (best := _best(board, chosen)) is not None and drawn.get(objective.metric):
+        _mark(axes, ticks[_text(best[0])], best[1], f"chosen: {number(best[1])}")
+    if len(drawn) > 1:
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
+    axes.margins(x=0.08, y=0.2)
+    label_axes(axes, f"Effect of {chosen}", chosen, wanted[0] if len(wanted) == 1 else " and ".join(_kinds(wanted)))
+    return save(figure, path)
 
 
-def _new_figure(width: float, height: float) -> "Figure":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingDependencyError("matplotlib", "plots") from exc
-    return Figure(figsize=(width, height), layout="constrained")
+def _the_parameter(board: Leaderboard, parameter: str | None) -> str:
+    if parameter is not None:
+        return parameter
+    names = differing(board)
+    if len(names) == 1:
+        return names[0]
+    available = f"Available: {', '.join(map(repr, names))}" if names else "All trials have the same ones"
+    raise ConfigError(f"The effect of which hyperparameter? Pass parameter=. {available}.")
 
 
-def _save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=_DPI, facecolor="white")
-    except (OSError, ValueError) as exc:  # matplotlib's word for an ending that it does not know is a ValueError
-        raise ConfigError(f"{str(target)!r} cannot be written: {exc}.") from exc
-    return target
+def _effect(board: Leaderboard, parameter: str, metric: str) -> list[tuple[Scalar, float]]:
+    pairs = []
+    for trial in board:
+        value = _value(board, trial, metric)
+        if parameter in trial.hyperparameters and value is not None and np.isfinite(value):
+            pairs.append((trial.hyperparameters[parameter], value))
+    return pairs
 
 
-def _draw_digit(axes: "Axes", image: NDArray[np.uint8], label: int, answer: int) -> None:
-    is_right = label == answer
-    axes.imshow(image.reshape(image.shape[-2:]), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=_FAINT if is_right else _WRONG, linewidth=0.5 if is_right else 2.0)
-    text = str(answer) if is_right else f"{answer} (is {label})"
-    axes.set_title(text, color=_RIGHT if is_right else _WRONG, fontsize=11 if is_right else 9, pad=3)
+def _value(board: Leaderboard, trial: Trial, metric: str) -> float | None:
+    if board.objective is not None and board.objective.metric == metric:
+        return score(trial, board.objective)
+    return trial.metrics[metric].last if metric in trial.metrics else None
 
 
-def _draw_accuracy(axes: "Axes", points: Sequence[tuple[int, float]]) -> None:
-    channels, accuracies = zip(*points, strict=True)
-    axes.plot(channels, accuracies, color=_RIGHT, marker="o", markersize=5, linewidth=1.5)
-    best = max(points, key=lambda point: point[1])
+def _best(board: Leaderboard, parameter: str) -> tuple[Scalar, float] | None:
+    """Return the hyperparameter and the value of the trial that `Leaderboard.best` is; None without one."""
+    for trial in board:
+        value = score(trial, board.objective) if board.objective else None
+        if trial.status == "Completed" and value is not None and parameter in trial.hyperparameters:
+            return trial.hyperparameters[parameter], value
+    return None
+
+
+def _ticks(values: Sequence[Scalar]) -> dict[str, float]:
+    """Place values on an axis: numbers as they are, anything else, and what spans a wide range, evenly."""
+    numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < len(values):
+        return {text: float(place) for place, text in enumerate(sorted({_text(v) for v in values}))}
+    ordered = sorted(set(numbers))
+    if ordered[0] > 0 and ordered[-1] > _LOG_SPAN * ordered[0]:
+        return {number(value): float(np.log2(value)) for value in ordered}
+    return {number(value): value for value in ordered}
+
+
+def _means(pairs: Sequence[tuple[Scalar, float]], ticks: Mapping[str, float]) -> tuple[list[float], list[float]]:
+    by_place: dict[float, list[float]] = {}
+    for value, y in pairs:
+        by_place.setdefault(ticks[_text(value)], []).append(y)
+    places = sorted(by_place)
+    return places, [float(np.mean(by_place[place])) for place in places]
+
+
+def _spread(axes: "Axes", ticks: Mapping[str, float]) -> None:
+    if len(ticks) <= 12:
+        axes.set_xticks(list(ticks.values()), labels=list(ticks))
+
+
+def _mark(axes: "Axes", x: float, y: float, text: str) -> None:
+    axes.scatter([x], [y], s=130, facecolors="none", edgecolors=BAD, linewidths=1.8, zorder=4)
     axes.annotate(
-        f"{best[1]:.2f} %",
-        best,
-        xytext=(0, 8),
+        text,
+        (x, y),
+        xytext=(0, 11),
         textcoords="offset points",
         ha="center",
-        color=_RIGHT,
+        color=BAD,
         fontsize=9,
         fontweight="bold",
     )
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(channels, labels=map(str, channels))
-    axes.margins(x=0.1, y=0.18)
-    _label(axes, "Test accuracy", "hidden channels", "accuracy (%)")
 
 
-def _draw_losses(axes: "Axes", curves: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    from matplotlib import colormaps
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+def confusion_matrix(
+    truth: ArrayLike,
+    predictions: ArrayLike,
+    *,
+    labels: Sequence[object] | None = None,
+    path: SavePath | None = None,
+) -> "Figure":
+    """
+    Draw how often each class was predicted for each true class. The colour shows the share within the true class.
 
-    shades = colormaps["viridis"](np.linspace(0.0, 0.85, max(len(curves), 1)))
-    for (label, curve), shade in zip(curves.items(), shades, strict=False):
-        epochs, losses = zip(*sorted(curve), strict=True) if curve else ((), ())
-        axes.plot(epochs, losses, label=label, color=shade, marker="o", markersize=3.5, linewidth=1.5)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if curves:
-        axes.legend(frameon=False, fontsize=8, labelcolor=_INK)
-    _label(axes, "Training loss", "epoch", "loss")
+    Args:
+        truth: (N,) true classes: integers or strings.
+        predictions: (N,) predicted classes.
+        labels: The classes, in the order to draw. Defaults to all that occur, sorted.
+        path: Where to save the picture; its ending decides the format. Missing folders are created.
+
+    Raises:
+        ConfigError: If there are no predictions, their number differs from that of the true classes, or a class is not
+            in *labels*.
+        MissingDependencyError: If matplotlib is not installed.
+    """
+    true, guessed = np.ravel(np.asarray(truth)), np.ravel(np.asarray(predictions))
+    if not len(true) == len(guessed) > 0:
+        raise ConfigError(f"Got {len(true)} true classes and {len(guessed)} predictions; expected as many of each.")
+    classes = np.unique(np.concatenate([true, guessed])) if labels is None else np.asarray(list(labels))
+    if unknown := sorted({str(one) for one in (*true, *guessed)} - {str(one) for one in classes}):
+        raise ConfigError(f"labels= lacks the classes {', '.join(unknown[:5])}.")
+    counts = _counted(true, guessed, classes)
+    side = min(max(0.5 * len(classes) + 1.2, 3.2), 12.0)
+    figure = new_figure(side + 0.6, side)
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="GnBu", vmin=0.0, vmax=1.0)
+    if len(classes) <= _MOST_CELLS:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.6 else BAD if row != column else INK
+            if count:
+                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+    right = int((true == guessed).sum())
+    label_axes(axes, f"{right} of {len(true)} right ({right / len(true):.1%})", "predicted", "true")
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(classes)), labels=[str(one) for one in classes])
+    axes.set_yticks(range(len(classes)), labels=[str(one) for one in classes])
+    return save(figure, path)
 
 
-def _label(axes: "Axes", title: str, x: str, y: str) -> None:
-    axes.set_title(title, color=_INK, fontsize=11, loc="left")
-    axes.set_xlabel(x, color=_INK, fontsize=9)
-    axes.set_ylabel(y, color=_INK, fontsize=9)
-    axes.tick_params(colors=_INK, labelsize=8)
-    axes.grid(color=_FAINT, alpha=0.25, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
+def _counted(true: NDArray[Any], guessed: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    places = {str(one): place for place, one in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(counts, ([places[str(one)] for one in true], [places[str(one)] for one in guessed]), 1)
+    return counts
+
+
+def _text(value: Scalar) -> str:
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

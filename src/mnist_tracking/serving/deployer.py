@@ -12,6 +12,7 @@ from mnist_tracking._aws.endpoints import (
     Served,
     adapter_of,
     check_endpoint_name_is_free,
+    check_served,
     delete_endpoint,
     deploy_model,
     endpoint_arn,
@@ -29,7 +30,7 @@ from mnist_tracking.reading.leaderboard import Leaderboard
 from mnist_tracking.reading.trial import Trial, trial_from_component
 from mnist_tracking.serving.endpoint import Endpoint
 
-__all__ = ["BestModelDeployer"]
+__all__ = ["BestModelDeployer", "DeploymentPlan"]
 
 DEPLOYMENT = "Deployment"
 
@@ -114,21 +115,74 @@ class BestModelDeployer:
             JobTimeoutError: If it takes longer than *timeout_s*. Everything is deleted again.
         """
         check_timeout(timeout_s)
-        check_instance_type(self._instance_type if instance_type is None else instance_type)
+        plan = self.plan(
+            target,
+            objective=objective,
+            name=name,
+            instance_type=instance_type,
+            instance_count=instance_count,
+            entry_point=entry_point,
+            source_dir=source_dir,
+            image_uri=image_uri,
+            serializer=serializer,
+            deserializer=deserializer,
+        )
+        facts = self._start(plan, timeout_s=timeout_s, wait=wait)
+        return Endpoint(self._account, facts, serializer=serializer, deserializer=deserializer, delete=delete)
+
+    def plan(  # noqa: PLR0913 - the keywords of deploy
+        self,
+        target: Leaderboard | NamedTrial | str,
+        *,
+        objective: Objective | str | None = None,
+        name: str | None = None,
+        instance_type: str | None = None,
+        instance_count: int = 1,
+        entry_point: str | os.PathLike[str] | None = None,
+        source_dir: str | os.PathLike[str] | None = None,
+        image_uri: str | None = None,
+        serializer: Serializer | Format | None = None,
+        deserializer: Deserializer | Format | None = None,
+    ) -> "DeploymentPlan":
+        """
+        Check everything that `deploy` checks with these arguments, and return what it would create. Creates nothing.
+
+        Args:
+            target: As for `deploy`, and so are the others.
+            objective: How to rank the trials of the experiment *target*.
+            name: The endpoint's name. Defaults to a generated one.
+            instance_type: Its instance type; defaults to the deployer's.
+            instance_count: The number of instances.
+            entry_point: The script with ``model_fn`` and the other handlers.
+            source_dir: A folder to upload with the script, or an archive in S3.
+            image_uri: A container image.
+            serializer: How data is sent.
+            deserializer: How responses are read.
+
+        Raises:
+            ConfigError: If an argument is wrong, or the script does not exist.
+            StateError: If no trial completed, the trial has no model, or no script can serve it.
+            NotFoundError: If the trial or experiment does not exist, or its model is no longer in S3.
+            AlreadyExistsError: If *name* is taken.
+        """
+        instance_type = self._instance_type if instance_type is None else instance_type
+        check_instance_type(instance_type)
         check_count("instance_count", instance_count)
         check_image(image_uri)
         serializer_of(serializer)
         deserializer_of(deserializer, serializer)
         trial, training = self._chosen(target, objective)
-        plan = _Plan(
+        served = _served(trial, training, entry_point, source_dir, image_uri)
+        endpoint_name = self._endpoint_name(trial, name)
+        check_served(self._account, served, instance_type)
+        return DeploymentPlan(
+            name=endpoint_name,
             trial=trial,
-            served=_served(trial, training, entry_point, source_dir, image_uri),
             adapter=named_by(serializer, deserializer) or self._adapter(training, entry_point),
-            instance_type=instance_type or self._instance_type,
+            instance_type=instance_type,
             instance_count=instance_count,
+            served=served,
         )
-        facts = self._start(plan, name, timeout_s=timeout_s, wait=wait)
-        return Endpoint(self._account, facts, serializer=serializer, deserializer=deserializer, delete=delete)
 
     def _chosen(
         self, target: Leaderboard | NamedTrial | str, objective: Objective | str | None
@@ -159,15 +213,14 @@ class BestModelDeployer:
             return
         raise ConfigError(f"{name!r} is an experiment. Pass objective='metric name' to deploy its best trial.")
 
-    def _start(self, plan: "_Plan", name: str | None, *, timeout_s: float | None, wait: bool) -> EndpointFacts:
+    def _start(self, plan: "DeploymentPlan", *, timeout_s: float | None, wait: bool) -> EndpointFacts:
         """Create everything, or nothing."""
-        trial = plan.trial
-        endpoint_name = self._endpoint_name(trial, name)
+        trial, endpoint_name = plan.trial, plan.name
         adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
         try:
             deploy_model(
                 self._account,
-                plan.served,
+                plan._served,
                 name=endpoint_name,
                 code_location="/".join(self._folder(trial)),
                 instance_type=plan.instance_type,
@@ -198,7 +251,7 @@ class BestModelDeployer:
         parts = (self._account.bucket, self._account.prefix, trial.experiment, "models")
         return ["s3:/", *(part for part in parts if part)]
 
-    def _record(self, plan: "_Plan", endpoint_name: str) -> None:
+    def _record(self, plan: "DeploymentPlan", endpoint_name: str) -> None:
         name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
         record_step(
             self._account,
@@ -209,7 +262,7 @@ class BestModelDeployer:
                 "instance_type": plan.instance_type,
                 "instance_count": plan.instance_count,
             },
-            inputs={"model": plan.served.model_uri},
+            inputs={"model": plan.model_uri},
             outputs={"endpoint": endpoint_arn(self._account, endpoint_name)},
             tags=self._account.tags,
         )
@@ -217,12 +270,29 @@ class BestModelDeployer:
 
 
 @attrs.frozen(kw_only=True)
-class _Plan:
+class DeploymentPlan:
+    """
+    What a deployment would create, from `BestModelDeployer.plan`.
+
+    Attributes:
+        name: The endpoint's name.
+        trial: The trial whose model it would serve.
+        adapter: The dotted name of its adapter, or the formats given by name; None for neither.
+        instance_type: Its instance type.
+        instance_count: The number of instances.
+    """
+
+    name: str
     trial: Trial
-    served: Served
     adapter: str | None
     instance_type: str
     instance_count: int
+    _served: Served = attrs.field(alias="served")
+
+    @property
+    def model_uri(self) -> str:
+        """The model's archive in S3."""
+        return self._served.model_uri
 
 
 def _served(

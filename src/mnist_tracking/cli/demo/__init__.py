@@ -1,1 +1,1 @@
-"""``mnist-tracking demo``: the whole reference workflow, on this machine, through the public classes."""
+"""``mnist-tracking demo``."""

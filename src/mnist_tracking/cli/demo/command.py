@@ -1,14 +1,57 @@
-"""The command and its options."""
+"""``mnist-tracking demo``: the command, its options, and how long its phases take."""
 
+import os
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from mnist_tracking.cli.demo.options import Options, available_cores, parse_channels, require_packages
-from mnist_tracking.cli.demo.timings import Timings
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.confirm import confirm
+from mnist_tracking.cli.demo.options import Options, Timings
+from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.errors import MissingDependencyError
 
-__all__ = ["demo"]
+__all__ = ["available_cores", "demo", "parse_channels", "require_packages"]
+
+
+def parse_channels(text: str) -> tuple[int, ...]:
+    """
+    Read whole numbers separated by commas.
+
+    Raises:
+        ValueError: If they are anything else, less than 1, or not all different.
+
+    Example:
+        >>> parse_channels("2, 5,10")
+        (2, 5, 10)
+    """
+    try:
+        channels = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{text!r}; expected whole numbers separated by commas, such as 2,5,10.") from None
+    if min(channels) < 1 or len(set(channels)) < len(channels):
+        raise ValueError(f"{text!r}; expected different numbers, at least 1.")
+    return channels
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def require_packages(names: Iterable[str]) -> None:
+    """
+    Check that packages are installed, without importing them.
+
+    Raises:
+        MissingDependencyError: If one is not; names the pip command.
+    """
+    for name in names:
+        if find_spec(name) is None:
+            raise MissingDependencyError(name, "demo")
 
 
 def _channels(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
@@ -18,14 +61,14 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(short_help="Go through the whole workflow on MNIST.")
+@command(short_help="Run the whole workflow on MNIST.")
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
     metavar="N",
     default=2,
     show_default=True,
-    help="How long each model trains.",
+    help="Epochs to train each model.",
 )
 @click.option(
     "--channels",
@@ -33,29 +76,31 @@ def _channels(_context: click.Context, _option: click.Parameter, value: str) -> 
     default="2,5,10,20,32",
     show_default=True,
     callback=_channels,
-    help="Hidden channels, one model for each.",
+    help="Hidden channels; one model is trained for each.",
 )
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
-    help="MNIST's four IDX files, raw or .gz, held to MNIST's checksums.  [default: MNIST_DATA_DIR, else a download]",
+    help="Folder with MNIST's four IDX files, raw or .gz.  [default: MNIST_DATA_DIR, else a download]",
 )
 @click.option(
     "--max-parallel",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many models train at once.  [default: the cores, at most one for each model]",
+    help="Models to train at the same time.  [default: one per core]",
 )
-@click.option("--keep", is_flag=True, help="Leave the experiment, its files and the endpoint there; say how to clean.")
+@click.option(
+    "--keep", is_flag=True, help="Keep the experiment, its files and the endpoint, and print how to delete them."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("mnist-demo"),
     show_default=True,
-    help="Where the results go.",
+    help="Folder for the results.",
 )
-@click.option("--yes", is_flag=True, help="With --backend aws, which costs money: do not ask.")
-@click.pass_obj
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation, with --backend aws.")
+@pass_settings
 def demo(
     settings: Settings,
     *,
@@ -68,11 +113,13 @@ def demo(
     yes: bool,
 ) -> None:
     """
-    Train CNNs on MNIST, track, compare, trace, deploy the best one and ask it, then clean up.
+    Train CNNs on MNIST, track and compare them, deploy the best, trace it, send it test images, and clean up.
 
-    The report goes to standard output; the trials' progress and notes go to standard error. Writes leaderboard.csv,
-    lineage.csv, accuracy.png, digits.png and timings.json. Without data and without a network it takes the small digits
-    that scikit-learn ships, and says so.
+    The report goes to standard output, progress and notes to standard error. The results are leaderboard.csv,
+    lineage.csv, accuracy.png, losses.png, confusion.png, digits.png and timings.json. Without data and without a
+    network, the demo uses scikit-learn's small digits instead, and reports it.
+
+    --data-dir must hold MNIST itself, which its checksums prove.
 
     \b
     Examples:
@@ -90,9 +137,8 @@ def demo(
     require_packages(["torch", "matplotlib"])
     timings = Timings(settings.begun)
     with timings.phase("import"):
-        from mnist_tracking.cli.demo.steps import Demo
-    if settings.backend == "aws" and not yes:
-        question = f"This trains {len(channels)} models and starts an endpoint on AWS, which costs money. Go on?"
-        if not click.confirm(question, err=True):
-            raise click.exceptions.Exit(1)
+        from mnist_tracking.cli.demo.workflow import Demo
+    if settings.costs_money:
+        told = f"This trains {len(channels)} models and creates an endpoint on AWS, which costs money. Continue?"
+        confirm(told, yes=yes)
     Demo(settings, options, timings).run()

@@ -1,15 +1,11 @@
-"""What the demo is asked to do."""
+"""The options of the demo, and the clock of its phases."""
 
-import os
-from collections.abc import Iterable
-from importlib.util import find_spec
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
-
-from mnist_tracking.errors import MissingDependencyError
-
-__all__ = ["Options", "available_cores", "parse_channels", "require_packages"]
 
 
 @attrs.frozen(kw_only=True)
@@ -18,12 +14,12 @@ class Options:
     The options of ``mnist-tracking demo``.
 
     Attributes:
-        epochs: How long each model trains.
+        epochs: How many epochs each model trains.
         channels: Hidden channels of each model.
-        data_dir: Where MNIST is; None finds or fetches it.
-        max_parallel: How many models train at once.
-        keep: Leave everything there at the end.
-        out: Where the results go.
+        data_dir: The folder with MNIST; None finds or downloads it.
+        max_parallel: How many models train at the same time.
+        keep: Whether to keep everything at the end.
+        out: The folder for the results.
     """
 
     epochs: int
@@ -34,40 +30,36 @@ class Options:
     out: Path
 
 
-def parse_channels(text: str) -> tuple[int, ...]:
+class Timings:
     """
-    Read whole numbers with commas between them.
+    Seconds spent in each phase.
 
-    Raises:
-        ValueError: If they are anything else, less than 1, or the same twice.
-
-    Example:
-        >>> parse_channels("2, 5,10")
-        (2, 5, 10)
+    Args:
+        begun: When the total began, on the clock of `time.perf_counter`.
     """
-    try:
-        channels = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"{text!r}: give whole numbers with commas between them, such as 2,5,10.") from None
-    if min(channels) < 1 or len(set(channels)) < len(channels):
-        raise ValueError(f"{text!r}: give different numbers of at least 1.")
-    return channels
 
+    def __init__(self, begun: float) -> None:
+        self._begun = begun
+        self.phases: dict[str, float] = {}
 
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the block's time to a phase."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - begun
 
+    def summary(self) -> dict[str, object]:
+        """Return the total, the phases and the share that is not training, from 0 to 1."""
+        total = time.perf_counter() - self._begun
+        phases = {**self.phases, "other": total - sum(self.phases.values())}
+        not_training = 1.0 - phases.get("training", 0.0) / total
+        return {"total_s": total, "not_training": not_training, "phases_s": phases}
 
-def require_packages(names: Iterable[str]) -> None:
-    """
-    Check that packages are installed, without importing them.
-
-    Raises:
-        MissingDependencyError: If one is not; says the pip command.
-    """
-    for name in names:
-        if find_spec(name) is None:
-            raise MissingDependencyError(name, "demo")
+    def __str__(self) -> str:
+        total = time.perf_counter() - self._begun
+        spent = [f"{name} {seconds:.1f}" for name, seconds in self.phases.items()]
+        share = 1.0 - self.phases.get("training", 0.0) / total
+        return f"{total:.1f} s, of which {', '.join(spent)}; {share:.0%} is not training"

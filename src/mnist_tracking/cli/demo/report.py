@@ -1,7 +1,11 @@
-"""What the demo answers: tables on a terminal, plain lines elsewhere."""
+"""The demo's report, tables on a terminal and plain lines elsewhere, and the files that it writes."""
 
+import json
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,14 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from mnist_tracking import Leaderboard, Lineage, Trial
+from mnist_tracking.errors import ConfigError
+from mnist_tracking.mnist import plot_digits
+from mnist_tracking.reading.plots import confusion_matrix, metric_curves, parameter_effect
 
-__all__ = ["Report", "channels_of", "say"]
+__all__ = ["Files", "Report", "say"]
 
 _SHOWN = 10
 
 
 def say(console: Console, text: str, *, wrap: bool = True) -> None:
-    """Write text as it is. A terminal breaks its lines between words, unless they are to be copied; a file does not."""
+    """Write text. A terminal breaks its lines between words, unless they are meant to be copied."""
     console.print(text, markup=False, highlight=False, soft_wrap=not (wrap and console.is_terminal))
 
 
@@ -42,25 +49,25 @@ class Report:
         self._table(f"Leaderboard of {board.experiment_name}, by {by}", headings, rows)
 
     def lineage(self, lineage: Lineage, prefix: str) -> None:
-        """Show what went into one model, locations relative to *prefix*."""
+        """Show what went into one model and what was made from it, with locations relative to *prefix*."""
         rows = []
         for node in lineage.nodes:
             sources = dict.fromkeys(source.kind for source in lineage.upstream(node.id))
             rows.append([node.kind, ", ".join(sources), self._shorten(node.label.removeprefix(f"{prefix}/"), prefix)])
-        self._table(f"Lineage of {lineage.trial_name}, below {prefix}", ["what", "made from", "name"], rows)
+        self._table(f"Lineage of {lineage.trial_name}, relative to {prefix}", ["kind", "made from", "name"], rows)
 
-    def answers(self, endpoint: str, labels: NDArray[Any], answers: NDArray[Any]) -> None:
-        """Show how many of the endpoint's answers are right, and ten of them."""
-        right = int((answers == labels).sum())
+    def predictions(self, endpoint: str, labels: NDArray[Any], predictions: NDArray[Any]) -> None:
+        """Show how many of the endpoint's predictions are right, and ten of them."""
+        right = int((predictions == labels).sum())
         shown = [
-            str(answer) if answer == label else f"{answer} (is {label})"
-            for answer, label in zip(answers[:_SHOWN], labels[:_SHOWN], strict=True)
+            str(prediction) if prediction == label else f"{prediction} (is {label})"
+            for prediction, label in zip(predictions[:_SHOWN], labels[:_SHOWN], strict=True)
         ]
         self.say(f"\nEndpoint {endpoint}: {right} of {len(labels)} test images right ({right / len(labels):.2%})")
-        self.say(f"{len(shown)} of its answers: {', '.join(shown)}")
+        self.say(f"{len(shown)} of its predictions: {', '.join(shown)}")
 
     def _shorten(self, name: str, prefix: str) -> str:
-        """Leave out, where there is little room, the experiment and the job's folder: the table shows them already."""
+        """Omit, on a terminal, the experiment and the job's folder, which the table shows already."""
         if not self._console.is_terminal:
             return name
         return re.sub("^jobs/[^/]+/", "jobs/.../", name).replace(prefix.rsplit("/", 1)[1] + "-", "")
@@ -79,14 +86,9 @@ class Report:
         self._console.print(table)
 
 
-def channels_of(trial: Trial) -> int:
-    """Return the hidden channels of a trial."""
-    return int(trial.hyperparameters["hidden_channels"] or 0)
-
-
 def _trial_row(trial: Trial) -> list[str]:
     return [
-        str(channels_of(trial)),
+        str(trial.hyperparameters["hidden_channels"]),
         _last(trial, "validation:accuracy", "{:.2f} %"),
         _last(trial, "test:accuracy", "{:.2f} %"),
         _last(trial, "test:loss", "{:.4f}"),
@@ -106,3 +108,76 @@ def _is_number(cell: str) -> bool:
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+class Files:
+    """
+    Writes the demo's results to one folder.
+
+    Args:
+        folder: The folder; created if missing.
+
+    Attributes:
+        written: The names of the files so far.
+
+    Raises:
+        ConfigError: If it cannot be created or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: list[str] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise ConfigError(f"--out {str(folder)!r} cannot be written: {error.strerror or error}.") from error
+
+    def leaderboard(self, board: Leaderboard) -> None:
+        """Write ``leaderboard.csv``: a row per trial, best first."""
+        with self._file("leaderboard.csv") as path:
+            board.dataframe().to_csv(path, index=False)
+
+    def lineage(self, lineage: Lineage) -> None:
+        """Write ``lineage.csv``: a row per step of one trial, in order of creation."""
+        with self._file("lineage.csv") as path:
+            lineage.dataframe().to_csv(path, index=False)
+
+    def plots(self, board: Leaderboard) -> None:
+        """
+        Draw ``accuracy.png`` and ``losses.png``: accuracy against hidden channels, and the losses by epoch.
+
+        The accuracy's plot marks the trial that the leaderboard chose.
+        """
+        with self._file("accuracy.png") as path:
+            parameter_effect(board, "hidden_channels", metrics=["validation:accuracy", "test:accuracy"], path=path)
+        with self._file("losses.png") as path:
+            scored = [trial for trial in board if "validation:loss" in trial.metrics]
+            metric_curves(scored, metrics=["train:loss", "validation:loss"], path=path)
+
+    def predictions(self, images: NDArray[Any], labels: NDArray[Any], predictions: NDArray[Any]) -> None:
+        """Draw ``confusion.png``, of all predictions, and ``digits.png``, the first images with theirs."""
+        with self._file("confusion.png") as path:
+            confusion_matrix(labels, predictions, path=path)
+        with self._file("digits.png") as path:
+            plot_digits(images[:_SHOWN], labels[:_SHOWN].tolist(), predictions[:_SHOWN].tolist(), path)
+
+    def timings(self, summary: Mapping[str, object]) -> None:
+        """Write ``timings.json``."""
+        with self._file("timings.json") as path:
+            path.write_text(json.dumps(summary, indent=2) + "\n")
+
+    def forget_if_empty(self) -> None:
+        """Remove the folder if nothing was written to it."""
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[Path]:
+        path = self.folder / name
+        try:
+            yield path
+            self.written.append(name)
+        except OSError as error:
+            raise ConfigError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""What ``run`` and ``sweep`` are told about the job."""
+"""Options of ``run`` and ``sweep`` that describe the job."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ import click
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
-from mnist_tracking.cli.completion import experiment_names
-from mnist_tracking.cli.output import Form, write_csv, write_json
-from mnist_tracking.cli.sections import SectionedCommand, options_in
+from mnist_tracking.cli.names import experiment_names
+from mnist_tracking.cli.options import Command, options_in
+from mnist_tracking.cli.output import Form, Page, write_csv, write_json
 from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.mnist.spec import mnist_job
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 __all__ = ["JobCommand", "JobOptions", "job_options", "write_points"]
 
 _OPTIONS = options_in(
-    "The job",
+    "Job",
     (
         ("-e", "--experiment"),
-        {"required": True, "shell_complete": experiment_names, "help": "Where the trials go; made if new."},
+        {"required": True, "shell_complete": experiment_names, "help": "Experiment of the trials; created if new."},
     ),
-    (("--mnist",), {"is_flag": True, "help": "Train the CNN that is built in, in place of a script."}),
+    (("--mnist",), {"is_flag": True, "help": "Train the built-in CNN instead of a script."}),
     (
         ("--source-dir",),
         {
             "type": click.Path(file_okay=False),
-            "help": "The folder that is sent along; ENTRY_POINT is then relative to it.",
+            "help": "Folder to send with the script; ENTRY_POINT is then relative to it.",
         },
     ),
     (
         ("--param", "parameters"),
-        {"type": VALUE_PAIR, "multiple": True, "help": "A hyperparameter: --param lr=0.1. Repeat it."},
+        {"type": VALUE_PAIR, "multiple": True, "help": "Hyperparameter: --param lr=0.1. May be repeated."},
     ),
     (
         ("--metric", "metrics"),
         {
             "metavar": "NAME[=REGEX]",
             "multiple": True,
-            "help": "What the script logs by log_metric, or what the expression finds in its log. Repeat it.",
+            "help": "Metric that the script logs with log_metric, or that REGEX finds in its log. May be repeated.",
         },
     ),
     (
@@ -54,14 +54,17 @@ _OPTIONS = options_in(
         {
             "type": click.Path(),
             "metavar": "FOLDER|S3_URI",
-            "help": "The channel 'training', recorded as the step Preprocessing.",
+            "help": "Data of the input channel 'training', recorded as the step Preprocessing.",
         },
     ),
-    (("--input", "inputs"), {"type": URI_PAIR, "multiple": True, "help": "A further channel. Repeat it."}),
-    (("--tag", "tags"), {"type": PAIR, "multiple": True, "help": "On what this command makes. Repeat it."}),
+    (("--input", "inputs"), {"type": URI_PAIR, "multiple": True, "help": "Another input channel. May be repeated."}),
+    (
+        ("--tag", "tags"),
+        {"type": PAIR, "multiple": True, "help": "Tag for everything this command creates. May be repeated."},
+    ),
     (
         ("--instance-type",),
-        {"default": "ml.m5.xlarge", "show_default": True, "help": "What it trains on, on AWS."},
+        {"default": "ml.m5.xlarge", "show_default": True, "help": "Instance type, on AWS."},
     ),
 )
 
@@ -72,10 +75,11 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-class JobCommand(SectionedCommand):
+class JobCommand(Command):
     """A command whose help ends with the hyperparameters of the CNN."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
         from mnist_tracking.training.options import describe_hyperparameters
 
         with formatter.section("Hyperparameters of --mnist"):
@@ -85,19 +89,19 @@ class JobCommand(SectionedCommand):
 @attrs.frozen(kw_only=True)
 class JobOptions:
     """
-    The options of a job as they were given.
+    The options of a job, as they were given.
 
     Attributes:
         entry_point: The script; None with *mnist*.
         experiment: The experiment's name.
-        mnist: Whether the CNN is trained.
-        source_dir: The folder that is sent along.
+        mnist: Whether to train the built-in CNN.
+        source_dir: The folder to send with the script.
         parameters: Hyperparameters.
         metrics: ``NAME`` or ``NAME=REGEX``.
-        data: A folder or a location in S3.
-        inputs: Channels and locations in S3.
+        data: A folder or an S3 URI.
+        inputs: Channels and S3 URIs.
         tags: Keys and values.
-        instance_type: What it trains on.
+        instance_type: The instance type.
     """
 
     entry_point: str | None
@@ -116,7 +120,7 @@ class JobOptions:
         Return the job.
 
         Raises:
-            click.UsageError: If there is neither a script nor ``--mnist``, or both.
+            click.UsageError: If there is neither a script nor ``--mnist``, or both are given.
             ConfigError: If the script, the folder of the data or a hyperparameter is wrong.
         """
         self._check_data()
@@ -130,7 +134,7 @@ class JobOptions:
         given = {"ENTRY_POINT": self.entry_point, "--source-dir": self.source_dir, "--metric": self.metrics}
         for what, value in given.items():
             if value:
-                raise click.UsageError(f"--mnist has its own script and metrics; leave {what} out.")
+                raise click.UsageError(f"--mnist has its own script and metrics; omit {what}.")
         return attrs.evolve(
             mnist_job(instance_type=self.instance_type),
             hyperparameters=pairs(self.parameters, "--param"),
@@ -139,7 +143,7 @@ class JobOptions:
 
     def _script_job(self) -> JobSpec:
         if self.entry_point is None:
-            raise click.UsageError("Give ENTRY_POINT, a script, or --mnist for the CNN that is built in.")
+            raise click.UsageError("Pass ENTRY_POINT, a script, or --mnist for the built-in CNN.")
         return JobSpec(
             entry_point=self.entry_point,
             source_dir=self.source_dir,
@@ -155,13 +159,13 @@ class JobOptions:
 
     def _check_data(self) -> None:
         if self.data is not None and not self._is_in_s3 and not Path(self.data).is_dir():
-            raise ConfigError(f"--data {self.data!r} is neither a folder nor a location in S3.")
+            raise ConfigError(f"--data {self.data!r} is neither a folder nor an S3 URI.")
 
     def runner(self, workspace: "Workspace", job: JobSpec) -> "ExperimentRunner":
-        """Return the experiment with its data."""
+        """Return a runner for the experiment, with its data."""
         from mnist_tracking.experiments.runner import ExperimentRunner
 
-        digits = self._digits()  # before there is an experiment: what is wrong with them is told first
+        digits = self._digits()  # first: no experiment is created if the data is wrong
         runner = ExperimentRunner(workspace, self.experiment, job=job, tags=pairs(self.tags, "--tag"))
         if digits is not None:
             runner.prepare_dataset(digits)
@@ -172,7 +176,7 @@ class JobOptions:
         return runner
 
     def _digits(self) -> "Dataset | None":
-        """Find MNIST, or data in its format, unless they are in S3 already."""
+        """Find MNIST, or data in its format, unless it is in S3 already."""
         if not self.mnist or self._is_in_s3:
             return None
         from mnist_tracking.mnist.datasets import find_mnist
@@ -188,13 +192,11 @@ def _metric(text: str) -> str | MetricDefinition:
 
 
 def write_points(points: Sequence[Mapping[str, Scalar]], form: Form) -> None:
-    """Write the hyperparameters of trials that would be trained."""
+    """Write the hyperparameters of trials that a dry run would train."""
     match form:
         case "json":
             write_json([{"hyperparameters": point} for point in points])
         case "csv":
             write_csv({f"param.{name}": value for name, value in point.items()} for point in points)
         case "table":
-            from mnist_tracking.cli.page import Page
-
             Page().table([{"trial": place, **point} for place, point in enumerate(points, 1)])

@@ -1,4 +1,4 @@
-"""``mnist-tracking list`` and ``search``: what is there."""
+"""``mnist-tracking list`` and ``search``: find experiments and trials."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from mnist_tracking._values.records import ExperimentSummary
-from mnist_tracking.cli.completion import experiment_names
-from mnist_tracking.cli.counting import count_on_terminal
-from mnist_tracking.cli.narrowing import Narrowing, narrowing_options, time_options
-from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.filters import Filters, filter_options, time_options
+from mnist_tracking.cli.names import experiment_names
+from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import Form, Page, count_on_terminal, format_option, write_csv, write_json
+from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.cli.values import PAIR, pairs
 from mnist_tracking.reading.trial import Trial
 
@@ -24,17 +24,17 @@ _limit = click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"At most so many.  [default: {_SCREENFUL} in a table, else all]",
+    help=f"Show at most N.  [default: {_SCREENFUL} in a table, else all]",
 )
 
 
-@click.command(name="list")
-@click.option("--name", "name_contains", metavar="TEXT", help="A part of the name; case does not matter.")
-@click.option("--tag", "tags", type=PAIR, multiple=True, help="What they are tagged with. May be repeated.")
+@command(name="list", short_help="List experiments.")
+@click.option("--name", "name_contains", metavar="TEXT", help="Part of the name, in upper or lower case.")
+@click.option("--tag", "tags", type=PAIR, multiple=True, help="Tag of the experiments. May be repeated.")
 @time_options
 @_limit
 @format_option()
-@click.pass_obj
+@pass_settings
 def list_experiments(
     settings: Settings,
     *,
@@ -69,7 +69,7 @@ def list_experiments(
             case "csv":
                 write_csv(map(_experiment_row, found))
             case "table":
-                _show_experiments(found, settings)
+                _write_experiments(found, settings)
 
 
 def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
@@ -81,53 +81,49 @@ def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
     }
 
 
-def _show_experiments(found: Sequence[ExperimentSummary], settings: Settings) -> None:
-    from mnist_tracking.cli.page import Page
-
+def _write_experiments(found: Sequence[ExperimentSummary], settings: Settings) -> None:
     if not found:
         click.echo("No experiments.", err=True)
         return
     rows = [{"experiment": e.name, "created": e.created, "description": e.description} for e in found]
     Page().table(rows, keep=3)
-    click.echo(f"The trials of one: {settings.command('search', '--experiment', found[0].name)}", err=True)
+    click.echo(f"To list the trials of one: {settings.command('search', '--experiment', found[0].name)}", err=True)
 
 
-@click.command()
+@command(short_help="Find trials by metrics, hyperparameters, status, tags and time.")
 @click.option(
     "-e",
     "--experiment",
     "experiments",
     multiple=True,
     shell_complete=experiment_names,
-    help="In this experiment; repeated, in any of these.  [default: all]",
+    help="In this experiment; if repeated, in any of these.  [default: all]",
 )
-@narrowing_options
+@filter_options
 @_limit
 @format_option()
-@click.pass_obj
+@pass_settings
 def search(
-    settings: Settings, /, *, experiments: tuple[str, ...], limit: int | None, form: Form, **narrowing: Any
+    settings: Settings, /, *, experiments: tuple[str, ...], limit: int | None, form: Form, **filters: Any
 ) -> None:
     """
-    Find trials, the newest first, whoever made them.
+    Find trials, the newest first, whichever tool created them.
 
-    A condition is a name, one of = != < <= > >= ~ (contains), and a value; a name alone asks for what has it at all.
-    Quote it, since < and > mean something to a shell. All conditions must hold; of several --experiment or --status,
-    one.
+    A condition is a name, one of = != < <= > >= ~ (contains), and a value; a name alone matches trials that have it.
+    Quote conditions: < and > are special characters of a shell. All conditions must hold; if --experiment or --status
+    is repeated, any of the values matches. Accuracies of the built-in CNN are in percent.
 
     \b
     Examples:
       mnist-tracking search --experiment mnist-digits
-      mnist-tracking search --metric 'test:accuracy>0.97' --param optimizer=sgd
-      mnist-tracking search -e a -e b --status Failed --created-after 12h
+      mnist-tracking search --metric 'test:accuracy>97' --param optimizer=sgd
+      mnist-tracking search -e churn-1 -e churn-2 --status Failed
       mnist-tracking search --tag team=cv --format csv > trials.csv
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    wanted = Narrowing(**narrowing)
+    wanted = Filters(**filters)
     with settings.opened() as workspace:
         found = _first(
-            workspace.trials(
-                list(experiments) or None, where=wanted.filters(), on_progress=count_on_terminal("trials")
-            ),
+            workspace.trials(list(experiments) or None, where=wanted.where(), on_progress=count_on_terminal("trials")),
             limit,
             form,
         )
@@ -135,16 +131,14 @@ def search(
             case "json":
                 write_json(found)
             case "csv":
-                from mnist_tracking.reading.trial import trial_row
+                from mnist_tracking.reading.trial import trial_row as whole_row
 
-                write_csv(map(trial_row, found))
+                write_csv(map(whole_row, found))
             case "table":
-                _show_trials(found, wanted)
+                _write_found(found, wanted)
 
 
-def _show_trials(found: Sequence[Trial], wanted: Narrowing) -> None:
-    from mnist_tracking.cli.page import Page
-    from mnist_tracking.cli.trials import shown_metrics, trial_row
+def _write_found(found: Sequence[Trial], wanted: Filters) -> None:
     from mnist_tracking.reading.leaderboard import differing
 
     if not found:
@@ -156,15 +150,15 @@ def _show_trials(found: Sequence[Trial], wanted: Narrowing) -> None:
     for trial in found:
         row = trial_row(trial, parameters, metrics)
         rows.append({**row, "experiment": trial.experiment} if several else row)
-    Page().table(rows)
+    write_trials(rows)
 
 
 def _first(found: Iterable[T], limit: int | None, form: Form) -> list[T]:
-    """Return what is shown; of a table that is cut short, say so."""
+    """Return what is shown; report a table that is cut short."""
     most = limit or (_SCREENFUL if form == "table" else None)
     listed = list(islice(found, None if most is None else most + 1))
     if most is None or len(listed) <= most:
         return listed
     if limit is None:
-        click.echo(f"The newest {most}; --limit shows more.", err=True)
+        click.echo(f"Only the newest {most} are shown; --limit shows more.", err=True)
     return listed[:most]

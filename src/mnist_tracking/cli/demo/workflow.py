@@ -1,4 +1,4 @@
-"""The nine steps of the reference workflow, in order."""
+"""The steps of the reference workflow, in order."""
 
 import secrets
 import shlex
@@ -18,12 +18,9 @@ from mnist_tracking import (
     mnist_job,
 )
 from mnist_tracking.cli import interrupts
-from mnist_tracking.cli.demo.files import Files
-from mnist_tracking.cli.demo.live import TrialsView
-from mnist_tracking.cli.demo.options import Options
-from mnist_tracking.cli.demo.report import Report, channels_of, say
-from mnist_tracking.cli.demo.timings import Timings
-from mnist_tracking.cli.settings import Settings
+from mnist_tracking.cli.demo.options import Options, Timings
+from mnist_tracking.cli.demo.report import Files, Report, say
+from mnist_tracking.cli.options import Settings
 from mnist_tracking.errors import DatasetError, MnistTrackingError, StateError
 from mnist_tracking.mnist.datasets import Dataset, find_mnist, load_images, load_labels
 
@@ -31,8 +28,7 @@ __all__ = ["Demo"]
 
 _DESCRIPTION = "MNIST handwritten digits classification"
 _SIDE = (28, 28)  # what the endpoint takes
-_ASKED = 1000
-_DRAWN = 10
+_SENT = 1000
 
 
 class Demo:
@@ -42,7 +38,7 @@ class Demo:
     Args:
         settings: The global options.
         options: The demo's own.
-        timings: Where the time goes.
+        timings: How long the phases take.
     """
 
     def __init__(self, settings: Settings, options: Options, timings: Timings) -> None:
@@ -55,11 +51,10 @@ class Demo:
         self._job = mnist_job(
             recipe="reference", epochs=options.epochs, backend="gloo", dropout=0.2, kernel_size=5, optimizer="sgd"
         )
-        self._view = TrialsView(self._notes, self._job.metrics, channels=options.channels, epochs=options.epochs)
         self._endpoint: Endpoint | None = None
 
     def run(self) -> None:
-        """Run all steps. Whatever ends them early, nothing is left running."""
+        """Run all steps. Nothing is left running, even if they end early."""
         for channels in self._options.channels:
             self._job.merged({"hidden_channels": channels})
         files = Files(self._options.out)
@@ -79,9 +74,9 @@ class Demo:
             runner = ExperimentRunner(workspace, self._name, description=_DESCRIPTION, job=self._job)
             runner.prepare_dataset(dataset)
         board = self._train(runner, files)
-        self._trace(runner, board, files)
         self._deploy(workspace, board)
-        self._ask(dataset, files)
+        self._trace(runner, board, files)
+        self._predict(dataset, files)
         self._finish(runner)
         files.timings(self._timings.summary())
         self._report.say(f"\nTime: {self._timings}")
@@ -95,7 +90,7 @@ class Demo:
             def on_progress(name: str, done: int, total: int | None) -> None:
                 status.update(f"Downloading {name}: {done / 1e6:.1f} MB")
                 if done == total:
-                    self._note(f"downloaded {name}, {done / 1e6:.1f} MB")
+                    self._note(f"Downloaded {name}, {done / 1e6:.1f} MB")
 
             dataset = find_mnist(
                 self._options.data_dir, require_mnist=asked, fallback=not asked, on_progress=on_progress
@@ -103,35 +98,34 @@ class Demo:
         if dataset.image_shape != _SIDE:
             height, width = dataset.image_shape
             raise DatasetError(
-                f"{str(dataset.directory)!r} holds images of {height}x{width} pixels; the demo takes 28x28."
+                f"{str(dataset.directory)!r} holds images of {height}x{width} pixels; the demo needs 28x28."
             )
         self._report.say(f"Data: {dataset.describe()}")
         return dataset
 
     def _open(self) -> Workspace:
         workspace = self._settings.workspace()
-        self._note(f"{self._settings.where(workspace)}, experiment {self._name}")
+        self._note(f"{self._settings.describe(workspace)}, experiment {self._name}")
         _ = workspace.sagemaker_session  # the SDK's import takes a second, which is no part of the training
         return workspace
 
     def _train(self, runner: ExperimentRunner, files: Files) -> Leaderboard:
         space = {"hidden_channels": list(self._options.channels)}
         sweep = HyperparameterSweep(runner, space, max_parallel=self._options.max_parallel)
-        with self._phase("training"), self._view as view:
-            board = sweep.run(observer=view)
+        with self._phase("training"):
+            board = sweep.run(progress=True)
         with self._phase("compare"):
             files.leaderboard(board)
             self._report.leaderboard(board)
         if all(trial.status != "Completed" for trial in board):
-            _refuse_failures(board)  # there is nothing to draw or deploy
+            _refuse_failures(board)  # nothing to draw or deploy
         with self._phase("plots"):
-            scored = [trial for trial in board if "test:accuracy" in trial.metrics]
-            files.accuracy([(channels_of(t), t.metrics["test:accuracy"].last) for t in scored], view.curves)
+            files.plots(board)
         return board
 
     def _trace(self, runner: ExperimentRunner, board: Leaderboard, files: Files) -> None:
         with self._phase("trace"):
-            lineage = LineageTracer(runner.workspace).trace(min(board, key=channels_of))
+            lineage = LineageTracer(runner.workspace).trace(board.best)
             files.lineage(lineage)
             self._report.lineage(lineage, runner.prefix)
 
@@ -139,18 +133,20 @@ class Demo:
         with self._phase("deploy"):
             self._endpoint = BestModelDeployer(workspace).deploy(board)
 
-    def _ask(self, dataset: Dataset, files: Files) -> None:
+    def _predict(self, dataset: Dataset, files: Files) -> None:
         assert self._endpoint is not None  # noqa: S101 - deployed just before
-        images, labels = load_images(dataset, "test")[:_ASKED], load_labels(dataset, "test")[:_ASKED]
+        images, labels = load_images(dataset, "test")[:_SENT], load_labels(dataset, "test")[:_SENT]
         with self._phase("predict"):
-            answers = self._endpoint.predict(images)
-        self._report.answers(self._endpoint.name, labels, answers)
+            predictions = self._endpoint.predict(images)
+        self._report.predictions(self._endpoint.name, labels, predictions)
         with self._phase("plots"):
-            files.digits(images[:_DRAWN], labels[:_DRAWN], answers[:_DRAWN])
+            files.predictions(images, labels, predictions)
 
     def _finish(self, runner: ExperimentRunner) -> None:
         if self._options.keep:
-            self._report.say(f"\nKept: {self._kept(with_endpoint=True)}\nTo remove all: {self._removal()}", wrap=False)
+            self._report.say(
+                f"\nKept: {self._kept(with_endpoint=True)}\nTo delete everything: {self._removal()}", wrap=False
+            )
             return
         with self._phase("cleanup"):
             report = runner.cleanup()
@@ -173,8 +169,8 @@ class Demo:
             raise
 
     def _abandon(self, workspace: Workspace, files: Files) -> str:
-        """Stop what runs, remove what was made unless --keep, and say in one line what is left."""
-        self._note("stopping the jobs and the endpoint ...")
+        """Stop everything, delete what was created unless --keep, and return what is left, in one line."""
+        self._note("Stopping the jobs and the endpoint ...")
         try:
             if self._options.keep:
                 if self._endpoint is not None:
@@ -185,15 +181,15 @@ class Demo:
                 raise error
         except (KeyboardInterrupt, MnistTrackingError) as error:
             reason = str(error) or "interrupted again"
-            return f"Cleaning up ended early ({reason}). Left: {self._left(with_endpoint=True)}"
+            return f"The cleanup ended early ({reason}). Left: {self._left(with_endpoint=True)}"
         deleted, *_ = str(report).splitlines()
         left = [f"{', '.join(files.written)} in {files.folder}"] if files.written else []
-        if jobs := self._view.job_count:
+        if jobs := sum(kind == "training job" for kind, _, _ in report.kept):
             left.append(f"the records of {jobs} training job{'s' * (jobs > 1)}, which cannot be deleted")
         return f"Jobs and endpoint are stopped; {deleted}. Left: {' and '.join(left) or 'nothing'}."
 
     def _left(self, *, with_endpoint: bool) -> str:
-        return f"{self._kept(with_endpoint=with_endpoint)}; to remove all: {self._removal()}"
+        return f"{self._kept(with_endpoint=with_endpoint)}; to delete everything: {self._removal()}"
 
     def _kept(self, *, with_endpoint: bool) -> str:
         endpoint = f" and endpoint {self._endpoint.name}" if with_endpoint and self._endpoint else ""
@@ -210,7 +206,7 @@ def _refuse_failures(board: Leaderboard) -> None:
     failed = [trial for trial in board if trial.status != "Completed"]
     if failed:
         first = failed[0]
-        told = f"{first.name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
+        detail = f"{first.name} is {first.status}. {' '.join(first.failure_reason.split())}".rstrip(" .")
         raise StateError(
-            "experiment", board.experiment_name, "no-model", f"has {len(failed)} trial(s) without a model: {told}"
+            "experiment", board.experiment_name, "no-model", f"has {len(failed)} trial(s) without a model: {detail}"
         )

@@ -1,0 +1,153 @@
+"""Progress of trials: a live table on a terminal, lines elsewhere, nothing in a pipe unless asked for."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Trial, Workspace, mnist_job
+from mnist_tracking.experiments.progress import Progress
+from mnist_tracking.types import Metric
+
+LOG = (
+    "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",
+    "Train Epoch: 1 [128/128 (100%)], Train Loss: 1.5;",
+    "Validation Average loss: 0.5, Validation Accuracy: 87.125%;",
+)
+POINTS = [{"hidden_channels": channels} for channels in (2, 5)]
+
+
+def a_trial(workspace: Workspace, channels: int, status: str = "Completed") -> Trial:
+    accuracy = Metric("validation:accuracy", 87.125, 87.125, 87.125, 87.125, 0.0, 1)
+    return Trial(
+        name=f"demo-trial-{channels}",
+        experiment="demo",
+        status=status,  # type: ignore[arg-type]
+        failure_reason="out of\nmemory" if status == "Failed" else "",
+        hyperparameters={"hidden_channels": channels},
+        metrics={accuracy.name: accuracy} if status == "Completed" else {},
+        job_name="job",
+        component_name="job-aws-training-job",
+        model_uri=None,
+        code_uri=None,
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        duration_s=3.0,
+        account=workspace,
+    )
+
+
+def watch(workspace: Workspace, *, terminal: bool, kind: str = "xterm", names: tuple[str, ...] = ()) -> str:
+    """What was shown of one of two trials."""
+    told = StringIO()
+    console = Console(file=told, force_terminal=terminal, width=120, color_system=None, _environ={"TERM": kind})
+    with Progress(console, mnist_job(epochs=1), POINTS, names) as view:
+        view.started("demo-trial-2", "job", {"hidden_channels": 2, "epochs": 1})
+        view.status_changed("demo-trial-2", "Downloading")
+        for line in LOG:
+            view.logged("demo-trial-2", line)
+        view.status_changed("demo-trial-2", "Completed")
+        view.ended(a_trial(workspace, 2))
+    return told.getvalue()
+
+
+def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
+    last = [" ".join(line.split()) for line in watch(workspace, terminal=True, names=("hidden_channels",)).splitlines()]
+
+    assert last[-3].startswith("2 completed 1/1 100% 1.5 0.5 87.125")
+    assert last[-2] == "5 waiting"
+
+
+def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
+    view = Progress(console, mnist_job(epochs=2), POINTS[:1], ["hidden_channels"])
+    drawn = [drawing(console, view)]
+    view.started("demo-trial-2", "job", POINTS[0])
+    for status in ("Downloading", "Training"):
+        drawn.append(drawing(console, view))
+        view.status_changed("demo-trial-2", status)
+    for line in LOG:
+        drawn.append(drawing(console, view))
+        view.logged("demo-trial-2", line)
+    view.ended(a_trial(workspace, 2))
+    drawn.append(drawing(console, view))
+
+    assert len({tuple(heading) for *heading, _ in drawn}) == 1
+    assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
+        *("waiting", "starting", "downloading", "training", "completed")
+    ]
+
+
+def drawing(console: Console, view: Progress) -> tuple[str, ...]:
+    with console.capture() as captured:
+        console.print(view)
+    return tuple(captured.get().splitlines())
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(False, "xterm"), (True, "dumb")])
+def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, terminal: bool, kind: str) -> None:
+    lines = watch(workspace, terminal=terminal, kind=kind, names=("hidden_channels",)).splitlines()
+
+    assert lines[:3] == [
+        "1/2 hidden_channels=2: training as trial demo-trial-2",
+        "1/2 hidden_channels=2: downloading",
+        "1/2 hidden_channels=2: epoch 1 of 1, validation:loss 0.5, validation:accuracy 87.125",
+    ]
+    assert lines[3].startswith("1/2 hidden_channels=2: completed after ")
+    assert lines[3].endswith(", validation:accuracy 87.125")
+
+
+def test_a_trial_without_swept_hyperparameters_goes_by_its_name(workspace: Workspace) -> None:
+    assert "1/2 demo-trial-2: training as trial demo-trial-2" in watch(workspace, terminal=False)
+    assert "\ndemo-trial-2  completed" in watch(workspace, terminal=True)
+
+
+def test_a_script_of_any_kind_is_shown() -> None:
+    """No epochs, values that are not numbers, and more trials than were announced."""
+    told = StringIO()
+    job = JobSpec(__file__, metrics={"loss": "loss=(.*)"})
+    view = Progress(Console(file=told, width=120), job, [{}])
+    for trial in ("a", "b"):
+        view.started(trial, "job", {"lr": 0.1})
+        view.logged(trial, "loss=unknown")
+        view.logged(trial, "loss=0.25")
+
+    assert told.getvalue() == "a: training as trial a\n2/2 b: training as trial b\n"
+    with Progress(Console(file=told, force_terminal=True, width=120, color_system=None), job, [{}]) as live:
+        live.started("a", "job", {})
+        live.logged("a", "loss=0.25")
+    assert "0.25" in told.getvalue()
+
+
+@pytest.mark.parametrize(("progress", "is_shown"), [(None, False), (False, False), (True, True)])
+def test_a_pipe_is_left_alone_unless_progress_is_asked_for(
+    workspace: Workspace,
+    toy_job: Callable[..., JobSpec],
+    capfd: pytest.CaptureFixture[str],
+    progress: bool | None,
+    is_shown: bool,
+) -> None:
+    runner = ExperimentRunner(workspace, "lines", job=toy_job())
+    runner.run({"slope": 1.0}, name="steep", progress=progress)
+    HyperparameterSweep(runner, {"slope": [1.0, 2.0]}, max_parallel=2).run(progress=progress)
+    out, said = capfd.readouterr()
+
+    assert out == ""
+    assert ("steep: training as trial steep" in said, "2/2 slope=" in said) == (is_shown, is_shown)
+    assert bool(said) == is_shown
+
+
+def test_an_observer_gets_the_secondary_status(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    class Watching:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *arguments: seen.append((name, *map(str, arguments)))
+
+    ExperimentRunner(workspace, "lines", job=toy_job()).run(name="steep", observer=Watching())
+
+    assert ("status_changed", "steep", "Completed") in seen
+    assert seen[0][:2] == ("started", "steep")
+    assert seen[-1][0] == "ended"
