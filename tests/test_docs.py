@@ -1,6 +1,7 @@
 """What the documentation shows is run, what it names exists, and what is public is documented."""
 
 import ast
+import doctest
 import importlib.util
 import inspect
 import os
@@ -246,6 +247,27 @@ def test_sagemaker_accepts_the_names_that_a_help_text_shows(command: click.Comma
 
     for kind, name in names_in_commands(examples):
         check_name(kind, name)
+
+
+@pytest.mark.parametrize("path", sorted(Path(mnist_tracking.__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
+def test_sagemaker_accepts_the_names_that_a_docstring_shows(path: Path) -> None:
+    for code in docstring_examples(path):
+        for kind, name in names_in_python(code):
+            check_name(kind, name)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda path: path.stem)
+def test_sagemaker_accepts_the_names_that_an_example_uses(path: Path) -> None:
+    for kind, name in names_in_python(path.read_text()):
+        check_name(kind, name)
+
+
+def docstring_examples(path: Path) -> Iterator[str]:
+    """Yield the code of the examples in the docstrings of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            for example in doctest.DocTestParser().get_examples(ast.get_docstring(node) or ""):
+                yield example.source
 
 
 def lines_of_shell(text: str) -> list[str]:
