@@ -38,6 +38,7 @@ extensions = [
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "any"
+smartquotes = False  # options of commands have two hyphens
 html_theme = "furo"
 html_title = f"mnist-tracking {release}"
 html_show_copyright = False
