@@ -34,7 +34,7 @@ def test_a_trial_is_found_by(trees: ExperimentRunner, workspace: Workspace, text
 
 
 def test_several_candidates_are_listed(trees: ExperimentRunner, workspace: Workspace) -> None:
-    with pytest.raises(ConfigError, match="'oak' matches 2 trials: 'oak-12', 'oak-1'. Give more of the name"):
+    with pytest.raises(ConfigError, match=r"'oak' matches 2 trials: 'oak-12', 'oak-1'\. Give more of the name"):
         workspace.resolve_trial("oak")
 
 
@@ -51,15 +51,15 @@ def test_only_one_experiment_is_looked_in(trees: ExperimentRunner, workspace: Wo
     assert workspace.resolve_trial("latest", experiment="trees") == "elm-7"
     with pytest.raises(NotFoundError, match="No trial named 'box'"):
         workspace.resolve_trial("box", experiment="trees")
-    with pytest.raises(ConfigError, match="of which experiment.*'shrubs', 'trees'"):
+    with pytest.raises(ConfigError, match=r"of which experiment.*'shrubs', 'trees'"):
         workspace.resolve_trial("best")
-    with pytest.raises(ConfigError, match="'shrubs' has no objective; .* No trial has metrics yet"):
+    with pytest.raises(ConfigError, match=r"'shrubs' has no objective; .* No trial has metrics yet"):
         workspace.resolve_trial("best", experiment="shrubs")
 
 
 def test_an_objective_may_be_given_and_must_be_a_metric(trees: ExperimentRunner, workspace: Workspace) -> None:
     assert workspace.resolve_trial("best", objective=Objective("loss")) == "oak-1"
-    with pytest.raises(ConfigError, match="No trial has the metric 'los'. Available: 'loss', 'size'"):
+    with pytest.raises(ConfigError, match=r"No trial has the metric 'los'\. Available: 'loss', 'size'"):
         workspace.resolve_trial("best", objective="los")
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tracking._values.figures import BAD, FAINT, GOOD, INK, SavePath, new_figure, save
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.reading.figures import BAD, FAINT, GOOD, INK, SavePath, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_tracking._values.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
 from mnist_tracking._values.records import MetricSeries, Scalar
 from mnist_tracking._values.text import ellipsize, main_metrics, number
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.reading.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
 from mnist_tracking.reading.leaderboard import Leaderboard, differing, score
 from mnist_tracking.reading.trial import Trial
 
