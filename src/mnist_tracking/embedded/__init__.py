@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_tracking.embedded.engine import EmbeddedSageMaker
     from mnist_tracking.embedded.injection import Fault, Injection
-    from mnist_tracking.embedded.timing import Timing
+    from mnist_tracking.embedded.timing import EngineTiming
 
-__all__ = ["EmbeddedSageMaker", "Fault", "Injection", "Timing"]
+__all__ = ["EmbeddedSageMaker", "EngineTiming", "Fault", "Injection"]
 
-_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection", "Timing": "timing"}
+_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection", "EngineTiming": "timing"}
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ import attrs
 
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.embedded.waiting import Waiter
 
 
@@ -33,7 +33,7 @@ class Context:
     search_lag: Callable[[], float]
     now: Callable[[], float]
     sleep: Callable[[float], None]
-    timing: Timing
+    timing: EngineTiming
 
     @property
     def waiter(self) -> Waiter:

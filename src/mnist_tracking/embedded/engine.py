@@ -19,7 +19,7 @@ from mnist_tracking.embedded.injection import Fault, Injection, Injections
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import back_up
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["EmbeddedSageMaker"]
@@ -52,7 +52,7 @@ class EmbeddedSageMaker:
             needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
         search_lag_s: How many seconds Search is behind: it does not find what was created or changed since, or added
             to a trial. On AWS this is a few seconds; all other calls are up to date.
-        timing: How long to wait for things; by default as `Timing` has it.
+        timing: How long to wait for things; by default as `EngineTiming` has it.
         clock: Returns the time in seconds since the epoch; tests replace it.
         sleep: Sleeps for a number of seconds, such as between the attempts of a call that `inject` makes fail; tests
             replace it.
@@ -81,7 +81,7 @@ class EmbeddedSageMaker:
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
         search_lag_s: float = 0.0,
-        timing: Timing | None = None,
+        timing: EngineTiming | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -92,7 +92,7 @@ class EmbeddedSageMaker:
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
         self.search_lag_s = search_lag_s
-        timing = timing or Timing()
+        timing = timing or EngineTiming()
         self.store = Store(self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
         self._injections = Injections()
         self._context = Context(

@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from mnist_tracking.embedded.context import Context
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 
 _LOG = "supervisor.log"
 _SETTINGS = "supervisor.json"
@@ -34,7 +34,7 @@ class SupervisorSettings:
 
     region: str
     durability: str
-    timing: Timing
+    timing: EngineTiming
 
     @classmethod
     def of(cls, context: Context) -> "SupervisorSettings":
@@ -45,7 +45,7 @@ class SupervisorSettings:
     def read(cls, folder: Path) -> "SupervisorSettings":
         """Read the settings in a folder."""
         fields = json.loads((folder / _SETTINGS).read_text())
-        return cls(**{**fields, "timing": Timing(**fields["timing"])})
+        return cls(**{**fields, "timing": EngineTiming(**fields["timing"])})
 
     def write(self, folder: Path) -> None:
         """Write the settings to a folder."""

@@ -17,7 +17,7 @@ def _seconds(default: float) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Timing:
+class EngineTiming:
     """
     The timing of an embedded SageMaker, in seconds. The defaults suit everybody; tests shorten some of them.
 

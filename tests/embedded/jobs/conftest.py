@@ -5,17 +5,17 @@ import pytest
 from tests.support.training_account import TrainingAccount
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 
 
 @pytest.fixture
-def timing() -> Timing:
+def timing() -> EngineTiming:
     """The account's timing: a script that ignores SIGTERM is killed soon. Tests replace it by a parameter."""
-    return Timing(stop_grace_s=0.2)
+    return EngineTiming(stop_grace_s=0.2)
 
 
 @pytest.fixture
-def account(tmp_path: Path, timing: Timing) -> Iterator[TrainingAccount]:
+def account(tmp_path: Path, timing: EngineTiming) -> Iterator[TrainingAccount]:
     """An empty account."""
     engine = EmbeddedSageMaker(tmp_path / "home", timing=timing)
     account = TrainingAccount(engine)

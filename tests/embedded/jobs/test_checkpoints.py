@@ -13,7 +13,7 @@ from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints, UnsendableError
 from mnist_tracking.embedded.store.blobs import Blob
 from mnist_tracking.embedded.store.objects import get_object
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.errors import UnsupportedOperationError
 
 CONFIG = {"S3Uri": "s3://bucket/checkpoints"}
@@ -39,7 +39,7 @@ def test_checkpoints_are_copied_from_s3_and_back(account: TrainingAccount) -> No
     assert account.get("checkpoints/epoch") == b"12"
 
 
-@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=0.05)])
+@pytest.mark.parametrize("timing", [EngineTiming(checkpoint_interval_s=0.05)])
 def test_checkpoints_are_sent_while_the_job_runs(account: TrainingAccount) -> None:
     """From all hosts, so that a killed supervisor loses only the most recent changes."""
     host = "host = os.environ['SM_CURRENT_HOST']\n(folder / 'deep').mkdir()\n"
@@ -54,7 +54,7 @@ def test_checkpoints_are_sent_while_the_job_runs(account: TrainingAccount) -> No
     assert account.get("checkpoints/deep/algo-2") == b"algo-2"
 
 
-@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(checkpoint_interval_s=3600.0)])
 def test_last_checkpoint_is_sent_when_the_script_is_killed(account: TrainingAccount) -> None:
     account.submit(f"{FOLDER}(folder / 'epoch').write_text('1')\n{WAITS}", CheckpointConfig=CONFIG)
     account.follow()
@@ -64,7 +64,7 @@ def test_last_checkpoint_is_sent_when_the_script_is_killed(account: TrainingAcco
     assert account.get("checkpoints/epoch") == b"1"
 
 
-@pytest.mark.parametrize("timing", [Timing(checkpoint_interval_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(checkpoint_interval_s=3600.0)])
 def test_checkpoint_written_on_sigterm_is_sent(account: TrainingAccount) -> None:
     saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
     account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)

@@ -12,7 +12,7 @@ from tests.support.processes import is_alive, until
 from mnist_tracking.embedded.jobs.container import UPDATES
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.scripts import ScriptGroup
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 
 SPEAKS = """
 import os
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
     """Run a script to its end, on one host."""
 
     def run(script: str, on_lines: Callable[[str, Lines], None], poll_s: float = 1.0) -> None:
-        scripts = ScriptGroup(Timing(stop_grace_s=0.0, output_poll_s=poll_s))
+        scripts = ScriptGroup(EngineTiming(stop_grace_s=0.0, output_poll_s=poll_s))
         with (tmp_path / "lock").open("w") as lock:
             argv, pid_file = [sys.executable, "-c", script], tmp_path / "pid"
             scripts.start(

@@ -10,7 +10,7 @@ from tests.support.processes import is_alive, until
 from tests.support.training_account import WAITS, TrainingAccount
 
 from mnist_tracking.embedded.jobs.hosts import ReservedPort
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.errors import UnsupportedOperationError
 
 TWO = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}
@@ -92,7 +92,7 @@ def test_torchrun_starts_a_process_on_each_host(account: TrainingAccount) -> Non
     assert {"sum 3.0 on algo-1", "sum 3.0 on algo-2"} <= set(account.log())
 
 
-@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
 def test_host_that_fails_is_named_in_the_failure_reason(account: TrainingAccount) -> None:
     account.submit(DIES, ResourceConfig=TWO)
     follow_both(account)
@@ -122,7 +122,7 @@ def test_job_waits_for_all_hosts(account: TrainingAccount) -> None:
     assert "on algo-2" in account.wait()["FailureReason"]
 
 
-@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
 def test_a_stop_reaches_all_hosts(account: TrainingAccount) -> None:
     account.submit(SAVES, ResourceConfig=TWO)
     follow_both(account)

@@ -6,7 +6,7 @@ import pytest
 from tests.support.processes import until
 from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 
 IGNORES = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAITS}"
 SAVES = f"""
@@ -41,7 +41,7 @@ def test_job_can_be_stopped_while_its_script_runs(account: TrainingAccount) -> N
     assert stages == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
 
 
-@pytest.mark.parametrize("timing", [Timing(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
 def test_stopped_job_is_stopping_until_it_ends(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()

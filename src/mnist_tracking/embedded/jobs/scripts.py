@@ -19,7 +19,7 @@ from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.jobs.transfers import JobError
-from mnist_tracking.embedded.timing import Timing
+from mnist_tracking.embedded.timing import EngineTiming
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -206,7 +206,7 @@ class ScriptGroup:
         timing: When a terminated script is killed, and how long to wait for output.
     """
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(self, timing: EngineTiming) -> None:
         self._timing = timing
         self._scripts: list[Script] = []
         self._events: Events = queue.Queue(_WAITING_LINES)
