@@ -26,14 +26,18 @@ test: ## run the tests, the docstrings' examples included, on up to four cores; 
 	@scripts/setup dev
 	$(PYTEST) -m 'not documentation' $(ARGS)
 
-check: ## all that CI runs: format, lint, types, tests, docs, the built package in a new environment, a small demo
+check: ## all that CI runs: format, lint, types, dependencies, tests, docs, the built package in a new environment, the lowest versions
 	@scripts/setup dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MAKE) test ARGS=
+	$(BIN)/basedpyright
+	$(BIN)/deptry src
+	$(MAKE) test ARGS='--cov --cov-report=term:skip-covered'
+	$(BIN)/coverage report --include='src/mnist_tracking/_aws/*,src/mnist_tracking/_values/*' --fail-under=90 --format=total
 	$(MAKE) docs
 	scripts/check-package
+	scripts/check-lowest
 
 format: ## format the code, and fix what the linter can fix
 	@scripts/setup dev
