@@ -33,8 +33,8 @@ check: ## all that CI runs: format, lint, types, dependencies, tests, docs, the 
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/deptry src
-	$(MAKE) test ARGS='--cov --cov-report=term:skip-covered'
-	$(BIN)/coverage report --include='src/mnist_tracking/_aws/*,src/mnist_tracking/_values/*' --fail-under=90 --format=total
+	$(MAKE) test ARGS='--cov --cov-report=json'
+	$(BIN)/python scripts/check-coverage
 	$(MAKE) docs
 	scripts/check-package
 	scripts/check-lowest

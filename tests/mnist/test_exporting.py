@@ -92,7 +92,7 @@ def test_the_command_writes_the_file_and_prints_its_path(ask: Ask, tmp_path: Pat
     told = ask("export", "untrained", "--format", form, "--to", str(tmp_path / "digits"))
 
     assert (told.exit_code, told.stdout) == (0, f"{tmp_path / 'digits'}\n")
-    assert "What was written answers as the model does." in told.stderr
+    assert "The exported model predicts what the original does." in told.stderr
     assert (tmp_path / "digits").stat().st_size > 1000
 
 
@@ -100,7 +100,7 @@ def test_the_command_replaces_a_file_only_by_force(ask: Ask, tmp_path: Path) -> 
     (tmp_path / "digits.onnx").touch()
     refused = ask("export", "untrained", "--to", str(tmp_path / "digits.onnx"))
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "digits.onnx is there already; --force replaces it." in refused.stderr
+    assert "digits.onnx exists already; --force replaces it." in refused.stderr
     assert os.path.getsize(tmp_path / "digits.onnx") == 0
 
     assert ask("export", "untrained", "--to", str(tmp_path / "digits.onnx"), "--force").exit_code == 0
