@@ -19,7 +19,10 @@ def is_alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+        try:
+            return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):  # it ended before, or while, its status was read
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
