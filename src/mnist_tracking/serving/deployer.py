@@ -243,7 +243,7 @@ class BestModelDeployer:
 
     def _endpoint_name(self, trial: Trial, name: str | None) -> str:
         if name is None:
-            return unique_name(trial.name[:32], "endpoint")
+            return unique_name(trial.name, "endpoint")
         check_endpoint_name_is_free(self._account, check_name("endpoint", name))
         return name
 
