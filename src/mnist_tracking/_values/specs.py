@@ -248,7 +248,7 @@ class JobSpec:
         required_inputs: The channels that the script needs. The experiment's own data, which the runner prepares,
             uploads or uses, is the channel ``"training"``.
         dataset_reader: The dotted name of the function that reads the data for `ExperimentRunner.prepare_dataset`, such
-            as ``"package.module:function"``; None if there is none.
+            as ``"package.module:function"``; None for jobs without one.
         adapter: The dotted name of the function that `Endpoint.predict` calls to turn data into requests, and responses
             into predictions; None sends arrays as they are.
 

@@ -40,7 +40,7 @@ def leaderboard(
     """
     Rank the trials of one or several experiments, the best first.
 
-    Without --objective, the objective of the experiment's jobs is used; if there is none, the trials are listed in
+    Without --objective, the objective of the experiment's jobs is used; without either, the trials are listed in
     order of creation, without ranks. Trials without a value for the objective come last. Filters are those of
     mnist-tracking search.
 

@@ -116,7 +116,7 @@ class Results(Sequence[T], Generic[T]):
         return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per record, or just the columns if there is none. Fetches everything."""
+        """Return a row per record, or just the columns without any records. Fetches everything."""
         import pandas as pd
 
         rows = [self._row(record) for record in self]

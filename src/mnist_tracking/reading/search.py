@@ -110,7 +110,7 @@ def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:
     Return the names of one or several experiments.
 
     Raises:
-        ConfigError: If there is none, or one is not a name.
+        ConfigError: If no name is given, or one is not a name.
     """
     names = (experiment,) if isinstance(experiment, str) else experiment
     if not isinstance(names, Iterable) or isinstance(names, Mapping) or not (listed := tuple(names)):
