@@ -73,7 +73,7 @@ def check_origin(connection: sqlite3.Connection, home: Path) -> None:
 def _check_is_new(home: Path) -> None:
     for name in _CONTENTS:
         for path in (home / name).rglob("*"):
-            if path.is_file():
+            if path.is_file() and path.stat().st_size:
                 raise ConfigError(
                     f"The database of the home {str(home)!r} is missing or empty, but {str(path)!r} is still there. "
                     "Restore the database from a copy, or choose another folder."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mnist_tracking.embedded.store.blobs import Blobs
 from mnist_tracking.embedded.store.creation import check_origin, create_database, open_home
-from mnist_tracking.embedded.store.filesystem import HomeLostError, check_file_system
+from mnist_tracking.embedded.store.filesystem import check_file_system
 from mnist_tracking.embedded.store.links import Link
 from mnist_tracking.embedded.store.locks import Identity, Lane
 from mnist_tracking.embedded.store.migrations import is_current, migrate
@@ -59,6 +59,7 @@ class Store:
         with Lane(self.home, "write").held(self._busy_timeout_s):
             create_database(self.home, self.path)
         with self.read() as connection:
+            self._database = self._link().database
             if is_current(connection):
                 return
         with self.write() as connection:
@@ -66,7 +67,7 @@ class Store:
             migrate(connection)
 
     def _start_process(self) -> None:
-        """Start without connections: at first, after `close`, and in a forked child, whose lock may be held."""
+        """Start without connections: at first, and in a forked child, whose lock may be held."""
         self._pid = os.getpid()
         self._local = threading.local()
         self._links: weakref.WeakSet[Link] = weakref.WeakSet()
@@ -98,19 +99,13 @@ class Store:
             link.empty_log_if_idle()
         for link in links:
             link.end()
-        self._start_process()
 
     def _link(self) -> Link:
         if self._pid != os.getpid():
             self._start_process()
         link: Link | None = getattr(self._local, "link", None)
-        if link is not None and link.is_open:
-            return link
-        link = Link(self.path, self._synchronous, self._busy_timeout_s)
-        if self._database not in (None, link.database):
-            raise HomeLostError(str(self.path))
-        self._database = link.database
-        self._local.link = link
-        with self._lock:
-            self._links.add(link)
+        if link is None:
+            link = self._local.link = Link(self.path, self._synchronous, self._busy_timeout_s, self._database)
+            with self._lock:
+                self._links.add(link)
         return link

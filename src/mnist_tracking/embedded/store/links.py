@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mnist_tracking.embedded.store.filesystem import HomeLostError
@@ -32,9 +32,16 @@ class _Presences:
 _presences = _Presences()
 
 
+class _Opened:
+    """An open connection, its locks, and the presence that must last as long."""
+
+    def __init__(self, connection: sqlite3.Connection, writing: Lane, reading: Lane) -> None:
+        self.connection, self.writing, self.reading = connection, writing, reading
+        self.presence: Presence
+
 class Link:
     """
-    The connection of one thread, which alone uses it.
+    The connection of one thread, which alone uses it. It is opened when it is used.
 
     Others may close it at any time: that happens at once, or when the thread no longer uses it.
 
@@ -42,37 +49,18 @@ class Link:
         path: The database, which must exist.
         synchronous: SQLite's setting of that name.
         wait_s: How long to wait for other programs.
+        database: Which file it must be; None for any.
     """
 
-    def __init__(self, path: Path, synchronous: str, wait_s: float) -> None:
+    def __init__(self, path: Path, synchronous: str, wait_s: float, database: Identity | None) -> None:
         self._pid = os.getpid()
-        self._path, self._wait_s = path, wait_s
-        self._log = f"{path}-wal"
-        self._writing, self._reading = Lane(path.parent, "write"), Lane(path.parent, "read")
+        self._path, self._synchronous, self._wait_s = path, synchronous, wait_s
+        self.database = database
+        self._opened: _Opened | None = None
         self._in_use, self._is_ending, self._depth = threading.Lock(), False, 0
-        if not path.exists():
-            raise HomeLostError(str(path))
-        with _presences.lock:
-            presence = _presences.found.get(identity_of(path))
-            if presence is None:
-                with self._writing.held(wait_s):
-                    self.connection = _connect(path, synchronous, wait_s)
-                    presence = Presence(path)
-                _presences.found[presence.database] = presence
-            else:
-                self.connection = _connect(path, synchronous, wait_s)
-        self._presence = presence
-        self.database = presence.database
-        presence.check()
 
     def __del__(self) -> None:
-        if hasattr(self, "connection"):
-            self._close()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection can be used."""
-        return not self._is_ending
+        self._close()
 
     def end(self) -> None:
         """Close the connection as soon as its thread does not use it."""
@@ -87,41 +75,64 @@ class Link:
                 self._in_use.release()
 
     def _close(self) -> None:
+        opened, self._opened, self._is_ending = self._opened, None, False
+        if opened is None:
+            return
         if self._pid == os.getpid():
-            self.connection.close()
+            opened.connection.close()
         else:
-            _inherited.append(self.connection)
+            _inherited.append(opened.connection)
 
-    @contextmanager
-    def _used(self) -> Iterator[None]:
-        """Keep others from closing the connection."""
+    def _enter(self) -> _Opened:
+        """Keep others from closing the connection; open it if it is closed."""
         if self._depth == 0:
             self._in_use.acquire()
+            if self._opened is None:
+                try:
+                    self._opened = self._open()
+                except BaseException:
+                    self._in_use.release()
+                    raise
         self._depth += 1
-        try:
-            yield
-        except HomeLostError:
-            self._is_ending = True
-            raise
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                self._in_use.release()
-                if self._is_ending:
-                    self._close_if_idle()
+        assert self._opened is not None  # noqa: S101 - for the type checker
+        return self._opened
+
+    def _leave(self) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._in_use.release()
+            if self._is_ending:
+                self._close_if_idle()
+
+    def _open(self) -> _Opened:
+        if not self._path.exists():
+            raise HomeLostError(str(self._path))
+        writing, reading = Lane(self._path.parent, "write"), Lane(self._path.parent, "read")
+        with _presences.lock:
+            presence = _presences.found.get(identity_of(self._path))
+            with writing.held(self._wait_s) if presence is None else nullcontext():
+                opened = _Opened(_connect(self._path, self._synchronous, self._wait_s), writing, reading)
+                opened.presence = presence or Presence(self._path)
+                _presences.found[opened.presence.database] = opened.presence
+        opened.presence.check()
+        if self.database not in (None, opened.presence.database):
+            raise HomeLostError(str(self._path))
+        self.database = opened.presence.database
+        return opened
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection while no other program may overwrite what it reads."""
-        with self._used():
-            if self._depth > 1:
-                yield self.connection
-                return
-            self._reading.take(self._wait_s, shared=True)
-            try:
-                yield self.connection
-            finally:
-                self._reading.release()
+        opened = self._enter()
+        is_outermost = self._depth == 1
+        try:
+            if is_outermost:
+                opened.reading.take(self._wait_s, shared=True)
+            yield opened.connection
+        finally:
+            if is_outermost:
+                opened.reading.release()
+            self._leave()
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -139,61 +150,70 @@ class Link:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection in a transaction that writes, committed only if others will find it."""
-        with self._used():
-            if self.connection.in_transaction:
-                yield self.connection
+        opened = self._enter()
+        try:
+            if opened.connection.in_transaction:
+                yield opened.connection
                 return
-            with self.exclusive():
-                self.connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self.connection
-                    self._presence.check()
-                    self.connection.execute("COMMIT")
-                except BaseException:
-                    _roll_back(self.connection)
-                    raise
-                if os.stat(self._log).st_size > _LONG_LOG:
-                    self._empty_log()
+            self._begin(opened)
+            try:
+                yield opened.connection
+                log_size = opened.presence.check()
+                opened.connection.execute("COMMIT")
+                if log_size > _LONG_LOG:
+                    self._empty_log(opened)
+            except BaseException:
+                _roll_back(opened.connection)
+                raise
+            finally:
+                opened.writing.release()
+                opened.presence.writers.release()
+        except HomeLostError:
+            self._is_ending = True
+            raise
+        finally:
+            self._leave()
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """
-        Keep all others from writing.
-
-        Raises:
-            TimeoutError: If others write for too long.
-        """
-        if not self._presence.writers.acquire(timeout=self._wait_s):
+    def _begin(self, opened: _Opened) -> None:
+        """Begin a transaction once all others have ended theirs."""
+        writers = opened.presence.writers
+        if not writers.acquire(timeout=self._wait_s):
             raise TimeoutError(f"Another thread has been writing to {str(self._path)!r} for {self._wait_s:g} s.")
         try:
-            with self._writing.held(self._wait_s):
-                if not self._writing.is_in_place():
-                    raise HomeLostError(str(self._path))
-                yield
-        finally:
-            self._presence.writers.release()
+            opened.writing.take(self._wait_s)
+            try:
+                opened.connection.execute("BEGIN IMMEDIATE")
+            except BaseException:
+                opened.writing.release()
+                raise
+        except BaseException:
+            writers.release()
+            raise
 
     def empty_log_if_idle(self) -> None:
         """Write the log to the database if nobody uses either, so that a copy of the database is complete."""
-        if self._in_use.acquire(blocking=False):
-            try:
-                if self._writing.try_take():
-                    self._empty_log()
-                    self._writing.release()
-            finally:
-                self._in_use.release()
-
-    def _empty_log(self) -> None:
-        """Write the log to the database, unless somebody reads; only while holding the lock for writing."""
-        if self._depth > 1 or not self._reading.try_take():
+        if not self._in_use.acquire(blocking=False):
             return
         try:
-            with contextlib.suppress(sqlite3.OperationalError):  # a full disk, or SQLite's own tools: later, then
-                self.connection.execute("PRAGMA busy_timeout = 0")
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                self.connection.execute(f"PRAGMA busy_timeout = {int(self._wait_s * 1000)}")
+            opened = self._opened
+            if opened is not None and opened.writing.try_take():
+                self._empty_log(opened)
+                opened.writing.release()
         finally:
-            self._reading.release()
+            self._in_use.release()
+
+    def _empty_log(self, opened: _Opened) -> None:
+        """Write the log to the database, unless somebody reads; only while holding the lock for writing."""
+        if self._depth > 1 or not opened.reading.try_take():
+            return
+        connection = opened.connection
+        try:
+            with contextlib.suppress(sqlite3.OperationalError):  # a full disk, or SQLite's own tools: later, then
+                connection.execute("PRAGMA busy_timeout = 0")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {int(self._wait_s * 1000)}")
+        finally:
+            opened.reading.release()
 
 
 def _connect(path: Path, synchronous: str, wait_s: float) -> sqlite3.Connection:

@@ -59,7 +59,6 @@ class Lane:
             self._file = OwnedFile(Path(self._path), "ab")
         except FileNotFoundError as error:
             raise HomeLostError(str(home)) from error
-        self._identity = identity_of(self._path)
 
     def try_take(self, *, shared: bool = False) -> bool:
         """Take the lock if it is free."""
@@ -98,10 +97,6 @@ class Lane:
         finally:
             self.release()
 
-    def is_in_place(self) -> bool:
-        """Whether the lock's file is still the one that others find."""
-        return identity_of(self._path) == self._identity
-
 
 class Presence:
     """
@@ -118,25 +113,34 @@ class Presence:
 
     def __init__(self, path: Path) -> None:
         """Take part in a home; a connection to its database must be open, and no other process may be opening one."""
-        names = (str(path), f"{path}-wal", f"{path}-shm")
+        self._path, index, log = str(path), f"{path}-shm", f"{path}-wal"
+        names = (self._path, index, str(path.parent / _FOLDER / "write"), log)
         self._identities = [(name, identity_of(name)) for name in names]
         self.check()
-        self._files = [OwnedFile(Path(names[0])), OwnedFile(Path(names[2]))]
+        self._files = [OwnedFile(path), OwnedFile(Path(index))]
         for file, place in zip(self._files, (_SHARED_RANGE, _DEAD_MAN_SWITCH), strict=True):
             _share(file, *place)
         self.database = self._identities[0][1]
         self.writers = threading.Lock()
 
-    def check(self) -> None:
+    def check(self) -> int:
         """
         Check that the files are those at their paths, so that other programs find what is written to them.
+
+        Returns:
+            The size of the write-ahead log.
 
         Raises:
             HomeLostError: If they are not.
         """
-        for name, identity in self._identities:
-            if identity is None or identity_of(name) != identity:
-                raise HomeLostError(name)
+        try:
+            for name, identity in self._identities:
+                found = os.stat(name)
+                if (found.st_dev, found.st_ino) != identity or (name == self._path and not found.st_size):
+                    raise HomeLostError(name)
+        except FileNotFoundError as error:
+            raise HomeLostError(name) from error
+        return found.st_size
 
 
 def _share(file: OwnedFile, start: int, length: int) -> None:
