@@ -97,7 +97,7 @@ class HyperparameterTable(Directive):
 
     def run(self) -> list[Node]:
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 38 24 16", ""]
-        rows = [("Name", "Meaning", "Possible", "Default (reference)")]
+        rows = [("Name", "Meaning", "Allowed values", "Default (reference)")]
         for name, spec in hyperparameter_specs().items():
             fast, reference = (shown(spec.defaults[recipe]) for recipe in ("fast", "reference"))
             default = fast if fast == reference else f"{fast} ({reference})"

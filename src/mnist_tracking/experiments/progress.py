@@ -42,7 +42,7 @@ def reporting(
     Args:
         job: What the trials train.
         points: The hyperparameters of the trials to come.
-        names: The hyperparameters that tell the trials apart; without any, their names do.
+        names: The hyperparameters that label the trials; without any, their names do.
         observer: Called as well.
         progress: Whether to show anything; None shows it on a terminal and in a notebook, unless there is an observer.
 
@@ -139,7 +139,7 @@ class Progress:
         console: Where to show them.
         job: What they train; its metrics are read from the lines of their logs.
         points: The hyperparameters of the trials to come.
-        names: The hyperparameters that tell the trials apart; without any, their names do.
+        names: The hyperparameters that label the trials; without any, their names do.
     """
 
     def __init__(
