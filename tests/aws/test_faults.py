@@ -1,7 +1,8 @@
 """What the library makes of AWS's refusals, and of a Search that is behind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,21 +25,8 @@ SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that
 
 
 @pytest.fixture
-def naps() -> list[float]:
-    """How long a client waited before it tried again, each time."""
-    return []
-
-
-@pytest.fixture
-def engine(tmp_path: Path, naps: list[float]) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
+def engine_settings(naps: list[float]) -> dict[str, Any]:
+    return {"sleep": naps.append}
 
 
 @pytest.fixture
