@@ -50,7 +50,13 @@ class _Worker:
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="mnist-tracking-calls", daemon=True).start()
+        _thread.start_new_thread(self._start, ())  # a Thread that is interrupted while it starts is neither off nor on
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="mnist-tracking-calls", daemon=True).start()
+        except RuntimeError:  # no more threads: this one will do
+            self._work()
 
     def _work(self) -> None:
         while (task := self.tasks.get()) is not None:

@@ -80,6 +80,8 @@ class Link:
             return
         if self._pid == os.getpid():
             opened.connection.close()
+            opened.writing.close()
+            opened.reading.close()
         else:
             _inherited.append(opened.connection)
 

@@ -88,6 +88,10 @@ class Lane:
         """Release the lock."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """Release the lock for good."""
+        self._file.close()
+
     @contextmanager
     def held(self, wait_s: float, *, shared: bool = False) -> Iterator[None]:
         """Hold the lock until the block ends."""
@@ -115,6 +119,7 @@ class Presence:
         """Take part in a home; a connection to its database must be open, and no other process may be opening one."""
         self._path, index, log = str(path), f"{path}-shm", f"{path}-wal"
         names = (self._path, index, str(path.parent / _FOLDER / "write"), log)
+        self._files: list[OwnedFile] = []
         self._identities = [(name, identity_of(name)) for name in names]
         self.check()
         self._files = [OwnedFile(path), OwnedFile(Path(index))]
@@ -122,6 +127,10 @@ class Presence:
             _share(file, *place)
         self.database = self._identities[0][1]
         self.writers = threading.Lock()
+
+    def __del__(self) -> None:
+        for file in self._files:
+            file.close()
 
     def check(self) -> int:
         """
