@@ -325,9 +325,17 @@ def atomic_path(path: Path, *, is_synced: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_open(path: Path, *, is_synced: bool = False) -> Iterator[BinaryIO]:
-    """Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`."""
-    with atomic_path(path, is_synced=is_synced) as draft, draft.open("wb") as stream:
+def atomic_open(path: Path, *, is_synced: bool = False, is_private: bool = False) -> Iterator[BinaryIO]:
+    """
+    Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`.
+
+    Args:
+        path: The file.
+        is_synced: As for `atomic_path`.
+        is_private: Whether only the user may read it, whatever the umask.
+    """
+    opener = _open_privately if is_private else None
+    with atomic_path(path, is_synced=is_synced) as draft, open(draft, "wb", opener=opener) as stream:
         yield stream
 
 
