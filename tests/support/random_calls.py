@@ -37,7 +37,26 @@ _PROPERTIES = (
     "Parents",
 )
 _NUMBERS_IN_TEXT = ("1", "nan", "inf", "1e999", "2026-11-24T00:00:00", "0001-01-01T00:00:00+23:59", "9" * 400)
-_SENSIBLE_TEXT = (*_NAMES, *_ARNS, *_TOKENS, *_PROPERTIES, *_NUMBERS_IN_TEXT, "f/1", "b/3", "bytes=0-1", "s3://a-bucket/k")
+_SENSIBLE_TEXT = (
+    *_NAMES,
+    *_ARNS,
+    *_TOKENS,
+    *_PROPERTIES,
+    *_NUMBERS_IN_TEXT,
+    "f/1",
+    "b/3",
+    "bytes=0-1",
+    "s3://a-bucket/k",
+)
+_BY_SHAPE = {  # by how the name of a shape ends
+    "BucketName": ("a-bucket", "a-bucket", "another.bucket"),
+    "ObjectKey": ("a", "k/1", "k/2", "../k", "ä"),
+    "PropertyName": _PROPERTIES,
+    "Name": _NAMES,
+    "Arn": _ARNS,
+    "ARN": _ARNS,
+    "Token": _TOKENS,
+}
 _HOSTILE_TEXT = (
     "",
     "\ud800",
@@ -71,7 +90,7 @@ _HOSTILE_REAL = (
 _NOW = datetime.now(UTC)
 _MOMENTS = (_NOW, _NOW - timedelta(days=1), _NOW.timestamp(), int(_NOW.timestamp()), _NOW.isoformat())
 _HOSTILE_MOMENTS = (
-    datetime(2026, 1, 1),  # noqa: DTZ001 - on purpose
+    datetime(2026, 1, 1),
     datetime.min,
     datetime.max,
     datetime.min.replace(tzinfo=timezone(timedelta(hours=23))),
@@ -110,9 +129,9 @@ _WRONG: tuple[Callable[[], Any], ...] = (
     lambda: -0.5,
     lambda: "text",
     lambda: b"\xff",
-    lambda: [],
+    list,
     lambda: [None],
-    lambda: {},
+    dict,
     lambda: {"Key": None},
     lambda: {1: 2},
     lambda: {"a", "b"},
@@ -140,7 +159,7 @@ class RandomCalls:
     """
 
     def __init__(self, seed: int, hostility: float) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - no secrets
+        self._random = random.Random(seed)
         self._hostility = hostility
         self._models: dict[str, ServiceModel] = {}
 
@@ -206,7 +225,10 @@ class RandomCalls:
             return self._random.choice(_HOSTILE_TEXT)
         if choices := shape.metadata.get("enum"):
             return str(self._random.choice(choices))
-        return self._random.choice(_NAMES if shape.name.endswith("Name") else _SENSIBLE_TEXT)
+        for ending, choices in _BY_SHAPE.items():
+            if shape.name.endswith(ending):
+                return self._random.choice(choices)
+        return self._random.choice(_SENSIBLE_TEXT)
 
 
 def quotas_of_nothing() -> dict[str, int]:

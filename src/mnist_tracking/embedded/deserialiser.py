@@ -26,7 +26,11 @@ _CODES = {  # where it is not SerializationException
     "sts": "MalformedInput",
     "cloudwatch": "MalformedInput",
 }
-_CONVERTED = ("CopySource", "SSECustomerKey", "CopySourceSSECustomerKey")  # by botocore, from dictionaries and bytes
+_CONVERTED: dict[str, tuple[type, ...]] = {  # parameters of S3 that botocore converts, and from which other types
+    "CopySource": (dict,),
+    "SSECustomerKey": (bytes, bytearray),
+    "CopySourceSSECustomerKey": (bytes, bytearray),
+}
 
 
 def deserialise(model: OperationModel, params: Mapping[str, Any], *, is_strict: bool) -> dict[str, Any]:
@@ -57,7 +61,7 @@ def deserialise(model: OperationModel, params: Mapping[str, Any], *, is_strict: 
 
 def _converted_later(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that botocore converts into the types of the model after this check."""
-    own = {name: params[name] for name in _CONVERTED if isinstance(params.get(name), (dict, bytes, bytearray))}
+    own = {name: params[name] for name, types in _CONVERTED.items() if isinstance(params.get(name), types)}
     if isinstance(source := own.get("CopySource"), dict):
         for name, value in source.items():
             _string(value, f"CopySource.{name}")
@@ -142,7 +146,7 @@ def _timestamp(value: Any, name: str) -> datetime:
     try:
         moment: datetime = parse_to_aware_datetime(value).astimezone(UTC)
         as_datetime(moment.timestamp())  # a response can show it, too
-    except Exception as error:  # noqa: BLE001 - dateutil raises nearly anything
+    except Exception as error:
         raise _mismatch(value, name, "a timestamp") from error
     return moment
 

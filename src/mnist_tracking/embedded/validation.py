@@ -6,7 +6,7 @@ botocore itself checks required members, types, minimum lengths and unknown name
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,6 +17,8 @@ from mnist_tracking.embedded.faults import ValidationFault
 
 Constraint = tuple[str, Callable[[Any], bool]]
 """AWS's sentence, and a function that returns whether a value violates it."""
+
+Constraints = Callable[[Shape], Iterable[Constraint]]
 
 _known: WeakKeyDictionary[Shape, list[Constraint]] = WeakKeyDictionary()
 _CODES = {  # where it is not SageMaker's ValidationException
@@ -31,7 +33,7 @@ _LONGEST_SHOWN = 256
 _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 _SMALLEST = {"integer": -(2**31), "long": -(2**63)}
 _SIZED = ("string", "list", "map", "blob")
-_UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
+_OWN_RULES = frozenset({"s3"})  # for all but minima, in services/s3
 _JAVA_CLASSES = {  # classes of Java's regular expressions that Python's lack; nearly all stand inside a character class
     r"\p{L}": r"\w",
     r"\p{M}": r"\u0300-\u036f\u0483-\u0489",
@@ -80,10 +82,10 @@ def check_request(model: OperationModel, params: dict[str, Any]) -> None:
     Raises:
         ValidationFault: With one sentence for each violated constraint.
     """
-    service, shape = model.service_model.service_name, model.input_shape
-    if shape is not None and service not in _UNCHECKED_SERVICES:
+    if model.input_shape is not None:
+        has_own_rules = model.service_model.service_name in _OWN_RULES
         problems: list[str] = []
-        _check(shape, params, "", problems)
+        _check(model.input_shape, params, "", problems, _minima if has_own_rules else _constraints)
         _raise_if_any(model, problems)
 
 
@@ -94,12 +96,12 @@ def _raise_if_any(model: OperationModel, problems: list[str]) -> None:
         raise ValidationFault(message, code=fault_code(model.service_model.service_name))
 
 
-def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
-    for sentence, is_violated in _constraints(shape):
+def _check(shape: Shape, value: Any, path: str, problems: list[str], constraints: Constraints) -> None:
+    for sentence, is_violated in constraints(shape):
         if is_violated(value):
             problems.append(f"Value{_quoted(shape, value)} at '{path}' failed to satisfy constraint: {sentence}")
     for inner, item, here in _inside(shape, value, path):
-        _check(inner, item, here, problems)
+        _check(inner, item, here, problems, constraints)
 
 
 def _inside(shape: Shape, value: Any, path: str) -> Iterator[tuple[Shape, Any, str]]:
@@ -145,10 +147,14 @@ def _read_constraints(shape: Shape) -> Iterator[Constraint]:
         yield _enum(choices)
     if shape.type_name == "string" and (pattern := metadata.get("pattern")):
         yield _pattern(pattern)
-    if (least := metadata.get("min", _SMALLEST.get(shape.type_name))) is not None:
-        yield _minimum(least, shape.type_name in _SIZED)
+    yield from _minima(shape)
     if (most := metadata.get("max", _LARGEST.get(shape.type_name))) is not None:
         yield _maximum(most, shape.type_name in _SIZED)
+
+
+def _minima(shape: Shape) -> Iterator[Constraint]:
+    if (least := shape.metadata.get("min", _SMALLEST.get(shape.type_name))) is not None:
+        yield _minimum(least, shape.type_name in _SIZED)
 
 
 @cache

@@ -212,7 +212,7 @@ def test_deleting_is_idempotent(s3: "S3Client") -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
     s3.delete_object(Bucket="digits", Key="7")
 
-    assert s3.delete_object(Bucket="digits", Key="7")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert s3.delete_object(Bucket="digits", Key="7")["ResponseMetadata"]["HTTPStatusCode"] == 204
 
 
 def test_many_are_deleted_at_once(s3: "S3Client", contents_kept: Callable[[], int]) -> None:
