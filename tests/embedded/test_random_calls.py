@@ -20,7 +20,7 @@ ROUNDS = {0.3: 14, 0.1: 13}  # how hostile the calls are: how many of each opera
 def test_random_calls_get_answers_of_aws(tmp_path: Path, is_checked: bool) -> None:
     """No other error comes through; `conftest` holds each response to the service model."""
     engine = EmbeddedSageMaker(tmp_path / "home", quotas=quotas_of_nothing())
-    session = engine.session()
+    session: Any = engine.session()
     fill(session)
     config = Config(parameter_validation=is_checked, retries={"max_attempts": 0})
     clients = {service: session.client(service, config=config) for service, _ in OPERATIONS}

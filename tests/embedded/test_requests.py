@@ -1,6 +1,7 @@
 """How requests are read that botocore has not checked, and what becomes of a handler's own errors."""
 
 import logging
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -155,7 +156,7 @@ def test_other_errors_of_a_handler_are_internal_failures(
         raise cause
 
     monkeypatch.setitem(OPERATIONS, ("sagemaker", "ListExperiments"), fail)
-    with caplog.at_level(logging.ERROR), pytest.raises(ClientError, match="InternalFailure.*KeyError") as caught:
+    with caplog.at_level(logging.ERROR), pytest.raises(ClientError, match=r"InternalFailure.*KeyError") as caught:
         engine.session().client("sagemaker").list_experiments()
 
     assert caught.value.__cause__ is cause
@@ -172,3 +173,26 @@ def test_errors_for_the_user_stay(engine: EmbeddedSageMaker, monkeypatch: pytest
     monkeypatch.setitem(OPERATIONS, ("sagemaker", "ListExperiments"), fail)
     with pytest.raises(ConfigError, match="has moved"):
         engine.session().client("sagemaker").list_experiments()
+
+
+def test_metrics_of_any_finite_size_are_summarised(engine: EmbeddedSageMaker) -> None:
+    """And found by Search; what is no double is rejected."""
+    client, metrics = engine.session().client("sagemaker"), engine.session().client("sagemaker-metrics")
+    client.create_trial_component(TrialComponentName="a")
+
+    def put(name: str, value: Any) -> Any:
+        data: Any = [{"MetricName": name, "Value": value, "Timestamp": datetime.now(UTC)}]
+        return metrics.batch_put_metrics(TrialComponentName="a", MetricData=data)
+
+    for value in (1.7e308, -1.7e308, 5e-324):
+        assert "Errors" not in put("loss", value)
+    for name, value in (("loss", 10**400), ("\ud800", 1.0)):
+        with pytest.raises(ClientError, match="SerializationException"):
+            put(name, value)
+    (found,) = client.describe_trial_component(TrialComponentName="a")["Metrics"]
+
+    assert (found["Min"], found["Max"], found["StdDev"]) == (-1.7e308, 1.7e308, sys.float_info.max)
+    for filters in (("Metrics.loss.StdDev", "GreaterThan", "1e308"), ("Metrics.loss.Avg", "LessThan", "1")):
+        expression: Any = {"Filters": [dict(zip(("Name", "Operator", "Value"), filters, strict=True))]}
+        results = client.search(Resource="ExperimentTrialComponent", SearchExpression=expression)["Results"]
+        assert len(results) == 1

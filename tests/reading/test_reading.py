@@ -142,7 +142,9 @@ def test_only_one_contains_is_sent(filled: Workspace) -> None:
     with pytest.raises(ConfigError, match=both):
         filled.trials(where=optimizer & trial)
     with pytest.raises(ConfigError, match=both):
-        filled.trials(where=[optimizer, {"Filters": [{"Name": trial.name, "Operator": "Contains", "Value": "lo"}]}])
+        filled.trials(
+            where=[optimizer, {"Filters": [{"Name": "Parents.TrialName", "Operator": "Contains", "Value": "lo"}]}]
+        )
     assert not searches
 
 

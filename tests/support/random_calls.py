@@ -135,7 +135,7 @@ _WRONG: tuple[Callable[[], Any], ...] = (
     lambda: {"Key": None},
     lambda: {1: 2},
     lambda: {"a", "b"},
-    lambda: object(),
+    object,
     lambda: True,
     lambda: (number for number in range(3)),
     lambda: _NOW,

@@ -60,8 +60,8 @@ def _check_limits(elements: list[Mapping[str, Any]]) -> None:
     limited = [name for name in names if name.partition(".")[0] not in _CONTAINING]
     if len(limited) > _MOST_CONTAINS:
         raise ConfigError(
-            f"This search uses contains() for {', '.join(map(repr, limited))}; Search allows one contains(), not counting "
-            "those for names, tags and artifacts. Use == or isin() for the others."
+            f"This search uses contains() for {', '.join(map(repr, limited))}; Search allows one contains(), not "
+            "counting those for names, tags and artifacts. Use == or isin() for the others."
         )
 
 

@@ -4,7 +4,7 @@ Answer botocore's calls inside this process.
 botocore emits ``before-parameter-build`` with the caller's own parameters and, after checking and serialising them,
 ``before-call``; a response returned from ``before-call`` takes the place of the network. Its own Stubber works the same
 way. So clients, paginators, waiters and typed exceptions are botocore's; only the response is ours. Before all that, a
-call's parameters are read as AWS reads them, since botocore's own code ends in any error for some that it does not check.
+call's parameters are read as AWS reads them: botocore's own code fails in many ways for those that it does not check.
 
 **Errors.** A call ends in a response, an error of AWS's, botocore's ``ParamValidationError``, or one of this library's
 errors, such as `UnsupportedOperationError`. Anything else that a handler raises is an InternalFailure, which has it as
@@ -67,7 +67,7 @@ def _read_params_first(base_classes: list[type], **_: object) -> None:
 
 
 class _Client(BaseClient):
-    """A client that reads the parameters of a call as AWS does, before any of botocore's code depends on their types."""
+    """A client that reads the parameters of a call as AWS does, before botocore's code depends on their types."""
 
     def _make_api_call(self, operation_name: str, api_params: Mapping[str, Any]) -> Any:
         model = self.meta.service_model.operation_model(operation_name)
