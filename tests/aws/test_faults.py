@@ -106,6 +106,20 @@ def test_a_trial_that_cannot_be_taken_back_does_not_hide_why(
     assert "could not be deleted again" in caught.value.__notes__[0]
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"])
+def test_expired_credentials_are_not_taken_for_a_missing_role(
+    engine: EmbeddedSageMaker, workspace: Workspace, code: str
+) -> None:
+    """The role is looked up by GetCallerIdentity."""
+    with (
+        engine.inject(Fault(code, operation="GetCallerIdentity", times=None)),
+        pytest.raises(AccessDeniedError, match="GetCallerIdentity"),
+    ):
+        _ = workspace.role
+
+    assert ":role/" in workspace.role
+
+
 def test_a_sweep_goes_on_when_jobs_cannot_be_started_for_a_while(
     engine: EmbeddedSageMaker, runner: ExperimentRunner, names: Callable[[], list[str]]
 ) -> None:
