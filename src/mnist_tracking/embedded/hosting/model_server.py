@@ -1,0 +1,285 @@
+"""The process that runs an endpoint's handlers: given requests one at a time, and replaced when it ends or hangs."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+
+from mnist_tracking.embedded.hosting.log import EndpointLog
+from mnist_tracking.embedded.hosting.worker import BEGUN, FRAME
+from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
+from mnist_tracking.embedded.jobs.scripts import signal_name
+from mnist_tracking.embedded.timing import EngineTiming
+
+MARK = "SAGEMAKER_BASE_DIR"
+"""The variable whose value identifies all processes of an endpoint."""
+
+_SERVER_ERROR, _TIMED_OUT = 500, 504
+_TOO_SLOW = "Your invocation timed out while waiting for a response: {} took longer than {:g} s."
+_MOST_FRUITLESS = 5  # workers in a row that ended without a request
+
+
+class EndpointError(Exception):
+    """The endpoint fails; the message is its FailureReason."""
+
+
+class WorkerEnded(Exception):  # noqa: N818 - it describes what happened, and is handled
+    """The worker ended; *had_begun* is whether its handlers may have seen the request."""
+
+    def __init__(self, how: str, *, had_begun: bool) -> None:
+        super().__init__(how)
+        self.had_begun = had_begun
+
+
+@attrs.frozen
+class Reply:
+    """A response: HTTP status, headers and body."""
+
+    status: int
+    headers: Mapping[str, Any]
+    body: bytes
+
+
+@attrs.frozen
+class Command:
+    """How to start a worker: the command without its last arguments, the folder and the environment."""
+
+    argv: list[str]
+    cwd: Path
+    env: dict[str, str]
+
+
+class Worker:
+    """
+    One process that runs the handlers.
+
+    Its output goes to the log; when it ends, so do its children. Created in the event loop of the main thread.
+    """
+
+    def __init__(self, command: Command, log: EndpointLog, timing: EngineTiming) -> None:
+        self._mark, self._stop_s = command.env[MARK], timing.server_stop_s
+        self._ours, theirs = socket.socketpair()
+        ends, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [*command.argv, str(theirs.fileno()), str(ends)],
+                cwd=command.cwd,
+                env=command.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(), ends),
+                process_group=0,
+            )
+        except BaseException:
+            self._ours.close()
+            os.close(self._lifeline)
+            raise
+        finally:
+            theirs.close()
+            os.close(ends)
+        assert self._process.stdout is not None, "it is a pipe"  # noqa: S101 - for the type checker
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[str] = self._loop.create_future()
+        self.has_begun = False
+        waiter = threading.Thread(target=self._wait, daemon=True)
+        self._follower = threading.Thread(
+            target=log.follow, args=(self._process.stdout, lambda: not waiter.is_alive()), daemon=True
+        )
+        waiter.start()
+        self._follower.start()
+
+    def _wait(self) -> None:
+        status = self._process.wait()
+        self._kill_all()  # at once, before the process id can be reused
+        how = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the supervisor ends
+            self._loop.call_soon_threadsafe(self._note_end, how)
+
+    def _note_end(self, how: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(how)
+
+    def _kill_all(self) -> None:
+        kill_tree(self._process.pid)
+        kill_marked(MARK, self._mark)
+
+    async def load(self) -> None:
+        """
+        Wait until the model is loaded.
+
+        Raises:
+            WorkerEnded: If the process ended instead.
+        """
+        self._reader, self._writer = await asyncio.open_connection(sock=self._ours)
+        try:
+            await self._read_frame()
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise WorkerEnded(await self._end_of_process(), had_begun=False) from error
+
+    async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """
+        Return the response to a request.
+
+        Raises:
+            WorkerEnded: If the process ended instead, or corrupted the channel.
+        """
+        has_begun = False
+        try:
+            encoded = json.dumps({**headers}).encode()
+            self._writer.writelines([FRAME.pack(len(encoded), len(body)), encoded, body])
+            await self._writer.drain()
+            await self._reader.readexactly(len(BEGUN))
+            self.has_begun = has_begun = True
+            facts, content = await self._read_frame()
+            return Reply(facts["status"], facts["headers"], content)
+        except (asyncio.IncompleteReadError, OSError, ValueError, KeyError, TypeError) as error:
+            raise WorkerEnded(await self._end_of_process(), had_begun=has_begun) from error
+
+    async def _read_frame(self) -> tuple[dict[str, Any], bytes]:
+        facts, body = FRAME.unpack(await self._reader.readexactly(FRAME.size))
+        return json.loads(await self._reader.readexactly(facts)), await self._reader.readexactly(body)
+
+    async def wait(self) -> str:
+        """Wait until the process ends, and return how."""
+        return await asyncio.shield(self.ended)
+
+    async def _end_of_process(self) -> str:
+        """Return how the process ended, or end it: it does not follow the protocol any more."""
+        await asyncio.wait({self.ended}, timeout=self._stop_s)
+        self.kill()
+        return await self.wait()
+
+    def kill(self) -> None:
+        """Kill the process, if it runs, and its children."""
+        if not self.ended.done():
+            kill_tree(self._process.pid)
+
+    async def end(self) -> None:
+        """End the process and its children, and wait until its output is in the log."""
+        if not self.ended.done():
+            self._process.terminate()
+        await self._end_of_process()
+        await asyncio.to_thread(self._follower.join)
+        self._ours.close()
+        os.close(self._lifeline)
+
+
+class ModelServer:
+    """
+    Keeps one worker alive, and gives it the requests in order of arrival, one at a time.
+
+    If the handlers take too long, or end the process, the request gets an error as its response, and the next one a new
+    worker. A request that the worker had not begun is given to the next one.
+
+    Args:
+        start: Starts a worker.
+        startup_s: How long a worker may take to load its model.
+        timing: How long handlers may take, and when a new worker is started.
+    """
+
+    def __init__(self, start: Callable[[], Worker], startup_s: float, timing: EngineTiming) -> None:
+        self._start, self._startup_s, self._timing = start, startup_s, timing
+        self._turn = asyncio.Lock()
+        self._is_ready = asyncio.Event()
+        self._worker: Worker | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a worker runs and has loaded its model."""
+        return self._is_ready.is_set()
+
+    async def run(self, on_first: Callable[[], Awaitable[None]]) -> NoReturn:
+        """
+        Keep a worker running until this is cancelled; *on_first* is awaited when the first one has loaded its model.
+
+        Raises:
+            EndpointError: If the first worker does not load its model, or too many in a row end without a request.
+        """
+        has_loaded, fruitless = False, 0
+        while True:
+            worker = self._worker = self._start()
+            try:
+                how = await self._load(worker)
+                if not how:
+                    if not has_loaded:
+                        await on_first()
+                    has_loaded = True
+                    self._is_ready.set()
+                    how = f"The model server {await worker.wait()}."
+            finally:
+                self._is_ready.clear()
+                await worker.end()
+            fruitless = 0 if worker.has_begun else fruitless + 1
+            if not has_loaded:
+                raise EndpointError(how)
+            if fruitless >= _MOST_FRUITLESS:
+                raise EndpointError(f"{how} It was started {fruitless} times and never got to a request.")
+            await asyncio.sleep(self._timing.restart_pause_s * (2 ** (fruitless - 1) - 1 if fruitless else 0))
+
+    async def _load(self, worker: Worker) -> str:
+        """Wait until a worker has loaded its model; return why it has not, or an empty string."""
+        try:
+            async with asyncio.timeout(self._startup_s):
+                await worker.load()
+        except TimeoutError:
+            return "It took too long to start."
+        except WorkerEnded as error:
+            return f"The model server {error}."
+        return ""
+
+    async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the response to a request; always within twice the time that handlers may take."""
+        limit_s = self._timing.invocation_timeout_s
+        deadline = asyncio.get_running_loop().time() + limit_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            return _error(_TOO_SLOW.format("earlier requests", limit_s), _TIMED_OUT)
+        try:
+            return await self._in_turn(headers, body, deadline)
+        finally:
+            self._turn.release()
+
+    async def _in_turn(self, headers: Mapping[str, str], body: bytes, deadline: float) -> Reply:
+        limit_s = self._timing.invocation_timeout_s
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    worker = await self._next()
+            except TimeoutError:
+                return _error(_TOO_SLOW.format("the start of a new model server", limit_s), _TIMED_OUT)
+            try:
+                async with asyncio.timeout(limit_s):
+                    return await worker.ask(headers, body)
+            except TimeoutError:
+                self._discard(worker)
+                return _error(_TOO_SLOW.format("the model", limit_s), _TIMED_OUT)
+            except WorkerEnded as error:
+                self._discard(worker)
+                if error.had_begun:
+                    return _error(f"The model server {error} while it handled this request. It is started anew.")
+
+    async def _next(self) -> Worker:
+        await self._is_ready.wait()
+        assert self._worker is not None, "it is ready"  # noqa: S101 - for the type checker
+        return self._worker
+
+    def _discard(self, worker: Worker) -> None:
+        """Give no more requests to a worker, and make sure that it ends."""
+        if worker is self._worker:
+            self._is_ready.clear()
+        worker.kill()
+
+
+def _error(message: str, status: int = _SERVER_ERROR) -> Reply:
+    return Reply(status, {"content-type": "text/plain; charset=utf-8"}, message.encode())
