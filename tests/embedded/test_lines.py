@@ -1,5 +1,7 @@
 """Lines of output that arrives in pieces: none is lost, none costs more than it weighs, none is cut in a character."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_cut_lines_have_all_characters_and_fit(text: str, cuts: list[int], longe
     text = text.replace("\r", "")
     raw = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
     marks = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
-    found = lines([raw[start:stop] for start, stop in zip(marks, marks[1:], strict=False)], longest)
+    found = lines([raw[start:stop] for start, stop in itertools.pairwise(marks)], longest)
 
     assert "".join(found) == raw.decode().replace("\n", "")
     assert all(len(line.encode()) <= longest for line in found)

@@ -7,7 +7,7 @@ _CONTINUATION, _CONTINUES = 0b1100_0000, 0b1000_0000  # the first bits of the by
 
 
 class LineSplitter:
-    """
+    r"""
     Splits pieces of output into lines, in time and memory proportional to what they weigh.
 
     Lines end with ``\\n`` or ``\\r\\n``. A longer line than *longest* bytes is split, between two UTF-8 characters.

@@ -97,7 +97,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def response_headers(headers: Mapping[str, Any]) -> Iterable[tuple[bytes, bytes]]:
-    """
+    r"""
     Yield headers as they can be sent, whatever handlers set.
 
     A header whose name is not valid, or that would change where the response ends, is left out. In values, control

@@ -24,6 +24,7 @@ MARK = "SAGEMAKER_BASE_DIR"
 
 _SERVER_ERROR, _TIMED_OUT = 500, 504
 _TOO_SLOW = "Your invocation timed out while waiting for a response: {} took longer than {:g} s."
+_BROKEN = (asyncio.IncompleteReadError, OSError, ValueError, KeyError, TypeError)  # by its end, or by a handler
 _MOST_FRUITLESS = 5  # workers in a row that ended without a request
 
 
@@ -57,56 +58,95 @@ class Command:
     env: dict[str, str]
 
 
+class _Channel:
+    """Frames to and from a worker."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, facts: Mapping[str, Any], body: bytes) -> None:
+        encoded = json.dumps(dict(facts)).encode()
+        self._writer.writelines([FRAME.pack(len(encoded), len(body)), encoded, body])
+        await self._writer.drain()
+
+    async def receive(self) -> tuple[dict[str, Any], bytes]:
+        facts, body = FRAME.unpack(await self._reader.readexactly(FRAME.size))
+        return json.loads(await self._reader.readexactly(facts)), await self._reader.readexactly(body)
+
+    async def receive_begun(self) -> None:
+        await self._reader.readexactly(len(BEGUN))
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
 class Worker:
     """
     One process that runs the handlers.
 
-    Its output goes to the log; when it ends, so do its children. Created in the event loop of the main thread.
+    Its output goes to the log; when it ends, so do its children. Started in the event loop of the main thread.
+
+    Attributes:
+        has_begun: Whether it has begun any request.
     """
 
-    def __init__(self, command: Command, log: EndpointLog, timing: EngineTiming) -> None:
-        self._mark, self._stop_s = command.env[MARK], timing.server_stop_s
-        self._ours, theirs = socket.socketpair()
-        ends, self._lifeline = os.pipe()
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: _Channel, lifeline: int, mark: str, stop_s: float
+    ) -> None:
+        self.has_begun = False
+        self._process, self._channel, self._lifeline = process, channel, lifeline
+        self._mark, self._stop_s = mark, stop_s
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
+
+    @classmethod
+    async def start(cls, command: Command, log: EndpointLog, timing: EngineTiming) -> "Worker":
+        """
+        Start the process.
+
+        Raises:
+            OSError: If that is not possible.
+        """
+        ours, theirs = socket.socketpair()
+        channel = _Channel(*await asyncio.open_connection(sock=ours))
+        ends, lifeline = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                [*command.argv, str(theirs.fileno()), str(ends)],
-                cwd=command.cwd,
-                env=command.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(), ends),
-                process_group=0,
-            )
+            process = _run(command, (theirs.fileno(), ends))
         except BaseException:
-            self._ours.close()
-            os.close(self._lifeline)
+            os.close(lifeline)
             raise
         finally:
             theirs.close()
             os.close(ends)
-        assert self._process.stdout is not None, "it is a pipe"  # noqa: S101 - for the type checker
-        self._loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[str] = self._loop.create_future()
-        self.has_begun = False
+        worker = cls(process, channel, lifeline, command.env[MARK], timing.server_stop_s)
+        worker._watch(log)
+        return worker
+
+    def _watch(self, log: EndpointLog) -> None:
+        """Start the threads that wait for the process and read its output."""
         waiter = threading.Thread(target=self._wait, daemon=True)
-        self._follower = threading.Thread(
-            target=log.follow, args=(self._process.stdout, lambda: not waiter.is_alive()), daemon=True
-        )
+        ended = (self._process.stdout, lambda: not waiter.is_alive())
+        self._follower = threading.Thread(target=log.follow, args=ended, daemon=True)
         waiter.start()
         self._follower.start()
 
     def _wait(self) -> None:
         status = self._process.wait()
-        self._kill_all()  # at once, before the process id can be reused
+        try:
+            self._kill_all()  # at once, before the process id can be reused
+        finally:
+            self._report(status)
+
+    def _report(self, status: int) -> None:
         how = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
         with contextlib.suppress(RuntimeError):  # the loop is closed: the supervisor ends
             self._loop.call_soon_threadsafe(self._note_end, how)
 
     def _note_end(self, how: str) -> None:
-        if not self.ended.done():
-            self.ended.set_result(how)
+        if not self._ended.done():
+            self._ended.set_result(how)
 
     def _kill_all(self) -> None:
         kill_tree(self._process.pid)
@@ -119,10 +159,9 @@ class Worker:
         Raises:
             WorkerEnded: If the process ended instead.
         """
-        self._reader, self._writer = await asyncio.open_connection(sock=self._ours)
         try:
-            await self._read_frame()
-        except (asyncio.IncompleteReadError, OSError) as error:
+            await self._channel.receive()
+        except _BROKEN as error:
             raise WorkerEnded(await self._end_of_process(), had_begun=False) from error
 
     async def ask(self, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -134,43 +173,50 @@ class Worker:
         """
         has_begun = False
         try:
-            encoded = json.dumps({**headers}).encode()
-            self._writer.writelines([FRAME.pack(len(encoded), len(body)), encoded, body])
-            await self._writer.drain()
-            await self._reader.readexactly(len(BEGUN))
+            await self._channel.send(headers, body)
+            await self._channel.receive_begun()
             self.has_begun = has_begun = True
-            facts, content = await self._read_frame()
+            facts, content = await self._channel.receive()
             return Reply(facts["status"], facts["headers"], content)
-        except (asyncio.IncompleteReadError, OSError, ValueError, KeyError, TypeError) as error:
+        except _BROKEN as error:
             raise WorkerEnded(await self._end_of_process(), had_begun=has_begun) from error
-
-    async def _read_frame(self) -> tuple[dict[str, Any], bytes]:
-        facts, body = FRAME.unpack(await self._reader.readexactly(FRAME.size))
-        return json.loads(await self._reader.readexactly(facts)), await self._reader.readexactly(body)
 
     async def wait(self) -> str:
         """Wait until the process ends, and return how."""
-        return await asyncio.shield(self.ended)
+        return await asyncio.shield(self._ended)
 
     async def _end_of_process(self) -> str:
         """Return how the process ended, or end it: it does not follow the protocol any more."""
-        await asyncio.wait({self.ended}, timeout=self._stop_s)
+        await asyncio.wait({self._ended}, timeout=self._stop_s)
         self.kill()
         return await self.wait()
 
     def kill(self) -> None:
         """Kill the process, if it runs, and its children."""
-        if not self.ended.done():
+        if not self._ended.done():
             kill_tree(self._process.pid)
 
     async def end(self) -> None:
         """End the process and its children, and wait until its output is in the log."""
-        if not self.ended.done():
+        if not self._ended.done():
             self._process.terminate()
         await self._end_of_process()
         await asyncio.to_thread(self._follower.join)
-        self._ours.close()
         os.close(self._lifeline)
+        await self._channel.close()
+
+
+def _run(command: Command, descriptors: tuple[int, int]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*command.argv, *map(str, descriptors)],
+        cwd=command.cwd,
+        env=command.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=descriptors,
+        process_group=0,
+    )
 
 
 class ModelServer:
@@ -186,7 +232,7 @@ class ModelServer:
         timing: How long handlers may take, and when a new worker is started.
     """
 
-    def __init__(self, start: Callable[[], Worker], startup_s: float, timing: EngineTiming) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Worker]], startup_s: float, timing: EngineTiming) -> None:
         self._start, self._startup_s, self._timing = start, startup_s, timing
         self._turn = asyncio.Lock()
         self._is_ready = asyncio.Event()
@@ -206,7 +252,7 @@ class ModelServer:
         """
         has_loaded, fruitless = False, 0
         while True:
-            worker = self._worker = self._start()
+            worker = self._worker = await self._start()
             try:
                 how = await self._load(worker)
                 if not how:

@@ -81,7 +81,7 @@ class EndpointSupervisor:
         _on_termination(asyncio.current_task())
         command = self._command()
         model = ModelServer(
-            lambda: Worker(command, self._log, self._timing), self._spec["startup_timeout_s"], self._timing
+            lambda: Worker.start(command, self._log, self._timing), self._spec["startup_timeout_s"], self._timing
         )
         port = listener.getsockname()[1]
         secret = (self._folder / state.SECRET).read_text()

@@ -24,7 +24,7 @@ import types
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 _JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
 
@@ -296,7 +296,7 @@ def main(model_dir: str, channel_fd: str, lifeline_fd: str) -> None:
     threading.Thread(target=_end_with, args=(int(lifeline_fd),), daemon=True).start()
     signal.signal(signal.SIGTERM, _terminate)
     with contextlib.suppress(_Terminated, BrokenPipeError), socket.socket(fileno=int(channel_fd)) as channel:
-        _serve(model_dir, channel.makefile("rwb"))
+        _serve(model_dir, cast("BinaryIO", channel.makefile("rwb")))
 
 
 if __name__ == "__main__":
