@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
 from mnist_tracking.embedded.jobs.hosts import hosts_of
-from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
 
@@ -82,16 +82,6 @@ def supervisor_lock(store: Store, name: str) -> Path:
     return state.job_folder(store.home, name) / "supervisor.lock"
 
 
-def script_lock(store: Store, name: str, host: str) -> Path:
-    """Return the lock file of a job's script on one host, held by the supervisor, too."""
-    return state.job_folder(store.home, name) / f"{host}.lock"
-
-
-def script_pid(store: Store, name: str, host: str) -> Path:
-    """Return the file with the process id of a job's script on one host."""
-    return state.job_folder(store.home, name) / f"{host}.pid"
-
-
 def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None:
     """End jobs that have lost their supervisor: the one of that name, or all."""
     where, values = ("AND name = ?", (name,)) if name else ("", ())
@@ -118,10 +108,7 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
 
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
-    """Kill scripts that outlived their supervisor; a held lock shows that a recorded process is still the script."""
+    """Kill daemons that outlived both the supervisor and its guard; these have taken all other processes with them."""
     request, name = state.request_of(job), job["name"]
     for host in hosts_of(request):
-        if is_locked(script_lock(store, name, host.name)):
-            with contextlib.suppress(ValueError, FileNotFoundError):
-                kill_tree(int(script_pid(store, name, host.name).read_text()))
         kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

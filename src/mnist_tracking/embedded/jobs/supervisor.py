@@ -20,13 +20,12 @@ from typing import Any
 
 import attrs
 
-from mnist_tracking._values.files import acquire_lock
+from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
-from mnist_tracking.embedded.jobs.launcher import script_lock, script_pid
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
@@ -195,7 +194,7 @@ class JobSupervisor:
                 failed = self._scripts.run(self._recorder())
         finally:
             limit.cancel()
-            self._scripts.kill()
+            self._scripts.leave_nothing()
         for name, host in self._hosts.items():
             self._record(name, [], list(host.files.find(is_last=True)))
             host.updates.apply()
@@ -205,11 +204,9 @@ class JobSupervisor:
     def _start(self, name: str, host: HostRun) -> None:
         for note in notes(host.placement):
             self._log_line(name, note)
-        process, job = host.process(self._job["python"]), self._job["name"]
-        lock = acquire_lock(script_lock(self._store, job, name))
-        pid_file = script_pid(self._store, job, name)
+        process = host.process(self._job["python"])
         try:
-            self._scripts.start(name, **process, lock=lock, pid_file=pid_file)
+            self._scripts.start(name, **process)
         except (OSError, ValueError) as error:
             raise JobError(f"AlgorithmError: {process['argv'][0]} cannot run the entry point: {error}") from error
 
@@ -262,6 +259,7 @@ class JobSupervisor:
 def main(argv: list[str]) -> None:
     """Run one job; the inherited lock is held until this process ends."""
     home, name, _lock = argv
+    split()
     settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
     JobSupervisor(store, name, settings).run()
