@@ -33,6 +33,7 @@ _PASSES, _PAUSE_S = 500, 0.002  # a killed process may have started another one,
 _IGNORED_BY_GUARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _GROUPS_SIZE = 4096  # bytes, for the ids of the process groups that were started
 _ZOMBIE = "Z"
+_PRIVATE = 0o077
 
 
 def _find_prctl() -> Callable[..., int] | None:
@@ -42,6 +43,7 @@ def _find_prctl() -> Callable[..., int] | None:
 
 _prctl = _find_prctl()  # looked up before any fork
 _guard: int | None = None
+_umask = -1  # of what is started: that of the user, or this process's own
 _groups: mmap.mmap | None = None  # shared with the guard
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -51,9 +53,10 @@ def split() -> None:
     Continue in a child process, and leave this process behind as its guard; see the module's description.
 
     Call it in the main thread, before other threads are started and before a database is opened. The guard ends with
-    the exit status of the child.
+    the exit status of the child. Files and folders that either creates are accessible to this user only.
     """
-    global _guard, _groups  # noqa: PLW0603 - one supervisor for each process
+    global _guard, _groups, _umask  # noqa: PLW0603 - one supervisor for each process
+    _umask = os.umask(_PRIVATE)
     _groups = mmap.mmap(-1, _GROUPS_SIZE)
     _set(_PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
@@ -67,7 +70,7 @@ def split() -> None:
 
 def start(argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """
-    Start a process in its own session, which is killed when this process ends.
+    Start a process in its own session, with the user's umask, which is killed when this process ends.
 
     It inherits standard streams and *pass_fds*, but no other descriptor, and no lock. Call it in the main thread: the
     kernel takes the end of the thread for that of the process.
@@ -82,7 +85,7 @@ def start(argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """
     parent = os.getpid()
     before = (lambda: _end_with(parent)) if _prctl else None
-    process = subprocess.Popen(argv, start_new_session=True, preexec_fn=before, **how)  # noqa: PLW1509 - see `split`
+    process = subprocess.Popen(argv, start_new_session=True, umask=_umask, preexec_fn=before, **how)  # noqa: PLW1509 - see `split`
     _started[:] = [*(other for other in _started if other.poll() is None), process]
     if _groups is not None:
         _groups[:] = " ".join(str(each.pid) for each in _started).encode().ljust(_GROUPS_SIZE)

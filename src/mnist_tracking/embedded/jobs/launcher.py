@@ -30,7 +30,7 @@ class Launch:
     """
     Starts a job's supervisor, in two steps around the commit of the job's row.
 
-    `take_lock` is called before the row is visible, so that the job is never taken for lost; `start` after it, so that
+    `prepare` is called before the row is visible, so that the job is never taken for lost; `start` after it, so that
     the supervisor finds the row.
     """
 
@@ -38,8 +38,11 @@ class Launch:
         self._store, self._name, self._settings = store, name, settings
         self._lock: int | None = None
 
-    def take_lock(self) -> None:
-        """Take the lock for the supervisor."""
+    def prepare(self) -> None:
+        """Create the job's folder, for this user only, and take the lock for the supervisor."""
+        folder = state.job_folder(self._store.home, self._name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settings.write(folder)
         self._lock = acquire_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
@@ -51,10 +54,9 @@ class Launch:
     def start(self) -> None:
         """Start the supervisor, or fail the job if that is not possible."""
         lock, self._lock = self._lock, None
-        assert lock is not None, "take_lock must be called first"  # noqa: S101 - for the type checker
+        assert lock is not None, "prepare must be called first"  # noqa: S101 - for the type checker
         folder = state.job_folder(self._store.home, self._name)
         try:
-            self._settings.write(folder)
             start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")

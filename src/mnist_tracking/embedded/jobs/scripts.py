@@ -283,7 +283,7 @@ def command(placement: Placement, python: str) -> list[str]:
         return ["/bin/sh", "-c", _PACKAGE, python, str(placement.layout.packages), module, *given]
     if program.endswith(".py"):
         return [python, program, *given]
-    (placement.layout.code / program).chmod(0o777)  # in the job's own folder, as the toolkit does
+    (placement.layout.code / program).chmod(0o700)  # the toolkit allows everybody, who is nobody in a container
     return ["/bin/sh", "-c", _COMMAND, program, *given]
 
 
