@@ -7,23 +7,29 @@ ended and whose lock is free has lost its supervisor. Everything that reads jobs
 
 import contextlib
 import os
-import shutil
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_tracking._values.files import acquire_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
+from mnist_tracking.embedded.jobs.disk import delete_all
 from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
 _LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
+
+_NOT_STARTED = (
+    "InternalServerError: the job was not started: the program that created it ended, or its supervisor failed."
+)
 
 
 class Launch:
@@ -95,18 +101,32 @@ def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None
 
 
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
-    """End a job as Failed and kill its scripts, if it has not ended and has lost its supervisor."""
+    """
+    End a job as Failed and kill what is left of it, if it has not ended and has lost its supervisor.
+
+    Its files are deleted first, so that there is room to record the end. If there is none, the job is left as it is:
+    this is part of a read, which must not fail, and the next one tries again.
+    """
     name = job["name"]
     folder = state.job_folder(store.home, name)
     if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
         return
-    with store.write() as connection:
+    reason = (_LOST if job["supervisor_pid"] else _NOT_STARTED) + last_words(folder)
+    _kill_orphans(store, job)
+    delete_all(folder / "ml")
+    with _unless_it_cannot_be_written(), store.write() as connection:
         fresh = state.read_job(connection, name)
-        if fresh is None or fresh["status"] in state.ENDED:
-            return
-        _kill_orphans(store, fresh)
-        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST + last_words(folder), now=now)
-    shutil.rmtree(folder / "ml", ignore_errors=True)
+        if fresh is not None and fresh["status"] not in state.ENDED:
+            state.end_job(connection, fresh["id"], status="Failed", reason=reason, now=now)
+
+
+@contextlib.contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if not is_storage_error(error):
+            raise
 
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:

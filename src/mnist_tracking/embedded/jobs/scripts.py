@@ -160,10 +160,11 @@ class Script:
         self._events.put((self, None))
 
 
-def failure_reason(script: Script, most: int, *, is_alone: bool) -> str:
+def failure_reason(script: Script, most: int, *, is_alone: bool, is_disk_full: bool = False) -> str:
     """Return why a script failed, as the service does: at most *most* characters, with the end of the traceback."""
     where = "" if is_alone else f" on {script.host}"
-    head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {_exit_code(script)}\nErrorMessage "'
+    disk = " (disk full)" if is_disk_full else ""
+    head = f'AlgorithmError: ExecuteUserScriptError{where}{disk}:\nExitCode {_exit_code(script)}\nErrorMessage "'
     tail = f'"\nCommand "{" ".join(script.argv)[:200]}", exit code: 1'
     return head + "\n".join(script.stderr)[-(most - len(head) - len(tail)) :] + tail
 
