@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.hosting_account import HostingAccount
 
-from mnist_tracking.embedded.hosting.front import SECRET
+from mnist_tracking.embedded.hosting.state import SECRET_HEADER
 
 SEEN = """
 import json, os
@@ -32,12 +32,12 @@ def test_requests_need_the_secret_and_this_machine_as_their_host(account: Hostin
     """A web page that has its name lead to loopback sends that name as the host."""
     account.deploy()
     port = account.row()["port"]
-    secret = {SECRET: (account.folder() / "secret").read_text()}
+    secret = {SECRET_HEADER: (account.folder() / "secret").read_text()}
 
     for path in ("/ping", "/invocations", "/other"):
         assert status_of(account, path) == 403
-        assert status_of(account, path, **{SECRET: "0" * 64}) == 403
-        assert status_of(account, path, **{SECRET: "é"}) == 403
+        assert status_of(account, path, **{SECRET_HEADER: "0" * 64}) == 403
+        assert status_of(account, path, **{SECRET_HEADER: "é"}) == 403
         for host in ("example.com", f"example.com:{port}", f"127.0.0.1:{port}.example.com", "127.0.0.1", ""):
             assert status_of(account, path, Host=host, **secret) == 403
     assert status_of(account, "/ping", **secret) == 200
@@ -55,7 +55,7 @@ def test_handlers_and_other_users_do_not_see_the_secret(
     secret, seen = (folder / "secret").read_text(), json.loads(account.ask(""))
 
     assert len(secret) == 64
-    assert SECRET not in seen["headers"]
+    assert SECRET_HEADER not in seen["headers"]
     assert secret not in json.dumps(seen)
     assert "HF_TOKEN" not in seen["env"]
     for pid in (seen["pid"], account.row()["supervisor_pid"]) if Path("/proc/self").exists() else ():

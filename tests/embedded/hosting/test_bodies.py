@@ -2,15 +2,14 @@
 
 import http.client
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from tests.support.hosting_account import HostingAccount
 
-from mnist_tracking.embedded.hosting.front import SECRET
 from mnist_tracking.embedded.hosting.log import EndpointLog
+from mnist_tracking.embedded.hosting.state import SECRET_HEADER
 from mnist_tracking.embedded.store import Store
 
 RUNS = """
@@ -91,7 +90,7 @@ def test_request_beyond_the_limit_is_not_kept_in_memory(served: HostingAccount) 
     connection = http.client.HTTPConnection("127.0.0.1", served.row()["port"])
     secret = (served.folder() / "secret").read_text()
     connection.putrequest("POST", "/invocations")
-    for header, value in {SECRET: secret, "Content-Length": str(BIG)}.items():
+    for header, value in {SECRET_HEADER: secret, "Content-Length": str(BIG)}.items():
         connection.putheader(header, value)
     connection.endheaders(b"x" * 6_291_457)
 

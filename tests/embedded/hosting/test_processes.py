@@ -14,7 +14,7 @@ from tests.support.hosting_account import TIMES, HostingAccount
 from tests.support.processes import until
 
 from mnist_tracking._values.files import is_locked
-from mnist_tracking.embedded.hosting.front import SECRET
+from mnist_tracking.embedded.hosting.state import SECRET_HEADER
 
 PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
 CREATOR = """
@@ -127,6 +127,47 @@ def test_server_ends_with_its_killed_supervisor(account: HostingAccount) -> None
     assert account.folders() == []
 
 
+DAEMON = """
+import os, subprocess, sys
+LOOP = "import threading; threading.Event().wait()"
+def model_fn(model_dir):
+    if os.fork() == 0:
+        os.setsid()
+        daemon = os.fork() or os.execve(sys.executable, [sys.executable, "-c", LOOP], {})
+        print(daemon, flush=True)
+        os._exit(0)
+    return os.getpid()
+def transform_fn(m, b, c, a): exec(b); return str(m)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no subreapers")
+def test_nothing_outlives_a_killed_supervisor_even_if_nobody_looks(account: HostingAccount) -> None:
+    """Not even a daemon in its own session, with an empty environment."""
+    account.deploy(script=DAEMON)
+    until(lambda: len(account.log()) == 1)
+    pids = [int(account.ask("")), int(account.log()[0])]
+    assert all(map(is_alive, pids))
+    os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
+
+    until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no subreapers")
+def test_daemons_of_a_server_end_with_it_and_with_the_endpoint(account: HostingAccount) -> None:
+    account.deploy(script=DAEMON)
+    until(lambda: len(account.log()) == 1)
+    with pytest.raises(ClientError, match="It is started anew"):
+        account.ask("os._exit(1)")
+    until(lambda: len(account.log()) == 2)
+    first, second = map(int, account.log())
+    until(lambda: not is_alive(first))
+
+    assert is_alive(second)
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+    assert not is_alive(second)
+
+
 def test_deleting_the_home_ends_the_endpoint(account: HostingAccount) -> None:
     account.deploy(script=PID)
     supervisor = account.row()["supervisor_pid"]
@@ -169,7 +210,7 @@ def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, 
     thread.start()
     with gate.open("w"):  # open once the handler reads
         connection = http.client.HTTPConnection("127.0.0.1", account.row()["port"])
-        connection.request("GET", "/ping", headers={SECRET: (account.folder() / "secret").read_text()})
+        connection.request("GET", "/ping", headers={SECRET_HEADER: (account.folder() / "secret").read_text()})
         assert connection.getresponse().status == 200
         connection.close()
         assert answers == []

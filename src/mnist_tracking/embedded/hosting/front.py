@@ -7,16 +7,11 @@ from typing import Any
 
 import attrs
 
+from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.hosting.model_server import ModelServer, Reply
-
-SECRET = "x-mnist-tracking-secret"  # noqa: S105 - the name of the header that has it
-"""The header with which a client shows that it may read the endpoint's folder."""
 
 VARIANT = "x-amzn-invoked-production-variant"
 """The header of a response that names the variant."""
-
-MAX_BODY = 6_291_456
-"""The most bytes of a request, as on SageMaker."""
 
 _TEXT = {"content-type": "text/plain; charset=utf-8"}
 _OURS = frozenset(
@@ -68,14 +63,14 @@ class Front:
             case "POST", "/invocations":
                 body = await _body(receive)
                 if body is None:
-                    return Reply(413, _TEXT, f"A request can have {MAX_BODY} bytes.".encode())
+                    return Reply(413, _TEXT, f"A request can have {state.MAX_BODY} bytes.".encode())
                 return await self.server.ask(headers, body)
             case _:
                 return Reply(404, _TEXT, b"Not found. Available: GET /ping, POST /invocations.")
 
     def _is_owner(self, headers: dict[str, str]) -> bool:
         """Whether a request may be answered; takes the secret out of its headers, which handlers can read."""
-        given, host = headers.pop(SECRET, ""), headers.get("host", "")
+        given, host = headers.pop(state.SECRET_HEADER, ""), headers.get("host", "")
         is_secret = hmac.compare_digest(given.encode(), self.secret.encode())
         return is_secret and host in (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
 
@@ -90,7 +85,7 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
+        if size > state.MAX_BODY:
             return None
         has_more = message.get("more_body", False)
     return b"".join(parts)

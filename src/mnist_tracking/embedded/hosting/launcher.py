@@ -23,11 +23,10 @@ from typing import Any, BinaryIO
 import attrs
 
 from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state, tables
-from mnist_tracking.embedded.hosting.model_server import MARK
 from mnist_tracking.embedded.hosting.tables import Endpoint
-from mnist_tracking.embedded.jobs.process_trees import kill_marked
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, list_objects, split_uri
 from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
@@ -70,8 +69,8 @@ class Draft:
             "log_stream": f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}",
             "startup_timeout_s": variant.get(_STARTUP_TIMEOUT, settings.timing.endpoint_startup_s),
         }
-        (self._path / state.SPECIFICATION).write_text(json.dumps(spec))
-        _write_secret(self._path / state.SECRET)
+        _write_private(self._path / state.SPECIFICATION, json.dumps(spec))
+        _write_private(self._path / state.SECRET, secrets.token_hex(32))
         settings.write(self._path)
 
     def start(self) -> None:
@@ -93,9 +92,9 @@ class Draft:
         shutil.rmtree(self._path, ignore_errors=True)
 
 
-def _write_secret(path: Path) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
+def _write_private(path: Path, content: str) -> None:
+    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)
 
 
 def read_secret(store: Store, endpoint: Endpoint) -> str:
@@ -109,8 +108,9 @@ def read_secret(store: Store, endpoint: Endpoint) -> str:
 @contextmanager
 def drafted(store: Store, name: str) -> Iterator[Draft]:
     """
-    Yield a draft for an endpoint. The block commits the row, then starts the supervisor; if it raises before that,
-    nothing is left.
+    Yield a draft for an endpoint. The block commits the row, then starts the supervisor.
+
+    If it raises before the supervisor runs, nothing is left.
 
     While any block runs, no folder is taken for an orphan; a killed process leaves an orphan, or a row that is settled.
     """
@@ -211,20 +211,21 @@ def settle(store: Store, endpoint: Endpoint, now: float, stop_s: float) -> Endpo
     try:
         if endpoint.status == "Deleting":
             return _settle_deletion(store, endpoint, now, stop_s)
-        if endpoint.status in tables.LIVE and not _has_supervisor(store, endpoint):
+        if endpoint.status in tables.LIVE and not has_supervisor(store, endpoint):
             return _settle_loss(store, endpoint, now)
     except (sqlite3.OperationalError, OSError):
         pass
     return endpoint
 
 
-def _has_supervisor(store: Store, endpoint: Endpoint) -> bool:
+def has_supervisor(store: Store, endpoint: Endpoint) -> bool:
+    """Whether the supervisor of an endpoint, or what it has started, has not ended."""
     return is_locked(state.endpoint_folder(store.home, endpoint.folder) / state.LOCK)
 
 
 def _settle_loss(store: Store, endpoint: Endpoint, now: float) -> Endpoint | None:
     folder = state.endpoint_folder(store.home, endpoint.folder)
-    kill_marked(MARK, str(folder / "ml"))
+    kill_marked(state.MARK, str(folder / "ml"))
     shutil.rmtree(folder / "ml", ignore_errors=True)
     reason = _LOST + last_words(folder)
     try:
@@ -236,14 +237,14 @@ def _settle_loss(store: Store, endpoint: Endpoint, now: float) -> Endpoint | Non
 
 
 def _settle_deletion(store: Store, endpoint: Endpoint, now: float, stop_s: float) -> Endpoint | None:
-    if _has_supervisor(store, endpoint):
+    if has_supervisor(store, endpoint):
         if endpoint.supervisor_pid is not None:  # otherwise it ends when it reads its row
             with contextlib.suppress(ProcessLookupError):
-                is_late = now - endpoint.modified > stop_s
+                is_late = now - endpoint.modified >= stop_s
                 os.kill(endpoint.supervisor_pid, signal.SIGKILL if is_late else signal.SIGTERM)
         return endpoint
     folder = state.endpoint_folder(store.home, endpoint.folder)
-    kill_marked(MARK, str(folder / "ml"))
+    kill_marked(state.MARK, str(folder / "ml"))
     with store.write() as connection:
         tables.delete_endpoint(connection, endpoint)
     shutil.rmtree(folder, ignore_errors=True)

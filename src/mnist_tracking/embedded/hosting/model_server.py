@@ -13,14 +13,11 @@ from typing import Any, NoReturn
 
 import attrs
 
+from mnist_tracking.embedded import containment
 from mnist_tracking.embedded.hosting.log import EndpointLog
 from mnist_tracking.embedded.hosting.worker import BEGUN, FRAME
-from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.jobs.scripts import signal_name
 from mnist_tracking.embedded.timing import EngineTiming
-
-MARK = "SAGEMAKER_BASE_DIR"
-"""The variable whose value identifies all processes of an endpoint."""
 
 _SERVER_ERROR, _TIMED_OUT = 500, 504
 _TOO_SLOW = "Your invocation timed out while waiting for a response: {} took longer than {:g} s."
@@ -92,12 +89,10 @@ class Worker:
         has_begun: Whether it has begun any request.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], channel: _Channel, lifeline: int, mark: str, stop_s: float
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], channel: _Channel, lifeline: int, stop_s: float) -> None:
         self.has_begun = False
         self._process, self._channel, self._lifeline = process, channel, lifeline
-        self._mark, self._stop_s = mark, stop_s
+        self._stop_s = stop_s
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[str] = self._loop.create_future()
 
@@ -113,14 +108,22 @@ class Worker:
         channel = _Channel(*await asyncio.open_connection(sock=ours))
         ends, lifeline = os.pipe()
         try:
-            process = _run(command, (theirs.fileno(), ends))
+            process = containment.start(
+                [*command.argv, str(theirs.fileno()), str(ends)],
+                cwd=command.cwd,
+                env=command.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(), ends),
+            )
         except BaseException:
             os.close(lifeline)
             raise
         finally:
             theirs.close()
             os.close(ends)
-        worker = cls(process, channel, lifeline, command.env[MARK], timing.server_stop_s)
+        worker = cls(process, channel, lifeline, timing.server_stop_s)
         worker._watch(log)
         return worker
 
@@ -135,7 +138,7 @@ class Worker:
     def _wait(self) -> None:
         status = self._process.wait()
         try:
-            self._kill_all()  # at once, before the process id can be reused
+            containment.kill_strays()
         finally:
             self._report(status)
 
@@ -147,10 +150,6 @@ class Worker:
     def _note_end(self, how: str) -> None:
         if not self._ended.done():
             self._ended.set_result(how)
-
-    def _kill_all(self) -> None:
-        kill_tree(self._process.pid)
-        kill_marked(MARK, self._mark)
 
     async def load(self) -> None:
         """
@@ -194,7 +193,7 @@ class Worker:
     def kill(self) -> None:
         """Kill the process, if it runs, and its children."""
         if not self._ended.done():
-            kill_tree(self._process.pid)
+            containment.kill_tree(self._process.pid)
 
     async def end(self) -> None:
         """End the process and its children, and wait until its output is in the log."""
@@ -204,19 +203,6 @@ class Worker:
         await asyncio.to_thread(self._follower.join)
         os.close(self._lifeline)
         await self._channel.close()
-
-
-def _run(command: Command, descriptors: tuple[int, int]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*command.argv, *map(str, descriptors)],
-        cwd=command.cwd,
-        env=command.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=descriptors,
-        process_group=0,
-    )
 
 
 class ModelServer:

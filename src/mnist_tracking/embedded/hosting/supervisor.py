@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking._values.files import unpack
+from mnist_tracking.embedded import containment
 from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.front import Front
 from mnist_tracking.embedded.hosting.log import EndpointLog
-from mnist_tracking.embedded.hosting.model_server import MARK, Command, EndpointError, ModelServer, Worker
+from mnist_tracking.embedded.hosting.model_server import Command, EndpointError, ModelServer, Worker
 from mnist_tracking.embedded.jobs.container import clean_environment
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
@@ -142,7 +143,7 @@ class EndpointSupervisor:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         ours = {
-            MARK: str(base),
+            state.MARK: str(base),
             "SAGEMAKER_SUBMIT_DIRECTORY": str(base) + code.removeprefix(_OPT_ML),
             "SM_MODEL_DIR": str(base / "model"),
         }
@@ -195,6 +196,7 @@ def _raise_stopped(_number: int, _frame: object) -> None:
 def main(argv: list[str]) -> None:
     """Run one endpoint; the inherited lock is held until this process ends."""
     home, folder, _lock = argv
+    containment.split()
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped, asyncio.CancelledError):
         settings = SupervisorSettings.read(state.endpoint_folder(Path(home), folder))

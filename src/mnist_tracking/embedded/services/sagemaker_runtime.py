@@ -13,7 +13,6 @@ from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.hosting import launcher, state
-from mnist_tracking.embedded.hosting.front import MAX_BODY, SECRET
 from mnist_tracking.embedded.hosting.tables import Endpoint
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import present
@@ -81,10 +80,10 @@ def _body(params: dict[str, Any]) -> bytes:
     given = params["Body"]
     body = given.read() if hasattr(given, "read") else given
     body = body.encode() if isinstance(body, str) else bytes(body)
-    if len(body) > MAX_BODY:
+    if len(body) > state.MAX_BODY:
         raise AwsFault(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less "
-            f"than or equal to {MAX_BODY}; it has {len(body)}.",
+            f"than or equal to {state.MAX_BODY}; it has {len(body)}.",
             code="ValidationError",
         )
     return body
@@ -139,7 +138,7 @@ def _headers(call: Call, endpoint: Endpoint) -> dict[str, str]:
             message = f"1 validation error detected: Value at '{name}' failed to satisfy constraint: "
             raise AwsFault(message + "Member must have printable ASCII characters only.", code="ValidationError")
     sent = {header: value for header, (_, value) in given.items() if value is not None}
-    return {**sent, SECRET: launcher.read_secret(call.context.store, endpoint)}
+    return {**sent, state.SECRET_HEADER: launcher.read_secret(call.context.store, endpoint)}
 
 
 def _exchange(port: int, connection: _Connection, body: bytes, headers: dict[str, str]) -> _Reply:

@@ -132,14 +132,13 @@ def delete_endpoint(call: Call) -> Response:
     If its processes do not end in time, its status stays Deleting; each later look at it tries again.
     """
     context, endpoint = call.context, _require_endpoint(call)
-    with context.store.write() as connection:
+    store, stop_s = context.store, context.timing.endpoint_stop_s
+    with store.write() as connection:
         tables.set_deleting(connection, endpoint.folder, context.now())
-
-    def is_gone() -> bool:
-        with context.store.read() as connection:
+    for _ in ("terminate", "kill", "delete"):
+        with store.read() as connection:
             left = tables.endpoint_of(connection, endpoint.folder)
-        stop_s = context.timing.endpoint_stop_s
-        return left is None or launcher.settle(context.store, left, context.now(), stop_s) is None
-
-    context.waiter.until(is_gone, timeout_s=2 * context.timing.endpoint_stop_s)
+        if left is None or launcher.settle(store, left, context.now(), stop_s) is None:
+            break
+        context.waiter.until(lambda: not launcher.has_supervisor(store, endpoint), timeout_s=stop_s)
     return {}
