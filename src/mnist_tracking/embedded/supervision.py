@@ -17,6 +17,11 @@ import attrs
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.timing import EngineTiming
 
+INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""The variables that jobs and endpoints inherit, beside those that begin with ``LC_``."""
+_FOR_SERVERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+_KEPT = frozenset({*INHERITED, *_FOR_SERVERS})
+_PREFIXES = ("LC_", "PYTHON")
 _LOG = "supervisor.log"
 _SETTINGS = "supervisor.json"
 
@@ -49,12 +54,16 @@ class SupervisorSettings:
 
     def write(self, folder: Path) -> None:
         """Write the settings to a folder."""
-        (folder / _SETTINGS).write_text(json.dumps(attrs.asdict(self)))
+        with open(folder / _SETTINGS, "wb", opener=_open_private) as file:
+            file.write(json.dumps(attrs.asdict(self)).encode())
 
 
 def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
     """
     Run ``python -m module arguments`` in its own session and return its process id.
+
+    It gets only the variables of this process that it needs: `INHERITED`, Python's own and those for threads. The
+    user's tokens and passwords stay here.
 
     Args:
         module: What to run.
@@ -62,16 +71,14 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
         lock: The descriptor of the lock that the supervisor will hold; closed here in any case.
         folder: Where its output is written, to ``supervisor.log``.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
     try:
-        with (folder / _LOG).open("ab") as log:
+        with open(folder / _LOG, "ab", opener=_open_private) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
+                env=_environment(),
                 cwd=folder,
                 pass_fds=(lock,),
                 start_new_session=True,
@@ -82,6 +89,16 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
         )  # even if it was not handed down: otherwise this process would hold the lock for the rest of its life
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_PREFIXES)}
+    path = filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def last_words(folder: Path) -> str:

@@ -94,7 +94,7 @@ def test_failure_reason_shows_why_the_script_cannot_start(
 
     assert job["TrainingJobStatus"] == "Failed"
     assert said in job["FailureReason"]
-    assert "TrainingStartTime" not in job
+    assert "Training" not in [stage["Status"] for stage in job["SecondaryStatusTransitions"]]
 
 
 def test_code_can_be_in_a_channel(account: TrainingAccount) -> None:

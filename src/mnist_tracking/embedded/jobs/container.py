@@ -9,12 +9,12 @@ import attrs
 
 from mnist_tracking.embedded.jobs import distribution
 from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host, hosts_of, loopback, resource_config
+from mnist_tracking.embedded.supervision import INHERITED
 
 OPT_ML = PurePosixPath("/opt/ml")
 
 UPDATES = "MNIST_TRACKING_UPDATES"
 """The variable that holds the folder of a job's component updates. Its value identifies all processes of a script."""
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
 _TOOLKITS_OWN = frozenset(
     f"sagemaker_{name}"
@@ -268,7 +268,7 @@ def _argument(value: Any) -> str:
 
 def clean_environment() -> dict[str, str]:
     """Return the part of this environment that jobs and endpoints inherit: no credentials, no PYTHONPATH."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    kept = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
 
 

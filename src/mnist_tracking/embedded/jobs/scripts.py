@@ -14,10 +14,10 @@ from pathlib import Path
 from signal import Signals
 from typing import IO, TYPE_CHECKING, Any
 
+from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
-from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.jobs.transfers import JobError
 from mnist_tracking.embedded.timing import EngineTiming
 
@@ -86,7 +86,7 @@ class _Output(RawIOBase):
 
 class Script:
     """
-    One run of a script, in its own process group.
+    One run of a script, in its own session.
 
     When the script ends, its children are killed, daemons too, as with a container.
 
@@ -105,8 +105,6 @@ class Script:
         argv: list[str],
         cwd: Path,
         env: dict[str, str],
-        lock: int,
-        pid_file: Path,
         events: Events,
         poll_s: float,
     ) -> None:
@@ -116,17 +114,8 @@ class Script:
         self.ended_at = float("inf")
         self._events, self._updates = events, env[UPDATES]
         self._ends, self._poll_s = 0, poll_s
-        self._process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
-        pid_file.write_text(str(self._process.pid))
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._process = start(argv, cwd=cwd, env=env, **pipes)
         for work in (self._wait, lambda: self._read(self._process.stdout), lambda: self._read(self._process.stderr)):
             threading.Thread(target=work, daemon=True).start()
 
@@ -171,10 +160,11 @@ class Script:
         self._events.put((self, None))
 
 
-def failure_reason(script: Script, most: int, *, is_alone: bool) -> str:
+def failure_reason(script: Script, most: int, *, is_alone: bool, is_disk_full: bool = False) -> str:
     """Return why a script failed, as the service does: at most *most* characters, with the end of the traceback."""
     where = "" if is_alone else f" on {script.host}"
-    head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {_exit_code(script)}\nErrorMessage "'
+    disk = " (disk full)" if is_disk_full else ""
+    head = f'AlgorithmError: ExecuteUserScriptError{where}{disk}:\nExitCode {_exit_code(script)}\nErrorMessage "'
     tail = f'"\nCommand "{" ".join(script.argv)[:200]}", exit code: 1'
     return head + "\n".join(script.stderr)[-(most - len(head) - len(tail)) :] + tail
 
@@ -256,6 +246,11 @@ class ScriptGroup:
         for script in self._scripts:
             script.kill()
 
+    def leave_nothing(self) -> None:
+        """Kill all scripts, and every process that they have left behind."""
+        self.kill()
+        kill_strays()
+
     def _batch(self) -> dict[Script, Lines]:
         """Wait for a line, then return all available ones, by script."""
         found: dict[Script, Lines] = {}
@@ -289,7 +284,7 @@ def command(placement: Placement, python: str) -> list[str]:
         return ["/bin/sh", "-c", _PACKAGE, python, str(placement.layout.packages), module, *given]
     if program.endswith(".py"):
         return [python, program, *given]
-    (placement.layout.code / program).chmod(0o777)  # in the job's own folder, as the toolkit does
+    (placement.layout.code / program).chmod(0o700)  # the toolkit allows everybody, who is nobody in a container
     return ["/bin/sh", "-c", _COMMAND, program, *given]
 
 

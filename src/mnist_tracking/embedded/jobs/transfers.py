@@ -6,6 +6,7 @@ from typing import Any
 
 from mnist_tracking._values.files import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.container import Layout, Placement
+from mnist_tracking.embedded.jobs.disk import described
 from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
@@ -65,7 +66,7 @@ def fetch(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 
     try:
         return download(store, uri, folder, share=share)
     except (OSError, ValueError) as error:
-        raise JobError(f"ClientError: Data download failed: {uri}: {error}") from error
+        raise JobError(f"ClientError: Data download failed: {uri}: {described(error)}") from error
 
 
 def _unpack_code(store: Store, placement: Placement) -> None:
@@ -79,7 +80,7 @@ def _unpack_code(store: Store, placement: Placement) -> None:
     try:
         unpack(archive, layout.code)
     except (ArchiveError, OSError) as error:
-        reason = error.reason if isinstance(error, ArchiveError) else error
+        reason = error.reason if isinstance(error, ArchiveError) else described(error)
         raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
         return  # its program is a module, which can be anywhere
@@ -127,8 +128,11 @@ def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> b
     if not there:
         return False
     archive = base / uri.rsplit("/", 1)[1]
-    pack(there, archive)
-    _upload(store, archive, uri)
+    try:
+        pack(there, archive)
+        _upload(store, archive, uri)
+    finally:
+        archive.unlink(missing_ok=True)  # makes room for the next archive, and for the next attempt
     return True
 
 

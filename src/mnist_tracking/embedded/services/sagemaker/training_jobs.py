@@ -125,7 +125,7 @@ def create_training_job(call: Call) -> Response:
             _check_name(connection, name)
             _check_quota(connection, call)
             _insert(connection, call, arn)
-            launch.take_lock()
+            launch.prepare()
         launch.start()
     finally:
         launch.drop_lock()
