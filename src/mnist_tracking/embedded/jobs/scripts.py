@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import select
 import subprocess
 import threading
@@ -15,7 +16,7 @@ from signal import Signals
 from typing import IO, TYPE_CHECKING, Any
 
 from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
-from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments
+from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.transfers import JobError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is split
+_LONGEST_WORD = 1 << 12  # bytes; a longer one is split, too, but not inside a character
+_LONGEST_CHARACTER, _LEAD = 4, 0xC0  # bytes of a character in UTF-8, and the least that begins one of several
+_BREAK = re.compile(rb"(?s).*([^\w.+\-\x80-\xff])")  # the last one
 _PIPE = 1 << 20  # bytes; the capacity of a pipe
 
 Line = tuple[float, str]
@@ -41,6 +45,10 @@ _PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the mod
     'module=$2; shift 2; exec "$0" -m "$module" "$@"'
 )
 _NOT_INSTALLED = "requirements.txt is not installed; the job uses its Python environment as it is."
+_TOO_LONG = (
+    "{} would be longer than the 128 KiB that Linux allows for a variable and are not set; the hyperparameters are in "
+    "the arguments, in SM_HP_* and in input/config/hyperparameters.json."
+)
 _WITHOUT_DEPENDENCIES = "setup.py is installed without its dependencies; the job uses its Python environment as it is."
 
 
@@ -57,8 +65,21 @@ def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterato
         poll_s: How long to wait for output before checking again whether the script has ended.
     """
     with BufferedReader(_Output(pipe, has_ended, poll_s)) as reader:
-        while raw := reader.readline(_LONGEST_LINE):
-            yield raw.decode("utf-8", "replace").rstrip("\r\n")
+        rest = b""
+        while raw := reader.readline(_LONGEST_LINE - len(rest)) or rest:
+            line = raw if raw is rest else rest + raw
+            end = _cut(line) if len(line) >= _LONGEST_LINE and not line.endswith(b"\n") else len(line)
+            line, rest = line[:end], line[end:]
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _cut(line: bytes) -> int:
+    """Return where to split a long line: behind a character that can be neither in a word nor in a number, if any."""
+    found = _BREAK.search(line, len(line) - _LONGEST_WORD)
+    if found:
+        return found.end(1)
+    lead = next((back for back in range(1, _LONGEST_CHARACTER) if line[-back] >= _LEAD), 0)  # of a multi-byte character
+    return len(line) - lead
 
 
 class _Output(RawIOBase):
@@ -292,5 +313,7 @@ def notes(placement: Placement) -> Iterator[str]:
     """Yield notes for the log on how this run differs from one in a container."""
     if (placement.layout.code / "requirements.txt").is_file():
         yield _NOT_INSTALLED
+    if names := left_out(placement):
+        yield _TOO_LONG.format(", ".join(names))
     if placement.is_package:
         yield _WITHOUT_DEPENDENCIES

@@ -21,10 +21,12 @@ import attrs
 from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.jobs.checks import DAY_S
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
+from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.journal import Journal
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
@@ -32,8 +34,6 @@ from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_r
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
-
-_DAY_S = 86_400
 
 
 class HostRun:
@@ -68,7 +68,9 @@ class HostRun:
             JobError: If it cannot be run.
         """
         placement = self.placement
-        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
+        own = create_environment(python, placement.layout.environment)
+        env = variables(placement, variables_of(own) if own else {"PIP_REQUIRE_VIRTUALENV": "1"})
+        return {"argv": command(placement, own or python), "cwd": placement.layout.code, "env": env}
 
 
 @attrs.frozen
@@ -125,7 +127,7 @@ class JobSupervisor:
     def _train(self) -> None:
         if self._ending.reason:
             return
-        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", _DAY_S))
+        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", DAY_S))
         self._journal.write(partial(state.begin_downloading, now=time.time()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
@@ -175,7 +177,7 @@ class JobSupervisor:
             self._scripts.leave_nothing()
         for name, host in self._hosts.items():
             self._record(name, [], list(host.files.find(is_last=True)))
-            host.updates.apply()
+            host.updates.apply(is_last=True)
         if failed is not None:
             is_full = is_nearly_full(self._folder)
             raise JobError(

@@ -1,7 +1,13 @@
-"""Metrics of a component: every value, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2)."""
+"""
+Metrics of a component: every value, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2).
+
+Any finite value can be added. Values whose differences exceed the range of floats keep an exact minimum, maximum and
+mean; the sum of squares ends at the largest float, and so does the deviation at its root.
+"""
 
 import math
 import sqlite3
+import sys
 
 
 def record_metric(
@@ -24,12 +30,16 @@ def record_metric(
             count = count + 1,
             minimum = min(minimum, :value),
             maximum = max(maximum, :value),
-            mean = mean + (:value - mean) / (count + 1),
-            squares = squares + (:value - mean) * (:value - mean - (:value - mean) / (count + 1)),
+            mean = CASE WHEN abs(:value - mean) <= :largest
+                THEN mean + (:value - mean) / (count + 1)
+                ELSE mean / (count + 1) * count + :value / (count + 1) END,
+            squares = CASE WHEN abs(:value - mean) <= :largest
+                THEN min(:largest, squares + (:value - mean) * (:value - mean - (:value - mean) / (count + 1)))
+                ELSE :largest END,
             last = :value,
             timestamp = :timestamp
         """,
-        {"id": component_id, "name": name, "value": value, "timestamp": timestamp},
+        {"id": component_id, "name": name, "value": value, "timestamp": timestamp, "largest": sys.float_info.max},
     )
 
 
