@@ -141,9 +141,9 @@ class Workspace(Account):
     @classmethod
     def from_env(cls, **settings: Unpack[SettingsOptions]) -> Self:
         """
-        Work where ``MNIST_TRACKING_BACKEND`` says: ``embedded`` (also if unset) or ``aws``.
+        Work on the backend in ``MNIST_TRACKING_BACKEND``: ``embedded``, the default, or ``aws``.
 
-        Credentials in the environment are never taken as a wish to use them.
+        AWS credentials in the environment never select AWS by themselves.
 
         Args:
             **settings: As for `aws`.

@@ -202,7 +202,7 @@ class EndpointFacts:
     """What the tags of an endpoint tell: its trial, its adapter, and whether this library created it."""
 
     name: str
-    trial_name: str | None
+    trial: str | None
     adapter: str | None
     is_ours: bool
 

@@ -2,12 +2,13 @@
 The SageMaker SDKs: imported late, and without their side effects.
 
 Importing them takes two seconds, configures the root logger (so that a later `logging.basicConfig` does nothing), logs
-to standard output, and replaces `sys.excepthook`. This module undoes all of that. Their telemetry sends the account ID
-by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the SDKs,
-and only in the calling thread, they neither announce the end of their version 2 nor log a link to their troubleshooting
-guide, and an estimator creates no client of the default session.
+to standard output, and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry
+sends the account ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this
+library calls the SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link
+to their troubleshooting guide, and an estimator creates no client of the default session.
 """
 
+import builtins
 import importlib
 import logging
 import os
@@ -32,6 +33,7 @@ _MODULES = (  # everything this library uses, so that nothing is imported in the
     "smexperiments.trial_component",
 )
 _PACKAGES = ("sagemaker", "smexperiments")
+_SHELL_HOOKS = ("_showtraceback", "showtraceback", "showsyntaxerror")
 _lock = threading.RLock()
 _loaded = False
 _calling: ContextVar[bool] = ContextVar("calling", default=False)
@@ -66,7 +68,7 @@ def load() -> None:
 def _import() -> None:
     before = set(sys.modules)
     try:
-        with _logging_preserved(), _excepthook_preserved(), _warnings_ignored(), _end_of_version_2_suppressed():
+        with _logging_preserved(), _tracebacks_preserved(), _warnings_ignored(), _end_of_version_2_suppressed():
             for name in _MODULES:
                 importlib.import_module(name)
     except BaseException as error:  # an interrupt too
@@ -116,12 +118,18 @@ def _passes_parent(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def _excepthook_preserved() -> Iterator[None]:
-    hook = sys.excepthook
+def _tracebacks_preserved() -> Iterator[None]:
+    """Undo what `rich.traceback.install` replaces, in Python and in the IPython shell of a notebook."""
+    hook, shell = sys.excepthook, getattr(builtins, "get_ipython", lambda: None)()
+    own = {name: vars(shell).get(name) for name in _SHELL_HOOKS} if shell is not None else {}
     try:
         yield
     finally:
         sys.excepthook = hook
+        for name, was in own.items():
+            vars(shell).pop(name, None)
+            if was is not None:
+                setattr(shell, name, was)
 
 
 @contextmanager

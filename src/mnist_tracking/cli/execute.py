@@ -25,7 +25,7 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
 
     Calls of boto3, the SageMaker SDK and smexperiments, in the program and in the Python programs that it starts, go to
     the embedded SageMaker in the folder --home; nothing reaches AWS. Input, output, signals and exit status are the
-    program's own. Its Python needs mnist-tracking.
+    program's own. mnist-tracking must be installed in its Python environment.
 
     \b
     Examples:

@@ -24,6 +24,7 @@ from botocore.session import Session
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.injection import Injections
+from mnist_tracking.embedded.interrupts import uninterrupted
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
 from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.validation import check_request
@@ -101,7 +102,7 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
             return error_reply
         call.context.sleep(delay)
     try:
-        response = _handle(handler, model, call)
+        response = uninterrupted(_handle, handler, model, call)
     except AwsFault as fault:
         return _error_reply(fault, attempts)
     for observe in response_observers:

@@ -46,7 +46,7 @@ def back_up(store: Store, directory: Path) -> None:
 def _exclusive_folder(home: Path) -> Iterator[Path]:
     """Yield an empty folder beside the contents, to one backup at a time; a killed one may have left its folder."""
     folder = home / _HELD
-    with locked(home):
+    with locked(home / "locks" / "backup"):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
