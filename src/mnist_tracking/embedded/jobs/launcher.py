@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
@@ -42,20 +42,20 @@ class Launch:
 
     def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings = store, name, settings
-        self._lock: int | None = None
+        self._lock: OwnedFile | None = None
 
     def prepare(self) -> None:
         """Create the job's folder, for this user only, and take the lock for the supervisor."""
         folder = state.job_folder(self._store.home, self._name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings.write(folder)
-        self._lock = acquire_lock(supervisor_lock(self._store, self._name))
+        self._lock = hold_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
         """Release the lock, unless the supervisor has it."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            os.close(lock)
+            lock.close()
 
     def start(self) -> None:
         """Start the supervisor, or fail the job if that is not possible."""
@@ -63,7 +63,7 @@ class Launch:
         assert lock is not None, "prepare must be called first"  # noqa: S101 - for the type checker
         folder = state.job_folder(self._store.home, self._name)
         try:
-            start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
+            start_detached(_MODULE, [str(self._store.home), self._name, str(lock.fileno())], lock=lock, folder=folder)
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
 

@@ -128,7 +128,7 @@ class JobSupervisor:
         if self._ending.reason:
             return
         self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", DAY_S))
-        self._journal.write(partial(state.begin_downloading, now=time.time()))
+        self._journal.add(partial(state.begin_downloading, now=time.time()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
             with self._ending.interruptible():
@@ -161,9 +161,9 @@ class JobSupervisor:
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless a stop was requested."""
-        if self._journal.write(_begin_unless_stopping):
-            self._has_begun = True
-        else:
+        with self._ending.interruptible():
+            self._has_begun = self._journal.write(_begin_unless_stopping)
+        if not self._has_begun:
             self._ending.stop()
         return self._has_begun
 
@@ -226,7 +226,7 @@ class JobSupervisor:
         if not self._has_begun:
             return outcome, False
         message = "Uploading generated training model"
-        self._journal.write(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
+        self._journal.add(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
         has_succeeded = outcome.status != "Failed"
         try:
             with self._ending.interruptible(grace_s=self._timing.stopped_upload_s):

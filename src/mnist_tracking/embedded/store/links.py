@@ -39,6 +39,7 @@ class _Opened:
         self.connection, self.writing, self.reading = connection, writing, reading
         self.presence: Presence
 
+
 class Link:
     """
     The connection of one thread, which alone uses it. It is opened when it is used.
