@@ -5,19 +5,25 @@ Importing them takes two seconds, configures the root logger (so that a later `l
 to standard output, and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry
 sends the account ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this
 library calls the SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link
-to their troubleshooting guide, and an estimator creates no client of the default session.
+to their troubleshooting guide, and an estimator creates no client of the default session. Two things that they would
+compute again for each look-up are computed once per process: whether the schema of their config files is valid, and
+botocore's endpoints.
 """
 
 import builtins
+import gc
 import importlib
 import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
@@ -68,7 +74,13 @@ def load() -> None:
 def _import() -> None:
     before = set(sys.modules)
     try:
-        with _logging_preserved(), _tracebacks_preserved(), _warnings_ignored(), _end_of_version_2_suppressed():
+        with (
+            _logging_preserved(),
+            _tracebacks_preserved(),
+            _warnings_ignored(),
+            _end_of_version_2_suppressed(),
+            _collection_paused(),
+        ):
             for name in _MODULES:
                 importlib.import_module(name)
     except BaseException as error:  # an interrupt too
@@ -81,7 +93,8 @@ def _import() -> None:
 
 
 def _patch() -> None:
-    from sagemaker import deprecations, estimator
+    from sagemaker import deprecations, estimator, utils
+    from sagemaker.config import config
     from sagemaker.telemetry import telemetry_logging
 
     for sender in ("_send_telemetry_request", "_requests_helper"):
@@ -91,6 +104,23 @@ def _patch() -> None:
     is_suppressed, make_app = deprecations._v2_suppressed, estimator.TensorBoardApp
     deprecations._v2_suppressed = lambda: _calling.get() or is_suppressed()
     estimator.TensorBoardApp = lambda region: None if _calling.get() else make_app(region=region)
+    config.jsonschema = SimpleNamespace(validate=_validating(config.SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA))
+    utils._botocore_resolver = cache(utils._botocore_resolver)
+
+
+def _validating(schema: dict[str, Any]) -> Callable[[object, object], None]:
+    """Return what `jsonschema.validate` does for one schema, without checking the schema for each of 60 look-ups."""
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+    from jsonschema.validators import validator_for  # type: ignore[import-untyped]
+
+    validator = validator_for(schema)(schema)
+
+    def validate(instance: object, _schema: object) -> None:
+        error = best_match(validator.iter_errors(instance))
+        if error is not None:
+            raise error
+
+    return validate
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:
@@ -130,6 +160,18 @@ def _tracebacks_preserved() -> Iterator[None]:
             vars(shell).pop(name, None)
             if was is not None:
                 setattr(shell, name, was)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Suspend garbage collection, which takes a quarter of the time of the import."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

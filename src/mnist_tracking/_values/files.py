@@ -204,11 +204,11 @@ def _checked(tar: tarfile.TarFile, archive: Path, max_bytes: int, max_members: i
 
 class OwnedFile(io.FileIO):
     """
-    An open file of this process alone, closed at the latest when nothing refers to it any more.
-
-    So no interrupt can leak it, and with it a lock: neither between its opening and the ``try`` that closes it, nor
-    between that ``try`` and its ``finally``. A child process does not inherit it; a forked one closes its copy, which
+    An open file of this process alone: a child process does not inherit it, and a forked one closes its copy, which
     would keep a lock after the parent has ended.
+
+    Python closes it at the latest when nothing refers to it any more. So no interrupt can leak it, and with it a lock:
+    neither between its opening and the ``try`` that closes it, nor between that ``try`` and its ``finally``.
 
     Args:
         path: The file.
@@ -218,9 +218,6 @@ class OwnedFile(io.FileIO):
     def __init__(self, path: Path, mode: str = "rb") -> None:
         super().__init__(path, mode, opener=_open_privately)
         _owned_files.add(self)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _open_privately(path: str, flags: int) -> int:
@@ -253,10 +250,16 @@ def hold_lock(path: Path, *, wait: bool = False) -> OwnedFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         file = OwnedFile(path, "ab")
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with contextlib.suppress(FileNotFoundError):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                return file  # otherwise its last holder has deleted it, and others would lock a new one
+                return file
+            file.close()  # its last holder has deleted it, and others would lock a new one
+        except FileNotFoundError:
+            file.close()
+        except BaseException:
+            file.close()
+            raise
 
 
 def acquire_lock(path: Path, *, wait: bool = False) -> int:
@@ -322,9 +325,17 @@ def atomic_path(path: Path, *, is_synced: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_open(path: Path, *, is_synced: bool = False) -> Iterator[BinaryIO]:
-    """Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`."""
-    with atomic_path(path, is_synced=is_synced) as draft, draft.open("wb") as stream:
+def atomic_open(path: Path, *, is_synced: bool = False, is_private: bool = False) -> Iterator[BinaryIO]:
+    """
+    Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`.
+
+    Args:
+        path: The file.
+        is_synced: As for `atomic_path`.
+        is_private: Whether only the user may read it, whatever the umask.
+    """
+    opener = _open_privately if is_private else None
+    with atomic_path(path, is_synced=is_synced) as draft, open(draft, "wb", opener=opener) as stream:
         yield stream
 
 

@@ -113,7 +113,7 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
         case []:
             raise click.UsageError(f"{name!r} is both an experiment and a trial; pass --kind.")
     try:
-        workspace.resolve_trial(name)  # the beginning of a name, 'latest' or 'best'
+        workspace.resolve_trial(name)  # a prefix or suffix, 'latest' or 'best'
     except NotFoundError:
         pass
     else:

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_LOOK_S = 0.05
 _FINISH_S = 1.0  # how long the end of the program waits for an interrupted function
 
 
@@ -40,9 +41,14 @@ class _Task:
         finally:
             self._ended.release()
 
-    def wait(self, timeout_s: float = -1) -> None:
+    def wait(self) -> None:
         """Wait until it has ended; in the main thread, a signal handler may run and raise."""
-        self._ended.acquire(timeout=timeout_s)
+        while not self.has_ended(_LOOK_S):
+            pass  # a signal that comes just before Python begins to wait does not wake it
+
+    def has_ended(self, timeout_s: float) -> bool:
+        """Wait for some time, and return whether it has ended."""
+        return self._ended.acquire(timeout=timeout_s)
 
 
 class _Worker:
@@ -50,7 +56,13 @@ class _Worker:
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="mnist-tracking-calls", daemon=True).start()
+        _thread.start_new_thread(self._start, ())  # a Thread that is interrupted while it starts is neither off nor on
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="mnist-tracking-calls", daemon=True).start()
+        except RuntimeError:  # no more threads: this one will do
+            self._work()
 
     def _work(self) -> None:
         while (task := self.tasks.get()) is not None:
@@ -91,7 +103,7 @@ class _Workers:
 
     def finish(self) -> None:
         for task in self._interrupted:
-            task.wait(_FINISH_S)
+            task.has_ended(_FINISH_S)
 
 
 _workers = _Workers()

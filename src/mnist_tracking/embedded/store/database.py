@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from mnist_tracking.embedded.store.blobs import Blobs
@@ -56,7 +56,8 @@ class Store:
 
     def _create(self) -> None:
         """Create or update the database; whatever kills or interrupts this, the next one completes it."""
-        with Lane(self.home, "write").held(self._busy_timeout_s):
+        lane = Lane(self.home, "write")
+        with closing(lane), lane.held(self._busy_timeout_s):
             create_database(self.home, self.path)
         with self.read() as connection:
             self._database = self._link().database

@@ -6,11 +6,11 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 from mnist_tracking.embedded.store.filesystem import HomeLostError
-from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of
+from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of, used_files
 
 _LONG_LOG = 4 << 20  # bytes of write-ahead log after which it is written to the database, as SQLite's own default
 _inherited: list[sqlite3.Connection] = []
@@ -35,9 +35,22 @@ _presences = _Presences()
 class _Opened:
     """An open connection, its locks, and the presence that must last as long."""
 
-    def __init__(self, connection: sqlite3.Connection, writing: Lane, reading: Lane) -> None:
-        self.connection, self.writing, self.reading = connection, writing, reading
-        self.presence: Presence
+    def __init__(
+        self, connection: sqlite3.Connection, writing: Lane, reading: Lane, presence: Presence, names: tuple[str, ...]
+    ) -> None:
+        self.connection, self.writing, self.reading, self.presence = connection, writing, reading, presence
+        self._names = names
+
+    def check(self) -> int:
+        """See `Presence.check`."""
+        return self.presence.check(self._names)
+
+    def close(self) -> None:
+        """Close the connection and release the locks."""
+        self.connection.close()
+        self.writing.close()
+        self.reading.close()
+
 
 
 class Link:
@@ -80,7 +93,7 @@ class Link:
         if opened is None:
             return
         if self._pid == os.getpid():
-            opened.connection.close()
+            opened.close()
         else:
             _inherited.append(opened.connection)
 
@@ -106,19 +119,22 @@ class Link:
                 self._close_if_idle()
 
     def _open(self) -> _Opened:
-        if not self._path.exists():
-            raise HomeLostError(str(self._path))
-        writing, reading = Lane(self._path.parent, "write"), Lane(self._path.parent, "read")
-        with _presences.lock:
-            presence = _presences.found.get(identity_of(self._path))
-            with writing.held(self._wait_s) if presence is None else nullcontext():
-                opened = _Opened(_connect(self._path, self._synchronous, self._wait_s), writing, reading)
-                opened.presence = presence or Presence(self._path)
-                _presences.found[opened.presence.database] = opened.presence
-        opened.presence.check()
-        if self.database not in (None, opened.presence.database):
-            raise HomeLostError(str(self._path))
-        self.database = opened.presence.database
+        if not (self._path.exists() and self._path.stat().st_size):
+            raise HomeLostError(str(self._path))  # SQLite would create a new one
+        with ExitStack() as undo:
+            writing, reading = (undo.enter_context(closing(Lane(self._path.parent, name))) for name in ("write", "read"))
+            with _presences.lock:
+                presence = _presences.found.get(identity_of(self._path))
+                with writing.held(self._wait_s) if presence is None else nullcontext():
+                    connection = undo.enter_context(closing(_connect(self._path, self._synchronous, self._wait_s)))
+                    presence = presence or Presence(self._path)
+                    _presences.found[presence.database] = presence
+            opened = _Opened(connection, writing, reading, presence, used_files(self._path))
+            opened.check()
+            if self.database not in (None, presence.database):
+                raise HomeLostError(str(self._path))
+            self.database = presence.database
+            undo.pop_all()
         return opened
 
     @contextmanager
@@ -159,7 +175,7 @@ class Link:
             self._begin(opened)
             try:
                 yield opened.connection
-                log_size = opened.presence.check()
+                log_size = opened.check()
                 opened.connection.execute("COMMIT")
                 if log_size > _LONG_LOG:
                     self._empty_log(opened)

@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,6 +88,10 @@ class Lane:
         """Release the lock."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """Release the lock for good."""
+        self._file.close()
+
     @contextmanager
     def held(self, wait_s: float, *, shared: bool = False) -> Iterator[None]:
         """Hold the lock until the block ends."""
@@ -113,19 +117,25 @@ class Presence:
 
     def __init__(self, path: Path) -> None:
         """Take part in a home; a connection to its database must be open, and no other process may be opening one."""
-        self._path, index, log = str(path), f"{path}-shm", f"{path}-wal"
-        names = (self._path, index, str(path.parent / _FOLDER / "write"), log)
-        self._identities = [(name, identity_of(name)) for name in names]
-        self.check()
-        self._files = [OwnedFile(path), OwnedFile(Path(index))]
-        for file, place in zip(self._files, (_SHARED_RANGE, _DEAD_MAN_SWITCH), strict=True):
-            _share(file, *place)
-        self.database = self._identities[0][1]
+        self._files: list[OwnedFile] = []
+        self._identities = [identity_of(name) for name in used_files(path)]
+        self.database = self._identities[0]
+        self.check(used_files(path))
         self.writers = threading.Lock()
+        for name, place in (path, _SHARED_RANGE), (Path(f"{path}-shm"), _DEAD_MAN_SWITCH):
+            self._files.append(OwnedFile(name))
+            _share(self._files[-1], *place)
 
-    def check(self) -> int:
+    def __del__(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def check(self, names: Sequence[str]) -> int:
         """
         Check that the files are those at their paths, so that other programs find what is written to them.
+
+        Args:
+            names: The paths, as `used_files` returns them.
 
         Returns:
             The size of the write-ahead log.
@@ -133,14 +143,21 @@ class Presence:
         Raises:
             HomeLostError: If they are not.
         """
-        try:
-            for name, identity in self._identities:
+        size = 0
+        for name, identity in zip(names, self._identities, strict=True):
+            try:
                 found = os.stat(name)
-                if (found.st_dev, found.st_ino) != identity or (name == self._path and not found.st_size):
-                    raise HomeLostError(name)
-        except FileNotFoundError as error:
-            raise HomeLostError(name) from error
-        return found.st_size
+            except OSError as error:
+                raise HomeLostError(name) from error
+            if (found.st_dev, found.st_ino) != identity or (identity is self.database and not found.st_size):
+                raise HomeLostError(name)
+            size = found.st_size
+        return size
+
+
+def used_files(path: Path) -> tuple[str, ...]:
+    """Return the files of a database that every process must share, the write-ahead log last."""
+    return str(path), f"{path}-shm", str(path.parent / _FOLDER / "write"), f"{path}-wal"
 
 
 def _share(file: OwnedFile, start: int, length: int) -> None:
