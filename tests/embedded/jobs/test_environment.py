@@ -200,7 +200,7 @@ def test_hundred_long_hyperparameters_reach_the_script(account: TrainingAccount)
 
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
     assert account.log() == [
-        "SM_HPS, SM_TRAINING_ENV, SM_USER_ARGS would be longer than the 128 KiB that Linux allows for a variable and are "
-        "not set; the hyperparameters are in the arguments, in SM_HP_* and in input/config/hyperparameters.json.",
+        "SM_HPS, SM_TRAINING_ENV, SM_USER_ARGS would be longer than the 128 KiB that Linux allows for a variable and "
+        "are not set; the hyperparameters are in the arguments, in SM_HP_* and in input/config/hyperparameters.json.",
         "197 2500 None",
     ]

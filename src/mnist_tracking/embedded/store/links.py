@@ -52,7 +52,6 @@ class _Opened:
         self.reading.close()
 
 
-
 class Link:
     """
     The connection of one thread, which alone uses it. It is opened when it is used.
