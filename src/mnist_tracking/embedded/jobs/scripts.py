@@ -33,11 +33,11 @@ _PIPE = 1 << 20  # bytes; the capacity of a pipe
 
 Line = tuple[float, str]
 """When a line was printed, in seconds since the epoch, and the line."""
-Events = queue.Queue[tuple["Script", Line | None]]
-"""What scripts print, and None for the end of each stream and of the process."""
+Event = tuple["Script", Line | None]
+"""What a script has printed, or None for the end of each stream and of the process."""
 _ENDS = 3
 _STDERR_LINES = 40
-_WAITING_LINES = 10_000  # scripts that write faster than the store must wait, as with any full pipe
+_WAITING = 1 << 14  # KiB of output; scripts that print faster than the store must wait, as with any full pipe
 _COMMAND = 'exec "./$0" "$@"'
 _PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the module; the script's arguments follow
     'PIP_CONFIG_FILE=/dev/null "$0" -m pip install --quiet --no-deps --no-build-isolation --no-index --no-cache-dir '
@@ -103,6 +103,32 @@ class _Output(RawIOBase):
             if has_ended:
                 return 0
         return 0
+
+
+class Events(queue.Queue[Event]):
+    """A queue of events that is full by their weight, not by their number: lines may be long."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._weight = 0
+
+    def _qsize(self) -> int:
+        return self._weight
+
+    def _put(self, item: Event) -> None:
+        super()._put(item)
+        self._weight += weight_of(item)
+
+    def _get(self) -> Event:
+        item = super()._get()
+        self._weight -= weight_of(item)
+        return item
+
+
+def weight_of(event: Event) -> int:
+    """Return the weight of an event in KiB."""
+    line = event[1]
+    return 1 + (len(line[1]) >> 10 if line else 0)
 
 
 class Script:
@@ -220,7 +246,7 @@ class ScriptGroup:
     def __init__(self, timing: EngineTiming) -> None:
         self._timing = timing
         self._scripts: list[Script] = []
-        self._events: Events = queue.Queue(_WAITING_LINES)
+        self._events = Events(_WAITING)
         self._is_ending = False
 
     def start(self, host: str, **how: Any) -> None:
@@ -276,10 +302,12 @@ class ScriptGroup:
         """Wait for a line, then return all available ones, by script."""
         found: dict[Script, Lines] = {}
         wait_s: float | None = self._timing.output_poll_s
+        weight = 0
         with contextlib.suppress(queue.Empty):
-            for _ in range(_WAITING_LINES):
+            while weight < _WAITING:
                 script, line = self._events.get(block=wait_s is not None, timeout=wait_s)
                 wait_s = None
+                weight += weight_of((script, line))
                 if line is None:
                     script.note_end()
                 else:
