@@ -10,7 +10,6 @@ from typing import Any
 from mnist_tracking.embedded.faults import (
     ResourceInUseFault,
     ResourceLimitFault,
-    ResourceNotFoundFault,
     ValidationFault,
 )
 from mnist_tracking.embedded.jobs import checks, state
@@ -124,6 +123,7 @@ def create_training_job(call: Call) -> Response:
         with context.store.write() as connection:
             _check_name(connection, name)
             _check_quota(connection, call)
+            checks.check_inputs(context.store, call.params)
             _insert(connection, call, arn)
             launch.prepare()
         launch.start()
@@ -183,7 +183,7 @@ def describe_training_job(call: Call) -> Response:
 def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
     job = state.read_job(connection, name)
     if job is None:
-        raise ResourceNotFoundFault("Requested resource not found.")
+        raise ValidationFault("Requested resource not found.")  # unlike most other services and resources
     return job
 
 
