@@ -1,5 +1,6 @@
 """What killed programs left behind is deleted when a home is opened; what may still be used, or is not ours, is not."""
 
+import io
 import os
 import sqlite3
 from pathlib import Path
@@ -48,17 +49,15 @@ def test_content_that_is_being_stored_is_kept(engine: EmbeddedSageMaker) -> None
     """However long it takes: while any process stores one, none is deleted."""
     engine.session().client("s3").create_bucket(Bucket="bucket")
 
-    class Slow:
-        parts = [b"content"]
-
-        def read(self, _size: int) -> bytes:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
             reopen(engine)
-            return self.parts.pop() if self.parts else b""
+            return super().read(size)
 
     with engine.store.blobs.added(b"not yet committed") as blob:
         reopen(engine)
         assert engine.store.blobs.path(blob.name).read_bytes() == b"not yet committed"
-    stored = put_object(engine.store, "bucket", "key", Slow(), 0.0)
+    stored = put_object(engine.store, "bucket", "key", Slow(b"content"), 0.0)
     assert stored.path.read_bytes() == b"content"
     reopen(engine)
     assert not engine.store.blobs.path(blob.name).exists()
