@@ -2,14 +2,17 @@
 
 import io
 import re
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qsl
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
 from mnist_tracking.embedded.services.s3.checksums import checked
+from mnist_tracking.embedded.store.blobs import Body
+from mnist_tracking.embedded.store.contents import Content, ContentError
 from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
 from mnist_tracking.embedded.times import as_seconds
 
@@ -31,7 +34,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 class FilePart(io.RawIOBase):
     """The next bytes of an open file; closing it closes the file."""
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
+    def __init__(self, file: Content, length: int) -> None:
         self._file = file
         self._left = length
 
@@ -61,7 +64,7 @@ def key_of(params: Params) -> str:
     return key
 
 
-def body_of(params: Params) -> bytes | BinaryIO:
+def body_of(params: Params) -> Body:
     """
     Return the content of a request: bytes, or a file to be read from its current position.
 
@@ -112,9 +115,10 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
     return found
 
 
-def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-    """Return an object and its open content, or raise AWS's error if it does not exist."""
-    opened = open_object(call.context.store, bucket, key)
+def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, Content]:
+    """Return an object and its open content, or raise AWS's error if it does not exist, or its content is lost."""
+    with content_faults():
+        opened = open_object(call.context.store, bucket, key)
     if opened is None:
         require_found(call, None)
         raise AssertionError("require_found raises")
@@ -123,6 +127,15 @@ def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryI
     except AwsFault:
         opened[1].close()
         raise
+
+
+@contextmanager
+def content_faults() -> Iterator[None]:
+    """Raise AWS's InternalError for a content that is lost or altered."""
+    try:
+        yield
+    except ContentError as error:
+        raise AwsFault(str(error), code="InternalError", status=500) from error
 
 
 def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head: bool = False) -> None:
