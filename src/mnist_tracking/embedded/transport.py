@@ -86,7 +86,7 @@ class _Client(BaseClient):
             if is_checked and (report := _report(model, params)):
                 raise ParamValidationError(report=report) from None
             _, parsed = _error_reply(fault, 0)
-            error: type[Any] = self.exceptions.from_code(fault.code)
+            error: Any = self.exceptions.from_code(fault.code)
             raise error(parsed, model.name) from fault.__cause__
         return plain
 
