@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
@@ -182,7 +182,7 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
     try:
         check_request(model, call.params)
         return handler(call)
-    except (AwsFault, MnistTrackingError):
+    except (AwsFault, MnistTrackingError, HTTPClientError):  # the last one: the caller's own file cannot be read
         raise
     except Exception as error:
         raise _internal_failure(call, error) from error
