@@ -11,14 +11,13 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 from mnist_tracking._values.files import is_locked, locked
 from mnist_tracking.embedded.context import Context
-from mnist_tracking.embedded.hosting.state import endpoint_lock
+from mnist_tracking.embedded.hosting.launcher import delete_orphans
 from mnist_tracking.embedded.jobs.launcher import supervisor_lock
-from mnist_tracking.embedded.jobs.state import ENDED
+from mnist_tracking.embedded.jobs.state import ENDED, read_job
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import delete_links
 from mnist_tracking.embedded.store.objects import stored_contents
@@ -26,7 +25,7 @@ from mnist_tracking.embedded.store.uploads import delete_upload, uploads_before
 
 _STAMP = "locks/collection"
 _DAY_S = 86_400
-_SET_ASIDE = re.compile(r"\..+-[0-9a-f]{32}")  # how the folders of deleted endpoints are called until they are deleted
+_SET_ASIDE = re.compile(r"\..+-[0-9a-f]{32}")  # the name of a job's folder while it is deleted
 _LOGGED = (  # the log lines of jobs and endpoints that do not exist
     "DELETE FROM log_events WHERE timestamp < ? AND log_group = '/aws/sagemaker/TrainingJobs' AND "
     "substr(stream, 1, instr(stream, '/') - 1) NOT IN (SELECT name FROM training_jobs)",
@@ -64,8 +63,8 @@ def collect(context: Context) -> None:
             connection.execute(statement, (now - timing.log_expiry_s,))
     store.blobs.delete_unused(lambda: _used(store))
     delete_links(store.home)
-    _delete_folders(store, "jobs", "training_jobs", supervisor_lock)
-    _delete_folders(store, "endpoints", "endpoints", endpoint_lock)
+    delete_orphans(store)
+    _delete_job_folders(store)
     _delete_work(store)
     store.shrink()
 
@@ -75,33 +74,28 @@ def _used(store: Store) -> set[str]:
         return {content.blob for content in stored_contents(connection)}
 
 
-def _delete_folders(store: Store, folder: str, table: str, lock: Callable[[Store, str], Path]) -> None:
-    """Delete the folders of jobs or endpoints that do not exist, if nobody creates or runs them."""
-    for path in (store.home / folder).iterdir() if (store.home / folder).is_dir() else ():
-        if not _SET_ASIDE.fullmatch(path.name) and lock(store, path.name).is_file():
-            path = _set_aside(store, table, path, lock(store, path.name))  # noqa: PLW2901 - where it is now
+def _delete_job_folders(store: Store) -> None:
+    """Delete the folders of jobs that do not exist, if nobody creates or runs them."""
+    for path in (store.home / "jobs").iterdir() if (store.home / "jobs").is_dir() else ():
+        if not _SET_ASIDE.fullmatch(path.name) and supervisor_lock(store, path.name).is_file():
+            path = _set_aside(store, path)  # noqa: PLW2901 - where it is now
         if _SET_ASIDE.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _set_aside(store: Store, table: str, path: Path, lock: Path) -> Path:
-    """Rename a folder unless its job or endpoint exists or is being created; return where it is."""
-    with store.write(), contextlib.suppress(BlockingIOError), locked(lock, wait=False):  # both are created in one, too
-        if not _exists(store, table, path.name):
+def _set_aside(store: Store, path: Path) -> Path:
+    """Rename a job's folder unless the job exists or is being created; return where it is."""
+    lock = supervisor_lock(store, path.name)
+    with store.write() as connection, contextlib.suppress(BlockingIOError), locked(lock, wait=False):  # as its creation
+        if read_job(connection, path.name) is None:
             return path.rename(path.with_name(f".{path.name}-{uuid.uuid4().hex}"))
     return path
-
-
-def _exists(store: Store, table: str, name: str) -> bool:
-    with store.read() as connection:
-        return connection.execute(f"SELECT 1 FROM {table} WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _delete_work(store: Store) -> None:
     """Delete the working folders of jobs that have ended without deleting them."""
     for path in (store.home / "jobs").glob("*/ml"):
         with store.read() as connection:
-            query = "SELECT status FROM training_jobs WHERE name = ?"
-            row = connection.execute(query, (path.parent.name,)).fetchone()
-        if row is not None and row["status"] in ENDED and not is_locked(supervisor_lock(store, path.parent.name)):
+            job = read_job(connection, path.parent.name)
+        if job is not None and job["status"] in ENDED and not is_locked(supervisor_lock(store, path.parent.name)):
             shutil.rmtree(path, ignore_errors=True)

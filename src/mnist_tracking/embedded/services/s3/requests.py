@@ -4,8 +4,10 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
+
+from botocore.exceptions import HTTPClientError
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params
@@ -56,6 +58,29 @@ class FilePart(io.RawIOBase):
         super().close()
 
 
+class CallersBody(io.RawIOBase):
+    """
+    A file that the caller gave, to be read from its current position.
+
+    An error of the caller's own file is one of botocore's, as when botocore reads it to send it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            data: object = self._file.read(-1 if size is None else size)
+            if isinstance(data, (bytes, bytearray)):
+                return bytes(data)
+            raise TypeError(f"read() returned {type(data).__name__}; expected bytes")
+        except Exception as error:
+            raise HTTPClientError(error=error) from error
+
+
 def key_of(params: Params) -> str:
     """Return the key that a request writes to."""
     key: str = params["Key"]
@@ -73,7 +98,9 @@ def body_of(params: Params) -> Body:
     body = params.get("Body", b"")
     if hasattr(body, "signal_transferring"):  # from now on, a transfer counts reads as progress
         body.signal_transferring()
-    return checked(body.encode() if isinstance(body, str) else body, params)
+    if isinstance(body, str):
+        body = body.encode()
+    return checked(body if isinstance(body, (bytes, bytearray)) else CallersBody(body), params)  # type: ignore[arg-type] # it is read like a BinaryIO
 
 
 def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAGE_HEADERS) -> dict[str, Any]:
