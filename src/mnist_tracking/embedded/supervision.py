@@ -14,7 +14,9 @@ from pathlib import Path
 
 import attrs
 
+from mnist_tracking._values.files import OwnedFile
 from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.jobs.disk import open_regular
 from mnist_tracking.embedded.timing import EngineTiming
 
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -23,6 +25,7 @@ _FOR_SERVERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 _KEPT = frozenset({*INHERITED, *_FOR_SERVERS})
 _PREFIXES = ("LC_", "PYTHON")
 _LOG = "supervisor.log"
+_LAST_BYTES = 1 << 14
 _SETTINGS = "supervisor.json"
 
 
@@ -58,7 +61,7 @@ class SupervisorSettings:
             file.write(json.dumps(attrs.asdict(self)).encode())
 
 
-def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
+def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, folder: Path) -> int:
     """
     Run ``python -m module arguments`` in its own session and return its process id.
 
@@ -68,7 +71,8 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
     Args:
         module: What to run.
         arguments: Its arguments.
-        lock: The descriptor of the lock that the supervisor will hold; closed here in any case.
+        lock: The lock that the supervisor will hold: a file of this process alone, or a descriptor. Closed here in any
+            case; this process would hold it for the rest of its life otherwise.
         folder: Where its output is written, to ``supervisor.log``.
     """
     try:
@@ -80,13 +84,11 @@ def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path
                 stderr=log,
                 env=_environment(),
                 cwd=folder,
-                pass_fds=(lock,),
+                pass_fds=(lock if isinstance(lock, int) else lock.fileno(),),
                 start_new_session=True,
             )
     finally:
-        os.close(
-            lock
-        )  # even if it was not handed down: otherwise this process would hold the lock for the rest of its life
+        os.close(lock) if isinstance(lock, int) else lock.close()
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
 
@@ -103,9 +105,11 @@ def _open_private(name: str, flags: int) -> int:
 
 def last_words(folder: Path) -> str:
     """Return the exception that ended a supervisor, such as a full disk, as a sentence; empty if it was killed."""
-    try:
-        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
+    stream = open_regular(folder / _LOG)
+    if stream is None:
         return ""
+    with stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_BYTES))
+        lines = stream.read(_LAST_BYTES).decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
     return last and f" Its own log ends with: {last}"

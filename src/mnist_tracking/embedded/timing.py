@@ -39,6 +39,9 @@ class EngineTiming:
             that takes longer is killed and started anew.
         process_poll_s: Between two checks whether a process has ended.
         database_busy_s: How long a write waits for the writes of other processes.
+        collection_interval_s: Between two collections of what killed programs left behind, done when a home is opened.
+        upload_expiry_s: How long after its beginning a multipart upload that was neither completed nor aborted is kept.
+        log_expiry_s: How long the log lines of deleted endpoints, and of jobs that do not exist, are kept.
 
     Raises:
         ConfigError: If a value is negative.
@@ -58,3 +61,6 @@ class EngineTiming:
     invocation_timeout_s: float = _seconds(60.0)
     process_poll_s: float = _seconds(0.005)
     database_busy_s: float = _seconds(60.0)
+    collection_interval_s: float = _seconds(3600.0)
+    upload_expiry_s: float = _seconds(7 * 86_400.0)
+    log_expiry_s: float = _seconds(30 * 86_400.0)

@@ -1,13 +1,17 @@
-"""The disk that jobs write to: whether it is full, and how a job's files are deleted whatever a script has made."""
+"""The disk that jobs write to: whether it is full, and how files are read and deleted whatever a script has made."""
 
 import contextlib
 import errno
+import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_A_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR})
 _DELETE = 'chmod -R u+rwX -- "$1"; rm -rf -- "$1"'
 _NEARLY_FULL = 1 << 20  # bytes; less than this is no room for a script's files
 
@@ -30,6 +34,39 @@ def is_nearly_full(folder: Path) -> bool:
         return shutil.disk_usage(folder).free < _NEARLY_FULL
     except OSError:
         return False
+
+
+def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO | None:
+    """
+    Open a file that a script has made, and never wait: None if it is gone, or a FIFO, a device, a folder or a link.
+
+    Raises:
+        OSError: If it cannot be read for another reason, such as its permissions.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in _NOT_A_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    return None
+
+
+def json_files(folder: Path) -> list[Path]:
+    """Return the paths in a folder that end in ``.json``, sorted; none if it is not a folder any more."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            names = os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names) if name.endswith(".json")]
 
 
 def delete_all(folder: Path) -> None:

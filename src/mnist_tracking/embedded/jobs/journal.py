@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from mnist_tracking.embedded.jobs import state
@@ -13,6 +14,8 @@ from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error
 
 T = TypeVar("T")
+Change = Callable[[sqlite3.Connection, int], object]
+"""Called with a connection in a transaction, and the job's row."""
 
 _MOST_PENDING = 1 << 26  # bytes of text in memory; a job that prints more waits until there is room
 _WEIGHT_OF_VALUE = 100  # bytes
@@ -23,8 +26,8 @@ class Journal:
     """
     The log, the metrics and the status of one job.
 
-    A store that cannot be written for a while does not fail the job. Lines and metrics are kept in memory and written,
-    in their order, once there is room again, and before the status that follows them.
+    A store that cannot be written for a while does not fail the job. What is added is kept in memory and written, in
+    its order, once there is room again, and before anything that follows it.
 
     Args:
         store: The store.
@@ -35,20 +38,25 @@ class Journal:
 
     def __init__(self, store: Store, job_id: int, *, retry_s: float, check: Callable[[], object]) -> None:
         self._store, self._job_id, self._retry_s, self._check = store, job_id, retry_s, check
-        self._pending: list[tuple[str, Lines, list[MetricValue]]] = []
+        self._pending: list[Change] = []
         self._weight = 0
         self._lock = threading.Lock()  # checkpoints are sent in a thread of their own
 
     def record(self, stream: str, lines: Lines, values: list[MetricValue]) -> None:
-        """Add lines and metrics, and write them, with all earlier ones, if that is possible."""
+        """Add lines and metrics. If too many are pending, wait until they can be written."""
         if lines or values:
-            with self._lock:
-                self._pending.append((stream, lines, values))
-                self._weight += sum(len(text) for _, text in lines) + _WEIGHT_OF_VALUE * len(values)
-        if self._weight > _MOST_PENDING:
-            self.write(_nothing)
+            self._weight += sum(len(text) for _, text in lines) + _WEIGHT_OF_VALUE * len(values)
+            self.add(partial(state.record, stream=stream, lines=lines, values=values))
+            if self._weight > _MOST_PENDING:
+                self.write(_nothing)
         elif self._pending:
             self._try(_nothing)
+
+    def add(self, change: Change) -> None:
+        """Make a change, now if that is possible."""
+        with self._lock:
+            self._pending.append(change)
+        self._try(_nothing)
 
     def write(self, do: Callable[[sqlite3.Connection, int], T]) -> T:
         """Call *do* with a connection in a transaction and the job's row; wait until the store can be written."""
@@ -61,8 +69,8 @@ class Journal:
         with self._lock:
             try:
                 with self._store.write() as connection:
-                    for stream, lines, values in self._pending:
-                        state.record(connection, self._job_id, stream, lines, values)
+                    for change in self._pending:
+                        change(connection, self._job_id)
                     done = do(connection, self._job_id)
             except (sqlite3.Error, OSError) as error:
                 if not _is_momentary(error):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
@@ -42,28 +42,32 @@ class Launch:
 
     def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings = store, name, settings
-        self._lock: int | None = None
+        self._lock: OwnedFile | None = None
 
     def prepare(self) -> None:
-        """Create the job's folder, for this user only, and take the lock for the supervisor."""
+        """
+        Create the job's folder, for this user only, and take the lock for the supervisor.
+
+        In the transaction that inserts the job's row, so that its folder is never taken for an orphan.
+        """
+        _delete_orphans(self._store)
         folder = state.job_folder(self._store.home, self._name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings.write(folder)
-        self._lock = acquire_lock(supervisor_lock(self._store, self._name))
+        self._lock = hold_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
-        """Release the lock, unless the supervisor has it."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        """Release the lock in this process; the supervisor, if it was started, still has it."""
+        if self._lock is not None:
+            self._lock.close()
 
     def start(self) -> None:
         """Start the supervisor, or fail the job if that is not possible."""
-        lock, self._lock = self._lock, None
+        lock = self._lock
         assert lock is not None, "prepare must be called first"  # noqa: S101 - for the type checker
         folder = state.job_folder(self._store.home, self._name)
         try:
-            start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
+            start_detached(_MODULE, [str(self._store.home), self._name, str(lock.fileno())], lock=lock, folder=folder)
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
 
@@ -72,6 +76,16 @@ class Launch:
             job = state.read_job(connection, self._name)
             if job is not None and job["status"] not in state.ENDED:  # not taken for lost meanwhile
                 state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
+
+
+def _delete_orphans(store: Store) -> None:
+    """Delete the folders of jobs whose creation was not committed, since their program ended."""
+    with store.read() as connection:
+        names = {row["name"] for row in connection.execute("SELECT name FROM training_jobs")}
+    with contextlib.suppress(FileNotFoundError):
+        for folder in state.job_folder(store.home, "").iterdir():
+            if folder.name not in names and not is_locked(supervisor_lock(store, folder.name)):
+                delete_all(folder)
 
 
 def signal_stop(store: Store, job: sqlite3.Row) -> None:
@@ -109,7 +123,11 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
     """
     name = job["name"]
     folder = state.job_folder(store.home, name)
-    if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
+    if job["status"] in state.ENDED:
+        return
+    if is_locked(supervisor_lock(store, name)):
+        if job["status"] == "Stopping":
+            signal_stop(store, job)  # again: the program that stopped it may have ended before it could
         return
     reason = (_LOST if job["supervisor_pid"] else _NOT_STARTED) + last_words(folder)
     _kill_orphans(store, job)

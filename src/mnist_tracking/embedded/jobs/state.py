@@ -40,7 +40,8 @@ def _typed(value: str) -> dict[str, Any]:
         number = float(value)
     except ValueError:
         return {"StringValue": value}
-    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+    is_plain = math.isfinite(number) and "_" not in value and value == value.strip()  # unlike what Python reads
+    return {"NumberValue": number} if is_plain else {"StringValue": value}
 
 
 def component_inputs(request: dict[str, Any]) -> dict[str, dict[str, str]]:

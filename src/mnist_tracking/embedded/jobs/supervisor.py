@@ -21,10 +21,12 @@ import attrs
 from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.jobs.checks import DAY_S
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
+from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.journal import Journal
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
@@ -32,8 +34,6 @@ from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_r
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
-
-_DAY_S = 86_400
 
 
 class HostRun:
@@ -68,7 +68,9 @@ class HostRun:
             JobError: If it cannot be run.
         """
         placement = self.placement
-        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
+        own = create_environment(python, placement.layout.environment)
+        env = variables(placement, variables_of(own) if own else {"PIP_REQUIRE_VIRTUALENV": "1"})
+        return {"argv": command(placement, own or python), "cwd": placement.layout.code, "env": env}
 
 
 @attrs.frozen
@@ -125,8 +127,8 @@ class JobSupervisor:
     def _train(self) -> None:
         if self._ending.reason:
             return
-        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", _DAY_S))
-        self._journal.write(partial(state.begin_downloading, now=time.time()))
+        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", DAY_S))
+        self._journal.add(partial(state.begin_downloading, now=time.time()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
             with self._ending.interruptible():
@@ -159,9 +161,9 @@ class JobSupervisor:
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless a stop was requested."""
-        if self._journal.write(_begin_unless_stopping):
-            self._has_begun = True
-        else:
+        with self._ending.interruptible():
+            self._has_begun = self._journal.write(_begin_unless_stopping)
+        if not self._has_begun:
             self._ending.stop()
         return self._has_begun
 
@@ -175,7 +177,7 @@ class JobSupervisor:
             self._scripts.leave_nothing()
         for name, host in self._hosts.items():
             self._record(name, [], list(host.files.find(is_last=True)))
-            host.updates.apply()
+            host.updates.apply(is_last=True)
         if failed is not None:
             is_full = is_nearly_full(self._folder)
             raise JobError(
@@ -224,7 +226,7 @@ class JobSupervisor:
         if not self._has_begun:
             return outcome, False
         message = "Uploading generated training model"
-        self._journal.write(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
+        self._journal.add(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
         has_succeeded = outcome.status != "Failed"
         try:
             with self._ending.interruptible(grace_s=self._timing.stopped_upload_s):

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist_tracking._values.files import ArchiveError, pack, unpack
@@ -127,12 +128,10 @@ def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> b
     there = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
     if not there:
         return False
-    archive = base / uri.rsplit("/", 1)[1]
-    try:
+    with TemporaryDirectory(dir=base) as folder:  # a name that no script has taken; deleted to make room
+        archive = Path(folder, "archive.tar.gz")
         pack(there, archive)
         _upload(store, archive, uri)
-    finally:
-        archive.unlink(missing_ok=True)  # makes room for the next archive, and for the next attempt
     return True
 
 

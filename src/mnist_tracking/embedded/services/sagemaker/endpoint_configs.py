@@ -8,7 +8,7 @@ from mnist_tracking.embedded.hosting.tables import EndpointConfig
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
 from mnist_tracking.embedded.services.sagemaker.models import check_is_new, list_filters, require_model
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
+from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
 _ECHOED = (

@@ -9,7 +9,7 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing, present
 from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
 from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, list_filters, require_model
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags
+from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime
 
