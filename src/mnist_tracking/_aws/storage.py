@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
+from mnist_tracking._values.archives import pack
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.files import files_below, pack
+from mnist_tracking._values.files import files_below
 from mnist_tracking.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
 
 

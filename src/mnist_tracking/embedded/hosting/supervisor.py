@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking._values.files import unpack
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.embedded.hosting import state
 from mnist_tracking.embedded.jobs.container import clean_environment
 from mnist_tracking.embedded.store import Store

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking._values.files import ArchiveError, pack, unpack
+from mnist_tracking._values.archives import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.container import Layout, Placement
 from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store

@@ -14,7 +14,8 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.storage import StoredObject, download_object
-from mnist_tracking._values.files import ArchiveError, delete, files_below, locked, unpack
+from mnist_tracking._values.archives import ArchiveError, unpack
+from mnist_tracking._values.files import delete, files_below, locked
 from mnist_tracking.errors import ConfigError, MnistTrackingError, StateError
 
 __all__ = ["SCHEMA_VERSION", "FileNames", "Folder", "KeyPaths", "opened_folder", "safe_name"]
