@@ -160,8 +160,8 @@ def _sizes() -> Iterator[tuple[str, list[Member]]]:
     for size in (-1, -512, -(1 << 40), 1 << 50, (1 << 62) + 5):
         for kind, number in {**KINDS, "longname": tarfile.GNUTYPE_LONGNAME, "pax": tarfile.XHDTYPE}.items():
             yield f"{kind} of {size} bytes", [Member("huge", number, "target", size=size), Member("after")]
-    for size in ("-1", "99999999999999999999", "1e400", "x"):
-        yield f"size {size} by pax", [Member("huge", pax={"size": size})]
+    for stated in ("-1", "99999999999999999999", "1e400", "x"):
+        yield f"size {stated} by pax", [Member("huge", pax={"size": stated})]
     for shape in ("0,-5", "-512,512", "0,1,0,1", "9223372036854775807,1", "0,512", "5"):
         sparse = {"GNU.sparse.map": shape, "GNU.sparse.size": str(1 << 55), "GNU.sparse.name": "../outside/evil"}
         yield f"sparse {shape}", [Member("sparse", pax=sparse)]

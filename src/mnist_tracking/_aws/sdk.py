@@ -5,21 +5,24 @@ Importing them takes two seconds, configures the root logger (so that a later `l
 to standard output, and replaces `sys.excepthook`. This module undoes all of that. Their telemetry sends the account ID
 by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the SDKs,
 and only in the calling thread, they neither announce the end of their version 2 nor log a link to their troubleshooting
-guide, and an estimator creates no client of the default session.
+guide, an estimator creates no client of the default session, and a model's archive is unpacked as this library does it.
 """
 
 import importlib
 import logging
 import os
 import sys
+import tarfile
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError
 
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.errors import ConfigError
 
 _MODULES = (  # everything this library uses, so that nothing is imported in the middle of a run
@@ -79,7 +82,7 @@ def _import() -> None:
 
 
 def _patch() -> None:
-    from sagemaker import deprecations, estimator
+    from sagemaker import deprecations, estimator, utils
     from sagemaker.telemetry import telemetry_logging
 
     for sender in ("_send_telemetry_request", "_requests_helper"):
@@ -89,6 +92,15 @@ def _patch() -> None:
     is_suppressed, make_app = deprecations._v2_suppressed, estimator.TensorBoardApp
     deprecations._v2_suppressed = lambda: _calling.get() or is_suppressed()
     estimator.TensorBoardApp = lambda region: None if _calling.get() else make_app(region=region)
+    extract = utils.custom_extractall_tarfile
+    utils.custom_extractall_tarfile = lambda tar, folder: (
+        _unpack(tar, folder) if _calling.get() else extract(tar, folder)
+    )
+
+
+def _unpack(tar: tarfile.TarFile, folder: str) -> None:
+    """Unpack a model, which may be somebody else's, before the SDK packs it again with its code."""
+    unpack(Path(str(tar.name)), Path(folder))
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:

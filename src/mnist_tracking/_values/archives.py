@@ -205,7 +205,7 @@ class _Stream(io.RawIOBase):
         """Yield each member with its content, which is to be read before the next one; None if it is no file."""
         with tarfile.open(fileobj=self, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members.clear()  # it would keep all of them
+                tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
                 self._allowed = max(member.size, 0) + io.DEFAULT_BUFFER_SIZE
                 yield member, tar.extractfile(member) if _is_file(member) else None  # type: ignore[misc]
                 self._allowed = _MAX_HEADER
@@ -246,7 +246,8 @@ def _is_file(member: tarfile.TarInfo) -> bool:
     if not member.isreg():
         return False
     end = 0
-    for offset, size in member.sparse or ():
+    parts: Iterable[tuple[int, int]] = member.sparse or ()  # type: ignore[assignment]
+    for offset, size in parts:
         if offset < end or size < 0:
             raise tarfile.ReadError("the parts of a sparse file overlap")
         end = offset + size

@@ -125,7 +125,11 @@ class EndpointSupervisor:
         for archive, folder in (("model.tar.gz", "model"), ("code.tar.gz", "code")):
             (self._folder / "ml" / folder).mkdir(parents=True, exist_ok=True)
             if (self._folder / archive).exists():
-                unpack(self._folder / archive, self._folder / "ml" / folder)
+                unpack(
+                    self._folder / archive,
+                    self._folder / "ml" / folder,
+                    reserve_bytes=self._settings.disk_reserve_bytes,
+                )
                 (self._folder / archive).unlink()
 
     def _start(self) -> Server:
