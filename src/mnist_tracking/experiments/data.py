@@ -12,7 +12,7 @@ from mnist_tracking._aws.components import check_parameters
 from mnist_tracking._aws.storage import upload_directory
 from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
-from mnist_tracking._values.files import files_below
+from mnist_tracking._values.files import files_below, is_home
 from mnist_tracking._values.records import Component, Scalar
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
 from mnist_tracking._values.specs import JobSpec
@@ -175,6 +175,8 @@ def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Pat
     for path in chosen:
         if not path.is_relative_to(directory):
             raise ConfigError(f"The file {str(path)!r} is not below the folder {str(directory)!r}.")
+        if any(map(is_home, path.parents)):
+            raise ConfigError(f"The file {str(path)!r} belongs to the home of an embedded SageMaker.")
         if not os.path.isfile(path):
             raise DatasetError(f"The file {str(path)!r} does not exist.")
     return chosen
