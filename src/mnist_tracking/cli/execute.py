@@ -6,6 +6,7 @@ import sys
 import click
 
 from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import echo
 
 __all__ = ["execute"]
 
@@ -50,5 +51,5 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
 
 
 def _failure(message: str, status: int) -> click.exceptions.Exit:
-    click.echo(f"mnist-tracking: {message}", err=True)
+    echo(f"mnist-tracking: {message}", err=True)
     return click.exceptions.Exit(status)
