@@ -28,6 +28,10 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
     the embedded SageMaker in the folder --home; nothing reaches AWS. Input, output, signals and exit status are the
     program's own. Its Python needs mnist-tracking.
 
+    The fence is the environment: AWS profiles are there by name, without their keys. A child that the program starts
+    with an environment of its own (env -i, sudo, a container, a service) is outside: with the user's HOME it finds
+    ~/.aws/credentials, and reaches the real account. For such programs, set HOME to an empty folder, too.
+
     \b
     Examples:
       mnist-tracking exec -- python train_with_sagemaker.py --epochs 2

@@ -80,11 +80,12 @@ def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
         return
     columns = list(dict.fromkeys(name for row in listed for name in row))
     is_seen = sys.stdout.isatty()
-    for cells in (columns, *([to_cell(row.get(name)) for name in columns] for row in listed)):
-        sys.stdout.write(_csv_line([_seen(cell) for cell in cells] if is_seen else cells))
+    lines: list[list[object]] = [[*columns], *([to_cell(row.get(name)) for name in columns] for row in listed)]
+    for cells in lines:
+        sys.stdout.write(_csv_line(map(_seen, cells) if is_seen else cells))
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def _csv_line(cells: Iterable[object]) -> str:
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\r\n").writerow(cells)  # which makes it quote both
     return line.getvalue().removesuffix("\r\n") + "\n"
