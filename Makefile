@@ -11,7 +11,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# hundreds of tests start processes, which would compile the library again if no bytecode were written
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCHMARKS ?= house import_time client_time demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving
 export VENV PYTHON
 
@@ -22,11 +23,11 @@ demo: ## train, track, compare, trace and deploy on this machine, without an acc
 	@scripts/setup demo
 	$(BIN)/mnist-tracking demo $(ARGS)
 
-test: ## run the tests, the docstrings' examples included, on up to four cores; those of the pages are for `make docs`
+test: ## run the tests, including the docstrings' examples, on up to four cores; `make docs` tests the pages
 	@scripts/setup dev
 	$(PYTEST) -m 'not documentation' $(ARGS)
 
-check: ## all that CI runs: format, lint, types, dependencies, tests, docs, the built package in a new environment, the lowest versions
+check: ## everything CI runs: format, lint, types, dependencies, tests, docs, the package in a new environment, the lowest versions
 	@scripts/setup dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,17 +45,17 @@ format: ## format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: ## run every example and every block of the documentation, and build it into docs/_build/html without a warning
+docs: ## run every example and every code block of the documentation, and build it into docs/_build/html without warnings
 	@scripts/setup dev
 	$(PYTEST) --dist load -m documentation tests
 	$(BIN)/sphinx-build -n -T -W --keep-going -b html docs docs/_build/html
 
-bench: ## run the scripts of benchmarks/, and print what they measure; MNIST_DATA_DIR says where MNIST is
+bench: ## run the scripts in benchmarks/, and print their results; set MNIST_DATA_DIR to the folder of MNIST
 	@scripts/setup dev
 	@for name in $(BENCHMARKS); do \
 		echo "== benchmarks/$$name.py" && $(BIN)/python -m benchmarks.$$name || exit 1; \
 	done
 
-clean: ## remove what was built and the tools' caches; keeps .venv, .mnist-tracking and mnist-demo
+clean: ## remove build outputs and the tools' caches; keeps .venv, .mnist-tracking and mnist-demo
 	rm -rf build dist docs/_build docs/reference/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests examples benchmarks training -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,8 @@ and links their types.
 import os
 import sys
 
-from docutils.nodes import Element, Node
+import click
+from docutils.nodes import Element, Node, Text
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
@@ -44,6 +45,9 @@ html_title = f"mnist-tracking {release}"
 html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["page.css"]
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"  # what a program prints is not copied
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 # these two are modules that go by a shorter name: autodoc imports what it documents by its public name
 sys.modules |= {"mnist_tracking.plots": mnist_tracking.plots, "mnist_tracking.where": mnist_tracking.where}
@@ -62,6 +66,7 @@ autosummary_context = {
 }
 python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
 autodoc_typehints_description_target = "documented"
@@ -92,7 +97,7 @@ class HyperparameterTable(Directive):
 
     def run(self) -> list[Node]:
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 38 24 16", ""]
-        rows = [("Name", "Meaning", "Possible", "Default (reference)")]
+        rows = [("Name", "Meaning", "Allowed values", "Default (reference)")]
         for name, spec in hyperparameter_specs().items():
             fast, reference = (shown(spec.defaults[recipe]) for recipe in ("fast", "reference"))
             default = fast if fast == reference else f"{fast} ({reference})"
@@ -108,6 +113,10 @@ def setup(app: Sphinx) -> None:
     app.add_directive("hyperparameters", HyperparameterTable)
     app.connect("autodoc-process-docstring", _keep_sentence, priority=400)  # before napoleon
     app.connect("missing-reference", _link_public_name)
+    app.connect("sphinx-click-process-description", _format_examples)
+    app.connect("sphinx-click-process-arguments", _leave_out)
+    app.add_event("sphinx-click-process-envars")  # which sphinx-click emits, but declares under another name
+    app.connect("sphinx-click-process-envars", _leave_out)
 
 
 def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
@@ -124,6 +133,19 @@ def _keep_sentence(_app: Sphinx, what: str, _name: str, _object: object, _option
                 lines[place : place + 1] = [head, indent + line[len(head + space) :]]
 
 
+def _format_examples(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Turn the examples of a command's help, which sphinx-click shows as lines of prose, into a block of code."""
+    start = next((place for place, line in enumerate(lines) if line.strip("| ") == "Examples:"), len(lines))
+    examples = [line.removeprefix("|").strip() for line in lines[start + 1 :]]
+    if examples:
+        lines[start:] = [".. code-block:: sh", "", *(f"   {line}" for line in examples if line), ""]
+
+
+def _leave_out(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Leave out the arguments, which the usage shows, and the variables, which the page describes."""
+    lines.clear()
+
+
 PUBLIC = (
     mnist_tracking,
     mnist_tracking.types,
@@ -134,7 +156,9 @@ PUBLIC = (
 def _link_public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
     """Link ``mnist_tracking.workspace.Workspace`` and ``Workspace`` to ``mnist_tracking.Workspace``, and so on."""
     module, _, name = node.get("reftarget", "").rpartition(".")
-    name = {"Account": "Workspace", "SettingsOptions": "Settings"}.get(name, name)  # a private base, and its keywords
+    if name == "Account":  # the private base of Workspace
+        name, content = "Workspace", Text("Workspace")
+    name = {"SettingsOptions": "Settings"}.get(name, name)  # its keywords
     homes = [public.__name__ for public in PUBLIC if name in getattr(public, "__all__", vars(public))]
     if module.startswith("mnist_tracking.embedded"):
         homes.insert(0, "mnist_tracking.embedded")

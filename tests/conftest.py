@@ -1,8 +1,10 @@
 """What every test gets: no network, nobody's AWS account, a home of its own, and checked responses."""
 
+import gc
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,24 @@ def _check_response(model: OperationModel, response: dict[str, Any]) -> None:
     assert not report.has_errors(), f"{model.name}: {report.generate_report()}"
 
 
+_modules_frozen = 0
+
+
+@pytest.fixture(autouse=True)
+def _imports_are_not_collected() -> None:
+    """
+    Exempt what was imported from garbage collection.
+
+    The clients of a test are large, cyclic garbage. Each full collection would also visit the million objects of torch
+    and the SDKs, and took two fifths of the time of many tests.
+    """
+    global _modules_frozen  # noqa: PLW0603 - once for each large import
+    if len(sys.modules) > _modules_frozen + 200:
+        gc.collect()
+        gc.freeze()
+        _modules_frozen = len(sys.modules)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _nobodys_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide the user's AWS configuration and home; only matplotlib may keep its cache of fonts."""
@@ -94,10 +114,25 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with_home = Workspace.embedded(tmp_path / "home")
-    yield with_home
-    with_home.close()
+def engine_settings() -> dict[str, Any]:
+    """The keywords of `engine`; a module whose engine differs replaces this."""
+    return {}
+
+
+@pytest.fixture
+def engine(tmp_path: Path, engine_settings: dict[str, Any]) -> Iterator[EmbeddedSageMaker]:
+    """An empty embedded SageMaker."""
+    engine = EmbeddedSageMaker(tmp_path / "home", **engine_settings)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def workspace(engine: EmbeddedSageMaker) -> Iterator[Workspace]:
+    """A workspace on *engine*."""
+    workspace = Workspace.embedded(engine=engine)
+    yield workspace
+    workspace.close()
 
 
 @pytest.fixture
@@ -105,6 +140,12 @@ def limited_workspace(tmp_path: Path) -> Iterator[Workspace]:
     engine = EmbeddedSageMaker(tmp_path / "home", quotas={"ml.m5.xlarge": 1})
     yield Workspace.embedded(engine=engine)
     engine.close()
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """How long an engine slept, each time, if its settings have ``sleep=naps.append``: never."""
+    return []
 
 
 @pytest.fixture

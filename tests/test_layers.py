@@ -48,6 +48,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "boto3": {"job", "_aws", "embedded", "workspace"},
     "botocore": {"job", "_aws", "embedded"},
     "click": {"cli"},
+    "IPython": {"experiments"},  # only in a notebook, which has it
     "jsonschema": {"_aws"},
     "matplotlib": {"reading", "mnist", "cli"},
     "numpy": {"_values", "serving", "reading", "mnist", "training", "embedded", "cli"},

@@ -13,7 +13,8 @@ def main() -> None:
 
     log_parameter("optimizer", "adam")
     for epoch in range(3):
-        log_metric("validation:accuracy", 100 - 10 * lr / (epoch + 1), step=epoch)  # in percent
+        percent = 100 - 10 * lr / (epoch + 1)
+        log_metric("validation:accuracy", percent, step=epoch)
     Path("notes.txt").write_text("Converged after one epoch.\n")
     log_artifact("notes.txt")
 

@@ -6,22 +6,22 @@ Every error this library raises, as one tree.
     MnistTrackingError
     ├── ConfigError(ValueError)              wrong argument; nothing was sent
     ├── DatasetError(ValueError)             missing, damaged or wrong data
-    ├── DivergedError(ArithmeticError)       a non-finite loss; .loss .moment .subject
-    ├── StoppedError(RuntimeError)           training was stopped by a signal; .signal .moment
-    ├── ProcessLostError(ConnectionError)    a process of a distributed training is gone
-    ├── NotFoundError(LookupError)           .kind .name .existing
-    ├── AlreadyExistsError                   .kind .name
-    ├── StateError(RuntimeError)             legal call, wrong moment; .kind .name .reason .detail
-    ├── JobFailedError(RuntimeError)         .job_name .reason .log_tail
-    ├── JobTimeoutError(TimeoutError)        .job_name .waited_s .outcome .log_tail
-    ├── ServiceError(RuntimeError)           any other AWS error; .code .operation .detail .request_id
+    ├── DivergedError(ArithmeticError)       a loss or a weight is not finite
+    ├── StoppedError(RuntimeError)           a signal stopped the training
+    ├── ProcessLostError(ConnectionError)    a distributed process is gone
+    ├── NotFoundError(LookupError)           no such name
+    ├── AlreadyExistsError                   the name is taken
+    ├── StateError(RuntimeError)             legal call, wrong moment
+    ├── JobFailedError(RuntimeError)         a job or an endpoint failed
+    ├── JobTimeoutError(TimeoutError)        waiting took too long
+    ├── ServiceError(RuntimeError)           any other AWS error
     │   ├── AccessDeniedError(PermissionError)
-    │   └── ThrottledError                   after botocore's own retries
-    ├── UnsupportedOperationError(NotImplementedError)   not implemented by the embedded SageMaker; .service .operation
-    └── MissingDependencyError(ImportError)  .package .extra; says the pip command
+    │   └── ThrottledError                   after botocore's retries
+    ├── UnsupportedOperationError(NotImplementedError)
+    └── MissingDependencyError(ImportError)  shows the pip command
 
-Each class is also the builtin a caller would guess, keeps its facts as attributes, builds its message from them, and
-survives pickling. Standard library only: this module travels with training jobs.
+Each class derives from the built-in exception in parentheses, too. Its attributes hold the facts from which its message
+is built, and it can be pickled. Standard library only: this module travels with training jobs.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class ConfigError(MnistTrackingError, ValueError):
 
 
 class DatasetError(MnistTrackingError, ValueError):
-    """Data is missing, truncated, corrupt, or not the data that was asked for."""
+    """Data is missing, truncated, corrupt, or not the expected data."""
 
 
 class DivergedError(MnistTrackingError, ArithmeticError):

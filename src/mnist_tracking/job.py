@@ -30,7 +30,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -271,14 +271,18 @@ def _write_request(folder: Path, request: Mapping[str, object]) -> None:
         _warn(f"not recorded: {error}")
 
 
-def _send(request: Mapping[str, Any], region: str) -> None:
-    """Send a request to SageMaker; if it cannot be reached, send no more, since each attempt would take long."""
+def _send(request: Mapping[str, Any], region: str, *, pauses_s: Sequence[float] = _PAUSES_S) -> None:
+    """
+    Send a request to SageMaker, and retry after momentary errors.
+
+    If SageMaker cannot be reached, no more is sent, since each attempt would take long.
+    """
     try:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         with _creating_client:
             client = _client(region, os.getpid())
-        _update(client, request)
+        _update(client, request, pauses_s)
     except ImportError as error:
         _give_up(error)
     except (ClientError, ParamValidationError) as error:
@@ -302,9 +306,8 @@ def _client(region: str, _process_id: int) -> Any:
     return boto3.client("sagemaker", region_name=region, config=config)
 
 
-def _update(client: Any, request: Mapping[str, Any]) -> None:
-    """Send a request, and retry after momentary errors."""
-    for pause_s in _PAUSES_S:
+def _update(client: Any, request: Mapping[str, Any], pauses_s: Sequence[float]) -> None:
+    for pause_s in pauses_s:
         try:
             client.update_trial_component(**request)
         except client.exceptions.ClientError as error:

@@ -1,4 +1,4 @@
-"""The types of what this library returns and of what programs implement; nobody needs to construct the former."""
+"""The types of results, which programs do not construct, and the protocols that programs implement."""
 
 from mnist_tracking._aws.account import Timing as Timing
 from mnist_tracking._values.formats import Deserializer as Deserializer
@@ -10,6 +10,7 @@ from mnist_tracking._values.records import ExperimentSummary as ExperimentSummar
 from mnist_tracking._values.records import Metric as Metric
 from mnist_tracking._values.records import MetricPoint as MetricPoint
 from mnist_tracking._values.records import MetricSeries as MetricSeries
+from mnist_tracking._values.records import NamedTrial as NamedTrial
 from mnist_tracking._values.settings import Settings as Settings
 from mnist_tracking.experiments.data import DatasetFiles as DatasetFiles
 from mnist_tracking.experiments.observers import TrialObserver as TrialObserver

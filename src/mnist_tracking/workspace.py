@@ -141,9 +141,9 @@ class Workspace(Account):
     @classmethod
     def from_env(cls, **settings: Unpack[SettingsOptions]) -> Self:
         """
-        Work where ``MNIST_TRACKING_BACKEND`` says: ``embedded`` (also if unset) or ``aws``.
+        Work on the backend in ``MNIST_TRACKING_BACKEND``: ``embedded``, the default, or ``aws``.
 
-        Credentials in the environment are never taken as a wish to use them.
+        AWS credentials in the environment never select AWS by themselves.
 
         Args:
             **settings: As for `aws`.
@@ -291,8 +291,8 @@ class Workspace(Account):
         Return the full name of a trial, given what identifies it.
 
         Args:
-            text: A trial's name; a beginning or an end of one, if no other trial has it; ``"latest"`` for the trial
-                created last; or ``"best"`` for the best one of an experiment. A full name always wins.
+            text: A trial's name; a unique prefix or suffix of one; ``"latest"`` for the trial created last; or ``"best"``
+                for the best one of an experiment. A full name always wins.
             experiment: Look only in this experiment. ``"best"`` needs it, unless there is only one.
             objective: What ``"best"`` means; defaults to the objective of the experiment's jobs.
 

@@ -2,9 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ from mnist_tracking import ConfigError, Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 THREADS = 8
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    yield engine
-    engine.close()
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

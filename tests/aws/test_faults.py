@@ -1,7 +1,8 @@
 """What the library makes of AWS's refusals, and of a Search that is behind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,21 +25,8 @@ SOME_S = 0.3  # longer than it takes to ask Search right after a change, so that
 
 
 @pytest.fixture
-def naps() -> list[float]:
-    """How long a client waited before it tried again, each time."""
-    return []
-
-
-@pytest.fixture
-def engine(tmp_path: Path, naps: list[float]) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
+def engine_settings(naps: list[float]) -> dict[str, Any]:
+    return {"sleep": naps.append}
 
 
 @pytest.fixture
@@ -116,6 +104,20 @@ def test_a_trial_that_cannot_be_taken_back_does_not_hide_why(
         runner.run()
 
     assert "could not be deleted again" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"])
+def test_expired_credentials_are_not_taken_for_a_missing_role(
+    engine: EmbeddedSageMaker, workspace: Workspace, code: str
+) -> None:
+    """The role is looked up by GetCallerIdentity."""
+    with (
+        engine.inject(Fault(code, operation="GetCallerIdentity", times=None)),
+        pytest.raises(AccessDeniedError, match="GetCallerIdentity"),
+    ):
+        _ = workspace.role
+
+    assert ":role/" in workspace.role
 
 
 def test_a_sweep_goes_on_when_jobs_cannot_be_started_for_a_while(

@@ -27,7 +27,7 @@ def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warni
     """A program's own `logging.basicConfig` still works afterwards, and nothing was printed."""
     done = run_apart(
         """
-        import logging, os, sys, warnings
+        import gc, logging, os, sys, warnings
         warnings.filterwarnings("ignore", message="mine")
         mine, hook, environment = warnings.filters[0], sys.excepthook, dict(os.environ)
         from mnist_tracking._aws.sdk import quiet
@@ -36,6 +36,7 @@ def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warni
         assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)
         assert logging.getLogger("sagemaker").level == logging.NOTSET
         assert sys.excepthook is hook
+        assert gc.isenabled()
         assert dict(os.environ) == environment
         assert mine in warnings.filters
         before = set(sys.modules)
@@ -46,7 +47,7 @@ def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warni
     )
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert [line for line in done.stderr.splitlines() if "Warning" in line] == ["<string>:16: UserWarning: seen"]
+    assert [line for line in done.stderr.splitlines() if "Warning" in line] == ["<string>:17: UserWarning: seen"]
 
 
 def test_the_programs_logging_configuration_decides_what_the_sdks_log() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,13 +9,6 @@ from mnist_tracking import ExperimentRunner, JobSpec, Objective, Workspace
 from mnist_tracking.cli.app import cli
 
 METRICS = {"score": r"score=(\S+?);", "error": r"error=(\S+?);"}
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.embedded(tmp_path / "home")
-    yield workspace
-    workspace.close()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_a_trial_is_written_and_listed(ask: Ask, modelled: Path) -> None:
     assert "The trial curved is in " in told.stderr
     assert told.stdout.splitlines()[0].split() == ["kind", "name", "bytes", "path"]
     assert [(row["kind"], row["path"], row["size_bytes"]) for row in rows] == [("model", "model", "3")]
-    assert set(again) == {"trial_name", "directory", "files", "fetched", "fetched_bytes", "missing"}
+    assert set(again) == {"trial", "directory", "files", "fetched", "fetched_bytes", "missing"}
     assert (again["fetched"], (modelled / "model" / "weights.txt").read_text()) == (0, "0.5")
 
 

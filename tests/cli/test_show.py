@@ -86,7 +86,7 @@ def test_compare_tells_what_differs(ask: Ask) -> None:
 def test_lineage_tells_what_was_made_from_what(ask: Ask) -> None:
     told = json.loads(ask("lineage", "steep", "--format", "json").stdout)
 
-    assert set(told) == {"trial_name", "components", "nodes", "edges"}
+    assert set(told) == {"trial", "components", "nodes", "edges"}
     assert all(set(node) == {"id", "kind", "label"} for node in told["nodes"])
     assert rows(ask("lineage", "steep", "--format", "csv"))
     assert "Cleaning" in ask("lineage", "steep").stdout

@@ -176,8 +176,43 @@ def test_unknown_names_are_rejected_everywhere(rig: Rig) -> None:
         rig.sagemaker().search(Resource="Pipeline")
 
 
-def test_expression_has_at_most_50_conditions(rig: Rig) -> None:
-    """20 in each list and 50 in all (botocore, SearchExpression)."""
+def test_expression_has_at_most_50_elements(rig: Rig) -> None:
+    """20 in each list and 50 in all, subexpressions and nested filters counted (botocore, SearchRequest)."""
     twenty = {"Filters": [condition("DisplayName", "Training")] * 20}
+    most = {"SubExpressions": [twenty, {**twenty, "Filters": twenty["Filters"][:8]}]}
+    nested = {"NestedPropertyName": "Parents", "Filters": [condition("Parents.TrialName", "one")]}
+
+    assert len(found(rig, expression={"SubExpressions": [twenty, twenty], "Filters": twenty["Filters"][:8]})) == 3
+    for more in (
+        {"SubExpressions": [twenty, twenty, twenty]},
+        {"SubExpressions": [twenty, twenty], "Filters": twenty["Filters"][:9]},
+        {"SubExpressions": [most], "Filters": twenty["Filters"][:18], "NestedFilters": [nested]},
+    ):
+        with pytest.raises(ClientError, match="at most 50"):
+            found(rig, expression=more)
+
+
+def test_levels_of_subexpressions_are_counted(rig: Rig) -> None:
+    """49 around one filter are accepted, one more is not."""
+    expression: dict[str, Any] = {"Filters": [condition("DisplayName", "Training")]}
+    for _ in range(49):
+        expression = {"SubExpressions": [expression]}
+
+    assert len(found(rig, expression=expression)) == 3
     with pytest.raises(ClientError, match="at most 50"):
-        found(rig, expression={"SubExpressions": [twenty, twenty, twenty]})
+        found(rig, expression={"SubExpressions": [expression]})
+
+
+def test_contains_is_limited_to_once(rig: Rig) -> None:
+    """At any level, but not for names, tags and artifacts of components (botocore, Filter)."""
+    once = condition("Parameters.optimizer", "opt", "Contains")
+    often = [
+        condition(name, "a", "Contains")
+        for name in ("TrialComponentName", "displayName", "Tags.team", "OutputArtifacts.model.Value")
+    ]
+
+    assert len(found(rig, once, condition("TrialComponentName", "train", "Contains"), *often[:2])) == 3
+    assert found(rig, once, *often) == []
+    for other in ("Parents.TrialName", "Parameters.optimizer", "Source.SourceArn"):
+        with pytest.raises(ClientError, match="'CONTAINS' operator usage limit of 1 exceeded"):
+            found(rig, once, expression={"SubExpressions": [{"Filters": [condition(other, "o", "Contains")]}]})

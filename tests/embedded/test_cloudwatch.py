@@ -1,5 +1,6 @@
 """CloudWatch: the metrics of a training job, in bins."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,3 +89,18 @@ def test_invalid_request_is_rejected(cloudwatch: Any, changes: Any, code: str) -
         ask(cloudwatch, **changes)
 
     assert caught.value.response["Error"]["Code"] == code
+
+
+def test_largest_values_saturate(engine: EmbeddedSageMaker, cloudwatch: Any) -> None:
+    """Their sum is the largest double, their mean is theirs."""
+    with engine.store.write() as connection:
+        component = connection.execute("SELECT id FROM components").fetchone()["id"]
+        for value in (1.7e308, 1.7e308, 1.7e308):
+            record_metric(connection, component, "large", value, START + 60)
+        record_metric(connection, component, "both", 1.7e308, START + 60)
+        record_metric(connection, component, "both", -1.7e308, START + 60)
+    (large,) = ask(cloudwatch, MetricName="large", Statistics=["Sum", "Average"])["Datapoints"]
+    (both,) = ask(cloudwatch, MetricName="both", Statistics=["Sum", "Average"])["Datapoints"]
+
+    assert (large["Sum"], large["Average"]) == (sys.float_info.max, 1.7e308)
+    assert (both["Sum"], both["Average"]) == (0.0, 0.0)

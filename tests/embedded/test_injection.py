@@ -1,6 +1,5 @@
 """Errors on purpose, and a Search that is behind."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -26,21 +25,13 @@ class Clock:
 
 
 @pytest.fixture
-def naps() -> list[float]:
-    """How long the engine would have slept, each time."""
-    return []
-
-
-@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def engine(tmp_path: Path, naps: list[float], clock: Clock) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append, clock=clock)
-    yield engine
-    engine.close()
+def engine_settings(naps: list[float], clock: Clock) -> dict[str, Any]:
+    return {"sleep": naps.append, "clock": clock}
 
 
 def client(engine: EmbeddedSageMaker, mode: Mode = "standard", attempts: int = 3) -> Any:

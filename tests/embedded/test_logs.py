@@ -73,17 +73,36 @@ def test_blank_line_is_a_space(logs: "CloudWatchLogsClient") -> None:
     assert messages(logs.get_log_events(logGroupName="other", logStreamName="a/1")) == [" "]
 
 
-def test_pages_lead_forward_to_an_empty_one(logs: "CloudWatchLogsClient") -> None:
+def test_pages_lead_forward_to_an_unchanged_token(logs: "CloudWatchLogsClient") -> None:
+    """An empty page before that is not the end (botocore, GetLogEvents)."""
     first = read(logs, startFromHead=True, limit=3)
-    second = read(logs, limit=3, nextToken=first["nextForwardToken"])
+    empty = read(logs, limit=3, nextToken=first["nextForwardToken"])
+    second = read(logs, limit=3, nextToken=empty["nextForwardToken"])
     end = read(logs, limit=3, nextToken=second["nextForwardToken"])
 
-    assert [messages(page) for page in (first, second, end)] == [
+    assert [messages(page) for page in (first, empty, second, end)] == [
         ["line 0", "line 1", "line 2"],
+        [],
         ["line 3", "line 4"],
         [],
     ]
+    assert empty["nextForwardToken"] != first["nextForwardToken"]
     assert end["nextForwardToken"] == second["nextForwardToken"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+@pytest.mark.parametrize("direction", ["Forward", "Backward"])
+def test_every_event_is_on_one_page(logs: "CloudWatchLogsClient", direction: str, limit: int) -> None:
+    """In either direction, for a reader that stops at an unchanged token."""
+    found: list[str] = []
+    page = read(logs, limit=limit, startFromHead=direction == "Forward")
+    token = None
+    while token != page[f"next{direction}Token"]:
+        found = [*found, *messages(page)] if direction == "Forward" else [*messages(page), *found]
+        token = page[f"next{direction}Token"]
+        page = read(logs, limit=limit, nextToken=token)
+
+    assert found == [f"line {number}" for number in range(5)]
 
 
 def test_the_last_token_finds_what_is_printed_later(engine: EmbeddedSageMaker, logs: "CloudWatchLogsClient") -> None:
@@ -128,7 +147,9 @@ def test_event_is_found_by_its_own_time(engine: EmbeddedSageMaker, logs: "CloudW
     assert messages(read(logs, startTime=shown)) == ["late"]
 
 
-@pytest.mark.parametrize("token", ["x/1", "f/", "f/x", "7", "f/99999999999999999999"])
+@pytest.mark.parametrize(
+    "token", ["x/1", "f/", "f/x", "7", "f/99999999999999999999", "f/1++", "f/\u0661", "f/" + "9" * 5000]
+)
 def test_invalid_token_is_rejected(logs: "CloudWatchLogsClient", token: str) -> None:
     with pytest.raises(ClientError) as caught:
         read(logs, nextToken=token)

@@ -1,20 +1,15 @@
 import os
 import sqlite3
-import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.store import Store, migrations
+from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.filesystem import check_file_system, file_system_of
-from mnist_tracking.embedded.store.metric_summaries import record_metric, sample_deviation
 from mnist_tracking.errors import ConfigError
 
 MOUNTS = """\
@@ -229,26 +224,3 @@ def test_network_file_system_is_rejected(tmp_path: Path, monkeypatch: pytest.Mon
 
     mounts.unlink()
     check_file_system(tmp_path)
-
-
-@given(values=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20))
-def test_summary_of_a_metric_is_that_of_its_values(values: list[float]) -> None:
-    """The running summary in SQL gives what Python's statistics give for all the values."""
-    script = resources.files(migrations).joinpath("0001_experiments.sql").read_text()
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    connection.executescript(script)
-    for value in values:
-        record_metric(connection, 1, "loss", value, timestamp=0.0)
-    row = connection.execute("SELECT * FROM metric_summaries").fetchone()
-    connection.close()
-
-    assert (row["count"], row["minimum"], row["maximum"], row["last"]) == (
-        len(values),
-        min(values),
-        max(values),
-        values[-1],
-    )
-    assert row["mean"] == pytest.approx(statistics.fmean(values), rel=1e-9, abs=1e-6)
-    expected = statistics.stdev(values) if len(values) > 1 else 0.0
-    assert sample_deviation(row["count"], row["squares"]) == pytest.approx(expected, rel=1e-6, abs=1e-3)

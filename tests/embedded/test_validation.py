@@ -177,6 +177,6 @@ def test_each_service_has_its_own_code(
 
 def test_integers_have_a_size(engine: EmbeddedSageMaker) -> None:
     """Numbers beyond the service's integers are rejected before they reach the store."""
-    data: Any = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 0, "Step": 10**30}]
+    data: Any = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 0, "Step": 2**31}]
     with pytest.raises(ClientError, match="less than or equal to 2147483647"):
         engine.session().client("sagemaker-metrics").batch_put_metrics(TrialComponentName="a", MetricData=data)

@@ -1,11 +1,15 @@
 """Progress of trials: a live table on a terminal, lines elsewhere, nothing in a pipe unless asked for."""
 
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from rich.console import Console
 
 from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Trial, Workspace, mnist_job
@@ -151,3 +155,46 @@ def test_an_observer_gets_the_secondary_status(workspace: Workspace, toy_job: Ca
     assert ("status_changed", "steep", "Completed") in seen
     assert seen[0][:2] == ("started", "steep")
     assert seen[-1][0] == "ended"
+
+
+NOTEBOOK = (
+    """
+    import mnist_tracking as mt
+    from pathlib import Path
+
+    code = "import sys, time; time.sleep(0.7); print('loss=' + sys.argv[2]); sys.exit(float(sys.argv[2]) > 5)"
+    Path("train.py").write_text(code)
+    job = mt.JobSpec("train.py", metrics={"loss": "loss=(.*)"})
+    runner = mt.ExperimentRunner(mt.Workspace.embedded(), "lines", job=job)
+    """,
+    'runner.run({"lr": 0.5}, name="steep")',
+    'mt.HyperparameterSweep(runner, {"lr": [0.5, 9.0]}, max_parallel=2).run()',
+    'runner.run({"lr": 9.0}, name="broken")',
+)
+
+
+def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is replaced while the trials train, without ipywidgets; an error afterwards is an ordinary traceback."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    cells = [nbformat.v4.new_code_cell(textwrap.dedent(code)) for code in NOTEBOOK]
+    resources = {"metadata": {"path": str(tmp_path)}}
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, allow_errors=True, resources=resources)
+
+    done = client.execute()
+
+    kinds = [[output.output_type for output in cell.outputs] for cell in done.cells]
+    assert kinds == [
+        [],
+        ["display_data", "execute_result"],
+        ["display_data", "execute_result"],
+        ["display_data", "error"],
+    ]
+    one, swept, broken = ([*cell.outputs[0].data["text/plain"].splitlines()] for cell in done.cells[1:])
+    assert [one[0].split(), one[1].split()[:3]] == [
+        ["trial", "status", "loss", "seconds"],
+        ["steep", "completed", "0.5"],
+    ]
+    assert [line.split()[:3] for line in swept[1:]] == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
+    assert broken[1].split()[:2] == ["broken", "failed"]
+    assert "<td>steep</td>" in done.cells[1].outputs[0].data["text/html"]
+    assert done.cells[3].outputs[1].ename == "JobFailedError"

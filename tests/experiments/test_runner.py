@@ -1,7 +1,7 @@
 """One trial of an experiment, with a script of somebody's own."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,6 @@ from mnist_tracking import (
     where,
 )
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "other-home")
-    yield engine
-    engine.close()
 
 
 def test_a_trial_comes_back_as_it_was_recorded(runner: ExperimentRunner) -> None:

@@ -11,10 +11,9 @@ FRESH = {"_warnings": set, "_gave_up": threading.Event}
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was reported yet, nothing given up, and no test waits."""
+    """Nothing was reported yet, and nothing given up."""
     for name, make in FRESH.items():
         monkeypatch.setattr(job, name, make())
-    monkeypatch.setattr(job, "_PAUSES_S", (0.0, 0.0))
     job._client.cache_clear()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mnist_tracking._aws.convert import decode_parameter
 from mnist_tracking.embedded import EmbeddedSageMaker
-from mnist_tracking.job import log_parameter, log_parameters
+from mnist_tracking.job import _send, log_parameter, log_parameters
 
 COMPONENT = "job-1-aws-training-job"
 
@@ -58,7 +58,8 @@ def test_a_job_records_at_once(service: Service) -> None:
 
 def test_a_conflict_is_tried_again(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.refusals = ["ConflictException", "ConflictException"]
-    log_parameter("lr", 0.5)
+    request = {"TrialComponentName": COMPONENT, "Parameters": {"lr": {"NumberValue": 0.5}}}
+    _send(request, "us-east-1", pauses_s=(0.0, 0.0))
 
     assert service.parameters() == {"lr": 0.5}
     assert capsys.readouterr().err == ""

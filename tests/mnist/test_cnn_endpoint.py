@@ -184,7 +184,7 @@ def test_an_endpoint_that_is_found_again_knows_that_it_is_the_cnns(workspace: Wo
     with workspace.endpoint(endpoint.name) as found:
         np.testing.assert_array_equal(found.predict(IMAGES), endpoint.predict(IMAGES))
 
-        assert found.trial_name == endpoint.trial_name
+        assert found.trial == endpoint.trial
     with workspace.endpoint(endpoint.name, serializer="numpy") as plain:
         assert plain.predict(IMAGES[:3]).shape == (3, 10)
 

@@ -163,16 +163,12 @@ def test_a_failed_download_says_what_each_mirror_did(
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_a_silent_mirror_is_given_up(
-    folder: Path, tmp_path: Path, mirrors: tuple[Mirror, Mirror], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_mirror_is_given_up(folder: Path, tmp_path: Path) -> None:
     """It promises more than it sends, and keeps the connection open."""
-    monkeypatch.setattr(_downloads, "_TIMEOUT_S", 0.05)
     quiet = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _MirrorHandler)  # listens, and never answers
+    mirror = f"http://127.0.0.1:{quiet.server_address[1]}/"
     with quiet, pytest.raises(DatasetError, match=r"cannot be reached|sent nothing for 0\.05 s"):
-        download_mnist(
-            tmp_path, mirrors=[f"http://127.0.0.1:{quiet.server_address[1]}/"], checksums=checksums_of(folder)
-        )
+        download_mnist(tmp_path, mirrors=[mirror], checksums=checksums_of(folder), timeout_s=0.05)
 
 
 def test_an_endless_answer_is_cut_off(

@@ -18,15 +18,8 @@ from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home", sleep=lambda seconds: None)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
+def engine_settings(naps: list[float]) -> dict[str, Any]:
+    return {"sleep": naps.append}
 
 
 @pytest.fixture

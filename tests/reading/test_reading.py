@@ -121,6 +121,33 @@ def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspa
         workspace.trials(where="accuracy > 3")  # type: ignore[arg-type]
 
 
+def test_groups_count_as_conditions(workspace: Workspace) -> None:
+    """As Search counts them; the filter for trainings is one group of three."""
+    eight = [(where.param("p") == f"v{number}") for number in range(15)]  # groups of two: as it is, and JSON-quoted
+
+    with pytest.raises(ConfigError, match="has 53 conditions and groups; Search allows at most 50"):
+        workspace.trials(
+            "one", where=[*eight, where.param("a") > 1, where.metric("b") > 1, where.parent("trial") == "c"]
+        )
+
+
+def test_only_one_contains_is_sent(filled: Workspace) -> None:
+    """Search accepts no second one, but for names, tags and artifacts; the library's own searches need none."""
+    optimizer, trial = where.param("optimizer").contains("s"), where.parent("trial").contains("lo")
+    both = r"uses contains\(\) for 'Parameters.optimizer', 'Parents.TrialName'; Search allows one"
+
+    assert [found.name for found in filled.trials(where=[optimizer])] == ["middle", "low"]
+    assert [found.name for found in filled.trials(where=[optimizer, where.tag("team").contains("x")])] == []
+    searches = count_calls(filled, "Search")
+    with pytest.raises(ConfigError, match=both):
+        filled.trials(where=optimizer & trial)
+    with pytest.raises(ConfigError, match=both):
+        filled.trials(
+            where=[optimizer, {"Filters": [{"Name": "Parents.TrialName", "Operator": "Contains", "Value": "lo"}]}]
+        )
+    assert not searches
+
+
 def test_trials_of_other_tools_are_found(workspace: Workspace) -> None:
     client = workspace.client("sagemaker")
     client.create_experiment(ExperimentName="theirs")

@@ -19,18 +19,11 @@ def refused(times: int | None) -> Fault:
     return Fault("ValidationException", operation="DeleteEndpoint", message=IN_PROGRESS, times=times)
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    yield engine
+@pytest.fixture(autouse=True)
+def _no_endpoint_stays(engine: EmbeddedSageMaker) -> Iterator[None]:
+    yield
     for endpoint in engine.session().client("sagemaker").list_endpoints()["Endpoints"]:
         engine.session().client("sagemaker").delete_endpoint(EndpointName=endpoint["EndpointName"])
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
 
 
 @pytest.fixture

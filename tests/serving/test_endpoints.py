@@ -58,7 +58,7 @@ def test_an_endpoint_may_be_kept_and_is_found_again(workspace: Workspace, trial:
         pass
 
     with workspace.endpoint("kept") as found:
-        assert (found.name, found.trial_name, found.status) == ("kept", "baseline", "InService")
+        assert (found.name, found.trial, found.status) == ("kept", "baseline", "InService")
         assert found.predict([1.0]).tolist() == [1.0, 2.0]
     assert endpoints(workspace) == ["kept"]
     found.delete()
@@ -91,7 +91,7 @@ def test_of_somebody_elses_endpoint_the_model_and_the_configuration_stay(workspa
     theirs, client = workspace.endpoint("theirs", serializer="json"), workspace.client("sagemaker")
     client.create_model(ModelName="theirs", PrimaryContainer={"Image": "i"}, ExecutionRoleArn=workspace.role)
 
-    assert (theirs.trial_name, repr(theirs)) == (None, "<Endpoint 'theirs'>")
+    assert (theirs.trial, repr(theirs)) == (None, "<Endpoint 'theirs'>")
     assert theirs.wait().predict(0) == [1, 2]
     theirs.delete()
     theirs.delete()

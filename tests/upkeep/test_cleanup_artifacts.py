@@ -1,6 +1,5 @@
 """Cleaning up what the Tracker made of a step's files: the artifacts, and the associations that link them to it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,6 @@ import pytest
 
 from mnist_tracking import AccessDeniedError, ExperimentRunner, Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

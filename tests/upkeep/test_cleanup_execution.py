@@ -1,6 +1,6 @@
 """Executing a cleanup plan: in whatever state things are by then, nothing else is touched, and it carries on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,8 @@ Rest = Callable[[], list[str]]
 
 
 @pytest.fixture
-def naps() -> list[float]:
-    return []
-
-
-@pytest.fixture
-def engine(tmp_path: Path, naps: list[float]) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home", sleep=naps.append)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
+def engine_settings(naps: list[float]) -> dict[str, Any]:
+    return {"sleep": naps.append}
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A cleanup as a plan: what goes, what stays and why, and that making it changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,6 @@ from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 from mnist_tracking.types import CleanupPlan
 
 Names = Callable[[], list[str]]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def workspace(engine: EmbeddedSageMaker) -> Workspace:
-    return Workspace.embedded(engine=engine)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from mnist_tracking._values.files import (
     delete,
     files_below,
     is_locked,
-    locked,
     walk,
     write_atomically,
 )
@@ -95,13 +94,6 @@ def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_SH)
 
         assert not is_locked(tmp_path / "lock")
-
-
-def test_folder_can_be_locked(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(BlockingIOError), locked(tmp_path, wait=False):
-        pass
-    with locked(tmp_path, wait=False):
-        assert list(tmp_path.iterdir()) == []
 
 
 @given(before=st.none() | st.binary(), after=st.binary() | st.text(st.characters(codec="utf-8")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import attrs
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import ProfileNotFound
 
 from mnist_tracking._aws.convert import CREATED_BY, tags_to_aws
 from mnist_tracking._aws.errors import (
@@ -153,6 +153,7 @@ class Account:
 
         Raises:
             ConfigError: If no role was given or configured, and the caller has none that SageMaker can use.
+            AccessDeniedError: If the caller's credentials are missing, invalid or expired.
         """
         return self._once("role", self._find_role)
 
@@ -214,12 +215,12 @@ class Account:
 
     def _caller_role(self) -> str:
         session = self.sagemaker_session
-        with quiet():
+        with quiet(), translated():  # expired credentials are no answer to the question for the role
             import sagemaker
 
             try:
                 return str(sagemaker.get_execution_role(session))
-            except (ValueError, ClientError, BotoCoreError) as error:
+            except ValueError as error:
                 raise ConfigError(
                     "No role was given, and this program does not run under a role that SageMaker can use "
                     f"({error}). Pass role='arn:aws:iam::<account>:role/<name>'."

@@ -10,6 +10,9 @@ from mnist_tracking._values.records import Artifact, Component, ExperimentSummar
 TRAINING = "Training"
 """The display name of a trial's training step."""
 
+JOB_COMPONENT = "-aws-training-job"
+"""How the name of a training job's component ends, after the name of the job."""
+
 CREATED_BY = "mnist-tracking:created-by"
 """The tag of everything that this library creates."""
 

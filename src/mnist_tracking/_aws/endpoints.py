@@ -21,7 +21,9 @@ from mnist_tracking._aws.errors import (
     is_taken,
     translated,
 )
+from mnist_tracking._aws.experiments import FIRST_100
 from mnist_tracking._aws.jobs import volume_key
+from mnist_tracking._aws.logs import stream_tail
 from mnist_tracking._aws.removal import delete_named
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.staging import staged
@@ -205,7 +207,7 @@ class EndpointFacts:
     """What the tags of an endpoint tell: its trial, its adapter, and whether this library created it."""
 
     name: str
-    trial_name: str | None
+    trial: str | None
     adapter: str | None
     is_ours: bool
 
@@ -220,7 +222,8 @@ def find_endpoint(account: Account, name: str) -> EndpointFacts:
     client = account.client("sagemaker")
 
     def names() -> list[str]:
-        return [endpoint["EndpointName"] for endpoint in client.list_endpoints(MaxResults=100)["Endpoints"]]
+        pages = client.get_paginator("list_endpoints").paginate(PaginationConfig=FIRST_100)
+        return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
 
     found = described("endpoint", name, lambda: client.describe_endpoint(EndpointName=name), names)
     tags = tags_of(account, found["EndpointArn"])
@@ -280,18 +283,11 @@ def _describe_endpoint(account: Account, name: str) -> Mapping[str, Any]:
 
 def _log_tail(account: Account, endpoint: Mapping[str, Any]) -> list[str]:
     """Return the last lines of an endpoint's log, oldest first; none if the log cannot be read."""
-    logs, group = account.client("logs"), f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}"
-    begun = int(endpoint["CreationTime"].timestamp() * 1000)  # an earlier endpoint may have had the same name
-    try:
-        streams = logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True, limit=1)
-        for stream in streams["logStreams"]:
-            page = logs.get_log_events(
-                logGroupName=group, logStreamName=stream["logStreamName"], startTime=begun, limit=_LOG_LINES
-            )
-            return [event["message"] for event in page["events"]]
+    group = f"/aws/sagemaker/Endpoints/{endpoint['EndpointName']}"
+    try:  # an earlier endpoint may have had the same name
+        return stream_tail(account.client("logs"), group, _LOG_LINES, since=endpoint["CreationTime"])
     except ClientError:  # the reason for the failure matters more than a log that cannot be read
-        pass
-    return []
+        return []
 
 
 def invoke(account: Account, name: str, body: object, *, content_type: str, accept: str) -> tuple[Any, str]:

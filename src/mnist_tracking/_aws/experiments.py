@@ -25,6 +25,7 @@ from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, ServiceError
 
 PAGES = {"PageSize": 100}  # the maximum; the default is 10
+FIRST_100 = {**PAGES, "MaxItems": 100}  # over as many pages as it takes: AWS may return an empty one
 _MAX_DESCRIPTION = 3072
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
@@ -121,7 +122,8 @@ def _describe_experiment(account: Account, name: str) -> Mapping[str, Any]:
     client = account.client("sagemaker")
 
     def names() -> list[str]:
-        return [found["ExperimentName"] for found in client.list_experiments(MaxResults=100)["ExperimentSummaries"]]
+        pages = client.get_paginator("list_experiments").paginate(PaginationConfig=FIRST_100)
+        return [found["ExperimentName"] for page in pages for found in page["ExperimentSummaries"]]
 
     found: Mapping[str, Any] = described(
         "experiment",
@@ -173,10 +175,10 @@ def iter_trial_names(account: Account, experiment: str | None = None) -> Iterato
 
 def experiment_names_of(account: Account) -> list[str]:
     """Return the names of the experiments, the newest first, at most one hundred."""
-    order = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    lists = account.client("sagemaker").get_paginator("list_experiments")
     with translated():
-        listed = account.client("sagemaker").list_experiments(**order)["ExperimentSummaries"]
-    return [experiment["ExperimentName"] for experiment in listed]
+        pages = lists.paginate(SortBy="CreationTime", SortOrder="Descending", PaginationConfig=FIRST_100)
+        return [found["ExperimentName"] for page in pages for found in page["ExperimentSummaries"]]
 
 
 def require_trial(account: Account, name: str) -> ListedTrial:
@@ -189,7 +191,8 @@ def require_trial(account: Account, name: str) -> ListedTrial:
     client = account.client("sagemaker")
 
     def names() -> list[str]:
-        return [found["TrialName"] for found in client.list_trials(MaxResults=100)["TrialSummaries"]]
+        pages = client.get_paginator("list_trials").paginate(PaginationConfig=FIRST_100)
+        return [found["TrialName"] for page in pages for found in page["TrialSummaries"]]
 
     found = described("trial", name, lambda: client.describe_trial(TrialName=name), names)
     return ListedTrial(found["TrialName"], found["ExperimentName"], found["CreationTime"])

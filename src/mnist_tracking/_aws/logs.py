@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_missing, translated
@@ -32,20 +33,22 @@ class JobLog:
             yield from self._read(stream)
 
     def _find_streams(self) -> list[str]:
+        pages = self._client.get_paginator("describe_log_streams").paginate(
+            logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/"
+        )
         try:
             with translated():
-                found = self._client.describe_log_streams(
-                    logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/"
-                )
+                return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except ServiceError as error:
             if is_missing(error):
                 return []  # the group is created with the first job that logs
             raise
-        return [stream["logStreamName"] for stream in found["logStreams"]]
 
     def _read(self, stream: str) -> Iterator[tuple[datetime, str]]:
+        """Yield lines until the token stays the same; a page before that may be empty, too."""
         while True:
-            position = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
+            before = self._tokens.get(stream)
+            position = {} if before is None else {"nextToken": before}
             with translated():
                 page = self._client.get_log_events(
                     logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **position
@@ -53,10 +56,36 @@ class JobLog:
             self._tokens[stream] = page["nextForwardToken"]
             for event in page["events"]:
                 yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"]
-            if not page["events"]:
+            if self._tokens[stream] == before:
                 return
 
 
 def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:
     """Return the last lines of a job's log, oldest first."""
     return [line for _, line in JobLog(account, job_name).new_lines()][-lines:]
+
+
+def stream_tail(client: Any, group: str, lines: int, *, since: datetime) -> list[str]:
+    """
+    Return the last lines of a group's newest stream, oldest first.
+
+    Args:
+        client: A client of CloudWatch Logs.
+        group: The log group.
+        lines: How many lines.
+        since: Earlier ones are left out.
+    """
+    pages = client.get_paginator("describe_log_streams").paginate(
+        logGroupName=group, orderBy="LastEventTime", descending=True, PaginationConfig={"MaxItems": 1}
+    )
+    found: list[str] = []
+    for stream in (stream for page in pages for stream in page["logStreams"]):
+        about = {"logGroupName": group, "logStreamName": stream["logStreamName"], "limit": lines}
+        position: dict[str, str] = {}
+        while len(found) < lines:
+            page = client.get_log_events(**about, startTime=int(since.timestamp() * 1000), **position)
+            found = [*(event["message"] for event in page["events"]), *found]
+            if page["nextBackwardToken"] == position.get("nextToken"):
+                break
+            position = {"nextToken": page["nextBackwardToken"]}
+    return found[-lines:]

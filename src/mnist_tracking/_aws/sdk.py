@@ -2,12 +2,16 @@
 The SageMaker SDKs: imported late, and without their side effects.
 
 Importing them takes two seconds, configures the root logger (so that a later `logging.basicConfig` does nothing), logs
-to standard output, and replaces `sys.excepthook`. This module undoes all of that. Their telemetry sends the account ID
-by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the SDKs,
-and only in the calling thread, they neither announce the end of their version 2 nor log a link to their troubleshooting
-guide, an estimator creates no client of the default session, and a model's archive is unpacked as this library does it.
+to standard output, and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry
+sends the account ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this
+library calls the SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link
+to their troubleshooting guide, an estimator creates no client of the default session, and a model's archive is unpacked
+as this library does it. Two things that they would compute again for each look-up are computed once per process:
+whether the schema of their config files is valid, and botocore's endpoints.
 """
 
+import builtins
+import gc
 import importlib
 import logging
 import os
@@ -15,10 +19,13 @@ import sys
 import tarfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
@@ -35,6 +42,7 @@ _MODULES = (  # everything this library uses, so that nothing is imported in the
     "smexperiments.trial_component",
 )
 _PACKAGES = ("sagemaker", "smexperiments")
+_SHELL_HOOKS = ("_showtraceback", "showtraceback", "showsyntaxerror")
 _lock = threading.RLock()
 _loaded = False
 _calling: ContextVar[bool] = ContextVar("calling", default=False)
@@ -69,7 +77,13 @@ def load() -> None:
 def _import() -> None:
     before = set(sys.modules)
     try:
-        with _logging_preserved(), _excepthook_preserved(), _warnings_ignored(), _end_of_version_2_suppressed():
+        with (
+            _logging_preserved(),
+            _tracebacks_preserved(),
+            _warnings_ignored(),
+            _end_of_version_2_suppressed(),
+            _collection_paused(),
+        ):
             for name in _MODULES:
                 importlib.import_module(name)
     except BaseException as error:  # an interrupt too
@@ -83,6 +97,7 @@ def _import() -> None:
 
 def _patch() -> None:
     from sagemaker import deprecations, estimator, utils
+    from sagemaker.config import config
     from sagemaker.telemetry import telemetry_logging
 
     for sender in ("_send_telemetry_request", "_requests_helper"):
@@ -96,6 +111,23 @@ def _patch() -> None:
     utils.custom_extractall_tarfile = lambda tar, folder: (
         _unpack(tar, folder) if _calling.get() else extract(tar, folder)
     )
+    config.jsonschema = SimpleNamespace(validate=_validating(config.SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA))
+    utils._botocore_resolver = cache(utils._botocore_resolver)
+
+
+def _validating(schema: dict[str, Any]) -> Callable[[object, object], None]:
+    """Return what `jsonschema.validate` does for one schema, without checking the schema for each of 60 look-ups."""
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+    from jsonschema.validators import validator_for  # type: ignore[import-untyped]
+
+    validator = validator_for(schema)(schema)
+
+    def validate(instance: object, _schema: object) -> None:
+        error = best_match(validator.iter_errors(instance))
+        if error is not None:
+            raise error
+
+    return validate
 
 
 def _unpack(tar: tarfile.TarFile, folder: str) -> None:
@@ -128,12 +160,30 @@ def _passes_parent(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def _excepthook_preserved() -> Iterator[None]:
-    hook = sys.excepthook
+def _tracebacks_preserved() -> Iterator[None]:
+    """Undo what `rich.traceback.install` replaces, in Python and in the IPython shell of a notebook."""
+    hook, shell = sys.excepthook, getattr(builtins, "get_ipython", lambda: None)()
+    own = {name: vars(shell).get(name) for name in _SHELL_HOOKS} if shell is not None else {}
     try:
         yield
     finally:
         sys.excepthook = hook
+        for name, was in own.items():
+            vars(shell).pop(name, None)
+            if was is not None:
+                setattr(shell, name, was)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Suspend garbage collection, which takes a quarter of the time of the import."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

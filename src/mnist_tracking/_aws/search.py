@@ -15,8 +15,12 @@ from mnist_tracking.errors import ConfigError, StateError
 Shown = TypeVar("Shown", ListedTrial, Component)
 _PAGE = 100
 _PAUSE_S = 2.0
-_MOST_CONDITIONS = 50
+_MOST_ELEMENTS = 50
 _MOST_TOGETHER = 20
+_MOST_CONTAINS = 1
+_CONTAINING = frozenset(  # the properties, or their prefixes, that Search accepts with Contains more than once
+    "DisplayName ExperimentName TrialName TrialComponentName Tags InputArtifacts OutputArtifacts".split()
+)
 
 
 def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]:
@@ -24,7 +28,7 @@ def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]
     Return the SearchExpression for filters that must all hold; raw expressions among them are used as given.
 
     Raises:
-        ConfigError: If it has more conditions than Search allows.
+        ConfigError: If it has more conditions, or more uses of ``contains``, than Search allows.
 
     Example:
         >>> expression_of([Condition("DisplayName", "Equals", "Training")])
@@ -35,9 +39,30 @@ def expression_of(where: Iterable[Filter | Mapping[str, Any]]) -> dict[str, Any]
     expression = _junction("And", [part for part in parts if isinstance(part, Filter)])
     if raw:
         expression["SubExpressions"] = [*expression.get("SubExpressions", []), *raw]
-    if (count := _count(expression)) > _MOST_CONDITIONS:
-        raise ConfigError(f"This search has {count} conditions; Search allows at most {_MOST_CONDITIONS}.")
+    _check_limits(list(_elements(expression)))
     return expression
+
+
+def _elements(expression: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the filters, nested filters and subexpressions of an expression, at all levels."""
+    for name in ("Filters", "NestedFilters", "SubExpressions"):
+        for element in expression.get(name, ()):
+            yield element
+            yield from _elements(element)
+
+
+def _check_limits(elements: list[Mapping[str, Any]]) -> None:
+    if len(elements) > _MOST_ELEMENTS:
+        raise ConfigError(
+            f"This search has {len(elements)} conditions and groups; Search allows at most {_MOST_ELEMENTS}."
+        )
+    names = [str(element["Name"]) for element in elements if element.get("Operator") == "Contains"]
+    limited = [name for name in names if name.partition(".")[0] not in _CONTAINING]
+    if len(limited) > _MOST_CONTAINS:
+        raise ConfigError(
+            f"This search uses contains() for {', '.join(map(repr, limited))}; Search allows one contains(), not "
+            "counting those for names, tags and artifacts. Use == or isin() for the others."
+        )
 
 
 def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
@@ -56,11 +81,6 @@ def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
             raise ConfigError(f"This search joins {len(found)} {what}; Search allows at most {_MOST_TOGETHER}.")
     joined = {"Filters": filters, "SubExpressions": nested, "Operator": operator if operator == "Or" else None}
     return {name: value for name, value in joined.items() if value}
-
-
-def _count(expression: Mapping[str, Any]) -> int:
-    own = len(expression.get("Filters", ())) + sum(len(n["Filters"]) for n in expression.get("NestedFilters", ()))
-    return own + sum(_count(part) for part in expression.get("SubExpressions", ()))
 
 
 def iter_search(

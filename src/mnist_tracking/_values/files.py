@@ -6,9 +6,11 @@ Standard library only. Everything here works on paths of the local machine and k
 
 import contextlib
 import fcntl
+import io
 import os
 import shutil
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import BinaryIO
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
+    "OwnedFile",
     "acquire_lock",
     "atomic_open",
     "atomic_path",
@@ -24,6 +27,7 @@ __all__ = [
     "copy_tree",
     "delete",
     "files_below",
+    "hold_lock",
     "is_folder",
     "is_home",
     "is_locked",
@@ -151,61 +155,98 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def acquire_lock(path: Path, *, wait: bool = False) -> int:
+class OwnedFile(io.FileIO):
     """
-    Lock a file or a folder exclusively, and return the descriptor that holds the lock.
+    An open file of this process alone: a child process does not inherit it, and a forked one closes its copy, which
+    would keep a lock after the parent has ended.
 
-    The lock lasts until the descriptor is closed in every process that has it, however those processes end. So it can
-    be handed down to a child process (``pass_fds``) to show that the child is alive.
+    Python closes it at the latest when nothing refers to it any more. So no interrupt can leak it, and with it a lock:
+    neither between its opening and the ``try`` that closes it, nor between that ``try`` and its ``finally``.
 
     Args:
-        path: The file, created with its folder if missing; or an existing folder.
+        path: The file.
+        mode: As for ``open``.
+    """
+
+    def __init__(self, path: Path, mode: str = "rb") -> None:
+        super().__init__(path, mode, opener=_open_privately)
+        _owned_files.add(self)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+_owned_files: "weakref.WeakSet[OwnedFile]" = weakref.WeakSet()
+
+
+def _close_inherited() -> None:
+    for file in list(_owned_files):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
+
+
+def hold_lock(path: Path, *, wait: bool = False) -> OwnedFile:
+    """
+    Lock a file exclusively, and return the open file that holds the lock until it is closed.
+
+    Args:
+        path: The file, created with its folder if missing.
         wait: Whether to wait for a lock that is held.
 
     Raises:
         BlockingIOError: If the lock is held, unless *wait* is true.
         OSError: If the file cannot be opened, or its file system has no locks.
     """
-    if path.is_dir():
-        descriptor = os.open(path, os.O_RDONLY)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = OwnedFile(path, "ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+            file.close()  # its last holder has deleted it, and others would lock a new one
+        except FileNotFoundError:
+            file.close()
+        except BaseException:
+            file.close()
+            raise
+
+
+def acquire_lock(path: Path, *, wait: bool = False) -> int:
+    """
+    Lock a file exclusively as `hold_lock` does, and return the descriptor that holds the lock.
+
+    The lock lasts until the descriptor is closed in every process that has it, however those processes end. So it can
+    be handed down to a child process (``pass_fds``) to show that the child is alive.
+    """
+    with hold_lock(path, wait=wait) as file:
+        return os.dup(file.fileno())
 
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """
-    Hold an exclusive lock on a file or a folder until the block ends; see `acquire_lock`.
+    Hold an exclusive lock on a file until the block ends; see `hold_lock`.
 
     Raises:
         BlockingIOError: If the lock is held, and *wait* is false.
     """
-    descriptor = acquire_lock(path, wait=wait)
-    try:
+    with hold_lock(path, wait=wait):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
     """Whether any process holds the lock on a file. Does not create the file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        with OwnedFile(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two callers do not see each other
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two callers do not see each other
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
     return False
 
 
@@ -237,9 +278,17 @@ def atomic_path(path: Path, *, is_synced: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_open(path: Path, *, is_synced: bool = False) -> Iterator[BinaryIO]:
-    """Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`."""
-    with atomic_path(path, is_synced=is_synced) as draft, draft.open("wb") as stream:
+def atomic_open(path: Path, *, is_synced: bool = False, is_private: bool = False) -> Iterator[BinaryIO]:
+    """
+    Yield a binary stream whose contents take the place of a file when the block ends; see `atomic_path`.
+
+    Args:
+        path: The file.
+        is_synced: As for `atomic_path`.
+        is_private: Whether only the user may read it, whatever the umask.
+    """
+    opener = _open_privately if is_private else None
+    with atomic_path(path, is_synced=is_synced) as draft, open(draft, "wb", opener=opener) as stream:
         yield stream
 
 

@@ -93,7 +93,7 @@ def cli(context: click.Context, /, **_options: Any) -> None:
     Results go to standard output. Progress, notes and errors go to standard error, which begins with the backend, the
     account and the region.
 
-    The options below may stand before or after the command.
+    The options below may be given before or after the command.
 
     Exit status: 0 success, 1 an error, explained in one line, 2 wrong usage, 130 interrupted.
 

@@ -26,9 +26,9 @@ _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reas
     "--trial", "trials", multiple=True, shell_complete=trial_names, help="Delete only this trial. May be repeated."
 )
 @click.option("--older-than", type=MOMENT, help="Delete only trials created before: a date, or an age such as 30d.")
-@click.option("--keep-data", is_flag=True, help="Keep the uploaded datasets, and so the experiment.")
+@click.option("--keep-data", is_flag=True, help="Keep the uploaded datasets, and therefore the experiment.")
 @click.option(
-    "--include-foreign", is_flag=True, help="Delete what other tools created in the experiment too, except endpoints."
+    "--include-foreign", is_flag=True, help="Also delete what other tools created in the experiment, except endpoints."
 )
 @dry_run_option
 @yes_option
@@ -52,7 +52,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
     Lists what will be deleted and kept, and asks for confirmation. Running jobs are stopped first. What other tools
     created is kept. The exit status is 1 if something could not be deleted. If interrupted, run the command again.
 
-    --trial takes a name, a unique beginning or end of one, 'latest' or 'best'.
+    --trial takes a name, a unique prefix or suffix of one, 'latest' or 'best'.
 
     \b
     Examples:

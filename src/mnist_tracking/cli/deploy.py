@@ -45,7 +45,7 @@ _ENDPOINT = options_in(
         {
             "type": click.Path(),
             "metavar": "FOLDER|S3_URI",
-            "help": "Folder to upload with --entry-point, which is in it.",
+            "help": "Folder to upload; --entry-point is a file at its top level.",
         },
     ),
     (("--image-uri",), {"metavar": "URI", "help": "Container image.  [default: SageMaker's for PyTorch]"}),
@@ -72,9 +72,9 @@ def deploy(
     """
     Create an endpoint that serves the model of a trial, or of the best trial of an experiment.
 
-    The argument is a trial: a name, a unique beginning or end of one, 'latest' or 'best'. With --objective it may be an
-    experiment. The endpoint runs, and on AWS costs money, until mnist-tracking undeploy or cleanup deletes it. Ctrl-C
-    before it is in service deletes everything again.
+    The argument is a trial: a name, a unique prefix or suffix of one, 'latest' or 'best'. With --objective it may be an
+    experiment. The endpoint runs, and on AWS costs money, until mnist-tracking undeploy or cleanup deletes it. If you
+    press Ctrl-C before it is in service, everything is deleted again.
 
     \b
     Examples:
@@ -138,7 +138,7 @@ def undeploy(settings: Settings, /, *, endpoint: str, dry_run: bool, yes: bool, 
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         found = workspace.endpoint(endpoint)
-        record = {"name": found.name, "trial": found.trial_name, "status": found.status}
+        record = {"name": found.name, "trial": found.trial, "status": found.status}
         if not dry_run:
             confirm(f"This deletes endpoint {found.name!r}, which is {found.status}. Continue?", yes=yes)
             found.delete()

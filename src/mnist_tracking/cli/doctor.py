@@ -19,8 +19,8 @@ def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
     Check the set-up, and list what is running.
 
     Checks versions, credentials, region, role, permissions, bucket, key and quotas, and lists the running jobs and
-    endpoints of the account, on AWS with their hourly cost. Only reads, and creates no embedded SageMaker. The exit
-    status is 1 if there is a problem.
+    endpoints of the account, on AWS with their hourly cost. Creates and changes nothing. The exit status is 1 if there
+    is a problem.
 
     \b
     Examples:

@@ -35,11 +35,17 @@ def _names(context: click.Context, parameter: click.Parameter, typed: str) -> li
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIRECTORY",
-    help="A new folder, or that of an earlier download of the same.",
+    help="A new folder, or that of an earlier download of the same trial or experiment.",
 )
-@click.option("--model-only", is_flag=True, help="Trial: download the model alone.")
-@click.option("--no-files", is_flag=True, help="Experiment: download the tables, without models, artifacts and logs.")
-@click.option("--kind", type=click.Choice(["trial", "experiment"]), help="What NAME is, where both have it.")
+@click.option("--model-only", is_flag=True, help="Of a trial, download only the model.")
+@click.option(
+    "--no-files", is_flag=True, help="Of an experiment, download only the tables, without models, artifacts and logs."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["trial", "experiment"]),
+    help="What NAME is, if a trial and an experiment have that name.",
+)
 @choice_options
 @format_option()
 @pass_settings
@@ -60,8 +66,9 @@ def download(
 
     Or download an experiment: its trials, steps, metrics and lineage as CSV and JSON, and the files of all its trials.
 
-    NAME is an experiment or a trial; of a trial, a unique beginning or end will do, or 'latest' or 'best'. Repeating
-    the command fetches what is new or has changed. A folder with trial.json or experiment.json in it is complete.
+    NAME is that of an experiment or a trial; for a trial, a unique prefix or suffix, 'latest' or 'best' will do, too.
+    Repeat the command to fetch what is new or has changed. A folder that contains trial.json or experiment.json is
+    complete.
 
     \b
     Examples:
@@ -106,7 +113,7 @@ def _kind_of(workspace: "Workspace", name: str) -> Kind:
         case []:
             raise click.UsageError(f"{name!r} is both an experiment and a trial; pass --kind.")
     try:
-        workspace.resolve_trial(name)  # the beginning of a name, 'latest' or 'best'
+        workspace.resolve_trial(name)  # a prefix or suffix, 'latest' or 'best'
     except NotFoundError:
         pass
     else:
@@ -126,7 +133,7 @@ def _write_trial(found: "TrialDownload", form: Form) -> None:
             ]
             if rows:
                 Page().table(rows, keep=4)
-            _say(f"trial {found.trial_name}", found)
+            _say(f"trial {found.trial}", found)
 
 
 def _write_experiment(found: "ExperimentDownload", form: Form) -> None:
@@ -137,7 +144,7 @@ def _write_experiment(found: "ExperimentDownload", form: Form) -> None:
             write_csv({"table": name, "rows": count} for name, count in found.rows.items())
         case "table":
             Page().table([{"table": name, "rows": count} for name, count in found.rows.items()], keep=2)
-            _say(f"experiment {found.experiment_name}", found)
+            _say(f"experiment {found.experiment}", found)
 
 
 def _say(what: str, found: "TrialDownload | ExperimentDownload") -> None:

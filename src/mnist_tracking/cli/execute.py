@@ -26,7 +26,7 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
 
     Calls of boto3, the SageMaker SDK and smexperiments, in the program and in the Python programs that it starts, go to
     the embedded SageMaker in the folder --home; nothing reaches AWS. Input, output, signals and exit status are the
-    program's own. Its Python needs mnist-tracking.
+    program's own. mnist-tracking must be installed in its Python environment.
 
     The fence is the environment: AWS profiles are there by name, without their keys. A child that the program starts
     with an environment of its own (env -i, sudo, a container, a service) is outside: with the user's HOME it finds

@@ -31,9 +31,9 @@ __all__ = ["export"]
 @pass_settings
 def export(settings: Settings, /, *, trial: str, path: Path, form: "ExportFormat", force: bool, **choice: Any) -> None:
     """
-    Export the digits' CNN that a trial trained.
+    Export the built-in CNN, as a trial trained it.
 
-    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'. ONNX and TorchScript models take pixels from
+    TRIAL is a name, a unique prefix or suffix of one, 'latest' or 'best'. ONNX and TorchScript models take pixels from
     0 to 255 and return probabilities. The exported model's predictions are compared with the original's before the file
     is put in place.
 

@@ -102,7 +102,7 @@ _PARAMETER = _ConditionType(where.param, parse_scalar, "optimizer=sgd")
 _TAG = _ConditionType(where.tag, str, "team=cv")
 _TIMES: tuple[Declaration, ...] = (
     (("--created-after",), {"type": MOMENT, "help": "A date, a date and time, or an age: 2026-11-24, 12h, 7d."}),
-    (("--created-before",), {"type": MOMENT, "help": "The same."}),
+    (("--created-before",), {"type": MOMENT, "help": "The same formats."}),
 )
 _CONDITIONS: tuple[Declaration, ...] = (
     (

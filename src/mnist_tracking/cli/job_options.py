@@ -27,7 +27,11 @@ _OPTIONS = options_in(
     "Job",
     (
         ("-e", "--experiment"),
-        {"required": True, "shell_complete": experiment_names, "help": "Experiment of the trials; created if new."},
+        {
+            "required": True,
+            "shell_complete": experiment_names,
+            "help": "Experiment to add trials to; created if missing.",
+        },
     ),
     (("--mnist",), {"is_flag": True, "help": "Train the built-in CNN instead of a script."}),
     (

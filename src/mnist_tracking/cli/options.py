@@ -186,7 +186,7 @@ _BACKEND: tuple[Declaration, ...] = (
         ("--home",),
         {
             "type": click.Path(path_type=Path),
-            "default": DEFAULT_HOME,
+            "default": str(DEFAULT_HOME),
             "show_default": True,
             "envvar": _variable("HOME"),
             "help": "The folder of the embedded SageMaker.",
@@ -203,15 +203,15 @@ def _setting(flag: str, variable: str, text: str, **more: Any) -> Declaration:
 
 
 _SETTINGS: tuple[Declaration, ...] = (
-    _setting("--role", "ROLE", "Role of jobs and models.  [default: your own]", metavar="ARN"),
+    _setting("--role", "ROLE", "IAM role of jobs and models.  [default: the role you run under]", metavar="ARN"),
     _setting("--bucket", "BUCKET", "Bucket for files.  [default: SageMaker's own]", metavar="NAME"),
     _setting("--prefix", "PREFIX", "Prefix in the bucket.  [default: mnist-tracking]", metavar="PATH"),
     _setting(
         "--create-bucket/--no-create-bucket",
         "CREATE_BUCKET",
-        "Whether to create a missing bucket.  [default: on AWS only SageMaker's own]",
+        "Whether to create the bucket if it is missing.  [default: yes; on AWS, only SageMaker's own]",
     ),
-    _setting("--kms-key", "KMS_KEY", "Key to encrypt files and volumes with.", metavar="ID|ARN"),
+    _setting("--kms-key", "KMS_KEY", "KMS key that encrypts files and volumes.", metavar="ID|ARN"),
     _setting("--subnet subnets", "SUBNET", "Subnet of jobs and models. May be repeated.", metavar="ID", multiple=True),
     _setting(
         "--security-group security_group_ids",

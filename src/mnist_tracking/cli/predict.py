@@ -29,10 +29,13 @@ _FORMATS = options_in(
     ),
     (
         ("--accept",),
-        {"metavar": "TYPE", "help": "Request this type, and write the response unchanged. Replaces --deserializer."},
+        {
+            "metavar": "TYPE",
+            "help": "Request this content type, and write the response unchanged. Replaces --deserializer.",
+        },
     ),
-    (("--dtype",), {"help": "Type of an array's values, such as uint8, which the digits' CNN takes."}),
-    (("--probabilities",), {"is_flag": True, "help": "For the digits' CNN: all ten probabilities."}),
+    (("--dtype",), {"help": "Convert the array to this NumPy type. The built-in CNN takes uint8."}),
+    (("--probabilities",), {"is_flag": True, "help": "Print all ten probabilities of the built-in CNN."}),
 )
 
 
@@ -58,8 +61,8 @@ def predict(  # noqa: PLR0913 - one for each option
     """
     Send the data in a file, or on standard input, to an endpoint, and print the predictions.
 
-    FILE is an array: .npy, .csv (numbers separated by commas), or JSON. With --content-type or --serializer bytes it is
-    sent unchanged, and CSV is with --serializer csv. A response of bytes is written unchanged.
+    FILE contains an array: .npy, .csv (numbers separated by commas), or JSON. With --content-type or --serializer
+    bytes, any file is sent unchanged; with --serializer csv, a .csv file is. A response in bytes is written unchanged.
 
     \b
     Examples:

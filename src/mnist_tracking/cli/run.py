@@ -41,8 +41,8 @@ def run(
     The job's log goes to standard error as it is written; the finished trial goes to standard output. The exit status
     is 1 if training failed. Ctrl-C stops the job; the trial stays.
 
-    Hyperparameters are numbers, true, false and null as in JSON, and strings. Those of the CNN are checked. Its data is
-    the four files of MNIST in --data or MNIST_DATA_DIR, or else a download.
+    A hyperparameter is a number, true, false or null, as in JSON, or else a string. Those of the CNN are checked. The
+    CNN is trained on MNIST's four files in --data or MNIST_DATA_DIR; without either, they are downloaded.
 
     \b
     Examples:

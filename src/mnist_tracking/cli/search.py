@@ -29,7 +29,7 @@ _limit = click.option(
 
 
 @command(name="list", short_help="List experiments.")
-@click.option("--name", "name_contains", metavar="TEXT", help="Part of the name, in upper or lower case.")
+@click.option("--name", "name_contains", metavar="TEXT", help="Part of the name, in any case.")
 @click.option("--tag", "tags", type=PAIR, multiple=True, help="Tag of the experiments. May be repeated.")
 @time_options
 @_limit

@@ -22,7 +22,7 @@ __all__ = ["compare", "lineage", "logs", "show"]
 _SDK_OWN = "sagemaker_"
 
 
-@command(short_help="Show one trial with everything that was recorded of it.")
+@command(short_help="Show everything that was recorded for a trial.")
 @click.argument("trial", shell_complete=trial_names)
 @click.option("--history", is_flag=True, help="Show every value of every metric, also while the trial is training.")
 @choice_options
@@ -32,7 +32,7 @@ def show(settings: Settings, /, *, trial: str, history: bool, form: Form, **choi
     """
     Show one trial: its outcome, its steps, and their inputs and outputs.
 
-    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'.
+    TRIAL is a name, a unique prefix or suffix of one, 'latest' or 'best'.
 
     \b
     Examples:
@@ -136,7 +136,7 @@ def compare(settings: Settings, /, *, trials: tuple[str, ...], form: Form, **cho
     """
     Show what differs between two or more trials: parameters, data, code, metrics and status of all their steps.
 
-    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'. Whatever all of them share is left out.
+    TRIAL is a name, a unique prefix or suffix of one, 'latest' or 'best'. Whatever all of them share is left out.
 
     \b
     Examples:
@@ -173,7 +173,7 @@ def lineage(settings: Settings, /, *, trial: str, form: Form, **choice: Any) -> 
     """
     Trace a trial's model: the data, the code and the steps that went into it, and where it is deployed.
 
-    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'.
+    TRIAL is a name, a unique prefix or suffix of one, 'latest' or 'best'.
 
     \b
     Examples:
@@ -205,7 +205,7 @@ def _write_lineage(found: "Lineage") -> None:
     from mnist_tracking.reading.lineage import overview
 
     if not found.nodes:
-        echo(f"Nothing is recorded of {found.trial_name}.", err=True)
+        echo(f"Nothing is recorded of {found.trial}.", err=True)
         return
     page, (folder, rows) = Page(), overview(found)
     if folder:
@@ -222,7 +222,7 @@ def logs(settings: Settings, /, *, trial: str, follow: bool, **choice: Any) -> N
     """
     Print the log of a trial's training job.
 
-    TRIAL is a name, a unique beginning or end of one, 'latest' or 'best'. Ctrl-C ends the command; the job keeps
+    TRIAL is a name, a unique prefix or suffix of one, 'latest' or 'best'. Ctrl-C ends the command; the job keeps
     running.
 
     \b

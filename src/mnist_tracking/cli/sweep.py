@@ -58,10 +58,10 @@ def sweep(  # noqa: PLR0913 - one for each option
     **job: Any,
 ) -> None:
     """
-    Train a script, or with --mnist the CNN, once for every combination of a grid, and rank the experiment's trials.
+    Train a script, or with --mnist the built-in CNN, once for every combination of a grid, and rank all trials.
 
-    Progress goes to standard error, the leaderboard to standard output. Failed trials do not stop the others; the exit
-    status is then 1. Ctrl-C starts no more trials and stops the running jobs; the trials stay.
+    Progress goes to standard error, the leaderboard to standard output. A failed trial does not stop the others; the
+    exit status is then 1. Ctrl-C stops the running jobs, and no more trials start; the trials stay.
 
     \b
     Examples:

@@ -17,6 +17,7 @@ from mnist_tracking.embedded import services, transport
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
+from mnist_tracking.embedded.interrupts import uninterrupted
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import back_up
@@ -100,7 +101,7 @@ class EmbeddedSageMaker:
         self.quotas = dict(quotas or {})
         self.search_lag_s = search_lag_s
         timing = timing or EngineTiming()
-        self.store = Store(self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
+        self.store = uninterrupted(Store, self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
         self._injections = Injections()
         self._context = Context(
             store=self.store,
@@ -192,8 +193,8 @@ class EmbeddedSageMaker:
             ['digits']
             >>> engine.close()
         """
-        back_up(self.store, Path(directory).absolute())
+        uninterrupted(back_up, self.store, Path(directory).absolute())
 
     def close(self) -> None:
         """Close this process's connections to the store. Jobs and endpoints continue."""
-        self.store.close()
+        uninterrupted(self.store.close)

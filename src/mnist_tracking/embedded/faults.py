@@ -33,6 +33,10 @@ class ValidationFault(AwsFault):
     code = "ValidationException"
 
 
+class SerializationFault(AwsFault):
+    code = "SerializationException"
+
+
 class ResourceNotFoundFault(AwsFault):
     code = "ResourceNotFound"
 

@@ -3,32 +3,43 @@ Answer botocore's calls inside this process.
 
 botocore emits ``before-parameter-build`` with the caller's own parameters and, after checking and serialising them,
 ``before-call``; a response returned from ``before-call`` takes the place of the network. Its own Stubber works the same
-way. So clients, paginators, waiters and typed exceptions are botocore's; only the response is ours.
+way. So clients, paginators, waiters and typed exceptions are botocore's; only the response is ours. Before all that, a
+call's parameters are read as AWS reads them: botocore's own code fails in many ways for those that it does not check.
+
+**Errors.** A call ends in a response, an error of AWS's, botocore's ``ParamValidationError``, or one of this library's
+errors, such as `UnsupportedOperationError`. Anything else that a handler raises is an InternalFailure, which has it as
+its cause, and is logged.
 
 botocore retries below ``before-call``. So an injected error is passed to the client's own retry handlers here, with
 the event ``needs-retry``, as botocore's endpoint does.
 """
 
-import sqlite3
+import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 import attrs
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, ParamValidationError
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
+from botocore.validate import ParamValidationDecorator, ParamValidator
 
 from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.deserialiser import deserialise, without_own_forms
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.injection import Injections
+from mnist_tracking.embedded.interrupts import uninterrupted
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
 from mnist_tracking.embedded.store.filesystem import is_storage_error
-from mnist_tracking.embedded.validation import check_request
-from mnist_tracking.errors import UnsupportedOperationError
+from mnist_tracking.embedded.validation import check_request, check_required
+from mnist_tracking.errors import MnistTrackingError, UnsupportedOperationError
 
+_logger = logging.getLogger(__name__)
 _PARAMS = "mnist_tracking_params"
 Reply = tuple[SimpleNamespace, Response]
 
@@ -45,10 +56,47 @@ def install(session: Session, context: Context, injections: Injections) -> None:
         return _answer(call, injections, model, retries)
 
     emitter = session.get_component("event_emitter")
+    emitter.register_last("creating-client-class", _read_params_first)
     emitter.register_first("before-parameter-build", _reject_presigning)
     emitter.register_last("before-parameter-build", _remember_params)
     emitter.register_first("before-call", answer)
     emitter.register_first("before-send", _reject_sending)
+
+
+def _read_params_first(base_classes: list[type], **_: object) -> None:
+    base_classes.insert(0, _Client)
+
+
+class _Client(BaseClient):
+    """A client that reads the parameters of a call as AWS does, before botocore's code depends on their types."""
+
+    def _make_api_call(self, operation_name: str, api_params: Mapping[str, Any]) -> Any:
+        model = self.meta.service_model.operation_model(operation_name)
+        if (model.service_model.service_name, operation_name) in OPERATIONS:
+            api_params = self._read(model, api_params)
+        return super()._make_api_call(operation_name, api_params)
+
+    def _read(self, model: OperationModel, params: Mapping[str, Any]) -> dict[str, Any]:
+        is_checked = isinstance(self._serializer, ParamValidationDecorator)
+        try:
+            plain = deserialise(model, params, is_strict=is_checked)
+            if not is_checked:
+                check_required(model, plain)
+        except AwsFault as fault:
+            if is_checked and (report := _report(model, params)):
+                raise ParamValidationError(report=report) from None
+            _, parsed = _error_reply(fault, 0)
+            raise self.exceptions.from_code(fault.code)(parsed, model.name) from fault.__cause__
+        return plain
+
+
+def _report(model: OperationModel, params: Mapping[str, Any]) -> str | None:
+    """Return what botocore itself objects to, or None."""
+    try:
+        found = ParamValidator().validate(without_own_forms(model, params), model.input_shape)
+        return str(found.generate_report()) if found.has_errors() else None
+    except Exception:  # noqa: BLE001 - the parameters that it cannot check are the service's to reject
+        return None
 
 
 def _reject_presigning(model: OperationModel, context: dict[str, Any], **_: object) -> None:
@@ -101,12 +149,20 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
             return error_reply
         call.context.sleep(delay)
     try:
-        response = _handle(handler, model, call)
+        response = uninterrupted(_handle, handler, model, call)
     except AwsFault as fault:
-        return _error_reply(fault, attempts)
+        if fault.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _error_reply(fault, attempts)
+        _, parsed = _error_reply(fault, attempts)
+        raise ClientError(parsed, call.operation) from fault.__cause__
     for observe in response_observers:
         observe(model, response)
-    return _reply(HTTPStatus.OK, response, attempts)
+    return _reply(_status(model, response), response, attempts)
+
+
+def _status(model: OperationModel, response: Response) -> int:
+    """Return the HTTP status of a success: 206 for a part of a content, else the service model's."""
+    return HTTPStatus.PARTIAL_CONTENT if "ContentRange" in response else model.http.get("responseCode", HTTPStatus.OK)
 
 
 def _error_reply(fault: AwsFault, retries: int) -> Reply:
@@ -115,16 +171,30 @@ def _error_reply(fault: AwsFault, retries: int) -> Reply:
 
 
 def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
-    check_request(model, call.params)
+    """
+    Call a handler.
+
+    Raises:
+        AwsFault: If the request is wrong, or for any error that is neither AWS's nor this library's.
+    """
     try:
+        check_request(model, call.params)
         return handler(call)
-    except (sqlite3.OperationalError, OSError) as error:
-        if not is_storage_error(error):
-            raise
+    except (AwsFault, MnistTrackingError):
+        raise
+    except Exception as error:
+        raise _internal_failure(call, error) from error
+
+
+def _internal_failure(call: Call, error: Exception) -> AwsFault:
+    if is_storage_error(error):
         message = (
             f"The embedded SageMaker cannot write to {str(call.context.store.home)!r}: {error}. Nothing was changed."
         )
-        raise AwsFault(message, status=HTTPStatus.INTERNAL_SERVER_ERROR) from error
+    else:
+        _logger.error("%s:%s failed", call.service, call.operation, exc_info=error)
+        message = f"The embedded SageMaker failed in {call.operation}: {type(error).__name__}: {error}"
+    return AwsFault(message, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _reply(status: int, parsed: Response, retries: int) -> Reply:

@@ -1,12 +1,12 @@
 """
-Check a request as the service does: patterns, maxima and enums, read from botocore's own service model.
+Check a request as the service does: required members, patterns, limits and enums, from botocore's own service model.
 
-botocore itself only checks required members, types, minimum lengths and unknown names. The wording of the errors is the
-one that AWS's services share.
+botocore itself checks required members, types, minimum lengths and unknown names, unless its client has
+``parameter_validation=False``. The wording of the errors is the one that AWS's services share.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,8 +18,11 @@ from mnist_tracking.embedded.faults import ValidationFault
 Constraint = tuple[str, Callable[[Any], bool]]
 """AWS's sentence, and a function that returns whether a value violates it."""
 
+Constraints = Callable[[Shape], Iterable[Constraint]]
+
 _known: WeakKeyDictionary[Shape, list[Constraint]] = WeakKeyDictionary()
 _CODES = {  # where it is not SageMaker's ValidationException
+    "s3": "InvalidRequest",
     "sagemaker-runtime": "ValidationError",
     "logs": "InvalidParameterException",
     "iam": "ValidationError",
@@ -28,7 +31,9 @@ _CODES = {  # where it is not SageMaker's ValidationException
 }
 _LONGEST_SHOWN = 256
 _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
-_UNCHECKED_SERVICES = frozenset({"s3"})  # S3 has its own rules for names, in services/s3
+_SMALLEST = {"integer": -(2**31), "long": -(2**63)}
+_SIZED = ("string", "list", "map", "blob")
+_OWN_RULES = frozenset({"s3"})  # for all but minima, in services/s3
 _JAVA_CLASSES = {  # classes of Java's regular expressions that Python's lack; nearly all stand inside a character class
     r"\p{L}": r"\w",
     r"\p{M}": r"\u0300-\u036f\u0483-\u0489",
@@ -43,45 +48,81 @@ _JAVA_CLASSES = {  # classes of Java's regular expressions that Python's lack; n
 }
 
 
+def fault_code(service: str) -> str:
+    """Return a service's code for a request that violates the service model."""
+    return _CODES.get(service, ValidationFault.code)
+
+
+def check_required(model: OperationModel, params: dict[str, Any]) -> None:
+    """
+    Check that all required members are given; a request cannot be built otherwise, if they are part of its URL.
+
+    Raises:
+        ValidationFault: With one sentence for each missing member.
+    """
+    if model.input_shape is not None:
+        problems = [
+            f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
+            for path in _missing(model.input_shape, params, "")
+        ]
+        _raise_if_any(model, problems)
+
+
+def _missing(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(shape, StructureShape):
+        yield from (_join(path, name) for name in shape.required_members if name not in value)
+    for inner, item, here in _inside(shape, value, path):
+        yield from _missing(inner, item, here)
+
+
 def check_request(model: OperationModel, params: dict[str, Any]) -> None:
     """
-    Check parameters against an operation's input shape.
+    Check parameters of the right types against an operation's input shape.
 
     Raises:
         ValidationFault: With one sentence for each violated constraint.
     """
-    service, shape = model.service_model.service_name, model.input_shape
-    if shape is None or service in _UNCHECKED_SERVICES:
-        return
-    problems: list[str] = []
-    _structure(shape, params, "", problems)
+    if model.input_shape is not None:
+        has_own_rules = model.service_model.service_name in _OWN_RULES
+        problems: list[str] = []
+        _check(model.input_shape, params, "", problems, _minima if has_own_rules else _constraints)
+        _raise_if_any(model, problems)
+
+
+def _raise_if_any(model: OperationModel, problems: list[str]) -> None:
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
         message = f"{len(problems)} validation {noun} detected: " + "; ".join(problems)
-        raise ValidationFault(message, code=_CODES.get(service))
+        raise ValidationFault(message, code=fault_code(model.service_model.service_name))
 
 
-def _structure(shape: StructureShape, value: dict[str, Any], path: str, problems: list[str]) -> None:
-    for name, member in value.items():
-        if name in shape.members and member is not None:
-            here = name[0].lower() + name[1:]
-            _check(shape.members[name], member, f"{path}.{here}" if path else here, problems)
-
-
-def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
-    for sentence, is_violated in _constraints(shape):
+def _check(shape: Shape, value: Any, path: str, problems: list[str], constraints: Constraints) -> None:
+    for sentence, is_violated in constraints(shape):
         if is_violated(value):
             problems.append(f"Value{_quoted(shape, value)} at '{path}' failed to satisfy constraint: {sentence}")
+    for inner, item, here in _inside(shape, value, path):
+        _check(inner, item, here, problems, constraints)
+
+
+def _inside(shape: Shape, value: Any, path: str) -> Iterator[tuple[Shape, Any, str]]:
+    """Yield the shape, value and path of each member, item, key and value."""
     match shape:
         case StructureShape():
-            _structure(shape, value, path, problems)
+            for name, member in value.items():
+                if name in shape.members:  # botocore adds some of its own
+                    yield shape.members[name], member, _join(path, name)
         case ListShape():
             for number, item in enumerate(value, start=1):
-                _check(shape.member, item, f"{path}.{number}.member", problems)
+                yield shape.member, item, f"{path}.{number}.member"
         case MapShape():
             for key, item in value.items():
-                _check(shape.key, key, f"{path}.{key}.key", problems)
-                _check(shape.value, item, f"{path}.{key}.member", problems)
+                yield shape.key, key, f"{path}.{key}.key"
+                yield shape.value, item, f"{path}.{key}.member"
+
+
+def _join(path: str, name: str) -> str:
+    here = name[0].lower() + name[1:]
+    return f"{path}.{here}" if path else here
 
 
 def _quoted(shape: Shape, value: Any) -> str:
@@ -106,8 +147,14 @@ def _read_constraints(shape: Shape) -> Iterator[Constraint]:
         yield _enum(choices)
     if shape.type_name == "string" and (pattern := metadata.get("pattern")):
         yield _pattern(pattern)
+    yield from _minima(shape)
     if (most := metadata.get("max", _LARGEST.get(shape.type_name))) is not None:
-        yield _maximum(most, shape.type_name in ("string", "list", "map", "blob"))
+        yield _maximum(most, shape.type_name in _SIZED)
+
+
+def _minima(shape: Shape) -> Iterator[Constraint]:
+    if (least := shape.metadata.get("min", _SMALLEST.get(shape.type_name))) is not None:
+        yield _minimum(least, shape.type_name in _SIZED)
 
 
 @cache
@@ -123,6 +170,16 @@ def _pattern(pattern: str) -> Constraint:
         f"Member must satisfy regular expression pattern: {pattern}",
         lambda value: matcher.fullmatch(value) is None,
     )
+
+
+@cache
+def _minimum(least: float, is_length: bool) -> Constraint:
+    if is_length:
+        return (
+            f"Member must have length greater than or equal to {least}",
+            lambda value: hasattr(value, "__len__") and len(value) < least,
+        )
+    return f"Member must have value greater than or equal to {least}", lambda value: value < least
 
 
 @cache

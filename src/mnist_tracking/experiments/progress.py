@@ -4,21 +4,22 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, number, printable
+from mnist_tracking._values.text import ellipsize, html_table, number, printable
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
+    from rich.live import Live
     from rich.table import Table
     from rich.text import Text
 
@@ -42,7 +43,7 @@ def reporting(
     Args:
         job: What the trials train.
         points: The hyperparameters of the trials to come.
-        names: The hyperparameters that tell the trials apart; without any, their names do.
+        names: The hyperparameters that label the trials; without any, their names do.
         observer: Called as well.
         progress: Whether to show anything; None shows it on a terminal and in a notebook, unless there is an observer.
 
@@ -91,6 +92,46 @@ class _Row:
             self.share = int(found[2]) / max(int(found[3]), 1) if found[2] else 1.0
 
 
+class _NotebookTable:
+    """
+    A table below a notebook's cell, replaced as it changes; the last one is saved with the notebook.
+
+    rich draws live tables with ipywidgets, which are often not installed, and leave nothing in a saved notebook.
+    """
+
+    def __init__(self, frame: "Callable[[], pd.DataFrame]") -> None:
+        self._frame = frame
+        self._shown: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
+
+    def start(self) -> None:
+        from IPython.display import display
+
+        self._shown = self._drawn()
+        self._handle: Any = display(self._shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._update()
+
+    def _follow(self) -> None:
+        while not self._ended.wait(0.5):
+            self._update()
+
+    def _update(self) -> None:
+        drawn = self._drawn()
+        if drawn != self._shown:
+            self._shown = drawn
+            self._handle.update(drawn, raw=True)
+
+    def _drawn(self) -> dict[str, str]:
+        frame = self._frame()
+        return {"text/plain": str(frame.to_string(index=False)), "text/html": html_table(frame)}
+
+
 class Progress:
     """
     A `TrialObserver` that shows the trials on a console while the block lasts.
@@ -99,14 +140,12 @@ class Progress:
         console: Where to show them.
         job: What they train; its metrics are read from the lines of their logs.
         points: The hyperparameters of the trials to come.
-        names: The hyperparameters that tell the trials apart; without any, their names do.
+        names: The hyperparameters that label the trials; without any, their names do.
     """
 
     def __init__(
         self, console: "Console", job: JobSpec, points: Sequence[Mapping[str, Scalar]], names: Sequence[str] = ()
     ) -> None:
-        from rich.live import Live
-
         self._console = console
         self._names = list(names)
         self._objective = job.objective
@@ -117,18 +156,27 @@ class Progress:
         self._rows = [_Row(point) for point in points]
         self._by_trial: dict[str, _Row] = {}
         self._lock = threading.RLock()
-        self._is_live = _can_redraw(console)
-        self._live = Live(
-            console=console, get_renderable=self.__rich__, refresh_per_second=4, redirect_stdout=False
+        self._live = self._live_table()
+
+    def _live_table(self) -> "_NotebookTable | Live | None":
+        """Return a table that can be redrawn; None where a line per event is shown instead."""
+        if self._console.is_jupyter:
+            return _NotebookTable(self._frame)
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
+            return None
+        from rich.live import Live
+
+        return Live(
+            console=self._console, get_renderable=self.__rich__, refresh_per_second=4, redirect_stdout=False
         )  # what a program prints goes where it always goes
 
     def __enter__(self) -> "Progress":
-        if self._is_live:
+        if self._live is not None:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_live:
+        if self._live is not None:
             self._live.stop()
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
@@ -187,7 +235,7 @@ class Progress:
         self._say(row, ", ".join(told))
 
     def _say(self, row: _Row, text: str) -> None:
-        if self._is_live:
+        if self._live is not None:
             return
         label = ", ".join(f"{name}={_text(row.point.get(name))}" for name in self._names) or row.trial
         count = len(self._rows)
@@ -213,6 +261,14 @@ class Progress:
             for row in self._rows:
                 table.add_row(*map(_styled, self._cells(row)))
         return table
+
+    def _frame(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        epoch = ["epoch"] if self._epochs else []
+        with self._lock:
+            rows = [self._cells(row) for row in self._rows]
+        return pd.DataFrame(rows, columns=[*(self._names or ["trial"]), "status", *epoch, *self._shown, "seconds"])
 
     def _cells(self, row: _Row) -> list[str]:
         labels = [_text(row.point.get(name)) for name in self._names] or [row.trial]
@@ -246,12 +302,6 @@ def _heading(name: str) -> str:
 
 def _text(value: Scalar) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
-def _can_redraw(console: "Console") -> bool:
-    if console.is_jupyter:
-        return find_spec("ipywidgets") is not None
-    return console.is_terminal and not console.is_dumb_terminal
 
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ class ExperimentRunner:
 
         Raises:
             ConfigError: If the job has no dataset reader, or the reader does not take the arguments.
-            DatasetError: If the data is missing, damaged, or not the data that was asked for.
+            DatasetError: If the data is missing, damaged, or not the expected data.
         """
         return self._data.prepare(self.job, data, options)
 

@@ -84,7 +84,7 @@ class SubmittedTrial:
         return job_series(self._account, self.job_name)
 
     def stop(self) -> None:
-        """Request the job to stop, without waiting. Safe to call more than once, and after the job has ended."""
+        """Stop the job, without waiting for its end. Safe to call more than once, and after the job has ended."""
         stop_job(self._account, self.job_name)
 
     def wait(

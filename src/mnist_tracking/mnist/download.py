@@ -34,8 +34,6 @@ CONTENT_MD5 = {
 # the largest file has 10 MB; a response larger than this is not MNIST
 _MOST_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-# for connecting and for each read, not for a whole file
-_TIMEOUT_S = 10.0
 _FAILURES = (OSError, http.client.HTTPException, DatasetError)
 
 
@@ -45,6 +43,7 @@ def download_mnist(
     mirrors: Sequence[str] = MIRRORS,
     checksums: dict[str, str] = CONTENT_MD5,
     on_progress: OnDownload | None = None,
+    timeout_s: float = 10.0,
 ) -> None:
     """
     Download MNIST's four files, gzipped, to a directory; correct existing files are not downloaded again.
@@ -54,6 +53,7 @@ def download_mnist(
         mirrors: Base URLs, tried in order for each file; one that worked is tried first from then on.
         checksums: The names of the files, and the MD5 of their contents.
         on_progress: Called while a file is downloaded.
+        timeout_s: For connecting and for each read, not for a whole file.
 
     Raises:
         DatasetError: If no mirror has a file; lists the failure of each.
@@ -62,7 +62,7 @@ def download_mnist(
     order = [_check_mirror(mirror) for mirror in mirrors]
     for name, md5 in checksums.items():
         if not _is_cached(directory, name, md5):
-            working = _download(name, md5, directory, order, on_progress or _ignore)
+            working = _download(name, md5, directory, order, on_progress or _ignore, timeout_s)
             order.sort(key=lambda mirror: mirror != working)
 
 
@@ -87,15 +87,17 @@ def _check_mirror(mirror: str) -> str:
     return mirror.rstrip("/") + "/"
 
 
-def _download(name: str, md5: str, directory: Path, mirrors: Sequence[str], on_progress: OnDownload) -> str:
+def _download(
+    name: str, md5: str, directory: Path, mirrors: Sequence[str], on_progress: OnDownload, timeout_s: float
+) -> str:
     path = directory / f"{name}.gz"
     failures = []
     for mirror in mirrors:
         try:
-            packed = _get(mirror + path.name, path.name, on_progress)
+            packed = _get(mirror + path.name, path.name, on_progress, timeout_s)
             _check_md5(packed, path, md5)
         except _FAILURES as exc:
-            failures.append(f"{mirror} {_reason(exc)}")
+            failures.append(f"{mirror} {_reason(exc, timeout_s)}")
         else:
             _store(packed, path)
             return mirror
@@ -112,10 +114,10 @@ def _store(packed: bytes, path: Path) -> None:
         raise ConfigError(f"{str(path)!r} cannot be written: {exc.strerror or exc}.") from exc
 
 
-def _get(url: str, name: str, on_progress: OnDownload) -> bytes:
+def _get(url: str, name: str, on_progress: OnDownload, timeout_s: float) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "mnist-tracking"})  # noqa: S310 - an http URL, as checked
     content = bytearray()
-    with _open(request) as response:
+    with _open(request, timeout_s) as response:
         length = response.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
         while chunk := response.read(_CHUNK_BYTES):
@@ -128,9 +130,9 @@ def _get(url: str, name: str, on_progress: OnDownload) -> bytes:
     return bytes(content)
 
 
-def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
+def _open(request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse:
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310 - as above
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - as above
     except urllib.error.HTTPError as exc:
         with exc:  # closes the connection
             raise DatasetError(f"responded {exc.code} {exc.reason}".rstrip()) from None
@@ -146,12 +148,12 @@ def _check_md5(packed: bytes, path: Path, md5: str) -> None:
         raise DatasetError(f"sent a file whose contents have the MD5 {found}, expected {md5}")
 
 
-def _reason(failure: BaseException) -> str:
+def _reason(failure: BaseException, timeout_s: float) -> str:
     match failure:
         case urllib.error.URLError():
             return f"cannot be reached ({failure.reason})"
         case TimeoutError():
-            return f"sent nothing for {_TIMEOUT_S:g} s"
+            return f"sent nothing for {timeout_s:g} s"
         case DatasetError():
             return str(failure)
         case _:

@@ -62,13 +62,13 @@ class Lineage:
     Everything that went into the model of one trial, and what was made from it. A snapshot.
 
     Attributes:
-        trial_name: The trial.
+        trial: The name of the trial.
         components: Its steps, in order of creation.
         nodes: Data, steps, code, jobs, models and endpoints, upstream first.
         edges: How they are connected.
     """
 
-    trial_name: str
+    trial: str
     components: tuple[Component, ...]
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -76,18 +76,18 @@ class Lineage:
 
     def __repr__(self) -> str:
         counts = f"{plural(len(self.components), 'step')}, {plural(len(self.nodes), 'node')}"
-        return f"<Lineage of {self.trial_name!r}: {counts}>"
+        return f"<Lineage of {self.trial!r}: {counts}>"
 
     def __str__(self) -> str:
         width = max((len(node.kind) for node in self.nodes), default=0)
         lines = [f"{node.kind:<{width}}  {node.label}" for node in self.nodes]
-        return printable("\n".join([f"lineage of {self.trial_name}", *lines]))
+        return printable("\n".join([f"lineage of {self.trial}", *lines]))
 
     def _repr_html_(self) -> str:
         import pandas as pd
 
         folder, rows = overview(self)
-        title = f"lineage of {self.trial_name}" + (f", locations below {folder}" if folder else "")
+        title = f"lineage of {self.trial}" + (f", locations below {folder}" if folder else "")
         return html_table(pd.DataFrame(rows, columns=["what", "made from", "name"]), title=title)
 
     def upstream(self, node_id: str) -> tuple[Node, ...]:
@@ -97,7 +97,7 @@ class Lineage:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step in order of creation, with the columns of the SDK's ``ExperimentAnalytics``."""
-        return analytics_frame(self._account, [parent("trial") == self.trial_name])
+        return analytics_frame(self._account, [parent("trial") == self.trial])
 
 
 def overview(lineage: "Lineage") -> tuple[str, list[dict[str, object]]]:

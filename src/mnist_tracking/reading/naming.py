@@ -21,7 +21,7 @@ def resolve_trial(
 ) -> str:
     """Return the full name of a trial; see `Workspace.resolve_trial`."""
     if not isinstance(text, str) or not text:
-        raise ConfigError(f"trial={text!r}; expected a trial's name, the beginning of one, 'best' or 'latest'.")
+        raise ConfigError(f"trial={text!r}; expected a trial's name, a prefix or suffix of one, 'best' or 'latest'.")
     if experiment is not None:
         require_experiment(account, experiment)
     if _exists(account, text, experiment):

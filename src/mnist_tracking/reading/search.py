@@ -6,10 +6,12 @@ from typing import Any, TypeVar, cast
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import (
+    JOB_COMPONENT,
     RUN_TAG,
     TRAINING,
     component_from_aws,
     experiment_from_aws,
+    is_training,
 )
 from mnist_tracking._aws.experiments import require_experiment
 from mnist_tracking._aws.search import expression_of, iter_search
@@ -42,9 +44,14 @@ T = TypeVar("T")
 Where = Filter | Mapping[str, Any]
 OnProgress = Callable[[int], object]
 _IS_TRAINING = (
-    (display_name() == TRAINING) | Condition("Source.SourceArn", "Contains", ":training-job/") | (tag(RUN_TAG) == "run")
+    (display_name() == TRAINING) | Condition("TrialComponentName", "Contains", JOB_COMPONENT) | (tag(RUN_TAG) == "run")
 )
-"""`is_training` as a filter for Search."""
+"""
+A filter for Search that matches all for which `is_training` holds.
+
+A search may use Contains for the name of a component as often as it likes, but only once for other properties, and that
+once is the caller's. Components that only have the name of a training job's are left out afterwards.
+"""
 
 
 def find_experiments(
@@ -89,7 +96,8 @@ def find_trials(
 ) -> Results[Trial]:
     """Return trials, newest first; see `Workspace.trials`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    found = _trials(account, _components(account, experiments, [_IS_TRAINING, *_listed(where)]), experiments)
+    components = filter(is_training, _components(account, experiments, [_IS_TRAINING, *_listed(where)]))
+    found = _trials(account, components, experiments)
     return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
 
 

@@ -180,24 +180,24 @@ class Trial:
         """
         Write its files to a folder: its model, its job's other output and log, and the artifacts of its steps.
 
-        ``model/`` is the model, unpacked; ``output/`` what its script left in ``SM_OUTPUT_DATA_DIR``; ``artifacts/``
-        what else the training has written, and ``steps/<name>/artifacts/`` what the other steps have; ``log.txt`` the
-        job's log. ``trial.json``, the record, is written last: a folder that has it is whole. Called again, it fetches
-        what is new or has changed, and deletes what earlier downloads wrote and the trial no longer has. Nothing is
-        written outside of the folder.
+        ``model/`` contains the unpacked model, ``output/`` what the script left in ``SM_OUTPUT_DATA_DIR``,
+        ``artifacts/`` the other files of the training, ``steps/<name>/artifacts/`` those of the other steps, and
+        ``log.txt`` the job's log. ``trial.json``, the record, is written last: a folder that contains it is complete.
+        Another call fetches what is new or has changed, and deletes files of earlier downloads that the trial no longer
+        has. Nothing is written outside the folder.
 
         Args:
             directory: The folder: a new one, an empty one, or that of an earlier download of this trial.
-            model_only: Whether to take the model alone.
+            model_only: Whether to download only the model.
 
         Raises:
-            ConfigError: If *directory* is a file, cannot be made, or holds what no download of this trial wrote.
-                Nothing was changed.
-            StateError: If *model_only* is asked for and the trial has no model; if an archive is damaged, or would
-                write outside of its folder; if the disk is full; or if another download is writing to the folder.
-            NotFoundError: If *model_only* is asked for and the model is no longer in S3. Without *model_only*, what is
-                gone is in ``missing``.
-            AccessDeniedError: If something may not be read; the message says what.
+            ConfigError: If *directory* is a file, cannot be created, or contains files that no download of this trial
+                wrote. Nothing was changed.
+            StateError: If *model_only* is true and the trial has no model; if an archive is damaged, or would write
+                outside its folder; if the disk is full; or if another download is writing to the folder.
+            NotFoundError: If *model_only* is true and the model is no longer in S3. Otherwise ``missing`` lists the
+                files that are no longer there.
+            AccessDeniedError: If you are not allowed to read something; the message names it.
 
         Example:
             >>> from pathlib import Path

@@ -40,7 +40,7 @@ class Endpoint:
 
     Attributes:
         name: Its name.
-        trial_name: The trial whose model it serves, if known.
+        trial: The name of the trial whose model it serves; None if unknown.
         adapter: The dotted name of its adapter, or the formats it was deployed with by name, such as ``"json"`` or
             ``"numpy/csv"``; None if unknown.
     """
@@ -55,7 +55,7 @@ class Endpoint:
         delete: bool,
     ) -> None:
         self.name = facts.name
-        self.trial_name = facts.trial_name
+        self.trial = facts.trial
         self.adapter = facts.adapter
         self._account = account
         self._facts = facts
@@ -67,7 +67,7 @@ class Endpoint:
         self._delete = delete
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self.name!r}" + (f" serving {self.trial_name!r}>" if self.trial_name else ">")
+        return f"<Endpoint {self.name!r}" + (f" serving {self.trial!r}>" if self.trial else ">")
 
     def __enter__(self) -> Self:
         return self

@@ -100,6 +100,7 @@ def test_a_range_is_a_part(s3: "S3Client", asked: str, start: int, end: int) -> 
     part = s3.get_object(Bucket="digits", Key="7", Range=asked)
     assert part["Body"].read() == b"seven"[start:end]
     assert (part["ContentLength"], part["ContentRange"]) == (end - start, f"bytes {start}-{end - 1}/5")
+    assert part["ResponseMetadata"]["HTTPStatusCode"] == 206
 
 
 @pytest.mark.parametrize("asked", ["bytes=3-2", "lines=1-2", "bytes=-"])
@@ -108,6 +109,7 @@ def test_a_malformed_range_is_the_whole(s3: "S3Client", asked: str) -> None:
 
     found = s3.get_object(Bucket="digits", Key="7", Range=asked)
     assert found["Body"].read() == b"seven"
+    assert found["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert "ContentRange" not in found
 
 
@@ -212,7 +214,7 @@ def test_deleting_is_idempotent(s3: "S3Client") -> None:
     s3.put_object(Bucket="digits", Key="7", Body=b"seven")
     s3.delete_object(Bucket="digits", Key="7")
 
-    assert s3.delete_object(Bucket="digits", Key="7")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert s3.delete_object(Bucket="digits", Key="7")["ResponseMetadata"]["HTTPStatusCode"] == 204
 
 
 def test_many_are_deleted_at_once(s3: "S3Client", contents_kept: Callable[[], int]) -> None:

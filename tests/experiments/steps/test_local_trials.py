@@ -55,7 +55,7 @@ def test_a_trial_is_taken_in_any_form(recording: ExperimentRunner, workspace: Wo
     for form in forms:
         with recording.step("Evaluation", trial=form):
             pass
-        assert LineageTracer(workspace).trace(form).trial_name == "one"
+        assert LineageTracer(workspace).trace(form).trial == "one"
         assert [item.name for item in recording.cleanup_plan(trials=[form]).to_delete if item.kind == "trial"] == [
             "one"
         ]

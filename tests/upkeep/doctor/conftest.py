@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +11,6 @@ from tests.support.diagnoses import Answer, Answering
 
 from mnist_tracking import Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker
-
-
-@pytest.fixture
-def engine(tmp_path: Any) -> Iterator[EmbeddedSageMaker]:
-    engine = EmbeddedSageMaker(tmp_path / "home")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def demo(
     lineage.csv, accuracy.png, losses.png, confusion.png, digits.png and timings.json. Without data and without a
     network, the demo uses scikit-learn's small digits instead, and reports it.
 
-    --data-dir must hold MNIST itself, which its checksums prove.
+    --data-dir must contain MNIST itself: its checksums are verified.
 
     \b
     Examples:

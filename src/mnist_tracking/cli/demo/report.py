@@ -56,7 +56,7 @@ class Report:
         for node in lineage.nodes:
             sources = dict.fromkeys(source.kind for source in lineage.upstream(node.id))
             rows.append([node.kind, ", ".join(sources), self._shorten(node.label.removeprefix(f"{prefix}/"), prefix)])
-        self._table(f"Lineage of {lineage.trial_name}, relative to {prefix}", ["kind", "made from", "name"], rows)
+        self._table(f"Lineage of {lineage.trial}, relative to {prefix}", ["kind", "made from", "name"], rows)
 
     def predictions(self, endpoint: str, labels: NDArray[Any], predictions: NDArray[Any]) -> None:
         """Show how many of the endpoint's predictions are right, and ten of them."""

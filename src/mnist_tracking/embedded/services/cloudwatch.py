@@ -1,15 +1,15 @@
 """CloudWatch: the metrics of training jobs, summarised by period."""
 
-import sqlite3
 from typing import Any
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
+from mnist_tracking.embedded.store.metric_summaries import MetricPeriod, periods_of
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 _NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _MOST_DATAPOINTS = 1440
-_COLUMNS = {"SampleCount": "samples", "Average": "average", "Sum": "total", "Minimum": "least", "Maximum": "most"}
+_FIELDS = {"SampleCount": "count", "Average": "mean", "Sum": "total", "Minimum": "minimum", "Maximum": "maximum"}
 
 
 @serves("cloudwatch", "GetMetricStatistics")
@@ -17,8 +17,8 @@ def get_metric_statistics(call: Call) -> Response:
     """Summarise the values of a job's metric in each period. An unknown job or metric has no datapoints."""
     params = call.params
     _check(params)
-    rows = _bins(call, params) if params["Namespace"] == _NAMESPACE else []
-    return {"Label": params["MetricName"], "Datapoints": [_datapoint(row, params) for row in rows]}
+    found = _periods(call, params) if params["Namespace"] == _NAMESPACE else []
+    return {"Label": params["MetricName"], "Datapoints": [_datapoint(period, params) for period in found]}
 
 
 def _check(params: Params) -> None:
@@ -40,28 +40,14 @@ def _check(params: Params) -> None:
         raise AwsFault(message, code="InvalidParameterCombination")
 
 
-def _bins(call: Call, params: Params) -> list[sqlite3.Row]:
+def _periods(call: Call, params: Params) -> list[MetricPeriod]:
     job = {dimension["Name"]: dimension["Value"] for dimension in params.get("Dimensions", ())}.get("TrainingJobName")
-    values = {
-        "job": job,
-        "metric": params["MetricName"],
-        "start": as_seconds(params["StartTime"]) // 60 * 60,  # CloudWatch rounds it down to the whole minute
-        "end": as_seconds(params["EndTime"]),
-        "period": params["Period"],
-    }
+    start = as_seconds(params["StartTime"]) // 60 * 60  # CloudWatch rounds it down to the whole minute
     with call.context.store.read() as connection:
-        return connection.execute(
-            """
-            SELECT CAST(m.timestamp / :period AS INTEGER) * :period AS time, count(*) AS samples,
-                   avg(m.value) AS average, total(m.value) AS total, min(m.value) AS least, max(m.value) AS most
-            FROM metric_values m JOIN training_jobs j ON j.component_id = m.component_id
-            WHERE j.name = :job AND m.name = :metric AND m.timestamp >= :start AND m.timestamp < :end
-            GROUP BY time ORDER BY time
-            """,
-            values,
-        ).fetchall()
+        span = (start, as_seconds(params["EndTime"]))
+        return list(periods_of(connection, job, params["MetricName"], span, params["Period"]))
 
 
-def _datapoint(row: sqlite3.Row, params: Params) -> dict[str, Any]:
-    statistics = {name: float(row[_COLUMNS[name]]) for name in params["Statistics"]}
-    return {"Timestamp": as_datetime(row["time"]), "Unit": "None", **statistics}
+def _datapoint(period: MetricPeriod, params: Params) -> dict[str, Any]:
+    statistics = {name: float(getattr(period, _FIELDS[name])) for name in params["Statistics"]}
+    return {"Timestamp": as_datetime(period.time), "Unit": "None", **statistics}

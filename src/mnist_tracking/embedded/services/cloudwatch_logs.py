@@ -1,5 +1,6 @@
 """CloudWatch Logs: the output of jobs and endpoints."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from mnist_tracking.embedded.store.objects import after_prefix
 _PAGE = 10_000
 _STREAMS = 50
 _END = 2**62
+_TOKEN = re.compile(r"([fb])/([0-9]{1,19})(\+?)")
 _MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
 
 
@@ -48,13 +50,14 @@ def _stream(row: sqlite3.Row) -> Response:
 @serves("logs", "GetLogEvents")
 def get_log_events(call: Call) -> Response:
     """
-    Return one page of a stream, oldest line first. An empty page with the token of the request is the end.
+    Return one page of a stream, oldest line first. A page that returns the token of its request is the end.
 
     A token is a direction and the number of an event: ``f/12`` continues after event 12, ``b/12`` goes back from it.
-    Without a token, the page is the last one, or the first with *startFromHead*.
+    Without a token, the page is the last one, or the first with *startFromHead*. As on AWS, a page may be empty before
+    the end: those of every third number are, once; their next token, such as ``f/12+``, leads to the events.
     """
     params = call.params
-    direction, place = _token(params)
+    direction, place, again = _token(params)
     about = (_group(params), params["logStreamName"])
     with call.context.store.read() as connection:
         where = "log_group = ? AND stream = ?"
@@ -68,24 +71,30 @@ def get_log_events(call: Call) -> Response:
             f"ORDER BY id {order} LIMIT ?",
             (*about, place, *times, params.get("limit", _PAGE)),
         ).fetchall()
+    if rows and place and place % 3 == 0 and not again:
+        rows, again = [], "+"
     rows = rows if direction == "f" else rows[::-1]
-    return {"events": [_event(row) for row in rows], **_tokens(rows, direction, place)}
+    return {"events": [_event(row) for row in rows], **_tokens(rows, direction, place, again)}
 
 
-def _token(params: Params) -> tuple[str, int]:
-    token = params.get("nextToken") or ("f/0" if params.get("startFromHead") else f"b/{_END}")
-    direction, _, place = token.partition("/")
-    if direction not in ("f", "b") or not place.isdecimal() or int(place) > _END:
+def _token(params: Params) -> tuple[str, int, str]:
+    """Return the direction, the number and the ending of a token."""
+    token = params.get("nextToken", "f/0" if params.get("startFromHead") else f"b/{_END}")
+    found = _TOKEN.fullmatch(token)
+    if found is None or int(found[2]) > _END:
         raise AwsFault("The specified nextToken is invalid.", code="InvalidParameterException")
-    return direction, int(place)
+    return found[1], int(found[2]), found[3]
 
 
-def _tokens(rows: Sequence[sqlite3.Row], direction: str, place: int) -> dict[str, str]:
-    """Return the tokens around a page; after an empty page, they lead to events that are logged later, and back."""
+def _tokens(rows: Sequence[sqlite3.Row], direction: str, place: int, again: str) -> dict[str, str]:
+    """Return the tokens around a page; those around an empty one lead to what comes later, and back."""
     if rows:
-        return {"nextForwardToken": f"f/{rows[-1]['id']}", "nextBackwardToken": f"b/{rows[0]['id']}"}
-    before_place, after_place = (place - 1, place) if direction == "b" else (place, place + 1)
-    return {"nextForwardToken": f"f/{before_place}", "nextBackwardToken": f"b/{after_place}"}
+        forward, backward = f"f/{rows[-1]['id']}", f"b/{rows[0]['id']}"
+    elif direction == "f":
+        forward, backward = f"f/{place}{again}", f"b/{place + 1}"
+    else:
+        forward, backward = f"f/{place - 1}", f"b/{place}{again}"
+    return {"nextForwardToken": forward, "nextBackwardToken": backward}
 
 
 def _event(row: sqlite3.Row) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import find
-from mnist_tracking.embedded.store.metric_summaries import record_metric
+from mnist_tracking.embedded.store.metric_summaries import record_metric, values_of
 from mnist_tracking.embedded.times import as_seconds
 
 _OLDEST_S = 14 * 24 * 3600
@@ -43,13 +43,7 @@ def _query(connection: sqlite3.Connection, query: dict[str, Any]) -> Response:
             "XAxisValues": [],
             "MetricValues": [],
         }
-    rows = connection.execute(
-        "SELECT * FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id",
-        (component["id"], query["MetricName"]),
-    ).fetchall()
-    axis = [_axis(row, query["XAxisType"]) for row in rows]
-    return {"Status": "Complete", "XAxisValues": axis, "MetricValues": [row["value"] for row in rows]}
-
-
-def _axis(row: sqlite3.Row, kind: str) -> int:
-    return int(row["step"] or 0) if kind == "IterationNumber" else int(row["timestamp"])
+    rows = values_of(connection, component["id"], query["MetricName"])
+    by_step = query["XAxisType"] == "IterationNumber"
+    axis = [step or 0 if by_step else int(timestamp) for step, _, timestamp in rows]
+    return {"Status": "Complete", "XAxisValues": axis, "MetricValues": [value for _, value, _ in rows]}

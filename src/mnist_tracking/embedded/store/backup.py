@@ -30,7 +30,7 @@ def back_up(store: Store, directory: Path) -> None:
             if directory.exists():
                 raise ConfigError(f"{str(directory)!r} exists already. A backup needs a new folder.")
             with atomic_path(directory) as part:
-                part.mkdir()
+                part.mkdir(mode=0o700)
                 for name in _link_contents(store, part / store.path.name, held):
                     target = part / store.blobs.path(name).relative_to(store.home)
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,9 +46,9 @@ def back_up(store: Store, directory: Path) -> None:
 def _exclusive_folder(home: Path) -> Iterator[Path]:
     """Yield an empty folder beside the contents, to one backup at a time; a killed one may have left its folder."""
     folder = home / _HELD
-    with locked(home):
+    with locked(home / "locks" / "backup"):
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         try:
             yield folder
         finally:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import attrs
 
 from mnist_tracking._values.files import atomic_open, sync
+from mnist_tracking.embedded.store.filesystem import HomeLostError
 
 _CHUNK = 1 << 20
 
@@ -43,7 +44,8 @@ class Blobs:
         """Store a content, read from its current position to its end."""
         name = uuid.uuid4().hex
         digest, size = hashlib.md5(usedforsecurity=False), 0
-        with atomic_open(self.path(name), is_synced=self._is_synced) as file:
+        self._make_folder(self.path(name).parent)
+        with atomic_open(self.path(name), is_synced=self._is_synced, is_private=True) as file:
             for chunk in _chunks(body):
                 file.write(chunk)
                 digest.update(chunk)
@@ -51,6 +53,14 @@ class Blobs:
         if self._is_synced:
             sync(self.folder)  # the content's own folder may be new
         return Blob(name, digest.hexdigest(), size)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create the folder of a content, but never the home itself, which somebody may have deleted or moved."""
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError as error:
+            raise HomeLostError(str(self.folder.parent)) from error
 
     def delete(self, name: str) -> None:
         """Delete a content, if it exists."""

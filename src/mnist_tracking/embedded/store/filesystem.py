@@ -17,8 +17,18 @@ _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes spaces and backsla
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
 )
-_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
 _SQLITE_STORAGE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
+
+
+class HomeLostError(OSError):
+    """A file of a home is no longer at its path: the home was moved, deleted or replaced while it was in use."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.ESTALE, "it was moved, deleted or replaced while it was in use", path)
+
+    def __str__(self) -> str:
+        return f"{self.filename!r} is no longer the file that was opened: {self.strerror}"
 
 
 def is_storage_error(error: Exception) -> bool:

@@ -1,7 +1,83 @@
-"""Metrics of a component: every value, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2)."""
+"""
+Metrics of components: every value, and a running summary (Welford 1962, as in Knuth, TAOCP 2, 4.2.2).
+
+**Saturation.** Every finite value can be recorded. A statistic that is too large for a double is the largest double.
+"""
 
 import math
 import sqlite3
+import sys
+from collections.abc import Iterator
+
+import attrs
+
+_LARGEST = sys.float_info.max
+_SCALE = 2.0**-64  # of sums, so that those of the largest values are finite; exact, since it is a power of two
+
+
+@attrs.frozen
+class MetricSummary:
+    """
+    The statistics of one metric of one component.
+
+    Attributes:
+        name: The metric.
+        count: How many values there are.
+        minimum: The smallest.
+        maximum: The largest.
+        mean: Their mean.
+        squares: The sum of the squares of their differences from the mean; infinite if it is too large.
+        last: The value recorded last.
+        timestamp: Its time, in seconds since the epoch.
+    """
+
+    name: str
+    count: int
+    minimum: float
+    maximum: float
+    mean: float
+    squares: float
+    last: float
+    timestamp: float
+
+    @property
+    def deviation(self) -> float:
+        """The sample standard deviation (n - 1) that SageMaker shows; 0.0 for a single value."""
+        return saturated(math.sqrt(max(self.squares, 0.0) / (self.count - 1))) if self.count > 1 else 0.0
+
+    def with_value(self, value: float, timestamp: float) -> "MetricSummary":
+        """Return the statistics with one more finite value."""
+        count, delta = self.count + 1, value - self.mean
+        mean = self.mean + delta / count
+        if math.isinf(delta):  # the difference of two doubles need not be one
+            mean = self.mean * (self.count / count) + value / count
+        return MetricSummary(
+            self.name,
+            count,
+            min(self.minimum, value),
+            max(self.maximum, value),
+            mean,
+            self.squares + delta * (value - mean),
+            value,
+            timestamp,
+        )
+
+
+@attrs.frozen
+class MetricPeriod:
+    """The statistics of one metric in one period of time, which starts at *time*, in seconds since the epoch."""
+
+    time: int
+    count: int
+    total: float
+    mean: float
+    minimum: float
+    maximum: float
+
+
+def saturated(value: float) -> float:
+    """Return a number as a finite double."""
+    return max(-_LARGEST, min(_LARGEST, value))
 
 
 def record_metric(
@@ -12,27 +88,60 @@ def record_metric(
     timestamp: float,
     step: int | None = None,
 ) -> None:
-    """Add one value of a metric to a component, inside the caller's transaction."""
+    """
+    Add one value of a metric to a component, inside the caller's transaction.
+
+    A value that is not finite is ignored, as by SageMaker. What cannot be encoded in *name* becomes question marks.
+    """
+    if not math.isfinite(value):
+        return
+    name = name.encode(errors="replace").decode()
     connection.execute(
         "INSERT INTO metric_values (component_id, name, step, value, timestamp) VALUES (?, ?, ?, ?, ?)",
         (component_id, name, step, value, timestamp),
     )
+    old = connection.execute(f"{_SUMMARIES} AND name = ?", (component_id, name)).fetchone()
+    first = MetricSummary(name, 1, value, value, value, 0.0, value, timestamp)
+    new = first if old is None else MetricSummary(*old).with_value(value, timestamp)
     connection.execute(
-        """
-        INSERT INTO metric_summaries VALUES (:id, :name, 1, :value, :value, :value, 0.0, :value, :timestamp)
-        ON CONFLICT (component_id, name) DO UPDATE SET
-            count = count + 1,
-            minimum = min(minimum, :value),
-            maximum = max(maximum, :value),
-            mean = mean + (:value - mean) / (count + 1),
-            squares = squares + (:value - mean) * (:value - mean - (:value - mean) / (count + 1)),
-            last = :value,
-            timestamp = :timestamp
-        """,
-        {"id": component_id, "name": name, "value": value, "timestamp": timestamp},
+        "INSERT OR REPLACE INTO metric_summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (component_id, *attrs.astuple(new)),
     )
 
 
-def sample_deviation(count: int, squares: float) -> float:
-    """Return the sample standard deviation (n - 1) that SageMaker shows; 0.0 for a single value."""
-    return math.sqrt(max(squares, 0.0) / (count - 1)) if count > 1 else 0.0
+_SUMMARIES = (
+    "SELECT name, count, minimum, maximum, mean, squares, last, timestamp FROM metric_summaries WHERE component_id = ?"
+)
+
+
+def summaries_of(connection: sqlite3.Connection, component_id: int, limit: int = -1) -> Iterator[MetricSummary]:
+    """Yield the statistics of a component's metrics, by name."""
+    rows = connection.execute(f"{_SUMMARIES} ORDER BY name LIMIT ?", (component_id, limit))
+    return (MetricSummary(*row) for row in rows)
+
+
+def values_of(connection: sqlite3.Connection, component_id: int, name: str) -> list[tuple[int | None, float, float]]:
+    """Return the steps, values and times of a metric, in the order in which they were recorded."""
+    return connection.execute(
+        "SELECT step, value, timestamp FROM metric_values WHERE component_id = ? AND name = ? ORDER BY id",
+        (component_id, name),
+    ).fetchall()
+
+
+def periods_of(
+    connection: sqlite3.Connection, job: str | None, name: str, span: tuple[float, float], period: int
+) -> Iterator[MetricPeriod]:
+    """Yield the statistics of a metric of a training job in each period of a span of time that has a value."""
+    rows = connection.execute(
+        """
+        SELECT CAST(m.timestamp / :period AS INTEGER) * :period AS time, count(*), total(m.value * :scale),
+               min(m.value), max(m.value)
+        FROM metric_values m JOIN training_jobs j ON j.component_id = m.component_id
+        WHERE j.name = :job AND m.name = :metric AND m.timestamp >= :start AND m.timestamp < :end
+        GROUP BY time ORDER BY time
+        """,
+        {"job": job, "metric": name, "start": span[0], "end": span[1], "period": period, "scale": _SCALE},
+    )
+    for time, count, total, least, most in rows:
+        mean = max(least, min(most, total / count / _SCALE))
+        yield MetricPeriod(time, count, saturated(total / _SCALE), mean, least, most)

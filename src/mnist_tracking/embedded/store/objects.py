@@ -142,7 +142,7 @@ def replace(
     if not _is_bucket(connection, bucket):
         raise NotFoundError("bucket", bucket)
     connection.execute(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
         (bucket, new.key, new.path.name, new.etag, new.size, json.dumps(dict(new.headers)), new.modified),
     )
     return old

@@ -36,7 +36,7 @@ class ExperimentDownload:
     The result of downloading an experiment.
 
     Attributes:
-        experiment_name: The experiment.
+        experiment: The name of the experiment.
         directory: The folder.
         rows: The number of rows of each table: ``trials``, ``components``, ``metrics`` and, with files, ``files``.
         missing: The URIs of recorded files that are no longer in S3.
@@ -44,7 +44,7 @@ class ExperimentDownload:
         fetched_bytes: Their total size.
     """
 
-    experiment_name: str
+    experiment: str
     directory: Path
     rows: Mapping[str, int] = attrs.field(converter=own_copy, hash=False)
     missing: tuple[str, ...]

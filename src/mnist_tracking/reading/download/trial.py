@@ -65,14 +65,14 @@ class TrialDownload:
     The result of downloading a trial.
 
     Attributes:
-        trial_name: The trial.
+        trial: The name of the trial.
         directory: The folder.
         files: The files of each step, including recorded ones that are no longer in S3.
         fetched: The number of objects downloaded; those that were there already do not count.
         fetched_bytes: Their total size.
     """
 
-    trial_name: str
+    trial: str
     directory: Path
     files: tuple[DownloadedFile, ...]
     fetched: int

@@ -115,9 +115,14 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
 def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
     """Return an object and its open content, or raise AWS's error if it does not exist."""
     opened = open_object(call.context.store, bucket, key)
-    found = require_found(call, None if opened is None else opened[0])
-    assert opened is not None  # noqa: S101 - require_found would have raised
-    return found, opened[1]
+    if opened is None:
+        require_found(call, None)
+        raise AssertionError("require_found raises")
+    try:
+        return require_found(call, opened[0]), opened[1]
+    except AwsFault:
+        opened[1].close()
+        raise
 
 
 def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head: bool = False) -> None:

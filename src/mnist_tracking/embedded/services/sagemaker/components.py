@@ -17,7 +17,7 @@ from mnist_tracking.embedded.services.resources import (
     touch,
 )
 from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
-from mnist_tracking.embedded.store.metric_summaries import sample_deviation
+from mnist_tracking.embedded.store.metric_summaries import summaries_of
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 MAX_PARAMETERS = 300
@@ -196,20 +196,19 @@ def _artifacts(connection: sqlite3.Connection, row_id: int, direction: str) -> R
 
 
 def _metrics(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response]:
-    rows = connection.execute("SELECT * FROM metric_summaries WHERE component_id = ? ORDER BY name", (row["id"],))
     return [
         {
-            "MetricName": r["name"],
+            "MetricName": found.name,
             "SourceArn": row["source_arn"] or row["arn"],
-            "TimeStamp": as_datetime(r["timestamp"]),
-            "Max": r["maximum"],
-            "Min": r["minimum"],
-            "Last": r["last"],
-            "Count": r["count"],
-            "Avg": r["mean"],
-            "StdDev": sample_deviation(r["count"], r["squares"]),
+            "TimeStamp": as_datetime(found.timestamp),
+            "Max": found.maximum,
+            "Min": found.minimum,
+            "Last": found.last,
+            "Count": found.count,
+            "Avg": found.mean,
+            "StdDev": found.deviation,
         }
-        for r in rows
+        for found in summaries_of(connection, row["id"])
     ]
 
 

@@ -7,7 +7,8 @@ tags with it; a bare ``Metrics.<name>`` is the last value; a missing property so
 The caller defines the SQL function ``horizon()``: the time up to which Search is up to date.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -24,7 +25,8 @@ _PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an e
 )
 _CHANNELS = "FROM json_each(t.request, '$.InputDataConfig') c WHERE 1"
 Sql = tuple[str, list[Any]]
-_MOST_CONDITIONS = 50
+_MOST_ELEMENTS = 50
+_MOST_CONTAINS = 1
 _ORDERING = {
     "GreaterThan": ">",
     "GreaterThanOrEqualTo": ">=",
@@ -63,12 +65,14 @@ class Searchable:
         plain: Properties by lower-case name.
         keyed: Functions that build properties such as ``Parameters.<name>``, by lower-case prefix.
         nested: For NestedFilters: the elements of lists, by the lists' lower-case names.
+        containing: The properties, or their prefixes, that an expression may use with Contains more than once.
     """
 
     table: str
     plain: Mapping[str, Property]
     keyed: Mapping[str, Callable[[str], Property]]
     nested: Mapping[str, "Nested"] = attrs.field(factory=dict)
+    containing: frozenset[str] = frozenset()
 
     def find(self, name: str) -> Property:
         """Return the property of that name, or raise AWS's error for an unknown one."""
@@ -156,6 +160,7 @@ SEARCHABLE = {
             **_TIMES,
         },
         {"tags": _tag},
+        containing=frozenset({"displayname", "experimentname", "tags"}),
     ),
     "ExperimentTrial": Searchable(
         "trials",
@@ -168,6 +173,7 @@ SEARCHABLE = {
             **_TIMES,
         },
         {"tags": _tag},
+        containing=frozenset({"displayname", "trialname", "tags"}),
     ),
     "ExperimentTrialComponent": Searchable(
         "components",
@@ -193,6 +199,7 @@ SEARCHABLE = {
             "tags": _tag,
         },
         {"parents": Nested(_PARENTS, {name: Property(text=p.text) for name, p in _PARENT.items()})},
+        frozenset({"displayname", "trialcomponentname", "tags", "inputartifacts", "outputartifacts"}),
     ),
     "TrainingJob": Searchable(
         "training_jobs",
@@ -231,16 +238,27 @@ def compile_expression(resource: Searchable, expression: dict[str, Any]) -> Sql:
     Compile an expression.
 
     Raises:
-        ValidationFault: If it has an unknown property, or an operator that its property does not support.
+        ValidationFault: If it is larger than Search allows, or has an unknown property, or an operator that its
+            property does not support.
     """
-    if _size(expression) > _MOST_CONDITIONS:
-        raise ValidationFault(f"A SearchExpression can have at most {_MOST_CONDITIONS} conditions.")
+    elements = list(_elements(expression))
+    if len(elements) > _MOST_ELEMENTS:
+        raise ValidationFault(
+            f"A SearchExpression can have at most {_MOST_ELEMENTS} Filters, NestedFilters and SubExpressions, at all "
+            f"levels; this one has {len(elements)}."
+        )
+    names = [element["Name"].lower() for element in elements if element.get("Operator") == "Contains"]
+    if sum(name.partition(".")[0] not in resource.containing for name in names) > _MOST_CONTAINS:
+        raise ValidationFault(f"'CONTAINS' operator usage limit of {_MOST_CONTAINS} exceeded.")
     return _expression(resource, expression)
 
 
-def _size(expression: dict[str, Any]) -> int:
-    nested = sum(len(item["Filters"]) for item in expression.get("NestedFilters", ()))
-    return len(expression.get("Filters", ())) + nested + sum(map(_size, expression.get("SubExpressions", ())))
+def _elements(expression: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the filters, nested filters and subexpressions of an expression, at all levels."""
+    for name in ("Filters", "NestedFilters", "SubExpressions"):
+        for element in expression.get(name, ()):
+            yield element
+            yield from _elements(element)
 
 
 def _expression(resource: Searchable, expression: dict[str, Any]) -> Sql:
@@ -340,9 +358,10 @@ def _kind(found: Property) -> str:
 
 def _as_number(found: Property, value: str) -> float | None:
     try:
-        return read_iso(value) if found.is_time else float(value)
-    except ValueError:
+        number = read_iso(value) if found.is_time else float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) and "_" not in value else None
 
 
 _OPERATORS: dict[str, Callable[[Property, str, str, str], Sql]] = {

@@ -12,32 +12,31 @@ from importlib import resources
 from mnist_tracking.errors import ConfigError
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def is_current(connection: sqlite3.Connection) -> bool:
     """
-    Bring a store up to date. Safe to call more than once, and from many processes at once.
+    Whether a store is up to date.
 
     Raises:
         ConfigError: If the store was created by a newer version of this library.
     """
-    known = dict(_scripts())
+    version, newest = _version(connection), max(dict(_scripts()))
+    if version > newest:
+        raise ConfigError(
+            f"The store has version {version}, this mnist-tracking supports {newest}. Update mnist-tracking."
+        )
+    return version == newest
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a store up to date in the caller's transaction. Safe to call more than once."""
+    if is_current(connection):
+        return  # another process was first
     version = _version(connection)
-    if version == max(known):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = _version(connection)  # another process may have been first
-        if version > max(known):
-            raise ConfigError(
-                f"The store has version {version}, this mnist-tracking supports {max(known)}. Update mnist-tracking."
-            )
-        for number in sorted(n for n in known if n > version):
-            for statement in _statements(known[number]):
+    for number, script in sorted(_scripts()):
+        if number > version:
+            for statement in _statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _version(connection: sqlite3.Connection) -> int:
