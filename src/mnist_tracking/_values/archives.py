@@ -24,7 +24,7 @@ from mnist_tracking._values.files import contents, is_folder
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["DISK_RESERVE_BYTES", "ArchiveError", "pack", "unpack"]
+__all__ = ["DISK_RESERVE_BYTES", "ArchiveError", "NoRoomError", "pack", "unpack"]
 
 MAX_MEMBERS = 1_000_000
 """How many members `unpack` accepts by default."""
@@ -67,6 +67,10 @@ class ArchiveError(ConfigError):
 
     def __str__(self) -> str:
         return f"{self.archive} cannot be unpacked: {self.reason}."
+
+
+class NoRoomError(ArchiveError):
+    """The contents of an archive would leave less of the disk free than is reserved."""
 
 
 def pack(sources: Iterable[Path], archive: Path, *, follow_links: bool = False) -> None:
@@ -129,6 +133,7 @@ def unpack(
     Raises:
         ArchiveError: If it is missing, damaged, truncated or too large, or a member is a device, has an absolute path
             or would end up outside the folder.
+        NoRoomError: If the disk would have less free than the reserve. Not all of it was unpacked.
         OSError: If the disk does not accept what is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,13 +150,18 @@ class _RejectedError(Exception):
     """The archive is rejected; the message is the reason."""
 
 
+class _FullError(_RejectedError):
+    """The archive is rejected since the disk has no room for it."""
+
+
 @contextmanager
 def _errors_translated(archive: str) -> Iterator[None]:
     """Turn what the bytes of an archive cause into an ArchiveError, but not what the disk causes."""
     try:
         yield
     except (_RejectedError, *_DAMAGE) as error:
-        raise ArchiveError(archive, str(error) or type(error).__name__) from error
+        kind = NoRoomError if isinstance(error, _FullError) else ArchiveError
+        raise kind(archive, str(error) or type(error).__name__) from error
     except OSError as error:
         if error.errno is not None:
             raise
@@ -270,7 +280,7 @@ class _Room:
         if self._max_bytes is not None and self._total > self._max_bytes:
             raise _RejectedError(f"its contents are larger than {self._max_bytes:,} bytes")
         if size > self._free() - self._reserve or self._total > self._free_at_first - self._reserve:
-            raise _RejectedError(
+            raise _FullError(
                 f"disk full: the contents take at least {self._total:,} bytes, {self._free_at_first:,} bytes are free, "
                 f"and {self._reserve:,} of them are reserved"
             )
