@@ -6,7 +6,6 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -125,21 +124,34 @@ def test_artifacts_of_a_job(inside: Workspace) -> None:
     assert "made/rows.csv" in check_no_home(inside)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+@pytest.mark.parametrize("use", ["code", "dependency", "data", "model"])
+def test_file_that_cannot_be_read_is_named(workspace: Workspace, project: Path, use: str) -> None:
+    (project / "secret").write_text("mine")
+    (project / "secret").chmod(0)
+
+    with pytest.raises(ConfigError, match=r"secret' cannot be read, so it cannot be sent"):
+        send(workspace, project, use)
+
+
 @pytest.mark.parametrize("use", ["code", "dependency", "data", "model"])
 def test_home_itself_is_rejected(inside: Workspace, use: str) -> None:
-    home = Path(".mnist-tracking")
-    shutil.copy("train.py", home)
-    runner = ExperimentRunner(inside, "lines")
-    uses: dict[str, Any] = {
-        "code": lambda: ExperimentRunner(inside, "lines", job=JobSpec("train.py", source_dir=home)).run(),
-        "dependency": lambda: ExperimentRunner(inside, "x", job=JobSpec("train.py", dependencies=[home])).run(),
-        "data": lambda: runner.upload_dataset(home),
-        "model": lambda: inside_trial(runner).log_model(home),
-    }
+    shutil.copy("train.py", ".mnist-tracking")
 
     with pytest.raises(ConfigError, match=r"'.*\.mnist-tracking' is the home of an embedded SageMaker"):
-        uses[use]()
+        send(inside, Path(".mnist-tracking"), use)
 
 
-def inside_trial(runner: ExperimentRunner) -> Any:
-    return runner.trial().__enter__()
+def send(workspace: Workspace, folder: Path, use: str) -> None:
+    """Send a folder in one of the ways there are."""
+    match use:
+        case "code":
+            ExperimentRunner(workspace, "lines", job=JobSpec("train.py", source_dir=folder)).run()
+        case "dependency":
+            job = JobSpec(folder / "train.py", dependencies=[folder])
+            ExperimentRunner(workspace, "lines", job=job).run()
+        case "data":
+            ExperimentRunner(workspace, "lines").upload_dataset(folder)
+        case "model":
+            with ExperimentRunner(workspace, "lines").trial() as trial:
+                trial.log_model(folder)

@@ -24,14 +24,19 @@ class Stage:
 
     def view(self, path: str) -> str:
         """
-        Return a path whose name, and contents if it is a folder, are those of *path*; a location in S3 as it is.
+        Return a path whose name, and contents if it is a folder, are those of *path*.
+
+        That is *path* itself if all of it can be sent, or if it is in S3.
 
         Raises:
             ConfigError: If a file cannot be read, or *path* is the home of an embedded SageMaker.
         """
         if path.startswith("s3://") or not os.path.isdir(path):
             return path
-        found = [(file, file.relative_to(path)) for file in readable_contents(Path(path))]
+        listed = readable_contents(Path(path))
+        if _is_whole(path, listed):
+            return path
+        found = [(file, file.relative_to(path)) for file in listed]
         self._count += 1
         root = self._folder / f"{self._count}" / os.path.basename(os.path.abspath(path))
         root.mkdir(parents=True)
@@ -42,6 +47,12 @@ class Stage:
                 (root / name).symlink_to(os.path.abspath(file))
         ending = os.path.basename(path)  # by which the SDK decides on the names in the archive
         return os.path.join(root, ending) if ending in ("", ".") else str(root)
+
+
+def _is_whole(folder: str, found: list[Path]) -> bool:
+    """Whether the SDK finds the same: nothing is left out, and no link leads to a folder, which may lead around."""
+    count = sum(len(folders) + len(files) for _, folders, files in os.walk(folder))
+    return len(found) == count and not any(path.is_symlink() and path.is_dir() for path in found)
 
 
 @contextmanager

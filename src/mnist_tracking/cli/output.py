@@ -28,6 +28,8 @@ __all__ = [
     "echo",
     "format_option",
     "shown",
+    "warn_printably",
+    "write_bytes",
     "write_csv",
     "write_json",
     "write_record",
@@ -55,6 +57,14 @@ def format_option(*forms: Form) -> Callable[[Any], Any]:
 def echo(text: str = "", *, err: bool = False) -> None:
     """Write text for people, which may be another person's, as a line; see `printable`."""
     click.echo(printable(text), err=err)
+
+
+def write_bytes(content: bytes) -> None:
+    """Write what an endpoint answered, as it is; to a terminal as text for people."""
+    if sys.stdout.isatty():
+        echo(content.decode("utf-8", "replace"))
+    else:
+        click.echo(content, nl=False)
 
 
 def warn_printably() -> None:
