@@ -201,7 +201,8 @@ def test_a_model_made_to_escape_changes_nothing_outside(
 def test_a_full_disk_is_not_a_damaged_archive(
     workspace: Workspace, baseline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(unpack.__kwdefaults__, "reserve_bytes", 1 << 60)
+    defaults = {**(unpack.__kwdefaults__ or {}), "reserve_bytes": 1 << 60}
+    monkeypatch.setattr(unpack, "__kwdefaults__", defaults)
 
     with pytest.raises(StateError, match=r"folder .* cannot be written: disk full") as caught:
         workspace.trial("baseline").download(tmp_path / "got")

@@ -1,6 +1,7 @@
 """Other processes: wait for them, and see whether they are alive."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -28,3 +29,14 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def working_folder(pid: int) -> Path | None:
+    """Return the folder that a process runs in; None if it has ended."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return None
+    listed = subprocess.check_output(["lsof", "-a", "-d", "cwd", "-F", "n", "-p", str(pid)], text=True)
+    return next((Path(line[1:]) for line in listed.splitlines() if line.startswith("n")), None)

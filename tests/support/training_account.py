@@ -9,8 +9,9 @@ from typing import Any
 
 import attrs
 from tests.support.archives import archive
-from tests.support.processes import until
+from tests.support.processes import until, working_folder
 
+from mnist_tracking.embedded.containment import descendants
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.embedded.jobs.state import ENDED, LOG_GROUP
 
@@ -133,7 +134,12 @@ class TrainingAccount:
 
     def signal_script(self, number: int, name: str = "job", host: str = "algo-1") -> None:
         """Send a signal to a job's script on a host."""
-        os.kill(int((self.folder(name) / f"{host}.pid").read_text()), number)
+        os.kill(self.script_pid(name, host), number)
+
+    def script_pid(self, name: str = "job", host: str = "algo-1") -> int:
+        """Return the process id of a job's script on a host, which runs in a folder of its own."""
+        folder = self.ml(name, host) / "code"
+        return next(pid for pid in descendants(self.supervisor(name)) if working_folder(pid) == folder)
 
     def folder(self, name: str = "job") -> Path:
         """Return a job's folder."""

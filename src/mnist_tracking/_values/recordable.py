@@ -187,8 +187,11 @@ def check_step(step: object) -> int | None:
 
 def _number(name: str, value: object) -> float:
     try:
-        return float(python_scalar(value))
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+        number = python_scalar(value)
+        return float(number)
+    except OverflowError:  # an integer beyond the range of floats
+        return math.copysign(math.inf, number > 0 or -1)
+    except (TypeError, ValueError, RuntimeError):
         raise ConfigError(
             f"The metric {name!r} is {short_repr(value)} ({type(value).__name__}), not a number; SageMaker "
             "records finite numbers only."

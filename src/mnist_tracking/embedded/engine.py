@@ -14,6 +14,7 @@ from botocore.loaders import create_loader
 
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking.embedded import services, transport
+from mnist_tracking.embedded.collection import collect_if_due
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
@@ -114,6 +115,7 @@ class EmbeddedSageMaker:
             timing=timing,
             disk_reserve_bytes=disk_reserve_bytes,
         )
+        uninterrupted(collect_if_due, self._context)
 
     def __repr__(self) -> str:
         return f"<EmbeddedSageMaker home={str(self.home)!r} region={self.identity.region!r}>"

@@ -15,10 +15,18 @@ from pathlib import Path
 import attrs
 
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
+from mnist_tracking._values.files import OwnedFile
 from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.jobs.disk import open_regular
 from mnist_tracking.embedded.timing import EngineTiming
 
+INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""The variables that jobs and endpoints inherit, beside those that begin with ``LC_``."""
+_FOR_SERVERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+_KEPT = frozenset({*INHERITED, *_FOR_SERVERS})
+_PREFIXES = ("LC_", "PYTHON")
 _LOG = "supervisor.log"
+_LAST_BYTES = 1 << 14
 _SETTINGS = "supervisor.json"
 
 
@@ -52,46 +60,59 @@ class SupervisorSettings:
 
     def write(self, folder: Path) -> None:
         """Write the settings to a folder."""
-        (folder / _SETTINGS).write_text(json.dumps(attrs.asdict(self)))
+        with open(folder / _SETTINGS, "wb", opener=_open_private) as file:
+            file.write(json.dumps(attrs.asdict(self)).encode())
 
 
-def start_detached(module: str, arguments: list[str], *, lock: int, folder: Path) -> int:
+def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, folder: Path) -> int:
     """
     Run ``python -m module arguments`` in its own session and return its process id.
+
+    It gets only the variables of this process that it needs: `INHERITED`, Python's own and those for threads. The
+    user's tokens and passwords stay here.
 
     Args:
         module: What to run.
         arguments: Its arguments.
-        lock: The descriptor of the lock that the supervisor will hold; closed here in any case.
+        lock: The lock that the supervisor will hold: a file of this process alone, or a descriptor. Closed here in any
+            case; this process would hold it for the rest of its life otherwise.
         folder: Where its output is written, to ``supervisor.log``.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")]))
     try:
-        with (folder / _LOG).open("ab") as log:
+        with open(folder / _LOG, "ab", opener=_open_private) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
+                env=_environment(),
                 cwd=folder,
-                pass_fds=(lock,),
+                pass_fds=(lock if isinstance(lock, int) else lock.fileno(),),
                 start_new_session=True,
             )
     finally:
-        os.close(
-            lock
-        )  # even if it was not handed down: otherwise this process would hold the lock for the rest of its life
+        os.close(lock) if isinstance(lock, int) else lock.close()
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_PREFIXES)}
+    path = filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
 def last_words(folder: Path) -> str:
     """Return the exception that ended a supervisor, such as a full disk, as a sentence; empty if it was killed."""
-    try:
-        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
+    stream = open_regular(folder / _LOG)
+    if stream is None:
         return ""
+    with stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_BYTES))
+        lines = stream.read(_LAST_BYTES).decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
     return last and f" Its own log ends with: {last}"

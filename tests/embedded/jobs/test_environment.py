@@ -190,3 +190,17 @@ def test_the_interpreter_can_be_chosen(tmp_path: Path) -> None:
 
     assert account.log() == ["chosen: train.py"]
     engine.close()
+
+
+def test_hundred_long_hyperparameters_reach_the_script(account: TrainingAccount) -> None:
+    """Those of the toolkit's variables that are longer than the kernel allows are left out, and the log says so."""
+    given = {f"p{number:02}": "x" * 2500 for number in range(100 - 2)}
+    script = "import os, sys\nprint(len(sys.argv), len(os.environ['SM_HP_P00']), os.environ.get('SM_HPS'))"
+    job = account.run(script, HyperParameters=given)
+
+    assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
+    assert account.log() == [
+        "SM_HPS, SM_TRAINING_ENV, SM_USER_ARGS would be longer than the 128 KiB that Linux allows for a variable and "
+        "are not set; the hyperparameters are in the arguments, in SM_HP_* and in input/config/hyperparameters.json.",
+        "197 2500 None",
+    ]

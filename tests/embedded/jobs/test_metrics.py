@@ -133,3 +133,21 @@ def test_regex_without_a_group_or_that_does_not_compile_is_rejected(account: Tra
         account.submit(AlgorithmSpecification=defined(("loss", regex)))
 
     assert account.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_numbers_of_any_size_and_names_of_any_kind_fail_no_job(account: TrainingAccount) -> None:
+    """What no metric can hold is left out; the summary saturates."""
+    script = (
+        WRITES
+        + "huge = line(MetricName='huge', Value=0).replace('\"Value\": 0', '\"Value\": 1' + '0' * 400)\n"
+        + "write('m.json', line(Value=1.7e308), line(Value=-1.7e308), huge, line(MetricName='\\ud800', Value=1), "
+        + "line(MetricName='', Value=1), line(Value=float('nan')), 'x' * 100_000, line(Value=1.7e308), '')"
+    )
+    job = account.run(script)
+    loss = account.metrics()["loss"]
+
+    assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
+    assert list(account.metrics()) == ["loss"]
+    assert [loss[name] for name in ("Min", "Max", "Last", "Count")] == [-1.7e308, 1.7e308, 1.7e308, 3]
+    assert loss["Avg"] == pytest.approx(1.7e308 / 3)
+    assert loss["StdDev"] > 1e153

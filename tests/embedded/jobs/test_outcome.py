@@ -80,10 +80,6 @@ def test_signal_without_a_name_is_reported_by_number() -> None:
         ({"HyperParameters": {"sagemaker_submit_directory": '"/opt/ml/../gone"'}}, "/opt/ml/../gone does not exist"),
         ({"HyperParameters": {"sagemaker_submit_directory": f'"{__file__}"'}}, "test_outcome.py does not exist"),
         ({"HyperParameters": {"sagemaker_program": '""'}}, "no script: sagemaker_program"),
-        (
-            {"InputDataConfig": [{"ChannelName": "train", "DataSource": DATA}]},
-            "no S3 objects found under the prefix s3",
-        ),
         ({"OutputDataConfig": {"S3OutputPath": "s3://gone/x"}}, "The bucket 'gone' of s3://gone/x does not exist"),
     ],
 )
@@ -94,7 +90,7 @@ def test_failure_reason_shows_why_the_script_cannot_start(
 
     assert job["TrainingJobStatus"] == "Failed"
     assert said in job["FailureReason"]
-    assert "TrainingStartTime" not in job
+    assert "Training" not in [stage["Status"] for stage in job["SecondaryStatusTransitions"]]
 
 
 def test_code_can_be_in_a_channel(account: TrainingAccount) -> None:

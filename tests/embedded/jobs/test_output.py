@@ -35,11 +35,8 @@ def run(tmp_path: Path) -> Run:
 
     def run(script: str, on_lines: Callable[[str, Lines], None], poll_s: float = 1.0) -> None:
         scripts = ScriptGroup(EngineTiming(stop_grace_s=0.0, output_poll_s=poll_s))
-        with (tmp_path / "lock").open("w") as lock:
-            argv, pid_file = [sys.executable, "-c", script], tmp_path / "pid"
-            scripts.start(
-                "algo-1", argv=argv, cwd=tmp_path, env={UPDATES: str(tmp_path)}, lock=lock.fileno(), pid_file=pid_file
-            )
+        argv, env = [sys.executable, "-c", script], {UPDATES: str(tmp_path)}
+        scripts.start("algo-1", argv=argv, cwd=tmp_path, env=env)
         scripts.run(on_lines)
 
     return run

@@ -57,7 +57,6 @@ def test_lost_job_frees_its_quota(limited: TrainingAccount) -> None:
     limited.submit(WAITS, "first")
     limited.follow(name="first")
     os.kill(limited.supervisor("first"), signal.SIGKILL)
-    limited.signal_script(signal.SIGKILL, "first")
     limited.wait("first")
 
     assert limited.run(name="second")["TrainingJobStatus"] == "Completed"

@@ -9,6 +9,7 @@ from tests.embedded.jobs.test_supervision import LOST
 from tests.support.processes import is_alive, until
 from tests.support.training_account import WAITS, TrainingAccount
 
+from mnist_tracking.embedded.containment import descendants
 from mnist_tracking.embedded.jobs.hosts import ReservedPort
 from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.errors import UnsupportedOperationError
@@ -115,7 +116,7 @@ def test_other_hosts_are_killed_if_they_ignore_sigterm(account: TrainingAccount)
 def test_job_waits_for_all_hosts(account: TrainingAccount) -> None:
     account.submit(f"{HOST}if host == 'algo-1': raise SystemExit\n{DIES}", ResourceConfig=TWO)
     account.follow("started algo-2")
-    until(lambda: not is_alive(int((account.folder() / "algo-1.pid").read_text())))
+    until(lambda: len(descendants(account.supervisor())) == 1)
 
     assert account.describe()["TrainingJobStatus"] == "InProgress"
     (account.ml(host="algo-2") / "code" / "go").touch()

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.support.processes import until
 from tests.support.training_account import WAITS, TrainingAccount
 
@@ -91,9 +92,13 @@ def test_ended_job_cannot_be_stopped(account: TrainingAccount, script: str) -> N
     assert account.describe()["TrainingJobStatus"] == status
 
 
-def test_a_job_that_does_not_exist_is_not_found(account: TrainingAccount) -> None:
-    with pytest.raises(account.sagemaker.exceptions.ResourceNotFound):
-        account.stop("gone")
+@pytest.mark.parametrize("operation", ["stop_training_job", "describe_training_job"])
+def test_a_job_that_does_not_exist_is_invalid(account: TrainingAccount, operation: str) -> None:
+    """As on AWS, where it is no ResourceNotFound."""
+    with pytest.raises(ClientError, match="Requested resource not found") as caught:
+        getattr(account.sagemaker, operation)(TrainingJobName="gone")
+
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 @pytest.mark.parametrize("script", [WAITS, IGNORES], ids=["ends", "ignores"])

@@ -1,11 +1,11 @@
 """A job's processes: they outlive the creator of the job, end together, and their loss is noticed."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +15,15 @@ from tests.support.training_account import WAITS, TrainingAccount
 from mnist_tracking._values.files import is_locked
 from mnist_tracking.embedded.jobs.launcher import supervisor_lock
 
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has subreapers")
 LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 PID = f"import os\nprint(os.getpid(), flush=True)\n{WAITS}"
 DAEMON = """
-import os, threading
+import os, sys, threading
 if os.fork() == 0:
     os.setsid()
     if os.fork(): os._exit(0)
-    threading.Event().wait()
+    os.execve("/bin/sh", ["sh", "-c", "echo daemon $$; exec sleep 3600"], {"PATH": os.environ["PATH"]})
 os.wait()
 """
 CREATOR = """
@@ -126,8 +127,10 @@ def test_supervisor_killed_at_its_start_is_noticed(account: TrainingAccount) -> 
 def test_killed_supervisor_and_script_are_noticed(account: TrainingAccount) -> None:
     account.submit(WAITS)
     account.follow()
+    script = account.script_pid()
     os.kill(account.supervisor(), signal.SIGKILL)
-    account.signal_script(signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # the guard may have done so
+        os.kill(script, signal.SIGKILL)
 
     assert account.wait()["FailureReason"] == LOST
 
@@ -141,18 +144,43 @@ def test_children_of_the_script_end_with_it(account: TrainingAccount) -> None:
     assert not is_alive(int(account.log()[0]))
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells a daemon by its environment")
-@pytest.mark.parametrize("is_lost", [False, True])
-def test_daemon_ends_with_its_job(account: TrainingAccount, *, is_lost: bool) -> None:
-    """Even if the script and the supervisor were killed: the daemon holds the script's lock."""
-    account.submit(f"{DAEMON}\n{WAITS}" if is_lost else DAEMON)
-    if is_lost:
-        account.follow()
-        os.kill(account.supervisor(), signal.SIGKILL)
-        account.signal_script(signal.SIGKILL)
+def daemon_of(account: TrainingAccount) -> int:
+    """Wait until a job's daemon has printed its process id, and return it."""
+    until(lambda: any(line.startswith("daemon") for line in account.log()))
+    return int(next(line.split()[1] for line in account.log() if line.startswith("daemon")))
 
-    assert account.wait()["TrainingJobStatus"] == ("Failed" if is_lost else "Completed")
-    until(lambda: not is_locked(account.folder() / "algo-1.lock"))
+
+@LINUX
+def test_daemon_ends_with_its_job(account: TrainingAccount) -> None:
+    """Although it has its own session and an empty environment."""
+    account.run(f"{DAEMON}\nimport sys\nsys.stdin.read()")
+
+    assert account.describe()["TrainingJobStatus"] == "Completed"
+    assert not is_alive(daemon_of(account))
+
+
+@LINUX
+def test_daemon_ends_when_its_supervisor_is_killed(account: TrainingAccount) -> None:
+    """Even if nobody looks."""
+    account.submit(f"{DAEMON}\n{WAITS}")
+    account.follow()
+    daemon, script = daemon_of(account), account.script_pid()
+    os.kill(account.supervisor(), signal.SIGKILL)
+
+    until(lambda: not is_alive(daemon) and not is_alive(script))
+    assert account.wait()["FailureReason"] == LOST
+
+
+@LINUX
+def test_marked_daemon_ends_at_the_next_look_when_its_guard_was_killed_too(account: TrainingAccount) -> None:
+    daemon_with_mark = DAEMON.replace('{"PATH": os.environ["PATH"]}', "os.environ")
+    account.submit(f"{daemon_with_mark}\n{WAITS}")
+    account.follow()
+    daemon = daemon_of(account)
+    os.killpg(os.getpgid(account.supervisor()), signal.SIGKILL)
+
+    assert account.wait()["FailureReason"] == LOST
+    until(lambda: not is_alive(daemon))
 
 
 def test_job_ends_despite_a_child_in_another_group(account: TrainingAccount) -> None:

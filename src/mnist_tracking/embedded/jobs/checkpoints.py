@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mnist_tracking._values.files import files_below
+from mnist_tracking.embedded.jobs.disk import open_regular
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import put_object, split_uri
@@ -75,7 +76,10 @@ class Checkpoints:
             raise UnsendableError("; ".join(unsendable))
 
     def _send(self, name: Path, path: Path) -> None:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), path.open("rb") as body:
+        body = open_regular(path, follow_links=True)
+        if body is None:
+            return
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, _ChangedError), body:
             version = _stamp(os.fstat(body.fileno()))
             if self._sent.get(path) != version:
                 self._put(name, body, path, version)

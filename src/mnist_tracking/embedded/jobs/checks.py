@@ -8,10 +8,14 @@ from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.container import OPT_ML, decode_hyperparameters, local_path
 from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
 from mnist_tracking.embedded.jobs.hosts import hosts_of
+from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.objects import list_objects, split_uri
 from mnist_tracking.errors import UnsupportedOperationError
 
 _REQUIRED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
 _MOST_HOSTS = 64
+DAY_S = 86_400
+"""MaxRuntimeInSeconds if a request does not set it."""
 
 
 def check_training_job(request: dict[str, Any]) -> None:
@@ -25,6 +29,8 @@ def check_training_job(request: dict[str, Any]) -> None:
     for member in _REQUIRED:
         if member not in request:
             raise ValidationFault(f"CreateTrainingJob requires {member}.")
+    _check_container(request["AlgorithmSpecification"])
+    _check_spot(request)
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         _check_metric(definition)
     _check_resources(request["ResourceConfig"])
@@ -34,6 +40,39 @@ def check_training_job(request: dict[str, Any]) -> None:
     if "CheckpointConfig" in request:
         _check_uri("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
         _check_local_path(local_path(request))
+
+
+def _check_container(algorithm: dict[str, Any]) -> None:
+    for member in ("ContainerEntrypoint", "ContainerArguments"):
+        if member in algorithm:
+            raise _unsupported(f"with {member} (supported: the script that sagemaker_program names)")
+
+
+def _check_spot(request: dict[str, Any]) -> None:
+    condition = request["StoppingCondition"]
+    wait_s, run_s = condition.get("MaxWaitTimeInSeconds"), condition.get("MaxRuntimeInSeconds", DAY_S)
+    if request.get("EnableManagedSpotTraining") and (wait_s is None or wait_s < run_s):
+        raise ValidationFault(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
+
+
+def check_inputs(store: Store, request: dict[str, Any]) -> None:
+    """
+    Check that there is an object for each channel.
+
+    Raises:
+        ValidationFault: If there is none.
+    """
+    for channel in request.get("InputDataConfig", []):
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        bucket, prefix = split_uri(uri)
+        if not list_objects(store, bucket, prefix, limit=1):
+            raise ValidationFault(
+                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+                "exists in the selected region, that objects exist under that S3 prefix, and that the role "
+                f'"{request["RoleArn"]}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            )
 
 
 def _check_resources(resources: dict[str, Any]) -> None:

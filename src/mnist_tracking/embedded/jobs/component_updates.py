@@ -1,9 +1,15 @@
 """Updates that a job makes to its own trial component: requests in a folder, since a job has no network."""
 
+import contextlib
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from mnist_tracking.embedded.jobs.disk import json_files, open_regular
+
+_LONGEST = 1 << 22  # bytes; no request that the service accepts is longer
 
 
 class ComponentUpdates:
@@ -14,7 +20,7 @@ class ComponentUpdates:
     none, so there is no client before the first one.
 
     Args:
-        folder: Where the requests are; a file is deleted when it has been read.
+        folder: Where the requests are; a file is deleted when it has been applied or rejected.
         warn: Called with the reason when a request is rejected.
         connect: Returns the client.
     """
@@ -22,19 +28,46 @@ class ComponentUpdates:
     def __init__(self, folder: Path, *, warn: Callable[[str], object], connect: Callable[[], Any]) -> None:
         self._folder, self._warn, self._connect = folder, warn, connect
         self._client: Any = None
+        self._done: set[Path] = set()  # those that cannot be deleted
 
-    def apply(self) -> None:
-        """Apply the new requests, in the order of the files' names."""
-        for path in sorted(self._folder.glob("*.json")):
-            body = path.read_bytes()
-            path.unlink()
-            self._update(body)
+    def apply(self, *, is_last: bool = False) -> None:
+        """Apply the new requests, in the order of the files' names; while the disk is full, they wait for next time."""
+        for path in json_files(self._folder):
+            if path in self._done:
+                continue
+            reason = self._reason_against(path, is_last=is_last)
+            if reason is None:
+                return
+            if reason:
+                self._warn(f"An update of the trial component was not recorded: {reason}")
+            self._done.add(path)
+            with contextlib.suppress(OSError):
+                path.unlink()
+                self._done.remove(path)
 
-    def _update(self, body: bytes) -> None:
+    def _reason_against(self, path: Path, *, is_last: bool) -> str | None:
+        """Apply a request; return why it was rejected, an empty string if it was not, and None if it has to wait."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        self._client = self._client or self._connect()
         try:
-            self._client.update_trial_component(**json.loads(body))
-        except (BotoCoreError, ClientError, TypeError, ValueError, RecursionError) as error:
-            self._warn(f"An update of the trial component was not recorded: {error}")
+            request = _read(path)
+            self._client = self._client or self._connect()
+            self._client.update_trial_component(**request)
+        except ClientError as error:
+            is_broken = error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+            return None if is_broken and not is_last else str(error)
+        except (BotoCoreError, OSError, TypeError, ValueError, RecursionError) as error:
+            return str(error)
+        return ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    stream = open_regular(path)
+    if stream is None:
+        raise ValueError(f"{path.name} is not a regular file.")
+    with stream:
+        body = stream.read(_LONGEST + 1)
+    if len(body) > _LONGEST:
+        raise ValueError(f"{path.name} has more than {_LONGEST:,} bytes.")
+    request: dict[str, Any] = json.loads(body)
+    return request

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,12 +10,12 @@ import attrs
 
 from mnist_tracking.embedded.jobs import distribution
 from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host, hosts_of, loopback, resource_config
+from mnist_tracking.embedded.supervision import INHERITED
 
 OPT_ML = PurePosixPath("/opt/ml")
 
 UPDATES = "MNIST_TRACKING_UPDATES"
 """The variable that holds the folder of a job's component updates. Its value identifies all processes of a script."""
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FRAMEWORK_MODULE = "sagemaker_pytorch_container.training:main"
 _TOOLKITS_OWN = frozenset(
     f"sagemaker_{name}"
@@ -28,6 +29,8 @@ _TOOLKITS_OWN = frozenset(
         "submit_directory",
     )
 )
+_LONGEST_VARIABLE = 128 * 1024
+"""How many bytes Linux allows for one string of an environment, with its end; see execve(2)."""
 _NO_CREDENTIALS = {  # from files below HOME and from an instance; AWS variables are not passed on anyway
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
@@ -109,6 +112,11 @@ class Layout:
     @property
     def packages(self) -> Path:
         return self.base / "packages"
+
+    @property
+    def environment(self) -> Path:
+        """The folder of the job's own Python environment, outside of /opt/ml."""
+        return self.base.parent / "environments" / self.base.name
 
     @property
     def config(self) -> Path:
@@ -268,12 +276,12 @@ def _argument(value: Any) -> str:
 
 def clean_environment() -> dict[str, str]:
     """Return the part of this environment that jobs and endpoints inherit: no credentials, no PYTHONPATH."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    kept = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
 
 
-def variables(placement: Placement) -> dict[str, str]:
-    """Return the environment of a job's script on one host."""
+def variables(placement: Placement, python: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a job's script on one host, with that of its interpreter."""
     name, layout = placement.request["TrainingJobName"], placement.layout
     platform = {
         "AWS_REGION": placement.region,
@@ -286,13 +294,25 @@ def variables(placement: Placement) -> dict[str, str]:
         "CURRENT_HOST": placement.host.name,
         "PYTHONPATH": f"{layout.code}{os.pathsep}{layout.packages}" if placement.is_package else str(layout.code),
     }
-    toolkit = _toolkit(placement)
-    encoded = {
-        key: _encoded(value) for key, value in toolkit.items() if "=" not in key
-    }  # not possible in the name of a variable
+    encoded = {name: value for name, value in _encoded_variables(placement) if not _is_too_long(name, value)}
     given = placement.request.get("Environment", {})
     own = {**platform, **_rendezvous(placement), **encoded}
-    return {**clean_environment(), **own, **given, UPDATES: str(layout.updates)}
+    return {**clean_environment(), **(python or {}), **own, **given, UPDATES: str(layout.updates)}
+
+
+def left_out(placement: Placement) -> list[str]:
+    """Return the names of the toolkit's variables that are longer than the kernel allows, and so are not set."""
+    return [name for name, value in _encoded_variables(placement) if _is_too_long(name, value)]
+
+
+def _encoded_variables(placement: Placement) -> Iterator[tuple[str, str]]:
+    for name, value in _toolkit(placement).items():
+        if "=" not in name:  # not possible in the name of a variable
+            yield name, _encoded(value)
+
+
+def _is_too_long(name: str, value: str) -> bool:
+    return len(name) + 1 + len(value.encode("utf-8", "surrogatepass")) >= _LONGEST_VARIABLE
 
 
 def _rendezvous(placement: Placement) -> dict[str, str]:

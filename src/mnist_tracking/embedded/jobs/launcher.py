@@ -7,55 +7,67 @@ ended and whose lock is free has lost its supervisor. Everything that reads jobs
 
 import contextlib
 import os
-import shutil
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
+from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
+from mnist_tracking.embedded.jobs.disk import delete_all
 from mnist_tracking.embedded.jobs.hosts import hosts_of
-from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
 
 _MODULE = "mnist_tracking.embedded.jobs.supervisor"
 
 _LOST = "InternalServerError: the process that supervised this job was killed, or the machine was restarted."
 
+_NOT_STARTED = (
+    "InternalServerError: the job was not started: the program that created it ended, or its supervisor failed."
+)
+
 
 class Launch:
     """
     Starts a job's supervisor, in two steps around the commit of the job's row.
 
-    `take_lock` is called before the row is visible, so that the job is never taken for lost; `start` after it, so that
+    `prepare` is called before the row is visible, so that the job is never taken for lost; `start` after it, so that
     the supervisor finds the row.
     """
 
     def __init__(self, store: Store, name: str, settings: SupervisorSettings) -> None:
         self._store, self._name, self._settings = store, name, settings
-        self._lock: int | None = None
+        self._lock: OwnedFile | None = None
 
-    def take_lock(self) -> None:
-        """Take the lock for the supervisor."""
-        self._lock = acquire_lock(supervisor_lock(self._store, self._name))
+    def prepare(self) -> None:
+        """
+        Create the job's folder, for this user only, and take the lock for the supervisor.
+
+        In the transaction that inserts the job's row, so that its folder is never taken for an orphan.
+        """
+        _delete_orphans(self._store)
+        folder = state.job_folder(self._store.home, self._name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settings.write(folder)
+        self._lock = hold_lock(supervisor_lock(self._store, self._name))
 
     def drop_lock(self) -> None:
-        """Release the lock, unless the supervisor has it."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        """Release the lock in this process; the supervisor, if it was started, still has it."""
+        if self._lock is not None:
+            self._lock.close()
 
     def start(self) -> None:
         """Start the supervisor, or fail the job if that is not possible."""
-        lock, self._lock = self._lock, None
-        assert lock is not None, "take_lock must be called first"  # noqa: S101 - for the type checker
+        lock = self._lock
+        assert lock is not None, "prepare must be called first"  # noqa: S101 - for the type checker
         folder = state.job_folder(self._store.home, self._name)
         try:
-            self._settings.write(folder)
-            start_detached(_MODULE, [str(self._store.home), self._name, str(lock)], lock=lock, folder=folder)
+            start_detached(_MODULE, [str(self._store.home), self._name, str(lock.fileno())], lock=lock, folder=folder)
         except OSError as error:
             self._fail(f"InternalServerError: the job's supervisor could not be started: {error}")
 
@@ -64,6 +76,16 @@ class Launch:
             job = state.read_job(connection, self._name)
             if job is not None and job["status"] not in state.ENDED:  # not taken for lost meanwhile
                 state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
+
+
+def _delete_orphans(store: Store) -> None:
+    """Delete the folders of jobs whose creation was not committed, since their program ended."""
+    with store.read() as connection:
+        names = {row["name"] for row in connection.execute("SELECT name FROM training_jobs")}
+    with contextlib.suppress(FileNotFoundError):
+        for folder in state.job_folder(store.home, "").iterdir():
+            if folder.name not in names and not is_locked(supervisor_lock(store, folder.name)):
+                delete_all(folder)
 
 
 def signal_stop(store: Store, job: sqlite3.Row) -> None:
@@ -82,16 +104,6 @@ def supervisor_lock(store: Store, name: str) -> Path:
     return state.job_folder(store.home, name) / "supervisor.lock"
 
 
-def script_lock(store: Store, name: str, host: str) -> Path:
-    """Return the lock file of a job's script on one host, held by the supervisor, too."""
-    return state.job_folder(store.home, name) / f"{host}.lock"
-
-
-def script_pid(store: Store, name: str, host: str) -> Path:
-    """Return the file with the process id of a job's script on one host."""
-    return state.job_folder(store.home, name) / f"{host}.pid"
-
-
 def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None:
     """End jobs that have lost their supervisor: the one of that name, or all."""
     where, values = ("AND name = ?", (name,)) if name else ("", ())
@@ -103,25 +115,40 @@ def recover_lost_jobs(store: Store, now: float, name: str | None = None) -> None
 
 
 def recover(store: Store, job: sqlite3.Row, now: float) -> None:
-    """End a job as Failed and kill its scripts, if it has not ended and has lost its supervisor."""
+    """
+    End a job as Failed and kill what is left of it, if it has not ended and has lost its supervisor.
+
+    Its files are deleted first, so that there is room to record the end. If there is none, the job is left as it is:
+    this is part of a read, which must not fail, and the next one tries again.
+    """
     name = job["name"]
     folder = state.job_folder(store.home, name)
-    if job["status"] in state.ENDED or is_locked(supervisor_lock(store, name)):
+    if job["status"] in state.ENDED:
         return
-    with store.write() as connection:
+    if is_locked(supervisor_lock(store, name)):
+        if job["status"] == "Stopping":
+            signal_stop(store, job)  # again: the program that stopped it may have ended before it could
+        return
+    reason = (_LOST if job["supervisor_pid"] else _NOT_STARTED) + last_words(folder)
+    _kill_orphans(store, job)
+    delete_all(folder / "ml")
+    with _unless_it_cannot_be_written(), store.write() as connection:
         fresh = state.read_job(connection, name)
-        if fresh is None or fresh["status"] in state.ENDED:
-            return
-        _kill_orphans(store, fresh)
-        state.end_job(connection, fresh["id"], status="Failed", reason=_LOST + last_words(folder), now=now)
-    shutil.rmtree(folder / "ml", ignore_errors=True)
+        if fresh is not None and fresh["status"] not in state.ENDED:
+            state.end_job(connection, fresh["id"], status="Failed", reason=reason, now=now)
+
+
+@contextlib.contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if not is_storage_error(error):
+            raise
 
 
 def _kill_orphans(store: Store, job: sqlite3.Row) -> None:
-    """Kill scripts that outlived their supervisor; a held lock shows that a recorded process is still the script."""
+    """Kill daemons that outlived both the supervisor and its guard; these have taken all other processes with them."""
     request, name = state.request_of(job), job["name"]
     for host in hosts_of(request):
-        if is_locked(script_lock(store, name, host.name)):
-            with contextlib.suppress(ValueError, FileNotFoundError):
-                kill_tree(int(script_pid(store, name, host.name).read_text()))
         kill_marked(UPDATES, str(Layout.of(state.ml_of(store, name, host.name), request).updates))

@@ -8,15 +8,19 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
+
+from mnist_tracking.embedded.jobs.disk import json_files, open_regular
 
 Lines = list[tuple[float, str]]
 """Lines of a log, each with its time in seconds since the epoch."""
 
 _LAST_TIMESTAMP = 2.0**32  # seconds; later values are not seconds since the epoch
 _LARGEST_STEP = 2**31
+_LONGEST_NAME = 255
+_LONGEST_LINE = 1 << 16  # bytes of a metric file; a longer line is no metric
 
 
 @attrs.frozen
@@ -91,14 +95,19 @@ class FileMetrics:
 
     def find(self, *, is_last: bool = False) -> Iterator[MetricValue]:
         """Yield new values. An incomplete line is left for the next time, unless this is the last one."""
-        for path in sorted(path for path in self._folder.glob("*.json") if path.is_file()):
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
-                for line in file:
-                    if not line.endswith(b"\n") and not is_last:
-                        break  # the script is still writing it
-                    self._read[path] = self._read.get(path, 0) + len(line)
-                    yield from _parse(line)
+        for path in json_files(self._folder):
+            with contextlib.suppress(OSError):
+                if stream := open_regular(path):
+                    with stream:
+                        yield from self._new(path, stream, is_last)
+
+    def _new(self, path: Path, stream: BinaryIO, is_last: bool) -> Iterator[MetricValue]:
+        stream.seek(self._read.get(path, 0))
+        while line := stream.readline(_LONGEST_LINE):
+            if not line.endswith(b"\n") and len(line) < _LONGEST_LINE and not is_last:
+                return  # the script is still writing it
+            self._read[path] = self._read.get(path, 0) + len(line)
+            yield from _parse(line)
 
 
 def _parse(line: bytes) -> Iterator[MetricValue]:
@@ -108,8 +117,12 @@ def _parse(line: bytes) -> Iterator[MetricValue]:
         name, value, timestamp = fields["MetricName"], float(fields["Value"]), float(fields["Timestamp"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return
-    if isinstance(name, str) and math.isfinite(value) and 0 <= timestamp < _LAST_TIMESTAMP:
+    if isinstance(name, str) and _is_name(name) and math.isfinite(value) and 0 <= timestamp < _LAST_TIMESTAMP:
         yield MetricValue(name, value, timestamp, _step(fields.get("IterationNumber", fields.get("Step"))))
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _step(value: object) -> int | None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import select
 import subprocess
 import threading
@@ -14,10 +15,10 @@ from pathlib import Path
 from signal import Signals
 from typing import IO, TYPE_CHECKING, Any
 
-from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments
+from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
+from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
-from mnist_tracking.embedded.jobs.process_trees import kill_marked, kill_tree
 from mnist_tracking.embedded.jobs.transfers import JobError
 from mnist_tracking.embedded.timing import EngineTiming
 
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is split
+_LONGEST_WORD = 1 << 12  # bytes; a longer one is split, too, but not inside a character
+_LONGEST_CHARACTER, _LEAD = 4, 0xC0  # bytes of a character in UTF-8, and the least that begins one of several
+_BREAK = re.compile(rb"(?s).*([^\w.+\-\x80-\xff])")  # the last one
 _PIPE = 1 << 20  # bytes; the capacity of a pipe
 
 Line = tuple[float, str]
 """When a line was printed, in seconds since the epoch, and the line."""
-Events = queue.Queue[tuple["Script", Line | None]]
-"""What scripts print, and None for the end of each stream and of the process."""
+Event = tuple["Script", Line | None]
+"""What a script has printed, or None for the end of each stream and of the process."""
 _ENDS = 3
 _STDERR_LINES = 40
-_WAITING_LINES = 10_000  # scripts that write faster than the store must wait, as with any full pipe
+_WAITING = 1 << 14  # KiB of output; scripts that print faster than the store must wait, as with any full pipe
 _COMMAND = 'exec "./$0" "$@"'
 _PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the module; the script's arguments follow
     'PIP_CONFIG_FILE=/dev/null "$0" -m pip install --quiet --no-deps --no-build-isolation --no-index --no-cache-dir '
@@ -41,6 +45,10 @@ _PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the mod
     'module=$2; shift 2; exec "$0" -m "$module" "$@"'
 )
 _NOT_INSTALLED = "requirements.txt is not installed; the job uses its Python environment as it is."
+_TOO_LONG = (
+    "{} would be longer than the 128 KiB that Linux allows for a variable and are not set; the hyperparameters are in "
+    "the arguments, in SM_HP_* and in input/config/hyperparameters.json."
+)
 _WITHOUT_DEPENDENCIES = "setup.py is installed without its dependencies; the job uses its Python environment as it is."
 
 
@@ -57,8 +65,21 @@ def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterato
         poll_s: How long to wait for output before checking again whether the script has ended.
     """
     with BufferedReader(_Output(pipe, has_ended, poll_s)) as reader:
-        while raw := reader.readline(_LONGEST_LINE):
-            yield raw.decode("utf-8", "replace").rstrip("\r\n")
+        rest = b""
+        while raw := reader.readline(_LONGEST_LINE - len(rest)) or rest:
+            line = raw if raw is rest else rest + raw
+            end = _cut(line) if len(line) >= _LONGEST_LINE and not line.endswith(b"\n") else len(line)
+            line, rest = line[:end], line[end:]
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _cut(line: bytes) -> int:
+    """Return where to split a long line: behind a character that can be neither in a word nor in a number, if any."""
+    found = _BREAK.search(line, len(line) - _LONGEST_WORD)
+    if found:
+        return found.end(1)
+    lead = next((back for back in range(1, _LONGEST_CHARACTER) if line[-back] >= _LEAD), 0)  # of a multi-byte character
+    return len(line) - lead
 
 
 class _Output(RawIOBase):
@@ -84,9 +105,35 @@ class _Output(RawIOBase):
         return 0
 
 
+class Events(queue.Queue[Event]):
+    """A queue of events that is full by their weight, not by their number: lines may be long."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._weight = 0
+
+    def _qsize(self) -> int:
+        return self._weight
+
+    def _put(self, item: Event) -> None:
+        super()._put(item)
+        self._weight += weight_of(item)
+
+    def _get(self) -> Event:
+        item = super()._get()
+        self._weight -= weight_of(item)
+        return item
+
+
+def weight_of(event: Event) -> int:
+    """Return the weight of an event in KiB."""
+    line = event[1]
+    return 1 + (len(line[1]) >> 10 if line else 0)
+
+
 class Script:
     """
-    One run of a script, in its own process group.
+    One run of a script, in its own session.
 
     When the script ends, its children are killed, daemons too, as with a container.
 
@@ -105,8 +152,6 @@ class Script:
         argv: list[str],
         cwd: Path,
         env: dict[str, str],
-        lock: int,
-        pid_file: Path,
         events: Events,
         poll_s: float,
     ) -> None:
@@ -116,17 +161,8 @@ class Script:
         self.ended_at = float("inf")
         self._events, self._updates = events, env[UPDATES]
         self._ends, self._poll_s = 0, poll_s
-        self._process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
-        pid_file.write_text(str(self._process.pid))
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._process = start(argv, cwd=cwd, env=env, **pipes)
         for work in (self._wait, lambda: self._read(self._process.stdout), lambda: self._read(self._process.stderr)):
             threading.Thread(target=work, daemon=True).start()
 
@@ -171,10 +207,11 @@ class Script:
         self._events.put((self, None))
 
 
-def failure_reason(script: Script, most: int, *, is_alone: bool) -> str:
+def failure_reason(script: Script, most: int, *, is_alone: bool, is_disk_full: bool = False) -> str:
     """Return why a script failed, as the service does: at most *most* characters, with the end of the traceback."""
     where = "" if is_alone else f" on {script.host}"
-    head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {_exit_code(script)}\nErrorMessage "'
+    disk = " (disk full)" if is_disk_full else ""
+    head = f'AlgorithmError: ExecuteUserScriptError{where}{disk}:\nExitCode {_exit_code(script)}\nErrorMessage "'
     tail = f'"\nCommand "{" ".join(script.argv)[:200]}", exit code: 1'
     return head + "\n".join(script.stderr)[-(most - len(head) - len(tail)) :] + tail
 
@@ -209,7 +246,7 @@ class ScriptGroup:
     def __init__(self, timing: EngineTiming) -> None:
         self._timing = timing
         self._scripts: list[Script] = []
-        self._events: Events = queue.Queue(_WAITING_LINES)
+        self._events = Events(_WAITING)
         self._is_ending = False
 
     def start(self, host: str, **how: Any) -> None:
@@ -256,14 +293,21 @@ class ScriptGroup:
         for script in self._scripts:
             script.kill()
 
+    def leave_nothing(self) -> None:
+        """Kill all scripts, and every process that they have left behind."""
+        self.kill()
+        kill_strays()
+
     def _batch(self) -> dict[Script, Lines]:
         """Wait for a line, then return all available ones, by script."""
         found: dict[Script, Lines] = {}
         wait_s: float | None = self._timing.output_poll_s
+        weight = 0
         with contextlib.suppress(queue.Empty):
-            for _ in range(_WAITING_LINES):
+            while weight < _WAITING:
                 script, line = self._events.get(block=wait_s is not None, timeout=wait_s)
                 wait_s = None
+                weight += weight_of((script, line))
                 if line is None:
                     script.note_end()
                 else:
@@ -289,7 +333,7 @@ def command(placement: Placement, python: str) -> list[str]:
         return ["/bin/sh", "-c", _PACKAGE, python, str(placement.layout.packages), module, *given]
     if program.endswith(".py"):
         return [python, program, *given]
-    (placement.layout.code / program).chmod(0o777)  # in the job's own folder, as the toolkit does
+    (placement.layout.code / program).chmod(0o700)  # the toolkit allows everybody, who is nobody in a container
     return ["/bin/sh", "-c", _COMMAND, program, *given]
 
 
@@ -297,5 +341,7 @@ def notes(placement: Placement) -> Iterator[str]:
     """Yield notes for the log on how this run differs from one in a container."""
     if (placement.layout.code / "requirements.txt").is_file():
         yield _NOT_INSTALLED
+    if names := left_out(placement):
+        yield _TOO_LONG.format(", ".join(names))
     if placement.is_package:
         yield _WITHOUT_DEPENDENCIES

@@ -40,7 +40,8 @@ def _typed(value: str) -> dict[str, Any]:
         number = float(value)
     except ValueError:
         return {"StringValue": value}
-    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+    is_plain = math.isfinite(number) and "_" not in value and value == value.strip()  # unlike what Python reads
+    return {"NumberValue": number} if is_plain else {"StringValue": value}
 
 
 def component_inputs(request: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -134,12 +135,17 @@ def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> N
     connection.execute("UPDATE components SET status = 'Stopping', modified = ? WHERE id = ?", (now, component_id))
 
 
-def begin_training(connection: sqlite3.Connection, job_id: int, now: float) -> None:
-    """Record on a job and its component that the script starts."""
-    enter_stage(connection, job_id, "Training", "Training image download completed. Training in progress.", now)
+def begin_downloading(connection: sqlite3.Connection, job_id: int, now: float) -> None:
+    """Record on a job and its component that it has its instances, and copies its input: its time starts to count."""
+    enter_stage(connection, job_id, "Downloading", "Downloading input data", now)
     connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job_id))
     component_id = _own_component(connection, job_id)
     connection.execute("UPDATE components SET started = ?, modified = ? WHERE id = ?", (now, now, component_id))
+
+
+def begin_training(connection: sqlite3.Connection, job_id: int, now: float) -> None:
+    """Record that the script starts."""
+    enter_stage(connection, job_id, "Training", "Training image download completed. Training in progress.", now)
 
 
 def end_job(

@@ -4,36 +4,36 @@ The process that runs one training job, from its data to its model. It outlives 
 ``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``. The job's folder holds its settings.
 """
 
+import contextlib
 import os
-import shutil
-import signal
+import sqlite3
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import attrs
 
-from mnist_tracking._values.files import acquire_lock
+from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
+from mnist_tracking.embedded.jobs.checks import DAY_S
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
+from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
+from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
+from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
-from mnist_tracking.embedded.jobs.launcher import script_lock, script_pid
+from mnist_tracking.embedded.jobs.journal import Journal
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
 from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
-
-_DAY_S = 86_400
 
 
 class HostRun:
@@ -68,7 +68,9 @@ class HostRun:
             JobError: If it cannot be run.
         """
         placement = self.placement
-        return {"argv": command(placement, python), "cwd": placement.layout.code, "env": variables(placement)}
+        own = create_environment(python, placement.layout.environment)
+        env = variables(placement, variables_of(own) if own else {"PIP_REQUIRE_VIRTUALENV": "1"})
+        return {"argv": command(placement, own or python), "cwd": placement.layout.code, "env": env}
 
 
 @attrs.frozen
@@ -88,66 +90,53 @@ class JobSupervisor:
             job = state.read_job(connection, name)
         if job is None:
             raise LookupError(f"no training job named {name!r}")
-        self._store, self._job, self._settings = store, job, settings
+        self._store, self._job, self._settings, self._timing = store, job, settings, settings.timing
         self._request = state.request_of(job)
         self._folder = state.job_folder(store.home, name)
-        self._scripts = ScriptGroup(settings.timing)
+        self._scripts = ScriptGroup(self._timing)
+        self._ending = Ending(self._scripts.terminate)
+        retry_s = self._timing.full_disk_poll_s
+        self._journal = Journal(store, job["id"], retry_s=retry_s, check=self._leave_if_deleted)
         self._hosts: dict[str, HostRun] = {}
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
         self._has_begun = False
-        self._ended_as: str | None = None  # "Stopped" or "MaxRuntimeExceeded" once the scripts must end early
 
     def run(self) -> None:
-        """Run the job and record how it ended."""
-        signal.signal(signal.SIGTERM, self._on_sigterm)
-        with self._store.write() as connection:
-            state.register_supervisor(connection, self._job["id"], os.getpid())
-            is_stopping = state.is_stopping(connection, self._job["id"])
-        if is_stopping:  # requested before there was a process to signal
-            self._end_early("Stopped")
+        """Run the job and record how it ended. Its files are deleted first: they may be what fills the disk."""
+        if self._journal.write(_register):  # a stop was requested before there was a process to signal
+            self._ending.stop()
         outcome, has_model = self._upload(self._attempt(self._train))
-        shutil.rmtree(self._folder / "ml", ignore_errors=True)
-        with self._store.write() as connection:
-            if outcome.status == "Completed" and state.is_stopping(connection, self._job["id"]):
-                outcome = Outcome("Stopped")  # requested while the model was uploaded
-            ending = attrs.asdict(outcome)
-            state.end_job(connection, self._job["id"], **ending, has_model=has_model, now=time.time())
+        delete_all(self._folder / "ml")
+        self._journal.write(partial(_record_outcome, outcome, has_model))
 
     def _attempt(self, do: Callable[[], object]) -> Outcome:
         try:
             do()
+        except EndedEarly:
+            outcome = Outcome("Stopped")
         except JobError as error:
             outcome = Outcome("Failed", reason=str(error))
         except Exception as error:  # noqa: BLE001 - any failure must become the job's FailureReason
-            traceback.print_exc()
-            outcome = Outcome("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
+            _log_exception()
+            outcome = Outcome("Failed", reason=f"InternalServerError: {type(error).__name__}: {described(error)}")
         else:
             outcome = Outcome("Completed")
-        return Outcome("Stopped", secondary=self._ended_as) if self._ended_as else outcome
-
-    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
-        self._end_early("Stopped")
-
-    def _end_early(self, ended_as: str) -> None:
-        """End the scripts, now or as soon as they are started. The first reason counts."""
-        if self._ended_as is None:
-            self._ended_as = ended_as
-            self._scripts.terminate()
+        return Outcome("Stopped", secondary=self._ending.reason) if self._ending.reason else outcome
 
     def _train(self) -> None:
-        if self._ended_as:
+        if self._ending.reason:
             return
-        with self._store.write() as connection:
-            state.enter_stage(connection, self._job["id"], "Downloading", "Downloading input data", time.time())
+        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", DAY_S))
+        self._journal.add(partial(state.begin_downloading, now=time.time()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
-            for host in hosts_of(self._request):
-                self._hosts[host.name] = self._make(host, port.number)
-                prepare_host(
-                    self._store, self._hosts[host.name].placement, reserve_bytes=self._settings.disk_reserve_bytes
-                )
-            self._fetch_checkpoints()
+            with self._ending.interruptible():
+                for host in hosts_of(self._request):
+                    self._hosts[host.name] = self._make(host, port.number)
+                    placement = self._hosts[host.name].placement
+                    prepare_host(self._store, placement, reserve_bytes=self._settings.disk_reserve_bytes)
+                self._fetch_checkpoints()
             if self._begin():
                 self._run_scripts()
 
@@ -173,51 +162,45 @@ class JobSupervisor:
 
     def _begin(self) -> bool:
         """Record that the scripts start, unless a stop was requested."""
-        with self._store.write() as connection:
-            if self._ended_as or state.is_stopping(connection, self._job["id"]):
-                self._end_early("Stopped")
-                return False
-            state.begin_training(connection, self._job["id"], time.time())
-        self._has_begun = True
-        return True
+        with self._ending.interruptible():
+            self._has_begun = self._journal.write(_begin_unless_stopping)
+        if not self._has_begun:
+            self._ending.stop()
+        return self._has_begun
 
     def _run_scripts(self) -> None:
-        limit_s = self._request["StoppingCondition"].get("MaxRuntimeInSeconds", _DAY_S)
-        limit = threading.Timer(min(limit_s, threading.TIMEOUT_MAX), self._end_early, ["MaxRuntimeExceeded"])
-        limit.daemon = True
-        limit.start()
         try:
             for name, host in self._hosts.items():
                 self._start(name, host)
-            with (
-                self._checkpoints.sent_every(self._settings.timing.checkpoint_interval_s)
-                if self._checkpoints
-                else nullcontext()
-            ):
+            with self._checkpoints_sent():
                 failed = self._scripts.run(self._recorder())
         finally:
-            limit.cancel()
-            self._scripts.kill()
+            self._scripts.leave_nothing()
         for name, host in self._hosts.items():
             self._record(name, [], list(host.files.find(is_last=True)))
-            host.updates.apply()
+            host.updates.apply(is_last=True)
         if failed is not None:
-            raise JobError(failure_reason(failed, state.REASON_LENGTH, is_alone=len(self._hosts) == 1))
+            is_full = is_nearly_full(self._folder)
+            raise JobError(
+                failure_reason(failed, state.REASON_LENGTH, is_alone=len(self._hosts) == 1, is_disk_full=is_full)
+            )
+
+    def _checkpoints_sent(self) -> AbstractContextManager[None]:
+        every_s = self._timing.checkpoint_interval_s
+        return self._checkpoints.sent_every(every_s) if self._checkpoints else nullcontext()
 
     def _start(self, name: str, host: HostRun) -> None:
         for note in notes(host.placement):
             self._log_line(name, note)
-        process, job = host.process(self._job["python"]), self._job["name"]
-        lock = acquire_lock(script_lock(self._store, job, name))
-        pid_file = script_pid(self._store, job, name)
+        process = host.process(self._job["python"])
         try:
-            self._scripts.start(name, **process, lock=lock, pid_file=pid_file)
+            self._scripts.start(name, **process)
         except (OSError, ValueError) as error:
             raise JobError(f"AlgorithmError: {process['argv'][0]} cannot run the entry point: {error}") from error
 
     def _recorder(self) -> Callable[[str, Lines], None]:
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        limit_s = self._settings.timing.metric_regex_s
+        limit_s = self._timing.metric_regex_s
         log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._log_line, next(iter(self._hosts))))
 
         def on_lines(name: str, lines: Lines) -> None:
@@ -237,33 +220,76 @@ class JobSupervisor:
         self._record(host, [(time.time(), line)], [])
 
     def _record(self, host: str, lines: Lines, values: list[MetricValue]) -> None:
-        if lines or values:
-            with self._store.write() as connection:
-                state.record(connection, self._job["id"], self._hosts[host].stream, lines, values)
+        self._journal.record(self._hosts[host].stream, lines, values)
 
     def _upload(self, outcome: Outcome) -> tuple[Outcome, bool]:
         """Upload the output of the scripts; return how the job ended, and whether it has a model."""
         if not self._has_begun:
             return outcome, False
-        with self._store.write() as connection:
-            message = "Uploading generated training model"
-            state.enter_stage(connection, self._job["id"], "Uploading", message, time.time())
+        message = "Uploading generated training model"
+        self._journal.add(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
         has_succeeded = outcome.status != "Failed"
         try:
-            if self._checkpoints:
-                self._checkpoints.send()
-            layouts = [host.placement.layout for host in self._hosts.values()]
-            ml = self._folder / "ml"
-            return outcome, upload_outputs(self._store, self._request, layouts, ml, with_model=has_succeeded)
+            with self._ending.interruptible(grace_s=self._timing.stopped_upload_s):
+                return outcome, self._send_when_there_is_room(with_model=has_succeeded)
+        except EndedEarly:
+            self._log_line(
+                next(iter(self._hosts)), "The upload took too long after the job had to end; it was given up."
+            )
+            return Outcome("Stopped", secondary=self._ending.reason) if has_succeeded else outcome, False
         except Exception as error:  # noqa: BLE001 - as above
-            traceback.print_exc()
-            reason = f"ClientError: Artifact upload failed: {error}"
+            _log_exception()
+            reason = f"ClientError: Artifact upload failed: {described(error)}"
             return Outcome("Failed", reason=reason) if has_succeeded else outcome, False
+
+    def _send_when_there_is_room(self, *, with_model: bool) -> bool:
+        """Upload the output; if the job has trained, wait for room on a full disk, which others may free."""
+        deadline = time.monotonic() + (self._timing.full_disk_s if with_model else 0)
+        pause_s = self._timing.full_disk_poll_s
+        while True:
+            try:
+                return self._send(with_model=with_model)
+            except (OSError, sqlite3.Error) as error:
+                if not is_disk_full(error) or time.monotonic() + pause_s > deadline:
+                    raise
+            time.sleep(pause_s)
+            pause_s *= 2  # each attempt packs everything again
+
+    def _send(self, *, with_model: bool) -> bool:
+        if self._checkpoints:
+            self._checkpoints.send()
+        layouts = [host.placement.layout for host in self._hosts.values()]
+        return upload_outputs(self._store, self._request, layouts, self._folder / "ml", with_model=with_model)
+
+
+def _register(connection: sqlite3.Connection, job_id: int) -> bool:
+    """Record this process; return whether the job has been requested to stop already."""
+    state.register_supervisor(connection, job_id, os.getpid())
+    return state.is_stopping(connection, job_id)
+
+
+def _begin_unless_stopping(connection: sqlite3.Connection, job_id: int) -> bool:
+    is_stopping = state.is_stopping(connection, job_id)
+    if not is_stopping:
+        state.begin_training(connection, job_id, time.time())
+    return not is_stopping
+
+
+def _record_outcome(outcome: Outcome, has_model: bool, connection: sqlite3.Connection, job_id: int) -> None:
+    if outcome.status == "Completed" and state.is_stopping(connection, job_id):
+        outcome = Outcome("Stopped")  # requested while the model was uploaded
+    state.end_job(connection, job_id, **attrs.asdict(outcome), has_model=has_model, now=time.time())
+
+
+def _log_exception() -> None:
+    with contextlib.suppress(OSError):  # the disk may be full
+        traceback.print_exc()
 
 
 def main(argv: list[str]) -> None:
     """Run one job; the inherited lock is held until this process ends."""
     home, name, _lock = argv
+    split()
     settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
     JobSupervisor(store, name, settings).run()

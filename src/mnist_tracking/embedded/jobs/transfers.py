@@ -3,10 +3,12 @@
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist_tracking._values.archives import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.container import Layout, Placement
+from mnist_tracking.embedded.jobs.disk import described
 from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
@@ -66,7 +68,7 @@ def fetch(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 
     try:
         return download(store, uri, folder, share=share)
     except (OSError, ValueError) as error:
-        raise JobError(f"ClientError: Data download failed: {uri}: {error}") from error
+        raise JobError(f"ClientError: Data download failed: {uri}: {described(error)}") from error
 
 
 def _unpack_code(store: Store, placement: Placement, reserve_bytes: int) -> None:
@@ -80,7 +82,7 @@ def _unpack_code(store: Store, placement: Placement, reserve_bytes: int) -> None
     try:
         unpack(archive, layout.code, reserve_bytes=reserve_bytes)
     except (ArchiveError, OSError) as error:
-        reason = error.reason if isinstance(error, ArchiveError) else error
+        reason = error.reason if isinstance(error, ArchiveError) else described(error)
         raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
         return  # its program is a module, which can be anywhere
@@ -127,9 +129,10 @@ def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> b
     there = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
     if not there:
         return False
-    archive = base / uri.rsplit("/", 1)[1]
-    pack(there, archive)
-    _upload(store, archive, uri)
+    with TemporaryDirectory(dir=base) as folder:  # a name that no script has taken; deleted to make room
+        archive = Path(folder, "archive.tar.gz")
+        pack(there, archive)
+        _upload(store, archive, uri)
     return True
 
 

@@ -1,0 +1,59 @@
+"""
+The Python environment of a job: that of its interpreter, with a folder of its own on top, for what a script installs.
+
+Standard library only, so that an interpreter other than the running one can run this file itself.
+"""
+
+import contextlib
+import os
+import site
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+_PIP = '#!/bin/sh\nexec "{python}" -m pip "$@"\n'
+
+
+def create_environment(python: str, folder: Path) -> str | None:
+    """
+    Create an environment in a folder in which everything can be imported that *python* can import.
+
+    ``pip install`` in it changes nothing outside the folder.
+
+    Returns:
+        Its interpreter, or None if *python* cannot make one.
+    """
+    if python == sys.executable:
+        _create(folder)
+    else:
+        with contextlib.suppress(OSError):  # it does not exist or is no program, as running the script will show
+            subprocess.run([python, "-I", __file__, str(folder)], check=False, capture_output=True)
+    return str(_interpreter(folder)) if _interpreter(folder).exists() else None
+
+
+def variables_of(python: str) -> dict[str, str]:
+    """Return the variables of a process that uses the environment of an interpreter, ``pip`` in a shell included."""
+    binaries = Path(python).parent
+    path = os.pathsep.join(filter(None, [str(binaries), os.environ.get("PATH")]))
+    return {"VIRTUAL_ENV": str(binaries.parent), "PATH": path}
+
+
+def _interpreter(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _create(folder: Path) -> None:
+    venv.EnvBuilder(symlinks=True).create(folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    below = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in below]  # reads the .pth files there, too
+    (packages / "submitter.pth").write_text("".join(lines))
+    for name in ("pip", "pip3"):
+        path = folder / "bin" / name
+        path.write_text(_PIP.format(python=_interpreter(folder)))
+        path.chmod(0o700)
+
+
+if __name__ == "__main__":
+    _create(Path(sys.argv[1]))
