@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20).filter(
-    lambda name: name not in (".", "..") and len(name.encode()) < 100
+    lambda name: name not in (".", "..", "sagemaker.db") and len(name.encode()) < 100
 )
 TREES = st.dictionaries(
     st.lists(NAMES, min_size=1, max_size=3).map(lambda parts: "/".join(["root", *parts])), st.binary(max_size=50)
