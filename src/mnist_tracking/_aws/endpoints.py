@@ -242,13 +242,9 @@ def endpoint_status(account: Account, name: str) -> EndpointStatus:
 
 
 def endpoint_arn(account: Account, name: str) -> str:
-    """
-    Return the ARN of an endpoint.
-
-    Raises:
-        NotFoundError: If it does not exist.
-    """
-    return str(_describe_endpoint(account, name)["EndpointArn"])
+    """Return the ARN that an endpoint has, or will have."""
+    partition = account.boto_session.get_partition_for_region(account.region)
+    return f"arn:{partition}:sagemaker:{account.region}:{account.account_id}:endpoint/{name.lower()}"
 
 
 def wait_for_endpoint(account: Account, name: str, timeout_s: float | None, outcome: str) -> None:
