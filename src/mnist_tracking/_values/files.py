@@ -206,9 +206,7 @@ class OwnedFile(io.FileIO):
     """
     An open file of this process alone.
 
-    A child process does not inherit it, and a forked one closes its copy, which would keep a lock after the parent has
-    ended.
-
+    A child process does not inherit it; a forked one closes its copy, which would keep a lock after the parent's end.
     Python closes it at the latest when nothing refers to it any more. So no interrupt can leak it, and with it a lock:
     neither between its opening and the ``try`` that closes it, nor between that ``try`` and its ``finally``.
 
