@@ -28,7 +28,7 @@ def kill_at_each_step(act: Callable[[int], object], check: Callable[[int], objec
     """
     kills = 0
     for step in itertools.count(1, stride):
-        if not _is_killed(partial(act, step), step):
+        if not kill_once(partial(act, step), step):
             break
         kills += 1
         if check(step):
@@ -36,7 +36,8 @@ def kill_at_each_step(act: Callable[[int], object], check: Callable[[int], objec
     return kills
 
 
-def _is_killed(act: Callable[[], object], step: int) -> bool:
+def kill_once(act: Callable[[], object], step: int) -> bool:
+    """Run a function in a forked process that is killed at a step; return whether it was, before it got to its end."""
     child = os.fork()
     if child == 0:
         status = 1
