@@ -287,11 +287,8 @@ def test_any_key_is_returned_as_written_and_stays_inside_the_home(
 def test_error_of_the_callers_file_is_botocores(s3: "S3Client") -> None:
     """As when botocore sends it; nothing is stored."""
 
-    class Broken(io.RawIOBase):
-        def readable(self) -> bool:
-            return True
-
-        def read(self, size: int = -1, /) -> bytes:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
             raise OSError("the disk of the caller is gone")
 
     with pytest.raises(HTTPClientError, match="the disk of the caller is gone"):
