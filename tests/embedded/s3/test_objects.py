@@ -292,6 +292,6 @@ def test_error_of_the_callers_file_is_botocores(s3: "S3Client") -> None:
             raise OSError("the disk of the caller is gone")
 
     with pytest.raises(HTTPClientError, match="the disk of the caller is gone"):
-        s3.put_object(Bucket="digits", Key="7", Body=Broken())  # type: ignore[arg-type]  # the stubs want IO
+        s3.put_object(Bucket="digits", Key="7", Body=Broken())
 
     assert s3.list_objects_v2(Bucket="digits")["KeyCount"] == 0
