@@ -6,6 +6,7 @@ Standard library only, so that an interpreter other than the running one can run
 
 import contextlib
 import os
+import shutil
 import site
 import subprocess
 import sys
@@ -22,13 +23,13 @@ def create_environment(python: str, folder: Path) -> str | None:
     ``pip install`` in it changes nothing outside the folder.
 
     Returns:
-        Its interpreter, or None if *python* cannot make one.
+        Its interpreter, or None if *python* cannot make one, or is a program that starts an interpreter in its own way.
     """
     if python == sys.executable:
         _create(folder)
     else:
         with contextlib.suppress(OSError):  # it does not exist or is no program, as running the script will show
-            subprocess.run([python, "-I", __file__, str(folder)], check=False, capture_output=True)
+            subprocess.run([python, "-I", __file__, str(folder), python], check=False, capture_output=True)
     return str(_interpreter(folder)) if _interpreter(folder).exists() else None
 
 
@@ -55,5 +56,5 @@ def _create(folder: Path) -> None:
         path.chmod(0o700)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and shutil.which(sys.argv[2]) == sys.executable:
     _create(Path(sys.argv[1]))

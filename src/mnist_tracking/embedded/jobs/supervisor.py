@@ -69,7 +69,7 @@ class HostRun:
         """
         placement = self.placement
         own = create_environment(python, placement.layout.environment)
-        env = variables(placement, variables_of(own) if own else {"PIP_REQUIRE_VIRTUALENV": "1"})
+        env = variables(placement, variables_of(own) if own else {"PIP_TARGET": str(placement.layout.code)})
         return {"argv": command(placement, own or python), "cwd": placement.layout.code, "env": env}
 
 
