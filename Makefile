@@ -11,7 +11,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# hundreds of tests start processes, which would compile the library again if no bytecode were written
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCHMARKS ?= house import_time client_time demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving
 export VENV PYTHON
 

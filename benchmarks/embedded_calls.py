@@ -24,8 +24,10 @@ def main() -> None:
         client = engine.session().client("sagemaker")
         client.create_experiment(ExperimentName="calls")
         arn = "arn:aws:sagemaker:us-east-1:000000000000:experiment-trial/store-0"
-        _compare("CreateTrial", lambda name: client.create_trial(TrialName=name, ExperimentName="calls"), {"TrialArn": arn})
-        tags = [{"Key": f"key-{number}", "Value": "value"} for number in range(3)]
+        _compare(
+            "CreateTrial", lambda name: client.create_trial(TrialName=name, ExperimentName="calls"), {"TrialArn": arn}
+        )
+        tags: list[Any] = [{"Key": f"key-{number}", "Value": "value"} for number in range(3)]
         _compare("AddTags", lambda _: client.add_tags(ResourceArn=arn, Tags=tags), {"Tags": tags})
         engine.close()
 

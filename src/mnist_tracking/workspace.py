@@ -291,8 +291,8 @@ class Workspace(Account):
         Return the full name of a trial, given what identifies it.
 
         Args:
-            text: A trial's name; a unique prefix or suffix of one; ``"latest"`` for the trial created last; or ``"best"``
-                for the best one of an experiment. A full name always wins.
+            text: A trial's name; a unique prefix or suffix of one; ``"latest"`` for the trial created last; or
+                ``"best"`` for the best one of an experiment. A full name always wins.
             experiment: Look only in this experiment. ``"best"`` needs it, unless there is only one.
             objective: What ``"best"`` means; defaults to the objective of the experiment's jobs.
 

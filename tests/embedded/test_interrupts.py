@@ -20,7 +20,7 @@ from mnist_tracking.embedded.store import Store
 def test_interrupted_calls_lose_nothing(tmp_path: Path) -> None:
     """300 interrupts at random moments: what was acknowledged is there, and nobody holds a lock."""
     engine, moments = EmbeddedSageMaker(tmp_path / "home"), random.Random(9)
-    client, s3 = (engine.session().client(name) for name in ("sagemaker", "s3"))
+    client, s3 = engine.session().client("sagemaker"), engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     acknowledged: list[str] = []
     interrupts = 0

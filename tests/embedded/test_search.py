@@ -92,7 +92,7 @@ def matches(component: Component, expression: dict[str, Any]) -> bool:
 def limited(expression: dict[str, Any]) -> int:
     """How often an expression uses Contains for a property for which that is limited."""
     own = [item["Name"] for item in expression.get("Filters", []) if item["Operator"] == "Contains"]
-    return sum(name.startswith("Par") for name in own) + sum(map(limited, expression.get("SubExpressions", [])))
+    return sum(str(name).startswith("Par") for name in own) + sum(map(limited, expression.get("SubExpressions", [])))
 
 
 def conditions() -> st.SearchStrategy[dict[str, Any]]:

@@ -84,8 +84,13 @@ class HostingAccount:
         until(lambda: self.log(name)[-len(lines) :] == list(lines))
 
     def folder(self, name: str = "digits") -> Path:
-        """Return an endpoint's folder."""
-        return self.engine.home / "endpoints" / name
+        """Return the folder of an endpoint."""
+        return self.engine.home / "endpoints" / str(self.row(name)["folder"])
+
+    def folders(self) -> list[str]:
+        """Return the names of all folders of endpoints."""
+        parent = self.engine.home / "endpoints"
+        return sorted(path.name for path in parent.iterdir()) if parent.exists() else []
 
     def delete_all(self) -> None:
         """Delete every endpoint."""

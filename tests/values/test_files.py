@@ -23,7 +23,6 @@ from mnist_tracking._values.files import (
     delete,
     files_below,
     is_locked,
-    locked,
     pack,
     unpack,
     walk,

@@ -19,7 +19,7 @@ _MOST_ELEMENTS = 50
 _MOST_TOGETHER = 20
 _MOST_CONTAINS = 1
 _CONTAINING = frozenset(  # the properties, or their prefixes, that Search accepts with Contains more than once
-    "DisplayName ExperimentName TrialName TrialComponentName Tags InputArtifacts OutputArtifacts".split()
+    ["DisplayName", "ExperimentName", "TrialName", "TrialComponentName", "Tags", "InputArtifacts", "OutputArtifacts"]
 )
 
 

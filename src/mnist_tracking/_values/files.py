@@ -204,8 +204,10 @@ def _checked(tar: tarfile.TarFile, archive: Path, max_bytes: int, max_members: i
 
 class OwnedFile(io.FileIO):
     """
-    An open file of this process alone: a child process does not inherit it, and a forked one closes its copy, which
-    would keep a lock after the parent has ended.
+    An open file of this process alone.
+
+    A child process does not inherit it, and a forked one closes its copy, which would keep a lock after the parent has
+    ended.
 
     Python closes it at the latest when nothing refers to it any more. So no interrupt can leak it, and with it a lock:
     neither between its opening and the ``try`` that closes it, nor between that ``try`` and its ``finally``.

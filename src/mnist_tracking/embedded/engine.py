@@ -13,6 +13,7 @@ import botocore.session
 from botocore.loaders import create_loader
 
 from mnist_tracking.embedded import services, transport
+from mnist_tracking.embedded.collection import collect_if_due
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
@@ -106,6 +107,7 @@ class EmbeddedSageMaker:
             sleep=sleep,
             timing=timing,
         )
+        uninterrupted(collect_if_due, self._context)
 
     def __repr__(self) -> str:
         return f"<EmbeddedSageMaker home={str(self.home)!r} region={self.identity.region!r}>"

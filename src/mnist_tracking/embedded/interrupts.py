@@ -3,9 +3,9 @@ Functions that no interrupt can cut in two.
 
 Python runs signal handlers in the main thread only, between any two of its instructions: Ctrl-C, the stop button of a
 notebook and an alarm may raise there between a BEGIN, a lock, a process or a rename and the ``try`` that undoes it. So
-what the main thread calls runs in a thread of its own, while the main thread waits. An interrupt reaches it at once, and
-the function ends by itself in the background, as a request in flight does on AWS. The calls of other threads, which no
-handler interrupts, run where they are.
+what the main thread calls runs in a thread of its own, while the main thread waits. An interrupt reaches the caller at
+once, and the function ends by itself in the background, as a request in flight does on AWS. The calls of other threads,
+which no handler interrupts, run where they are.
 """
 
 import _thread

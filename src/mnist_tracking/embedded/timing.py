@@ -34,10 +34,14 @@ class EngineTiming:
         endpoint_startup_s: How long an endpoint may take to start, if its variant does not set it.
         endpoint_stop_s: How long the supervisor of an endpoint may take to end before it is killed.
         server_stop_s: Between SIGTERM and SIGKILL of a model server.
-        ping_timeout_s: How long a model server may take to answer its health check.
-        invocation_timeout_s: How long a model may take to answer a request; SageMaker allows 60 seconds.
+        restart_pause_s: Before a model server is started anew that ended without a request; doubled each time.
+        invocation_timeout_s: How long a model may take to answer a request; SageMaker allows 60 seconds. A model server
+            that takes longer is killed and started anew.
         process_poll_s: Between two checks whether a process has ended.
         database_busy_s: How long a write waits for the writes of other processes.
+        collection_interval_s: Between two collections of what killed programs left behind, done when a home is opened.
+        upload_expiry_s: How long after its beginning a multipart upload that was neither completed nor aborted is kept.
+        log_expiry_s: How long the log lines of deleted endpoints, and of jobs that do not exist, are kept.
 
     Raises:
         ConfigError: If a value is negative.
@@ -53,7 +57,10 @@ class EngineTiming:
     endpoint_startup_s: float = _seconds(600.0)
     endpoint_stop_s: float = _seconds(10.0)
     server_stop_s: float = _seconds(2.0)
-    ping_timeout_s: float = _seconds(60.0)
+    restart_pause_s: float = _seconds(0.5)
     invocation_timeout_s: float = _seconds(60.0)
     process_poll_s: float = _seconds(0.005)
     database_busy_s: float = _seconds(60.0)
+    collection_interval_s: float = _seconds(3600.0)
+    upload_expiry_s: float = _seconds(7 * 86_400.0)
+    log_expiry_s: float = _seconds(30 * 86_400.0)

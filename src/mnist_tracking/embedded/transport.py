@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
@@ -74,10 +74,10 @@ class _Client(BaseClient):
         model = self.meta.service_model.operation_model(operation_name)
         if (model.service_model.service_name, operation_name) in OPERATIONS:
             api_params = self._read(model, api_params)
-        return super()._make_api_call(operation_name, api_params)
+        return super()._make_api_call(operation_name, api_params)  # type: ignore[misc] # the stubs know public names
 
     def _read(self, model: OperationModel, params: Mapping[str, Any]) -> dict[str, Any]:
-        is_checked = isinstance(self._serializer, ParamValidationDecorator)
+        is_checked = isinstance(self.__dict__["_serializer"], ParamValidationDecorator)
         try:
             plain = deserialise(model, params, is_strict=is_checked)
             if not is_checked:
@@ -86,14 +86,16 @@ class _Client(BaseClient):
             if is_checked and (report := _report(model, params)):
                 raise ParamValidationError(report=report) from None
             _, parsed = _error_reply(fault, 0)
-            raise self.exceptions.from_code(fault.code)(parsed, model.name) from fault.__cause__
+            error: Any = self.exceptions.from_code(fault.code)
+            raise error(parsed, model.name) from fault.__cause__
         return plain
 
 
 def _report(model: OperationModel, params: Mapping[str, Any]) -> str | None:
     """Return what botocore itself objects to, or None."""
+    shape: Any = model.input_shape
     try:
-        found = ParamValidator().validate(without_own_forms(model, params), model.input_shape)
+        found = ParamValidator().validate(without_own_forms(model, params), shape)
         return str(found.generate_report()) if found.has_errors() else None
     except Exception:  # noqa: BLE001 - the parameters that it cannot check are the service's to reject
         return None
@@ -153,7 +155,7 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
     except AwsFault as fault:
         if fault.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return _error_reply(fault, attempts)
-        _, parsed = _error_reply(fault, attempts)
+        parsed: Any = _error_reply(fault, attempts)[1]
         raise ClientError(parsed, call.operation) from fault.__cause__
     for observe in response_observers:
         observe(model, response)
@@ -180,7 +182,7 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
     try:
         check_request(model, call.params)
         return handler(call)
-    except (AwsFault, MnistTrackingError):
+    except (AwsFault, MnistTrackingError, HTTPClientError):  # the last one: the caller's own file cannot be read
         raise
     except Exception as error:
         raise _internal_failure(call, error) from error

@@ -77,7 +77,7 @@ def test_endpoint_needs_the_data_of_its_model(account: HostingAccount) -> None:
     with pytest.raises(ClientError, match="Could not find model data at s3://models/digits"):
         account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     assert account.sagemaker.list_endpoints()["Endpoints"] == []
-    assert not account.folder().exists()
+    assert account.folders() == []
 
 
 def test_a_configuration_needs_its_model(account: HostingAccount) -> None:

@@ -14,6 +14,7 @@ from tests.support.hosting_account import TIMES, HostingAccount
 from tests.support.processes import until
 
 from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded.hosting.state import SECRET_HEADER
 
 PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
 CREATOR = """
@@ -87,7 +88,7 @@ def test_endpoint_can_be_deleted_right_after_creation(account: HostingAccount) -
     account.sagemaker.create_endpoint(EndpointName="digits", EndpointConfigName="digits")
     account.sagemaker.delete_endpoint(EndpointName="digits")
 
-    assert not account.folder().exists()
+    assert account.folders() == []
 
 
 def test_deletion_does_not_wait_for_a_pending_response(account: HostingAccount) -> None:
@@ -110,27 +111,6 @@ def test_deletion_does_not_wait_for_a_pending_response(account: HostingAccount) 
     assert told == ["ModelError"]
 
 
-def test_a_server_that_is_killed_makes_the_endpoint_fail(account: HostingAccount) -> None:
-    account.deploy(script=PID)
-    os.kill(int(account.ask("")), signal.SIGKILL)
-    until(lambda: account.status() == "Failed")
-
-    assert "The model server was killed by SIGKILL" in account.describe()["FailureReason"]
-    with pytest.raises(ClientError, match="Its status is Failed; it can be invoked while it is InService") as caught:
-        account.ask("")
-    assert caught.value.response["Error"]["Code"] == "ValidationError"
-
-
-def test_a_handler_that_ends_the_server_is_a_model_error(account: HostingAccount) -> None:
-    account.deploy(script="import os\ndef model_fn(d): pass\ndef transform_fn(m, b, c, a): os._exit(7)")
-
-    with pytest.raises(ClientError, match="The model server does not respond; it may have ended") as caught:
-        account.ask("")
-    assert caught.value.response["Error"]["Code"] == "ModelError"
-    until(lambda: account.status() == "Failed")
-    assert "The model server ended with status 7" in account.describe()["FailureReason"]
-
-
 def test_server_ends_with_its_killed_supervisor(account: HostingAccount) -> None:
     account.deploy(script=PID)
     server = int(account.ask(""))
@@ -144,7 +124,48 @@ def test_server_ends_with_its_killed_supervisor(account: HostingAccount) -> None
     )
     until(lambda: not is_alive(server))
     account.sagemaker.delete_endpoint(EndpointName="digits")
-    assert not account.folder().exists()
+    assert account.folders() == []
+
+
+DAEMON = """
+import os, subprocess, sys
+LOOP = "import threading; threading.Event().wait()"
+def model_fn(model_dir):
+    if os.fork() == 0:
+        os.setsid()
+        daemon = os.fork() or os.execve(sys.executable, [sys.executable, "-c", LOOP], {})
+        print(daemon, flush=True)
+        os._exit(0)
+    return os.getpid()
+def transform_fn(m, b, c, a): exec(b); return str(m)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no subreapers")
+def test_nothing_outlives_a_killed_supervisor_even_if_nobody_looks(account: HostingAccount) -> None:
+    """Not even a daemon in its own session, with an empty environment."""
+    account.deploy(script=DAEMON)
+    until(lambda: len(account.log()) == 1)
+    pids = [int(account.ask("")), int(account.log()[0])]
+    assert all(map(is_alive, pids))
+    os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
+
+    until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no subreapers")
+def test_daemons_of_a_server_end_with_it_and_with_the_endpoint(account: HostingAccount) -> None:
+    account.deploy(script=DAEMON)
+    until(lambda: len(account.log()) == 1)
+    with pytest.raises(ClientError, match="It is started anew"):
+        account.ask("os._exit(1)")
+    until(lambda: len(account.log()) == 2)
+    first, second = map(int, account.log())
+    until(lambda: not is_alive(first))
+
+    assert is_alive(second)
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+    assert not is_alive(second)
 
 
 def test_deleting_the_home_ends_the_endpoint(account: HostingAccount) -> None:
@@ -153,7 +174,7 @@ def test_deleting_the_home_ends_the_endpoint(account: HostingAccount) -> None:
     account.folder().rename(account.engine.home / "gone")
     until(lambda: not is_alive(supervisor))
 
-    assert not account.folder().exists()
+    assert account.folders() == []
 
 
 def test_an_endpoint_listens_on_loopback_alone(account: HostingAccount) -> None:
@@ -180,7 +201,7 @@ def test_threads_can_invoke_an_endpoint_at_once(account: HostingAccount) -> None
 
 
 def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, tmp_path: Path) -> None:
-    """The handlers run in a separate thread, so /ping responds meanwhile."""
+    """The handlers run in a separate process, so /ping responds meanwhile."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     account.deploy(script=TIMES.replace("return data * model", f"open({str(gate)!r}).read(); return data * model"))
@@ -189,7 +210,7 @@ def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, 
     thread.start()
     with gate.open("w"):  # open once the handler reads
         connection = http.client.HTTPConnection("127.0.0.1", account.row()["port"])
-        connection.request("GET", "/ping")
+        connection.request("GET", "/ping", headers={SECRET_HEADER: (account.folder() / "secret").read_text()})
         assert connection.getresponse().status == 200
         connection.close()
         assert answers == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.client_errors import code
@@ -282,3 +282,19 @@ def test_any_key_is_returned_as_written_and_stays_inside_the_home(
     assert s3.get_object(Bucket="digits", Key="copy")["Body"].read() == key.encode()
     assert sorted(engine.home.parent.iterdir()) == outside
     s3.delete_object(Bucket="digits", Key=key)
+
+
+def test_error_of_the_callers_file_is_botocores(s3: "S3Client") -> None:
+    """As when botocore sends it; nothing is stored."""
+
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1, /) -> bytes:
+            raise OSError("the disk of the caller is gone")
+
+    with pytest.raises(HTTPClientError, match="the disk of the caller is gone"):
+        s3.put_object(Bucket="digits", Key="7", Body=Broken())  # type: ignore[arg-type]  # the stubs want IO
+
+    assert s3.list_objects_v2(Bucket="digits")["KeyCount"] == 0

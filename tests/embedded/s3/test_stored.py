@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.store.contents import ContentError
 from mnist_tracking.embedded.store.objects import (
     ensure_bucket,
     get_object,
@@ -63,5 +64,5 @@ def test_content_for_a_missing_bucket_is_deleted(engine: EmbeddedSageMaker, cont
 def test_a_lost_content_is_an_error_not_a_wait(engine: EmbeddedSageMaker, s3: "S3Client") -> None:
     put_object(engine.store, "digits", "7", b"seven", 0.0).path.unlink()
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ContentError, match="is missing"):
         open_object(engine.store, "digits", "7")

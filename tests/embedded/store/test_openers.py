@@ -80,7 +80,9 @@ def test_nothing_is_lost_while_others_open_the_files_and_writers_are_killed(tmp_
     for turn in range(3):
         command = [sys.executable, "-c", WRITER, str(home)]
         children = {
-            f"{turn}-{number}": subprocess.Popen([*command, f"{turn}-{number}", "60"], stdout=subprocess.PIPE, text=True)
+            f"{turn}-{number}": subprocess.Popen(
+                [*command, f"{turn}-{number}", "60"], stdout=subprocess.PIPE, text=True
+            )
             for number in range(3)
         }
         for (who, child), lines in zip(children.items(), (20, 40, 60), strict=True):
@@ -188,14 +190,19 @@ CHANGES = (
 )
 
 
+def _write_and_change(store: Store, change: Callable[[Path], None]) -> None:
+    with store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('after', 'k', 'v')")
+        change(store.home)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_home_that_is_changed_in_use_acknowledges_nothing(tmp_path: Path, change: Callable[[Path], None]) -> None:
     """Neither the threads that used it before, nor a new connection."""
     store = Store(tmp_path / "home")
     put(store, "before")
-    with pytest.raises(HomeLostError, match="moved, deleted or replaced"), store.write() as connection:
-        connection.execute("INSERT INTO tags VALUES ('after', 'k', 'v')")
-        change(store.home)
+    with pytest.raises(HomeLostError, match="moved, deleted or replaced"):
+        _write_and_change(store, change)
     if change not in (_copy_back, _replace, *CHANGES[6:]):  # otherwise, a new connection finds a whole home
         with pytest.raises(HomeLostError):
             put(store, "again")
@@ -205,7 +212,7 @@ def test_home_that_is_changed_in_use_acknowledges_nothing(tmp_path: Path, change
 def test_calls_on_a_deleted_home_fail_and_create_nothing(tmp_path: Path) -> None:
     """AWS's InternalFailure, which names the home."""
     engine = EmbeddedSageMaker(tmp_path / "home")
-    client, s3 = (engine.session().client(name) for name in ("sagemaker", "s3"))
+    client, s3 = engine.session().client("sagemaker"), engine.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     shutil.rmtree(engine.home)
     for _ in range(2):

@@ -53,7 +53,7 @@ def as_other_user(attempt: Callable[[], bool]) -> bool:
             os.setgid(OTHER_USER)
             os.setuid(OTHER_USER)
             status = 0 if attempt() else 1
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the child must never go on with its parent's tests
             traceback.print_exc()
         finally:
             os._exit(status)

@@ -1,75 +1,67 @@
-"""Start an endpoint's supervisor, stop it, and fail endpoints that have lost theirs."""
+"""
+Create an endpoint's folder, start its supervisor, and take the steps that its status says are due.
+
+An endpoint is a row, a folder and a supervisor, which holds a lock in the folder for as long as it lives. The row is
+what counts: a folder without one is an orphan, unless its creation is going on; a row that needs a supervisor and has
+none is settled by whoever looks at it next. So a process can be killed between any two steps.
+"""
 
 import contextlib
+import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import attrs
 
 from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.faults import ValidationFault
-from mnist_tracking.embedded.hosting import state
+from mnist_tracking.embedded.hosting import state, tables
+from mnist_tracking.embedded.hosting.tables import Endpoint
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.store.objects import download, get_object, split_uri
+from mnist_tracking.embedded.store.objects import download, get_object, list_objects, split_uri
 from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, start_detached
-from mnist_tracking.embedded.waiting import Waiter
 
 _LOST = "The process that served this endpoint was killed, or the machine was restarted."
-
 _STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
 _MODULE = "mnist_tracking.embedded.hosting.supervisor"
 
 
-def recover_lost_endpoints(store: Store, now: float, name: str | None = None) -> None:
-    """Mark endpoints that have lost their supervisor as Failed: the one of that name, or all."""
-    where, values = (" AND name = ?", (name,)) if name else ("", ())
-    query = f"SELECT * FROM endpoints WHERE status IN ('Creating', 'InService'){where}"
-    with store.read() as connection:
-        rows = connection.execute(query, values).fetchall()
-    for row in rows:
-        if not is_locked(state.endpoint_lock(store, row["name"])):
-            _mark_lost(store, row, now)
-
-
-def _mark_lost(store: Store, row: sqlite3.Row, now: float) -> None:
-    with store.write() as connection:
-        connection.execute(
-            "UPDATE endpoints SET status = 'Failed', failure_reason = ?, modified = ? "
-            "WHERE id = ? AND created = ? AND status IN ('Creating', 'InService')",
-            (_LOST + last_words(state.endpoint_folder(store.home, row["name"])), now, row["id"], row["created"]),
-        )
-
-
-def prepare(
-    store: Store,
-    name: str,
-    *,
-    container: dict[str, Any],
-    variant: dict[str, Any],
-    python: str,
-    settings: SupervisorSettings,
-) -> int:
+class Draft:
     """
-    Create an endpoint's folder, in the transaction that inserts its row, and take its lock.
+    The folder of a new endpoint, with everything its supervisor needs, and its lock.
 
-    The model's data and settings are copied (by hard link, where possible), so the model can be deleted.
-
-    Returns:
-        The descriptor that holds the lock.
-
-    Raises:
-        ValidationFault: If the model's data does not exist.
+    Attributes:
+        folder: The name of the folder.
+        is_started: Whether the supervisor runs.
     """
-    folder = state.endpoint_folder(store.home, name)
-    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
-    folder.mkdir(parents=True)
-    try:
-        _copy_data(store, container, folder)
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.is_started = False
+        self.folder = f"{name}.{uuid.uuid4().hex}"
+        self._store, self._path = store, state.endpoint_folder(store.home, self.folder)
+        self._path.mkdir(mode=0o700)
+        self._lock: int | None = acquire_lock(self._path / state.LOCK)
+
+    def write(
+        self, *, container: dict[str, Any], variant: dict[str, Any], python: str, settings: SupervisorSettings
+    ) -> None:
+        """
+        Copy the model's data (by hard link, where possible), so the model can be deleted, and the settings.
+
+        Raises:
+            ValidationFault: If the model's data does not exist.
+        """
+        _copy_data(self._store, container, self._path)
         spec = {
             "python": python,
             "environment": container.get("Environment", {}),
@@ -77,18 +69,109 @@ def prepare(
             "log_stream": f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}",
             "startup_timeout_s": variant.get(_STARTUP_TIMEOUT, settings.timing.endpoint_startup_s),
         }
-        (folder / "endpoint.json").write_text(json.dumps(spec))
-        settings.write(folder)
-        return acquire_lock(state.endpoint_lock(store, name))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        _write_private(self._path / state.SPECIFICATION, json.dumps(spec))
+        _write_private(self._path / state.SECRET, secrets.token_hex(32))
+        settings.write(self._path)
+
+    def start(self) -> None:
+        """Start the supervisor and hand the lock down to it."""
+        lock, self._lock = self._lock, None
+        assert lock is not None, "a draft is started once"  # noqa: S101 - for the type checker
+        start_detached(_MODULE, [str(self._store.home), self.folder, str(lock)], lock=lock, folder=self._path)
+        self.is_started = True
+
+    def discard(self) -> None:
+        """Delete the row, if any, the folder and the lock; a supervisor that starts all the same finds no row."""
+        with contextlib.suppress(sqlite3.OperationalError), self._store.write() as connection:
+            endpoint = tables.endpoint_of(connection, self.folder)
+            if endpoint is not None:
+                tables.delete_endpoint(connection, endpoint)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _write_private(path: Path, content: str) -> None:
+    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)
+
+
+def read_secret(store: Store, endpoint: Endpoint) -> str:
+    """Return the secret that the supervisor of an endpoint asks of its clients; empty if the folder is gone."""
+    try:
+        return (state.endpoint_folder(store.home, endpoint.folder) / state.SECRET).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+@contextmanager
+def drafted(store: Store, name: str) -> Iterator[Draft]:
+    """
+    Yield a draft for an endpoint. The block commits the row, then starts the supervisor.
+
+    If it raises before the supervisor runs, nothing is left.
+
+    While any block runs, no folder is taken for an orphan; a killed process leaves an orphan, or a row that is settled.
+    """
+    (store.home / state.FOLDERS).mkdir(mode=0o700, exist_ok=True)
+    delete_orphans(store)
+    with _lock_file(store) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        draft = Draft(store, name)
+        try:
+            yield draft
+        except BaseException:
+            if not draft.is_started:
+                draft.discard()
+            raise
+
+
+def _lock_file(store: Store) -> BinaryIO:
+    return (store.home / f"{state.FOLDERS}.lock").open("ab")
+
+
+def delete_orphans(store: Store) -> None:
+    """Delete the folders of endpoints that do not exist, unless one is being created at this moment."""
+    parent = store.home / state.FOLDERS
+    try:
+        found = set(os.listdir(parent))
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError), _lock_file(store) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with store.read() as connection:
+            orphans = found - tables.folders(connection)
+        for orphan in orphans:
+            shutil.rmtree(parent / orphan, ignore_errors=True)
+
+
+def check_data(store: Store, container: dict[str, Any]) -> None:
+    """
+    Check that the data of a model exists.
+
+    Raises:
+        ValidationFault: If not.
+    """
+    uri, is_prefix = _data_of(container)
+    if not uri:
+        return
+    bucket, key = split_uri(uri)
+    found = list_objects(store, bucket, key, limit=1) if is_prefix else get_object(store, bucket, key)
+    if not found:
+        raise ValidationFault(f"Could not find model data at {uri}.")
+
+
+def _data_of(container: dict[str, Any]) -> tuple[str, bool]:
+    """Return where the data of a model is, and whether that is a prefix of unpacked files."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    uri: str = container.get("ModelDataUrl") or source.get("S3Uri") or ""
+    return uri, source.get("CompressionType") == "None"
 
 
 def _copy_data(store: Store, container: dict[str, Any], folder: Path) -> None:
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    uri = container.get("ModelDataUrl") or source.get("S3Uri")
-    if source.get("CompressionType") == "None":
+    uri, is_prefix = _data_of(container)
+    if is_prefix:
         if not download(store, uri, folder / "ml" / "model"):
             raise ValidationFault(f"Could not find model data at {uri}.")
     elif uri:
@@ -108,52 +191,61 @@ def _copy(store: Store, uri: str, target: Path) -> None:
         shutil.copyfile(found.path, target)
 
 
-def start(store: Store, name: str, lock: int) -> None:
-    """Start the supervisor and hand the lock down to it."""
-    start_detached(
-        _MODULE, [str(store.home), name, str(lock)], lock=lock, folder=state.endpoint_folder(store.home, name)
-    )
+def settle_all(store: Store, now: float, stop_s: float) -> None:
+    """Settle every endpoint, and delete the folders of those that do not exist."""
+    with store.read() as connection:
+        endpoints = tables.unfinished_endpoints(connection)
+    for endpoint in endpoints:
+        settle(store, endpoint, now, stop_s)
+    delete_orphans(store)
 
 
-def stop(store: Store, name: str, waiter: Waiter, *, timeout_s: float) -> None:
+def settle(store: Store, endpoint: Endpoint, now: float, stop_s: float) -> Endpoint | None:
     """
-    Terminate the supervisor and wait until it has ended; kill it if it does not. Its server ends with it.
+    Take the step that is due for an endpoint, whoever left it so, and return it as it is then; None if it is gone.
 
-    Only a process that holds the endpoint's lock is signalled.
+    An endpoint that has lost its supervisor becomes Failed. One in Deleting is deleted if its supervisor has ended;
+    otherwise that is terminated, and killed *stop_s* seconds after the deletion began. A store that cannot be
+    written is no error: the step is taken when somebody looks again.
     """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        signalling = _Signalling(store, name, number)
-        if waiter.until(signalling.has_ended, timeout_s=timeout_s):
-            return
+    try:
+        if endpoint.status == "Deleting":
+            return _settle_deletion(store, endpoint, now, stop_s)
+        if endpoint.status in tables.LIVE and not has_supervisor(store, endpoint):
+            return _settle_loss(store, endpoint, now)
+    except (sqlite3.OperationalError, OSError):
+        pass
+    return endpoint
 
 
-class _Signalling:
-    """Sends a signal to a supervisor, once its process id is known."""
+def has_supervisor(store: Store, endpoint: Endpoint) -> bool:
+    """Whether the supervisor of an endpoint, or what it has started, has not ended."""
+    return is_locked(state.endpoint_folder(store.home, endpoint.folder) / state.LOCK)
 
-    def __init__(self, store: Store, name: str, number: signal.Signals) -> None:
-        self._store, self._name, self._number = store, name, number
-        self._is_sent = False
 
-    def has_ended(self) -> bool:
-        """Whether the supervisor has ended; signals it if it has not."""
-        if not is_locked(state.endpoint_lock(self._store, self._name)):
-            return True
-        if not self._is_sent and (pid := self._pid()):
+def _settle_loss(store: Store, endpoint: Endpoint, now: float) -> Endpoint | None:
+    folder = state.endpoint_folder(store.home, endpoint.folder)
+    kill_marked(state.MARK, str(folder / "ml"))
+    shutil.rmtree(folder / "ml", ignore_errors=True)
+    reason = _LOST + last_words(folder)
+    try:
+        with store.write() as connection:
+            tables.set_failed(connection, endpoint.folder, reason, now)
+            return tables.endpoint_of(connection, endpoint.folder)
+    except sqlite3.OperationalError:
+        return attrs.evolve(endpoint, status="Failed", failure_reason=reason, port=None)
+
+
+def _settle_deletion(store: Store, endpoint: Endpoint, now: float, stop_s: float) -> Endpoint | None:
+    if has_supervisor(store, endpoint):
+        if endpoint.supervisor_pid is not None:  # otherwise it ends when it reads its row
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, self._number)
-            self._is_sent = True
-        return False
-
-    def _pid(self) -> int | None:
-        with self._store.read() as connection:
-            row = state.read_endpoint(connection, self._name)
-        return None if row is None else row["supervisor_pid"]
-
-
-def set_aside(store: Store, name: str) -> Callable[[], None]:
-    """Rename an endpoint's folder, in the transaction that deletes its row; return a function that deletes it."""
-    folder = state.endpoint_folder(store.home, name)
-    aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(aside)
-    return lambda: shutil.rmtree(aside, ignore_errors=True)
+                is_late = now - endpoint.modified >= stop_s
+                os.kill(endpoint.supervisor_pid, signal.SIGKILL if is_late else signal.SIGTERM)
+        return endpoint
+    folder = state.endpoint_folder(store.home, endpoint.folder)
+    kill_marked(state.MARK, str(folder / "ml"))
+    with store.write() as connection:
+        tables.delete_endpoint(connection, endpoint)
+    shutil.rmtree(folder, ignore_errors=True)
+    return None

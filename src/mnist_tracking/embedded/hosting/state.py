@@ -1,39 +1,28 @@
-"""The status of an endpoint: its folder and its row."""
+"""Where the things of an endpoint are: its folder, its files and its log."""
 
-import sqlite3
 from pathlib import Path
 
-from mnist_tracking.embedded.store import Store
+FOLDERS = "endpoints"
+"""The folder, in the home, that has a folder for each endpoint."""
+
+SPECIFICATION, SECRET, LOCK = "endpoint.json", "secret", "supervisor.lock"
+"""Files in an endpoint's folder: what its supervisor reads, what its clients show, and what its supervisor holds."""
+
+SECRET_HEADER = "x-mnist-tracking-secret"  # noqa: S105 - the name of the header
+"""The header of a request that has the secret: its sender may read the endpoint's folder."""
+
+MAX_BODY = 6_291_456
+"""The most bytes of a request, as on SageMaker."""
+
+MARK = "SAGEMAKER_BASE_DIR"
+"""The variable whose value, the folder ``ml``, identifies the processes of an endpoint's model."""
 
 
-def endpoint_folder(home: Path, name: str) -> Path:
-    """Return the folder of an endpoint."""
-    return home / "endpoints" / name
-
-
-def endpoint_lock(store: Store, name: str) -> Path:
-    """Return the lock file of an endpoint's supervisor."""
-    return endpoint_folder(store.home, name) / "supervisor.lock"
+def endpoint_folder(home: Path, folder: str) -> Path:
+    """Return the folder of an endpoint, from the name that its row has."""
+    return home / FOLDERS / folder
 
 
 def log_group(name: str) -> str:
     """Return the log group of an endpoint."""
     return f"/aws/sagemaker/Endpoints/{name}"
-
-
-def read_endpoint(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
-    """Return an endpoint's row, or None."""
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM endpoints WHERE name = ?", (name,)).fetchone()
-    return row
-
-
-def set_status(
-    store: Store, endpoint_id: int, status: str, now: float, *, reason: str | None = None, port: int | None = None
-) -> None:
-    """Record the status of an endpoint, unless it is being deleted."""
-    with store.write() as connection:
-        connection.execute(
-            "UPDATE endpoints SET status = ?, failure_reason = ?, port = ?, modified = ? "
-            "WHERE id = ? AND status <> 'Deleting'",
-            (status, reason, port, now, endpoint_id),
-        )

@@ -1,19 +1,17 @@
 """CloudWatch Logs: the output of jobs and endpoints."""
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
-from mnist_tracking.embedded.store.objects import after_prefix
+from mnist_tracking.embedded.store.logs import LogLine, LogPage, LogStream, has_stream, lines_of, streams_of
 
 _PAGE = 10_000
 _STREAMS = 50
 _END = 2**62
 _TOKEN = re.compile(r"([fb])/([0-9]{1,19})(\+?)")
-_MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
 
 
 @serves("logs", "DescribeLogStreams")
@@ -24,26 +22,22 @@ def describe_log_streams(call: Call) -> Response:
     The SageMaker SDK sends requests for as long as it gets a token. A group that does not exist has no streams.
     """
     params, prefix = call.params, call.params.get("logStreamNamePrefix", "")
-    order = "last" if params.get("orderBy") == "LastEventTime" else "stream"
-    direction = "DESC" if params.get("descending") else "ASC"
-    end = after_prefix(prefix)
-    bound, values = ("", ()) if end is None else (" AND stream < ?", (end,))
+    by_time, is_descending = params.get("orderBy") == "LastEventTime", params.get("descending", False)
+    if by_time and prefix:
+        raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
     with call.context.store.read() as connection:
-        rows = connection.execute(
-            f"SELECT stream, min({_MILLISECONDS}) AS first, max({_MILLISECONDS}) AS last FROM log_events "
-            f"WHERE log_group = ? AND stream >= ?{bound} GROUP BY stream ORDER BY {order} {direction} LIMIT ?",
-            (_group(params), prefix, *values, params.get("limit", _STREAMS)),
-        ).fetchall()
-    return {"logStreams": [_stream(row) for row in rows]}
+        limit = params.get("limit", _STREAMS)
+        found = streams_of(connection, _group(params), prefix, limit, by_time=by_time, is_descending=is_descending)
+    return {"logStreams": [_stream(stream) for stream in found]}
 
 
-def _stream(row: sqlite3.Row) -> Response:
+def _stream(found: LogStream) -> Response:
     return {
-        "logStreamName": row["stream"],
-        "creationTime": row["first"],
-        "firstEventTimestamp": row["first"],
-        "lastEventTimestamp": row["last"],
-        "lastIngestionTime": row["last"],
+        "logStreamName": found.name,
+        "creationTime": found.first,
+        "firstEventTimestamp": found.first,
+        "lastEventTimestamp": found.last,
+        "lastIngestionTime": found.last,
     }
 
 
@@ -58,23 +52,15 @@ def get_log_events(call: Call) -> Response:
     """
     params = call.params
     direction, place, again = _token(params)
-    about = (_group(params), params["logStreamName"])
+    span = (params.get("startTime", 0), params.get("endTime", _END))
+    page = LogPage(_group(params), params["logStreamName"], direction == "f", place, span, params.get("limit", _PAGE))
     with call.context.store.read() as connection:
-        where = "log_group = ? AND stream = ?"
-        if connection.execute(f"SELECT 1 FROM log_events WHERE {where} LIMIT 1", about).fetchone() is None:
+        if not has_stream(connection, page.group, page.stream):
             raise AwsFault("The specified log stream does not exist.", code="ResourceNotFoundException")
-        side, order = ("id > ?", "ASC") if direction == "f" else ("id < ?", "DESC")
-        span = f"{_MILLISECONDS} >= ? AND {_MILLISECONDS} < ?"
-        times = (params.get("startTime", 0), params.get("endTime", _END))
-        rows = connection.execute(
-            f"SELECT *, {_MILLISECONDS} AS time FROM log_events WHERE {where} AND {side} AND {span} "
-            f"ORDER BY id {order} LIMIT ?",
-            (*about, place, *times, params.get("limit", _PAGE)),
-        ).fetchall()
-    if rows and place and place % 3 == 0 and not again:
-        rows, again = [], "+"
-    rows = rows if direction == "f" else rows[::-1]
-    return {"events": [_event(row) for row in rows], **_tokens(rows, direction, place, again)}
+        lines = lines_of(connection, page)
+    if lines and place and place % 3 == 0 and not again:
+        lines, again = [], "+"
+    return {"events": [_event(line) for line in lines], **_tokens(lines, direction, place, again)}
 
 
 def _token(params: Params) -> tuple[str, int, str]:
@@ -82,29 +68,33 @@ def _token(params: Params) -> tuple[str, int, str]:
     token = params.get("nextToken", "f/0" if params.get("startFromHead") else f"b/{_END}")
     found = _TOKEN.fullmatch(token)
     if found is None or int(found[2]) > _END:
-        raise AwsFault("The specified nextToken is invalid.", code="InvalidParameterException")
+        raise _invalid("The specified nextToken is invalid.")
     return found[1], int(found[2]), found[3]
 
 
-def _tokens(rows: Sequence[sqlite3.Row], direction: str, place: int, again: str) -> dict[str, str]:
+def _tokens(lines: Sequence[LogLine], direction: str, place: int, again: str) -> dict[str, str]:
     """Return the tokens around a page; those around an empty one lead to what comes later, and back."""
-    if rows:
-        forward, backward = f"f/{rows[-1]['id']}", f"b/{rows[0]['id']}"
+    if lines:
+        forward, backward = f"f/{lines[-1].id}", f"b/{lines[0].id}"
     elif direction == "f":
         forward, backward = f"f/{place}{again}", f"b/{place + 1}"
     else:
-        forward, backward = f"f/{place - 1}", f"b/{place}{again}"
+        forward, backward = f"f/{max(place - 1, 0)}", f"b/{place}{again}"
     return {"nextForwardToken": forward, "nextBackwardToken": backward}
 
 
-def _event(row: sqlite3.Row) -> dict[str, Any]:
-    return {"timestamp": row["time"], "message": row["message"] or " ", "ingestionTime": row["time"]}
+def _event(line: LogLine) -> dict[str, Any]:
+    return {"timestamp": line.time, "message": line.message or " ", "ingestionTime": line.time}
 
 
 def _group(params: Params) -> str:
     """Return the name of the group, which may be given by its ARN."""
-    name: str | None = params.get("logGroupName")
-    identifier = name or params.get("logGroupIdentifier")
-    if not identifier:
-        raise AwsFault("Either logGroupName or logGroupIdentifier is required.", code="InvalidParameterException")
-    return identifier.partition(":log-group:")[2].removesuffix(":*") or identifier
+    name, identifier = params.get("logGroupName"), params.get("logGroupIdentifier")
+    if (name is None) == (identifier is None):
+        raise _invalid("Either logGroupName or logGroupIdentifier is required, and not both.")
+    given = str(name or identifier)
+    return given.partition(":log-group:")[2].removesuffix(":*") or given
+
+
+def _invalid(message: str) -> AwsFault:
+    return AwsFault(message, code="InvalidParameterException")

@@ -1,22 +1,23 @@
-"""What the families of operations share: resources by name, response members, sorted lists, and pages."""
+"""What the families of operations share: names, errors, response members, and pages."""
 
 import base64
 import binascii
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.store.components import Component, find_component
+from mnist_tracking.embedded.store.experiments import Experiment, Trial, find_experiment, find_trial
+from mnist_tracking.embedded.store.pages import Page, Position, select_page
 from mnist_tracking.embedded.times import as_seconds
 
-KINDS = {"experiments": "experiment", "trials": "experiment-trial", "components": "experiment-trial-component"}
-_WITH_ARN = (*KINDS, "training_jobs", "models", "endpoint_configs", "endpoints", "lineage_artifacts")
-_TITLES = {"experiments": "Experiment", "trials": "Trial", "components": "Trial component"}
+T = TypeVar("T")
 
 
-def page_size(params: dict[str, Any], default: int = 10) -> int:
+def page_size(params: Mapping[str, Any], default: int = 10) -> int:
     """Return the requested page size."""
     return int(params.get("MaxResults", default))
 
@@ -70,93 +71,78 @@ def metadata_in(params: Mapping[str, Any]) -> str | None:
     return json.dumps(params["MetadataProperties"]) if "MetadataProperties" in params else None
 
 
-def metadata_of(row: sqlite3.Row) -> dict[str, str] | None:
-    """Return the MetadataProperties of a resource, or None."""
-    found: dict[str, str] | None = json.loads(row["metadata"]) if row["metadata"] else None
+def metadata_of(stored: str | None) -> dict[str, str] | None:
+    """Return the MetadataProperties of a resource, as they were stored, or None."""
+    found: dict[str, str] | None = json.loads(stored) if stored else None
     return found
 
 
-def find(connection: sqlite3.Connection, table: str, name: str) -> sqlite3.Row | None:
-    """Return the resource of that name or ARN, or None. Names compare without case, as in SageMaker."""
-    name = name.rsplit("/", 1)[-1]
-    row: sqlite3.Row | None = connection.execute(f"SELECT * FROM {table} WHERE name = ?", (name,)).fetchone()
-    return row
+def name_in(name_or_arn: str) -> str:
+    """Return the name of a resource that is given by its name or its ARN."""
+    return name_or_arn.rsplit("/", 1)[-1]
 
 
-def get(connection: sqlite3.Connection, table: str, name: str, identity: Identity) -> sqlite3.Row:
-    """Return the resource of that name, or raise AWS's ResourceNotFound."""
-    row = find(connection, table, name)
-    if row is None:
-        arn = identity.sagemaker_arn(KINDS[table], name.rsplit("/", 1)[-1])
-        raise ResourceNotFoundFault(f"{_TITLES[table]} {name!r} does not exist: could not find {arn}.")
-    return row
+def require_experiment(connection: sqlite3.Connection, name: str, identity: Identity) -> Experiment:
+    """Return the experiment of that name or ARN, or raise AWS's ResourceNotFound."""
+    found = find_experiment(connection, name_in(name))
+    return _found(found, "Experiment", name, identity.sagemaker_arn("experiment", name_in(name)))
 
 
-def has_arn(connection: sqlite3.Connection, arn: str) -> bool:
-    """Whether any resource has that ARN."""
-    tables = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE arn = :arn" for table in _WITH_ARN)
-    return connection.execute(tables, {"arn": arn}).fetchone() is not None
+def require_trial(connection: sqlite3.Connection, name: str, identity: Identity) -> Trial:
+    """Return the trial of that name or ARN, or raise AWS's ResourceNotFound."""
+    found = find_trial(connection, name_in(name))
+    return _found(found, "Trial", name, identity.sagemaker_arn("experiment-trial", name_in(name)))
 
 
-def check_name_is_free(connection: sqlite3.Connection, table: str, name: str) -> None:
-    """Raise AWS's error if a name is taken, in its old and its new wording: clients look for either."""
-    if find(connection, table, name) is not None:
-        title = _TITLES[table]
-        raise ValidationFault(
-            f"{title} names must be unique within an AWS account and region. {title} with name ({name}) already exists."
-        )
+def require_component(connection: sqlite3.Connection, name: str, identity: Identity) -> Component:
+    """Return the component of that name or ARN, or raise AWS's ResourceNotFound."""
+    found = find_component(connection, name_in(name))
+    return _found(found, "Trial component", name, identity.sagemaker_arn("experiment-trial-component", name_in(name)))
 
 
-def listing(
-    connection: sqlite3.Connection,
-    select: str,
-    where: Mapping[str, Any],
-    params: dict[str, Any],
-) -> tuple[list[sqlite3.Row], dict[str, str]]:
-    """
-    Run a List operation with the filters, order and page of its request.
-
-    Args:
-        connection: The connection to read from.
-        select: ``SELECT ... FROM table t ...``; the table must have the columns ``id``, ``name`` and ``created``.
-        where: Conditions (SQL with one placeholder) and their values; conditions whose value is None are left out.
-        params: The request, with SortBy, SortOrder, MaxResults, NextToken, CreatedAfter and CreatedBefore.
-
-    Returns:
-        The rows of the page, and the member NextToken if there is another page.
-    """
-    bounds = {"t.created >= ?": params.get("CreatedAfter"), "t.created <= ?": params.get("CreatedBefore")}
-    conditions = {**where, **{sql: as_seconds(moment) for sql, moment in bounds.items() if moment is not None}}
-    used = {sql: value for sql, value in conditions.items() if value is not None}
-    column = "name" if params.get("SortBy") == "Name" else "created"
-    direction, beyond = ("ASC", ">") if params.get("SortOrder") == "Ascending" else ("DESC", "<")
-    after, size = _after(params.get("NextToken")), page_size(params)
-    clauses = [*used, f"(t.{column}, t.id) {beyond} (?, ?)"] if after else [*used]
-    clause = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-    order = f" ORDER BY t.{column} {direction}, t.id {direction} LIMIT ?"
-    rows = connection.execute(select + clause + order, [*used.values(), *after, size + 1]).fetchall()
-    if len(rows) <= size:
-        return rows, {}
-    return rows[:size], {"NextToken": make_token([rows[size - 1][column], rows[size - 1]["id"]])}
+def _found(found: T | None, title: str, name: str, arn: str) -> T:
+    if found is None:
+        raise ResourceNotFoundFault(f"{title} {name!r} does not exist: could not find {arn}.")
+    return found
 
 
-def _after(token: str | None) -> list[Any]:
-    """Return where the previous page ended; that position stays valid when resources are added or deleted."""
+def name_is_taken(title: str, name: str) -> ValidationFault:
+    """Build the error for a name that is taken, in AWS's old and its new wording: clients look for either."""
+    return ValidationFault(
+        f"{title} names must be unique within an AWS account and region. {title} with name ({name}) already exists."
+    )
+
+
+def page_of(params: Mapping[str, Any]) -> Page:
+    """Return the requested page, by SortBy, SortOrder, MaxResults, NextToken and the times of creation."""
+    after, before = params.get("CreatedAfter"), params.get("CreatedBefore")
+    return Page(
+        size=page_size(params),
+        by_name=params.get("SortBy") == "Name",
+        is_ascending=params.get("SortOrder") == "Ascending",
+        after=_position(params.get("NextToken")),
+        created_after=None if after is None else as_seconds(after),
+        created_before=None if before is None else as_seconds(before),
+    )
+
+
+def _position(token: str | None) -> Position | None:
     if not token:
-        return []
+        return None
     match read_token(token):
         case [str() | float() as value, int(row_id)] if row_id < 2**63:
-            return [value, row_id]
+            return value, row_id
     raise bad_token()
 
 
-def touch(
-    connection: sqlite3.Connection, table: str, row_id: int, now: float, columns: Iterable[tuple[str, Any]]
-) -> None:
-    """Set the given columns and the time of modification."""
-    given = [(column, value) for column, value in columns if value is not None]
-    assignments = ", ".join(f"{column} = ?" for column, _ in [*given, ("modified", now)])
-    connection.execute(
-        f"UPDATE {table} SET {assignments} WHERE id = ?",
-        [*(value for _, value in given), now, row_id],
-    )
+def token_of(end: Position | None) -> dict[str, str]:
+    """Return ``{"NextToken": ...}`` if there is another page after *end*."""
+    return {} if end is None else {"NextToken": make_token(end)}
+
+
+def listing(
+    connection: sqlite3.Connection, select: str, where: Mapping[str, Any], params: dict[str, Any]
+) -> tuple[list[sqlite3.Row], dict[str, str]]:
+    """Return the rows of the page that a request asks for (see `select_page`), and its NextToken if it has one."""
+    rows, end = select_page(connection, select, where, page_of(params))
+    return rows, token_of(end)

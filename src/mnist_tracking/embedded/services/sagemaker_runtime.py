@@ -3,6 +3,7 @@
 import http.client
 import io
 import os
+import re
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -12,12 +13,15 @@ from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.hosting import launcher, state
+from mnist_tracking.embedded.hosting.tables import Endpoint
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import present
+from mnist_tracking.embedded.services.sagemaker.endpoints import find_endpoint
 
-_MAX_BODY = 6_291_456
+_GRACE_S = 5.0  # the endpoint itself notices when its model takes too long, and says so
 _MAX_CONNECTIONS = 16
 _ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e]")
 _STALE = (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
@@ -61,7 +65,7 @@ _kept = _Kept()
 @serves("sagemaker-runtime", "InvokeEndpoint")
 def invoke_endpoint(call: Call) -> Response:
     body = _body(call.params)
-    reply = _post(call, _port(call), body)
+    reply = _post(call, _endpoint(call), body)
     if reply.status != HTTPStatus.OK:
         raise _model_error(call, reply.status, reply.body.decode("utf-8", "replace"))
     return present(
@@ -76,39 +80,38 @@ def _body(params: dict[str, Any]) -> bytes:
     given = params["Body"]
     body = given.read() if hasattr(given, "read") else given
     body = body.encode() if isinstance(body, str) else bytes(body)
-    if len(body) > _MAX_BODY:
+    if len(body) > state.MAX_BODY:
         raise AwsFault(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less "
-            f"than or equal to {_MAX_BODY}; it has {len(body)}.",
+            f"than or equal to {state.MAX_BODY}; it has {len(body)}.",
             code="ValidationError",
         )
     return body
 
 
-def _port(call: Call) -> int:
+def _endpoint(call: Call) -> Endpoint:
     name = call.params["EndpointName"]
-    launcher.recover_lost_endpoints(call.context.store, call.context.now(), name)
-    with call.context.store.read() as connection:
-        row = state.read_endpoint(connection, name)
-    if row is None or row["status"] != "InService":
+    endpoint = find_endpoint(call, name)
+    if endpoint is None or endpoint.status != "InService":
         about = f"Endpoint {name} of account {call.context.identity.account_id} not found."
-        if row is not None:
-            reason = row["failure_reason"] or ""
-            about += f" Its status is {row['status']}; it can be invoked while it is InService. {reason}"
+        if endpoint is not None:
+            reason = endpoint.failure_reason or ""
+            about += f" Its status is {endpoint.status}; it can be invoked while it is InService. {reason}"
         raise AwsFault(about.rstrip(), code="ValidationError")
-    return int(row["port"])
+    return endpoint
 
 
-def _post(call: Call, port: int, body: bytes) -> _Reply:
+def _post(call: Call, endpoint: Endpoint, body: bytes) -> _Reply:
     """Send a request over the open connection of this thread, or over a new one if that is stale."""
-    timeout_s = call.context.timing.invocation_timeout_s
+    port, timeout_s = int(endpoint.port or 0), call.context.timing.invocation_timeout_s
+    headers = _headers(call, endpoint)
     try:
         if connection := _kept.take(port):
             try:
-                return _exchange(call, port, connection, body)
+                return _exchange(port, connection, body, headers)
             except _STALE:
                 pass
-        return _exchange(call, port, _Connection("127.0.0.1", port, timeout=timeout_s), body)
+        return _exchange(port, _Connection("127.0.0.1", port, timeout=timeout_s + _GRACE_S), body, headers)
     except TimeoutError as error:
         seconds = f"{timeout_s:g} s"
         message = f"Your invocation timed out while waiting for a response: the model took longer than {seconds}."
@@ -117,15 +120,28 @@ def _post(call: Call, port: int, body: bytes) -> _Reply:
         raise _model_error(call, 0, f"The model server does not respond; it may have ended: {error!r}") from error
 
 
-def _exchange(call: Call, port: int, connection: _Connection, body: bytes) -> _Reply:
+def _headers(call: Call, endpoint: Endpoint) -> dict[str, str]:
+    """
+    Return the headers of a request.
+
+    Raises:
+        AwsFault: If one of them cannot be sent.
+    """
     params = call.params
-    headers = present(
-        **{
-            "Content-Type": params.get("ContentType"),
-            "Accept": params.get("Accept"),
-            _ATTRIBUTES: params.get("CustomAttributes"),
-        }
-    )
+    given = {
+        "Content-Type": ("contentType", params.get("ContentType")),
+        "Accept": ("accept", params.get("Accept")),
+        _ATTRIBUTES: ("customAttributes", params.get("CustomAttributes")),
+    }
+    for name, value in given.values():
+        if value is not None and _UNSENDABLE.search(value):
+            message = f"1 validation error detected: Value at '{name}' failed to satisfy constraint: "
+            raise AwsFault(message + "Member must have printable ASCII characters only.", code="ValidationError")
+    sent = {header: value for header, (_, value) in given.items() if value is not None}
+    return {**sent, state.SECRET_HEADER: launcher.read_secret(call.context.store, endpoint)}
+
+
+def _exchange(port: int, connection: _Connection, body: bytes, headers: dict[str, str]) -> _Reply:
     try:
         connection.request("POST", "/invocations", body, headers)
         response = connection.getresponse()

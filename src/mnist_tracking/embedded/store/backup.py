@@ -1,40 +1,47 @@
 """A consistent copy of the whole state while programs continue to write."""
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from mnist_tracking._values.files import atomic_path, locked
+from mnist_tracking._values.files import atomic_path, delete, hold_lock, locked
+from mnist_tracking.embedded.store.contents import ContentError, check_content
 from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error
+from mnist_tracking.embedded.store.objects import StoredContent, stored_contents
 from mnist_tracking.errors import ConfigError
 
 _HELD = ".backup"
-_CONTENTS = "SELECT blob FROM objects UNION SELECT blob FROM upload_parts"
+_LOCK = "locks/backup"
 
 
 def back_up(store: Store, directory: Path) -> None:
     """
     Copy the state to a new folder, which appears when it is complete.
 
-    Writers wait while the database is copied and the contents are linked, but not while the contents are copied.
+    Writers wait while the database is copied and the contents are linked, but not while the contents are copied. What a
+    killed backup to the same folder left behind is deleted.
 
     Raises:
-        ConfigError: If *directory* exists already, or it cannot be written.
+        ConfigError: If *directory* exists already, or it cannot be written, or a content is lost or altered.
     """
     try:
         with _exclusive_folder(store.home) as held:
             if directory.exists():
                 raise ConfigError(f"{str(directory)!r} exists already. A backup needs a new folder.")
+            _delete_drafts(directory)
             with atomic_path(directory) as part:
-                part.mkdir(mode=0o700)
-                for name in _link_contents(store, part / store.path.name, held):
-                    target = part / store.blobs.path(name).relative_to(store.home)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(held / name, target)
+                for folder in (part, part / "locks"):
+                    folder.mkdir(mode=0o700)
+                with hold_lock(part / _LOCK):
+                    for content in _link_contents(store, part / store.path.name, held):
+                        _copy(store, content, held, part)
+    except ContentError as error:
+        raise ConfigError(f"The backup {str(directory)!r} cannot be written: {error}") from error
     except (OSError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.Error) and not is_storage_error(error):
             raise
@@ -46,7 +53,7 @@ def back_up(store: Store, directory: Path) -> None:
 def _exclusive_folder(home: Path) -> Iterator[Path]:
     """Yield an empty folder beside the contents, to one backup at a time; a killed one may have left its folder."""
     folder = home / _HELD
-    with locked(home / "locks" / "backup"):
+    with locked(home / _LOCK):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         try:
@@ -55,20 +62,51 @@ def _exclusive_folder(home: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _link_contents(store: Store, file: Path, held: Path) -> list[str]:
-    """Copy the database and link the contents that it refers to, as of one moment; return their names."""
+def delete_links(home: Path) -> None:
+    """Delete what a killed backup left in its home."""
+    if (home / _HELD).exists():
+        with suppress(BlockingIOError), locked(home / _LOCK, wait=False):
+            delete(home / _HELD)
+
+
+def _delete_drafts(directory: Path) -> None:
+    """Delete unfinished copies that nobody writes any more; their names are `atomic_path`'s, with a random part."""
+    pattern = re.compile(rf"\.{re.escape(directory.name[:64])}\.[0-9a-f]{{32}}\.part")
+    for draft in directory.parent.iterdir() if directory.parent.is_dir() else ():
+        if pattern.fullmatch(draft.name) and (draft / _LOCK).is_file():
+            with suppress(BlockingIOError), locked(draft / _LOCK, wait=False):
+                delete(draft)
+
+
+def _link_contents(store: Store, file: Path, held: Path) -> list[StoredContent]:
+    """Copy the database and link the contents that it refers to, as of one moment; return those."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     with store.write(), closing(sqlite3.connect(file)) as copy:
         with closing(sqlite3.connect(store.path)) as source:
             source.backup(copy)
-        names = [str(blob) for (blob,) in copy.execute(_CONTENTS)]
-        for name in names:
-            _link(store.blobs.path(name), held / name)
-    return names
+        copy.row_factory = sqlite3.Row
+        contents = stored_contents(copy)
+        for content in contents:
+            _link(store.blobs.path(content.blob), held / content.blob)
+    return contents
 
 
 def _link(content: Path, name: Path) -> None:
     """Link a content, which never changes, under a second name, so that it survives the deletion of the first."""
     try:
         os.link(content, name)
+    except FileNotFoundError:
+        raise ContentError(content, "is missing") from None
     except OSError:  # a file system without hard links
         shutil.copyfile(content, name)
+
+
+def _copy(store: Store, content: StoredContent, held: Path, part: Path) -> None:
+    """Copy a content, and check the copy."""
+    source = store.blobs.path(content.blob)
+    target = part / source.relative_to(store.home)
+    for folder in reversed(target.parents[: len(source.relative_to(store.home).parents) - 1]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))
+    shutil.copyfile(held / content.blob, target)
+    check_content(target, content.size, content.md5, as_path=source)

@@ -62,7 +62,9 @@ def check_origin(connection: sqlite3.Connection, home: Path) -> None:
     Raises:
         ConfigError: If it is not.
     """
-    application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    application, version = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application not in (0, APPLICATION_ID) or (tables and not version):
         raise ConfigError(f"{str(home / 'sagemaker.db')!r} is the database of another program. Choose another folder.")

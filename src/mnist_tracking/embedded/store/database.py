@@ -15,6 +15,7 @@ from mnist_tracking.embedded.store.locks import Identity, Lane
 from mnist_tracking.embedded.store.migrations import is_current, migrate
 from mnist_tracking.errors import ConfigError
 
+_MUCH_FREE = 256  # pages: 1 MB
 _SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}
 
 
@@ -42,7 +43,7 @@ class Store:
         self._start_process()
         open_home(home)
         check_file_system(home)
-        self.blobs = Blobs(home / "s3", is_synced=durability == "full")
+        self.blobs = Blobs(home / "s3", is_synced=durability == "full", wait_s=busy_timeout_s)
         try:
             self._create()
         except ConfigError:
@@ -91,6 +92,23 @@ class Store:
             TimeoutError: If others write for too long.
         """
         return self._link().write()
+
+    def shrink(self) -> None:
+        """Give the space of deleted rows back to the disk, if it is much."""
+        with self.read() as connection:
+            names = ("auto_vacuum", "freelist_count", "page_count")
+            is_incremental, free, pages = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+        if free < max(_MUCH_FREE, pages // 4):
+            return
+        if is_incremental:
+            with self.write() as connection:
+                for _ in range(free):
+                    connection.execute("PRAGMA incremental_vacuum")  # by Python, it frees one page at a time
+        else:  # created by an older version; from now on, it is
+            with self._link().exclusive() as connection:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("VACUUM")
+        self._link().empty_log_if_idle()
 
     def close(self) -> None:
         """Close every connection of this process; those that other threads use now, when they no longer do."""

@@ -121,7 +121,9 @@ class Link:
         if not (self._path.exists() and self._path.stat().st_size):
             raise HomeLostError(str(self._path))  # SQLite would create a new one
         with ExitStack() as undo:
-            writing, reading = (undo.enter_context(closing(Lane(self._path.parent, name))) for name in ("write", "read"))
+            writing, reading = (
+                undo.enter_context(closing(Lane(self._path.parent, name))) for name in ("write", "read")
+            )
             with _presences.lock:
                 presence = _presences.found.get(identity_of(self._path))
                 with writing.held(self._wait_s) if presence is None else nullcontext():
@@ -171,8 +173,9 @@ class Link:
             if opened.connection.in_transaction:
                 yield opened.connection
                 return
-            self._begin(opened)
+            self._exclude_others(opened)
             try:
+                opened.connection.execute("BEGIN IMMEDIATE")
                 yield opened.connection
                 log_size = opened.check()
                 opened.connection.execute("COMMIT")
@@ -182,26 +185,34 @@ class Link:
                 _roll_back(opened.connection)
                 raise
             finally:
-                opened.writing.release()
-                opened.presence.writers.release()
+                _readmit_others(opened)
         except HomeLostError:
             self._is_ending = True
             raise
         finally:
             self._leave()
 
-    def _begin(self, opened: _Opened) -> None:
-        """Begin a transaction once all others have ended theirs."""
+    @contextmanager
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection, without a transaction, while nobody else writes."""
+        opened = self._enter()
+        try:
+            self._exclude_others(opened)
+            try:
+                opened.check()
+                yield opened.connection
+            finally:
+                _readmit_others(opened)
+        finally:
+            self._leave()
+
+    def _exclude_others(self, opened: _Opened) -> None:
+        """Wait until nobody else writes, and keep all others from it."""
         writers = opened.presence.writers
         if not writers.acquire(timeout=self._wait_s):
             raise TimeoutError(f"Another thread has been writing to {str(self._path)!r} for {self._wait_s:g} s.")
         try:
             opened.writing.take(self._wait_s)
-            try:
-                opened.connection.execute("BEGIN IMMEDIATE")
-            except BaseException:
-                opened.writing.release()
-                raise
         except BaseException:
             writers.release()
             raise
@@ -244,6 +255,11 @@ def _connect(path: Path, synchronous: str, wait_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA user_version")
     return connection
+
+
+def _readmit_others(opened: _Opened) -> None:
+    opened.writing.release()
+    opened.presence.writers.release()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -3,8 +3,8 @@ Locks of a home that do not depend on SQLite's own.
 
 SQLite locks its files with POSIX locks, which a process loses as soon as any part of it closes any descriptor of the
 file: a backup program, a copy, a hash (https://sqlite.org/howtocorrupt.html, 2.2). So writers and readers hold an
-additional lock here, on files that nothing else has a reason to open, and of a kind that closing another descriptor does
-not release. A home's `Presence` keeps other processes from believing that they are the last or the first to use it.
+additional lock here, on files that nothing else has a reason to open, and of a kind that lasts when another descriptor
+is closed. A home's `Presence` keeps other processes from believing that they are the last or the first to use it.
 """
 
 import contextlib
@@ -107,8 +107,8 @@ class Presence:
     This process's presence in a home, for as long as any of its threads has a connection there.
 
     SQLite checkpoints and deletes the write-ahead log when the last connection of all processes is closed, and empties
-    the index of the log when the first one is opened; it finds out by its POSIX locks. The locks held here cover the same
-    bytes, belong to an open file instead of to the process, and so last.
+    the index of the log when the first one is opened; it finds out by its POSIX locks. The locks held here cover the
+    same bytes, belong to an open file instead of to the process, and so last.
 
     Attributes:
         database: The identity of the database.

@@ -5,10 +5,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import attrs
 
+from mnist_tracking.embedded.store.blobs import Body
+from mnist_tracking.embedded.store.contents import Content, ContentError
 from mnist_tracking.embedded.store.database import Store
 from mnist_tracking.errors import NotFoundError
 
@@ -29,6 +31,7 @@ class StoredObject:
         etag: With S3's quotes.
         modified: In seconds since the epoch.
         headers: Its other headers, tags and metadata, by botocore's names.
+        md5: The MD5 of its content in hex; None if it is unknown.
     """
 
     key: str
@@ -37,6 +40,25 @@ class StoredObject:
     etag: str
     modified: float
     headers: Mapping[str, Any]
+    md5: str | None
+
+    def open(self) -> Content:
+        """
+        Open its content.
+
+        Raises:
+            ContentError: If it has another size; also while it is read, if it has another MD5.
+            FileNotFoundError: If it was deleted.
+        """
+        return Content(self.path, self.size, self.md5)
+
+
+@attrs.frozen
+class Bucket:
+    """A bucket, and when it was created, in seconds since the epoch."""
+
+    name: str
+    created: float
 
 
 Guard = Callable[[StoredObject | None], None]
@@ -55,20 +77,35 @@ def has_bucket(store: Store, bucket: str) -> bool:
         return _is_bucket(connection, bucket)
 
 
+def buckets(connection: sqlite3.Connection) -> list[Bucket]:
+    """Return all buckets, by name."""
+    return [Bucket(row["name"], row["created"]) for row in connection.execute("SELECT * FROM buckets ORDER BY name")]
+
+
+def remove_bucket(connection: sqlite3.Connection, bucket: str) -> None:
+    """Delete an empty bucket without uploads in the caller's transaction."""
+    connection.execute("DELETE FROM buckets WHERE name = ?", (bucket,))
+
+
 def get_object(store: Store, bucket: str, key: str) -> StoredObject | None:
     """Return an object, or None if the key does not exist."""
     with store.read() as connection:
         return _find(store, connection, bucket, key)
 
 
-def open_object(store: Store, bucket: str, key: str) -> tuple[StoredObject, BinaryIO] | None:
-    """Return an object and its open content, which stays readable if the key is overwritten or deleted."""
+def open_object(store: Store, bucket: str, key: str) -> tuple[StoredObject, Content] | None:
+    """
+    Return an object and its open content, which stays readable if the key is overwritten or deleted.
+
+    Raises:
+        ContentError: If the content is lost or altered.
+    """
     while (found := get_object(store, bucket, key)) is not None:
         try:
-            return found, found.path.open("rb")
+            return found, found.open()
         except FileNotFoundError:
             if get_object(store, bucket, key) == found:
-                raise  # the object was not replaced, so its content is lost
+                raise ContentError(found.path, "is missing") from None
     return None
 
 
@@ -108,7 +145,7 @@ def put_object(
     store: Store,
     bucket: str,
     key: str,
-    body: bytes | BinaryIO,
+    body: Body,
     now: float,
     *,
     headers: Mapping[str, Any] | None = None,
@@ -120,14 +157,12 @@ def put_object(
     Raises:
         NotFoundError: If the bucket does not exist.
     """
-    blob = store.blobs.put(body)
-    new = StoredObject(key, store.blobs.path(blob.name), blob.size, f'"{blob.md5}"', now, dict(headers or {}))
-    try:
+    with store.blobs.added(body) as blob:
+        new = StoredObject(
+            key, store.blobs.path(blob.name), blob.size, f'"{blob.md5}"', now, dict(headers or {}), blob.md5
+        )
         with store.write() as connection:
             old = replace(store, connection, bucket, new, guard=guard)
-    except BaseException:
-        store.blobs.delete(blob.name)
-        raise
     delete_content(store, old)
     return new
 
@@ -142,8 +177,8 @@ def replace(
     if not _is_bucket(connection, bucket):
         raise NotFoundError("bucket", bucket)
     connection.execute(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-        (bucket, new.key, new.path.name, new.etag, new.size, json.dumps(dict(new.headers)), new.modified),
+        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (bucket, new.key, new.path.name, new.etag, new.size, json.dumps(dict(new.headers)), new.modified, new.md5),
     )
     return old
 
@@ -166,9 +201,29 @@ def delete_content(store: Store, old: StoredObject | None) -> None:
 
 def from_row(store: Store, row: sqlite3.Row) -> StoredObject:
     """Build an object from its row."""
-    return StoredObject(
-        row["key"], store.blobs.path(row["blob"]), row["size"], row["etag"], row["modified"], json.loads(row["headers"])
-    )
+    path, headers = store.blobs.path(row["blob"]), json.loads(row["headers"])
+    return StoredObject(row["key"], path, row["size"], row["etag"], row["modified"], headers, _md5(row))
+
+
+def _md5(row: sqlite3.Row) -> str | None:
+    """Return the MD5 of a content; older rows have it only as the ETag, which is another for joined parts."""
+    found, etag = row["md5"], str(row["etag"])
+    return str(found) if found else None if "-" in etag else etag.strip('"')
+
+
+@attrs.frozen
+class StoredContent:
+    """A content that an object or a part of an upload refers to: its name, its size, and its MD5 if it is known."""
+
+    blob: str
+    size: int
+    md5: str | None
+
+
+def stored_contents(connection: sqlite3.Connection) -> list[StoredContent]:
+    """Return all contents that are referred to."""
+    query = "SELECT blob, size, etag, md5 FROM objects UNION ALL SELECT blob, size, etag, etag FROM upload_parts"
+    return [StoredContent(row["blob"], row["size"], _md5(row)) for row in connection.execute(query)]
 
 
 def _is_bucket(connection: sqlite3.Connection, bucket: str) -> bool:

@@ -5,7 +5,8 @@ import re
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import next_token, read_offset
-from mnist_tracking.embedded.store.objects import ensure_bucket, has_bucket
+from mnist_tracking.embedded.store.objects import buckets, ensure_bucket, has_bucket, remove_bucket, scan
+from mnist_tracking.embedded.store.uploads import delete_upload, uploads_to
 from mnist_tracking.embedded.times import as_datetime
 
 _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -86,11 +87,11 @@ def list_buckets(call: Call) -> Response:
     prefix, size = call.params.get("Prefix", ""), call.params.get("MaxBuckets", _MOST_BUCKETS)
     offset = read_offset({"NextToken": call.params.get("ContinuationToken")})
     with call.context.store.read() as connection:
-        rows = connection.execute("SELECT * FROM buckets ORDER BY name").fetchall()
-    matching = [row for row in rows if row["name"].startswith(prefix)][offset : offset + size + 1]
-    buckets = [{"Name": row["name"], "CreationDate": as_datetime(row["created"])} for row in matching[:size]]
+        found = buckets(connection)
+    matching = [bucket for bucket in found if bucket.name.startswith(prefix)][offset : offset + size + 1]
+    listed = [{"Name": bucket.name, "CreationDate": as_datetime(bucket.created)} for bucket in matching[:size]]
     token = next_token(offset, size, len(matching))
-    response = {"Buckets": buckets, "Owner": {"ID": call.context.identity.account_id}}
+    response = {"Buckets": listed, "Owner": {"ID": call.context.identity.account_id}}
     return {**response, "ContinuationToken": token["NextToken"]} if token else response
 
 
@@ -99,13 +100,9 @@ def delete_bucket(call: Call) -> Response:
     """Delete an empty bucket. Incomplete uploads to it are deleted, too."""
     name, store = require_bucket(call), call.context.store
     with store.write() as connection:
-        if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
+        if scan(connection, name, "", None, limit=1).fetchone():
             raise AwsFault("The bucket you tried to delete is not empty", code="BucketNotEmpty", status=409)
-        parts = connection.execute(
-            "SELECT blob FROM upload_parts JOIN uploads ON upload_id = id WHERE bucket = ?", (name,)
-        ).fetchall()
-        connection.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
-        connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
-    for part in parts:
-        store.blobs.delete(part["blob"])
+        contents = [blob for upload in uploads_to(connection, name) for blob in delete_upload(connection, upload.id)]
+        remove_bucket(connection, name)
+    store.blobs.delete(*contents)
     return {}

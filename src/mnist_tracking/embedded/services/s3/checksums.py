@@ -7,10 +7,11 @@ import io
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Params
+from mnist_tracking.embedded.store.blobs import Body, Readable
 
 _PREFIX = "Checksum"
 _NOT_SUMS = ("ChecksumAlgorithm", "ChecksumType", "ChecksumMode")
@@ -71,7 +72,7 @@ _ALGORITHMS: Mapping[str, Callable[[], _Hash]] = {
 class CheckedBody(io.RawIOBase):
     """A content that raises S3's error at its end if a checksum does not match."""
 
-    def __init__(self, body: BinaryIO, expected: Mapping[str, tuple[str, bytes]]) -> None:
+    def __init__(self, body: Readable, expected: Mapping[str, tuple[str, bytes]]) -> None:
         self._body = body
         self._expected = [(name, digest, _ALGORITHMS[kind]()) for name, (kind, digest) in expected.items()]
 
@@ -79,7 +80,7 @@ class CheckedBody(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
-        data = self._body.read(-1 if size is None else size)
+        data: bytes = self._body.read(-1 if size is None else size)
         for name, digest, found in self._expected:
             found.update(data)
             if not data and found.digest() != digest:
@@ -87,7 +88,7 @@ class CheckedBody(io.RawIOBase):
         return data
 
 
-def checked(body: bytes | BinaryIO, params: Params) -> bytes | BinaryIO:
+def checked(body: Body, params: Params) -> Body:
     """
     Return the content of a request; reading it raises an error if it does not match the request's checksums.
 
@@ -98,10 +99,10 @@ def checked(body: bytes | BinaryIO, params: Params) -> bytes | BinaryIO:
     if not expected:
         return body
     whole = io.BytesIO(body) if isinstance(body, (bytes, bytearray)) else body
-    return CheckedBody(whole, expected)  # type: ignore[return-value] # it is read like a BinaryIO
+    return CheckedBody(whole, expected)
 
 
-def digest_of(body: BinaryIO, kind: str) -> bytes:
+def digest_of(body: Readable, kind: str) -> bytes:
     """Return the checksum of a content, read to its end."""
     found = _ALGORITHMS[kind]()
     while data := body.read(1 << 20):

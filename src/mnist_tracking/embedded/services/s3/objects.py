@@ -1,9 +1,10 @@
 """Objects: put, get, head, copy, tag and delete."""
 
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import attrs
+from botocore.exceptions import FlexibleChecksumError
 from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
@@ -16,6 +17,7 @@ from mnist_tracking.embedded.services.s3.requests import (
     body_of,
     check_read,
     checked_tags,
+    content_faults,
     encryption_of,
     headers_of,
     key_of,
@@ -25,6 +27,7 @@ from mnist_tracking.embedded.services.s3.requests import (
     write_guard,
 )
 from mnist_tracking.embedded.store import objects as stored
+from mnist_tracking.embedded.store.contents import Content, ContentError
 from mnist_tracking.embedded.store.objects import StoredObject
 from mnist_tracking.embedded.times import as_datetime
 
@@ -54,7 +57,17 @@ def get_object(call: Call) -> Response:
     response = {**_describe(call, found), "ContentLength": end - start}
     if part:
         response["ContentRange"] = f"bytes {start}-{end - 1}/{found.size}"
-    return {**response, "Body": StreamingBody(cast("Any", FilePart(file, end - start)), end - start)}
+    return {**response, "Body": StreamingBody(cast("Any", _Body(file, end - start)), end - start)}
+
+
+class _Body(FilePart):
+    """The content of a response; an altered one is the error that a client raises for a wrong checksum."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size)
+        except ContentError as error:
+            raise FlexibleChecksumError(error_msg=str(error)) from error
 
 
 @serves("s3", "HeadObject")
@@ -103,7 +116,7 @@ def delete_objects(call: Call) -> Response:
     return {} if given.get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}
 
 
-def open_source(call: Call) -> tuple[StoredObject, BinaryIO]:
+def open_source(call: Call) -> tuple[StoredObject, Content]:
     """Return the source of a copy and its open content."""
     bucket, key = _source(call)
     if not stored.has_bucket(call.context.store, bucket):
@@ -142,7 +155,8 @@ def copy_object(call: Call) -> Response:
             )
             raise AwsFault(message, code="InvalidRequest")
         now, guard = call.context.now(), write_guard(call)
-        copy = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=guard)
+        with content_faults():
+            copy = stored.put_object(call.context.store, bucket, key, body, now, headers=headers, guard=guard)
     return {"CopyObjectResult": {"ETag": copy.etag, "LastModified": as_datetime(now)}, **encryption_of(headers)}
 
 

@@ -2,14 +2,19 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
+
+from botocore.exceptions import HTTPClientError
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.registry import Call, Params
 from mnist_tracking.embedded.services.s3.buckets import require_bucket
 from mnist_tracking.embedded.services.s3.checksums import checked
+from mnist_tracking.embedded.store.blobs import Body
+from mnist_tracking.embedded.store.contents import Content, ContentError
 from mnist_tracking.embedded.store.objects import Guard, StoredObject, open_object
 from mnist_tracking.embedded.times import as_seconds
 
@@ -31,7 +36,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 class FilePart(io.RawIOBase):
     """The next bytes of an open file; closing it closes the file."""
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
+    def __init__(self, file: Content, length: int) -> None:
         self._file = file
         self._left = length
 
@@ -53,6 +58,29 @@ class FilePart(io.RawIOBase):
         super().close()
 
 
+class CallersBody(io.RawIOBase):
+    """
+    A file that the caller gave, to be read from its current position.
+
+    An error of the caller's own file is one of botocore's, as when botocore reads it to send it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            data: object = self._file.read(-1 if size is None else size)
+            if isinstance(data, (bytes, bytearray)):
+                return bytes(data)
+            raise TypeError(f"read() returned {type(data).__name__}; expected bytes")
+        except Exception as error:
+            raise HTTPClientError(error=error) from error
+
+
 def key_of(params: Params) -> str:
     """Return the key that a request writes to."""
     key: str = params["Key"]
@@ -61,7 +89,7 @@ def key_of(params: Params) -> str:
     return key
 
 
-def body_of(params: Params) -> bytes | BinaryIO:
+def body_of(params: Params) -> Body:
     """
     Return the content of a request: bytes, or a file to be read from its current position.
 
@@ -70,7 +98,9 @@ def body_of(params: Params) -> bytes | BinaryIO:
     body = params.get("Body", b"")
     if hasattr(body, "signal_transferring"):  # from now on, a transfer counts reads as progress
         body.signal_transferring()
-    return checked(body.encode() if isinstance(body, str) else body, params)
+    if isinstance(body, str):
+        body = body.encode()
+    return checked(body if isinstance(body, (bytes, bytearray)) else CallersBody(body), params)  # type: ignore[arg-type] # it is read like a BinaryIO
 
 
 def headers_of(params: Params, names: tuple[str, ...] = CONTENT_HEADERS + STORAGE_HEADERS) -> dict[str, Any]:
@@ -112,9 +142,10 @@ def require_found(call: Call, found: StoredObject | None, *, is_head: bool = Fal
     return found
 
 
-def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-    """Return an object and its open content, or raise AWS's error if it does not exist."""
-    opened = open_object(call.context.store, bucket, key)
+def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, Content]:
+    """Return an object and its open content, or raise AWS's error if it does not exist, or its content is lost."""
+    with content_faults():
+        opened = open_object(call.context.store, bucket, key)
     if opened is None:
         require_found(call, None)
         raise AssertionError("require_found raises")
@@ -123,6 +154,15 @@ def open_found(call: Call, bucket: str, key: str) -> tuple[StoredObject, BinaryI
     except AwsFault:
         opened[1].close()
         raise
+
+
+@contextmanager
+def content_faults() -> Iterator[None]:
+    """Raise AWS's InternalError for a content that is lost or altered."""
+    try:
+        yield
+    except ContentError as error:
+        raise AwsFault(str(error), code="InternalError", status=500) from error
 
 
 def check_read(params: Params, found: StoredObject, *, prefix: str = "", is_head: bool = False) -> None:

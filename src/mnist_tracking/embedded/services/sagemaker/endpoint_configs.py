@@ -1,13 +1,14 @@
 """Endpoint configurations."""
 
-import json
 import sqlite3
 
 from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.hosting import tables
+from mnist_tracking.embedded.hosting.tables import EndpointConfig
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
 from mnist_tracking.embedded.services.sagemaker.models import check_is_new, list_filters, require_model
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
+from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
 _ECHOED = (
@@ -39,46 +40,40 @@ def create_endpoint_config(call: Call) -> Response:
     with call.context.store.write() as connection:
         check_is_new(connection, "endpoint_configs", name, f'endpoint configuration "{arn}"')
         require_model(connection, call, variants[0].get("ModelName", ""))
-        connection.execute(
-            "INSERT INTO endpoint_configs (name, arn, request, created) VALUES (?, ?, ?, ?)",
-            (name, arn, json.dumps(params), call.context.now()),
-        )
+        config = EndpointConfig(name=name, arn=arn, request=params, created=call.context.now())
+        tables.insert_config(connection, config)
         put_tags(connection, arn, params.get("Tags"))
     return {"EndpointConfigArn": arn}
 
 
-def require_config(connection: sqlite3.Connection, call: Call) -> sqlite3.Row:
-    """Return the row of the configuration that a request names, or raise AWS's error for a missing one."""
+def require_config(connection: sqlite3.Connection, call: Call) -> EndpointConfig:
+    """Return the configuration that a request names, or raise AWS's error for a missing one."""
     name = call.params["EndpointConfigName"]
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM endpoint_configs WHERE name = ?", (name,)).fetchone()
-    if row is None:
+    config = tables.read_config(connection, name)
+    if config is None:
         arn = call.context.identity.sagemaker_arn("endpoint-config", name)
         raise ValidationFault(f'Could not find endpoint configuration "{arn}".')
-    return row
+    return config
 
 
 @serves("sagemaker", "DescribeEndpointConfig")
 def describe_endpoint_config(call: Call) -> Response:
     with call.context.store.read() as connection:
-        row = require_config(connection, call)
-    request = json.loads(row["request"])
-    return {**{key: request[key] for key in _ECHOED if key in request}, **_summary(row)}
+        config = require_config(connection, call)
+    echoed = {key: config.request[key] for key in _ECHOED if key in config.request}
+    return {**echoed, **_summary(config.name, config.arn, config.created)}
 
 
-def _summary(row: sqlite3.Row) -> Response:
-    return {
-        "EndpointConfigName": row["name"],
-        "EndpointConfigArn": row["arn"],
-        "CreationTime": as_datetime(row["created"]),
-    }
+def _summary(name: str, arn: str, created: float) -> Response:
+    return {"EndpointConfigName": name, "EndpointConfigArn": arn, "CreationTime": as_datetime(created)}
 
 
 @serves("sagemaker", "DeleteEndpointConfig")
 def delete_endpoint_config(call: Call) -> Response:
     with call.context.store.write() as connection:
-        row = require_config(connection, call)
-        connection.execute("DELETE FROM endpoint_configs WHERE id = ?", (row["id"],))
-        remove_all_tags(connection, row["arn"])
+        config = require_config(connection, call)
+        tables.delete(connection, "endpoint_configs", config.name)
+        remove_all_tags(connection, config.arn)
     return {}
 
 
@@ -86,4 +81,4 @@ def delete_endpoint_config(call: Call) -> Response:
 def list_endpoint_configs(call: Call) -> Response:
     with call.context.store.read() as connection:
         found, token = listing(connection, "SELECT t.* FROM endpoint_configs t", list_filters(call.params), call.params)
-    return {"EndpointConfigs": [_summary(row) for row in found], **token}
+    return {"EndpointConfigs": [_summary(row["name"], row["arn"], row["created"]) for row in found], **token}

@@ -1,99 +1,101 @@
 """Endpoints: created here, each run by a supervisor process."""
 
-import json
 import sqlite3
 
 from mnist_tracking.embedded.faults import AwsFault, ValidationFault
-from mnist_tracking.embedded.hosting import launcher, state
+from mnist_tracking.embedded.hosting import launcher, tables
+from mnist_tracking.embedded.hosting.tables import Endpoint, EndpointConfig, Model
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing, present
 from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
 from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, list_filters, require_model
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
-from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime
 
 
 @serves("sagemaker", "CreateEndpoint")
 def create_endpoint(call: Call) -> Response:
+    """Create an endpoint. It has its own copy of the model's data, so that the model can be deleted."""
     store, name, now = call.context.store, call.params["EndpointName"], call.context.now()
     arn = call.context.identity.sagemaker_arn("endpoint", name)
-    with store.write() as connection:
-        check_is_new(connection, "endpoints", name, f'endpoint "{arn}"')
-        config = require_config(connection, call)
-        lock = _prepare(connection, call, config)
-        connection.execute(
-            "INSERT INTO endpoints (name, arn, config_name, status, created, modified) "
-            "VALUES (?, ?, ?, 'Creating', ?, ?)",
-            (name, arn, config["name"], now, now),
+    with store.snapshot() as connection:
+        config, model = _parts(connection, call, arn)
+    with launcher.drafted(store, name) as draft:
+        draft.write(
+            container=container_of(model.request),
+            variant=config.variant,
+            python=model.python,
+            settings=SupervisorSettings.of(call.context),
         )
-        put_tags(connection, arn, call.params.get("Tags"))
-    try:
-        launcher.start(store, name, lock)
-    except (
-        BaseException
-    ) as error:  # also for an interrupt: without a process, the endpoint would stay in Creating forever
-        _undo(store, name, arn)
-        if not isinstance(error, OSError):
-            raise
-        raise AwsFault(f"The endpoint's process cannot be started: {error}.", status=500) from error
+        endpoint = Endpoint(
+            name=name,
+            arn=arn,
+            folder=draft.folder,
+            config_name=config.name,
+            status="Creating",
+            created=now,
+            modified=now,
+        )
+        with store.write() as connection:
+            if _parts(connection, call, arn) != (config, model):
+                raise ValidationFault(f"The configuration {config.name!r}, or its model, has just been replaced.")
+            tables.insert_endpoint(connection, endpoint)
+            put_tags(connection, arn, call.params.get("Tags"))
+        try:
+            draft.start()
+        except OSError as error:
+            raise AwsFault(f"The endpoint's process cannot be started: {error}.", status=500) from error
     return {"EndpointArn": arn}
 
 
-def _undo(store: Store, name: str, arn: str) -> None:
-    with store.write() as connection:
-        connection.execute("DELETE FROM endpoints WHERE name = ?", (name,))
-        remove_all_tags(connection, arn)
-        delete_folder = launcher.set_aside(store, name)
-    delete_folder()
-
-
-def _prepare(connection: sqlite3.Connection, call: Call, config: sqlite3.Row) -> int:
-    variant = json.loads(config["request"])["ProductionVariants"][0]
-    model = require_model(connection, call, variant.get("ModelName", ""))
-    return launcher.prepare(
-        call.context.store,
-        call.params["EndpointName"],
-        container=container_of(json.loads(model["request"])),
-        variant=variant,
-        python=model["python"],
-        settings=SupervisorSettings.of(call.context),
-    )
+def _parts(connection: sqlite3.Connection, call: Call, arn: str) -> tuple[EndpointConfig, Model]:
+    """Return what a new endpoint is made of, or raise AWS's error if its name is taken or a part is missing."""
+    check_is_new(connection, "endpoints", call.params["EndpointName"], f'endpoint "{arn}"')
+    config = require_config(connection, call)
+    return config, require_model(connection, call, config.variant.get("ModelName", ""))
 
 
 @serves("sagemaker", "DescribeEndpoint")
 def describe_endpoint(call: Call) -> Response:
-    launcher.recover_lost_endpoints(call.context.store, call.context.now(), call.params["EndpointName"])
-    with call.context.store.snapshot() as connection:
-        row = _require_endpoint(connection, call)
-        variants = _variants(connection, row)
+    store = call.context.store
+    endpoint = _require_endpoint(call)
+    with store.read() as connection:
+        config = tables.read_config(connection, endpoint.config_name)
     return present(
-        **_summary(row),
-        EndpointConfigName=row["config_name"],
-        FailureReason=row["failure_reason"],
-        ProductionVariants=variants,
+        **_summary(endpoint),
+        EndpointConfigName=endpoint.config_name,
+        FailureReason=endpoint.failure_reason,
+        ProductionVariants=_variants(endpoint, config),
     )
 
 
-def _require_endpoint(connection: sqlite3.Connection, call: Call) -> sqlite3.Row:
+def _require_endpoint(call: Call) -> Endpoint:
+    """Return an endpoint as it is, or raise AWS's error for a missing one."""
     name = call.params["EndpointName"]
-    row = state.read_endpoint(connection, name)
-    if row is None:
+    endpoint = find_endpoint(call, name)
+    if endpoint is None:
         raise ValidationFault(f'Could not find endpoint "{call.context.identity.sagemaker_arn("endpoint", name)}".')
-    return row
+    return endpoint
 
 
-def _variants(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response] | None:
-    """Describe the variant in service; None while it is not, and once its configuration is deleted."""
-    query = "SELECT request FROM endpoint_configs WHERE name = ?"
-    config = connection.execute(query, (row["config_name"],)).fetchone()
-    if config is None or row["status"] != "InService":
+def find_endpoint(call: Call, name: str) -> Endpoint | None:
+    """Return an endpoint after the step that is due for it, or None."""
+    context = call.context
+    with context.store.read() as connection:
+        endpoint = tables.read_endpoint(connection, name)
+    if endpoint is None:
         return None
-    variant = json.loads(config["request"])["ProductionVariants"][0]
-    weight, count = variant.get("InitialVariantWeight", 1.0), variant.get("InitialInstanceCount")
+    return launcher.settle(context.store, endpoint, context.now(), context.timing.endpoint_stop_s)
+
+
+def _variants(endpoint: Endpoint, config: EndpointConfig | None) -> list[Response] | None:
+    """Describe the variant in service; None while it is not, and once its configuration is deleted."""
+    if config is None or endpoint.status != "InService":
+        return None
+    weight, count = config.variant.get("InitialVariantWeight", 1.0), config.variant.get("InitialInstanceCount")
     described = present(
-        VariantName=variant["VariantName"],
+        VariantName=config.variant["VariantName"],
         CurrentWeight=weight,
         DesiredWeight=weight,
         CurrentInstanceCount=count and 1,  # its one process
@@ -102,39 +104,41 @@ def _variants(connection: sqlite3.Connection, row: sqlite3.Row) -> list[Response
     return [described]
 
 
-def _summary(row: sqlite3.Row) -> Response:
+def _summary(endpoint: Endpoint) -> Response:
     return {
-        "EndpointName": row["name"],
-        "EndpointArn": row["arn"],
-        "EndpointStatus": row["status"],
-        "CreationTime": as_datetime(row["created"]),
-        "LastModifiedTime": as_datetime(row["modified"]),
+        "EndpointName": endpoint.name,
+        "EndpointArn": endpoint.arn,
+        "EndpointStatus": endpoint.status,
+        "CreationTime": as_datetime(endpoint.created),
+        "LastModifiedTime": as_datetime(endpoint.modified),
     }
 
 
 @serves("sagemaker", "ListEndpoints")
 def list_endpoints(call: Call) -> Response:
-    launcher.recover_lost_endpoints(call.context.store, call.context.now())
+    context = call.context
+    launcher.settle_all(context.store, context.now(), context.timing.endpoint_stop_s)
     where = {**list_filters(call.params), "t.status = ?": call.params.get("StatusEquals")}
-    select = "SELECT t.* FROM endpoints t"
-    with call.context.store.read() as connection:
-        found, token = listing(connection, select, where, call.params)
-    return {"Endpoints": [_summary(row) for row in found], **token}
+    with context.store.read() as connection:
+        found, token = listing(connection, "SELECT t.* FROM endpoints t", where, call.params)
+    return {"Endpoints": [_summary(Endpoint.of(row)) for row in found], **token}
 
 
 @serves("sagemaker", "DeleteEndpoint")
 def delete_endpoint(call: Call) -> Response:
-    """Delete an endpoint at once, even while it is being created, which AWS rejects."""
-    store = call.context.store
+    """
+    Delete an endpoint at once, even while it is being created, which AWS rejects.
+
+    If its processes do not end in time, its status stays Deleting; each later look at it tries again.
+    """
+    context, endpoint = call.context, _require_endpoint(call)
+    store, stop_s = context.store, context.timing.endpoint_stop_s
     with store.write() as connection:
-        row = _require_endpoint(connection, call)
-        connection.execute("UPDATE endpoints SET status = 'Deleting' WHERE id = ?", (row["id"],))
-    launcher.stop(store, row["name"], call.context.waiter, timeout_s=call.context.timing.endpoint_stop_s)
-    with store.write() as connection:
-        about = (row["id"], row["created"])
-        gone = connection.execute("DELETE FROM endpoints WHERE id = ? AND created = ?", about).rowcount
-        remove_all_tags(connection, row["arn"])
-        delete_folder = launcher.set_aside(store, row["name"]) if gone else None
-    if delete_folder:  # otherwise another process has deleted it first
-        delete_folder()
+        tables.set_deleting(connection, endpoint.folder, context.now())
+    for _ in ("terminate", "kill", "delete"):
+        with store.read() as connection:
+            left = tables.endpoint_of(connection, endpoint.folder)
+        if left is None or launcher.settle(store, left, context.now(), stop_s) is None:
+            break
+        context.waiter.until(lambda: not launcher.has_supervisor(store, endpoint), timeout_s=stop_s)
     return {}

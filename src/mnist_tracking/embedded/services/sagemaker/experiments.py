@@ -1,25 +1,32 @@
 """Experiments."""
 
-import sqlite3
-
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import check_name_is_free, get, listing, present, touch
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
+from mnist_tracking.embedded.services.resources import (
+    name_is_taken,
+    page_of,
+    present,
+    require_experiment,
+    token_of,
+)
+from mnist_tracking.embedded.store import experiments as stored
+from mnist_tracking.embedded.store.experiments import Experiment
+from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
+
+_TITLE = "Experiment"
 
 
 @serves("sagemaker", "CreateExperiment")
 def create_experiment(call: Call) -> Response:
-    name, now = call.params["ExperimentName"], call.context.now()
+    name = call.params["ExperimentName"]
     arn = call.context.identity.sagemaker_arn("experiment", name)
     with call.context.store.write() as connection:
-        check_name_is_free(connection, "experiments", name)
-        connection.execute(
-            "INSERT INTO experiments (name, arn, display_name, description, created, modified) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (name, arn, call.params.get("DisplayName", name), call.params.get("Description"), now, now),
-        )
+        if stored.find_experiment(connection, name) is not None:
+            raise name_is_taken(_TITLE, name)
+        title, description = str(call.params.get("DisplayName", name)), call.params.get("Description")
+        now = call.context.now()
+        stored.add_experiment(connection, name, arn, now, display_name=title, description=description)
         put_tags(connection, arn, call.params.get("Tags"))
     return {"ExperimentArn": arn}
 
@@ -27,57 +34,47 @@ def create_experiment(call: Call) -> Response:
 @serves("sagemaker", "DescribeExperiment")
 def describe_experiment(call: Call) -> Response:
     with call.context.store.read() as connection:
-        row = get(connection, "experiments", call.params["ExperimentName"], call.context.identity)
-    return describe(row)
+        return describe(require_experiment(connection, call.params["ExperimentName"], call.context.identity))
 
 
-def describe(row: sqlite3.Row) -> Response:
+def describe(found: Experiment) -> Response:
     """Build the members that DescribeExperiment and Search return."""
-    return present(
-        ExperimentName=row["name"],
-        ExperimentArn=row["arn"],
-        DisplayName=row["display_name"],
-        Description=row["description"],
-        CreationTime=as_datetime(row["created"]),
-        LastModifiedTime=as_datetime(row["modified"]),
-        CreatedBy={},
-        LastModifiedBy={},
-    )
+    return {**_summary(found), **present(Description=found.description), "CreatedBy": {}, "LastModifiedBy": {}}
+
+
+def _summary(found: Experiment) -> Response:
+    return {
+        "ExperimentName": found.name,
+        "ExperimentArn": found.arn,
+        "DisplayName": found.display_name,
+        "CreationTime": as_datetime(found.created),
+        "LastModifiedTime": as_datetime(found.modified),
+    }
 
 
 @serves("sagemaker", "UpdateExperiment")
 def update_experiment(call: Call) -> Response:
-    params, now = call.params, call.context.now()
+    params = call.params
     with call.context.store.write() as connection:
-        row = get(connection, "experiments", params["ExperimentName"], call.context.identity)
-        columns = [("display_name", params.get("DisplayName")), ("description", params.get("Description"))]
-        touch(connection, "experiments", row["id"], now, columns)
-    return {"ExperimentArn": row["arn"]}
+        found = require_experiment(connection, params["ExperimentName"], call.context.identity)
+        given = {"display_name": params.get("DisplayName"), "description": params.get("Description")}
+        stored.update_experiment(connection, found, call.context.now(), **given)
+    return {"ExperimentArn": found.arn}
 
 
 @serves("sagemaker", "DeleteExperiment")
 def delete_experiment(call: Call) -> Response:
     with call.context.store.write() as connection:
-        row = get(connection, "experiments", call.params["ExperimentName"], call.context.identity)
-        if connection.execute("SELECT 1 FROM trials WHERE experiment_id = ?", (row["id"],)).fetchone():
-            raise ValidationFault(f"Experiment '{row['arn']}' has 1 or more trials and cannot be deleted.")
-        connection.execute("DELETE FROM experiments WHERE id = ?", (row["id"],))
-        remove_all_tags(connection, row["arn"])
-    return {"ExperimentArn": row["arn"]}
+        found = require_experiment(connection, call.params["ExperimentName"], call.context.identity)
+        if stored.count_trials(connection, found):
+            raise ValidationFault(f"Experiment '{found.arn}' has 1 or more trials and cannot be deleted.")
+        stored.delete_experiment(connection, found)
+        remove_all_tags(connection, found.arn)
+    return {"ExperimentArn": found.arn}
 
 
 @serves("sagemaker", "ListExperiments")
 def list_experiments(call: Call) -> Response:
     with call.context.store.read() as connection:
-        rows, token = listing(connection, "SELECT t.* FROM experiments t", {}, call.params)
-    return {"ExperimentSummaries": [_summary(row) for row in rows], **token}
-
-
-def _summary(row: sqlite3.Row) -> Response:
-    return {
-        "ExperimentName": row["name"],
-        "ExperimentArn": row["arn"],
-        "DisplayName": row["display_name"],
-        "CreationTime": as_datetime(row["created"]),
-        "LastModifiedTime": as_datetime(row["modified"]),
-    }
+        found, end = stored.list_experiments(connection, page_of(call.params))
+    return {"ExperimentSummaries": [_summary(item) for item in found], **token_of(end)}

@@ -1,13 +1,14 @@
 """Lineage artifacts and associations, as far as Tracker creates and cleaning up deletes them."""
 
 import json
-import sqlite3
 import uuid
 
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import has_arn, next_token, page_size, present, read_offset
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
+from mnist_tracking.embedded.services.resources import next_token, page_size, present, read_offset
+from mnist_tracking.embedded.store import lineage
+from mnist_tracking.embedded.store.lineage import Association, LineageArtifact
+from mnist_tracking.embedded.store.tags import has_arn, put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 from mnist_tracking.errors import UnsupportedOperationError
 
@@ -19,35 +20,32 @@ _LIST_MEMBERS = {*_FILTERS, "MaxResults", "NextToken"}
 @serves("sagemaker", "CreateArtifact")
 def create_artifact(call: Call) -> Response:
     params = call.params
-    arn = call.context.identity.sagemaker_arn("artifact", uuid.uuid4().hex)
+    artifact = LineageArtifact(
+        call.context.identity.sagemaker_arn("artifact", uuid.uuid4().hex),
+        params.get("ArtifactName"),
+        params["ArtifactType"],
+        params["Source"]["SourceUri"],
+        json.dumps(params, default=str),
+        call.context.now(),
+    )
     with call.context.store.write() as connection:
-        connection.execute(
-            "INSERT INTO lineage_artifacts VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                arn,
-                params.get("ArtifactName"),
-                params["ArtifactType"],
-                params["Source"]["SourceUri"],
-                json.dumps(params, default=str),
-                call.context.now(),
-            ),
-        )
-        put_tags(connection, arn, params.get("Tags"))
-    return {"ArtifactArn": arn}
+        lineage.add_artifact(connection, artifact)
+        put_tags(connection, artifact.arn, params.get("Tags"))
+    return {"ArtifactArn": artifact.arn}
 
 
 @serves("sagemaker", "DescribeArtifact")
 def describe_artifact(call: Call) -> Response:
     arn = call.params["ArtifactArn"]
     with call.context.store.read() as connection:
-        row = connection.execute("SELECT * FROM lineage_artifacts WHERE arn = ?", (arn,)).fetchone()
-    if row is None:
+        found = lineage.find_artifact(connection, arn)
+    if found is None:
         raise ResourceNotFoundFault(f"Could not find artifact {arn}.")
-    request = json.loads(row["request"])
+    request = json.loads(found.request)
     return {
         **{name: request[name] for name in _DESCRIBED if name in request},
         "ArtifactArn": arn,
-        "CreationTime": as_datetime(row["created"]),
+        "CreationTime": as_datetime(found.created),
         "CreatedBy": {},
     }
 
@@ -61,10 +59,8 @@ def add_association(call: Call) -> Response:
         for arn in (source, destination):
             if not has_arn(connection, arn):
                 raise ResourceNotFoundFault(f"Could not find resource {arn}.")
-        connection.execute(
-            "INSERT OR REPLACE INTO lineage_associations VALUES (?, ?, ?, ?)",
-            (source, destination, call.params.get("AssociationType"), call.context.now()),
-        )
+        kind, now = call.params.get("AssociationType"), call.context.now()
+        lineage.put_association(connection, Association(source, destination, kind, now))
     return {"SourceArn": source, "DestinationArn": destination}
 
 
@@ -75,23 +71,18 @@ def list_associations(call: Call) -> Response:
     if unknown := sorted(params.keys() - _LIST_MEMBERS):
         raise UnsupportedOperationError("sagemaker", f"ListAssociations with {unknown[0]}")
     size, offset = page_size(params), read_offset(params)
-    given = {column: params[name] for name, column in _FILTERS.items() if name in params}
-    clause = " AND ".join([f"{column} = ?" for column in given] or ["TRUE"])
+    wanted = {column: params[name] for name, column in _FILTERS.items() if name in params}
     with call.context.store.read() as connection:
-        rows = connection.execute(
-            f"SELECT * FROM lineage_associations WHERE {clause} "
-            "ORDER BY created DESC, source_arn, destination_arn LIMIT ? OFFSET ?",
-            [*given.values(), size + 1, offset],
-        ).fetchall()
-    return {"AssociationSummaries": [_summary(row) for row in rows[:size]], **next_token(offset, size, len(rows))}
+        found = lineage.associations(connection, wanted, size + 1, offset)
+    return {"AssociationSummaries": [_summary(item) for item in found[:size]], **next_token(offset, size, len(found))}
 
 
-def _summary(row: sqlite3.Row) -> Response:
+def _summary(found: Association) -> Response:
     return present(
-        SourceArn=row["source_arn"],
-        DestinationArn=row["destination_arn"],
-        AssociationType=row["type"],
-        CreationTime=as_datetime(row["created"]),
+        SourceArn=found.source_arn,
+        DestinationArn=found.destination_arn,
+        AssociationType=found.type,
+        CreationTime=as_datetime(found.created),
         CreatedBy={},
     )
 
@@ -100,10 +91,7 @@ def _summary(row: sqlite3.Row) -> Response:
 def delete_association(call: Call) -> Response:
     source, destination = call.params["SourceArn"], call.params["DestinationArn"]
     with call.context.store.write() as connection:
-        deleted = connection.execute(
-            "DELETE FROM lineage_associations WHERE source_arn = ? AND destination_arn = ?", (source, destination)
-        )
-        if not deleted.rowcount:
+        if not lineage.delete_association(connection, source, destination):
             raise ResourceNotFoundFault(f"Could not find an association of {source} with {destination}.")
     return {"SourceArn": source, "DestinationArn": destination}
 
@@ -115,11 +103,9 @@ def delete_artifact(call: Call) -> Response:
     if arn is None:
         raise UnsupportedOperationError("sagemaker", "DeleteArtifact without ArtifactArn")
     with call.context.store.write() as connection:
-        if connection.execute(
-            "SELECT 1 FROM lineage_associations WHERE ? IN (source_arn, destination_arn)", (arn,)
-        ).fetchone():
+        if lineage.is_associated(connection, arn):
             raise ValidationFault(f"Artifact {arn} has associations and cannot be deleted.")
-        if not connection.execute("DELETE FROM lineage_artifacts WHERE arn = ?", (arn,)).rowcount:
+        if not lineage.delete_artifact(connection, arn):
             raise ResourceNotFoundFault(f"Could not find artifact {arn}.")
         remove_all_tags(connection, arn)
     return {"ArtifactArn": arn}

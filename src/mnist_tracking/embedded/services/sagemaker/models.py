@@ -1,13 +1,14 @@
 """Models."""
 
-import json
 import sqlite3
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
+from mnist_tracking.embedded.hosting import launcher, tables
+from mnist_tracking.embedded.hosting.tables import Model
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags, remove_all_tags
+from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
 _ECHOED = (
@@ -23,15 +24,14 @@ _ECHOED = (
 
 @serves("sagemaker", "CreateModel")
 def create_model(call: Call) -> Response:
-    name, now = call.params["ModelName"], call.context.now()
+    """Create a model. Its data must exist; it is copied when an endpoint is created."""
+    name, store = call.params["ModelName"], call.context.store
     arn = call.context.identity.sagemaker_arn("model", name)
-    container_of(call.params)
-    with call.context.store.write() as connection:
+    launcher.check_data(store, container_of(call.params))
+    model = Model(name=name, arn=arn, request=call.params, python=call.context.python, created=call.context.now())
+    with store.write() as connection:
         check_is_new(connection, "models", name, f'model "{arn}"')
-        connection.execute(
-            "INSERT INTO models (name, arn, request, python, created) VALUES (?, ?, ?, ?, ?)",
-            (name, arn, json.dumps(call.params), call.context.python, now),
-        )
+        tables.insert_model(connection, model)
         put_tags(connection, arn, call.params.get("Tags"))
     return {"ModelArn": arn}
 
@@ -49,34 +49,33 @@ def container_of(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_is_new(connection: sqlite3.Connection, table: str, name: str, title: str) -> None:
-    """Raise AWS's error if a name is taken. Names that differ only in case are the same, as their ARNs are."""
-    if connection.execute(f"SELECT 1 FROM {table} WHERE name = ? COLLATE NOCASE", (name,)).fetchone():
+    """Raise AWS's error if a name is taken."""
+    if tables.is_taken(connection, table, name):
         raise ValidationFault(f"Cannot create already existing {title}.")
 
 
-def require_model(connection: sqlite3.Connection, call: Call, name: str) -> sqlite3.Row:
-    """Return a model's row, or raise AWS's error for a missing one."""
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
-    if row is None:
+def require_model(connection: sqlite3.Connection, call: Call, name: str) -> Model:
+    """Return a model, or raise AWS's error for a missing one."""
+    model = tables.read_model(connection, name)
+    if model is None:
         raise ValidationFault(f'Could not find model "{call.context.identity.sagemaker_arn("model", name)}".')
-    return row
+    return model
 
 
 @serves("sagemaker", "DescribeModel")
 def describe_model(call: Call) -> Response:
     with call.context.store.read() as connection:
-        row = require_model(connection, call, call.params["ModelName"])
-    request = json.loads(row["request"])
-    echoed = {key: request[key] for key in _ECHOED if key in request}
-    return {**echoed, "ModelArn": row["arn"], "CreationTime": as_datetime(row["created"])}
+        model = require_model(connection, call, call.params["ModelName"])
+    echoed = {key: model.request[key] for key in _ECHOED if key in model.request}
+    return {**echoed, "ModelArn": model.arn, "CreationTime": as_datetime(model.created)}
 
 
 @serves("sagemaker", "DeleteModel")
 def delete_model(call: Call) -> Response:
     with call.context.store.write() as connection:
-        row = require_model(connection, call, call.params["ModelName"])
-        connection.execute("DELETE FROM models WHERE id = ?", (row["id"],))
-        remove_all_tags(connection, row["arn"])
+        model = require_model(connection, call, call.params["ModelName"])
+        tables.delete(connection, "models", model.name)
+        remove_all_tags(connection, model.arn)
     return {}
 
 

@@ -11,38 +11,34 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import next_token, page_size, read_offset
 from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
 from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, Searchable, compile_expression
-from mnist_tracking.embedded.services.sagemaker.tags import read_tags
+from mnist_tracking.embedded.store.components import Component
+from mnist_tracking.embedded.store.experiments import Experiment, parents_of, trial_of_id
+from mnist_tracking.embedded.store.pages import typed
+from mnist_tracking.embedded.store.tags import read_tags
 
 
 def _experiment(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
-    return {"Experiment": {**experiments.describe(row), "Tags": read_tags(connection, row["arn"])}}
+    return {"Experiment": {**experiments.describe(typed(Experiment, row)), "Tags": read_tags(connection, row["arn"])}}
 
 
 def _trial(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
-    return {"Trial": {**trials.describe(trials.read(connection, row["id"])), "Tags": read_tags(connection, row["arn"])}}
+    found = trial_of_id(connection, row["id"])
+    return {"Trial": {**trials.describe(found), "Tags": read_tags(connection, found.arn)}}
 
 
 def _component(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
-    described = components.describe(connection, row)
+    found = typed(Component, row)
+    (horizon,) = connection.execute("SELECT horizon()").fetchone()
     return {
         "TrialComponent": {
-            **described,
-            "Parents": _parents(connection, row["id"]),
-            "Tags": read_tags(connection, row["arn"]),
+            **components.describe(connection, found),
+            "Parents": [
+                {"TrialName": trial, "ExperimentName": experiment}
+                for trial, experiment in parents_of(connection, found.id, until=horizon)
+            ],
+            "Tags": read_tags(connection, found.arn),
         }
     }
-
-
-def _parents(connection: sqlite3.Connection, component_id: int) -> list[Response]:
-    rows = connection.execute(
-        """
-        SELECT t.name AS trial, e.name AS experiment
-        FROM associations a JOIN trials t ON t.id = a.trial_id JOIN experiments e ON e.id = t.experiment_id
-        WHERE a.component_id = ? AND a.created <= horizon() ORDER BY a.created, t.id
-        """,
-        (component_id,),
-    )
-    return [{"TrialName": row["trial"], "ExperimentName": row["experiment"]} for row in rows]
 
 
 def _training_job(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:

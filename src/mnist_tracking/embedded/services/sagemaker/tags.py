@@ -1,32 +1,10 @@
 """Tags of any resource, by its ARN."""
 
-import sqlite3
-from collections.abc import Iterable, Mapping
-
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import has_arn
+from mnist_tracking.embedded.store.tags import has_arn, put_tags, read_tags, remove_tags
 
 MAX_TAGS = 50
-
-
-def put_tags(connection: sqlite3.Connection, arn: str, tags: Iterable[Mapping[str, str]] | None) -> None:
-    """Set tags (``{"Key": ..., "Value": ...}``) on a resource, inside the caller's transaction."""
-    connection.executemany(
-        "INSERT INTO tags VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        [(arn, tag["Key"], tag["Value"]) for tag in tags or ()],
-    )
-
-
-def read_tags(connection: sqlite3.Connection, arn: str) -> list[dict[str, str]]:
-    """Return a resource's tags, sorted by key."""
-    rows = connection.execute("SELECT key, value FROM tags WHERE arn = ? ORDER BY key", (arn,))
-    return [{"Key": row["key"], "Value": row["value"]} for row in rows]
-
-
-def remove_all_tags(connection: sqlite3.Connection, arn: str) -> None:
-    """Remove all tags of a resource."""
-    connection.execute("DELETE FROM tags WHERE arn = ?", (arn,))
 
 
 @serves("sagemaker", "AddTags")
@@ -52,9 +30,6 @@ def list_tags(call: Call) -> Response:
 
 @serves("sagemaker", "DeleteTags")
 def delete_tags(call: Call) -> Response:
-    arn = call.params["ResourceArn"]
     with call.context.store.write() as connection:
-        connection.executemany(
-            "DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in call.params["TagKeys"]]
-        )
+        remove_tags(connection, call.params["ResourceArn"], call.params["TagKeys"])
     return {}

@@ -16,10 +16,17 @@ from mnist_tracking.embedded.jobs import checks, state
 from mnist_tracking.embedded.jobs.hosts import instances_of
 from mnist_tracking.embedded.jobs.launcher import Launch, recover_lost_jobs, signal_stop
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
-from mnist_tracking.embedded.services import resources
-from mnist_tracking.embedded.services.resources import listing, present
+from mnist_tracking.embedded.services.resources import (
+    listing,
+    present,
+    require_component,
+    require_experiment,
+    require_trial,
+)
 from mnist_tracking.embedded.services.sagemaker import components, trials
-from mnist_tracking.embedded.services.sagemaker.tags import put_tags
+from mnist_tracking.embedded.store.components import add_job_of_run, put_source, update_component
+from mnist_tracking.embedded.store.metric_summaries import summaries_of
+from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
@@ -57,7 +64,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
         hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}
         components.put_artifacts(connection, row_id, "Output", hook_output)
     components.check_limits(connection, row_id)
-    resources.touch(connection, "components", row_id, now, [("display_name", config.get("TrialComponentDisplayName"))])
+    update_component(connection, row_id, now, display_name=config.get("TrialComponentDisplayName"))
     trial_id = _trial_of(connection, call, config)
     if trial_id is not None:
         trials.associate(connection, trial_id, row_id, now)
@@ -65,20 +72,16 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
 
 
 def _use_run(connection: sqlite3.Connection, call: Call, arn: str) -> int:
-    run = resources.get(connection, "components", call.params["ExperimentConfig"]["RunName"], call.context.identity)
-    connection.execute("INSERT INTO component_sources VALUES (?, ?, ?)", (run["id"], arn, SOURCE_TYPE))
-    return int(run["id"])
+    run = require_component(connection, call.params["ExperimentConfig"]["RunName"], call.context.identity)
+    add_job_of_run(connection, run.id, arn, SOURCE_TYPE)
+    return run.id
 
 
 def _create_component(connection: sqlite3.Connection, call: Call, arn: str, now: float) -> int:
     name = call.params["TrainingJobName"] + _COMPONENT_SUFFIX
-    resources.check_name_is_free(connection, "components", name)
     own = call.context.identity.sagemaker_arn("experiment-trial-component", name)
-    row_id = components.insert(connection, name, own, now)
-    connection.execute(
-        "UPDATE components SET source_arn = ?, source_type = ?, status = 'InProgress' WHERE id = ?",
-        (arn, SOURCE_TYPE, row_id),
-    )
+    row_id = components.create(connection, name, own, now)
+    put_source(connection, row_id, arn, SOURCE_TYPE)
     return row_id
 
 
@@ -86,19 +89,15 @@ def _trial_of(connection: sqlite3.Connection, call: Call, config: Params) -> int
     """Return the trial of a job; a job that names only its experiment gets a new one, as the API documents."""
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if trial:
-        found = trials.read(connection, resources.get(connection, "trials", trial, call.context.identity)["id"])
-        if (
-            experiment
-            and resources.get(connection, "experiments", experiment, call.context.identity)["id"]
-            != found["experiment_id"]
-        ):
-            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found['experiment_name']!r}.")
-        return int(found["id"])
+        found = require_trial(connection, trial, call.context.identity)
+        if experiment and require_experiment(connection, experiment, call.context.identity).id != found.experiment_id:
+            raise ValidationFault(f"Trial {trial!r} belongs to experiment {found.experiment_name!r}.")
+        return found.id
     if not experiment:
         return None
     made = {"TrialName": call.params["TrainingJobName"] + _TRIAL_SUFFIX, "ExperimentName": experiment}
     trials.create_trial(Call(call.context, call.service, "CreateTrial", made))
-    return int(resources.get(connection, "trials", made["TrialName"], call.context.identity)["id"])
+    return require_trial(connection, made["TrialName"], call.context.identity).id
 
 
 @serves("sagemaker", "CreateTrainingJob")
@@ -232,12 +231,8 @@ def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
 
 
 def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> list[Response]:
-    found = connection.execute(
-        "SELECT * FROM metric_summaries WHERE component_id = ? ORDER BY name LIMIT 40", (component_id,)
-    )
-    return [
-        {"MetricName": row["name"], "Value": row["last"], "Timestamp": as_datetime(row["timestamp"])} for row in found
-    ]
+    found = () if component_id is None else summaries_of(connection, component_id, limit=40)
+    return [{"MetricName": item.name, "Value": item.last, "Timestamp": as_datetime(item.timestamp)} for item in found]
 
 
 @serves("sagemaker", "StopTrainingJob")

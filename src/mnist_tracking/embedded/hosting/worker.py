@@ -1,14 +1,13 @@
 """
-Serve one model: the handler contract of SageMaker's PyTorch containers, on loopback.
+Run one model: the handler contract of SageMaker's PyTorch containers, one request at a time.
 
 Run by its path, never as a module of the package: imports must come from the user's archive, even if it has another
-copy of this package. Standard library and uvicorn; numpy and torch only when a default handler needs them.
+copy of this package. Standard library only; numpy and torch only when a default handler needs them.
 
-``python server.py MODEL_DIR CHANNEL_FD VARIANT``: the channel is a socket to the supervisor. The port is sent on it
-once the model is loaded; when it closes, the supervisor has ended, and this process ends, too.
+``python worker.py MODEL_DIR CHANNEL_FD LIFELINE_FD``. The channel is a socket on which requests come and responses go,
+as frames. When the lifeline closes, the supervisor has ended, and this process ends, too.
 """
 
-import asyncio
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -17,17 +16,15 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import traceback
 import types
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any
-
-import uvicorn  # before the user's folder is on the path, so that nothing in it can shadow uvicorn
+from typing import Any, BinaryIO, cast
 
 _JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
 
@@ -108,6 +105,13 @@ def _encode_array(values: Any, kind: str) -> str | bytes:
     return stream.getvalue()
 
 
+def _text(value: Any) -> str:
+    """Return what a handler gave as a content type as a string; empty for None."""
+    if isinstance(value, bytes | bytearray):
+        return value.decode("latin-1")
+    return "" if value is None else str(value)
+
+
 class Context:
     """The model and the request, passed to handlers that take an additional argument."""
 
@@ -127,7 +131,7 @@ class Context:
 
     def set_response_header(self, _index: int, name: str, value: str) -> None:
         """Add a header to the response."""
-        self.response_headers[name.lower()] = value
+        self.response_headers[str(name).lower()] = str(value)
 
     def set_response_content_type(self, index: int, value: str) -> None:
         """Set the content type of the response."""
@@ -164,7 +168,7 @@ class Handlers:
         if not isinstance(output, str | bytes | bytearray | memoryview):
             raise TypeError(f"the handlers returned a {type(output).__name__}; expected str or bytes")
         encoded = output.encode() if isinstance(output, str) else bytes(output)
-        return encoded, {"content-type": str(content_type), **context.response_headers}
+        return encoded, {"content-type": _text(content_type) or accept, **context.response_headers}
 
     def _run(self, data: bytes | str, content_type: str, accept: str, context: Context) -> Any:
         if self._transform:
@@ -200,46 +204,26 @@ def import_script(code: Path) -> Any:
     return module
 
 
-class App:
-    """The ASGI application: ``GET /ping`` and ``POST /invocations``. One thread runs the handlers."""
-
-    def __init__(self, handlers: Handlers, worker: ThreadPoolExecutor, variant: str) -> None:
-        self._handlers, self._worker, self._variant = handlers, worker, variant
-
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
-        """Respond to one request."""
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        status, content, headers = await self._respond(scope, body)
-        headers = {**headers, "content-length": str(len(content)), "x-amzn-invoked-production-variant": self._variant}
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": content})
-
-    async def _respond(self, scope: dict[str, Any], body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        match scope["method"], scope["path"]:
-            case "GET", "/ping":
-                return 200, b"", {}
-            case "POST", "/invocations":
-                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-                return await asyncio.get_running_loop().run_in_executor(self._worker, self._invoke, body, headers)
-            case _:
-                return 404, b"Not found. Available: GET /ping, POST /invocations.", {"content-type": "text/plain"}
-
-    def _invoke(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
-        try:
-            return 200, *self._handlers.respond(body, headers)
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything, even SystemExit; the caller gets the error
-            trace = _trace(error)
+def respond(handlers: Handlers, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of the response to a request; whatever a handler raises is a response, too."""
+    try:
+        content, found = handlers.respond(body, headers)
+    except _Terminated:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a handler may raise anything, even SystemExit; the caller gets the error
+        trace = _trace(error)
+        with contextlib.suppress(Exception):  # a handler may have closed it
             print(trace, file=sys.stderr, flush=True)  # noqa: T201 - standard error is the endpoint's log
-            return 500, f"{error}\n{trace}".encode("utf-8", "replace"), {"content-type": "text/plain; charset=utf-8"}
+        text = f"{_message(error)}\n{trace}"
+        return 500, {"content-type": "text/plain; charset=utf-8"}, text.encode("utf-8", "replace")
+    return 200, found, content
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001 - the user's own class
+        return f"{type(error).__name__}, whose message cannot be read: {another!r}"
 
 
 def _trace(error: BaseException) -> str:
@@ -250,46 +234,69 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, here or error.__traceback__))
 
 
-def _end_with(channel: socket.socket) -> None:
+FRAME = struct.Struct("!IQ")
+"""What a frame begins with: the sizes of its facts (JSON) and of its body."""
+
+BEGUN = b"\x06"
+"""What is sent before a request's handlers run."""
+
+
+def write_frame(channel: BinaryIO, facts: dict[str, Any], body: bytes = b"") -> None:
+    """Send a frame."""
+    encoded = json.dumps(facts).encode()
+    channel.write(FRAME.pack(len(encoded), len(body)) + encoded)
+    channel.write(body)
+    channel.flush()
+
+
+def read_frame(channel: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """Wait for a frame; return its facts and its body, or None at the end of the channel."""
+    head = channel.read(FRAME.size)
+    if len(head) < FRAME.size:
+        return None
+    facts, body = FRAME.unpack(head)
+    return json.loads(channel.read(facts)), channel.read(body)
+
+
+class _Terminated(BaseException):
+    """This process was asked to end."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _Terminated
+
+
+def _end_with(lifeline: int) -> None:
     """Wait until the supervisor has ended, then end this process and its children."""
     with contextlib.suppress(OSError):
-        channel.recv(1)
+        os.read(lifeline, 1)
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
-async def _serve(server: Any, listener: socket.socket) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 0)
-    await server.serve(sockets=[listener])
-
-
-def main(model_dir: str, channel_fd: str, variant: str) -> None:
-    """Load the model, listen on a free port of loopback, and send the port to the supervisor."""
-    channel = socket.socket(fileno=int(channel_fd))
-    threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
+def _serve(model_dir: str, channel: BinaryIO) -> None:
     code = Path(os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or Path(model_dir, "code"))
-    script = import_script(code)
-    worker = ThreadPoolExecutor(1, thread_name_prefix="model")
-    handlers = worker.submit(Handlers, script, model_dir).result()
-    config = uvicorn.Config(
-        App(handlers, worker, variant),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        timeout_keep_alive=3600,
-        timeout_graceful_shutdown=1,
-    )
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: TCP_NODELAY needs TCP
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    channel.sendall(f"{listener.getsockname()[1]}\n".encode())
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # its own way to end takes 0.1 s, and as long as there are clients
-    asyncio.run(_serve(server, listener))
+    handlers = Handlers(import_script(code), model_dir)
+    me = os.getpid()
+    write_frame(channel, {})  # the model is loaded
+    while (request := read_frame(channel)) is not None:
+        channel.write(BEGUN)
+        channel.flush()
+        status, headers, body = respond(handlers, *request)
+        if os.getpid() != me:
+            os._exit(0)  # a handler that forked also returns in the child
+        write_frame(channel, {"status": status, "headers": headers}, body)
+
+
+def main(model_dir: str, channel_fd: str, lifeline_fd: str) -> None:
+    """Load the model, then respond to requests until the channel ends."""
+    for descriptor in (int(channel_fd), int(lifeline_fd)):
+        os.set_inheritable(descriptor, False)
+    threading.Thread(target=_end_with, args=(int(lifeline_fd),), daemon=True).start()
+    signal.signal(signal.SIGTERM, _terminate)
+    with contextlib.suppress(_Terminated, BrokenPipeError), socket.socket(fileno=int(channel_fd)) as channel:
+        _serve(model_dir, cast("BinaryIO", channel.makefile("rwb")))
 
 
 if __name__ == "__main__":

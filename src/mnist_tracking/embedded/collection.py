@@ -1,0 +1,101 @@
+"""
+Delete what programs that were killed left behind, and give the space that it took back to the disk.
+
+Nothing is deleted that a living process may still write, that something refers to, or that this library did not make.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import time
+import uuid
+from pathlib import Path
+
+from mnist_tracking._values.files import is_locked, locked
+from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.hosting.launcher import delete_orphans
+from mnist_tracking.embedded.jobs.launcher import supervisor_lock
+from mnist_tracking.embedded.jobs.state import ENDED, read_job
+from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.backup import delete_links
+from mnist_tracking.embedded.store.objects import stored_contents
+from mnist_tracking.embedded.store.uploads import delete_upload, uploads_before
+
+_STAMP = "locks/collection"
+_DAY_S = 86_400
+_SET_ASIDE = re.compile(r"\..+-[0-9a-f]{32}")  # the name of a job's folder while it is deleted
+_LOGGED = (  # the log lines of jobs and endpoints that do not exist
+    "DELETE FROM log_events WHERE timestamp < ? AND log_group = '/aws/sagemaker/TrainingJobs' AND "
+    "substr(stream, 1, instr(stream, '/') - 1) NOT IN (SELECT name FROM training_jobs)",
+    "DELETE FROM log_events WHERE timestamp < ? AND log_group LIKE '/aws/sagemaker/Endpoints/%' AND "
+    "substr(log_group, length('/aws/sagemaker/Endpoints/') + 1) NOT IN (SELECT name FROM endpoints)",
+)
+
+
+def collect_if_due(context: Context) -> None:
+    """
+    Collect, unless this home's last collection is recent or another process collects.
+
+    What fails, such as for lack of permissions, is left to the next time: opening a home never fails because of it.
+    """
+    stamp = context.store.home / _STAMP
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - stamp.stat().st_mtime < context.timing.collection_interval_s:
+            return
+    with contextlib.suppress(OSError, sqlite3.Error), locked(stamp, wait=False):
+        os.utime(stamp)
+        collect(context)
+
+
+def collect(context: Context) -> None:
+    """
+    Collect orphans: abandoned uploads and old log lines, then contents, folders and free pages.
+
+    Whatever interrupts this, the next collection completes it.
+    """
+    store, timing, now = context.store, context.timing, context.now()
+    with store.write() as connection:
+        for upload in uploads_before(connection, now - timing.upload_expiry_s):
+            delete_upload(connection, upload.id)
+        for statement in _LOGGED:
+            connection.execute(statement, (now - timing.log_expiry_s,))
+    store.blobs.delete_unused(lambda: _used(store))
+    delete_links(store.home)
+    delete_orphans(store)
+    _delete_job_folders(store)
+    _delete_work(store)
+    store.shrink()
+
+
+def _used(store: Store) -> set[str]:
+    with store.read() as connection:
+        return {content.blob for content in stored_contents(connection)}
+
+
+def _delete_job_folders(store: Store) -> None:
+    """Delete the folders of jobs that do not exist, if nobody creates or runs them."""
+    for path in (store.home / "jobs").iterdir() if (store.home / "jobs").is_dir() else ():
+        if not _SET_ASIDE.fullmatch(path.name) and supervisor_lock(store, path.name).is_file():
+            path = _set_aside(store, path)  # noqa: PLW2901 - where it is now
+        if _SET_ASIDE.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _set_aside(store: Store, path: Path) -> Path:
+    """Rename a job's folder unless the job exists or is being created; return where it is."""
+    lock = supervisor_lock(store, path.name)
+    with store.write() as connection, contextlib.suppress(BlockingIOError), locked(lock, wait=False):  # as its creation
+        if read_job(connection, path.name) is None:
+            return path.rename(path.with_name(f".{path.name}-{uuid.uuid4().hex}"))
+    return path
+
+
+def _delete_work(store: Store) -> None:
+    """Delete the working folders of jobs that have ended without deleting them."""
+    for path in (store.home / "jobs").glob("*/ml"):
+        with store.read() as connection:
+            job = read_job(connection, path.parent.name)
+        if job is not None and job["status"] in ENDED and not is_locked(supervisor_lock(store, path.parent.name)):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""Lines that jobs and endpoints have logged, in streams of groups. Times are seconds here, milliseconds on AWS."""
+
+import sqlite3
+from collections.abc import Iterable
+
+import attrs
+
+from mnist_tracking.embedded.store.objects import after_prefix
+
+_MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
+
+
+@attrs.frozen
+class LogStream:
+    """A stream, and the times of its first and its last line in milliseconds."""
+
+    name: str
+    first: int
+    last: int
+
+
+@attrs.frozen
+class LogLine:
+    """A line, the number of its event, and its time in milliseconds."""
+
+    id: int
+    time: int
+    message: str
+
+
+def add_lines(connection: sqlite3.Connection, group: str, stream: str, lines: Iterable[tuple[float, str]]) -> None:
+    """Add lines, each with its time in seconds, to a stream, inside the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
+        [(group, stream, time, message) for time, message in lines],
+    )
+
+
+def streams_of(
+    connection: sqlite3.Connection, group: str, prefix: str, limit: int, *, by_time: bool, is_descending: bool
+) -> list[LogStream]:
+    """Return the streams of a group whose names begin with *prefix*, ordered by name or by their last line."""
+    end = after_prefix(prefix)
+    bound, values = ("", ()) if end is None else (" AND stream < ?", (end,))
+    order = f"{'last' if by_time else 'stream'} {'DESC' if is_descending else 'ASC'}"
+    rows = connection.execute(
+        f"SELECT stream, min({_MILLISECONDS}), max({_MILLISECONDS}) AS last FROM log_events "
+        f"WHERE log_group = ? AND stream >= ?{bound} GROUP BY stream ORDER BY {order} LIMIT ?",
+        (group, prefix, *values, limit),
+    )
+    return [LogStream(*row) for row in rows]
+
+
+def has_stream(connection: sqlite3.Connection, group: str, stream: str) -> bool:
+    """Whether a stream exists."""
+    where = "log_group = ? AND stream = ?"
+    return connection.execute(f"SELECT 1 FROM log_events WHERE {where} LIMIT 1", (group, stream)).fetchone() is not None
+
+
+@attrs.frozen
+class LogPage:
+    """
+    Some lines of a stream.
+
+    Attributes:
+        group: The group of the stream.
+        stream: The stream.
+        is_forward: Whether the lines after *place* are wanted, or those before it.
+        place: The number of an event.
+        span: From which time on, and before which time, in milliseconds.
+        limit: How many lines at most.
+    """
+
+    group: str
+    stream: str
+    is_forward: bool
+    place: int
+    span: tuple[int, int]
+    limit: int
+
+
+def lines_of(connection: sqlite3.Connection, page: LogPage) -> list[LogLine]:
+    """Return the lines of a page, the oldest first."""
+    side, order = ("id > ?", "ASC") if page.is_forward else ("id < ?", "DESC")
+    rows = connection.execute(
+        f"SELECT id, {_MILLISECONDS}, message FROM log_events WHERE log_group = ? AND stream = ? AND {side} "
+        f"AND {_MILLISECONDS} >= ? AND {_MILLISECONDS} < ? ORDER BY id {order} LIMIT ?",
+        (page.group, page.stream, page.place, *page.span, page.limit),
+    )
+    return sorted((LogLine(*row) for row in rows), key=lambda line: line.id)
