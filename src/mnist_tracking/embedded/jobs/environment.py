@@ -10,7 +10,6 @@ import shutil
 import site
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 _PIP = '#!/bin/sh\nexec "{python}" -m pip "$@"\n'
@@ -45,11 +44,20 @@ def _interpreter(folder: Path) -> Path:
 
 
 def _create(folder: Path) -> None:
-    venv.EnvBuilder(symlinks=True).create(folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
+    """Do what ``venv`` does, in a tenth of its time; and let the interpreter find all packages that this one finds."""
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / f"python{version}" / "site-packages"
+    packages.mkdir(parents=True)
+    if sys.platlibdir != "lib":
+        (folder / sys.platlibdir).symlink_to("lib")
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
     below = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     lines = [f"import site; site.addsitedir({path!r})\n" for path in below]  # reads the .pth files there, too
     (packages / "submitter.pth").write_text("".join(lines))
+    (folder / "bin").mkdir()
+    for name in ("python", "python3", f"python{version}"):
+        (folder / "bin" / name).symlink_to(base)
     for name in ("pip", "pip3"):
         path = folder / "bin" / name
         path.write_text(_PIP.format(python=_interpreter(folder)))
