@@ -1,5 +1,5 @@
 """
-What the embedded SageMaker's store adds to a call of boto3: writes, against the same calls answered by an empty handler.
+What the embedded SageMaker's store adds to a call of boto3: writes, against the same calls with an empty handler.
 
 Both go through the same client: botocore's own work, which AWS would need too, is most of either. The calls alternate,
 so that what else the machine does affects both alike. CPU time, of all threads of this process.

@@ -30,7 +30,7 @@ PARTS = (  # a part imports only from parts that stand before it
 )
 ASIDE = {  # a part that stands aside: what it may import, and the parts that may import it
     "training": ({"errors", "job", "_values.files"}, {"mnist", "cli"}),
-    "embedded": ({"errors", "_values.files"}, {"workspace", "cli"}),
+    "embedded": ({"errors", "_values.archives", "_values.files"}, {"workspace", "cli"}),
 }
 FOREIGN = {  # a package of others: the parts that may import it
     "attrs": {
@@ -71,6 +71,7 @@ TRAVELLING = {  # with every job, or read where torch is not installed: what of 
     "job": {"boto3", "botocore"},  # on AWS, where every container has them
     "training.hyperparameters": set(),
     "training.specification": set(),
+    "_values.archives": set(),
     "_values.checks": set(),
     "_values.files": set(),
     "_values.recordable": set(),

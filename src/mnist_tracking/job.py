@@ -37,6 +37,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.files import copy_tree
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
     Scalar,
@@ -168,7 +169,7 @@ def log_artifact(path: str | os.PathLike[str], *, name: str | None = None) -> No
             An artifact of the same name is replaced.
 
     Raises:
-        ConfigError: If the file does not exist, or *name* is not a relative path.
+        ConfigError: If the file does not exist or is a special one, or *name* is not a relative path.
 
     Example:
         >>> _ = Path("notes.txt").write_text("All good.")
@@ -178,6 +179,8 @@ def log_artifact(path: str | os.PathLike[str], *, name: str | None = None) -> No
     source = Path(os.path.abspath(check_path("path", path)))
     if not os.path.exists(source):
         raise ConfigError(f"The file or folder {str(source)!r} does not exist.")
+    if not (source.is_file() or source.is_dir()):
+        raise ConfigError(f"{str(source)!r} is neither a file nor a folder.")
     folder = os.environ.get("SM_OUTPUT_DATA_DIR")
     name = check_key("artifact", _name_in(folder, source) if name is None else name)
     parts = PurePosixPath(name).parts
@@ -198,7 +201,7 @@ def _name_in(folder: str | None, source: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    origin, destination = source.resolve(), target.resolve()
+    origin, destination = Path(os.path.realpath(source)), Path(os.path.realpath(target))
     if origin == destination:
         return
     if destination.is_relative_to(origin) or origin.is_relative_to(destination):
@@ -208,7 +211,7 @@ def _copy(source: Path, target: Path) -> None:
     else:
         target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    copy = shutil.copytree if source.is_dir() else shutil.copy2
+    copy = copy_tree if source.is_dir() else shutil.copy2
     copy(source, target)
 
 

@@ -104,6 +104,72 @@ def test_a_program_that_escapes_has_neither_credentials_nor_an_address(tmp_path:
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_profiles_are_there_without_their_keys(tmp_path: Path, is_named: bool) -> None:
+    """Any program may name one; none can read a key, or how to get one, from the files that it is pointed to."""
+    aws = tmp_path / ("elsewhere" if is_named else ".aws")
+    aws.mkdir()
+    role = "role_arn = arn:aws:iam::1:role/secret\nsource_profile = default\nsso_session = secret\n"
+    process = "credential_process = cat secret\ns3 =\n  signature_version = secret\n"
+    (aws / "config").write_text(f"[default]\nregion = eu-west-1\n[profile work]\n{role}{process}[sso-session secret]\n")
+    (aws / "credentials").write_text("[work]\naws_access_key_id = secret\naws_secret_access_key = secret\n[other]\n")
+    named = {"AWS_CONFIG_FILE": str(aws / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(aws / "credentials")}
+    done = python(
+        tmp_path / "home",
+        """
+        import boto3, os
+        print(sorted(boto3.Session().available_profiles))
+        print(boto3.Session(profile_name="work").client("sts").get_caller_identity()["Account"])
+        print(*(open(os.environ[name]).read() for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")))
+        """,
+        HOME=str(tmp_path),
+        **(named if is_named else {}),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("['default', 'other', 'work']\n000000000000\n[default]\nregion = eu-west-1\n")
+    assert "secret" not in done.stdout.replace("[sso-session secret]", "").replace("secret_access_key = embedded", "")
+
+
+@pytest.mark.parametrize("content", ["no section", "[a]\n[a]\nx", "\xff", "[a]\nx = %(y)s\n"])
+def test_a_broken_configuration_file_is_no_concern_of_the_program(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config").write_text(content, encoding="latin-1")
+
+    assert python(tmp_path / "home", "print('ran')", AWS_CONFIG_FILE=tmp_path / "config").stdout == "ran\n"
+
+
+def test_the_sdks_archives_do_not_contain_the_home(workspace: Workspace, tmp_path: Path) -> None:
+    """Neither those of a job nor those of a model, whatever the SDK's own way to pack them."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "train.py").write_text("def model_fn(folder): return 1")
+    (project / "model").touch()
+    done = python(
+        project / "home",
+        """
+        import tarfile
+        from sagemaker import utils
+        from sagemaker.fw_utils import _list_files_to_compress
+        utils.create_tar_file(_list_files_to_compress("train.py", "."), "code.tar.gz")
+        with tarfile.open("model.tar.gz", "w:gz") as tar:
+            tar.add("model")
+        class Session:
+            settings = None
+        utils.repack_model("train.py", ".", None, "file://model.tar.gz", "file://repacked.tar.gz", Session())
+        for name in ("code.tar.gz", "repacked.tar.gz"):
+            with tarfile.open(name) as tar:
+                print(sorted(tar.getnames()))
+        """,
+        cwd=project,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == [
+        "['model', 'train.py']",
+        "['', 'code', 'code/code.tar.gz', 'code/model', 'code/model.tar.gz', 'code/train.py', 'model']",
+    ]
+
+
 def test_a_python_without_this_library_sends_nothing(tmp_path: Path) -> None:
     done = python(
         tmp_path / "home",

@@ -13,7 +13,7 @@ from tests.support.interrupts import is_interrupted
 
 from mnist_tracking._values.files import hold_lock, is_locked, locked
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.interrupts import uninterrupted
+from mnist_tracking.embedded.interrupts import uninterrupted, uninterrupted_read
 from mnist_tracking.embedded.store import Store
 
 
@@ -48,7 +48,23 @@ def test_interrupted_calls_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_interrupted_call_finishes_in_the_background() -> None:
-    """The caller has the interrupt at once; the function does not see it, and the next one does not wait for it."""
+    """The caller has the interrupt at once; the function does not see it. The next one comes after it."""
+    order: list[str] = []
+
+    def slow() -> None:
+        signal.pthread_kill(_main(), signal.SIGALRM)
+        interrupted.wait(60)
+        order.append("interrupted")
+
+    interrupted = threading.Event()
+    assert is_interrupted(lambda: uninterrupted(slow), after_s=600)
+    assert order == []
+    interrupted.set()
+    uninterrupted(order.append, "next")
+    assert order == ["interrupted", "next"]
+
+
+def test_nothing_waits_for_an_interrupted_prediction() -> None:
     may_end, ended = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -56,7 +72,7 @@ def test_interrupted_call_finishes_in_the_background() -> None:
         may_end.wait(60)
         ended.set()
 
-    assert is_interrupted(lambda: uninterrupted(slow), after_s=600)
+    assert is_interrupted(lambda: uninterrupted_read(slow), after_s=600)
     assert uninterrupted(lambda: not ended.is_set())
     may_end.set()
     assert ended.wait(60)

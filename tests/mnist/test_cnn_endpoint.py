@@ -26,7 +26,7 @@ from mnist_tracking import (
     mnist_job,
 )
 from mnist_tracking._aws.storage import split_uri
-from mnist_tracking._values.files import unpack
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.training.entry import PACKAGE_DIR
 
 pytest.importorskip("torch")

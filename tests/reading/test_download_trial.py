@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.hostile import hostile_archives, write_hostile
 
-from mnist_tracking import AccessDeniedError, ConfigError, ExperimentRunner, NotFoundError, StateError, Workspace
+from mnist_tracking import (
+    AccessDeniedError,
+    BestModelDeployer,
+    ConfigError,
+    ExperimentRunner,
+    NotFoundError,
+    StateError,
+    Workspace,
+)
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 
@@ -166,6 +176,37 @@ def test_an_archive_that_is_damaged_or_leaves_its_folder_is_refused(
     assert files_in(tmp_path / "got") == {}
     assert not (tmp_path / "got" / "trial.json").exists()
     assert not (tmp_path / "escaped.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["path of 3952", "file replaced by a link, then linked"])
+def test_a_model_made_to_escape_changes_nothing_outside(
+    workspace: Workspace, baseline: str, tmp_path: Path, name: str
+) -> None:
+    """As with CVE-2025-4517, which `tarfile` does not notice: neither in a download nor when the SDK packs it again."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("mine")
+    (tmp_path / "serve.py").write_text("def model_fn(folder): return 1")
+    write_hostile(tmp_path / "evil.tar.gz", hostile_archives()[name], outside)
+    put(workspace, f"{baseline}/model.tar.gz", (tmp_path / "evil.tar.gz").read_bytes())
+
+    with pytest.raises(StateError, match=r"cannot be unpacked: its (member|hard link)"):
+        workspace.trial("baseline").download(tmp_path / "got")
+    with pytest.raises(StateError, match=r"cannot be packed with its code"):
+        BestModelDeployer(workspace).deploy("baseline", entry_point=tmp_path / "serve.py")
+    assert files_in(outside) == {"secret": "mine"}
+    assert (outside / "secret").stat().st_nlink == 1
+
+
+def test_a_full_disk_is_not_a_damaged_archive(
+    workspace: Workspace, baseline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {**(unpack.__kwdefaults__ or {}), "reserve_bytes": 1 << 60}
+    monkeypatch.setattr(unpack, "__kwdefaults__", defaults)
+
+    with pytest.raises(StateError, match=r"folder .* cannot be written: disk full") as caught:
+        workspace.trial("baseline").download(tmp_path / "got")
+    assert caught.value.reason == "unwritable"
 
 
 def test_no_key_and_no_link_leads_out_of_the_folder(workspace: Workspace, baseline: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.storage import split_uri
+from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import check_name, suggest_name
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
@@ -171,6 +172,8 @@ class ComponentTracker:
         _check_media_type(media_type)
         if not os.path.isfile(path):
             raise ConfigError(f"{str(path)!r} is not a file that can be uploaded.")
+        if is_home(path.parent):
+            raise ConfigError(f"{str(path)!r} belongs to the home of an embedded SageMaker.")
         if self._files.setdefault(path.name, path.absolute()) != path.absolute():
             raise ConfigError(
                 f"{str(path)!r} would replace {str(self._files[path.name])!r}. Give it another file name."

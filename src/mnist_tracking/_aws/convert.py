@@ -29,7 +29,7 @@ ADAPTER = "mnist-tracking:adapter"
 """The tag of a job or an endpoint: how its model's predictions are read."""
 
 LEAVING_TAG = "mnist-tracking:leaving"
-"""The tag of a component that is about to be detached and deleted; an interrupted cleanup finds it by this tag."""
+"""The tag of a component that may be in no trial: a cleanup of the experiment that the tag names finds it."""
 
 RUN_TAG = "sagemaker:trial-component-source"  # set by the SDK's Run
 _CHANNELS = "/opt/ml/input/data/"

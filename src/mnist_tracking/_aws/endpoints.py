@@ -26,9 +26,11 @@ from mnist_tracking._aws.jobs import volume_key
 from mnist_tracking._aws.logs import stream_tail
 from mnist_tracking._aws.removal import delete_named
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.storage import find_object, split_uri
 from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._values.archives import ArchiveError
 from mnist_tracking.errors import (
     AlreadyExistsError,
     ConfigError,
@@ -51,7 +53,7 @@ EndpointStatus = Literal[
     "Failed",
     "UpdateRollbackFailed",
 ]
-_UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
+_UNREADABLE = (ArchiveError, tarfile.TarError, zlib.error, EOFError, OSError)
 _LOG_LINES = 20
 
 
@@ -110,8 +112,9 @@ def deploy_model(
         StateError: If one of these archives cannot be read.
         ConfigError: If the SDK rejects the instance type or the region.
     """
-    with quiet(), translated():
-        model = _model(account, served, name=name, code_location=code_location)
+    with quiet(), translated(), staged() as stage:
+        code = served.source_dir and stage.view(served.source_dir)
+        model = _model(account, attrs.evolve(served, source_dir=code), name=name, code_location=code_location)
         try:
             model.deploy(
                 initial_instance_count=instance_count,
@@ -239,13 +242,9 @@ def endpoint_status(account: Account, name: str) -> EndpointStatus:
 
 
 def endpoint_arn(account: Account, name: str) -> str:
-    """
-    Return the ARN of an endpoint.
-
-    Raises:
-        NotFoundError: If it does not exist.
-    """
-    return str(_describe_endpoint(account, name)["EndpointArn"])
+    """Return the ARN that an endpoint has, or will have."""
+    partition = account.boto_session.get_partition_for_region(account.region)
+    return f"arn:{partition}:sagemaker:{account.region}:{account.account_id}:endpoint/{name.lower()}"
 
 
 def wait_for_endpoint(account: Account, name: str, timeout_s: float | None, outcome: str) -> None:

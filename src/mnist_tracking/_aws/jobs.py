@@ -15,6 +15,7 @@ from mnist_tracking._aws.experiments import read_component
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.search import iter_components
+from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling, until
 from mnist_tracking._values.files import files_below
@@ -38,7 +39,7 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
     Raises:
         ConfigError: If the SDK rejects the inputs.
     """
-    with quiet(), translated(), sdk_errors_translated():
+    with quiet(), translated(), sdk_errors_translated(), _code_staged(estimator):
         estimator.fit(
             inputs=dict(inputs) or None,
             job_name=job_name,
@@ -47,6 +48,20 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
         )
     if estimator.latest_training_job is None:  # the SDK's telemetry returns from a finally, which drops an interrupt
         raise KeyboardInterrupt
+
+
+@contextmanager
+def _code_staged(estimator: Any) -> Iterator[None]:
+    """Let the SDK pack only what may be sent of the folders that were given."""
+    given = {name: getattr(estimator, name) for name in ("source_dir", "dependencies")}
+    with staged() as stage:
+        estimator.source_dir = given["source_dir"] and stage.view(given["source_dir"])
+        estimator.dependencies = [stage.view(path) for path in given["dependencies"] or ()]
+        try:
+            yield
+        finally:
+            for name, value in given.items():
+                setattr(estimator, name, value)
 
 
 def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> None:

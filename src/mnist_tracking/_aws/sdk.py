@@ -5,9 +5,9 @@ Importing them takes two seconds, configures the root logger (so that a later `l
 to standard output, and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry
 sends the account ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this
 library calls the SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link
-to their troubleshooting guide, and an estimator creates no client of the default session. Two things that they would
-compute again for each look-up are computed once per process: whether the schema of their config files is valid, and
-botocore's endpoints.
+to their troubleshooting guide, an estimator creates no client of the default session, and a model's archive is unpacked
+as this library does it. Two things that they would compute again for each look-up are computed once per process:
+whether the schema of their config files is valid, and botocore's endpoints.
 """
 
 import builtins
@@ -16,17 +16,20 @@ import importlib
 import logging
 import os
 import sys
+import tarfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.errors import ConfigError
 
 _MODULES = (  # everything this library uses, so that nothing is imported in the middle of a run
@@ -104,6 +107,10 @@ def _patch() -> None:
     is_suppressed, make_app = deprecations._v2_suppressed, estimator.TensorBoardApp
     deprecations._v2_suppressed = lambda: _calling.get() or is_suppressed()
     estimator.TensorBoardApp = lambda region: None if _calling.get() else make_app(region=region)
+    extract = utils.custom_extractall_tarfile
+    utils.custom_extractall_tarfile = lambda tar, folder: (
+        _unpack(tar, folder) if _calling.get() else extract(tar, folder)
+    )
     config.jsonschema = SimpleNamespace(validate=_validating(config.SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA))
     utils._botocore_resolver = cache(utils._botocore_resolver)
 
@@ -121,6 +128,11 @@ def _validating(schema: dict[str, Any]) -> Callable[[object, object], None]:
             raise error
 
     return validate
+
+
+def _unpack(tar: tarfile.TarFile, folder: str) -> None:
+    """Unpack a model, which may be somebody else's, before the SDK packs it again with its code."""
+    unpack(Path(str(tar.name)), Path(folder))
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:

@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
+from mnist_tracking._aws.staging import read_errors_translated
+from mnist_tracking._values.archives import pack
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.files import files_below, pack
+from mnist_tracking._values.files import files_below
 from mnist_tracking.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
 
 
@@ -38,8 +40,9 @@ def upload_directory(
 ) -> None:
     """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
     root = Path(directory)
-    for path in files_below(root) if files is None else sorted(files):
-        upload_file(account, path, f"{uri}/{path.relative_to(root).as_posix()}")
+    with read_errors_translated():
+        for path in files_below(root) if files is None else sorted(files):
+            upload_file(account, path, f"{uri}/{path.relative_to(root).as_posix()}")
 
 
 def upload_file(account: Account, path: Path, uri: str) -> None:
@@ -237,5 +240,6 @@ def _upload_packed(account: Account, path: Path, uri: str) -> None:
     """Upload a file, or the contents of a folder, as an archive; symbolic links are followed."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "archive.tar.gz")
-        pack([path], archive, follow_links=True)
+        with read_errors_translated():
+            pack([path], archive, follow_links=True)
         upload_file(account, archive, uri)

@@ -1,5 +1,5 @@
 """
-File handling that must not go wrong: walking, packing and unpacking folders, locking, and replacing files atomically.
+File handling that must not go wrong: walking folders, locking, and replacing files atomically.
 
 Standard library only. Everything here works on paths of the local machine and knows nothing of AWS.
 """
@@ -9,58 +9,47 @@ import fcntl
 import io
 import os
 import shutil
-import tarfile
 import uuid
 import weakref
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
-    "ArchiveError",
     "OwnedFile",
     "acquire_lock",
     "atomic_open",
     "atomic_path",
+    "contents",
+    "copy_tree",
     "delete",
     "files_below",
     "hold_lock",
+    "is_folder",
+    "is_home",
     "is_locked",
     "locked",
-    "pack",
     "sync",
-    "unpack",
     "walk",
     "write_atomically",
 ]
 
-MAX_MEMBERS = 1_000_000
-"""How many members `unpack` accepts by default."""
 
-_CHUNK = 1 << 20
-_ROOT_NAMES = ("", "/", ".", "./")  # how archives name the folder that they were made of
-_DAMAGE = (tarfile.TarError, EOFError, ValueError, zlib.error)
+DATABASE = "sagemaker.db"
+"""The file that makes a folder the home of an embedded SageMaker."""
 
 
-class ArchiveError(ConfigError):
+def is_home(folder: Path) -> bool:
     """
-    An archive cannot be unpacked: it is damaged or not an archive, too large, or would write outside its folder.
+    Whether a folder is the home of an embedded SageMaker.
 
-    Attributes:
-        archive: The file name of the archive.
-        reason: Why it cannot be unpacked.
+    Nothing of it is packed, uploaded, hashed or copied: it would grow with every run that keeps a copy of it in itself,
+    and SQLite loses its locks on a file as soon as anything else in the process opens and closes that file.
     """
-
-    def __init__(self, archive: str, reason: str) -> None:
-        super().__init__(archive, reason)
-        self.archive, self.reason = archive, reason
-
-    def __str__(self) -> str:
-        return f"{self.archive} cannot be unpacked: {self.reason}."
+    return os.path.lexists(folder / DATABASE)
 
 
 def _raise(error: OSError) -> None:
@@ -69,16 +58,28 @@ def _raise(error: OSError) -> None:
 
 def walk(folder: Path, *, follow_links: bool = False, on_error: Callable[[OSError], object] = _raise) -> Iterator[Path]:
     """
-    Yield everything below a folder, sorted by path, each folder before its contents.
+    Yield everything below a folder, sorted by path, each folder before its contents; homes of SageMaker are left out.
 
-    A folder that is deleted meanwhile, or does not exist, has no contents.
+    A folder that is deleted meanwhile, or does not exist, has no contents. See `is_home` for what is left out.
 
     Args:
         folder: Where to start; not yielded itself.
         follow_links: Whether to enter folders that are symbolic links. A link to a folder that contains it is never
             entered.
         on_error: Called when a folder cannot be read; by default the error is raised.
+
+    Raises:
+        ConfigError: If the folder itself is the home of an embedded SageMaker.
     """
+    if is_home(folder):
+        raise ConfigError(
+            f"{str(folder)!r} is the home of an embedded SageMaker, which is never copied or sent. Keep your files in "
+            "another folder. EmbeddedSageMaker.backup() copies a home."
+        )
+    yield from _walk(folder, follow_links, on_error)
+
+
+def _walk(folder: Path, follow_links: bool, on_error: Callable[[OSError], object]) -> Iterator[Path]:
     try:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -88,13 +89,15 @@ def walk(folder: Path, *, follow_links: bool = False, on_error: Callable[[OSErro
         return
     for name in names:
         path = folder / name
+        if is_home(path) or (path.is_symlink() and is_home(Path(os.path.realpath(path)).parent)):
+            continue
         yield path
         if path.is_dir() and (not path.is_symlink() or (follow_links and not _contains_itself(path))):
-            yield from walk(path, follow_links=follow_links, on_error=on_error)
+            yield from _walk(path, follow_links, on_error)
 
 
 def _contains_itself(link: Path) -> bool:
-    return link.parent.resolve().is_relative_to(link.resolve())
+    return Path(os.path.realpath(link.parent)).is_relative_to(os.path.realpath(link))
 
 
 def files_below(
@@ -116,99 +119,47 @@ def files_below(
     ]
 
 
-def pack(sources: Iterable[Path], archive: Path, *, follow_links: bool = False) -> None:
+def contents(folder: Path, *, follow_links: bool = False) -> Iterator[Path]:
     """
-    Pack files, and the contents of folders, at the root of one ``.tar.gz``.
+    Yield what of a folder can be packed or copied: files, folders and symbolic links, each folder before its contents.
+
+    As with git, what has no content is left out: FIFOs, sockets, devices. They could be waited for forever.
 
     Args:
-        sources: Files and folders. If two have members of the same name, the member of the later one is packed.
-        archive: The file to write.
-        follow_links: Whether to pack what symbolic links point to, instead of the links.
+        folder: Where to look; see `walk`.
+        follow_links: Whether links are what they point to. A link that leads nowhere is left out then.
     """
-    with tarfile.open(archive, "w:gz", compresslevel=6, dereference=follow_links) as tar:
-        for name, path in sorted(_members(sources, follow_links).items()):
-            tar.add(path, arcname=name.as_posix(), recursive=False)
+    for path in walk(folder, follow_links=follow_links):
+        if path.is_file() or path.is_dir() or (path.is_symlink() and not follow_links):
+            yield path
 
 
-def _members(sources: Iterable[Path], follow_links: bool) -> dict[PurePath, Path]:
-    """Map names in the archive to what is packed under them."""
-    found: dict[PurePath, Path] = {}
-    for source in sources:
-        root = source if source.is_dir() else source.parent
-        for path in walk(source, follow_links=follow_links) if source.is_dir() else [source]:
-            name = path.relative_to(root)
-            if name in found and _is_folder(found[name]) and not _is_folder(path):
-                found = {other: there for other, there in found.items() if name not in other.parents}
-            found[name] = path
-    return found
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def unpack(archive: Path, folder: Path, *, max_bytes: int | None = None, max_members: int = MAX_MEMBERS) -> None:
+def copy_tree(source: Path, target: Path) -> None:
     """
-    Unpack a tar archive, compressed or not, without writing anything outside a folder.
-
-    Members called ``""``, ``"/"`` or ``"."`` stand for the folder itself (SageMaker's SDK writes one). If unpacking
-    fails, what has been unpacked so far stays.
-
-    Args:
-        archive: The archive.
-        folder: Where to unpack it; created if missing.
-        max_bytes: How large the contents may be. Defaults to the free space of the disk.
-        max_members: How many members the archive may have.
+    Copy the `contents` of a folder to a new one; links are followed.
 
     Raises:
-        ArchiveError: If it is missing, damaged, truncated or too large, or a member is a device, has an absolute path
-            or would end up outside the folder.
-        OSError: If the disk does not accept what is written.
+        OSError: If a file cannot be read or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        tar = tarfile.open(archive, "r:*")  # noqa: SIM115 - closed below
-    except (*_DAMAGE, OSError) as error:
-        raise ArchiveError(archive.name, str(error)) from error
-    with tar:
-        try:
-            most_bytes = shutil.disk_usage(folder).free if max_bytes is None else max_bytes
-            for member in _checked(tar, archive, most_bytes, max_members):
-                tar.extract(member, folder, filter="data")
-            while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
-                pass  # gzip's checksum comes after the last member
-        except ArchiveError:
-            raise
-        except (*_DAMAGE, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # caused by the disk, not by the archive
-            raise ArchiveError(archive.name, str(error)) from error
+    target.mkdir(parents=True)
+    for path in contents(source, follow_links=True):
+        copy = target / path.relative_to(source)
+        if path.is_dir():
+            copy.mkdir()
+        else:
+            shutil.copy2(path, copy)
 
 
-def _checked(tar: tarfile.TarFile, archive: Path, max_bytes: int, max_members: int) -> Iterator[tarfile.TarInfo]:
-    """Yield the members to extract; tarfile's own filter rejects links that leave, and devices."""
-    total = 0
-    for number, member in enumerate(tar, start=1):
-        if member.isdir() and member.name in _ROOT_NAMES:
-            continue
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or member.name in _ROOT_NAMES:
-            raise ArchiveError(archive.name, f"its member {member.name!r} leaves the folder")
-        total += member.size
-        if total > max_bytes:
-            raise ArchiveError(archive.name, f"its contents are larger than {max_bytes:,} bytes")
-        if number > max_members:
-            raise ArchiveError(archive.name, f"it has more than {max_members:,} members")
-        yield member
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder, and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 class OwnedFile(io.FileIO):
     """
     An open file of this process alone.
 
-    A child process does not inherit it, and a forked one closes its copy, which would keep a lock after the parent has
-    ended.
-
+    A child process does not inherit it; a forked one closes its copy, which would keep a lock after the parent's end.
     Python closes it at the latest when nothing refers to it any more. So no interrupt can leak it, and with it a lock:
     neither between its opening and the ``try`` that closes it, nor between that ``try`` and its ``finally``.
 
@@ -358,7 +309,7 @@ def sync(path: Path) -> None:
 
 def delete(path: Path) -> None:
     """Delete a file, a link, or a folder with its contents, if it exists."""
-    if _is_folder(path):
+    if is_folder(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import difflib
 import html
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,8 +19,35 @@ __all__ = [
     "nearest",
     "number",
     "plural",
+    "printable",
     "short_repr",
 ]
+
+
+_SEQUENCES = re.compile(  # of ECMA-48: CSI, then OSC and other strings, then short ones
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+CONTROLS = [*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, 0x2028, 0x2029]
+CONTROLS += [*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)]  # bidirectional, surrogates
+"""The code points of characters that a terminal may obey, or cannot show; without tabs and the ends of lines."""
+_VISIBLE = dict.fromkeys(CONTROLS, "\N{REPLACEMENT CHARACTER}")
+
+
+def printable(text: str) -> str:
+    r"""
+    Return text of others as a terminal may show it: it moves no cursor, sets no title, and hides and reorders nothing.
+
+    Escape sequences are removed, colours too. Other control characters become visible, except tabs and newlines; a
+    carriage return becomes a newline.
+
+    Example:
+        >>> print(printable("\x1b[31mred\x1b[0m, \x1b]0;title\x07no title, \u202egnp.exe"))
+        red, no title, �gnp.exe
+    """
+    plain = _SEQUENCES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return plain.translate(_VISIBLE)
 
 
 def named(what: str, values: Mapping[str, object]) -> list[str]:

@@ -10,8 +10,10 @@ def main() -> None:
     try:
         from mnist_tracking.cli.app import cli
         from mnist_tracking.cli.interrupts import listen
+        from mnist_tracking.cli.output import warn_printably
 
         listen()
+        warn_printably()
         cli(prog_name="mnist-tracking")
     except KeyboardInterrupt:  # before there is anything to stop
         sys.stderr.write("mnist-tracking: interrupted.\n")

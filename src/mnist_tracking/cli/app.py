@@ -19,6 +19,7 @@ from mnist_tracking.cli.execute import execute
 from mnist_tracking.cli.export import export
 from mnist_tracking.cli.leaderboard import leaderboard
 from mnist_tracking.cli.options import Group, global_options, start_clock
+from mnist_tracking.cli.output import echo
 from mnist_tracking.cli.predict import predict
 from mnist_tracking.cli.run import run
 from mnist_tracking.cli.search import list_experiments, search
@@ -65,12 +66,12 @@ class _Program(Group):
             return super().invoke(ctx)
         except MnistTrackingError as error:
             if ctx.params["debug"]:
-                traceback.print_exc()
-            click.echo(f"mnist-tracking: {self._message(error, ctx)}", err=True)
+                echo(traceback.format_exc(), err=True)
+            echo(f"mnist-tracking: {self._message(error, ctx)}", err=True)
             ctx.exit(1)
         except (KeyboardInterrupt, click.Abort) as stop:
             interrupts.ignore()  # another one would only interrupt the exit
-            click.echo(f"\nmnist-tracking: interrupted. {stop}".rstrip(), err=True)
+            echo(f"\nmnist-tracking: interrupted. {stop}".rstrip(), err=True)
             ctx.exit(130)
 
     def _message(self, error: MnistTrackingError, ctx: click.Context) -> str:

@@ -9,7 +9,7 @@ import click
 from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
 from mnist_tracking.cli.names import Choice, experiment_names, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.values import MOMENT
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
             _write_plan(plan, form)
             return
         if not yes:
-            click.echo(str(plan), err=True)
+            echo(str(plan), err=True)
         confirm("Delete this?", yes=yes)
         try:
             report = _execute(plan)
@@ -102,7 +102,7 @@ def _write_plan(plan: "CleanupPlan", form: Form) -> None:
             write_csv({name: getattr(item, name) for name in _COLUMNS} for item in plan.items)
         case "table":
             Page().say(str(plan), wrap=True)
-    click.echo("Nothing was done.", err=True)
+    echo("Nothing was done.", err=True)
 
 
 def _write_report(report: "CleanupReport", form: Form) -> None:

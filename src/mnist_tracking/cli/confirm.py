@@ -2,6 +2,8 @@
 
 import click
 
+from mnist_tracking.cli.output import echo
+
 __all__ = ["confirm", "dry_run_option", "yes_option"]
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
@@ -20,11 +22,11 @@ def confirm(question: str, *, yes: bool) -> None:
         agreed = yes or click.confirm(question, err=True)
     except click.Abort as stop:
         if isinstance(stop.__context__, EOFError):
-            click.echo(err=True)  # the question's line ends
+            echo(err=True)  # the question's line ends
             raise click.UsageError(
                 "Confirmation needed, but stdin is not a terminal. Pass --yes, or --dry-run to see what would be done."
             ) from None
         raise
     if not agreed:
-        click.echo("Nothing was done.", err=True)
+        echo("Nothing was done.", err=True)
         raise click.exceptions.Exit(1)

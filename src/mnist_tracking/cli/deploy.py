@@ -8,7 +8,7 @@ from mnist_tracking._values.specs import Objective
 from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
 from mnist_tracking.cli.names import Choice, choice_options, objective_of, trial_names
 from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
-from mnist_tracking.cli.output import Form, format_option, write_record
+from mnist_tracking.cli.output import Form, echo, format_option, write_record
 from mnist_tracking.cli.predict import FORMATS
 from mnist_tracking.workspace import Workspace
 
@@ -94,17 +94,17 @@ def deploy(
             record["adapter"] = plan.adapter
         if dry_run:
             write_record({**record, "status": None}, form)
-            click.echo("Everything is ready to deploy this model. Nothing was done.", err=True)
+            echo("Everything is ready to deploy this model. Nothing was done.", err=True)
             return
         if settings.costs_money:
             confirm(f"This creates an endpoint on AWS ({instance_type}), which costs money. Continue?", yes=yes)
-        click.echo(f"Deploying the model of {plan.trial.name} ...", err=True)
+        echo(f"Deploying the model of {plan.trial.name} ...", err=True)
         try:
             made = BestModelDeployer(workspace).deploy(plan.trial, wait=wait, **given)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("Everything created for the endpoint was deleted.") from None
         write_record({**record, "name": made.name, "status": made.status}, form)
-        click.echo(f"To delete it: {settings.command('undeploy', made.name)}", err=True)
+        echo(f"To delete it: {settings.command('undeploy', made.name)}", err=True)
 
 
 def _plan(workspace: Workspace, target: str, choice: Choice, endpoint: dict[str, Any]) -> "DeploymentPlan":
@@ -145,4 +145,4 @@ def undeploy(settings: Settings, /, *, endpoint: str, dry_run: bool, yes: bool, 
             record["status"] = "Deleted"
     write_record(record, form)
     if dry_run:
-        click.echo("Nothing was done.", err=True)
+        echo("Nothing was done.", err=True)

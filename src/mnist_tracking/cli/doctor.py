@@ -3,7 +3,7 @@
 import click
 
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, echo, format_option, write_csv, write_json
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.workspace import Workspace
 
@@ -40,9 +40,9 @@ def _print_policy(workspace: Workspace) -> None:
 
     write_json(minimal_policy(workspace))
     try:
-        click.echo(f"For users of mnist-tracking; jobs run under {workspace.role}.", err=True)
+        echo(f"For users of mnist-tracking; jobs run under {workspace.role}.", err=True)
     except ConfigError as error:
-        click.echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it. {error}", err=True)
+        echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it. {error}", err=True)
 
 
 def _print_checks(workspace: Workspace, form: Form) -> None:
@@ -55,6 +55,6 @@ def _print_checks(workspace: Workspace, form: Form) -> None:
         case "csv":
             write_csv(diagnosis.rows())
         case "table":
-            click.echo(str(diagnosis))
+            echo(str(diagnosis))
     if not diagnosis.is_healthy:
         raise click.exceptions.Exit(1)

@@ -9,7 +9,7 @@ import click
 from mnist_tracking._values.json import to_json
 from mnist_tracking.cli.names import Choice, choice_options, experiment_names, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, count_on_terminal, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, count_on_terminal, echo, format_option, write_csv, write_json
 from mnist_tracking.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -148,6 +148,6 @@ def _write_experiment(found: "ExperimentDownload", form: Form) -> None:
 
 
 def _say(what: str, found: "TrialDownload | ExperimentDownload") -> None:
-    click.echo(f"The {what} is in {found.directory}. Objects fetched: {found.fetched}.", err=True)
+    echo(f"The {what} is in {found.directory}. Objects fetched: {found.fetched}.", err=True)
     if found.missing:
-        click.echo(f"No longer in S3: {', '.join(found.missing)}", err=True)
+        echo(f"No longer in S3: {', '.join(found.missing)}", err=True)

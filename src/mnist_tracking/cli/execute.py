@@ -6,6 +6,7 @@ import sys
 import click
 
 from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import echo
 
 __all__ = ["execute"]
 
@@ -26,6 +27,10 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
     Calls of boto3, the SageMaker SDK and smexperiments, in the program and in the Python programs that it starts, go to
     the embedded SageMaker in the folder --home; nothing reaches AWS. Input, output, signals and exit status are the
     program's own. mnist-tracking must be installed in its Python environment.
+
+    The fence is the environment: AWS profiles are there by name, without their keys. A child that the program starts
+    with an environment of its own (env -i, sudo, a container, a service) is outside: with the user's HOME it finds
+    ~/.aws/credentials, and reaches the real account. For such programs, set HOME to an empty folder, too.
 
     \b
     Examples:
@@ -50,5 +55,5 @@ def execute(settings: Settings, *, words: tuple[str, ...]) -> None:
 
 
 def _failure(message: str, status: int) -> click.exceptions.Exit:
-    click.echo(f"mnist-tracking: {message}", err=True)
+    echo(f"mnist-tracking: {message}", err=True)
     return click.exceptions.Exit(status)

@@ -7,6 +7,7 @@ import click
 
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
+from mnist_tracking.cli.output import echo
 
 if TYPE_CHECKING:
     from mnist_tracking.training.exporting import ExportFormat
@@ -49,5 +50,5 @@ def export(settings: Settings, /, *, trial: str, path: Path, form: "ExportFormat
     chosen = Choice(**choice)
     with settings.opened() as workspace:
         written = export_model(workspace.trial(chosen.find(workspace, trial)), path, format=form, overwrite=force)
-    click.echo("The exported model predicts what the original does.", err=True)
-    click.echo(str(written))
+    echo("The exported model predicts what the original does.", err=True)
+    echo(str(written))

@@ -11,7 +11,7 @@ from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Command, options_in
-from mnist_tracking.cli.output import Form, Page, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, echo, write_csv, write_json
 from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.mnist.spec import mnist_job
@@ -186,7 +186,7 @@ class JobOptions:
         from mnist_tracking.mnist.datasets import find_mnist
 
         found = find_mnist(self.data)
-        click.echo(f"Data: {found.describe()}", err=True)
+        echo(f"Data: {found.describe()}", err=True)
         return found
 
 

@@ -10,7 +10,7 @@ from mnist_tracking._values.specs import Statistic
 from mnist_tracking.cli.filters import Filters, filter_options
 from mnist_tracking.cli.names import experiment_names, objective_of, objective_options
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, count_on_terminal, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, count_on_terminal, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.errors import ConfigError
 
@@ -90,7 +90,7 @@ def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
     from mnist_tracking.reading.leaderboard import differing, score
 
     if not board:
-        click.echo("No trials.", err=True)
+        echo("No trials.", err=True)
         return
     _report_order(board)
     objective = board.objective if _is_ranked(board) else None
@@ -115,6 +115,6 @@ def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
 def _report_order(board: "Leaderboard") -> None:
     if board.objective is None:
         available = ", ".join(sorted({name for trial in board for name in trial.metrics})) or "no metrics yet"
-        click.echo(f"In order of creation. Pass --objective to rank them; available: {available}.", err=True)
+        echo(f"In order of creation. Pass --objective to rank them; available: {available}.", err=True)
     elif board.unranked:
-        click.echo(f"{board.unranked} In order of creation.", err=True)
+        echo(f"{board.unranked} In order of creation.", err=True)

@@ -10,6 +10,7 @@ import click
 
 from mnist_tracking._values.specs import Objective, Statistic
 from mnist_tracking.cli.options import Declaration, Settings, options_in
+from mnist_tracking.cli.output import echo
 from mnist_tracking.errors import MnistTrackingError
 from mnist_tracking.workspace import Workspace
 
@@ -103,5 +104,5 @@ class Choice:
         chosen: Any = objective_of(self.objective, self.minimize, self.statistic)
         name = workspace.resolve_trial(text, experiment=self.experiment, objective=chosen)
         if name != text:
-            click.echo(f"Trial {name}", err=True)
+            echo(f"Trial {name}", err=True)
         return name

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from mnist_tracking._values.settings import SettingsOptions
+from mnist_tracking.cli.output import echo
 from mnist_tracking.cli.values import PAIR, pairs
 from mnist_tracking.errors import AccessDeniedError, ConfigError
 from mnist_tracking.workspace import Workspace
@@ -320,7 +321,7 @@ class Settings:
                 "To use another folder, pass --home."
             )
         with closing(self.workspace()) as workspace:
-            click.echo(self.describe(workspace), err=True)
+            echo(self.describe(workspace), err=True)
             yield workspace
 
     @contextmanager
@@ -332,9 +333,9 @@ class Settings:
                 here = attrs.evolve(self, home=Path(stack.enter_context(tempfile.TemporaryDirectory())))
             workspace = stack.enter_context(closing(here.workspace()))
             try:
-                click.echo(self.describe(workspace) + ("" if self.exists else "; not created yet"), err=True)
+                echo(self.describe(workspace) + ("" if self.exists else "; not created yet"), err=True)
             except AccessDeniedError:
-                click.echo(f"AWS, region {workspace.region}", err=True)
+                echo(f"AWS, region {workspace.region}", err=True)
             yield workspace
 
     def describe(self, workspace: Workspace) -> str:

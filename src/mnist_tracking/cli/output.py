@@ -1,9 +1,11 @@
 """Output of a command: a page for people, JSON, or CSV. It goes to standard output, and nothing else does."""
 
 import csv
+import io
 import json
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +14,7 @@ import attrs
 import click
 
 from mnist_tracking._values.json import to_cell, to_json
-from mnist_tracking._values.text import number
+from mnist_tracking._values.text import CONTROLS, number, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,14 +25,18 @@ __all__ = [
     "Page",
     "Seconds",
     "count_on_terminal",
+    "echo",
     "format_option",
     "shown",
+    "warn_printably",
+    "write_bytes",
     "write_csv",
     "write_json",
     "write_record",
 ]
 
 Form = Literal["table", "json", "csv"]
+_ESCAPED = {code: f"\\u{code:04x}" for code in CONTROLS if code >= 0x7F}  # json escapes the others
 _GAP = 2
 _WIDE = 20  # a heading that is no wider stays on one line above wider cells
 _STYLES = {"Completed": "green", "Failed": "red", "InProgress": "cyan", "Stopping": "yellow", "Stopped": "yellow"}
@@ -48,9 +54,33 @@ def format_option(*forms: Form) -> Callable[[Any], Any]:
     )
 
 
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Write text for people, which may be another person's, as a line; see `printable`."""
+    click.echo(printable(text), err=err)
+
+
+def write_bytes(content: bytes) -> None:
+    """Write what an endpoint answered, as it is; to a terminal as text for people."""
+    if sys.stdout.isatty():
+        echo(content.decode("utf-8", "replace"))
+    else:
+        click.echo(content, nl=False)
+
+
+def warn_printably() -> None:
+    """Let warnings, too, send no control characters to the terminal; they quote messages of others."""
+    formatted = warnings.formatwarning
+
+    def format_printably(*args: Any, **kwargs: Any) -> str:
+        return printable(formatted(*args, **kwargs))
+
+    warnings.formatwarning = format_printably
+
+
 def write_json(value: object) -> None:
-    """Write one JSON document."""
-    click.echo(json.dumps(to_json(value), indent=2, ensure_ascii=False))
+    """Write one JSON document. Control characters are escaped in it, so that a terminal does not obey them."""
+    document = json.dumps(to_json(value), indent=2, ensure_ascii=False)
+    click.echo(document.translate(_ESCAPED))
 
 
 def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
@@ -59,9 +89,20 @@ def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
     if not listed:
         return
     columns = list(dict.fromkeys(name for row in listed for name in row))
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: to_cell(value) for name, value in row.items()} for row in listed)
+    is_seen = sys.stdout.isatty()
+    lines: list[list[object]] = [[*columns], *([to_cell(row.get(name)) for name in columns] for row in listed)]
+    for cells in lines:
+        sys.stdout.write(_csv_line(map(_seen, cells) if is_seen else cells))
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # which makes it quote both
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _seen(cell: object) -> object:
+    return printable(cell) if isinstance(cell, str) else cell
 
 
 def write_record(record: Mapping[str, object], form: Form) -> None:
@@ -115,8 +156,8 @@ def shown(value: object) -> str:
         case datetime():
             return f"{value.astimezone():%Y-%m-%d %H:%M}"
         case Mapping():
-            return ", ".join(f"{name}={shown(item)}" for name, item in value.items())
-    return str(value)
+            return ", ".join(f"{printable(str(name))}={shown(item)}" for name, item in value.items())
+    return printable(str(value))
 
 
 class Page:
@@ -157,7 +198,7 @@ class Page:
             rows: Values by heading, the most important first.
             keep: How many columns are shown even if their cells must be broken.
         """
-        columns = {name: [row.get(name) for row in rows] for row in rows for name in row}
+        columns = {printable(name): [row.get(name) for row in rows] for row in rows for name in row}
         texts = {name: [shown(value) for value in values] for name, values in columns.items()}
         texts = {name: cells for name, cells in texts.items() if any(cells)}
         if not self.is_terminal:
@@ -174,12 +215,12 @@ class Page:
         for name in fitting:
             justify = "right" if all(_is_number(value) for value in columns[name]) else "left"
             heading = "\n".join([""] * (lines - len(broken[name])) + broken[name])  # all end on the same line
-            table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(_styled(heading, ""), justify=justify, overflow="fold")  # type: ignore[arg-type]
         for cells in zip(*(texts[name] for name in fitting), strict=True):
             table.add_row(*(_styled(cell, _STYLES.get(cell, "")) for cell in cells))
         self._console.print(table)
         if left_out := [name for name in texts if name not in fitting]:
-            click.echo(f"No room for: {', '.join(left_out)}. Widen the terminal, or use --format csv.", err=True)
+            echo(f"No room for: {', '.join(left_out)}. Widen the terminal, or use --format csv.", err=True)
 
     def _lines(self, texts: Mapping[str, Sequence[str]]) -> None:
         widths = {name: max(map(_width, (name, *cells))) for name, cells in texts.items()}
@@ -191,7 +232,7 @@ class Page:
 def _styled(text: str, style: str) -> "Text":
     from rich.text import Text
 
-    return Text(text, style=style)
+    return Text(printable(text), style=style)
 
 
 def _width(text: str) -> int:

@@ -9,7 +9,7 @@ import click
 
 from mnist_tracking._values.json import to_json
 from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
-from mnist_tracking.cli.output import Form, Page, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, format_option, write_bytes, write_csv, write_json
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _reject_both(one: str, given: str | None, other: str, also: str | None) -> N
 
 def _write(predictions: Any, form: Form) -> None:
     if isinstance(predictions, bytes):
-        click.echo(predictions, nl=False)
+        write_bytes(predictions)
         return
     predictions = to_json(predictions)
     if form == "json":

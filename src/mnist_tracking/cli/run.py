@@ -9,7 +9,7 @@ from mnist_tracking._values.records import Scalar
 from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.trials import write_trial
 from mnist_tracking.errors import JobFailedError
 
@@ -55,7 +55,7 @@ def run(
     spec = options.spec()
     if dry_run:
         write_points([spec.merged({})], form)
-        click.echo(f"Would be trained as a trial of {options.experiment!r}. Nothing was sent.", err=True)
+        echo(f"Would be trained as a trial of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:
         confirm(f"This trains a model on AWS ({spec.instance_type}), which costs money. Continue?", yes=yes)
@@ -64,7 +64,7 @@ def run(
         if detach:
             submitted = runner.submit(name=name)
             _write_submitted(submitted, form)
-            click.echo(f"To follow its log: {settings.command('logs', '-f', submitted.name)}", err=True)
+            echo(f"To follow its log: {settings.command('logs', '-f', submitted.name)}", err=True)
         else:
             trial = _followed(runner, name)
             _report_missing_metrics(spec, trial)
@@ -80,16 +80,16 @@ class _Follower:
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
         del hyperparameters
         self.left = f"The job {job_name} will stop; the trial {trial_name} stays."
-        click.echo(f"Trial {trial_name}, job {job_name}", err=True)
+        echo(f"Trial {trial_name}, job {job_name}", err=True)
 
     def status_changed(self, trial_name: str, status: str) -> None:
         del trial_name
         if status not in _EXPECTED:
-            click.echo(f"Job status: {status}", err=True)
+            echo(f"Job status: {status}", err=True)
 
     def logged(self, trial_name: str, line: str) -> None:
         del trial_name
-        click.echo(line, err=True)
+        echo(line, err=True)
 
     def ended(self, trial: "Trial") -> None:
         self.trial = trial
@@ -105,14 +105,14 @@ def _followed(runner: "ExperimentRunner", name: str | None) -> "Trial":
         if follower.trial is None:
             raise
         if error.hint:
-            click.echo(error.hint, err=True)
+            echo(error.hint, err=True)
         return follower.trial  # which is printed with the reason, after the log
 
 
 def _report_missing_metrics(spec: "JobSpec", trial: "Trial") -> None:
     for metric in spec.metrics if trial.status == "Completed" else ():
         if metric.name not in trial.metrics:
-            click.echo(f"The metric {metric.name!r} is not in the log: no line matches {metric.regex!r}.", err=True)
+            echo(f"The metric {metric.name!r} is not in the log: no line matches {metric.regex!r}.", err=True)
 
 
 def _write_submitted(submitted: "SubmittedTrial", form: Form) -> None:
@@ -128,7 +128,7 @@ def _write_submitted(submitted: "SubmittedTrial", form: Form) -> None:
         case "csv":
             write_csv([record])
         case "table":
-            click.echo(submitted.name)
+            echo(submitted.name)
 
 
 def _write_ended(trial: "Trial", form: Form) -> None:
@@ -142,5 +142,5 @@ def _write_ended(trial: "Trial", form: Form) -> None:
         case "table":
             write_trial(trial, Page())
     if trial.status != "Completed":
-        click.echo(f"mnist-tracking: the trial {trial.name!r} is {trial.status}.", err=True)
+        echo(f"mnist-tracking: the trial {trial.name!r} is {trial.status}.", err=True)
         raise click.exceptions.Exit(1)

@@ -11,7 +11,7 @@ from mnist_tracking._values.records import ExperimentSummary
 from mnist_tracking.cli.filters import Filters, filter_options, time_options
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, count_on_terminal, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, count_on_terminal, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.cli.values import PAIR, pairs
 from mnist_tracking.reading.trial import Trial
@@ -83,11 +83,11 @@ def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
 
 def _write_experiments(found: Sequence[ExperimentSummary], settings: Settings) -> None:
     if not found:
-        click.echo("No experiments.", err=True)
+        echo("No experiments.", err=True)
         return
     rows = [{"experiment": e.name, "created": e.created, "description": e.description} for e in found]
     Page().table(rows, keep=3)
-    click.echo(f"To list the trials of one: {settings.command('search', '--experiment', found[0].name)}", err=True)
+    echo(f"To list the trials of one: {settings.command('search', '--experiment', found[0].name)}", err=True)
 
 
 @command(short_help="Find trials by metrics, hyperparameters, status, tags and time.")
@@ -142,7 +142,7 @@ def _write_found(found: Sequence[Trial], wanted: Filters) -> None:
     from mnist_tracking.reading.leaderboard import differing
 
     if not found:
-        click.echo("No trials.", err=True)
+        echo("No trials.", err=True)
         return
     parameters, metrics = differing(found), shown_metrics(found, wanted.metric_names())
     several = len({trial.experiment for trial in found}) > 1
@@ -160,5 +160,5 @@ def _first(found: Iterable[T], limit: int | None, form: Form) -> list[T]:
     if most is None or len(listed) <= most:
         return listed
     if limit is None:
-        click.echo(f"Only the newest {most} are shown; --limit shows more.", err=True)
+        echo(f"Only the newest {most} are shown; --limit shows more.", err=True)
     return listed[:most]

@@ -10,7 +10,7 @@ from mnist_tracking._values.json import to_json
 from mnist_tracking._values.records import Component
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, Seconds, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, Seconds, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.trials import write_trial
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _write_history(trial: "Trial", form: Form) -> None:
     elif rows:
         Page().table([{**row, "time": _to_the_second(row["time"])} for row in rows])
     else:
-        click.echo("No metrics.", err=True)
+        echo("No metrics.", err=True)
 
 
 def _to_the_second(time: datetime | None) -> str:
@@ -161,7 +161,7 @@ def compare(settings: Settings, /, *, trials: tuple[str, ...], form: Form, **cho
         case "table" if rows:
             Page().table(rows, keep=3 + len(trials))
         case "table":
-            click.echo("No differences.", err=True)
+            echo("No differences.", err=True)
 
 
 @command(short_help="Trace what went into a model, and what was made from it.")
@@ -205,7 +205,7 @@ def _write_lineage(found: "Lineage") -> None:
     from mnist_tracking.reading.lineage import overview
 
     if not found.nodes:
-        click.echo(f"Nothing is recorded of {found.trial}.", err=True)
+        echo(f"Nothing is recorded of {found.trial}.", err=True)
         return
     page, (folder, rows) = Page(), overview(found)
     if folder:
@@ -233,10 +233,10 @@ def logs(settings: Settings, /, *, trial: str, follow: bool, **choice: Any) -> N
     chosen = Choice(**choice)
     with settings.opened() as workspace:
         submitted = workspace.submitted(chosen.find(workspace, trial))
-        click.echo(f"Job {submitted.job_name}", err=True)
+        echo(f"Job {submitted.job_name}", err=True)
         try:
             for line in submitted.logs(follow=follow):
-                click.echo(line)
+                echo(line)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("The job keeps running.") from None
-        click.echo(f"The job is {submitted.status}.", err=True)
+        echo(f"The job is {submitted.status}.", err=True)

@@ -12,7 +12,7 @@ from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, 
 from mnist_tracking.cli.leaderboard import write_leaderboard
 from mnist_tracking.cli.names import objective_of, objective_options
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, format_option
+from mnist_tracking.cli.output import Form, echo, format_option
 from mnist_tracking.cli.values import GRID, pairs
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sweep(  # noqa: PLR0913 - one for each option
     trials = [spec.merged(point) for point in points]
     if dry_run:
         write_points(trials, form)
-        click.echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
+        echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:
         confirm(
@@ -95,7 +95,7 @@ def sweep(  # noqa: PLR0913 - one for each option
             raise KeyboardInterrupt(f"{tally.left()} The trials of {options.experiment} stay.") from None
         write_leaderboard(board, form)
     if tally.failed:
-        click.echo(f"mnist-tracking: {tally.failed} of {len(points)} trials did not complete.", err=True)
+        echo(f"mnist-tracking: {tally.failed} of {len(points)} trials did not complete.", err=True)
         raise click.exceptions.Exit(1)
 
 

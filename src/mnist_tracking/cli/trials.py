@@ -4,11 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-import click
-
 from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import main_metrics
-from mnist_tracking.cli.output import Page, Seconds
+from mnist_tracking.cli.output import Page, Seconds, echo
 from mnist_tracking.reading.trial import Trial
 
 __all__ = ["shown_metrics", "trial_row", "write_trial", "write_trials"]
@@ -23,7 +21,7 @@ def shown_metrics(trials: Iterable[Trial], wanted: Collection[str] = ()) -> list
     shown = main_metrics(every, keep=wanted)
     if left_out := sorted(every.difference(shown)):
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        click.echo(f"Metrics not shown: {', '.join(left_out[:3])}{more}; --format csv has all.", err=True)
+        echo(f"Metrics not shown: {', '.join(left_out[:3])}{more}; --format csv has all.", err=True)
     return shown
 
 
@@ -45,7 +43,7 @@ def write_trials(rows: Sequence[Mapping[str, object]], *, keep: int = 1, page: P
     prefix = _shared_prefix([str(row["trial"]) for row in rows]) if page.is_terminal else ""
     page.table([{**row, "trial": str(row["trial"])[len(prefix) :]} for row in rows], keep=keep)
     if prefix:
-        click.echo(f"All names of trials begin with {prefix}; commands accept them without it.", err=True)
+        echo(f"All names of trials begin with {prefix}; commands accept them without it.", err=True)
 
 
 def _shared_prefix(names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ class Context:
         now: Returns the time in seconds since the epoch.
         sleep: Sleeps for a number of seconds.
         timing: How long to wait for things.
+        disk_reserve_bytes: How much of the disk unpacking leaves free.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class Context:
     now: Callable[[], float]
     sleep: Callable[[float], None]
     timing: EngineTiming
+    disk_reserve_bytes: int
 
     @property
     def waiter(self) -> Waiter:

@@ -12,6 +12,7 @@ import boto3
 import botocore.session
 from botocore.loaders import create_loader
 
+from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking.embedded import services, transport
 from mnist_tracking.embedded.collection import collect_if_due
 from mnist_tracking.embedded.context import Context
@@ -55,6 +56,8 @@ class EmbeddedSageMaker:
         search_lag_s: How many seconds Search is behind: it does not find what was created or changed since, or added
             to a trial. On AWS this is a few seconds; all other calls are up to date.
         timing: How long to wait for things; by default as `EngineTiming` has it.
+        disk_reserve_bytes: How much of the disk stays free when the archive of a model or of a script is unpacked; a
+            larger archive fails its job or endpoint with the reason "disk full" before it fills anything.
         clock: Returns the time in seconds since the epoch; tests replace it.
         sleep: Sleeps for a number of seconds, such as between the attempts of a call that `inject` makes fail; tests
             replace it.
@@ -63,7 +66,8 @@ class EmbeddedSageMaker:
         search_lag_s: As given; can be set at any time.
 
     Raises:
-        ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* is negative.
+        ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* or
+            *disk_reserve_bytes* is negative.
 
     Example:
         >>> engine = EmbeddedSageMaker("sagemaker-here")
@@ -84,11 +88,14 @@ class EmbeddedSageMaker:
         quotas: Mapping[str, int] | None = None,
         search_lag_s: float = 0.0,
         timing: EngineTiming | None = None,
+        disk_reserve_bytes: int = DISK_RESERVE_BYTES,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if search_lag_s < 0:
             raise ConfigError(f"search_lag_s={search_lag_s!r}; expected seconds >= 0.")
+        if disk_reserve_bytes < 0:
+            raise ConfigError(f"disk_reserve_bytes={disk_reserve_bytes!r}; expected bytes >= 0.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region)
         self.python = python or sys.executable
@@ -106,6 +113,7 @@ class EmbeddedSageMaker:
             now=clock,
             sleep=sleep,
             timing=timing,
+            disk_reserve_bytes=disk_reserve_bytes,
         )
         uninterrupted(collect_if_due, self._context)
 

@@ -13,6 +13,7 @@ import atexit
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _LOOK_S = 0.05
+_ORDER_S = 10.0
 _FINISH_S = 1.0  # how long the end of the program waits for an interrupted function
 
 
@@ -43,12 +45,8 @@ class _Task:
 
     def wait(self) -> None:
         """Wait until it has ended; in the main thread, a signal handler may run and raise."""
-        while not self.has_ended(_LOOK_S):
+        while not self._ended.acquire(timeout=_LOOK_S):
             pass  # a signal that comes just before Python begins to wait does not wake it
-
-    def has_ended(self, timeout_s: float) -> bool:
-        """Wait for some time, and return whether it has ended."""
-        return self._ended.acquire(timeout=timeout_s)
 
 
 class _Worker:
@@ -56,6 +54,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self.has_ended = threading.Event()
         _thread.start_new_thread(self._start, ())  # a Thread that is interrupted while it starts is neither off nor on
 
     def _start(self) -> None:
@@ -68,6 +67,7 @@ class _Worker:
         while (task := self.tasks.get()) is not None:
             task.run()
             del task  # what it refers to is not kept until the next one
+        self.has_ended.set()
 
 
 class _Workers:
@@ -80,18 +80,20 @@ class _Workers:
 
     def forget(self) -> None:
         self._worker: _Worker | None = None
-        self._interrupted: list[_Task] = []
+        self._interrupted: list[_Worker] = []
 
-    def run(self, function: Callable[[], R]) -> R:
+    def run(self, function: Callable[[], R], *, is_ordered: bool) -> R:
+        self._let_finish(_ORDER_S)
         worker = self._worker = self._worker or _Worker()
         task = _Task(function)
         try:
             worker.tasks.put(task)
             task.wait()
         except BaseException:
-            self._worker = None
-            self._interrupted = [task]
             worker.tasks.put(None)
+            self._worker = None
+            if is_ordered:
+                self._interrupted.append(worker)
             raise
         try:
             if task.error is not None:
@@ -101,16 +103,37 @@ class _Workers:
         finally:
             del task  # the error refers to this frame
 
+    def _let_finish(self, timeout_s: float) -> None:
+        """Wait for interrupted functions, which would otherwise overtake what is called after them."""
+        deadline = time.monotonic() + timeout_s
+        while self._interrupted and time.monotonic() < deadline:
+            if self._interrupted[0].has_ended.wait(_LOOK_S):
+                self._interrupted.pop(0)
+        self._interrupted.clear()
+
     def finish(self) -> None:
-        for task in self._interrupted:
-            task.has_ended(_FINISH_S)
+        self._let_finish(_FINISH_S)
 
 
 _workers = _Workers()
 
 
 def uninterrupted(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function so that an interrupt does not end it halfway; see above."""
+    """
+    Call a function so that an interrupt does not end it halfway; see above.
+
+    What the main thread calls next is not run before the interrupted function has ended, so that no older write follows
+    a newer one; for ten seconds at most.
+    """
+    return _run(True, function, *args, **kwargs)
+
+
+def uninterrupted_read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function that changes nothing, such as a prediction, as `uninterrupted` does; nothing waits for it."""
+    return _run(False, function, *args, **kwargs)
+
+
+def _run(is_ordered: bool, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     if threading.get_ident() != threading.main_thread().ident:
         return function(*args, **kwargs)
-    return _workers.run(lambda: function(*args, **kwargs))
+    return _workers.run(lambda: function(*args, **kwargs), is_ordered=is_ordered)

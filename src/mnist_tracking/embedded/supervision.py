@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking._values.files import OwnedFile
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.jobs.disk import open_regular
@@ -38,16 +39,18 @@ class SupervisorSettings:
         region: The engine's region.
         durability: That of its store.
         timing: Its timing.
+        disk_reserve_bytes: How much of the disk unpacking leaves free.
     """
 
     region: str
     durability: str
     timing: EngineTiming
+    disk_reserve_bytes: int = DISK_RESERVE_BYTES
 
     @classmethod
     def of(cls, context: Context) -> "SupervisorSettings":
         """Return the settings of an engine."""
-        return cls(context.identity.region, context.store.durability, context.timing)
+        return cls(context.identity.region, context.store.durability, context.timing, context.disk_reserve_bytes)
 
     @classmethod
     def read(cls, folder: Path) -> "SupervisorSettings":

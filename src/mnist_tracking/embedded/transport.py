@@ -33,7 +33,7 @@ from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.deserialiser import deserialise, without_own_forms
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.embedded.injection import Injections
-from mnist_tracking.embedded.interrupts import uninterrupted
+from mnist_tracking.embedded.interrupts import uninterrupted, uninterrupted_read
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
 from mnist_tracking.embedded.store.filesystem import is_storage_error
 from mnist_tracking.embedded.validation import check_request, check_required
@@ -151,7 +151,8 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
             return error_reply
         call.context.sleep(delay)
     try:
-        response = uninterrupted(_handle, handler, model, call)
+        run = uninterrupted_read if call.service == "sagemaker-runtime" else uninterrupted
+        response = run(_handle, handler, model, call)
     except AwsFault as fault:
         if fault.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return _error_reply(fault, attempts)

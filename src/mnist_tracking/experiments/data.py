@@ -9,10 +9,11 @@ from typing import Protocol, cast
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.components import check_parameters
+from mnist_tracking._aws.staging import read_errors_translated
 from mnist_tracking._aws.storage import upload_directory
 from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
-from mnist_tracking._values.files import files_below
+from mnist_tracking._values.files import files_below, is_home
 from mnist_tracking._values.records import Component, Scalar
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
 from mnist_tracking._values.specs import JobSpec
@@ -145,13 +146,13 @@ def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
     Return a SHA-256 over the names and contents of a folder's files: equal for equal data in any place.
 
     Raises:
-        ConfigError: If one of *files* is not below the folder.
+        ConfigError: If one of *files* is not below the folder, or cannot be read.
         DatasetError: If one of them does not exist.
     """
     chosen = data_files(directory, files)
     whole = hashlib.sha256()
     for path in chosen:
-        with path.open("rb") as content:
+        with read_errors_translated(), path.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         whole.update(f"{path.relative_to(directory).as_posix()}\0{digest}\n".encode())
     return whole.hexdigest()
@@ -175,6 +176,8 @@ def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Pat
     for path in chosen:
         if not path.is_relative_to(directory):
             raise ConfigError(f"The file {str(path)!r} is not below the folder {str(directory)!r}.")
+        if any(map(is_home, path.parents)):
+            raise ConfigError(f"The file {str(path)!r} belongs to the home of an embedded SageMaker.")
         if not os.path.isfile(path):
             raise DatasetError(f"The file {str(path)!r} does not exist.")
     return chosen

@@ -12,7 +12,7 @@ import attrs
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, html_table, number
+from mnist_tracking._values.text import ellipsize, html_table, number, printable
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
+    from rich.text import Text
 
 _EPOCH = re.compile(r"\bepoch\D{0,3}(\d+)(?:/\d+)?(?:\s*\[(\d+)/(\d+))?", re.IGNORECASE)
 _SHORTER = {"LaunchingMLInstances": "launching", "PreparingTrainingStack": "preparing"}
@@ -239,7 +240,7 @@ class Progress:
         label = ", ".join(f"{name}={_text(row.point.get(name))}" for name in self._names) or row.trial
         count = len(self._rows)
         place = f"{row.place:{len(str(count))}}/{count} " if count > 1 else ""
-        self._console.print(f"{place}{label}: {text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(f"{place}{label}: {text}"), markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> "Table":
         from rich import box
@@ -247,16 +248,18 @@ class Progress:
 
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
         for name in self._names or ["trial"]:
-            table.add_column(_heading(name), no_wrap=True, justify="right" if self._names else "left", min_width=5)
+            table.add_column(
+                _styled(_heading(name)), no_wrap=True, justify="right" if self._names else "left", min_width=5
+            )
         table.add_column("status", min_width=_LONGEST_STATUS)
         if self._epochs:
             table.add_column("epoch", min_width=len(self._epoch(_Row({}, epoch=1))), justify="right")
         for name in self._shown:
-            table.add_column(_heading(name), min_width=10, justify="right")
+            table.add_column(_styled(_heading(name)), min_width=10, justify="right")
         table.add_column("seconds", min_width=7, justify="right")
         with self._lock:
             for row in self._rows:
-                table.add_row(*self._cells(row))
+                table.add_row(*map(_styled, self._cells(row)))
         return table
 
     def _frame(self) -> "pd.DataFrame":
@@ -284,6 +287,13 @@ def _shown_metrics(job: JobSpec) -> list[str]:
     if job.objective and job.objective.metric in names and job.objective.metric not in first:
         first = [*first[:-1], job.objective.metric]
     return first
+
+
+def _styled(text: str) -> "Text":
+    """Return text that is shown as it is; a string would be read as rich's markup."""
+    from rich.text import Text
+
+    return Text(printable(text))
 
 
 def _heading(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mnist_tracking._values.records import Component
-from mnist_tracking._values.text import ellipsize, html_table, plural
+from mnist_tracking._values.text import ellipsize, html_table, plural, printable
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
 
@@ -68,7 +68,7 @@ class Comparison:
         return f"<Comparison of {', '.join(self.trials)}: {plural(len(self.differences), 'difference')}>"
 
     def __str__(self) -> str:
-        return _table(self) if self.differences else f"no differences: {self!r}"
+        return printable(_table(self)) if self.differences else f"no differences: {self!r}"
 
     def _repr_html_(self) -> str:
         title = f"comparison of {', '.join(self.trials)}: {plural(len(self.differences), 'difference')}"

@@ -11,7 +11,7 @@ from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
 from mnist_tracking._aws.experiments import require_experiment, stored_objective
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.text import html_table, main_metrics, plural
+from mnist_tracking._values.text import html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials
@@ -123,7 +123,7 @@ class Leaderboard(Sequence[Trial]):
             return repr(self)
         brief = self._brief()
         shown = str(brief.where(brief.notna(), "").to_string(index=False))
-        return f"{self.unranked}\n{shown}" if self.unranked else shown
+        return printable(f"{self.unranked}\n{shown}" if self.unranked else shown)
 
     def _repr_html_(self) -> str:
         return html_table(self._brief(), title=self.unranked)

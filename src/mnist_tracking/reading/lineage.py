@@ -11,7 +11,7 @@ from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
-from mnist_tracking._values.text import html_table, plural
+from mnist_tracking._values.text import html_table, plural, printable
 from mnist_tracking._values.where import parent
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Lineage:
     def __str__(self) -> str:
         width = max((len(node.kind) for node in self.nodes), default=0)
         lines = [f"{node.kind:<{width}}  {node.label}" for node in self.nodes]
-        return "\n".join([f"lineage of {self.trial}", *lines])
+        return printable("\n".join([f"lineage of {self.trial}", *lines]))
 
     def _repr_html_(self) -> str:
         import pandas as pd

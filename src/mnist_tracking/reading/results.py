@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from mnist_tracking._values.text import html_table
+from mnist_tracking._values.text import html_table, printable
 from mnist_tracking.errors import MnistTrackingError, StateError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Results(Sequence[T], Generic[T]):
         return f"<Results: {self._kind}, {many}>"
 
     def __str__(self) -> str:
-        return str(self.dataframe().to_string(index=False)) if self else f"no {self._kind}"
+        return printable(self.dataframe().to_string(index=False)) if self else f"no {self._kind}"
 
     def _repr_html_(self) -> str:
         return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"

@@ -15,7 +15,7 @@ from mnist_tracking._aws.metrics import read_series
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
-from mnist_tracking._values.text import html_table, named, number
+from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
 from mnist_tracking.reading.lineage import Lineage, LineageTracer
 
@@ -129,7 +129,8 @@ class Trial:
         metrics = {name: number(metric.last) for name, metric in sorted(self.metrics.items())}
         reason = f". {self.failure_reason}" if self.failure_reason else ""
         head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
-        return "\n".join([head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)])
+        lines = [head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)]
+        return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
         import pandas as pd

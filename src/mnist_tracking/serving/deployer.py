@@ -6,7 +6,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account, check_account
 from mnist_tracking._aws.components import record_step
-from mnist_tracking._aws.convert import ADAPTER, TRIAL_TAG
+from mnist_tracking._aws.convert import ADAPTER, LEAVING_TAG, TRIAL_TAG
 from mnist_tracking._aws.endpoints import (
     EndpointFacts,
     Served,
@@ -19,7 +19,8 @@ from mnist_tracking._aws.endpoints import (
     wait_for_endpoint,
 )
 from mnist_tracking._aws.experiments import attach, require_experiment, require_trial, training_of
-from mnist_tracking._aws.storage import check_script, find_script
+from mnist_tracking._aws.removal import delete_named, detach
+from mnist_tracking._aws.storage import check_script, delete_objects, find_script
 from mnist_tracking._values.checks import check_count, check_timeout
 from mnist_tracking._values.formats import Deserializer, Format, Serializer, deserializer_of, named_by, serializer_of
 from mnist_tracking._values.names import check_name, unique_name
@@ -214,28 +215,39 @@ class BestModelDeployer:
         raise ConfigError(f"{name!r} is an experiment. Pass objective='metric name' to deploy its best trial.")
 
     def _start(self, plan: "DeploymentPlan", *, timeout_s: float | None, wait: bool) -> EndpointFacts:
-        """Create everything, or nothing."""
-        trial, endpoint_name = plan.trial, plan.name
-        adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
+        """
+        Create everything, or nothing.
+
+        The step comes first: by it, a cleanup finds what a killed process has created. After an interrupt it stays,
+        since a request that was under way may still create something.
+        """
+        step = unique_name(f"{plan.name}-deployment"[:90], "trial component")
         try:
-            deploy_model(
-                self._account,
-                plan._served,
-                name=endpoint_name,
-                code_location="/".join(self._folder(trial)),
-                instance_type=plan.instance_type,
-                instance_count=plan.instance_count,
-                tags={**self._account.tags, TRIAL_TAG: trial.name, **adapter},
-            )
+            self._record(plan, step)
+            self._create(plan)
             if wait:
-                wait_for_endpoint(self._account, endpoint_name, timeout_s, "It was deleted again.")
-            self._record(plan, endpoint_name)
-        except AlreadyExistsError:  # the name was taken just now
+                wait_for_endpoint(self._account, plan.name, timeout_s, "It was deleted again.")
+        except BaseException as error:  # Ctrl-C too, at any moment
+            if not isinstance(error, AlreadyExistsError):  # otherwise the name was taken just now
+                delete_endpoint(self._account, plan.name)
+                delete_objects(self._account, [f"{self._folder(plan.trial)}/{plan.name}/model.tar.gz"])
+            if isinstance(error, Exception):
+                detach(self._account, plan.trial.name, step)
+                delete_named(self._account, "trial component", step)
             raise
-        except BaseException:  # Ctrl-C too, at any moment
-            delete_endpoint(self._account, endpoint_name)
-            raise
-        return EndpointFacts(endpoint_name, trial.name, plan.adapter, is_ours=True)
+        return EndpointFacts(plan.name, plan.trial.name, plan.adapter, is_ours=True)
+
+    def _create(self, plan: "DeploymentPlan") -> None:
+        adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
+        deploy_model(
+            self._account,
+            plan._served,
+            name=plan.name,
+            code_location=self._folder(plan.trial),
+            instance_type=plan.instance_type,
+            instance_count=plan.instance_count,
+            tags={**self._account.tags, TRIAL_TAG: plan.trial.name, **adapter},
+        )
 
     def _adapter(self, training: Component, entry_point: str | os.PathLike[str] | None) -> str | None:
         """Return the adapter of the job that trained the model; another script has none."""
@@ -247,26 +259,27 @@ class BestModelDeployer:
         check_endpoint_name_is_free(self._account, check_name("endpoint", name))
         return name
 
-    def _folder(self, trial: Trial) -> list[str]:
-        parts = (self._account.bucket, self._account.prefix, trial.experiment, "models")
-        return ["s3:/", *(part for part in parts if part)]
+    def _folder(self, trial: Trial) -> str:
+        """Return where the archives are that are packed for endpoints."""
+        parts = ("s3:/", self._account.bucket, self._account.prefix, trial.experiment, "models")
+        return "/".join(part for part in parts if part)
 
-    def _record(self, plan: "DeploymentPlan", endpoint_name: str) -> None:
-        name = unique_name(f"{endpoint_name}-deployment"[:90], "trial component")
+    def _record(self, plan: "DeploymentPlan", step: str) -> None:
+        """Record the deployment; until it is attached to its trial, a cleanup finds it by its tag."""
         record_step(
             self._account,
-            name,
+            step,
             DEPLOYMENT,
             parameters={
-                "endpoint_name": endpoint_name,
+                "endpoint_name": plan.name,
                 "instance_type": plan.instance_type,
                 "instance_count": plan.instance_count,
             },
             inputs={"model": plan.model_uri},
-            outputs={"endpoint": endpoint_arn(self._account, endpoint_name)},
-            tags=self._account.tags,
+            outputs={"endpoint": endpoint_arn(self._account, plan.name)},
+            tags={**self._account.tags, LEAVING_TAG: plan.trial.experiment},
         )
-        attach(self._account, plan.trial.name, name)
+        attach(self._account, plan.trial.name, step)
 
 
 @attrs.frozen(kw_only=True)

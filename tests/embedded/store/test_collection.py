@@ -84,10 +84,11 @@ def test_abandoned_uploads_are_deleted_after_a_week(tmp_path: Path) -> None:
 def test_folders_without_a_job_or_endpoint_are_deleted(engine: EmbeddedSageMaker) -> None:
     """Those of a job that is being created, and those that this library did not make, are kept."""
     for kind in ("jobs", "endpoints"):
-        make(engine.home / kind / "lost" / "supervisor.lock")
-        make(engine.home / kind / "lost" / "ml" / "model" / "weights")
-        make(engine.home / kind / f".deleted-{HEX}" / "model.tar.gz")
+        lost = engine.home / kind / (f"lost.{HEX}" if kind == "endpoints" else "lost")
+        make(lost / "supervisor.lock")
+        make(lost / "ml" / "model" / "weights")
         make(engine.home / kind / "mine" / "notes.txt")
+    make(engine.home / "jobs" / f".deleted-{HEX}" / "log")
     with hold_lock(engine.home / "jobs" / "starting" / "supervisor.lock"):
         reopen(engine)
         found = {path.relative_to(engine.home).as_posix() for path in engine.home.glob("[je]*/*")}
@@ -113,7 +114,10 @@ def test_log_lines_of_deleted_endpoints_are_deleted_after_a_month(tmp_path: Path
             "INSERT INTO training_jobs (name, arn, request, python, status, secondary_status, created, modified) "
             "VALUES ('job', 'a', '{}', '', 'Completed', '', 0, 0)"
         )
-        connection.execute("INSERT INTO endpoints VALUES (1, 'there', 'a', 'c', 'Failed', NULL, NULL, NULL, 0, 0)")
+        connection.execute(
+            "INSERT INTO endpoints (name, arn, folder, config_name, status, created, modified) "
+            "VALUES ('there', 'a', 'there.0', 'c', 'Failed', 0, 0)"
+        )
         connection.executemany(ADD_LINE, lines)
     collect(engine._context)
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mnist_tracking import Leaderboard, Lineage, Trial
+from mnist_tracking._values.text import printable
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.mnist import plot_digits
 from mnist_tracking.reading.plots import confusion_matrix, metric_curves, parameter_effect
@@ -25,7 +27,7 @@ _SHOWN = 10
 
 def say(console: Console, text: str, *, wrap: bool = True) -> None:
     """Write text. A terminal breaks its lines between words, unless they are meant to be copied."""
-    console.print(text, markup=False, highlight=False, soft_wrap=not (wrap and console.is_terminal))
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=not (wrap and console.is_terminal))
 
 
 class Report:
@@ -80,9 +82,9 @@ class Report:
             return
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
         for heading, cell in zip(headings, rows[0], strict=True):
-            table.add_column(heading, justify="right" if _is_number(cell) else "left", overflow="fold")
+            table.add_column(Text(printable(heading)), justify="right" if _is_number(cell) else "left", overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self._console.print(table)
 
 

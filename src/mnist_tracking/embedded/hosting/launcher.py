@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -34,6 +35,7 @@ from mnist_tracking.embedded.supervision import SupervisorSettings, last_words, 
 _LOST = "The process that served this endpoint was killed, or the machine was restarted."
 _STARTUP_TIMEOUT = "ContainerStartupHealthCheckTimeoutInSeconds"
 _MODULE = "mnist_tracking.embedded.hosting.supervisor"
+_FOLDER = re.compile(r".+\.[0-9a-f]{32}")  # the names of drafts
 
 
 class Draft:
@@ -142,7 +144,7 @@ def delete_orphans(store: Store) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with store.read() as connection:
             orphans = found - tables.folders(connection)
-        for orphan in orphans:
+        for orphan in filter(_FOLDER.fullmatch, orphans):
             shutil.rmtree(parent / orphan, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ from typing import IO
 
 from mnist_tracking.embedded.lines import LineSplitter
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.logs import add_lines
 
 _CHUNK = 1 << 16
 _PIPE = 1 << 20  # bytes; the capacity of a pipe
@@ -76,7 +77,4 @@ class EndpointLog:
     def _insert(self, lines: Sequence[str]) -> None:
         now = time.time()
         with self._store.write() as connection:
-            connection.executemany(
-                "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
-                [(self._group, self._stream, now, line) for line in lines],
-            )
+            add_lines(connection, self._group, self._stream, [(now, line) for line in lines])

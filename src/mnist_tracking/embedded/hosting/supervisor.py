@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking._values.files import unpack
+from mnist_tracking._values.archives import unpack
 from mnist_tracking.embedded import containment
 from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.front import Front
@@ -74,7 +74,11 @@ class EndpointSupervisor:
         for archive, folder in (("model.tar.gz", "model"), ("code.tar.gz", "code")):
             (self._folder / "ml" / folder).mkdir(parents=True, exist_ok=True)
             if (self._folder / archive).exists():
-                unpack(self._folder / archive, self._folder / "ml" / folder)
+                unpack(
+                    self._folder / archive,
+                    self._folder / "ml" / folder,
+                    reserve_bytes=self._settings.disk_reserve_bytes,
+                )
                 (self._folder / archive).unlink()
 
     async def _serve(self, listener: socket.socket) -> None:

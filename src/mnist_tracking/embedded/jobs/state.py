@@ -9,6 +9,7 @@ from typing import Any
 from mnist_tracking.embedded.jobs.hosts import instances_of
 from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
+from mnist_tracking.embedded.store.logs import add_lines
 from mnist_tracking.embedded.store.metric_summaries import record_metric
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -184,10 +185,7 @@ def record(
     values: list[MetricValue],
 ) -> None:
     """Add lines to a job's log, and values to its component's metrics."""
-    connection.executemany(
-        "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
-        [(LOG_GROUP, stream, when, text) for when, text in lines],
-    )
+    add_lines(connection, LOG_GROUP, stream, lines)
     component_id = _component(connection, job_id)
     if component_id is not None:
         for value in values:

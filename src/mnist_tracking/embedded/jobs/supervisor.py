@@ -133,7 +133,8 @@ class JobSupervisor:
             with self._ending.interruptible():
                 for host in hosts_of(self._request):
                     self._hosts[host.name] = self._make(host, port.number)
-                    prepare_host(self._store, self._hosts[host.name].placement)
+                    placement = self._hosts[host.name].placement
+                    prepare_host(self._store, placement, reserve_bytes=self._settings.disk_reserve_bytes)
                 self._fetch_checkpoints()
             if self._begin():
                 self._run_scripts()

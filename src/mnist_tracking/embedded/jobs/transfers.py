@@ -1,11 +1,12 @@
 """Copy the input of a job from S3 to its hosts before the scripts run, and their output to S3 afterwards."""
 
+import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mnist_tracking._values.files import ArchiveError, pack, unpack
+from mnist_tracking._values.archives import ArchiveError, pack, unpack
 from mnist_tracking.embedded.jobs.container import Layout, Placement
 from mnist_tracking.embedded.jobs.disk import described
 from mnist_tracking.embedded.jobs.state import model_uri
@@ -33,9 +34,9 @@ def check_buckets(store: Store, request: dict[str, Any]) -> None:
             raise JobError(f"ClientError: The bucket {bucket!r} of {uri} does not exist.")
 
 
-def prepare_host(store: Store, placement: Placement) -> None:
+def prepare_host(store: Store, placement: Placement, *, reserve_bytes: int) -> None:
     """
-    Create a host's folders and copy its channels and code.
+    Create a host's folders and copy its channels and code, leaving that many bytes of the disk free.
 
     Raises:
         JobError: If something is missing.
@@ -48,7 +49,7 @@ def prepare_host(store: Store, placement: Placement) -> None:
     )
     for channel in placement.channels:
         _download_channel(store, channel, placement)
-    _unpack_code(store, placement)
+    _unpack_code(store, placement, reserve_bytes)
 
 
 def _download_channel(store: Store, channel: dict[str, Any], placement: Placement) -> None:
@@ -70,7 +71,7 @@ def fetch(store: Store, uri: str, folder: Path, *, share: tuple[int, int] = (0, 
         raise JobError(f"ClientError: Data download failed: {uri}: {described(error)}") from error
 
 
-def _unpack_code(store: Store, placement: Placement) -> None:
+def _unpack_code(store: Store, placement: Placement, reserve_bytes: int) -> None:
     hyperparameters, layout = placement.hyperparameters, placement.layout
     uri, program = str(hyperparameters.get("sagemaker_submit_directory", "")), placement.program
     if not uri or not program:
@@ -79,14 +80,14 @@ def _unpack_code(store: Store, placement: Placement) -> None:
     if archive is None:
         raise JobError(f"ClientError: the source archive {uri} does not exist.")
     try:
-        unpack(archive, layout.code)
+        unpack(archive, layout.code, reserve_bytes=reserve_bytes)
     except (ArchiveError, OSError) as error:
         reason = error.reason if isinstance(error, ArchiveError) else described(error)
         raise JobError(f"ClientError: {uri}: the source archive cannot be unpacked: {reason}.") from error
     if placement.is_package:
         return  # its program is a module, which can be anywhere
-    code = layout.code.resolve()
-    entry = (code / program).resolve()
+    code = Path(os.path.realpath(layout.code))
+    entry = Path(os.path.realpath(code / program))
     if not entry.is_relative_to(code) or not entry.is_file():
         names = ", ".join(sorted(path.name for path in code.iterdir())[:20]) or "no files"
         raise JobError(f"AlgorithmError: the entry point {program!r} is not in the source archive. Available: {names}.")
@@ -97,8 +98,8 @@ def _code_archive(store: Store, uri: str, layout: Layout) -> Path | None:
     if uri.startswith("s3://"):
         found = get_object(store, *split_uri(uri))
         return found.path if found else None
-    local = (layout.base / uri.removeprefix(_OPT_ML)).resolve()
-    is_inside = uri.startswith(_OPT_ML) and local.is_relative_to(layout.base.resolve())
+    local = Path(os.path.realpath(layout.base / uri.removeprefix(_OPT_ML)))
+    is_inside = uri.startswith(_OPT_ML) and local.is_relative_to(os.path.realpath(layout.base))
     return local if is_inside and local.is_file() else None
 
 

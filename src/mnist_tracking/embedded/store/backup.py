@@ -73,9 +73,16 @@ def _delete_drafts(directory: Path) -> None:
     """Delete unfinished copies that nobody writes any more; their names are `atomic_path`'s, with a random part."""
     pattern = re.compile(rf"\.{re.escape(directory.name[:64])}\.[0-9a-f]{{32}}\.part")
     for draft in directory.parent.iterdir() if directory.parent.is_dir() else ():
-        if pattern.fullmatch(draft.name) and (draft / _LOCK).is_file():
+        if not pattern.fullmatch(draft.name):
+            continue
+        if (draft / _LOCK).is_file():
             with suppress(BlockingIOError), locked(draft / _LOCK, wait=False):
                 delete(draft)
+        else:
+            with suppress(OSError):  # it is not empty, and so not ours
+                (draft / _LOCK).parent.rmdir()
+            with suppress(OSError):
+                draft.rmdir()
 
 
 def _link_contents(store: Store, file: Path, held: Path) -> list[StoredContent]:

@@ -14,7 +14,8 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.storage import StoredObject, download_object
-from mnist_tracking._values.files import ArchiveError, delete, files_below, locked, unpack
+from mnist_tracking._values.archives import ArchiveError, NoRoomError, unpack
+from mnist_tracking._values.files import delete, files_below, locked
 from mnist_tracking.errors import ConfigError, MnistTrackingError, StateError
 
 __all__ = ["SCHEMA_VERSION", "FileNames", "Folder", "KeyPaths", "opened_folder", "safe_name"]
@@ -153,6 +154,8 @@ class Folder:
         draft = self.draft()
         try:
             unpack(archive, draft)
+        except NoRoomError as error:
+            raise StateError("folder", str(self.root), "unwritable", f"cannot be written: {error.reason}") from error
         except ArchiveError as error:
             raise StateError("archive", uri, "damaged", f"cannot be unpacked: {error.reason}") from error
         archive.unlink()

@@ -13,7 +13,7 @@ from mnist_tracking._aws.storage import experiment_folder, location_of
 from mnist_tracking._values.checks import check_count, require_name, require_zone
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.shared import PREPROCESSING, latest_data, latest_good
-from mnist_tracking._values.text import html_table, nearest, plural, short_repr
+from mnist_tracking._values.text import html_table, nearest, plural, printable, short_repr
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.upkeep.cleanup.execution import execute
 from mnist_tracking.upkeep.cleanup.inventory import Inventory, take_inventory
@@ -103,7 +103,7 @@ class CleanupPlan:
         lines += [f"stops {plural(len(running), 'training job')}: {first_names(running)}"] if running else []
         lines += [f"deletes {line}" for line in self._deletions_by_kind()] or ["deletes nothing"]
         lines += [f"keeps {line}" for line in by_reason((item.kind, item.name, item.reason) for item in self.to_keep)]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _deletions_by_kind(self) -> list[str]:
         by_kind: dict[str, list[PlannedDeletion]] = {}

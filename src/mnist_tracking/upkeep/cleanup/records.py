@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._values.text import html_table, plural
+from mnist_tracking._values.text import html_table, plural, printable
 from mnist_tracking.errors import MnistTrackingError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class CleanupReport:
         failed = [
             f"not deleted: {line}" for line in by_reason((kind, name, str(error)) for kind, name, error in self.failed)
         ]
-        return "\n".join(["deleted " + ", ".join(parts), *kept, *failed])
+        return printable("\n".join(["deleted " + ", ".join(parts), *kept, *failed]))
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per item: kind, name, outcome (deleted, kept or failed) and reason."""

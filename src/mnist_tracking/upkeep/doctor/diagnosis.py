@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mnist_tracking._values.text import html_table
+from mnist_tracking._values.text import html_table, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         margin = max((len(check.name) for check in self.checks), default=0) + 2
-        return "\n".join(line for check in self.checks for line in _lines(check, margin))
+        return printable("\n".join(line for check in self.checks for line in _lines(check, margin)))
 
     def _repr_html_(self) -> str:
         return html_table(self.dataframe())
