@@ -79,3 +79,18 @@ def test_another_interpreter_makes_its_own_environment(tmp_path: Path) -> None:
 
     assert Path(account.log()[0]).is_relative_to(account.folder())
     engine.close()
+
+
+def test_interpreter_with_a_start_of_its_own_is_used_as_it_is(tmp_path: Path) -> None:
+    """Such as a script that sets variables first; what is installed is put next to the job's script."""
+    pytest.importorskip("pip")
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\nMARK=set exec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    engine = EmbeddedSageMaker(tmp_path / "home", python=str(wrapper))
+    account = TrainingAccount(engine)
+    script = f"import os\nprint(os.environ['MARK'])\n{INSTALLS.replace('{install}', BY_MODULE)}"
+    account.run(code=archive({"train.py": script, WHEEL: wheel()}))
+
+    assert account.log() == ["set", str(account.ml() / "code" / "tinydigits.py")]
+    engine.close()

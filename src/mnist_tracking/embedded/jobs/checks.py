@@ -8,14 +8,13 @@ from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.container import OPT_ML, decode_hyperparameters, local_path
 from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
 from mnist_tracking.embedded.jobs.hosts import hosts_of
+from mnist_tracking.embedded.jobs.state import DEFAULT_RUNTIME_S
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import list_objects, split_uri
 from mnist_tracking.errors import UnsupportedOperationError
 
 _REQUIRED = ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition")
 _MOST_HOSTS = 64
-DAY_S = 86_400
-"""MaxRuntimeInSeconds if a request does not set it."""
 
 
 def check_training_job(request: dict[str, Any]) -> None:
@@ -50,7 +49,7 @@ def _check_container(algorithm: dict[str, Any]) -> None:
 
 def _check_spot(request: dict[str, Any]) -> None:
     condition = request["StoppingCondition"]
-    wait_s, run_s = condition.get("MaxWaitTimeInSeconds"), condition.get("MaxRuntimeInSeconds", DAY_S)
+    wait_s, run_s = condition.get("MaxWaitTimeInSeconds"), condition.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S)
     if request.get("EnableManagedSpotTraining") and (wait_s is None or wait_s < run_s):
         raise ValidationFault(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"

@@ -3,12 +3,12 @@
 import contextlib
 import json
 from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.jobs.disk import json_files, open_regular
 
+_SERVER_ERROR = 500  # and above: the status of an error that is not the request's
 _LONGEST = 1 << 22  # bytes; no request that the service accepts is longer
 
 
@@ -54,7 +54,7 @@ class ComponentUpdates:
             self._client = self._client or self._connect()
             self._client.update_trial_component(**request)
         except ClientError as error:
-            is_broken = error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+            is_broken = error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
             return None if is_broken and not is_last else str(error)
         except (BotoCoreError, OSError, TypeError, ValueError, RecursionError) as error:
             return str(error)

@@ -6,10 +6,10 @@ Standard library only, so that an interpreter other than the running one can run
 
 import contextlib
 import os
+import shutil
 import site
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 _PIP = '#!/bin/sh\nexec "{python}" -m pip "$@"\n'
@@ -22,13 +22,13 @@ def create_environment(python: str, folder: Path) -> str | None:
     ``pip install`` in it changes nothing outside the folder.
 
     Returns:
-        Its interpreter, or None if *python* cannot make one.
+        Its interpreter, or None if *python* cannot make one, or is a program that starts an interpreter in its own way.
     """
     if python == sys.executable:
         _create(folder)
     else:
         with contextlib.suppress(OSError):  # it does not exist or is no program, as running the script will show
-            subprocess.run([python, "-I", __file__, str(folder)], check=False, capture_output=True)
+            subprocess.run([python, "-I", __file__, str(folder), python], check=False, capture_output=True)
     return str(_interpreter(folder)) if _interpreter(folder).exists() else None
 
 
@@ -44,16 +44,25 @@ def _interpreter(folder: Path) -> Path:
 
 
 def _create(folder: Path) -> None:
-    venv.EnvBuilder(symlinks=True).create(folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
+    """Do what ``venv`` does, in a tenth of its time; and let the interpreter find all packages that this one finds."""
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / f"python{version}" / "site-packages"
+    packages.mkdir(parents=True)
+    if sys.platlibdir != "lib":
+        (folder / sys.platlibdir).symlink_to("lib")
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
     below = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     lines = [f"import site; site.addsitedir({path!r})\n" for path in below]  # reads the .pth files there, too
     (packages / "submitter.pth").write_text("".join(lines))
+    (folder / "bin").mkdir()
+    for name in ("python", "python3", f"python{version}"):
+        (folder / "bin" / name).symlink_to(base)
     for name in ("pip", "pip3"):
         path = folder / "bin" / name
         path.write_text(_PIP.format(python=_interpreter(folder)))
         path.chmod(0o700)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and shutil.which(sys.argv[2]) == sys.executable:
     _create(Path(sys.argv[1]))

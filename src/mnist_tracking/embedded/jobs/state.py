@@ -15,6 +15,8 @@ from mnist_tracking.embedded.store.metric_summaries import record_metric
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 REASON_LENGTH = 1024
+DEFAULT_RUNTIME_S = 86_400
+"""MaxRuntimeInSeconds of a request that does not set it."""
 _FINAL_MESSAGES = {
     "Completed": "Training job completed",
     "Failed": "Training job failed",

@@ -21,7 +21,6 @@ import attrs
 from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
-from mnist_tracking.embedded.jobs.checks import DAY_S
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
@@ -69,7 +68,7 @@ class HostRun:
         """
         placement = self.placement
         own = create_environment(python, placement.layout.environment)
-        env = variables(placement, variables_of(own) if own else {"PIP_REQUIRE_VIRTUALENV": "1"})
+        env = variables(placement, variables_of(own) if own else {"PIP_TARGET": str(placement.layout.code)})
         return {"argv": command(placement, own or python), "cwd": placement.layout.code, "env": env}
 
 
@@ -127,7 +126,7 @@ class JobSupervisor:
     def _train(self) -> None:
         if self._ending.reason:
             return
-        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", DAY_S))
+        self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", state.DEFAULT_RUNTIME_S))
         self._journal.add(partial(state.begin_downloading, now=time.time()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
