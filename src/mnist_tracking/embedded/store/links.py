@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -21,12 +20,34 @@ class _Presences:
     """The presences of this process, by the identity of the database; a forked child starts without."""
 
     def __init__(self) -> None:
-        self.clear()
-        os.register_at_fork(after_in_child=self.clear)
+        self.forget()
+        os.register_at_fork(after_in_child=self.forget)
 
-    def clear(self) -> None:
-        self.lock = threading.Lock()
-        self.found: weakref.WeakValueDictionary[Identity | None, Presence] = weakref.WeakValueDictionary()
+    def forget(self) -> None:
+        self.lock = threading.RLock()  # a connection may be collected, and so closed, wherever Python likes
+        self._found: dict[Identity | None, Presence] = {}
+
+    def find(self, path: Path) -> Presence | None:
+        """Return the presence for a database, with one user more; None if there is none. Hold the lock."""
+        presence = self._found.get(identity_of(path))
+        if presence is not None:
+            presence.users += 1
+        return presence if presence in self._found.values() else None
+
+    def add(self, path: Path) -> Presence:
+        """Create a presence with one user. Hold the lock."""
+        presence = Presence(path)
+        presence.users = 1
+        self._found[presence.database] = presence
+        return presence
+
+    def leave(self, presence: Presence) -> None:
+        """Take back a user; the last one ends the presence."""
+        with self.lock:
+            presence.users -= 1
+            if presence.users == 0:
+                self._found.pop(presence.database, None)
+                presence.close()
 
 
 _presences = _Presences()
@@ -50,6 +71,7 @@ class _Opened:
         self.connection.close()
         self.writing.close()
         self.reading.close()
+        _presences.leave(self.presence)
 
 
 class Link:
@@ -125,11 +147,14 @@ class Link:
                 undo.enter_context(closing(Lane(self._path.parent, name))) for name in ("write", "read")
             )
             with _presences.lock:
-                presence = _presences.found.get(identity_of(self._path))
+                presence = _presences.find(self._path)
                 with writing.held(self._wait_s) if presence is None else nullcontext():
+                    if presence is not None:
+                        undo.callback(_presences.leave, presence)
                     connection = undo.enter_context(closing(_connect(self._path, self._synchronous, self._wait_s)))
-                    presence = presence or Presence(self._path)
-                    _presences.found[presence.database] = presence
+                    if presence is None:
+                        presence = _presences.add(self._path)
+                        undo.callback(_presences.leave, presence)
             opened = _Opened(connection, writing, reading, presence, used_files(self._path))
             opened.check()
             if self.database not in (None, presence.database):

@@ -112,6 +112,7 @@ class Presence:
 
     Attributes:
         database: The identity of the database.
+        users: How many connections of this process there are.
         writers: Lets one thread of this process write at a time, so that only processes wait by polling.
     """
 
@@ -121,12 +122,14 @@ class Presence:
         self._identities = [identity_of(name) for name in used_files(path)]
         self.database = self._identities[0]
         self.check(used_files(path))
+        self.users = 0
         self.writers = threading.Lock()
         for name, place in (path, _SHARED_RANGE), (Path(f"{path}-shm"), _DEAD_MAN_SWITCH):
             self._files.append(OwnedFile(name))
             _share(self._files[-1], *place)
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Leave the home, after the last connection is closed."""
         for file in self._files:
             file.close()
 
