@@ -25,7 +25,7 @@ FILES = ("sagemaker.db", "sagemaker.db-wal", "sagemaker.db-shm", "locks/write", 
 keys = st.sampled_from(["a", "b", "c"])
 contents = st.binary(max_size=8)
 tried = {"kills": 0, "interrupts": 0, "foreign opens": 0, "reopens": 0}
-"""What the machine did, for who reads it with ``pytest -s``."""
+"""What the machine did, as ``pytest -s`` shows; the variable HISTORIES is how many histories it tries."""
 
 
 class Home(RuleBasedStateMachine):
