@@ -1,6 +1,5 @@
 """Stop an operation at each place where it changes something: in a forked process, by SIGKILL or by an exception."""
 
-import fcntl
 import os
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 Way = Literal["kill", "interrupt"]
 _CHANGES = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "shutil.rmtree"}
-_ANYWHERE = {"subprocess.Popen", "os.kill", "fcntl.flock"}
+_ANYWHERE = {"subprocess.Popen", "os.kill"}
 _COMPLETED, _INTERRUPTED, _RAISED = b".", b"i", b"x"
 _TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK")
 
@@ -26,7 +25,7 @@ def stopped(operation: Callable[[], object], home: Path, number: int, way: Way) 
     """
     Run an operation in a forked process, stopped at the place of that number; yield whether it had so many places.
 
-    Places are before each transaction, before and after its commit, and before each change of the home, each lock,
+    Places are before each transaction, before and after its commit, and before each change of the home,
     signal and new process. In the block, the process is dead ("kill"), or has caught the exception and lives on
     ("interrupt").
     """
@@ -81,8 +80,7 @@ class _Stop:
 
     def on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Look at one of Python's audit events."""
-        is_look = event == "fcntl.flock" and arguments[1] == fcntl.LOCK_SH | fcntl.LOCK_NB
-        if self._left >= 0 and not is_look and (event in _ANYWHERE or self._is_change(event, arguments)):
+        if self._left >= 0 and (event in _ANYWHERE or self._is_change(event, arguments)):
             self.arrive()
 
     def _is_change(self, event: str, arguments: tuple[Any, ...]) -> bool:

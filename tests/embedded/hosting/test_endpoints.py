@@ -185,3 +185,25 @@ def test_several_instances_are_accepted_and_served_by_one_process(account: Hosti
 
     assert (told["DesiredInstanceCount"], told["CurrentInstanceCount"]) == (2, 1)
     assert account.ask("2") == "6"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"ModelDataUrl": "s3://models/nothing.tar.gz"},
+        {"ModelDataUrl": "s3://nowhere/model.tar.gz"},
+        {
+            "ModelDataSource": {
+                "S3DataSource": {"S3Uri": "s3://models/no/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+            }
+        },
+    ],
+)
+def test_model_needs_its_data(account: HostingAccount, data: dict[str, object]) -> None:
+    with pytest.raises(ClientError, match=r"Could not find model data at s3://") as caught:
+        account.sagemaker.create_model(
+            ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "image", **data}
+        )
+
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert account.sagemaker.list_models()["Models"] == []

@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from tests.support.hosting_account import TIMES, HostingAccount
 from tests.support.processes import until
 
 from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded.hosting import tables
 from mnist_tracking.embedded.hosting.state import SECRET_HEADER
 
 PID = "import os, json\ndef model_fn(d): return os.getpid()\ndef transform_fn(m, b, c, a): return json.dumps(m)"
@@ -217,3 +219,25 @@ def test_endpoint_stays_healthy_during_a_slow_response(account: HostingAccount, 
     thread.join()
 
     assert answers == ["3"]
+
+
+def test_lost_endpoint_is_failed_even_if_that_cannot_be_written(
+    account: HostingAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk makes no read fail, and nothing is sent to a port that somebody else may have by now."""
+    account.deploy(script=PID)
+    lock = account.folder() / "supervisor.lock"
+    os.kill(account.row()["supervisor_pid"], signal.SIGKILL)
+    until(lambda: not is_locked(lock))
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(tables, "set_failed", fail)
+        assert account.status() == "Failed"
+        assert account.sagemaker.list_endpoints()["Endpoints"]
+        with pytest.raises(ClientError, match="Its status is Failed"):
+            account.ask("")
+    assert account.row()["status"] == "InService"
+    assert account.status() == account.row()["status"] == "Failed"

@@ -19,11 +19,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import attrs
 
-from mnist_tracking._values.files import acquire_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, acquire_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state, tables
@@ -129,8 +129,8 @@ def drafted(store: Store, name: str) -> Iterator[Draft]:
             raise
 
 
-def _lock_file(store: Store) -> BinaryIO:
-    return (store.home / f"{state.FOLDERS}.lock").open("ab")
+def _lock_file(store: Store) -> OwnedFile:
+    return OwnedFile(store.home / f"{state.FOLDERS}.lock", "ab")
 
 
 def delete_orphans(store: Store) -> None:
@@ -234,7 +234,7 @@ def _settle_loss(store: Store, endpoint: Endpoint, now: float) -> Endpoint | Non
         with store.write() as connection:
             tables.set_failed(connection, endpoint.folder, reason, now)
             return tables.endpoint_of(connection, endpoint.folder)
-    except sqlite3.OperationalError:
+    except (sqlite3.OperationalError, OSError):
         return attrs.evolve(endpoint, status="Failed", failure_reason=reason, port=None)
 
 

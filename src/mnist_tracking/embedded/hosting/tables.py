@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import attrs
 
+from mnist_tracking.embedded.store.tags import remove_all_tags
+
 LIVE = ("Creating", "InService")
 """The statuses of endpoints that have a supervisor."""
 
@@ -176,7 +178,7 @@ def delete_endpoint(connection: sqlite3.Connection, endpoint: Endpoint) -> None:
     """Delete an endpoint's row and its tags; a later endpoint of the same name keeps its own."""
     deleted = connection.execute("DELETE FROM endpoints WHERE folder = ?", (endpoint.folder,)).rowcount
     if deleted:
-        connection.execute("DELETE FROM tags WHERE arn = ?", (endpoint.arn,))
+        remove_all_tags(connection, endpoint.arn)
 
 
 def delete(connection: sqlite3.Connection, table: str, name: str) -> None:
