@@ -31,6 +31,30 @@ client.stop_training_job(TrainingJobName=name) if "stop" in where else client.cr
 """
 
 
+FORKS = """
+import os, signal, sys
+from pathlib import Path
+from mnist_tracking._values.files import is_locked
+from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.jobs.launcher import Launch, supervisor_lock
+from mnist_tracking.embedded.supervision import SupervisorSettings
+engine = EmbeddedSageMaker(sys.argv[1])
+launch = Launch(engine.store, "job", SupervisorSettings.of(engine._context))
+launch.prepare()
+reading, writing = os.pipe()
+helper = os.fork()
+if not helper:
+    os.write(writing, b"1")
+    signal.pause()
+os.read(reading, 1)
+before = is_locked(supervisor_lock(engine.store, "job"))
+launch.drop_lock()
+print(before, is_locked(supervisor_lock(engine.store, "job")))
+os.kill(helper, signal.SIGKILL)
+os.wait()
+"""
+
+
 def dies_at(account: TrainingAccount, where: str) -> None:
     """Create or stop the job in a program that is killed at a function."""
     command = [sys.executable, "-c", DIES, str(account.engine.home), where, account.request()]
@@ -119,3 +143,10 @@ def test_job_whose_stopper_was_killed_stops_at_the_next_look(account: TrainingAc
     dies_at(account, "training_jobs.signal_stop")
 
     assert account.wait()["TrainingJobStatus"] == "Stopped"
+
+
+def test_forked_helper_does_not_inherit_the_lock_of_a_new_job(account: TrainingAccount) -> None:
+    """Such as a worker that another thread forks while a job is created: the job would seem to run for ever."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, str(account.engine.home)]
+
+    assert subprocess.check_output(command, text=True) == "True False\n"

@@ -1,5 +1,6 @@
 """A disk that is full for a while costs a job nothing, and one that a job has filled costs that job alone."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -134,7 +135,7 @@ def small(tmp_path: Path) -> Iterator[TrainingAccount]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(disk)]
     if not sys.platform.startswith("linux") or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no tmpfs can be mounted")
-    engine = EmbeddedSageMaker(disk / "home", timing=TIMING)
+    engine = EmbeddedSageMaker(disk / "home", timing=TIMING, disk_reserve_bytes=1 << 20)
     account = TrainingAccount(engine)
     yield account
     account.end_all()
@@ -150,6 +151,16 @@ def test_a_job_that_fills_the_disk_fails_and_the_next_one_completes(small: Train
     assert "disk full" in job["FailureReason"]
     assert small.run("print('trained')", "next")["TrainingJobStatus"] == "Completed"
     assert small.log("next") == ["trained"]
+
+
+def test_a_source_archive_that_takes_the_reserve_fails_its_job(small: TrainingAccount) -> None:
+    """Before it has filled anything."""
+    small.send("print('trained')")
+    engine = EmbeddedSageMaker(small.engine.home)  # which reserves more than the disk has
+    engine.session().client("sagemaker").create_training_job(**json.loads(small.request()))
+
+    assert "the source archive cannot be unpacked: disk full" in small.wait()["FailureReason"]
+    engine.close()
 
 
 def test_reads_go_on_while_a_job_has_filled_the_disk_and_a_kill_makes_room(small: TrainingAccount) -> None:
