@@ -53,9 +53,11 @@ def names(account: HostingAccount) -> list[str]:
 
 
 def is_settled(account: HostingAccount) -> bool:
-    """Whether no endpoint is on its way to another status."""
+    """Whether no endpoint is on its way to another status, and no killed process still holds a folder."""
     found = account.sagemaker.list_endpoints()["Endpoints"]
-    return all(endpoint["EndpointStatus"] in ("InService", "Failed") for endpoint in found)
+    return len(account.folders()) == len(found) and all(
+        endpoint["EndpointStatus"] in ("InService", "Failed") for endpoint in found
+    )
 
 
 def assert_nothing_else(account: HostingAccount) -> None:
