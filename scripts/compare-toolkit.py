@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.container import Layout
+from mnist_tracking.embedded.jobs.container import Layout, Placement
+from mnist_tracking.embedded.jobs.hosts import hosts_of
 
 TOOLKIT = "sagemaker-training==5.1.4"
 PROGRAM = "sub/train.py"
@@ -90,8 +91,13 @@ def shown_here(home: Path) -> dict[str, Any]:
         time.sleep(0.1)
     group = "/aws/sagemaker/TrainingJobs"
     stream = logs.describe_log_streams(logGroupName=group)["logStreams"][0]["logStreamName"]
-    events = logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
-    return shown("\n".join(event["message"] for event in events), home / "jobs" / "job" / "ml")
+    lines: list[str] = []
+    token, before = dict[str, str](), None
+    while token != before:  # any page may be empty
+        page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **token)
+        lines += [event["message"] for event in page["events"]]
+        before, token = token, {"nextToken": page["nextForwardToken"]}
+    return shown("\n".join(lines), home / "jobs" / "job" / "ml" / "algo-1")
 
 
 def shown_by_toolkit(work: Path) -> dict[str, Any]:
@@ -102,8 +108,14 @@ def shown_by_toolkit(work: Path) -> dict[str, Any]:
     (work / "code" / PROGRAM).parent.mkdir(parents=True)
     (work / "code" / PROGRAM).write_text(SHOWS)
     given = {**HYPERPARAMETERS, "sagemaker_submit_directory": json.dumps(str(work / "code"))}
-    layout = Layout(base)
-    layout.make({**REQUEST, "HyperParameters": given})
+    request = {**REQUEST, "HyperParameters": given}
+    layout, (host,) = Layout.of(base, request), hosts_of(request)
+    placement = Placement(request=request, arn="", region="us-east-1", host=host, layout=layout, port=0)
+    layout.make(
+        hyperparameters=given,
+        inputdataconfig=placement.input_data_config,
+        resourceconfig=placement.resource_config,
+    )
     for name in ("training", "my-val"):
         layout.channel(name).mkdir(parents=True)
     settings = {"SAGEMAKER_BASE_DIR": str(base), "SM_STUDIO_LOCAL_MODE": "true", "TRAINING_JOB_NAME": "job"}
