@@ -99,7 +99,7 @@ def response_headers(headers: Mapping[str, Any]) -> Iterable[tuple[bytes, bytes]
     characters become a space, and characters that are not Latin-1 a question mark.
 
     Example:
-        >>> list(response_headers({"x-note": "two\\nlines", "a b": "c", "x-digit": "\\u4e09"}))
+        >>> list(response_headers({"x-note": "two\nlines", "a b": "c", "x-digit": "\u4e09"}))
         [(b'x-note', b'two lines'), (b'x-digit', b'?')]
     """
     for name, value in headers.items():
