@@ -64,7 +64,7 @@ def test_old_store_is_brought_up_to_date_with_its_contents(tmp_path: Path) -> No
 
 def test_failed_migration_is_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration and the record that it ran are one transaction."""
-    monkeypatch.setattr(migrations, "_scripts", lambda: iter([(1, "CREATE TABLE a (x);\nCREATE TABLE a (x);\n")]))
+    monkeypatch.setattr(migrations, "_scripts", lambda: {1: ["CREATE TABLE a (x);"] * 2})
     with pytest.raises(ConfigError, match="already exists"):
         Store(tmp_path)
 

@@ -7,6 +7,7 @@ that has landed is never edited; a change is a new file.
 
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 
 from mnist_tracking.errors import ConfigError
@@ -19,7 +20,7 @@ def is_current(connection: sqlite3.Connection) -> bool:
     Raises:
         ConfigError: If the store was created by a newer version of this library.
     """
-    version, newest = _version(connection), max(dict(_scripts()))
+    version, newest = _version(connection), max(_scripts())
     if version > newest:
         raise ConfigError(
             f"The store has version {version}, this mnist-tracking supports {newest}. Update mnist-tracking."
@@ -32,9 +33,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     if is_current(connection):
         return  # another process was first
     version = _version(connection)
-    for number, script in sorted(_scripts()):
+    for number, statements in sorted(_scripts().items()):
         if number > version:
-            for statement in _statements(script):
+            for statement in statements:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
 
@@ -43,10 +44,13 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _scripts() -> Iterator[tuple[int, str]]:
-    for entry in resources.files(__package__).iterdir():
-        if entry.name.endswith(".sql"):
-            yield int(entry.name.split("_")[0]), entry.read_text(encoding="utf-8")
+@cache  # they are read for every store that is opened
+def _scripts() -> dict[int, list[str]]:
+    return {
+        int(entry.name.split("_")[0]): list(_statements(entry.read_text(encoding="utf-8")))
+        for entry in resources.files(__package__).iterdir()
+        if entry.name.endswith(".sql")
+    }
 
 
 def _statements(script: str) -> Iterator[str]:
