@@ -1,5 +1,6 @@
 """Account: the boto3 session that all calls go through, with its clients, settings, role and bucket."""
 
+import os
 import pickle
 import threading
 import time
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import sagemaker
 
 T = TypeVar("T")
+_CONFIG_FILES = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERRIDE")
 _ENCRYPTED = ("PutObject", "CreateMultipartUpload", "CopyObject")
 
 
@@ -227,17 +229,33 @@ class Account:
                 ) from error
 
     def _make_sagemaker_session(self) -> "sagemaker.Session":
+        config = self._sdk_config
         with quiet(), translated():
             import sagemaker
+
+            return sagemaker.Session(
+                boto_session=self.boto_session,
+                sagemaker_client=self.client("sagemaker"),
+                sagemaker_metrics_client=self.client("sagemaker-metrics"),
+                sagemaker_config=config,
+                default_bucket=self.settings.bucket,
+            )
+
+    @property
+    def _sdk_config(self) -> dict[str, Any]:
+        """What the SDK's config files say, all together."""
+        return self._once("sdk_config", self._load_sdk_config)
+
+    def _load_sdk_config(self) -> dict[str, Any]:
+        """Read the files without a session, whose four clients take longer to create than most calls take."""
+        with quiet(), translated():
             from jsonschema import ValidationError  # type: ignore[import-untyped]
+            from sagemaker.config import load_sagemaker_config
             from yaml import YAMLError  # type: ignore[import-untyped]
 
+            is_remote = any(os.environ.get(name, "").startswith("s3://") for name in _CONFIG_FILES)
             try:
-                return sagemaker.Session(
-                    boto_session=self.boto_session,
-                    sagemaker_client=self.client("sagemaker"),
-                    default_bucket=self.settings.bucket,
-                )
+                return load_sagemaker_config(s3_resource=self.boto_session.resource("s3") if is_remote else None)
             except ValidationError as error:
                 reason = f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}"
                 raise ConfigError(f"A config file of the SageMaker SDK is invalid: {reason}.") from error
@@ -246,12 +264,12 @@ class Account:
 
     def configured(self, path: str) -> Any:
         """Return the value at a path of the SDK's config files, a name in `sagemaker.config.config_schema`, or None."""
-        session = self.sagemaker_session
+        config = self._sdk_config
         with quiet():
             from sagemaker.config import config_schema
             from sagemaker.utils import get_sagemaker_config_value
 
-            return get_sagemaker_config_value(session, getattr(config_schema, path))
+            return get_sagemaker_config_value(None, getattr(config_schema, path), sagemaker_config=config)
 
     def ensure_bucket(self, *, create: bool) -> str:
         """
