@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.hooks import HierarchicalEmitter
+from botocore.session import Session
 
+from mnist_tracking.embedded import engine as engines
 from mnist_tracking.embedded import transport
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
 from mnist_tracking.errors import UnsupportedOperationError
@@ -40,6 +43,28 @@ def test_session_takes_nothing_from_the_environment(
     assert session.client("sagemaker").list_experiments()["ExperimentSummaries"] == []
     assert session.client("s3").list_buckets()["Buckets"] == []
     assert session.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_botocores_own_handlers_are_registered_as_it_does_itself() -> None:
+    def registered(emitter: HierarchicalEmitter) -> dict[str, Any]:
+        return {**vars(vars(emitter)["_handlers"]), "unique": vars(emitter)["_unique_id_handlers"]}
+
+    own = HierarchicalEmitter()
+    Session(event_hooks=own)
+
+    assert registered(engines._botocores_handlers()) == registered(own)
+
+
+def test_what_one_session_is_told_to_handle_no_other_does(engine: EmbeddedSageMaker) -> None:
+    first, second = engine.session(), engine.session()
+    told: list[str] = []
+    first.events.register("before-call.sagemaker", lambda event_name, **_: told.append(event_name))
+    second.client("sagemaker").list_experiments()
+    engine.session().client("sagemaker").list_experiments()
+    assert told == []
+
+    first.client("sagemaker").list_experiments()
+    assert told == ["before-call.sagemaker.ListExperiments"]
 
 
 def test_errors_are_botocores_typed_exceptions(engine: EmbeddedSageMaker) -> None:

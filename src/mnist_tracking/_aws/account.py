@@ -255,7 +255,7 @@ class Account:
 
             is_remote = any(os.environ.get(name, "").startswith("s3://") for name in _CONFIG_FILES)
             try:
-                return load_sagemaker_config(s3_resource=self.boto_session.resource("s3") if is_remote else None)
+                return dict(load_sagemaker_config(s3_resource=self.boto_session.resource("s3") if is_remote else None))
             except ValidationError as error:
                 reason = f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}"
                 raise ConfigError(f"A config file of the SageMaker SDK is invalid: {reason}.") from error

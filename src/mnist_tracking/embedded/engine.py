@@ -5,11 +5,15 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import boto3
 import botocore.session
+from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import create_loader
 
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
@@ -35,6 +39,18 @@ _SETTINGS = {  # botocore's own defaults, without environment variables and conf
     **_NO_FILES,
 }
 _SERVICE_MODELS = create_loader()  # parsed once for all sessions of this process
+
+
+@cache
+def _botocores_handlers() -> HierarchicalEmitter:
+    """Register botocore's own handlers once for all sessions of this process: it inspects the signature of each."""
+    emitter = HierarchicalEmitter()
+    events = EventAliaser(emitter)
+    how = {REGISTER_FIRST: events.register_first, REGISTER_LAST: events.register_last}
+    for event, handler, *order in BUILTIN_HANDLERS:
+        register = how[order[0]] if order else events.register
+        register(event, handler)
+    return emitter
 
 
 class EmbeddedSageMaker:
@@ -161,7 +177,7 @@ class EmbeddedSageMaker:
 
         The session does not read the user's AWS configuration, credentials or ``AWS_*`` variables.
         """
-        core = botocore.session.Session(session_vars=_SETTINGS)
+        core = botocore.session.Session(_SETTINGS, copy(_botocores_handlers()), include_builtin_handlers=False)
         core.register_component("data_loader", _SERVICE_MODELS)
         core.set_credentials("embedded", "embedded")
         core.set_config_variable("region", self.identity.region)

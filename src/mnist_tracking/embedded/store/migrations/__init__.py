@@ -8,7 +8,7 @@ that has landed is never edited; a change is a new file.
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from mnist_tracking.errors import ConfigError
 
@@ -47,9 +47,8 @@ def _version(connection: sqlite3.Connection) -> int:
 @cache  # they are read for every store that is opened
 def _scripts() -> dict[int, list[str]]:
     return {
-        int(entry.name.split("_")[0]): list(_statements(entry.read_text(encoding="utf-8")))
-        for entry in resources.files(__package__).iterdir()
-        if entry.name.endswith(".sql")
+        int(path.name.split("_")[0]): list(_statements(path.read_text(encoding="utf-8")))
+        for path in Path(__file__).parent.glob("*.sql")
     }
 
 
