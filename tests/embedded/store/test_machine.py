@@ -1,6 +1,7 @@
 """Random histories of a home: writes, kills, interrupts, reopens, threads that close, and files that others open."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -166,7 +167,10 @@ def test_nothing_that_was_acknowledged_is_lost() -> None:
     run_state_machine_as_test(
         Home,
         settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=int(os.environ.get("HISTORIES", "25")),
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
     print(", ".join(f"{number} {what}" for what, number in tried.items()))
