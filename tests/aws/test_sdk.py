@@ -50,6 +50,26 @@ def test_importing_the_sdks_changes_neither_logging_nor_the_excepthook_nor_warni
     assert [line for line in done.stderr.splitlines() if "Warning" in line] == ["<string>:17: UserWarning: seen"]
 
 
+def test_what_is_tracked_without_a_job_needs_smexperiments_alone(tmp_path: Path) -> None:
+    """The other SDK takes two seconds to import, in each script that records something."""
+    done = run_apart(
+        f"""
+        import sys
+        from mnist_tracking import ExperimentRunner, Workspace
+        with Workspace.embedded({str(tmp_path / "home")!r}) as workspace:
+            with ExperimentRunner(workspace, "digits").trial({{"rate": 0.1}}, name="first") as trial:
+                trial.log_metric("accuracy", 0.5)
+                trial.log_artifact({str(Path(__file__))!r})
+            assert workspace.trial("first").metrics
+            assert "smexperiments" in sys.modules and "sagemaker" not in sys.modules
+            workspace.sagemaker_session
+            assert "sagemaker.pytorch" in sys.modules
+        """
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_programs_logging_configuration_decides_what_the_sdks_log() -> None:
     """The SDK gives one of its loggers a level and a handler on standard output of its own."""
     done = run_apart(

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
 import boto3
+import platformdirs
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
@@ -247,7 +249,9 @@ class Account:
         return self._once("sdk_config", self._load_sdk_config)
 
     def _load_sdk_config(self) -> dict[str, Any]:
-        """Read the files without a session, whose four clients take longer to create than most calls take."""
+        """Read the files, if any, without a session of the SDK, which takes longer to create than most calls."""
+        if not _has_config_files():
+            return {}
         with quiet(), translated():
             from jsonschema import ValidationError  # type: ignore[import-untyped]
             from sagemaker.config import load_sagemaker_config
@@ -265,6 +269,8 @@ class Account:
     def configured(self, path: str) -> Any:
         """Return the value at a path of the SDK's config files, a name in `sagemaker.config.config_schema`, or None."""
         config = self._sdk_config
+        if not config:
+            return None
         with quiet():
             from sagemaker.config import config_schema
             from sagemaker.utils import get_sagemaker_config_value
@@ -320,6 +326,14 @@ class Account:
 
     def _named_bucket(self) -> str | None:
         return self.settings.bucket or self.configured("SESSION_DEFAULT_S3_BUCKET_PATH")
+
+
+def _has_config_files() -> bool:
+    """Whether the SDK has a file to read: two places of its own, each of which a variable may replace."""
+    if any(name in os.environ for name in _CONFIG_FILES):
+        return True
+    folders = platformdirs.site_config_dir("sagemaker"), platformdirs.user_config_dir("sagemaker")
+    return any(Path(folder, "config.yaml").exists() for folder in folders)
 
 
 def find_boto_session(session: boto3.Session | None, profile: str | None, region: str | None) -> boto3.Session:

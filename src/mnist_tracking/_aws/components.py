@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.storage import split_uri
 from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import check_name, suggest_name
@@ -38,7 +38,7 @@ _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_t
 
 def create_component(account: Account, name: str, display_name: str, tags: Mapping[str, str]) -> None:
     """Create a trial component."""
-    with quiet(), translated():
+    with quiet_experiments(), translated():
         from smexperiments.trial_component import TrialComponent
 
         TrialComponent.create(
@@ -62,7 +62,7 @@ def record_step(
     """Record a finished step as a component, in one update."""
     create_component(account, name, display_name, tags)
     client = account.client("sagemaker")
-    with quiet(), translated():
+    with quiet_experiments(), translated():
         from smexperiments.tracker import Tracker
 
         with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=account) as tracker:
@@ -92,7 +92,7 @@ class ComponentTracker:
         self._name = name
         self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
-        with quiet(), translated():
+        with quiet_experiments(), translated():
             from smexperiments.tracker import Tracker
 
             self._tracker = Tracker.load(
@@ -130,7 +130,7 @@ class ComponentTracker:
         with self._changing() as tracker:
             tracker.trial_component.end_time = datetime.now(UTC)
             self._set_status(status, message)
-        with quiet(), translated():
+        with quiet_experiments(), translated():
             self._tracker.close()
 
     def _set_status(self, status: Status, message: str = "") -> None:
@@ -201,7 +201,7 @@ class ComponentTracker:
     @contextmanager
     def _changing(self) -> Iterator[Any]:
         """Send what the block changes; a rejected change is undone, or every later one would be rejected with it."""
-        with self._lock, quiet(), translated(), _undone_on_error(self._tracker.trial_component):
+        with self._lock, quiet_experiments(), translated(), _undone_on_error(self._tracker.trial_component):
             try:
                 yield self._tracker
             except (ValueError, TypeError) as error:  # the Tracker's own checks

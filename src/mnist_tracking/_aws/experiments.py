@@ -16,7 +16,7 @@ from mnist_tracking._aws.convert import (
     tags_to_aws,
 )
 from mnist_tracking._aws.errors import described, is_missing, is_taken, translated
-from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.tags import add_tags, tags_of
 from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial
@@ -46,7 +46,7 @@ def load_or_create_experiment(
         raise ConfigError(
             f"The description has {len(description)} characters; SageMaker allows at most {_MAX_DESCRIPTION}."
         )
-    with quiet(), translated():
+    with quiet_experiments(), translated():
         from smexperiments.experiment import Experiment
 
         try:
@@ -71,7 +71,7 @@ def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str
         AlreadyExistsError: If the name is taken.
         NotFoundError: If the experiment does not exist.
     """
-    with quiet(), translated():
+    with quiet_experiments(), translated():
         from smexperiments.trial import Trial
 
         try:

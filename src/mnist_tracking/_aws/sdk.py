@@ -1,13 +1,14 @@
 """
 The SageMaker SDKs: imported late, and without their side effects.
 
-Importing them takes two seconds, configures the root logger (so that a later `logging.basicConfig` does nothing), logs
-to standard output, and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry
-sends the account ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this
-library calls the SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link
-to their troubleshooting guide, an estimator creates no client of the default session, and a model's archive is unpacked
-as this library does it. Two things that they would compute again for each look-up are computed once per process:
-whether the schema of their config files is valid, and botocore's endpoints.
+Importing them takes two seconds, a fifth of it for smexperiments, which is imported alone where it is enough. Importing
+sagemaker configures the root logger (so that a later `logging.basicConfig` does nothing), logs to standard output,
+and replaces how Python and IPython show exceptions. This module undoes all of that. Their telemetry sends the account
+ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the
+SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link to their
+troubleshooting guide, an estimator creates no client of the default session, and a model's archive is unpacked as this
+library does it. Two things that they would compute again for each look-up are computed once per process: whether the
+schema of their config files is valid, and botocore's endpoints.
 """
 
 import builtins
@@ -32,19 +33,23 @@ from botocore.exceptions import BotoCoreError
 from mnist_tracking._values.archives import unpack
 from mnist_tracking.errors import ConfigError
 
-_MODULES = (  # everything this library uses, so that nothing is imported in the middle of a run
-    "sagemaker.analytics",
-    "sagemaker.experiments.run",  # imported by fit, and calls logging.basicConfig
-    "sagemaker.pytorch",
+_EXPERIMENTS = (  # everything this library uses, so that nothing is imported in the middle of a run
     "smexperiments.experiment",
     "smexperiments.tracker",
     "smexperiments.trial",
     "smexperiments.trial_component",
 )
+_ALL = (
+    "sagemaker.analytics",
+    "sagemaker.experiments.run",  # imported by fit, and calls logging.basicConfig
+    "sagemaker.pytorch",
+    *_EXPERIMENTS,
+)
 _PACKAGES = ("sagemaker", "smexperiments")
 _SHELL_HOOKS = ("_showtraceback", "showtraceback", "showsyntaxerror")
 _lock = threading.RLock()
-_loaded = False
+_loaded: set[str] = set()
+_patched = False
 _calling: ContextVar[bool] = ContextVar("calling", default=False)
 
 
@@ -52,6 +57,20 @@ _calling: ContextVar[bool] = ContextVar("calling", default=False)
 def quiet() -> Iterator[None]:
     """Load the SDKs, and suppress their notices inside the block, in this thread."""
     load()
+    with _calls():
+        yield
+
+
+@contextmanager
+def quiet_experiments() -> Iterator[None]:
+    """Do as `quiet`, for calls of smexperiments alone: the other SDK is not loaded."""
+    _load(_EXPERIMENTS)
+    with _calls():
+        yield
+
+
+@contextmanager
+def _calls() -> Iterator[None]:
     token = _calling.set(True)
     try:
         yield
@@ -66,15 +85,22 @@ def load() -> None:
     Raises:
         ConfigError: If they cannot be imported with the user's AWS configuration, which they read.
     """
-    global _loaded  # noqa: PLW0603 - once per process
+    global _patched  # noqa: PLW0603 - once per process
     with _lock:
-        if not _loaded:
-            _import()
+        if not _patched:
+            _load(_ALL)
             _patch()
-            _loaded = True
+            _patched = True
 
 
-def _import() -> None:
+def _load(modules: tuple[str, ...]) -> None:
+    with _lock:
+        if missing := [name for name in modules if name not in _loaded]:
+            _import(missing)
+            _loaded.update(missing)
+
+
+def _import(modules: list[str]) -> None:
     before = set(sys.modules)
     try:
         with (
@@ -84,7 +110,7 @@ def _import() -> None:
             _end_of_version_2_suppressed(),
             _collection_paused(),
         ):
-            for name in _MODULES:
+            for name in modules:
                 importlib.import_module(name)
     except BaseException as error:  # an interrupt too
         for name in set(sys.modules) - before:
