@@ -57,6 +57,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
     "rich": {"experiments", "cli"},
+    "platformdirs": {"_aws"},
     "sagemaker": {"_aws", "_values"},  # _values: for the type of a job's input
     "sklearn": {"mnist"},
     "smexperiments": {"_aws"},

@@ -14,7 +14,6 @@ from mnist_tracking.cli.options import Command, options_in
 from mnist_tracking.cli.output import Form, Page, echo, write_csv, write_json
 from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.mnist.spec import mnist_job
 
 if TYPE_CHECKING:
     from mnist_tracking.experiments.runner import ExperimentRunner
@@ -135,6 +134,8 @@ class JobOptions:
         return job
 
     def _mnist_job(self) -> JobSpec:
+        from mnist_tracking.mnist.spec import mnist_job
+
         given = {"ENTRY_POINT": self.entry_point, "--source-dir": self.source_dir, "--metric": self.metrics}
         for what, value in given.items():
             if value:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "predict"]
 
-FORMATS = ("numpy", "json", "csv", "bytes")  # those of mnist_tracking._values.formats, which imports numpy
+FORMATS = ("numpy", "json", "csv", "bytes")  # those of mnist_tracking._values.formats
 _NAMES = click.Choice(FORMATS)
 _FORMATS = options_in(
     "Request and response",
