@@ -1,13 +1,12 @@
 """
 The process that runs one training job, from its data to its model. It outlives the process that created the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``. The job's folder holds its settings.
+Its `main` is called below a guard, see `supervision`. The job's folder holds its settings.
 """
 
 import contextlib
 import os
 import sqlite3
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from typing import Any
 
 import attrs
 
-from mnist_tracking.embedded.containment import split
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
@@ -286,14 +284,9 @@ def _log_exception() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Run one job; the inherited lock is held until this process ends."""
+    """Run one job: HOME JOB LOCK_FD. The inherited lock is held until this process ends."""
     home, name, _lock = argv
-    split()
     settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
     JobSupervisor(store, name, settings).run()
     store.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
