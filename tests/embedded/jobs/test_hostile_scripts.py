@@ -1,5 +1,6 @@
 """Whatever a script leaves where a file is expected, prints or sends itself: its job ends, and says how."""
 
+import itertools
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ from tests.support.training_account import WAITS, TrainingAccount
 
 from mnist_tracking.embedded.jobs.disk import delete_all, json_files, open_regular
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
-from mnist_tracking.embedded.jobs.scripts import lines_of
+from mnist_tracking.embedded.lines import lines_of
 from mnist_tracking.embedded.timing import EngineTiming
 
 PLACES = """
@@ -127,7 +128,7 @@ def lines(printed: bytes) -> list[str]:
 
     writer = threading.Thread(target=write)
     writer.start()
-    found = list(lines_of(reading, lambda: False, poll_s=1.0))
+    found = list(itertools.chain.from_iterable(lines_of(reading, lambda: False, poll_s=1.0)))
     writer.join()
     os.close(reading)
     return found
@@ -159,6 +160,13 @@ def test_a_line_of_50_megabytes_is_read_in_pieces(account: TrainingAccount) -> N
     account.run("print('0.5 ' * 12_500_000, end='')\nprint('end')")
 
     assert sum(map(len, account.log())) == 50_000_003
+
+
+def test_a_word_of_50_megabytes_is_read_in_pieces(account: TrainingAccount) -> None:
+    """Looking for a place to split it costs what a piece weighs, not its square."""
+    account.run("print('x' * 50_000_000)")
+
+    assert sum(map(len, account.log())) == 50_000_000
 
 
 @pytest.fixture
