@@ -114,9 +114,44 @@ def test_folder_without_permissions_is_deleted(tmp_path: Path) -> None:
     closed = tmp_path / "all" / "closed"
     (closed / "inner").mkdir(parents=True)
     closed.chmod(0)
-    delete_all(tmp_path / "all")
+    delete_all(tmp_path / "all", tmp_path)
 
     assert not (tmp_path / "all").exists()
+
+
+FOLDERS = {
+    "model": "model",
+    "output": "output",
+    "data": "output/data",
+    "checkpoints": "checkpoints",
+    "updates": "updates",
+    "metrics": "output/metrics/sagemaker",
+    "host": ".",
+    "all": "..",
+    "job": "../..",
+}
+
+
+@pytest.mark.parametrize("path", FOLDERS.values(), ids=FOLDERS)
+def test_a_folder_replaced_by_a_link_leads_nowhere(account: TrainingAccount, tmp_path: Path, path: str) -> None:
+    """Nothing that the link points to is packed, sent, changed or deleted."""
+    target = tmp_path / "target"
+    for folder in ("ml", "algo-1/model", "model", "data", "updates"):
+        (target / folder).mkdir(parents=True)
+        (target / folder / "private.json").write_text("private")
+        (target / folder / "private.json").chmod(0o400)
+    before = sorted((each, each.lstat().st_mode) for each in target.rglob("*"))
+    where = f"os.path.normpath(ml / {path!r})"
+    account.run(
+        "import os, pathlib\nml = pathlib.Path(os.environ['SM_MODEL_DIR']).parent\n"
+        f"path = {where}\nos.rename(path, path + '-moved')\nos.symlink({str(target)!r}, path)",
+        CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"},
+    )
+
+    assert sorted((each, each.lstat().st_mode) for each in target.rglob("*")) == before
+    keys = [each["Key"] for each in account.s3.list_objects_v2(Bucket="bucket")["Contents"]]
+    assert not [key for key in keys if "private" in key]
+    assert not [name for key in keys if key.endswith(".gz") for name in account.members(key) if "private" in name]
 
 
 def lines(printed: bytes) -> list[str]:

@@ -21,7 +21,7 @@ from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
-from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
+from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full, leads_elsewhere
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
@@ -104,7 +104,7 @@ class JobSupervisor:
         if self._journal.write(_register):  # a stop was requested before there was a process to signal
             self._ending.stop()
         outcome, has_model = self._upload(self._attempt(self._train))
-        delete_all(self._folder / "ml")
+        delete_all(self._folder / "ml", self._store.home)
         self._journal.write(partial(_record_outcome, outcome, has_model))
 
     def _attempt(self, do: Callable[[], object]) -> Outcome:
@@ -209,9 +209,10 @@ class JobSupervisor:
         return on_lines
 
     def _leave_if_deleted(self) -> None:
-        """Exit at once, with all scripts, when the job's folder has been deleted: nothing can be recorded."""
-        if not self._folder.is_dir():
-            raise SystemExit("The folder of this job was deleted.")
+        """Exit at once, with all scripts, when the job's folders are gone: nothing can be recorded."""
+        folders = [self._folder, *(host.placement.layout.base for host in self._hosts.values())]
+        if not self._folder.is_dir() or any(leads_elsewhere(folder, self._store.home) for folder in folders):
+            raise SystemExit("The folder of this job was deleted or replaced by a link.")
 
     def _log_line(self, host: str, line: str) -> None:
         self._record(host, [(time.time(), line)], [])
