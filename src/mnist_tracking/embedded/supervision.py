@@ -17,7 +17,7 @@ import attrs
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking._values.files import OwnedFile
 from mnist_tracking.embedded.context import Context
-from mnist_tracking.embedded.jobs.disk import open_regular
+from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.timing import EngineTiming
 
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded.jobs.disk import delete_all, json_files, open_regular
+from mnist_tracking.embedded.disk import delete_all, json_files, open_regular
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.lines import lines_of
 from mnist_tracking.embedded.timing import EngineTiming

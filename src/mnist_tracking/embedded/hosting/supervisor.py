@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking._values.archives import unpack
+from mnist_tracking.embedded.disk import leads_elsewhere
 from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.front import Front
 from mnist_tracking.embedded.hosting.log import EndpointLog
@@ -123,8 +124,8 @@ class EndpointSupervisor:
         return True
 
     async def _watch_folder(self) -> None:
-        """Return when the home, and with it the endpoint, has been deleted."""
-        while self._folder.exists():
+        """Return when the endpoint's folder has been deleted, with its home or alone, or replaced by a link."""
+        while self._folder.is_dir() and not leads_elsewhere(self._folder, self._store.home):
             await asyncio.sleep(self._timing.output_poll_s)
 
     def _command(self) -> Command:

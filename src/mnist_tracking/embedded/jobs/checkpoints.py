@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mnist_tracking._values.files import files_below, is_folder
-from mnist_tracking.embedded.jobs.disk import open_regular
+from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import put_object, split_uri

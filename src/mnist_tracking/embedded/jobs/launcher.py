@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
+from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
-from mnist_tracking.embedded.jobs.disk import delete_all
 from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error

@@ -17,11 +17,11 @@ from typing import Any
 
 import attrs
 
+from mnist_tracking.embedded.disk import delete_all, described, is_disk_full, is_nearly_full, leads_elsewhere
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
-from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full, leads_elsewhere
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist_tracking._values.archives import ArchiveError, pack, unpack
+from mnist_tracking.embedded.disk import described, leads_elsewhere
 from mnist_tracking.embedded.jobs.container import Layout, Placement
-from mnist_tracking.embedded.jobs.disk import described, leads_elsewhere
 from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri

@@ -1,4 +1,4 @@
-"""The disk that jobs write to: whether it is full, and how files are read and deleted whatever a script has made."""
+"""The disk that scripts write to: whether it is full, and how to read and delete files whatever a script has made."""
 
 import contextlib
 import errno
