@@ -19,8 +19,9 @@ if os.fork() == 0:
     os.setsid()
     if os.fork(): os._exit(0)
     os.closerange(0, 3)
-    code = "import os, sys, threading; open(sys.argv[1], 'w').write(f'{os.getpid()}\\\\n'); threading.Event().wait()"
-    os.execve(sys.executable, [sys.executable, "-c", code, sys.argv[1]], {})
+    with open(sys.argv[1] + ".part", "w") as file: file.write(f"{os.getpid()}\\n")
+    os.replace(file.name, sys.argv[1])
+    os.execve(sys.executable, [sys.executable, "-c", "import threading; threading.Event().wait()"], {})
 os.wait()
 threading.Event().wait()
 """

@@ -1,7 +1,9 @@
-"""Text for people: counts, numbers, shortened names, and tables in notebooks."""
+"""
+Text for people: counts, numbers, shortened names, and tables in notebooks.
 
-import difflib
-import html
+What only a few functions need is imported there: supervisors import this module and must start quickly.
+"""
+
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -123,6 +125,8 @@ def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
         >>> nearest("chrun", ["lines", "churn", "digits"], most=2)
         ['churn', 'lines']
     """
+    import difflib
+
     names = list(known)
     close = difflib.get_close_matches(name, names, n=most, cutoff=0.4)
     return [*close, *(other for other in names if other not in close)][:most]
@@ -136,6 +140,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         >>> did_you_mean("epoch", ["epochs", "lr"]), did_you_mean("momentum", ["epochs", "lr"])
         (" Did you mean 'epochs'?", '')
     """
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=3)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
@@ -174,5 +180,7 @@ def _cell(value: object) -> str:
 
 def _text(text: str) -> str:
     """Escape a string; a long URI may be broken at its slashes."""
+    import html
+
     escaped = html.escape(text)
     return escaped.replace("/", "/<wbr>") if "://" in text else escaped

@@ -7,7 +7,6 @@ Nothing is deleted that a living process may still write, that something refers 
 import contextlib
 import os
 import re
-import shutil
 import sqlite3
 import time
 import uuid
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from mnist_tracking._values.files import is_locked, locked
 from mnist_tracking.embedded.context import Context
+from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.hosting.launcher import delete_orphans
 from mnist_tracking.embedded.jobs.launcher import supervisor_lock
 from mnist_tracking.embedded.jobs.state import ENDED, read_job
@@ -80,7 +80,7 @@ def _delete_job_folders(store: Store) -> None:
         if not _SET_ASIDE.fullmatch(path.name) and supervisor_lock(store, path.name).is_file():
             path = _set_aside(store, path)  # noqa: PLW2901 - where it is now
         if _SET_ASIDE.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True)
+            delete_all(path, store.home)
 
 
 def _set_aside(store: Store, path: Path) -> Path:
@@ -98,4 +98,4 @@ def _delete_work(store: Store) -> None:
         with store.read() as connection:
             job = read_job(connection, path.parent.name)
         if job is not None and job["status"] in ENDED and not is_locked(supervisor_lock(store, path.parent.name)):
-            shutil.rmtree(path, ignore_errors=True)
+            delete_all(path, store.home)

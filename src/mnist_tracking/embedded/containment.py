@@ -24,10 +24,9 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-_PROC = Path("/proc")
+_PROC = "/proc"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PASSES, _PAUSE_S = 500, 0.002  # a killed process may have started another one, and takes a moment to end
 _IGNORED_BY_GUARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -139,10 +138,10 @@ def _guard_until_ended(child: int) -> None:
     while ended != child:
         ended, status = os.wait()
     _kill_groups()
-    with contextlib.suppress(ChildProcessError):
+    with contextlib.suppress(ChildProcessError):  # when none is left
         while True:
-            _kill_all(lambda: descendants(os.getpid()))
-            os.wait()
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):  # some have not ended
+                _kill_all(lambda: descendants(os.getpid()))
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -194,18 +193,24 @@ def _kill_group(pid: int) -> None:
 
 def _environments() -> Iterator[tuple[int, list[bytes]]]:
     """Yield the processes of this user, each with its initial environment."""
-    for path in _PROC.glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # of another user, or just ended
-            yield int(path.parent.name), path.read_bytes().split(b"\0")
+    for pid, content in _read_all("environ"):
+        yield pid, content.split(b"\0")
+
+
+def _read_all(name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield each process whose file of that name in ``/proc`` can be read, and its content."""
+    with contextlib.suppress(FileNotFoundError):  # not Linux
+        for pid in filter(str.isdigit, os.listdir(_PROC)):
+            with contextlib.suppress(OSError), open(f"{_PROC}/{pid}/{name}", "rb", buffering=0) as file:
+                yield int(pid), file.read()
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:
     """Yield each process of this machine, with its parent and its state."""
-    if (_PROC / "self" / "stat").exists():
-        for path in _PROC.glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):  # just ended
-                state, parent = path.read_text(errors="replace").rpartition(")")[2].split()[:2]
-                yield int(path.parent.name), int(parent), state
+    if os.path.exists(f"{_PROC}/self/stat"):
+        for pid, content in _read_all("stat"):
+            state, parent = content.decode(errors="replace").rpartition(")")[2].split()[:2]
+            yield pid, int(parent), state
         return
     with subprocess.Popen(["/bin/ps", "-A", "-o", "pid=,ppid=,stat="], stdout=subprocess.PIPE, text=True) as ps:
         for line in ps.communicate()[0].splitlines():

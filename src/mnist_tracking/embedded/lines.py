@@ -1,16 +1,59 @@
-"""Split output, which arrives in pieces, into lines."""
+"""Split the output of processes, which arrives in pieces, into lines."""
+
+import os
+import re
+import select
+from collections.abc import Callable, Iterator
 
 LONGEST = 1 << 18
 """The most bytes of one log event, as in CloudWatch."""
 
+_CHUNK = 1 << 16
+_PIPE = 1 << 20  # bytes; the capacity of a pipe
+_LONGEST_WORD = 1 << 12  # bytes; a longer one is split, too, but not inside a character
+_BREAK = re.compile(rb"(?s).*[^\w.+\-\x80-\xff]")  # up to the last byte that is in no word and no number
 _CONTINUATION, _CONTINUES = 0b1100_0000, 0b1000_0000  # the first bits of the bytes of a UTF-8 character but its first
+
+
+def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterator[list[str]]:
+    """
+    Yield the lines that a process prints, as they come.
+
+    They end with the pipe or with the process: a stray child may keep the pipe open forever. All that the process
+    itself has printed is in the pipe when it ends, so nothing is lost, however late it is read.
+
+    Args:
+        pipe: The descriptor to read.
+        has_ended: Returns whether the process has ended.
+        poll_s: How long to wait for output before checking again whether the process has ended.
+    """
+    splitter = LineSplitter()
+    for chunk in _chunks(pipe, has_ended, poll_s):
+        yield splitter.feed(chunk)
+    yield splitter.end()
+
+
+def _chunks(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterator[bytes]:
+    events, rest = select.poll(), _PIPE  # how much to read once the process has ended
+    events.register(pipe, select.POLLIN)
+    while rest > 0:
+        is_over = has_ended()  # checked first: what was printed before is in the pipe by then
+        if events.poll(0 if is_over else poll_s * 1000):
+            chunk = os.read(pipe, _CHUNK)
+            if not chunk:
+                return
+            rest -= len(chunk) if is_over else 0
+            yield chunk
+        elif is_over:
+            return
 
 
 class LineSplitter:
     r"""
     Splits pieces of output into lines, in time and memory proportional to what they weigh.
 
-    Lines end with ``\\n`` or ``\\r\\n``. A longer line than *longest* bytes is split, between two UTF-8 characters.
+    Lines end with ``\\n`` or ``\\r\\n``. A longer line than *longest* bytes is split: not inside a word or a number,
+    if these are shorter than 4 KiB, and never inside a UTF-8 character.
 
     Args:
         longest: The most bytes of one line; at least 4, so that a character fits.
@@ -55,13 +98,21 @@ class LineSplitter:
         [line] = self._take()
         found, start = [], 0
         while len(line) - start > self._longest:
-            stop = start + self._longest
-            while stop > start + self._longest - 4 and line[stop] & _CONTINUATION == _CONTINUES:
-                stop -= 1
+            stop = _end_of_part(line, start, start + self._longest)
             found.append(_decoded(line[start:stop]))
             start = stop
         self._add(line[start:])
         return found
+
+
+def _end_of_part(line: bytes, start: int, stop: int) -> int:
+    """Return where to split a line, at *stop* or before."""
+    if found := _BREAK.match(line, max(start, stop - _LONGEST_WORD), stop):
+        return found.end()
+    end = stop
+    while end > stop - 4 and line[end] & _CONTINUATION == _CONTINUES:
+        end -= 1
+    return end
 
 
 def _decoded(line: bytes) -> str:

@@ -17,7 +17,7 @@ import attrs
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking._values.files import OwnedFile
 from mnist_tracking.embedded.context import Context
-from mnist_tracking.embedded.jobs.disk import open_regular
+from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.timing import EngineTiming
 
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -25,6 +25,7 @@ INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_
 _FOR_SERVERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 _KEPT = frozenset({*INHERITED, *_FOR_SERVERS})
 _PREFIXES = ("LC_", "PYTHON")
+_GUARD = "mnist_tracking.embedded.guard"
 _LOG = "supervisor.log"
 _LAST_BYTES = 1 << 14
 _SETTINGS = "supervisor.json"
@@ -66,14 +67,14 @@ class SupervisorSettings:
 
 def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, folder: Path) -> int:
     """
-    Run ``python -m module arguments`` in its own session and return its process id.
+    Run a supervisor and its guard in a session of their own, and return the guard's process id.
 
     It gets only the variables of this process that it needs: `INHERITED`, Python's own and those for threads. The
     user's tokens and passwords stay here.
 
     Args:
-        module: What to run.
-        arguments: Its arguments.
+        module: The module whose ``main`` is the supervisor.
+        arguments: The arguments of ``main``.
         lock: The lock that the supervisor will hold: a file of this process alone, or a descriptor. Closed here in any
             case; this process would hold it for the rest of its life otherwise.
         folder: Where its output is written, to ``supervisor.log``.
@@ -81,7 +82,7 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, 
     try:
         with open(folder / _LOG, "ab", opener=_open_private) as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-m", _GUARD, module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

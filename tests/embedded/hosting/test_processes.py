@@ -241,3 +241,46 @@ def test_lost_endpoint_is_failed_even_if_that_cannot_be_written(
             account.ask("")
     assert account.row()["status"] == "InService"
     assert account.status() == account.row()["status"] == "Failed"
+
+
+NESTS = """
+import os
+def model_fn(d): return d
+def transform_fn(m, b, c, a):
+    os.chdir(m)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    return "1"
+"""
+
+
+def test_a_model_that_nests_folders_very_deeply_can_be_deleted(account: HostingAccount) -> None:
+    """And stops no other endpoint from being created."""
+    account.deploy(script=NESTS)
+    account.ask("1")
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert account.folders() == []
+    assert account.sagemaker.list_endpoints()["Endpoints"] == []
+
+
+@pytest.mark.parametrize("path", ["", "ml", "ml/model"])
+def test_a_folder_replaced_by_a_link_leads_nowhere(account: HostingAccount, tmp_path: Path, path: str) -> None:
+    target = tmp_path / "target"
+    for folder in ("ml/model", "model"):
+        (target / folder).mkdir(parents=True)
+        (target / folder / "private").write_text("private")
+        (target / folder / "private").chmod(0o400)
+    before = sorted((each, each.lstat().st_mode) for each in target.rglob("*"))
+    script = (
+        "import os\ndef model_fn(d): return os.path.dirname(os.path.dirname(d))\n"
+        f"def transform_fn(m, b, c, a):\n    path = os.path.normpath(os.path.join(m, {path!r}))\n"
+        f"    os.rename(path, path + '-moved'); os.symlink({str(target)!r}, path)\n    return '1'"
+    )
+    account.deploy(script=script)
+    account.ask("1")
+    account.sagemaker.delete_endpoint(EndpointName="digits")
+
+    assert sorted((each, each.lstat().st_mode) for each in target.rglob("*")) == before
+    assert not [name for name in account.folders() if not name.endswith("-moved")]

@@ -1,5 +1,6 @@
 """Whatever a script leaves where a file is expected, prints or sends itself: its job ends, and says how."""
 
+import itertools
 import os
 import signal
 import threading
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 from tests.support.training_account import WAITS, TrainingAccount
 
-from mnist_tracking.embedded.jobs.disk import delete_all, json_files, open_regular
+from mnist_tracking.embedded.disk import delete_all, json_files, open_regular
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
-from mnist_tracking.embedded.jobs.scripts import lines_of
+from mnist_tracking.embedded.lines import lines_of
 from mnist_tracking.embedded.timing import EngineTiming
 
 PLACES = """
@@ -113,9 +114,44 @@ def test_folder_without_permissions_is_deleted(tmp_path: Path) -> None:
     closed = tmp_path / "all" / "closed"
     (closed / "inner").mkdir(parents=True)
     closed.chmod(0)
-    delete_all(tmp_path / "all")
+    delete_all(tmp_path / "all", tmp_path)
 
     assert not (tmp_path / "all").exists()
+
+
+FOLDERS = {
+    "model": "model",
+    "output": "output",
+    "data": "output/data",
+    "checkpoints": "checkpoints",
+    "updates": "updates",
+    "metrics": "output/metrics/sagemaker",
+    "host": ".",
+    "all": "..",
+    "job": "../..",
+}
+
+
+@pytest.mark.parametrize("path", FOLDERS.values(), ids=FOLDERS)
+def test_a_folder_replaced_by_a_link_leads_nowhere(account: TrainingAccount, tmp_path: Path, path: str) -> None:
+    """Nothing that the link points to is packed, sent, changed or deleted."""
+    target = tmp_path / "target"
+    for folder in ("ml", "algo-1/model", "model", "data", "updates"):
+        (target / folder).mkdir(parents=True)
+        (target / folder / "private.json").write_text("private")
+        (target / folder / "private.json").chmod(0o400)
+    before = sorted((each, each.lstat().st_mode) for each in target.rglob("*"))
+    where = f"os.path.normpath(ml / {path!r})"
+    account.run(
+        "import os, pathlib\nml = pathlib.Path(os.environ['SM_MODEL_DIR']).parent\n"
+        f"path = {where}\nos.rename(path, path + '-moved')\nos.symlink({str(target)!r}, path)",
+        CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"},
+    )
+
+    assert sorted((each, each.lstat().st_mode) for each in target.rglob("*")) == before
+    keys = [each["Key"] for each in account.s3.list_objects_v2(Bucket="bucket")["Contents"]]
+    assert not [key for key in keys if "private" in key]
+    assert not [name for key in keys if key.endswith(".gz") for name in account.members(key) if "private" in name]
 
 
 def lines(printed: bytes) -> list[str]:
@@ -127,7 +163,7 @@ def lines(printed: bytes) -> list[str]:
 
     writer = threading.Thread(target=write)
     writer.start()
-    found = list(lines_of(reading, lambda: False, poll_s=1.0))
+    found = list(itertools.chain.from_iterable(lines_of(reading, lambda: False, poll_s=1.0)))
     writer.join()
     os.close(reading)
     return found
@@ -159,6 +195,13 @@ def test_a_line_of_50_megabytes_is_read_in_pieces(account: TrainingAccount) -> N
     account.run("print('0.5 ' * 12_500_000, end='')\nprint('end')")
 
     assert sum(map(len, account.log())) == 50_000_003
+
+
+def test_a_word_of_50_megabytes_is_read_in_pieces(account: TrainingAccount) -> None:
+    """Looking for a place to split it costs what a piece weighs, not its square."""
+    account.run("print('x' * 50_000_000)")
+
+    assert sum(map(len, account.log())) == 50_000_000
 
 
 @pytest.fixture

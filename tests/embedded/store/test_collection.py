@@ -96,6 +96,35 @@ def test_folders_without_a_job_or_endpoint_are_deleted(engine: EmbeddedSageMaker
     assert found == {"jobs/mine", "endpoints/mine", "jobs/starting"}
 
 
+def test_folders_nested_very_deeply_are_deleted(engine: EmbeddedSageMaker) -> None:
+    """They do not keep the home from opening."""
+    lock = make(engine.home / "jobs" / "lost" / "supervisor.lock")
+    here = os.open(".", os.O_RDONLY)
+    os.chdir(lock.parent)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    os.fchdir(here)
+    os.close(here)
+    reopen(engine)
+
+    assert not list((engine.home / "jobs").iterdir())
+
+
+def test_what_a_link_in_place_of_a_job_points_to_is_kept(engine: EmbeddedSageMaker, tmp_path: Path) -> None:
+    kept = make(tmp_path / "target" / "ml" / "private")
+    (engine.home / "jobs").mkdir()
+    (engine.home / "jobs" / "ended").symlink_to(tmp_path / "target")
+    with engine.store.write() as connection:
+        connection.execute(
+            "INSERT INTO training_jobs (name, arn, request, python, status, secondary_status, created, modified) "
+            "VALUES ('ended', 'arn', '{}', 'python', 'Failed', 'Failed', 0, 0)"
+        )
+    reopen(engine)
+
+    assert kept.exists()
+
+
 def test_log_lines_of_deleted_endpoints_are_deleted_after_a_month(tmp_path: Path) -> None:
     """As are those of jobs that do not exist."""
     engine = EmbeddedSageMaker(tmp_path / "home", clock=lambda: 40.0 * 86_400, timing=AT_ONCE)

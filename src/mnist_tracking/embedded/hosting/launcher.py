@@ -25,6 +25,7 @@ import attrs
 
 from mnist_tracking._values.files import OwnedFile, acquire_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
+from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.tables import Endpoint
@@ -91,7 +92,7 @@ class Draft:
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
-        shutil.rmtree(self._path, ignore_errors=True)
+        delete_all(self._path, self._store.home)
 
 
 def _write_private(path: Path, content: str) -> None:
@@ -145,7 +146,7 @@ def delete_orphans(store: Store) -> None:
         with store.read() as connection:
             orphans = found - tables.folders(connection)
         for orphan in filter(_FOLDER.fullmatch, orphans):
-            shutil.rmtree(parent / orphan, ignore_errors=True)
+            delete_all(parent / orphan, store.home)
 
 
 def check_data(store: Store, container: dict[str, Any]) -> None:
@@ -228,7 +229,7 @@ def has_supervisor(store: Store, endpoint: Endpoint) -> bool:
 def _settle_loss(store: Store, endpoint: Endpoint, now: float) -> Endpoint | None:
     folder = state.endpoint_folder(store.home, endpoint.folder)
     kill_marked(state.MARK, str(folder / "ml"))
-    shutil.rmtree(folder / "ml", ignore_errors=True)
+    delete_all(folder / "ml", store.home)
     reason = _LOST + last_words(folder)
     try:
         with store.write() as connection:
@@ -249,5 +250,5 @@ def _settle_deletion(store: Store, endpoint: Endpoint, now: float, stop_s: float
     kill_marked(state.MARK, str(folder / "ml"))
     with store.write() as connection:
         tables.delete_endpoint(connection, endpoint)
-    shutil.rmtree(folder, ignore_errors=True)
+    delete_all(folder, store.home)
     return None

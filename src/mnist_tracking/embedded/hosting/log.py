@@ -1,18 +1,13 @@
 """The log of an endpoint: what its processes print, in the store. A line that cannot be written never ends it."""
 
-import os
-import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
-from mnist_tracking.embedded.lines import LineSplitter
+from mnist_tracking.embedded.lines import lines_of
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.logs import add_lines
-
-_CHUNK = 1 << 16
-_PIPE = 1 << 20  # bytes; the capacity of a pipe
 
 
 class EndpointLog:
@@ -40,25 +35,9 @@ class EndpointLog:
 
     def follow(self, output: IO[bytes], has_ended: Callable[[], bool]) -> None:
         """Write what a process prints until it has ended, even if a child of it keeps the pipe open."""
-        splitter = LineSplitter()
         with output:
-            for chunk in self._chunks(output.fileno(), has_ended):
-                self.write(splitter.feed(chunk))
-        self.write(splitter.end())
-
-    def _chunks(self, pipe: int, has_ended: Callable[[], bool]) -> Iterator[bytes]:
-        events, rest = select.poll(), _PIPE  # how much to read once the process has ended: what it printed is there
-        events.register(pipe, select.POLLIN)
-        while rest > 0:
-            is_over = has_ended()  # checked first: what was printed before is in the pipe by then
-            if events.poll(0 if is_over else self._poll_s * 1000):
-                chunk = os.read(pipe, _CHUNK)
-                if not chunk:
-                    return
-                rest -= len(chunk) if is_over else 0
-                yield chunk
-            elif is_over:
-                return
+            for lines in lines_of(output.fileno(), has_ended, self._poll_s):
+                self.write(lines)
 
     def write(self, lines: Sequence[str]) -> None:
         """Add lines, or drop them if the store cannot be written."""

@@ -1,7 +1,7 @@
 """
 The process that runs one endpoint: its HTTP side, and the process of its model. It outlives the endpoint's creator.
 
-``python -m mnist_tracking.embedded.hosting.supervisor HOME FOLDER LOCK_FD``; settings are in the endpoint's folder.
+Its `main` is called below a guard, see `supervision`. The endpoint's folder holds its settings.
 """
 
 import asyncio
@@ -11,13 +11,12 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from mnist_tracking._values.archives import unpack
-from mnist_tracking.embedded import containment
+from mnist_tracking.embedded.disk import leads_elsewhere
 from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.front import Front
 from mnist_tracking.embedded.hosting.log import EndpointLog
@@ -125,8 +124,8 @@ class EndpointSupervisor:
         return True
 
     async def _watch_folder(self) -> None:
-        """Return when the home, and with it the endpoint, has been deleted."""
-        while self._folder.exists():
+        """Return when the endpoint's folder has been deleted, with its home or alone, or replaced by a link."""
+        while self._folder.is_dir() and not leads_elsewhere(self._folder, self._store.home):
             await asyncio.sleep(self._timing.output_poll_s)
 
     def _command(self) -> Command:
@@ -198,16 +197,11 @@ def _raise_stopped(_number: int, _frame: object) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Run one endpoint; the inherited lock is held until this process ends."""
+    """Run one endpoint: HOME FOLDER LOCK_FD. The inherited lock is held until this process ends."""
     home, folder, _lock = argv
-    containment.split()
     signal.signal(signal.SIGTERM, _raise_stopped)
     with contextlib.suppress(Stopped, asyncio.CancelledError):
         settings = SupervisorSettings.read(state.endpoint_folder(Path(home), folder))
         store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
         EndpointSupervisor(store, folder, settings).run()
         store.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

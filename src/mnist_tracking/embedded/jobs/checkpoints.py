@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_tracking._values.files import files_below
-from mnist_tracking.embedded.jobs.disk import open_regular
+from mnist_tracking._values.files import files_below, is_folder
+from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import put_object, split_uri
@@ -94,7 +94,7 @@ class Checkpoints:
         put_object(self._store, bucket, key, body, time.time(), guard=check_unchanged)
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
-        for folder in self._folders:
+        for folder in filter(is_folder, self._folders):
             yield from ((folder, path) for path in files_below(folder, on_error=_skip))
 
     @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mnist_tracking.embedded.jobs.disk import json_files, open_regular
+from mnist_tracking.embedded.disk import json_files, open_regular
 
 _SERVER_ERROR = 500  # and above: the status of an error that is not the request's
 _LONGEST = 1 << 22  # bytes; no request that the service accepts is longer

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from mnist_tracking.embedded.disk import is_disk_full
 from mnist_tracking.embedded.jobs import state
-from mnist_tracking.embedded.jobs.disk import is_disk_full
 from mnist_tracking.embedded.jobs.metric_values import Lines, MetricValue
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error

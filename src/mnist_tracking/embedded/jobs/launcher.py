@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
+from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.container import UPDATES, Layout
-from mnist_tracking.embedded.jobs.disk import delete_all
 from mnist_tracking.embedded.jobs.hosts import hosts_of
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.filesystem import is_storage_error
@@ -85,7 +85,7 @@ def _delete_orphans(store: Store) -> None:
     with contextlib.suppress(FileNotFoundError):
         for folder in state.job_folder(store.home, "").iterdir():
             if folder.name not in names and not is_locked(supervisor_lock(store, folder.name)):
-                delete_all(folder)
+                delete_all(folder, store.home)
 
 
 def signal_stop(store: Store, job: sqlite3.Row) -> None:
@@ -131,7 +131,7 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
         return
     reason = (_LOST if job["supervisor_pid"] else _NOT_STARTED) + last_words(folder)
     _kill_orphans(store, job)
-    delete_all(folder / "ml")
+    delete_all(folder / "ml", store.home)
     with _unless_it_cannot_be_written(), store.write() as connection:
         fresh = state.read_job(connection, name)
         if fresh is not None and fresh["status"] not in state.ENDED:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import attrs
 
-from mnist_tracking.embedded.jobs.disk import json_files, open_regular
+from mnist_tracking.embedded.disk import json_files, open_regular
 
 Lines = list[tuple[float, str]]
 """Lines of a log, each with its time in seconds since the epoch."""

@@ -3,33 +3,22 @@
 import contextlib
 import os
 import queue
-import re
-import select
 import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from io import BufferedReader, RawIOBase
 from pathlib import Path
 from signal import Signals
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.transfers import JobError
+from mnist_tracking.embedded.lines import lines_of
 from mnist_tracking.embedded.timing import EngineTiming
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-_LONGEST_LINE = 1 << 18  # bytes, as in CloudWatch; a longer line is split
-_LONGEST_WORD = 1 << 12  # bytes; a longer one is split, too, but not inside a character
-_LONGEST_CHARACTER, _LEAD = 4, 0xC0  # bytes of a character in UTF-8, and the least that begins one of several
-_BREAK = re.compile(rb"(?s).*([^\w.+\-\x80-\xff])")  # the last one
-_PIPE = 1 << 20  # bytes; the capacity of a pipe
 
 Line = tuple[float, str]
 """When a line was printed, in seconds since the epoch, and the line."""
@@ -50,59 +39,6 @@ _TOO_LONG = (
     "the arguments, in SM_HP_* and in input/config/hyperparameters.json."
 )
 _WITHOUT_DEPENDENCIES = "setup.py is installed without its dependencies; the job uses its Python environment as it is."
-
-
-def lines_of(pipe: int, has_ended: Callable[[], bool], poll_s: float) -> Iterator[str]:
-    """
-    Yield the lines of a pipe as they come.
-
-    They end with the pipe or with the script: a stray child may keep the pipe open forever. All that the script itself
-    has printed is in the pipe when it ends, so nothing is lost, however late it is read.
-
-    Args:
-        pipe: The descriptor to read.
-        has_ended: Returns whether the script has ended.
-        poll_s: How long to wait for output before checking again whether the script has ended.
-    """
-    with BufferedReader(_Output(pipe, has_ended, poll_s)) as reader:
-        rest = b""
-        while raw := reader.readline(_LONGEST_LINE - len(rest)) or rest:
-            line = raw if raw is rest else rest + raw
-            end = _cut(line) if len(line) >= _LONGEST_LINE and not line.endswith(b"\n") else len(line)
-            line, rest = line[:end], line[end:]
-            yield line.decode("utf-8", "replace").rstrip("\r\n")
-
-
-def _cut(line: bytes) -> int:
-    """Return where to split a long line: behind a character that can be neither in a word nor in a number, if any."""
-    found = _BREAK.search(line, len(line) - _LONGEST_WORD)
-    if found:
-        return found.end(1)
-    lead = next((back for back in range(1, _LONGEST_CHARACTER) if line[-back] >= _LEAD), 0)  # of a multi-byte character
-    return len(line) - lead
-
-
-class _Output(RawIOBase):
-    def __init__(self, pipe: int, has_ended: Callable[[], bool], poll_s: float) -> None:
-        self._pipe, self._has_ended, self._poll_ms = pipe, has_ended, poll_s * 1000
-        self._rest = _PIPE  # how much to read once the script has ended
-        self._events = select.poll()
-        self._events.register(pipe, select.POLLIN)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Wait for output and read it; return 0 at the end."""
-        while self._rest > 0:
-            has_ended = self._has_ended()  # checked first: what was printed before is in the pipe by then
-            if self._events.poll(0 if has_ended else self._poll_ms):
-                count = os.readv(self._pipe, [buffer])
-                self._rest -= count if has_ended else 0
-                return count
-            if has_ended:
-                return 0
-        return 0
 
 
 class Events(queue.Queue[Event]):
@@ -199,10 +135,10 @@ class Script:
     def _read(self, stream: IO[bytes] | None) -> None:
         assert stream is not None, "both are pipes"  # noqa: S101 - for the type checker
         with stream:
-            for line in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
+            for lines in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
                 if stream is self._process.stderr:
-                    self.stderr.append(line)
-                if line:  # CloudWatch has no empty events
+                    self.stderr.extend(lines)
+                for line in filter(None, lines):  # CloudWatch has no empty events
                     self._events.put((self, (time.time(), line)))
         self._events.put((self, None))
 

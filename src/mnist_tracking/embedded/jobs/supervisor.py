@@ -1,13 +1,12 @@
 """
 The process that runs one training job, from its data to its model. It outlives the process that created the job.
 
-``python -m mnist_tracking.embedded.jobs.supervisor HOME JOB LOCK_FD``. The job's folder holds its settings.
+Its `main` is called below a guard, see `supervision`. The job's folder holds its settings.
 """
 
 import contextlib
 import os
 import sqlite3
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -18,12 +17,11 @@ from typing import Any
 
 import attrs
 
-from mnist_tracking.embedded.containment import split
+from mnist_tracking.embedded.disk import delete_all, described, is_disk_full, is_nearly_full, leads_elsewhere
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
 from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
-from mnist_tracking.embedded.jobs.disk import delete_all, described, is_disk_full, is_nearly_full
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
@@ -106,7 +104,7 @@ class JobSupervisor:
         if self._journal.write(_register):  # a stop was requested before there was a process to signal
             self._ending.stop()
         outcome, has_model = self._upload(self._attempt(self._train))
-        delete_all(self._folder / "ml")
+        delete_all(self._folder / "ml", self._store.home)
         self._journal.write(partial(_record_outcome, outcome, has_model))
 
     def _attempt(self, do: Callable[[], object]) -> Outcome:
@@ -211,9 +209,10 @@ class JobSupervisor:
         return on_lines
 
     def _leave_if_deleted(self) -> None:
-        """Exit at once, with all scripts, when the job's folder has been deleted: nothing can be recorded."""
-        if not self._folder.is_dir():
-            raise SystemExit("The folder of this job was deleted.")
+        """Exit at once, with all scripts, when the job's folders are gone: nothing can be recorded."""
+        folders = [self._folder, *(host.placement.layout.base for host in self._hosts.values())]
+        if not self._folder.is_dir() or any(leads_elsewhere(folder, self._store.home) for folder in folders):
+            raise SystemExit("The folder of this job was deleted or replaced by a link.")
 
     def _log_line(self, host: str, line: str) -> None:
         self._record(host, [(time.time(), line)], [])
@@ -286,14 +285,9 @@ def _log_exception() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Run one job; the inherited lock is held until this process ends."""
+    """Run one job: HOME JOB LOCK_FD. The inherited lock is held until this process ends."""
     home, name, _lock = argv
-    split()
     settings = SupervisorSettings.read(state.job_folder(Path(home), name))
     store = Store(Path(home), durability=settings.durability, busy_timeout_s=settings.timing.database_busy_s)
     JobSupervisor(store, name, settings).run()
     store.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

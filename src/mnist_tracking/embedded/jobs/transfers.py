@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mnist_tracking._values.archives import ArchiveError, pack, unpack
+from mnist_tracking.embedded.disk import described, leads_elsewhere
 from mnist_tracking.embedded.jobs.container import Layout, Placement
-from mnist_tracking.embedded.jobs.disk import described
 from mnist_tracking.embedded.jobs.state import model_uri
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
@@ -110,7 +110,7 @@ def upload_outputs(
     Upload the output of the hosts and, if wanted, their model; return whether there is a model.
 
     As in SageMaker, the output of all hosts is packed into one archive. If two hosts use the same name, the later host
-    wins.
+    wins. A folder that a script has replaced by a link is not packed.
 
     Args:
         store: The store to upload to.
@@ -126,7 +126,8 @@ def upload_outputs(
 
 
 def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> bool:
-    there = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
+    own = [folder for folder in folders if folder.is_dir() and not leads_elsewhere(folder, store.home)]
+    there = [folder for folder in own if any(folder.iterdir())]
     if not there:
         return False
     with TemporaryDirectory(dir=base) as folder:  # a name that no script has taken; deleted to make room

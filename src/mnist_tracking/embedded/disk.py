@@ -1,4 +1,4 @@
-"""The disk that jobs write to: whether it is full, and how files are read and deleted whatever a script has made."""
+"""The disk that scripts write to: whether it is full, and how to read and delete files whatever a script has made."""
 
 import contextlib
 import errno
@@ -69,8 +69,22 @@ def json_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name.endswith(".json")]
 
 
-def delete_all(folder: Path) -> None:
-    """Delete a folder as far as possible, even if its folders have no permissions or are nested very deeply."""
+def leads_elsewhere(path: Path, home: Path) -> bool:
+    """Whether a path below a home, or a folder on the way to it, was replaced by a link."""
+    return Path(os.path.realpath(path)) != Path(os.path.realpath(home), path.relative_to(home))
+
+
+def delete_all(folder: Path, home: Path) -> None:
+    """
+    Delete a folder of a home as far as possible, even if its folders have no permissions or are nested very deeply.
+
+    Nothing outside the folder is deleted or changed: of a link, only the link is deleted.
+    """
+    if leads_elsewhere(folder.parent, home):
+        return
+    if folder.is_symlink():
+        folder.unlink()
+        return
     with contextlib.suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
