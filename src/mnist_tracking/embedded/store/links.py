@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 from mnist_tracking.embedded.store.filesystem import HomeLostError
+from mnist_tracking.embedded.store.forks import gate
 from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of, used_files
 
 _LONG_LOG = 4 << 20  # bytes of write-ahead log after which it is written to the database, as SQLite's own default
@@ -103,11 +104,11 @@ class Link:
         self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._in_use.acquire(blocking=False):
+        if self._try_acquire():
             try:
                 self._close()
             finally:
-                self._in_use.release()
+                self._release()
 
     def _close(self) -> None:
         opened, self._opened, self._is_ending = self._opened, None, False
@@ -121,13 +122,13 @@ class Link:
     def _enter(self) -> _Opened:
         """Keep others from closing the connection; open it if it is closed."""
         if self._depth == 0:
+            gate.enter()
             self._in_use.acquire()
-            if self._opened is None:
-                try:
-                    self._opened = self._open()
-                except BaseException:
-                    self._in_use.release()
-                    raise
+            try:
+                self._opened = self._opened or self._open()
+            except BaseException:
+                self._release()
+                raise
         self._depth += 1
         assert self._opened is not None  # noqa: S101 - for the type checker
         return self._opened
@@ -135,9 +136,21 @@ class Link:
     def _leave(self) -> None:
         self._depth -= 1
         if self._depth == 0:
-            self._in_use.release()
+            self._release()
             if self._is_ending:
                 self._close_if_idle()
+
+    def _try_acquire(self) -> bool:
+        """Keep the connection's own thread from using it, unless it does."""
+        gate.enter()
+        if self._in_use.acquire(blocking=False):
+            return True
+        gate.leave()
+        return False
+
+    def _release(self) -> None:
+        self._in_use.release()
+        gate.leave()
 
     def _open(self) -> _Opened:
         if not (self._path.exists() and self._path.stat().st_size):
@@ -244,7 +257,7 @@ class Link:
 
     def empty_log_if_idle(self) -> None:
         """Write the log to the database if nobody uses either, so that a copy of the database is complete."""
-        if not self._in_use.acquire(blocking=False):
+        if not self._try_acquire():
             return
         try:
             opened = self._opened
@@ -252,7 +265,7 @@ class Link:
                 self._empty_log(opened)
                 opened.writing.release()
         finally:
-            self._in_use.release()
+            self._release()
 
     def _empty_log(self, opened: _Opened) -> None:
         """Write the log to the database, unless somebody reads; only while holding the lock for writing."""
