@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
-from mnist_tracking.embedded.store.filesystem import HomeLostError
+from mnist_tracking.embedded.store.filesystem import HomeBusyError, HomeLostError
 from mnist_tracking.embedded.store.forks import gate
 from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of, used_files
 
@@ -248,7 +248,7 @@ class Link:
         """Wait until nobody else writes, and keep all others from it."""
         writers = opened.presence.writers
         if not writers.acquire(timeout=self._wait_s):
-            raise TimeoutError(f"Another thread has been writing to {str(self._path)!r} for {self._wait_s:g} s.")
+            raise HomeBusyError(str(self._path.parent), self._wait_s)
         try:
             opened.writing.take(self._wait_s)
         except BaseException:
