@@ -67,6 +67,10 @@ class _Opened:
         """See `Presence.check`."""
         return self.presence.check(self._names)
 
+    def has_lost_log(self) -> bool:
+        """See `Presence.has_lost_log`."""
+        return self.presence.has_lost_log(self._names)
+
     def close(self) -> None:
         """Close the connection and release the locks."""
         self.connection.close()
@@ -221,6 +225,8 @@ class Link:
                     self._empty_log(opened)
             except BaseException:
                 _roll_back(opened.connection)
+                if opened.has_lost_log():
+                    self._empty_log(opened)  # it is still open: what was acknowledged is saved to the database
                 raise
             finally:
                 _readmit_others(opened)

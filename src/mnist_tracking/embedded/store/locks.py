@@ -156,6 +156,10 @@ class Presence:
             size = found.st_size
         return size
 
+    def has_lost_log(self, names: Sequence[str]) -> bool:
+        """Whether the write-ahead log, and nothing else, was deleted; *names* are as for `check`."""
+        return [identity_of(name) for name in names] == [*self._identities[:-1], None]
+
 
 def used_files(path: Path) -> tuple[str, ...]:
     """Return the files of a database that every process must share, the write-ahead log last."""
