@@ -11,7 +11,14 @@ from mnist_tracking.embedded.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 _before_fork: list[threading.Event] = []
-os.register_at_fork(before=lambda: [event.set() for event in _before_fork])
+
+
+def _set_events() -> None:
+    for event in _before_fork:
+        event.set()
+
+
+os.register_at_fork(before=_set_events)
 
 
 def child_exit_code(store: Store) -> int:
@@ -22,7 +29,7 @@ def child_exit_code(store: Store) -> int:
         status = 1
         try:
             with store.write() as connection:
-                connection.execute("INSERT INTO tags VALUES ('child', 'k', 'v')")
+                connection.execute("INSERT OR REPLACE INTO tags VALUES ('child', 'k', 'v')")
             status = 0
         finally:
             os._exit(status)
@@ -64,3 +71,28 @@ def test_fork_within_an_own_block_does_not_wait(tmp_path: Path, name: str) -> No
     with store.write() as connection:
         connection.execute("INSERT INTO tags VALUES ('parent', 'k', 'v')")
     store.close()
+
+
+def test_child_forked_while_a_thread_ends(tmp_path: Path) -> None:
+    """The connection of a thread is closed when it ends, but not during a fork."""
+    store = Store(tmp_path / "home", busy_timeout_s=5.0)
+
+    def write_in_threads() -> None:
+        while not is_over.is_set():
+            thread = threading.Thread(target=write)
+            thread.start()
+            thread.join()
+
+    def write() -> None:
+        with store.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO tags VALUES ('thread', 'k', 'v')")
+
+    is_over = threading.Event()
+    writer = threading.Thread(target=write_in_threads)
+    writer.start()
+    try:
+        assert [child_exit_code(store) for _ in range(30)] == [0] * 30
+    finally:
+        is_over.set()
+        writer.join()
+        store.close()

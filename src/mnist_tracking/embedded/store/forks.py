@@ -26,16 +26,26 @@ class _Gate:
 
     def enter(self) -> None:
         """Begin to use SQLite, when no thread forks; a thread that uses it already does not wait."""
+        with self._changed:
+            while not self.try_enter():
+                self._changed.wait()
+
+    def try_enter(self) -> bool:
+        """Begin to use SQLite unless a thread forks."""
         own = getattr(self._own, "count", 0)
         with self._changed:
-            while self._forks > 0 and not own:
-                self._changed.wait()
+            if self._forks > 0 and not own:
+                return False
             self._users += 1
         self._own.count = own + 1
+        return True
 
     def leave(self) -> None:
-        """End a use."""
-        self._own.count -= 1
+        """End a use, unless it began in the process that this one was forked from."""
+        own = getattr(self._own, "count", 0)
+        if not own:
+            return
+        self._own.count = own - 1
         with self._changed:
             self._users -= 1
             if self._forks > 0:

@@ -13,6 +13,8 @@ from mnist_tracking.embedded.store.forks import gate
 from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of, used_files
 
 _LONG_LOG = 4 << 20  # bytes of write-ahead log after which it is written to the database, as SQLite's own default
+_to_close: "list[Link]" = []
+"""Those that could not be closed when nothing referred to them any more, since another thread forked."""
 _inherited: list[sqlite3.Connection] = []
 """A forked child must never close its parent's connections: SQLite believes that they are the child's."""
 
@@ -100,7 +102,13 @@ class Link:
         self._in_use, self._is_ending, self._depth = threading.Lock(), False, 0
 
     def __del__(self) -> None:
-        self._close()
+        if not gate.try_enter():
+            _to_close.append(self)
+            return
+        try:
+            self._close()
+        finally:
+            gate.leave()
 
     def end(self) -> None:
         """Close the connection as soon as its thread does not use it."""
@@ -127,6 +135,8 @@ class Link:
         """Keep others from closing the connection; open it if it is closed."""
         if self._depth == 0:
             gate.enter()
+            if _to_close:
+                _close_left()
             self._in_use.acquire()
             try:
                 self._opened = self._opened or self._open()
@@ -299,6 +309,12 @@ def _connect(path: Path, synchronous: str, wait_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA user_version")
     return connection
+
+
+def _close_left() -> None:
+    with contextlib.suppress(IndexError):  # other threads may do the same
+        while True:
+            _to_close.pop()._close()
 
 
 def _readmit_others(opened: _Opened) -> None:
