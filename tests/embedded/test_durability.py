@@ -73,7 +73,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path) -> Non
     assert child.returncode == 0, child.stderr
     assert len(said) == 3
     for line in said[:2]:
-        assert f"The embedded SageMaker cannot write to '{home}'" in line
+        assert f"The embedded SageMaker cannot use '{home}'" in line
         assert "InternalFailure" in line
     assert integrity(home) == "ok"
     assert not [path for path in (home / "s3").rglob("*") if path.is_file()]

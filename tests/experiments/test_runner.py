@@ -152,7 +152,7 @@ def test_data_are_uploaded_once(runner: ExperimentRunner, workspace: Workspace, 
 def test_a_home_that_is_not_writable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(ConfigError, match="Choose a writable folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         Workspace.embedded(tmp_path / "file" / "home")
 
 

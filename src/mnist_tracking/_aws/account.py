@@ -4,6 +4,7 @@ import os
 import pickle
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,17 @@ class Timing:
     deletable_within_s: float = 3600.0
 
 
+_accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()
+
+
+def _start_process() -> None:
+    for account in list(_accounts):
+        account._start_process()
+
+
+os.register_at_fork(after_in_child=_start_process)
+
+
 class Account:
     """
     An AWS account, or an embedded SageMaker in its place, with the settings for everything that is created there.
@@ -81,8 +93,13 @@ class Account:
         self.clock: Callable[[], float] = time.monotonic
         self.is_billed = True
         self._clients: dict[str, Any] = {}
-        self._clients_lock = threading.Lock()
         self._found: dict[str, object] = {}
+        self._start_process()
+        _accounts.add(self)
+
+    def _start_process(self) -> None:
+        """Start with free locks: at first, and in a forked child, where a thread of the parent may hold them."""
+        self._clients_lock = threading.Lock()
         self._found_lock = threading.RLock()  # a look-up may need another one, and clients
 
     def __copy__(self) -> Self:

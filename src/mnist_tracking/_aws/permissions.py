@@ -142,6 +142,7 @@ CALLS = (
     _sagemaker("ListExperiments", ANY),
     _sagemaker("ListTrials", ANY),
     _sagemaker("ListTrialComponents", ANY),
+    _sagemaker("ListArtifacts", ANY),
     _sagemaker("ListAssociations", ANY),
     _sagemaker("ListTrainingJobs", "doctor"),
     _sagemaker("ListEndpoints", ANY),

@@ -31,9 +31,15 @@ def delete_trial(account: Account, name: str) -> None:
     delete_named(account, "trial", name)
 
 
-def delete_artifacts(account: Account, component: str) -> list[str]:
+def delete_artifacts(account: Account, component: str, uris: Iterable[str]) -> list[str]:
     """
-    Unlink the artifacts of the component of that ARN, and delete those that this library created and nothing else uses.
+    Unlink a component's artifacts, and delete those that this library created and nothing else uses.
+
+    Args:
+        account: Where the component is.
+        component: The component's ARN.
+        uris: The files that only this component refers to. Their artifacts are found even if a killed program has not
+            linked them yet, or has unlinked them already.
 
     Returns:
         The ARNs of the deleted artifacts.
@@ -45,7 +51,16 @@ def delete_artifacts(account: Account, component: str) -> list[str]:
     for link in _links(account, component):
         if link.artifact:
             linked.setdefault(link.artifact, []).append(link)
+    for uri in uris:
+        for artifact in _artifacts_of(account, uri):
+            linked.setdefault(artifact, [])
     return [artifact for artifact, links in linked.items() if _unlink(account, artifact, links)]
+
+
+def _artifacts_of(account: Account, uri: str) -> list[str]:
+    with translated():
+        pages = account.client("sagemaker").get_paginator("list_artifacts").paginate(SourceUri=uri)
+        return [found["ArtifactArn"] for page in pages for found in page["ArtifactSummaries"]]
 
 
 @attrs.frozen

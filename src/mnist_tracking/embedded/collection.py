@@ -42,7 +42,7 @@ def collect_if_due(context: Context) -> None:
     """
     stamp = context.store.home / _STAMP
     with contextlib.suppress(FileNotFoundError):
-        if time.time() - stamp.stat().st_mtime < context.timing.collection_interval_s:
+        if 0 <= time.time() - stamp.stat().st_mtime < context.timing.collection_interval_s:
             return
     with contextlib.suppress(OSError, sqlite3.Error), locked(stamp, wait=False):
         os.utime(stamp)

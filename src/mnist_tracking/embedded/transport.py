@@ -191,9 +191,7 @@ def _handle(handler: Handler, model: OperationModel, call: Call) -> Response:
 
 def _internal_failure(call: Call, error: Exception) -> AwsFault:
     if is_storage_error(error):
-        message = (
-            f"The embedded SageMaker cannot write to {str(call.context.store.home)!r}: {error}. Nothing was changed."
-        )
+        message = f"The embedded SageMaker cannot use {str(call.context.store.home)!r}: {error}. Nothing was changed."
     else:
         _logger.error("%s:%s failed", call.service, call.operation, exc_info=error)
         message = f"The embedded SageMaker failed in {call.operation}: {type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account, check_account
 from mnist_tracking._aws.components import check_parameters, create_component
-from mnist_tracking._aws.convert import EXPERIMENT_TAG, TRAINING
+from mnist_tracking._aws.convert import EXPERIMENT_TAG, LEAVING_TAG, TRAINING
 from mnist_tracking._aws.experiments import (
     attach,
     create_trial,
@@ -368,8 +368,7 @@ class ExperimentRunner:
     def _around_step(self, name: str, component: str, trial: str | None) -> Iterator[None]:
         if trial is not None:
             require_trial(self.workspace, trial)
-            create_component(self.workspace, component, name, self._tags)
-            attach(self.workspace, trial, component)
+            self._create_attached(trial, component, name)
             yield
         else:
             create_component(self.workspace, component, name, {**self._tags, EXPERIMENT_TAG: self.name})
@@ -380,9 +379,13 @@ class ExperimentRunner:
     def _around_trial(self, trial: str, component: str) -> Iterator[None]:
         self._remember_objective()
         with self._new_trial(trial):
-            create_component(self.workspace, component, TRAINING, self._tags)
-            attach(self.workspace, trial, component)
+            self._create_attached(trial, component, TRAINING)
         yield
+
+    def _create_attached(self, trial: str, component: str, display_name: str) -> None:
+        """Create a trial's component; if a killed program has not attached it, a cleanup finds it by its tag."""
+        create_component(self.workspace, component, display_name, {**self._tags, LEAVING_TAG: self.name})
+        attach(self.workspace, trial, component)
 
     def _trial_name(self, name: str | None) -> str:
         return unique_name(self.name, "trial") if name is None else check_name("trial", name)

@@ -209,6 +209,22 @@ def test_home_that_is_changed_in_use_acknowledges_nothing(tmp_path: Path, change
     store.close()
 
 
+def test_deleted_log_is_saved_by_the_connection_that_has_it(tmp_path: Path) -> None:
+    """What was acknowledged is in the database, although nothing had been written to it; one write fails."""
+    store = Store(tmp_path / "home")
+    with store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('acknowledged', 'k', 'v')")
+    Path(f"{store.path}-wal").unlink()
+    with pytest.raises(HomeLostError), store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('failed', 'k', 'v')")
+    with store.write() as connection:
+        connection.execute("INSERT INTO tags VALUES ('next', 'k', 'v')")
+    store.close()
+
+    with Store(tmp_path / "home").read() as connection:
+        assert {row["arn"] for row in connection.execute("SELECT arn FROM tags")} == {"acknowledged", "next"}
+
+
 def test_calls_on_a_deleted_home_fail_and_create_nothing(tmp_path: Path) -> None:
     """AWS's InternalFailure, which names the home."""
     engine = EmbeddedSageMaker(tmp_path / "home")

@@ -19,7 +19,6 @@ Change = Callable[[sqlite3.Connection, int], object]
 
 _MOST_PENDING = 1 << 26  # bytes of text in memory; a job that prints more waits until there is room
 _WEIGHT_OF_VALUE = 100  # bytes
-_MOMENTARY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN})
 
 
 class Journal:
@@ -86,4 +85,4 @@ def _nothing(_connection: sqlite3.Connection, _job_id: int) -> None:
 
 def _is_momentary(error: sqlite3.Error | OSError) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return is_storage_error(error) or is_disk_full(error) or code in _MOMENTARY
+    return is_storage_error(error) or is_disk_full(error) or code == sqlite3.SQLITE_LOCKED

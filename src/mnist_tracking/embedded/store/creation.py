@@ -24,6 +24,10 @@ def open_home(home: Path) -> None:
         home.parent.mkdir(parents=True, exist_ok=True)
         home.mkdir(mode=0o700, exist_ok=True)
         found = home.stat()
+    except FileExistsError as error:
+        raise ConfigError(
+            f"home {str(home)!r} cannot be created: {str(error.filename)!r} is not a folder. Choose another home."
+        ) from error
     except OSError as error:
         raise ConfigError(
             f"home {str(home)!r} cannot be created: {error.strerror}. Choose a writable folder."

@@ -89,7 +89,7 @@ class Store:
 
         Raises:
             HomeLostError: If the home has been moved, deleted or replaced. Nothing is written.
-            TimeoutError: If others write for too long.
+            HomeBusyError: If others write for too long.
         """
         return self._link().write()
 

@@ -17,8 +17,18 @@ _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes spaces and backsla
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "lustre", "9p", "glusterfs"}
 )
-_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
-_SQLITE_STORAGE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
+_STORAGE_ERRORS = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE),
+        *(errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT),
+    }
+)
+_SQLITE_STORAGE_ERRORS = frozenset(
+    {
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY),
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN),
+    }
+)
 
 
 class HomeLostError(OSError):
@@ -31,8 +41,18 @@ class HomeLostError(OSError):
         return f"{self.filename!r} is no longer the file that was opened: {self.strerror}"
 
 
+class HomeBusyError(TimeoutError):
+    """Other threads or programs have been writing to a home for too long."""
+
+    def __init__(self, home: str, wait_s: float) -> None:
+        super().__init__(errno.ETIMEDOUT, f"others have been writing to it for {wait_s:g} s", home)
+
+    def __str__(self) -> str:
+        return f"{self.filename!r} is in use: {self.strerror}"
+
+
 def is_storage_error(error: Exception) -> bool:
-    """Whether a write failed because the disk is full, broken or read-only."""
+    """Whether the cause is the disk, other programs or the limits of this one: full, read-only, busy, out of files."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_STORAGE_ERRORS  # without the extended code
     return isinstance(error, OSError) and error.errno in _STORAGE_ERRORS

@@ -39,6 +39,15 @@ def find_artifact(connection: sqlite3.Connection, arn: str) -> LineageArtifact |
     return None if row is None else LineageArtifact(*row)
 
 
+def artifacts(connection: sqlite3.Connection, source_uri: str, limit: int, offset: int) -> list[LineageArtifact]:
+    """Return the artifacts of a source, the newest first."""
+    rows = connection.execute(
+        "SELECT * FROM lineage_artifacts WHERE source_uri = ? ORDER BY created DESC, arn LIMIT ? OFFSET ?",
+        (source_uri, limit, offset),
+    )
+    return [LineageArtifact(*row) for row in rows]
+
+
 def delete_artifact(connection: sqlite3.Connection, arn: str) -> bool:
     """Delete an artifact, and return whether it existed."""
     return connection.execute("DELETE FROM lineage_artifacts WHERE arn = ?", (arn,)).rowcount > 0

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
-from mnist_tracking.embedded.store.filesystem import HomeLostError
+from mnist_tracking.embedded.store.filesystem import HomeBusyError, HomeLostError
+from mnist_tracking.embedded.store.forks import gate
 from mnist_tracking.embedded.store.locks import Identity, Lane, Presence, identity_of, used_files
 
 _LONG_LOG = 4 << 20  # bytes of write-ahead log after which it is written to the database, as SQLite's own default
+_to_close: "list[Link]" = []
+"""Those that could not be closed when nothing referred to them any more, since another thread forked."""
 _inherited: list[sqlite3.Connection] = []
 """A forked child must never close its parent's connections: SQLite believes that they are the child's."""
 
@@ -66,6 +69,10 @@ class _Opened:
         """See `Presence.check`."""
         return self.presence.check(self._names)
 
+    def has_lost_log(self) -> bool:
+        """See `Presence.has_lost_log`."""
+        return self.presence.has_lost_log(self._names)
+
     def close(self) -> None:
         """Close the connection and release the locks."""
         self.connection.close()
@@ -95,7 +102,13 @@ class Link:
         self._in_use, self._is_ending, self._depth = threading.Lock(), False, 0
 
     def __del__(self) -> None:
-        self._close()
+        if not gate.try_enter():
+            _to_close.append(self)
+            return
+        try:
+            self._close()
+        finally:
+            gate.leave()
 
     def end(self) -> None:
         """Close the connection as soon as its thread does not use it."""
@@ -103,11 +116,11 @@ class Link:
         self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._in_use.acquire(blocking=False):
+        if self._try_acquire():
             try:
                 self._close()
             finally:
-                self._in_use.release()
+                self._release()
 
     def _close(self) -> None:
         opened, self._opened, self._is_ending = self._opened, None, False
@@ -121,13 +134,15 @@ class Link:
     def _enter(self) -> _Opened:
         """Keep others from closing the connection; open it if it is closed."""
         if self._depth == 0:
+            gate.enter()
+            if _to_close:
+                _close_left()
             self._in_use.acquire()
-            if self._opened is None:
-                try:
-                    self._opened = self._open()
-                except BaseException:
-                    self._in_use.release()
-                    raise
+            try:
+                self._opened = self._opened or self._open()
+            except BaseException:
+                self._release()
+                raise
         self._depth += 1
         assert self._opened is not None  # noqa: S101 - for the type checker
         return self._opened
@@ -135,9 +150,21 @@ class Link:
     def _leave(self) -> None:
         self._depth -= 1
         if self._depth == 0:
-            self._in_use.release()
+            self._release()
             if self._is_ending:
                 self._close_if_idle()
+
+    def _try_acquire(self) -> bool:
+        """Keep the connection's own thread from using it, unless it does."""
+        gate.enter()
+        if self._in_use.acquire(blocking=False):
+            return True
+        gate.leave()
+        return False
+
+    def _release(self) -> None:
+        self._in_use.release()
+        gate.leave()
 
     def _open(self) -> _Opened:
         if not (self._path.exists() and self._path.stat().st_size):
@@ -208,6 +235,8 @@ class Link:
                     self._empty_log(opened)
             except BaseException:
                 _roll_back(opened.connection)
+                if opened.has_lost_log():
+                    self._empty_log(opened)  # it is still open: what was acknowledged is saved to the database
                 raise
             finally:
                 _readmit_others(opened)
@@ -235,7 +264,7 @@ class Link:
         """Wait until nobody else writes, and keep all others from it."""
         writers = opened.presence.writers
         if not writers.acquire(timeout=self._wait_s):
-            raise TimeoutError(f"Another thread has been writing to {str(self._path)!r} for {self._wait_s:g} s.")
+            raise HomeBusyError(str(self._path.parent), self._wait_s)
         try:
             opened.writing.take(self._wait_s)
         except BaseException:
@@ -244,7 +273,7 @@ class Link:
 
     def empty_log_if_idle(self) -> None:
         """Write the log to the database if nobody uses either, so that a copy of the database is complete."""
-        if not self._in_use.acquire(blocking=False):
+        if not self._try_acquire():
             return
         try:
             opened = self._opened
@@ -252,7 +281,7 @@ class Link:
                 self._empty_log(opened)
                 opened.writing.release()
         finally:
-            self._in_use.release()
+            self._release()
 
     def _empty_log(self, opened: _Opened) -> None:
         """Write the log to the database, unless somebody reads; only while holding the lock for writing."""
@@ -280,6 +309,12 @@ def _connect(path: Path, synchronous: str, wait_s: float) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA user_version")
     return connection
+
+
+def _close_left() -> None:
+    with contextlib.suppress(IndexError):  # other threads may do the same
+        while True:
+            _to_close.pop()._close()
 
 
 def _readmit_others(opened: _Opened) -> None:

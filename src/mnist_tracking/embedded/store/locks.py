@@ -8,7 +8,6 @@ is closed. A home's `Presence` keeps other processes from believing that they ar
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import struct
@@ -20,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_tracking._values.files import OwnedFile
-from mnist_tracking.embedded.store.filesystem import HomeLostError
+from mnist_tracking.embedded.store.filesystem import HomeBusyError, HomeLostError
 
 _FOLDER = "locks"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.02
@@ -52,13 +51,13 @@ class Lane:
     """
 
     def __init__(self, home: Path, name: str) -> None:
-        self._path = str(home / _FOLDER / name)
+        self._home = str(home)
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(home / _FOLDER, 0o700)
-            self._file = OwnedFile(Path(self._path), "ab")
+            self._file = OwnedFile(home / _FOLDER / name, "ab")
         except FileNotFoundError as error:
-            raise HomeLostError(str(home)) from error
+            raise HomeLostError(self._home) from error
 
     def try_take(self, *, shared: bool = False) -> bool:
         """Take the lock if it is free."""
@@ -73,14 +72,14 @@ class Lane:
         Take the lock.
 
         Raises:
-            TimeoutError: If it is held for *wait_s* seconds.
+            HomeBusyError: If it is held for *wait_s* seconds.
         """
         if self.try_take(shared=shared):
             return
         deadline, pause_s = time.monotonic() + wait_s, _FIRST_PAUSE_S
         while not self.try_take(shared=shared):
             if time.monotonic() >= deadline:
-                raise TimeoutError(errno.ETIMEDOUT, f"another program has been using it for {wait_s:g} s", self._path)
+                raise HomeBusyError(self._home, wait_s)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -156,6 +155,10 @@ class Presence:
                 raise HomeLostError(name)
             size = found.st_size
         return size
+
+    def has_lost_log(self, names: Sequence[str]) -> bool:
+        """Whether the write-ahead log, and nothing else, was deleted; *names* are as for `check`."""
+        return [identity_of(name) for name in names] == [*self._identities[:-1], None]
 
 
 def used_files(path: Path) -> tuple[str, ...]:

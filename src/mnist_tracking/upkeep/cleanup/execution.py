@@ -265,8 +265,12 @@ class _Execution:
                 self.ledger.deleted(PlannedDeletion(kind="artifact", name=arn))
             done.append(component)
 
-        self._each(components, lambda component: delete_artifacts(self.account, component.arn), note)
+        self._each(components, self._delete_artifacts, note)
         return done
+
+    def _delete_artifacts(self, component: PlannedDeletion) -> Sequence[str]:
+        own = f"{self.prefix}/steps/{component.name}/"
+        return delete_artifacts(self.account, component.arn, [uri for uri in component.uris if uri.startswith(own)])
 
     def delete(self, items: Items) -> None:
         """Delete items of one kind."""

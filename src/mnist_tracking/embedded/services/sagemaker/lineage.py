@@ -50,6 +50,27 @@ def describe_artifact(call: Call) -> Response:
     }
 
 
+@serves("sagemaker", "ListArtifacts")
+def list_artifacts(call: Call) -> Response:
+    """List the artifacts of a source, newest first. Other filters and orders raise UnsupportedOperationError."""
+    params = call.params
+    if "SourceUri" not in params or (params.keys() - {"SourceUri", "MaxResults", "NextToken"}):
+        raise UnsupportedOperationError("sagemaker", "ListArtifacts by anything but SourceUri")
+    size, offset = page_size(params), read_offset(params)
+    with call.context.store.read() as connection:
+        found = lineage.artifacts(connection, params["SourceUri"], size + 1, offset)
+    return {"ArtifactSummaries": [_artifact(item) for item in found[:size]], **next_token(offset, size, len(found))}
+
+
+def _artifact(found: LineageArtifact) -> Response:
+    request = json.loads(found.request)
+    return {
+        **{name: request[name] for name in ("ArtifactName", "Source", "ArtifactType") if name in request},
+        "ArtifactArn": found.arn,
+        "CreationTime": as_datetime(found.created),
+    }
+
+
 @serves("sagemaker", "AddAssociation")
 def add_association(call: Call) -> Response:
     source, destination = call.params["SourceArn"], call.params["DestinationArn"]
