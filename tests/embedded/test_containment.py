@@ -11,6 +11,8 @@ import attrs
 import pytest
 from tests.support.processes import is_alive, until
 
+from mnist_tracking.embedded.containment import kill_marked
+
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has subreapers")
 WAIT = "import threading; threading.Event().wait()"
 DAEMON = """
@@ -149,3 +151,15 @@ def test_started_process_inherits_no_descriptor(folder: Path) -> None:
     )
 
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
+@LINUX
+def test_marked_process_is_found_while_it_becomes_another_program(tmp_path: Path) -> None:
+    """For a moment of each ``execve``, the kernel shows no variables; this program does nothing else."""
+    script = tmp_path / "again.sh"
+    script.write_text(f"exec /bin/sh {script}\n")
+    for _ in range(50):
+        process = subprocess.Popen(["/bin/sh", str(script)], env={"MARK": str(tmp_path)})
+        kill_marked("MARK", str(tmp_path))
+
+        assert process.wait(timeout=60) == -signal.SIGKILL

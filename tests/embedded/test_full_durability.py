@@ -18,7 +18,7 @@ def watched(*args, **kwargs):
 def note(statement):
     if statement.startswith("PRAGMA synchronous"):
         with open({told!r}, "a") as file:
-            file.write(sys.orig_argv[2] + " " + statement + "\\n")
+            file.write(sys.orig_argv[3] + " " + statement + "\\n")
 sqlite3.connect = watched
 """
 

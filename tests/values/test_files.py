@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.support.trees import TREES, plant
 
 from mnist_tracking._values.files import (
-    acquire_lock,
     atomic_open,
     atomic_path,
     delete,
     files_below,
+    hold_lock,
     is_locked,
     walk,
     write_atomically,
@@ -65,23 +65,23 @@ def test_unreadable_folder_is_an_error_unless_handled(tmp_path: Path) -> None:
     assert len(errors) == 1
 
 
-def test_lock_is_held_until_every_descriptor_is_closed(tmp_path: Path) -> None:
+def test_lock_is_held_until_its_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "lock"
     assert not is_locked(path)
-    descriptor = acquire_lock(path)
+    file = hold_lock(path)
 
     assert is_locked(path)
     with pytest.raises(BlockingIOError):
-        acquire_lock(path)
-    os.close(descriptor)
+        hold_lock(path)
+    file.close()
     assert not is_locked(path)
 
 
 def test_lock_handed_down_lasts_as_long_as_the_child(tmp_path: Path) -> None:
-    descriptor = acquire_lock(tmp_path / "lock")
+    file = hold_lock(tmp_path / "lock")
     script = "import sys; sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, pass_fds=(descriptor,)):
-        os.close(descriptor)
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, pass_fds=(file.fileno(),)):
+        file.close()
 
         assert is_locked(tmp_path / "lock")
     assert not is_locked(tmp_path / "lock")
@@ -89,7 +89,7 @@ def test_lock_handed_down_lasts_as_long_as_the_child(tmp_path: Path) -> None:
 
 def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
     """Two processes that look at the same time do not see each other."""
-    os.close(acquire_lock(tmp_path / "lock"))
+    hold_lock(tmp_path / "lock").close()
     with (tmp_path / "lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
 

@@ -20,7 +20,6 @@ from mnist_tracking.errors import ConfigError
 
 __all__ = [
     "OwnedFile",
-    "acquire_lock",
     "atomic_open",
     "atomic_path",
     "contents",
@@ -192,6 +191,9 @@ def hold_lock(path: Path, *, wait: bool = False) -> OwnedFile:
     """
     Lock a file exclusively, and return the open file that holds the lock until it is closed.
 
+    The lock lasts until the file is closed in every process that has it, however those processes end. So it can be
+    handed down to a child process (``pass_fds``) to show that the child is alive.
+
     Args:
         path: The file, created with its folder if missing.
         wait: Whether to wait for a lock that is held.
@@ -213,17 +215,6 @@ def hold_lock(path: Path, *, wait: bool = False) -> OwnedFile:
         except BaseException:
             file.close()
             raise
-
-
-def acquire_lock(path: Path, *, wait: bool = False) -> int:
-    """
-    Lock a file exclusively as `hold_lock` does, and return the descriptor that holds the lock.
-
-    The lock lasts until the descriptor is closed in every process that has it, however those processes end. So it can
-    be handed down to a child process (``pass_fds``) to show that the child is alive.
-    """
-    with hold_lock(path, wait=wait) as file:
-        return os.dup(file.fileno())
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def kill_marked(variable: str, value: str) -> None:
     Only Linux exposes the environment of processes; elsewhere this does nothing.
     """
     mark = os.fsencode(f"{variable}={value}")
-    _kill_all(lambda: [pid for pid, environment in _environments() if mark in environment])
+    _kill_all(lambda: _marked(mark))
 
 
 def descendants(pid: int) -> list[int]:
@@ -191,10 +191,26 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _environments() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the processes of this user, each with its initial environment."""
-    for pid, content in _read_all("environ"):
-        yield pid, content.split(b"\0")
+def _marked(mark: bytes) -> list[int]:
+    """Return the processes with a variable; look again while the kernel has not yet set those of a new program."""
+    found: list[int] = []
+    for _ in range(_PASSES):
+        contents = dict(_read_all("environ"))
+        found = [pid for pid, content in contents.items() if mark in content.split(b"\0")]
+        if found or not any(_is_starting(pid) for pid, content in contents.items() if not content):
+            break
+        time.sleep(_PAUSE_S)
+    return found
+
+
+def _is_starting(pid: int) -> bool:
+    """Whether a process without variables is in ``execve``: it has a program, but no arguments yet."""
+    try:
+        os.readlink(f"{_PROC}/{pid}/exe")
+        with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
+            return not file.read(1)
+    except OSError:  # a kernel thread, or it has ended
+        return False
 
 
 def _read_all(name: str) -> Iterator[tuple[int, bytes]]:

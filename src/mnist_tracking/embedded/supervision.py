@@ -65,7 +65,7 @@ class SupervisorSettings:
             file.write(json.dumps(attrs.asdict(self)).encode())
 
 
-def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, folder: Path) -> int:
+def start_detached(module: str, arguments: list[str], *, lock: OwnedFile, folder: Path) -> int:
     """
     Run a supervisor and its guard in a session of their own, and return the guard's process id.
 
@@ -75,8 +75,8 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, 
     Args:
         module: The module whose ``main`` is the supervisor.
         arguments: The arguments of ``main``.
-        lock: The lock that the supervisor will hold: a file of this process alone, or a descriptor. Closed here in any
-            case; this process would hold it for the rest of its life otherwise.
+        lock: The lock that the supervisor will hold. Closed here in any case; this process would hold it for the rest
+            of its life otherwise.
         folder: Where its output is written, to ``supervisor.log``.
     """
     try:
@@ -88,11 +88,11 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile | int, 
                 stderr=log,
                 env=_environment(),
                 cwd=folder,
-                pass_fds=(lock if isinstance(lock, int) else lock.fileno(),),
+                pass_fds=(lock.fileno(),),
                 start_new_session=True,
             )
     finally:
-        os.close(lock) if isinstance(lock, int) else lock.close()
+        lock.close()
     threading.Thread(target=process.wait, daemon=True, name=f"reaper-{process.pid}").start()
     return process.pid
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from mnist_tracking._values.files import OwnedFile, acquire_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.faults import ValidationFault
@@ -53,7 +53,7 @@ class Draft:
         self.folder = f"{name}.{uuid.uuid4().hex}"
         self._store, self._path = store, state.endpoint_folder(store.home, self.folder)
         self._path.mkdir(mode=0o700)
-        self._lock: int | None = acquire_lock(self._path / state.LOCK)
+        self._lock = hold_lock(self._path / state.LOCK)
 
     def write(
         self, *, container: dict[str, Any], variant: dict[str, Any], python: str, settings: SupervisorSettings
@@ -78,9 +78,8 @@ class Draft:
 
     def start(self) -> None:
         """Start the supervisor and hand the lock down to it."""
-        lock, self._lock = self._lock, None
-        assert lock is not None, "a draft is started once"  # noqa: S101 - for the type checker
-        start_detached(_MODULE, [str(self._store.home), self.folder, str(lock)], lock=lock, folder=self._path)
+        arguments = [str(self._store.home), self.folder, str(self._lock.fileno())]
+        start_detached(_MODULE, arguments, lock=self._lock, folder=self._path)
         self.is_started = True
 
     def discard(self) -> None:
@@ -89,9 +88,7 @@ class Draft:
             endpoint = tables.endpoint_of(connection, self.folder)
             if endpoint is not None:
                 tables.delete_endpoint(connection, endpoint)
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        self._lock.close()
         delete_all(self._path, self._store.home)
 
 
