@@ -194,23 +194,16 @@ def _kill_group(pid: int) -> None:
 def _marked(mark: bytes) -> list[int]:
     """Return the processes with a variable; look again while the kernel has not yet set those of a new program."""
     found: list[int] = []
+    settled: set[int] = set()
     for _ in range(_PASSES):
         contents = dict(_read_all("environ"))
         found = [pid for pid, content in contents.items() if mark in content.split(b"\0")]
-        if found or not any(_is_starting(pid) for pid, content in contents.items() if not content):
+        empty = {pid for pid, content in contents.items() if not content and os.path.exists(f"{_PROC}/{pid}/exe")}
+        if found or empty <= settled:
             break
+        settled = {pid for pid, arguments in _read_all("cmdline") if pid in empty and arguments}
         time.sleep(_PAUSE_S)
     return found
-
-
-def _is_starting(pid: int) -> bool:
-    """Whether a process without variables is in ``execve``: it has a program, but no arguments yet."""
-    try:
-        os.readlink(f"{_PROC}/{pid}/exe")
-        with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
-            return not file.read(1)
-    except OSError:  # a kernel thread, or it has ended
-        return False
 
 
 def _read_all(name: str) -> Iterator[tuple[int, bytes]]:
