@@ -9,6 +9,8 @@ from typing import Any
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 from rich.console import Console
 
@@ -101,6 +103,24 @@ def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, termina
     ]
     assert lines[3].startswith("1/2 hidden_channels=2: completed after ")
     assert lines[3].endswith(", validation:accuracy 87.125")
+
+
+def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell.instance(history_length=0, history_load_length=0)
+    try:
+        with capture_output() as shown:
+            view = Progress(Console(force_jupyter=True, file=StringIO()), mnist_job(epochs=1), POINTS)
+            with view:
+                view.started("demo-trial-2", "job", {"hidden_channels": 2, "epochs": 1})
+                view.ended(a_trial(workspace, 2))
+    finally:
+        InteractiveShell.clear_instance()
+    first, *others = shown.outputs
+
+    assert "waiting" in first.data["text/plain"]
+    assert "completed" in others[-1].data["text/plain"]
+    assert "completed" in others[-1].data["text/html"]
 
 
 def test_a_trial_without_swept_hyperparameters_goes_by_its_name(workspace: Workspace) -> None:
