@@ -14,7 +14,7 @@ import numpy as np
 
 from mnist_tracking import BestModelDeployer, ExperimentRunner, JobSpec, Workspace
 
-TOY = Path(__file__).resolve().parents[1] / "tests" / "library" / "toy"
+TOY = Path(__file__).resolve().parents[1] / "tests" / "support" / "toy"
 RUNS = 5
 
 
