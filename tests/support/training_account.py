@@ -17,7 +17,8 @@ from mnist_tracking.embedded.jobs.state import ENDED, LOG_GROUP
 
 ROLE = "arn:aws:iam::000000000000:role/role"
 CODE = "s3://bucket/code.tar.gz"
-WAITS = "import threading\nprint('started', flush=True)\nthreading.Event().wait()"
+# in one piece: print() writes the end of a line by itself, and a daemon of the script may print in between
+WAITS = "import threading\nprint('started\\n', end='', flush=True)\nthreading.Event().wait()"
 
 
 @attrs.define
