@@ -31,6 +31,7 @@ __all__ = [
     "is_home",
     "is_locked",
     "locked",
+    "open_privately",
     "sync",
     "walk",
     "write_atomically",
@@ -168,11 +169,12 @@ class OwnedFile(io.FileIO):
     """
 
     def __init__(self, path: Path, mode: str = "rb") -> None:
-        super().__init__(path, mode, opener=_open_privately)
+        super().__init__(path, mode, opener=open_privately)
         _owned_files.add(self)
 
 
-def _open_privately(path: str, flags: int) -> int:
+def open_privately(path: str, flags: int) -> int:
+    """Open a file so that only the user may read it if it is new: an opener for ``open``."""
     return os.open(path, flags, 0o600)
 
 
@@ -278,7 +280,7 @@ def atomic_open(path: Path, *, is_synced: bool = False, is_private: bool = False
         is_synced: As for `atomic_path`.
         is_private: Whether only the user may read it, whatever the umask.
     """
-    opener = _open_privately if is_private else None
+    opener = open_privately if is_private else None
     with atomic_path(path, is_synced=is_synced) as draft, open(draft, "wb", opener=opener) as stream:
         yield stream
 

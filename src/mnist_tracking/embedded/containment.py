@@ -115,6 +115,20 @@ def kill_marked(variable: str, value: str) -> None:
     _kill_all(lambda: _marked(mark))
 
 
+def signal_name(number: int) -> str:
+    """
+    Return the name of a signal; real-time signals only have a number.
+
+    Example:
+        >>> signal_name(9), signal_name(45)
+        ('SIGKILL', 'signal 45')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def descendants(pid: int) -> list[int]:
     """Return the process ids of all descendants that have not ended."""
     children = defaultdict(list)

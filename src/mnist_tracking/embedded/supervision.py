@@ -15,16 +15,23 @@ from pathlib import Path
 import attrs
 
 from mnist_tracking._values.archives import DISK_RESERVE_BYTES
-from mnist_tracking._values.files import OwnedFile
+from mnist_tracking._values.files import OwnedFile, open_privately
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.timing import EngineTiming
 
-INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The variables that jobs and endpoints inherit, beside those that begin with ``LC_``."""
-_FOR_SERVERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
-_KEPT = frozenset({*INHERITED, *_FOR_SERVERS})
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+"""The variables that endpoints inherit, too: what a model server may use of this machine."""
+_KEPT = frozenset({*_INHERITED, *THREADS})
 _PREFIXES = ("LC_", "PYTHON")
+_NO_CREDENTIALS = {  # from files below HOME and from an instance; AWS variables are not passed on anyway
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "BOTO_CONFIG": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 _GUARD = "mnist_tracking.embedded.guard"
 _LOG = "supervisor.log"
 _LAST_BYTES = 1 << 14
@@ -59,9 +66,14 @@ class SupervisorSettings:
         fields = json.loads((folder / _SETTINGS).read_text())
         return cls(**{**fields, "timing": EngineTiming(**fields["timing"])})
 
+    @staticmethod
+    def are_in(folder: Path) -> bool:
+        """Whether settings were written to a folder."""
+        return (folder / _SETTINGS).is_file()
+
     def write(self, folder: Path) -> None:
         """Write the settings to a folder."""
-        with open(folder / _SETTINGS, "wb", opener=_open_private) as file:
+        with open(folder / _SETTINGS, "wb", opener=open_privately) as file:
             file.write(json.dumps(attrs.asdict(self)).encode())
 
 
@@ -69,8 +81,8 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile, folder
     """
     Run a supervisor and its guard in a session of their own, and return the guard's process id.
 
-    It gets only the variables of this process that it needs: `INHERITED`, Python's own and those for threads. The
-    user's tokens and passwords stay here.
+    It gets only the variables of this process that it needs: those that jobs and endpoints inherit, Python's own and
+    those for threads. The user's tokens and passwords stay here.
 
     Args:
         module: The module whose ``main`` is the supervisor.
@@ -80,7 +92,7 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile, folder
         folder: Where its output is written, to ``supervisor.log``.
     """
     try:
-        with open(folder / _LOG, "ab", opener=_open_private) as log:
+        with open(folder / _LOG, "ab", opener=open_privately) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", _GUARD, module, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -97,14 +109,16 @@ def start_detached(module: str, arguments: list[str], *, lock: OwnedFile, folder
     return process.pid
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the part of this environment that jobs and endpoints inherit: no credentials, no PYTHONPATH."""
+    kept = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("LC_")}
+    return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
+
+
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_PREFIXES)}
     path = filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     return {**kept, "PYTHONPATH": os.pathsep.join(path)}
-
-
-def _open_private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
 
 
 def last_words(folder: Path) -> str:

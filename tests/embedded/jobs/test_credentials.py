@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.training_account import TrainingAccount
 
-from mnist_tracking.embedded.jobs.container import clean_environment
+from mnist_tracking.embedded.supervision import clean_environment
 
 ASKS = """
 import json, os

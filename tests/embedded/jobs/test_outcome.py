@@ -7,8 +7,8 @@ import pytest
 from tests.support.archives import archive
 from tests.support.training_account import CODE, TrainingAccount
 
+from mnist_tracking.embedded.containment import signal_name
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.scripts import signal_name
 
 SAVES = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'model.pth').write_text('weights')\n"
 DATA = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}

@@ -3,7 +3,7 @@ Create an endpoint's folder, start its supervisor, and take the steps that its s
 
 An endpoint is a row, a folder and a supervisor, which holds a lock in the folder for as long as it lives. The row is
 what counts: a folder without one is an orphan, unless its creation is going on; a row that needs a supervisor and has
-none is settled by whoever looks at it next. So a process can be killed between any two steps.
+none is settled by the next call that reads it. So a process can be killed between any two steps.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked, open_privately
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.faults import ValidationFault
@@ -93,7 +93,7 @@ class Draft:
 
 
 def _write_private(path: Path, content: str) -> None:
-    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    with open(path, "x", opener=open_privately) as file:
         file.write(content)
 
 
@@ -202,7 +202,7 @@ def settle_all(store: Store, now: float, stop_s: float) -> None:
 
 def settle(store: Store, endpoint: Endpoint, now: float, stop_s: float) -> Endpoint | None:
     """
-    Take the step that is due for an endpoint, whoever left it so, and return it as it is then; None if it is gone.
+    Complete the step that an endpoint's status requires; return the endpoint afterwards, or None if it was deleted.
 
     An endpoint that has lost its supervisor becomes Failed. One in Deleting is deleted if its supervisor has ended;
     otherwise that is terminated, and killed *stop_s* seconds after the deletion began. A store that cannot be

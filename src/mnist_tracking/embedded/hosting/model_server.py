@@ -16,7 +16,6 @@ import attrs
 from mnist_tracking.embedded import containment
 from mnist_tracking.embedded.hosting.log import EndpointLog
 from mnist_tracking.embedded.hosting.worker import BEGUN, FRAME
-from mnist_tracking.embedded.jobs.scripts import signal_name
 from mnist_tracking.embedded.timing import EngineTiming
 
 _SERVER_ERROR, _TIMED_OUT = 500, 504
@@ -143,7 +142,7 @@ class Worker:
             self._report(status)
 
     def _report(self, status: int) -> None:
-        how = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        how = f"was killed by {containment.signal_name(-status)}" if status < 0 else f"ended with status {status}"
         with contextlib.suppress(RuntimeError):  # the loop is closed: the supervisor ends
             self._loop.call_soon_threadsafe(self._note_end, how)
 

@@ -21,13 +21,11 @@ from mnist_tracking.embedded.hosting import state, tables
 from mnist_tracking.embedded.hosting.front import Front
 from mnist_tracking.embedded.hosting.log import EndpointLog
 from mnist_tracking.embedded.hosting.model_server import Command, EndpointError, ModelServer, Worker
-from mnist_tracking.embedded.jobs.container import clean_environment
 from mnist_tracking.embedded.store import Store
-from mnist_tracking.embedded.supervision import SupervisorSettings
+from mnist_tracking.embedded.supervision import THREADS, SupervisorSettings, clean_environment
 
 _WORKER = Path(__file__).with_name("worker.py")
 _OPT_ML = "/opt/ml"
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 _REASON_LENGTH = 1024
 _NOT_HEALTHY = (
     "The primary container for production variant {} did not pass the ping health check. "
@@ -141,16 +139,13 @@ class EndpointSupervisor:
         platform = {
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
         ours = {
             state.MARK: str(base),
             "SAGEMAKER_SUBMIT_DIRECTORY": str(base) + code.removeprefix(_OPT_ML),
             "SM_MODEL_DIR": str(base / "model"),
         }
-        threads = {name: os.environ[name] for name in _THREADS if name in os.environ}
+        threads = {name: os.environ[name] for name in THREADS if name in os.environ}
         return {**clean_environment(), **threads, **platform, **user, **ours}
 
 

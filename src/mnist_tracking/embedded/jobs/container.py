@@ -10,7 +10,7 @@ import attrs
 
 from mnist_tracking.embedded.jobs import distribution
 from mnist_tracking.embedded.jobs.hosts import MASTER_ADDRESS, Host, hosts_of, loopback, resource_config
-from mnist_tracking.embedded.supervision import INHERITED
+from mnist_tracking.embedded.supervision import clean_environment
 
 OPT_ML = PurePosixPath("/opt/ml")
 
@@ -31,12 +31,6 @@ _TOOLKITS_OWN = frozenset(
 )
 _LONGEST_VARIABLE = 128 * 1024
 """How many bytes Linux allows for one string of an environment, with its end; see execve(2)."""
-_NO_CREDENTIALS = {  # from files below HOME and from an instance; AWS variables are not passed on anyway
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_CONFIG_FILE": os.devnull,
-    "BOTO_CONFIG": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 _SINGLE_VARIABLES = (  # members of SM_TRAINING_ENV that also have a variable of their own
     "current_host",
     "current_instance_group",
@@ -272,12 +266,6 @@ def _argument(value: Any) -> str:
     if isinstance(value, dict):
         return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
     return str(value)
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the part of this environment that jobs and endpoints inherit: no credentials, no PYTHONPATH."""
-    kept = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
-    return {**kept, **_NO_CREDENTIALS, "PYTHONUNBUFFERED": "1"}
 
 
 def variables(placement: Placement, python: dict[str, str] | None = None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from signal import Signals
 from typing import IO, Any
 
-from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
+from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, signal_name, start
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.metric_values import Lines
@@ -155,20 +155,6 @@ def failure_reason(script: Script, most: int, *, is_alone: bool, is_disk_full: b
 def _exit_code(script: Script) -> str:
     status = script.exit_status or 0
     return f"{status}" if status > 0 else f"{status} (killed by {signal_name(-status)})"
-
-
-def signal_name(number: int) -> str:
-    """
-    Return the name of a signal; real-time signals only have a number.
-
-    Example:
-        >>> signal_name(9), signal_name(45)
-        ('SIGKILL', 'signal 45')
-    """
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 class ScriptGroup:

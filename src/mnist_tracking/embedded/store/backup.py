@@ -87,7 +87,7 @@ def _delete_drafts(directory: Path) -> None:
 
 def _link_contents(store: Store, file: Path, held: Path) -> list[StoredContent]:
     """Copy the database and link the contents that it refers to, as of one moment; return those."""
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
+    file.touch(mode=0o600)
     with store.write(), closing(sqlite3.connect(file)) as copy:
         with closing(sqlite3.connect(store.path)) as source:
             source.backup(copy)
@@ -114,6 +114,6 @@ def _copy(store: Store, content: StoredContent, held: Path, part: Path) -> None:
     target = part / source.relative_to(store.home)
     for folder in reversed(target.parents[: len(source.relative_to(store.home).parents) - 1]):
         folder.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))
+    target.touch(mode=0o600)
     shutil.copyfile(held / content.blob, target)
     check_content(target, content.size, content.md5, as_path=source)
