@@ -6,32 +6,22 @@ Nothing is deleted that a living process may still write, that something refers 
 
 import contextlib
 import os
-import re
 import sqlite3
 import time
-import uuid
-from pathlib import Path
 
 from mnist_tracking._values.files import is_locked, locked
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.disk import delete_all
-from mnist_tracking.embedded.hosting.launcher import delete_orphans
-from mnist_tracking.embedded.jobs.launcher import supervisor_lock
+from mnist_tracking.embedded.hosting import launcher as hosting
+from mnist_tracking.embedded.jobs import launcher as jobs
 from mnist_tracking.embedded.jobs.state import ENDED, read_job
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import delete_links
+from mnist_tracking.embedded.store.logs import delete_orphaned_lines
 from mnist_tracking.embedded.store.objects import stored_contents
 from mnist_tracking.embedded.store.uploads import delete_upload, uploads_before
 
 _STAMP = "locks/collection"
-_DAY_S = 86_400
-_SET_ASIDE = re.compile(r"\..+-[0-9a-f]{32}")  # the name of a job's folder while it is deleted
-_LOGGED = (  # the log lines of jobs and endpoints that do not exist
-    "DELETE FROM log_events WHERE timestamp < ? AND log_group = '/aws/sagemaker/TrainingJobs' AND "
-    "substr(stream, 1, instr(stream, '/') - 1) NOT IN (SELECT name FROM training_jobs)",
-    "DELETE FROM log_events WHERE timestamp < ? AND log_group LIKE '/aws/sagemaker/Endpoints/%' AND "
-    "substr(log_group, length('/aws/sagemaker/Endpoints/') + 1) NOT IN (SELECT name FROM endpoints)",
-)
 
 
 def collect_if_due(context: Context) -> None:
@@ -59,12 +49,11 @@ def collect(context: Context) -> None:
     with store.write() as connection:
         for upload in uploads_before(connection, now - timing.upload_expiry_s):
             delete_upload(connection, upload.id)
-        for statement in _LOGGED:
-            connection.execute(statement, (now - timing.log_expiry_s,))
+        delete_orphaned_lines(connection, before=now - timing.log_expiry_s)
     store.blobs.delete_unused(lambda: _used(store))
     delete_links(store.home)
-    delete_orphans(store)
-    _delete_job_folders(store)
+    hosting.delete_orphans(store)
+    jobs.delete_orphans(store)
     _delete_work(store)
     store.shrink()
 
@@ -74,28 +63,10 @@ def _used(store: Store) -> set[str]:
         return {content.blob for content in stored_contents(connection)}
 
 
-def _delete_job_folders(store: Store) -> None:
-    """Delete the folders of jobs that do not exist, if nobody creates or runs them."""
-    for path in (store.home / "jobs").iterdir() if (store.home / "jobs").is_dir() else ():
-        if not _SET_ASIDE.fullmatch(path.name) and supervisor_lock(store, path.name).is_file():
-            path = _set_aside(store, path)  # noqa: PLW2901 - where it is now
-        if _SET_ASIDE.fullmatch(path.name):
-            delete_all(path, store.home)
-
-
-def _set_aside(store: Store, path: Path) -> Path:
-    """Rename a job's folder unless the job exists or is being created; return where it is."""
-    lock = supervisor_lock(store, path.name)
-    with store.write() as connection, contextlib.suppress(BlockingIOError), locked(lock, wait=False):  # as its creation
-        if read_job(connection, path.name) is None:
-            return path.rename(path.with_name(f".{path.name}-{uuid.uuid4().hex}"))
-    return path
-
-
 def _delete_work(store: Store) -> None:
     """Delete the working folders of jobs that have ended without deleting them."""
     for path in (store.home / "jobs").glob("*/ml"):
         with store.read() as connection:
             job = read_job(connection, path.parent.name)
-        if job is not None and job["status"] in ENDED and not is_locked(supervisor_lock(store, path.parent.name)):
+        if job is not None and job["status"] in ENDED and not is_locked(jobs.supervisor_lock(store, path.parent.name)):
             delete_all(path, store.home)

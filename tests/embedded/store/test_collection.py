@@ -88,7 +88,6 @@ def test_folders_without_a_job_or_endpoint_are_deleted(engine: EmbeddedSageMaker
         make(lost / "supervisor.lock")
         make(lost / "ml" / "model" / "weights")
         make(engine.home / kind / "mine" / "notes.txt")
-    make(engine.home / "jobs" / f".deleted-{HEX}" / "log")
     with hold_lock(engine.home / "jobs" / "starting" / "supervisor.lock"):
         reopen(engine)
         found = {path.relative_to(engine.home).as_posix() for path in engine.home.glob("[je]*/*")}

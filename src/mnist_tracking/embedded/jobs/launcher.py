@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_tracking._values.files import OwnedFile, hold_lock, is_locked
+from mnist_tracking._values.files import OwnedFile, hold_lock, is_folder, is_locked
 from mnist_tracking.embedded.containment import kill_marked
 from mnist_tracking.embedded.disk import delete_all
 from mnist_tracking.embedded.jobs import state
@@ -50,7 +50,7 @@ class Launch:
 
         In the transaction that inserts the job's row, so that its folder is never taken for an orphan.
         """
-        _delete_orphans(self._store)
+        delete_orphans(self._store)
         folder = state.job_folder(self._store.home, self._name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings.write(folder)
@@ -78,14 +78,23 @@ class Launch:
                 state.end_job(connection, job["id"], status="Failed", reason=reason, now=time.time())
 
 
-def _delete_orphans(store: Store) -> None:
-    """Delete the folders of jobs whose creation was not committed, since their program ended."""
-    with store.read() as connection:
+def delete_orphans(store: Store) -> None:
+    """
+    Delete the folders of jobs whose creation was not committed, since their program ended.
+
+    In a transaction, as a creation, so that none is taken for an orphan meanwhile.
+    """
+    with store.write() as connection, contextlib.suppress(FileNotFoundError):
         names = {row["name"] for row in connection.execute("SELECT name FROM training_jobs")}
-    with contextlib.suppress(FileNotFoundError):
         for folder in state.job_folder(store.home, "").iterdir():
-            if folder.name not in names and not is_locked(supervisor_lock(store, folder.name)):
+            lock = supervisor_lock(store, folder.name)
+            if folder.name not in names and _is_ours(folder, lock) and not is_locked(lock):
                 delete_all(folder, store.home)
+
+
+def _is_ours(folder: Path, lock: Path) -> bool:
+    """Whether `Launch.prepare` has made a folder, however far it got."""
+    return is_folder(folder) and (lock.is_file() or SupervisorSettings.are_in(folder) or not any(folder.iterdir()))
 
 
 def signal_stop(store: Store, job: sqlite3.Row) -> None:
@@ -118,8 +127,8 @@ def recover(store: Store, job: sqlite3.Row, now: float) -> None:
     """
     End a job as Failed and kill what is left of it, if it has not ended and has lost its supervisor.
 
-    Its files are deleted first, so that there is room to record the end. If there is none, the job is left as it is:
-    this is part of a read, which must not fail, and the next one tries again.
+    Its files are deleted first, which makes room to record the end. If the store still cannot be written, the job stays
+    as it is: this is part of a read, which must not fail, and the next one tries again.
     """
     name = job["name"]
     folder = state.job_folder(store.home, name)

@@ -8,6 +8,12 @@ import attrs
 from mnist_tracking.embedded.store.objects import after_prefix
 
 _MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
+_ORPHANED = (
+    "log_group = '/aws/sagemaker/TrainingJobs' AND "
+    "substr(stream, 1, instr(stream, '/') - 1) NOT IN (SELECT name FROM training_jobs)",
+    "log_group LIKE '/aws/sagemaker/Endpoints/%' AND "
+    "substr(log_group, length('/aws/sagemaker/Endpoints/') + 1) NOT IN (SELECT name FROM endpoints)",
+)
 
 
 @attrs.frozen
@@ -34,6 +40,12 @@ def add_lines(connection: sqlite3.Connection, group: str, stream: str, lines: It
         "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
         [(group, stream, time, message) for time, message in lines],
     )
+
+
+def delete_orphaned_lines(connection: sqlite3.Connection, *, before: float) -> None:
+    """Delete the lines of jobs and endpoints that do not exist, logged before a time in seconds."""
+    for where in _ORPHANED:
+        connection.execute(f"DELETE FROM log_events WHERE timestamp < ? AND {where}", (before,))
 
 
 def streams_of(
