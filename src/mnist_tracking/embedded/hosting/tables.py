@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import attrs
 
+from mnist_tracking.embedded.store.pages import typed
 from mnist_tracking.embedded.store.tags import remove_all_tags
 
+T = TypeVar("T")
 LIVE = ("Creating", "InService")
 """The statuses of endpoints that have a supervisor."""
 
@@ -68,11 +70,6 @@ class Endpoint:
     created: float
     modified: float
 
-    @classmethod
-    def of(cls, row: sqlite3.Row) -> Self:
-        """Return the endpoint of a row with all columns."""
-        return cls(**{field.name: row[field.name] for field in attrs.fields(cls)})
-
 
 def is_taken(connection: sqlite3.Connection, table: str, name: str) -> bool:
     """Whether a name is taken. Names that differ only in case are the same, as their ARNs are."""
@@ -90,11 +87,8 @@ def insert_model(connection: sqlite3.Connection, model: Model) -> None:
 
 def read_model(connection: sqlite3.Connection, name: str) -> Model | None:
     """Return a model, or None."""
-    row = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return None
-    request = json.loads(row["request"])
-    return Model(name=row["name"], arn=row["arn"], request=request, python=row["python"], created=row["created"])
+    found = connection.execute("SELECT * FROM models WHERE name = ?", (name,)).fetchone()
+    return None if found is None else _with_request(Model, found)
 
 
 def insert_config(connection: sqlite3.Connection, config: EndpointConfig) -> None:
@@ -107,11 +101,13 @@ def insert_config(connection: sqlite3.Connection, config: EndpointConfig) -> Non
 
 def read_config(connection: sqlite3.Connection, name: str) -> EndpointConfig | None:
     """Return an endpoint configuration, or None."""
-    row = connection.execute("SELECT * FROM endpoint_configs WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return None
-    request = json.loads(row["request"])
-    return EndpointConfig(name=row["name"], arn=row["arn"], request=request, created=row["created"])
+    found = connection.execute("SELECT * FROM endpoint_configs WHERE name = ?", (name,)).fetchone()
+    return None if found is None else _with_request(EndpointConfig, found)
+
+
+def _with_request(kind: type[T], row: sqlite3.Row) -> T:
+    """Return a row as a record, with its request decoded."""
+    return typed(kind, {**dict(row), "request": json.loads(row["request"])})
 
 
 def insert_endpoint(connection: sqlite3.Connection, endpoint: Endpoint) -> None:
@@ -124,19 +120,19 @@ def insert_endpoint(connection: sqlite3.Connection, endpoint: Endpoint) -> None:
 def read_endpoint(connection: sqlite3.Connection, name: str) -> Endpoint | None:
     """Return an endpoint, or None."""
     row = connection.execute("SELECT * FROM endpoints WHERE name = ?", (name,)).fetchone()
-    return None if row is None else Endpoint.of(row)
+    return None if row is None else typed(Endpoint, row)
 
 
 def endpoint_of(connection: sqlite3.Connection, folder: str) -> Endpoint | None:
     """Return the endpoint whose folder has that name, or None."""
     row = connection.execute("SELECT * FROM endpoints WHERE folder = ?", (folder,)).fetchone()
-    return None if row is None else Endpoint.of(row)
+    return None if row is None else typed(Endpoint, row)
 
 
 def unfinished_endpoints(connection: sqlite3.Connection) -> list[Endpoint]:
     """Return the endpoints whose status depends on a process."""
     rows = connection.execute("SELECT * FROM endpoints WHERE status <> 'Failed'")
-    return [Endpoint.of(row) for row in rows]
+    return [typed(Endpoint, row) for row in rows]
 
 
 def folders(connection: sqlite3.Connection) -> set[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from mnist_tracking.embedded.disk import is_disk_full
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.metric_values import Lines, MetricValue
 from mnist_tracking.embedded.store import Store
@@ -85,4 +84,4 @@ def _nothing(_connection: sqlite3.Connection, _job_id: int) -> None:
 
 def _is_momentary(error: sqlite3.Error | OSError) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return is_storage_error(error) or is_disk_full(error) or code == sqlite3.SQLITE_LOCKED
+    return is_storage_error(error) or code == sqlite3.SQLITE_LOCKED

@@ -63,6 +63,6 @@ def select_page(
     return rows[: page.size], (last[column], last["id"])
 
 
-def typed(kind: type[T], row: sqlite3.Row) -> T:
+def typed(kind: type[T], row: sqlite3.Row | Mapping[str, Any]) -> T:
     """Return a row as a record of its table, an attrs class with the names of columns."""
     return kind(**{name: row[name] for name in attrs.fields_dict(kind)})  # type: ignore[arg-type] # attrs classes only

@@ -9,6 +9,7 @@ from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing, present
 from mnist_tracking.embedded.services.sagemaker.endpoint_configs import require_config
 from mnist_tracking.embedded.services.sagemaker.models import check_is_new, container_of, list_filters, require_model
+from mnist_tracking.embedded.store.pages import typed
 from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime
@@ -121,7 +122,7 @@ def list_endpoints(call: Call) -> Response:
     where = {**list_filters(call.params), "t.status = ?": call.params.get("StatusEquals")}
     with context.store.read() as connection:
         found, token = listing(connection, "SELECT t.* FROM endpoints t", where, call.params)
-    return {"Endpoints": [_summary(Endpoint.of(row)) for row in found], **token}
+    return {"Endpoints": [_summary(typed(Endpoint, row)) for row in found], **token}
 
 
 @serves("sagemaker", "DeleteEndpoint")
