@@ -165,7 +165,7 @@ def test_other_errors_of_a_handler_are_internal_failures(
 
 
 def test_errors_for_the_user_stay(engine: EmbeddedSageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What this library raises, to be read by whoever runs the program, is nobody's InternalFailure."""
+    """This library's own errors, which users read, do not become an InternalFailure."""
 
     def fail(_: Call) -> dict[str, Any]:
         raise ConfigError("The home has moved.")

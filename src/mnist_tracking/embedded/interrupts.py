@@ -50,7 +50,7 @@ class _Task:
 
 
 class _Worker:
-    """A thread that runs the functions of the main thread, one at a time, until it is told to stop."""
+    """A thread that runs the functions of the main thread, one at a time, until it gets None."""
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()

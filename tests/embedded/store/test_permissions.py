@@ -1,4 +1,4 @@
-"""A home is its user's alone, whatever the umask and whoever created its folder."""
+"""A home is its user's alone, whatever the umask, even if its folder was there before."""
 
 import contextlib
 import fcntl

@@ -58,10 +58,10 @@ def _check_spot(request: dict[str, Any]) -> None:
 
 def check_inputs(store: Store, request: dict[str, Any]) -> None:
     """
-    Check that there is an object for each channel.
+    Check that each channel has an object.
 
     Raises:
-        ValidationFault: If there is none.
+        ValidationFault: If one has none.
     """
     for channel in request.get("InputDataConfig", []):
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]

@@ -42,7 +42,7 @@ def open_home(home: Path) -> None:
 
 def create_database(home: Path, path: Path) -> None:
     """
-    Create an empty database if there is none; only while holding the lock for writing.
+    Create an empty database if it is missing. The caller holds the lock for writing.
 
     Raises:
         ConfigError: If it is missing or empty although the home has contents.
@@ -50,7 +50,7 @@ def create_database(home: Path, path: Path) -> None:
     if path.exists() and path.stat().st_size:
         return
     _check_is_new(home)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its other files the same permissions
+    path.touch(mode=0o600)  # SQLite gives its other files the same permissions
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

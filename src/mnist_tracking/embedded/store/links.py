@@ -31,14 +31,14 @@ class _Presences:
         self._found: dict[Identity | None, Presence] = {}
 
     def find(self, path: Path) -> Presence | None:
-        """Return the presence for a database, with one user more; None if there is none. Hold the lock."""
+        """Add a user to the presence for a database and return it; None if not found. The caller holds the lock."""
         presence = self._found.get(identity_of(path))
         if presence is not None:
             presence.users += 1
         return presence if presence in self._found.values() else None
 
     def add(self, path: Path) -> Presence:
-        """Create a presence with one user. Hold the lock."""
+        """Create a presence with one user. The caller holds the lock."""
         presence = Presence(path)
         presence.users = 1
         self._found[presence.database] = presence
