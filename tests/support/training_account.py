@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from botocore.exceptions import ClientError
 from tests.support.archives import archive
 from tests.support.processes import until, working_folder
 
@@ -154,5 +155,9 @@ class TrainingAccount:
         """Stop every job that still runs, and wait for it."""
         for job in self.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]:
             if job["TrainingJobStatus"] not in ENDED:
-                self.stop(job["TrainingJobName"])
-                self.wait(job["TrainingJobName"])
+                name = job["TrainingJobName"]
+                try:
+                    self.stop(name)
+                except ClientError:  # it has just ended by itself
+                    assert self.describe(name)["TrainingJobStatus"] in ENDED
+                self.wait(name)
