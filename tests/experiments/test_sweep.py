@@ -1,8 +1,9 @@
 """Sweeps and leaderboards."""
 
 import _thread
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import pytest
@@ -69,6 +70,42 @@ def test_a_full_quota_is_waited_out(limited_workspace: Workspace, toy_job: Calla
 def test_a_bad_grid_is_refused(runner: ExperimentRunner, space: dict[str, list[float]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         HyperparameterSweep(runner, space)
+
+
+def test_a_grid_is_counted_before_it_is_built(runner: ExperimentRunner) -> None:
+    """It would need 2 GB for its points alone; an endless iterator has no end to count."""
+    switches = {f"switch{number}": [0, 1] for number in range(24)}
+
+    with pytest.raises(ConfigError, match=r"2 x 2 x .* = 16,777,216 points\. An experiment may have 300 trials"):
+        HyperparameterSweep(runner, switches)
+    with pytest.raises(ConfigError, match="more than 5 values for 'steps'"):
+        HyperparameterSweep(runner, {"steps": itertools.count(1)}, trial_quota=5)
+    assert len(HyperparameterSweep(runner, {"steps": range(5)}, trial_quota=5)) == 5
+
+
+def test_a_point_that_the_job_rejects_is_named(runner: ExperimentRunner, toy_job: Callable[..., JobSpec]) -> None:
+    def check(values: Mapping[str, object]) -> None:
+        if values["slope"] == 2 and values["steps"] == 3:
+            raise ConfigError("steps=3 is too many for slope=2.")
+
+    runner.job = toy_job(check=check)
+    with pytest.raises(
+        ConfigError, match=r"The point slope=2, steps=3 of the grid is not allowed: steps=3 is too many"
+    ):
+        HyperparameterSweep(runner, {"slope": [1, 2], "steps": [1, 3]})
+
+
+def test_an_objective_that_the_job_does_not_yield_is_rejected(toy_job: Callable[..., JobSpec]) -> None:
+    """aws/amazon-sagemaker-examples#1207: all trials were trained, and none could be ranked."""
+    with pytest.raises(
+        ConfigError, match=r"'scor', which is not .*; available: 'score', 'error'\. Did you mean 'score'"
+    ):
+        toy_job(objective="scor")
+    with pytest.raises(ConfigError, match=r"it has none\. Pass metrics=\['f1'\]"):
+        toy_job(objective="f1", metrics=())
+
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1"
+    assert toy_job(objective="f1", metrics=(), image_uri=image).objective == Objective("f1")
 
 
 def test_an_interrupt_that_comes_twice_still_stops_the_trials() -> None:

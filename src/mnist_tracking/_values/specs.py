@@ -24,7 +24,7 @@ from mnist_tracking._values.checks import (
 from mnist_tracking._values.dotted import check_dotted
 from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
 from mnist_tracking._values.records import Scalar
-from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -221,6 +221,23 @@ def _is_of_sdk(value: object) -> bool:
     return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
 
+def check_objective(objective: Objective, metrics: Iterable[MetricDefinition], image_uri: str | None) -> None:
+    """
+    Check that a job yields the metric that its trials are ranked by; ConfigError otherwise.
+
+    A job without metrics is accepted with a container image of its own, whose algorithm may define them.
+    """
+    names = [metric.name for metric in metrics]
+    if objective.metric in names or (not names and image_uri is not None):
+        return
+    metric = objective.metric
+    if names:
+        known = f"available: {', '.join(map(repr, names))}.{did_you_mean(metric, names)}"
+    else:
+        known = f"it has none. Pass metrics=[{metric!r}], or metrics={{{metric!r}: 'its regular expression'}}."
+    raise ConfigError(f"The objective is {metric!r}, which is not one of the job's metrics; {known}")
+
+
 @attrs.frozen(kw_only=True)
 class JobSpec:
     """
@@ -233,7 +250,8 @@ class JobSpec:
         hyperparameters: Hyperparameters of every trial, which a trial may override.
         metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; otherwise a mapping
             of names to the regular expressions that find them in the log, or metric definitions.
-        objective: What makes one trial better than another, if known.
+        objective: What makes one trial better than another, if known: one of *metrics*. Only a job with *image_uri*
+            may leave *metrics* out, since the algorithm of an image may define its own.
         inputs: By channel name: S3 locations, or the SDK's own ``TrainingInput`` and ``FileSystemInput``.
         instance_type: The SageMaker instance type.
         instance_count: The number of hosts.
@@ -253,7 +271,8 @@ class JobSpec:
             into predictions; None sends arrays as they are.
 
     Raises:
-        ConfigError: If the entry point or *source_dir* does not exist, or any other attribute is wrong.
+        ConfigError: If the entry point or *source_dir* does not exist, no metric has the objective's name, or any
+            other attribute is wrong.
     """
 
     entry_point: str = attrs.field(converter=_entry_point, kw_only=False)
@@ -295,6 +314,8 @@ class JobSpec:
             raise ConfigError(f"check={short_repr(self.check)}; expected a function of the hyperparameters.")
         if len(self.metrics) > _MAX_METRICS:
             raise ConfigError(f"{len(self.metrics)} metrics; SageMaker allows {_MAX_METRICS}.")
+        if self.objective is not None:
+            check_objective(self.objective, self.metrics, self.image_uri)
 
     def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """

@@ -76,10 +76,9 @@ def sweep(  # noqa: PLR0913 - one for each option
     options = JobOptions(**job)
     spec = options.spec(objective_of(objective, minimize, statistic))
     space = pairs(grid, "--grid")
-    points = expand_grid(space)
-    trials = [spec.merged(point) for point in points]
+    points = expand_grid(space, spec)
     if dry_run:
-        write_points(trials, form)
+        write_points([spec.merged(point) for point in points], form)
         echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:

@@ -14,7 +14,7 @@ from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
 from mnist_tracking.experiments.sweep.scheduler import run_all
-from mnist_tracking.experiments.sweep.space import expand_grid
+from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard
 from mnist_tracking.reading.trial import Trial
 
@@ -27,8 +27,9 @@ class HyperparameterSweep:
     """
     Trains one trial for every combination of a grid.
 
-    Every hyperparameter is checked before the first trial starts. Failed trials are kept, with their reason, and do not
-    stop the others. While the account's quota of running jobs is exhausted, launching waits.
+    The grid is counted before it is built, and every point is checked before the first trial starts. Failed trials are
+    kept, with their reason, and do not stop the others. While the account's quota of running jobs is exhausted,
+    launching waits.
 
     Args:
         runner: The experiment, with its job.
@@ -38,7 +39,8 @@ class HyperparameterSweep:
             request.
 
     Raises:
-        ConfigError: If the grid is empty, a hyperparameter is wrong, or *max_parallel* is less than 1.
+        ConfigError: If the grid is empty or has more than *trial_quota* points, the job rejects one of them, which the
+            message names, or *max_parallel* is less than 1.
 
     Example:
         >>> from pathlib import Path
@@ -57,7 +59,7 @@ class HyperparameterSweep:
         space: Mapping[str, Iterable[Scalar]],
         *,
         max_parallel: int = 1,
-        trial_quota: int = 300,
+        trial_quota: int = TRIAL_QUOTA,
     ) -> None:
         if not hasattr(runner, "job"):
             raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
@@ -67,11 +69,9 @@ class HyperparameterSweep:
         check_count("trial_quota", trial_quota)
         self.runner = runner
         self._job = runner.job
-        self.points = expand_grid(space)
+        self.points = expand_grid(space, runner.job, at_most=trial_quota)
         self.max_parallel = max_parallel
         self.trial_quota = trial_quota
-        for point in self.points:
-            runner.job.merged(point)
 
     def __len__(self) -> int:
         return len(self.points)
