@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace
-from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._aws.sdk import _validating, quiet
 
 
 def run_apart(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -161,3 +161,21 @@ def test_after_a_wrong_configuration_the_import_works_once_it_is_right() -> None
     )
 
     assert (done.returncode, done.stdout) == (0, "sagemaker.utils PyTorch\n"), done.stderr
+
+
+def test_a_config_is_validated_once_for_each_content() -> None:
+    """The SDK validates its config for each of the dozens of settings that a job or an endpoint looks up."""
+    looks: list[object] = []
+
+    class Config(dict[str, int]):
+        def __contains__(self, key: object) -> bool:
+            looks.append(key)
+            return super().__contains__(key)
+
+    validate = _validating({"required": ["version"]})
+    for _ in range(3):
+        validate(Config(version=1), None)
+    assert looks == ["version"]
+    for _ in range(2):
+        with pytest.raises(Exception, match="'version' is a required property"):
+            validate(Config(), None)

@@ -7,8 +7,8 @@ and replaces how Python and IPython show exceptions. This module undoes all of t
 ID by plain `requests`, without a timeout: its sender is replaced for the whole process. While this library calls the
 SDKs, and only in the calling thread, they neither announce the end of their version 2 nor log a link to their
 troubleshooting guide, an estimator creates no client of the default session, and a model's archive is unpacked as this
-library does it. Two things that they would compute again for each look-up are computed once per process: whether the
-schema of their config files is valid, and botocore's endpoints.
+library does it. Three things that they would compute again for each look-up are computed once per process: whether the
+schema of their config files is valid, whether a content of those files is, and botocore's endpoints.
 """
 
 import builtins
@@ -142,16 +142,21 @@ def _patch() -> None:
 
 
 def _validating(schema: dict[str, Any]) -> Callable[[object, object], None]:
-    """Return what `jsonschema.validate` does for one schema, without checking the schema for each of 60 look-ups."""
+    """Return what `jsonschema.validate` does for one schema; the SDK calls it for each of 60 look-ups of a setting."""
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
     from jsonschema.validators import validator_for  # type: ignore[import-untyped]
 
     validator = validator_for(schema)(schema)
+    valid: set[str] = set()
 
     def validate(instance: object, _schema: object) -> None:
+        content = repr(instance)
+        if content in valid:
+            return
         error = best_match(validator.iter_errors(instance))
         if error is not None:
             raise error
+        valid.add(content)
 
     return validate
 
