@@ -45,6 +45,25 @@ def test_handlers_get_the_body_and_the_content_types(
     assert json.loads(account.ask(b"\x93", kind="application/x-npy"))[:2] == ["bytes", "application/x-npy"]
 
 
+def test_a_type_with_a_parameter_is_not_decoded(account: HostingAccount) -> None:
+    """The toolkit looks up the whole header (sagemaker-inference 1.10.1, transformer.py and decoder.py)."""
+    account.deploy(script=SEEN)
+    kind = "application/json; charset=utf-8"
+
+    assert json.loads(account.ask("{}", kind=kind))[:2] == ["bytes", kind]
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "text/csv; header=absent"])
+def test_the_default_handlers_know_the_bare_types_alone(account: HostingAccount, kind: str) -> None:
+    account.deploy(script="def model_fn(model_dir): return 3\ndef predict_fn(data, model): return data.tolist()")
+
+    assert json.loads(account.ask("[1.0, 2.0]")) == [1.0, 2.0]
+    with pytest.raises(ClientError, match="is not supported by this framework"):
+        account.ask("[1.0]", kind=kind)
+    with pytest.raises(ClientError, match="is not supported by this framework"):
+        account.ask("[1.0]", Accept=kind)
+
+
 def test_the_accepted_type_may_be_given_by_the_environment(account: HostingAccount) -> None:
     account.deploy(script=SEEN, Environment={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
 
@@ -159,6 +178,10 @@ def test_exception_of_a_handler_is_a_model_error(account: HostingAccount, raised
     assert response["OriginalStatusCode"] == 500
     assert "in predict_fn" in response["OriginalMessage"]
     assert "server.py" not in response["OriginalMessage"]
+    assert (
+        "See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEventViewer:group="
+        "/aws/sagemaker/Endpoints/digits in account 000000000000 for more information."
+    ) in response["Error"]["Message"]
     assert response["LogStreamArn"].endswith("log-group:/aws/sagemaker/Endpoints/digits")
     account.wait_for_log(f"{raised.partition('(')[0]}: too many fingers", "")
     assert account.status() == "InService"

@@ -36,10 +36,6 @@ class UnsupportedContentTypeError(ValueError):
         super().__init__(f"Content type {content_type} is not supported by this framework: {_JSON}, {_CSV}, {_NPY} are")
 
 
-def _base_type(content_type: str) -> str:
-    return content_type.split(";")[0].strip().lower()
-
-
 def _device() -> Any:
     import torch
 
@@ -61,15 +57,14 @@ def default_model_fn(model_dir: str) -> Any:
 
 def default_input_fn(body: Any, content_type: str) -> Any:
     """Decode JSON, CSV or npy to a tensor."""
-    kind = _base_type(content_type)
-    if kind not in (_JSON, _CSV, _NPY):
+    if content_type not in (_JSON, _CSV, _NPY):
         raise UnsupportedContentTypeError(content_type)
     import numpy as np
     import torch
 
-    if kind == _NPY:
+    if content_type == _NPY:
         return torch.from_numpy(np.load(io.BytesIO(body), allow_pickle=False)).to(_device())
-    values = json.loads(body) if kind == _JSON else np.genfromtxt(io.StringIO(body), delimiter=",")
+    values = json.loads(body) if content_type == _JSON else np.genfromtxt(io.StringIO(body), delimiter=",")
     return torch.tensor(np.asarray(values), dtype=torch.float32, device=_device())
 
 
@@ -81,15 +76,15 @@ def default_predict_fn(data: Any, model: Any) -> Any:
         return model.to(_device()).eval()(data.to(_device()))
 
 
-def default_output_fn(prediction: Any, accept: str) -> tuple[str | bytes, str]:
-    """Encode as the first accepted type that is JSON, CSV or npy."""
+def default_output_fn(prediction: Any, accept: str) -> str | bytes:
+    """Encode as the first accepted type that is JSON, CSV or npy; parameters of a type are not understood."""
     values = prediction.detach().cpu().tolist() if hasattr(prediction, "detach") else prediction
     values = values.tolist() if hasattr(values, "tolist") else values
-    for kind in map(_base_type, accept.split(",")):
+    for kind in accept.replace(" ", "").split(","):
         if kind == _JSON:
-            return json.dumps(values), kind
+            return json.dumps(values)
         if kind in (_CSV, _NPY):
-            return _encode_array(values, kind), kind
+            return _encode_array(values, kind)
     raise UnsupportedContentTypeError(accept)
 
 
@@ -162,7 +157,9 @@ class Handlers:
         if accept in ("", "*/*"):
             accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", _JSON)
         context = Context(self._model_dir, headers)
-        data = body.decode("utf-8") if _base_type(content_type) in (_JSON, _CSV) else body
+        data = (
+            body.decode("utf-8") if content_type in (_JSON, _CSV) else body
+        )  # not with "; charset=...": as the toolkit
         result = self._run(data, content_type, accept, context)
         output, content_type = result if isinstance(result, tuple) else (result, accept)
         if not isinstance(output, str | bytes | bytearray | memoryview):
