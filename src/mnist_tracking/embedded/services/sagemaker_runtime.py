@@ -154,11 +154,12 @@ def _exchange(port: int, connection: _Connection, body: bytes, headers: dict[str
 
 
 def _model_error(call: Call, status: int, reason: str) -> AwsFault:
-    identity, name = call.context.identity, call.params["EndpointName"]
-    group = state.log_group(name)
+    identity = call.context.identity
+    group = state.log_group(call.params["EndpointName"])
+    console = f"https://{identity.region}.console.aws.amazon.com/cloudwatch/home?region={identity.region}"
     message = (
-        f'Received server error ({status}) from primary with message "{reason.strip()}". See the log group {group} '
-        f"in account {identity.account_id} for more information."
+        f'Received server error ({status}) from primary with message "{reason.strip()}". See '
+        f"{console}#logEventViewer:group={group} in account {identity.account_id} for more information."
     )
     details = {
         "OriginalStatusCode": status,
