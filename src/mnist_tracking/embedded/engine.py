@@ -4,7 +4,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -69,6 +69,8 @@ class EmbeddedSageMaker:
         durability: ``"normal"`` or ``"full"``.
         quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; a job that
             needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
+        roles: The names of the IAM roles that exist besides its own; jobs and models under another one fail. By default
+            every role of the account exists.
         search_lag_s: How many seconds Search is behind: it does not find what was created or changed since, or added
             to a trial. On AWS this is a few seconds; all other calls are up to date.
         timing: How long to wait for things; by default as `EngineTiming` has it.
@@ -102,6 +104,7 @@ class EmbeddedSageMaker:
         python: str | None = None,
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
+        roles: Iterable[str] | None = None,
         search_lag_s: float = 0.0,
         timing: EngineTiming | None = None,
         disk_reserve_bytes: int = DISK_RESERVE_BYTES,
@@ -113,7 +116,7 @@ class EmbeddedSageMaker:
         if disk_reserve_bytes < 0:
             raise ConfigError(f"disk_reserve_bytes={disk_reserve_bytes!r}; expected bytes >= 0.")
         self.home = Path(home).absolute()
-        self.identity = Identity(account_id, region)
+        self.identity = Identity(account_id, region, None if roles is None else frozenset(roles))
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
         self.search_lag_s = search_lag_s

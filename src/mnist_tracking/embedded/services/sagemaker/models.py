@@ -8,6 +8,7 @@ from mnist_tracking.embedded.hosting import launcher, tables
 from mnist_tracking.embedded.hosting.tables import Model
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import listing
+from mnist_tracking.embedded.services.sagemaker.roles import check_role
 from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
@@ -27,6 +28,8 @@ def create_model(call: Call) -> Response:
     """Create a model. Its data must exist; it is copied when an endpoint is created."""
     name, store = call.params["ModelName"], call.context.store
     arn = call.context.identity.sagemaker_arn("model", name)
+    if "ExecutionRoleArn" in call.params:
+        check_role(call.context.identity, call.params["ExecutionRoleArn"])
     launcher.check_data(store, container_of(call.params))
     model = Model(name=name, arn=arn, request=call.params, python=call.context.python, created=call.context.now())
     with store.write() as connection:

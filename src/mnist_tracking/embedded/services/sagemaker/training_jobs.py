@@ -24,6 +24,7 @@ from mnist_tracking.embedded.services.resources import (
     require_trial,
 )
 from mnist_tracking.embedded.services.sagemaker import components, trials
+from mnist_tracking.embedded.services.sagemaker.roles import check_role
 from mnist_tracking.embedded.store.components import add_job_of_run, put_source, update_component
 from mnist_tracking.embedded.store.metric_summaries import summaries_of
 from mnist_tracking.embedded.store.tags import put_tags
@@ -115,6 +116,7 @@ def create_training_job(call: Call) -> Response:
     context, name = call.context, call.params["TrainingJobName"]
     arn = context.identity.sagemaker_arn("training-job", name)
     checks.check_training_job(call.params)
+    check_role(context.identity, call.params["RoleArn"])
     if context.quotas:
         recover_lost_jobs(context.store, context.now())  # jobs that have lost their process use no instances
     launch = Launch(context.store, name, SupervisorSettings.of(context))
@@ -237,6 +239,7 @@ def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> 
 
 @serves("sagemaker", "StopTrainingJob")
 def stop_training_job(call: Call) -> Response:
+    """Stop a job. An unknown one is reported as by DescribeTrainingJob, which is a guess: nobody has published it."""
     name, now = call.params["TrainingJobName"], call.context.now()
     recover_lost_jobs(call.context.store, now, name)
     with call.context.store.write() as connection:
