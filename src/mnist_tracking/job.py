@@ -37,6 +37,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mnist_tracking._values.checks import check_path
+from mnist_tracking._values.exact import exact_parameters
 from mnist_tracking._values.files import copy_tree
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
@@ -63,6 +64,7 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 _count = itertools.count()
 _warnings: set[str] = set()
+_exact: set[str] = set()  # the names of the parameters that preserve exact values
 _creating_client = threading.Lock()
 _gave_up = threading.Event()
 
@@ -124,7 +126,7 @@ def log_parameters(values: Mapping[str, object]) -> None:
     """
     Record settings on the job's trial component; a parameter of the same name is replaced.
 
-    Values are read back as they were recorded, except for integers beyond 2**53, which are read back as strings.
+    Values are read back as they were recorded.
 
     Args:
         values: Numbers, including NumPy and torch scalars, strings of up to 2500 characters, booleans and None.
@@ -140,7 +142,11 @@ def log_parameters(values: Mapping[str, object]) -> None:
     """
     check_mapping("parameter", values)
     scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
-    _record("Parameters", dict(_recordable(scalars)))
+    exact = exact_parameters(scalars, known=_exact)
+    _exact.update(exact)
+    _record(
+        "Parameters", {**dict(_recordable(scalars)), **{name: {"StringValue": text} for name, text in exact.items()}}
+    )
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
 

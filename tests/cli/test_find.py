@@ -104,7 +104,7 @@ def test_csv_has_a_column_for_each_hyperparameter_and_metric(ask: Ask) -> None:
     rows = list(csv.DictReader(io.StringIO(ask("search", "--format", "csv").stdout)))
 
     assert [row["trial"] for row in rows] == ["steep", "flat"]
-    assert [row["param.slope"] for row in rows] == ["2", "1"]
+    assert [row["param.slope"] for row in rows] == ["2.0", "1.0"]
     assert [row["metric.score.last"] for row in rows] == ["0.9", "0.5"]
 
 

@@ -52,7 +52,7 @@ def test_show_as_csv_has_a_row_for_each_parameter_and_metric(ask: Ask) -> None:
         (row["step"], row["kind"], row["name"]): row["value"] for row in rows(ask("show", "steep", "--format", "csv"))
     }
 
-    assert told["Training", "parameter", "slope"] == "2"
+    assert told["Training", "parameter", "slope"] == "2.0"
     assert told["Training", "metric", "score"] == "0.9"
     assert told["Cleaning", "parameter", "rows"] == "100"
 

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mnist_tracking._aws.convert import decode_parameter
+from mnist_tracking._aws.convert import decode_parameters
 from mnist_tracking.embedded import EmbeddedSageMaker
 from mnist_tracking.job import _send, log_parameter, log_parameters
 
@@ -37,7 +37,7 @@ class Service:
     def parameters(self) -> dict[str, object]:
         """Read the parameters of the component."""
         told = self.client.describe_trial_component(TrialComponentName=COMPONENT)
-        return {name: decode_parameter(value) for name, value in told["Parameters"].items()}
+        return {**decode_parameters(told["Parameters"])}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import copy
 import mimetypes
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.storage import split_uri
+from mnist_tracking._values.exact import exact_parameters
 from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import check_name, suggest_name
 from mnist_tracking._values.recordable import (
@@ -66,7 +67,7 @@ def record_step(
         from smexperiments.tracker import Tracker
 
         with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=account) as tracker:
-            tracker.log_parameters(dict(parameters))
+            _log_parameters(tracker, parameters)
             for key, uri in inputs.items():
                 tracker.log_input(key, uri, media_type="s3/uri")
             for key, uri in outputs.items():
@@ -106,7 +107,7 @@ class ComponentTracker:
     @contextmanager
     def marked(self, parameters: Mapping[str, Scalar]) -> Iterator[None]:
         """Mark the step as started, with its parameters, and after the block as completed, failed or stopped."""
-        self._start(encode_parameters(parameters))
+        self._start(check_parameters("parameter", parameters))
         try:
             yield
         except BaseException as error:
@@ -118,9 +119,9 @@ class ComponentTracker:
             raise
         self._finish("Completed")
 
-    def _start(self, encoded: Mapping[str, str | float]) -> None:
+    def _start(self, parameters: Mapping[str, Scalar]) -> None:
         with self._changing() as tracker:
-            tracker.log_parameters(dict(encoded))
+            _log_parameters(tracker, parameters)
             tracker.trial_component.start_time = datetime.now(UTC)
             self._set_status("InProgress")
 
@@ -141,10 +142,10 @@ class ComponentTracker:
         self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **details)
 
     def parameters(self, values: Mapping[str, Scalar]) -> None:
-        """Record parameters in a form that `decode_parameter` reads back."""
-        encoded = encode_parameters(values)
+        """Record parameters in a form that `decode_parameters` reads back."""
+        checked = check_parameters("parameter", values)
         with self._changing() as tracker:
-            tracker.log_parameters(encoded)
+            _log_parameters(tracker, checked)
 
     def location(self, direction: Direction, name: str, uri: str, media_type: str | None = None) -> None:
         """
@@ -251,18 +252,23 @@ def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scal
     return {name: recordable(kind, name, value) for name, value in values.items()}
 
 
-def encode_parameters(values: Mapping[str, Scalar]) -> dict[str, str | float]:
+def encode_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -> dict[str, str | float]:
     """
-    Return parameters in the form that a component stores.
+    Return parameters, and what preserves their exact values, in the form that a component stores.
 
-    Raises:
-        ConfigError: If one is not a finite number, a string, a boolean or None, or is too long.
+    Args:
+        values: What is recorded.
+        known: The names of the component's parameters.
 
     Example:
-        >>> encode_parameters({"shuffle": True, "lr": 0.1})
-        {'shuffle': 'true', 'lr': 0.1}
+        >>> encode_parameters({"shuffle": True, "lr": 2.0})
+        {'shuffle': 'true', 'lr': 2.0, 'mnist-tracking:exact.lr': '2.0'}
     """
-    return {name: stored_form(value) for name, value in check_parameters("parameter", values).items()}
+    return {**{name: stored_form(value) for name, value in values.items()}, **exact_parameters(values, known)}
+
+
+def _log_parameters(tracker: Any, values: Mapping[str, Scalar]) -> None:
+    tracker.log_parameters(encode_parameters(values, known=tracker.trial_component.parameters))
 
 
 _A_TABLE = "a data frame, or a mapping of columns to their values, such as {'class': ['a', 'b'], 'f1': [0.9, 0.8]}"

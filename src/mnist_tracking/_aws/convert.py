@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mnist_tracking._values.exact import from_number, take_exact
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
@@ -36,20 +37,29 @@ _CHANNELS = "/opt/ml/input/data/"
 _SDK_PREFIXES = ("sagemaker_", "SageMaker.")
 
 
-def decode_parameter(value: Mapping[str, Any]) -> Scalar:
+def decode_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Scalar]:
     """
-    Decode one parameter to the value that was recorded.
+    Decode a component's parameters to the values that were recorded.
 
     The SDK JSON-quotes the hyperparameters of jobs, and the service turns numbers into floats.
 
     Example:
-        >>> decode_parameter({"StringValue": '"sgd"'}), decode_parameter({"NumberValue": 2.0})
-        ('sgd', 2)
+        >>> decode_parameters({"optimizer": {"StringValue": '"sgd"'}, "epochs": {"NumberValue": 2.0}})
+        {'optimizer': 'sgd', 'epochs': 2}
     """
-    if "NumberValue" in value:
-        number = float(value["NumberValue"])
-        return int(number) if math.isfinite(number) and number == int(number) else number
-    text = str(value.get("StringValue", ""))
+    stored = {name: _stored(value) for name, value in parameters.items()}
+    decoded = {name: _decoded(value) for name, value in stored.items()}
+    take_exact(decoded, stored)
+    return decoded
+
+
+def _stored(value: Mapping[str, Any]) -> str | float:
+    return float(value["NumberValue"]) if "NumberValue" in value else str(value.get("StringValue", ""))
+
+
+def _decoded(text: str | float) -> Scalar:
+    if isinstance(text, float):
+        return from_number(text)
     if text in ("true", "false", "null") or (len(text) > 1 and text[0] == text[-1] == '"'):
         try:
             decoded: Scalar = json.loads(text)
@@ -72,7 +82,7 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
         created=response["CreationTime"],
         started=response.get("StartTime"),
         ended=response.get("EndTime"),
-        parameters={name: decode_parameter(value) for name, value in response.get("Parameters", {}).items()},
+        parameters=decode_parameters(response.get("Parameters", {})),
         inputs=_artifacts(response.get("InputArtifacts", {})),
         outputs=_artifacts(response.get("OutputArtifacts", {})),
         metrics={m["MetricName"]: _metric(m) for m in response.get("Metrics", [])},

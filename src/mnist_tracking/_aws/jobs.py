@@ -18,6 +18,7 @@ from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling, until
+from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.files import files_below
 from mnist_tracking._values.records import Component, Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
@@ -224,7 +225,7 @@ def make_estimator(
             **_account_settings(account, spec),
             **_unless_configured(account, spec),
             **spec.estimator,
-            hyperparameters=dict(hyperparameters),
+            hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters)},
             output_path=f"{prefix}/jobs",
             code_location=f"{prefix}/jobs",
             tags=tags_to_aws({**tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}),

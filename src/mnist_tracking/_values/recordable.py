@@ -1,8 +1,9 @@
 """
 What can be recorded: the names and values of parameters and metrics, and how a trial component stores them.
 
-A component stores finite numbers and strings only. Anything else is stored as JSON, and so is a string that would
-otherwise be read back as JSON. Standard library only: this module travels with training jobs.
+A component stores finite numbers and strings only. Anything else is stored as JSON, and so is a string that looks like
+JSON or like a number. `mnist_tracking._values.exact` preserves what its numbers lose. Standard library only: this
+module travels with training jobs.
 """
 
 import json
@@ -49,7 +50,7 @@ def check_key(kind: Kind, name: object) -> str:
 
 Scalar = str | int | float | bool | None
 _MAX_STRING = 2500
-_EXACT = 2**53  # larger integers are not exact as the floating-point numbers that a component stores
+_MAX_BITS = 8304  # of an integer with that many digits
 
 
 def python_scalar(value: Any) -> Any:
@@ -85,6 +86,10 @@ def scalar(kind: Kind, name: str, value: object) -> Scalar:
         case None | bool() | str():
             return found
         case Integral():
+            if int(found).bit_length() > _MAX_BITS:
+                raise ConfigError(
+                    f"The {kind} {name!r} has more than {_MAX_STRING} digits; SageMaker stores at most {_MAX_STRING}."
+                )
             return int(found)
         case Real():
             return float(found)
@@ -119,8 +124,8 @@ def encode(value: Scalar) -> str | float | None:
     Return a value in the form that a component stores; None if it cannot store it.
 
     Example:
-        >>> encode(True), encode(0.1), encode("sgd"), encode("true"), encode(2**63)
-        ('true', 0.1, 'sgd', '"true"', '9223372036854775808')
+        >>> encode(True), encode(0.1), encode("sgd"), encode("true"), encode("007")
+        ('true', 0.1, 'sgd', '"true"', '"007"')
         >>> encode(math.inf) is None
         True
     """
@@ -135,16 +140,41 @@ def stored_form(value: Scalar) -> str | float:
         case None | bool():
             return json.dumps(value)
         case str():
-            return value if _reads_back(value) else json.dumps(value)
-        case int() if abs(value) > _EXACT:
-            return str(value)
-    return float(value)
+            return value if is_plain(value) else json.dumps(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the range of floats
+        return str(value)
 
 
-def _reads_back(text: str) -> bool:
-    """Whether a string can be stored as it is: on one line, and not JSON for another value."""
+def is_plain(text: str) -> bool:
+    """Whether a string is stored as it is: on one line, and neither JSON for another value nor like a number."""
     is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
-    return not is_json and text.splitlines() == [text]
+    return not is_json and text.splitlines() == [text] and not _is_like_number(text)
+
+
+def _is_like_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def same_value(one: Scalar, other: Scalar) -> bool:
+    """
+    Whether two values of a parameter are the same, as filters compare them: 2 and 2.0 are, True and 1 are not.
+
+    Example:
+        >>> same_value(2, 2.0), same_value(True, 1), same_value("2", 2), same_value(2**60 + 1, 2.0**60)
+        (True, False, False, False)
+    """
+    return comparable(one) == comparable(other)
+
+
+def comparable(value: Scalar) -> tuple[bool, Scalar]:
+    """Return a hashable that is equal for values that are the `same_value`."""
+    return isinstance(value, bool), value
 
 
 def check_metrics(values: Mapping[str, float]) -> dict[str, float]:

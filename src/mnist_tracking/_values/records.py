@@ -178,7 +178,7 @@ class Component:
         created: When it was created.
         started: When the work began.
         ended: When the work ended.
-        parameters: Decoded: whole numbers are ints, and strings have no JSON quotes.
+        parameters: Decoded: as they were recorded, and without JSON quotes.
         inputs: Its inputs.
         outputs: Its outputs.
         metrics: By name.

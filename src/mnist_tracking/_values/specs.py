@@ -22,6 +22,7 @@ from mnist_tracking._values.checks import (
     path_texts,
 )
 from mnist_tracking._values.dotted import check_dotted
+from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.text import did_you_mean, short_repr
@@ -327,8 +328,9 @@ class JobSpec:
         check_mapping("hyperparameter", hyperparameters)
         together = {**self.hyperparameters, **hyperparameters}
         merged = {name: recordable("hyperparameter", name, value) for name, value in together.items()}
-        if len(merged) > _MAX_HYPERPARAMETERS:
-            raise ConfigError(f"{len(merged)} hyperparameters; SageMaker allows {_MAX_HYPERPARAMETERS}.")
+        sent = len(merged) + len(exact_hyperparameters(merged))
+        if sent > _MAX_HYPERPARAMETERS:
+            raise ConfigError(f"{sent} hyperparameters; SageMaker allows {_MAX_HYPERPARAMETERS}.")
         if self.check is not None:
             self.check(merged)
         return merged

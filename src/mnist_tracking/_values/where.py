@@ -11,13 +11,17 @@ Filters are plain records, which the adapter translates to SageMaker's SearchExp
 unit it was logged in: the accuracies of the CNN are percentages.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NoReturn
 
 import attrs
 
 from mnist_tracking._values.checks import require_name, require_text, require_zone
+from mnist_tracking._values.exact import EXACT, JOB_EXACT, is_inexact
+from mnist_tracking._values.recordable import is_plain, python_scalar
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.errors import ConfigError
 
@@ -44,6 +48,7 @@ _ORDERING = {
 }
 _STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
 _STATISTICS = {name: name for name in ("last", "max", "min", "avg", "count")} | {"std_dev": "stddev"}
+_PARAMETER = "Parameters."
 _PARENTS = {"experiment": "Parents.ExperimentName", "trial": "Parents.TrialName"}
 
 
@@ -126,10 +131,14 @@ class Property:
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, value: object) -> Filter:  # type: ignore[override]
-        return _joined("Or", *(Condition(self.name, "Equals", text) for text in self._spellings(value)))
+        number = self._inexact(value)
+        equal = _joined("Or", *self._each("Equals", value))
+        return equal if number is None else _joined("And", equal, _has_digits(self.name, number))
 
     def __ne__(self, value: object) -> Filter:  # type: ignore[override]
-        return _joined("And", *(Condition(self.name, "NotEquals", text) for text in self._spellings(value)))
+        number = self._inexact(value)
+        unequal = _joined("And", *self._each("NotEquals", value))
+        return unequal if number is None else _joined("Or", unequal, _has_other_digits(self.name, number))
 
     def __gt__(self, value: float | datetime) -> Filter:
         return self._ordered("GreaterThan", value)
@@ -169,7 +178,17 @@ class Property:
         """Match if the property exists at all; with False, if it does not."""
         return Condition(self.name, "Exists" if there else "NotExists")
 
+    def _each(self, operator: str, value: object) -> Iterator[Condition]:
+        return (Condition(self.name, operator, text) for text in self._spellings(python_scalar(value)))
+
+    def _inexact(self, value: object) -> int | float | None:
+        """Return a number whose double may stand for other integers as well; None for any other value."""
+        number = python_scalar(value)
+        is_number = self.kind == "any" and type(number) in (int, float) and abs(number) <= sys.float_info.max
+        return number if is_number and is_inexact(number) else None
+
     def _ordered(self, operator: str, value: object) -> Filter:
+        value = python_scalar(value)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = isinstance(value, datetime) if self.kind == "time" else is_number and self.kind in ("number", "any")
         if not fits:
@@ -185,17 +204,18 @@ class Property:
             case datetime() if self.kind == "time":
                 return [self._text("==", value)]
             case bool() | None if self.kind == "any":
-                return [{True: "true", False: "false", None: "null"}[value], str(value)]
+                return [json.dumps(value)]
             case str() if self.choices and value not in self.choices:
                 raise ConfigError(
                     f"{self.label} is never {value!r}; expected one of {', '.join(map(repr, self.choices))}."
                 )
             case str() if self.kind == "any":
-                return [require_text(self.label, value), f'"{value}"']
+                plain = [value] if is_plain(value) else []
+                return [require_text(self.label, text) for text in (*plain, json.dumps(value))]
             case str() if self.kind == "text":
                 return [require_text(self.label, value)]
             case int() | float() if self.kind in ("number", "any") and not isinstance(value, bool):
-                return [self._text("==", value)]
+                return [require_text(self.label, self._text("==", value))]
         raise ConfigError(f"{self.label} cannot be compared with {value!r}. Available: {self._available()}.")
 
     def _text(self, sign: str, value: object) -> str:
@@ -212,6 +232,28 @@ class Property:
             "text": "==, !=, contains(), isin(), exists()",
             "any": f"==, !=, contains(), isin(), exists(), and {ordering.format('number')}",
         }[self.kind]
+
+
+def _digits(name: str, number: float) -> dict[str, str]:
+    """Return the properties that preserve the digits of a parameter's number, each with the text that it has then."""
+    parameter, digits = name.removeprefix(_PARAMETER), str(int(number))
+    return {f"{_PARAMETER}{EXACT}{parameter}": digits, f"{_PARAMETER}{JOB_EXACT}{parameter}": json.dumps(digits)}
+
+
+def _has_digits(name: str, number: float) -> Filter:
+    digits = _digits(name, number)
+    exact: list[Filter] = [Condition(place, "Equals", text) for place, text in digits.items()]
+    if number == float(number):  # as it is read where no digits are preserved
+        exact.append(_joined("And", *(Condition(place, "NotExists") for place in digits)))
+    return _joined("Or", *exact)
+
+
+def _has_other_digits(name: str, number: float) -> Filter:
+    digits = _digits(name, number)
+    other: list[Filter] = [Condition(place, "NotEquals", text) for place, text in digits.items()]
+    if number == float(number):
+        other.append(_joined("Or", *(Condition(place, "Exists") for place in digits)))
+    return _joined("And", *other)
 
 
 def metric(name: str, statistic: str = "last") -> Property:
@@ -236,13 +278,15 @@ def metric(name: str, statistic: str = "last") -> Property:
 
 def param(name: str) -> Property:
     """
-    Filter by a parameter or hyperparameter. Strings match as they were recorded, however they are stored.
+    Filter by a parameter or hyperparameter: ``==`` matches the values that are read back as equal.
+
+    So 2 matches 2 and 2.0, but neither ``"2"`` nor True; an integer beyond 2**53 matches that integer alone.
 
     Example:
         >>> (where.param("optimizer") == "sgd") & (where.param("lr") <= 0.1)
         Junction(operator='And', parts=(...))
     """
-    return Property(f"Parameters.{require_name('a parameter', name)}", f"param({name!r})", "any")
+    return Property(f"{_PARAMETER}{require_name('a parameter', name)}", f"param({name!r})", "any")
 
 
 def tag(key: str) -> Property:

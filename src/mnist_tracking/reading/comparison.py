@@ -58,7 +58,7 @@ class Comparison:
         ...             pass
         ...     print(workspace.compare("weak", "strong"))
             step      kind name weak strong
-        Training parameter    C  0.1      1
+        Training parameter    C  0.1    1.0
     """
 
     trials: tuple[str, ...]

@@ -47,7 +47,7 @@ class Leaderboard(Sequence[Trial]):
         ...             trial.log_metric("accuracy", accuracy)
         ...     leaderboard = Leaderboard.load(workspace, "churn", objective="accuracy")
         >>> leaderboard.best.hyperparameters, len(leaderboard)
-        ({'C': 1}, 2)
+        ({'C': 1.0}, 2)
     """
 
     trials: tuple[Trial, ...]

@@ -103,7 +103,7 @@ class Trial:
         ...     print(trial)
         ...     trial.series()["loss"].values
         trial baseline of experiment churn: Completed
-          hyperparameters C = 1
+          hyperparameters C = 1.0
           metrics loss = 0.25
         (0.5, 0.25)
     """

@@ -1,0 +1,150 @@
+"""
+Exact numbers: what a trial component's floating-point numbers lose is stored beside them.
+
+A component stores every number as a double, so it loses whether 2.0 was 2, and the last digits of integers from 2**53
+on. The number stays what Search and SageMaker Studio see. The exact value goes beside it: in a parameter of its own on
+a component that this library writes, and in reserved hyperparameters of a job, which SageMaker copies to the component
+and its toolkits do not pass to the script.
+
+Without either, a whole number below 2**53 is read as an integer, and any other number as a float. Standard library
+only: this module travels with training jobs.
+"""
+
+import json
+import math
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
+
+from mnist_tracking._values.recordable import Scalar, check_key, stored_form
+from mnist_tracking._values.text import short_repr
+from mnist_tracking.errors import ConfigError
+
+#: Begins the name of the parameter with the exact value of another parameter, whose name follows.
+EXACT = "mnist-tracking:exact."
+
+#: Begins the name of the hyperparameter with the exact digits of another one, an integer, whose name follows.
+JOB_EXACT = "sagemaker_mnist_tracking_exact."
+
+#: Begins the names of hyperparameters that list others: whole numbers that are floats.
+JOB_FLOATS = "sagemaker_mnist_tracking_floats"
+
+_FIRST_INEXACT = 2**53
+_LONGEST_KEY, _LONGEST_LIST = 256, 2500
+
+
+def from_number(number: float) -> int | float:
+    """
+    Return a number as it is read without its exact value.
+
+    Example:
+        >>> from_number(2.0), from_number(0.5), from_number(1e300)
+        (2, 0.5, 1e+300)
+    """
+    return int(number) if number.is_integer() and not is_inexact(number) else number
+
+
+def is_inexact(number: float) -> bool:
+    """Whether a number is so large that a double may stand for several integers."""
+    return abs(number) >= _FIRST_INEXACT
+
+
+def _is_lost(value: Scalar) -> bool:
+    """Whether a value is not read back from its number alone."""
+    if isinstance(value, float):
+        return value.is_integer() and not is_inexact(value)
+    return isinstance(value, int) and is_inexact(value)
+
+
+def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -> dict[str, str]:
+    """
+    Return the parameters that preserve exact values.
+
+    Args:
+        values: What is recorded.
+        known: The names of the component's parameters: an exact value that is there already is replaced.
+
+    Raises:
+        ConfigError: If a name becomes too long by it.
+
+    Example:
+        >>> exact_parameters({"lr": 2.0, "epochs": 2, "seed": 2**60 + 1})
+        {'mnist-tracking:exact.lr': '2.0', 'mnist-tracking:exact.seed': '1152921504606846977'}
+    """
+    return {
+        check_key("parameter", f"{EXACT}{name}"): json.dumps(value)
+        for name, value in values.items()
+        if _is_lost(value) or (type(value) in (int, float) and f"{EXACT}{name}" in known)
+    }
+
+
+def exact_hyperparameters(values: Mapping[str, Scalar]) -> dict[str, Any]:
+    """
+    Return the hyperparameters that preserve exact values, for the SDK to encode as JSON.
+
+    Raises:
+        ConfigError: If a name becomes too long by it.
+
+    Example:
+        >>> exact_hyperparameters({"lr": 2.0, "seed": 2**60 + 1})
+        {'sagemaker_mnist_tracking_exact.seed': '1152921504606846977', 'sagemaker_mnist_tracking_floats': ['lr']}
+    """
+    lost = {name: value for name, value in values.items() if _is_lost(value)}
+    lists = _lists([name for name, value in lost.items() if isinstance(value, float)])
+    return {
+        **{_job_key(name): str(value) for name, value in lost.items() if isinstance(value, int)},
+        **{f"{JOB_FLOATS}{number or ''}": names for number, names in enumerate(lists)},
+    }
+
+
+def _job_key(name: str) -> str:
+    if len(name) > _LONGEST_KEY - len(JOB_EXACT):
+        raise ConfigError(
+            f"The name {short_repr(name)} of an integer beyond 2**53 is too long: expected at most "
+            f"{_LONGEST_KEY - len(JOB_EXACT)} characters."
+        )
+    return f"{JOB_EXACT}{name}"
+
+
+def _lists(names: list[str]) -> Iterator[list[str]]:
+    """Yield the names in lists that each fit into a hyperparameter."""
+    fitting: list[str] = []
+    for name in names:
+        if len(json.dumps([*fitting, name])) > _LONGEST_LIST:
+            yield fitting
+            fitting = []
+        fitting.append(name)
+    if fitting:
+        yield fitting
+
+
+def take_exact(decoded: dict[str, Scalar], stored: Mapping[str, str | float]) -> None:
+    """
+    Put exact values in place of what was decoded from numbers, and remove what preserved them.
+
+    An exact value that does not belong to the stored number is out of date, and ignored.
+    """
+    for key in [name for name in stored if name.startswith(JOB_FLOATS)]:
+        for name in _names_in(decoded.pop(key)):
+            if isinstance(stored.get(name), float):
+                decoded[name] = stored[name]
+    for prefix in (JOB_EXACT, EXACT):
+        for key in [name for name in stored if name.startswith(prefix)]:
+            name, exact = key.removeprefix(prefix), _number_in(decoded.pop(key))
+            if exact is not None and name in stored and stored_form(exact) == stored[name]:
+                decoded[name] = exact
+
+
+def _names_in(text: Scalar) -> list[str]:
+    try:
+        names = json.loads(str(text))
+    except ValueError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _number_in(text: Scalar) -> int | float | None:
+    try:
+        number = json.loads(str(text))
+    except ValueError:
+        return None
+    return number if type(number) is int or (type(number) is float and math.isfinite(number)) else None

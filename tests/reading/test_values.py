@@ -1,0 +1,84 @@
+"""The values of parameters are read back as they were given, and filters agree with what is read back."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace, where
+from mnist_tracking._values.recordable import Scalar, same_value
+
+VALUES: tuple[Scalar, ...] = (
+    *(2, 2.0, 0.1, 2**53, 2**53 + 1, 2**60, 2**60 + 1, 2.0**60, 10**400),
+    *(True, False, None, 1, "2", "2.0", "true", "null", "None", "1e5", "007", "sgd", "sch\u00f6n", 'say "hi"', "a\nb"),
+)
+GIVEN: dict[str, Scalar] = {"empty": "", **{f"x{number}": value for number, value in enumerate(VALUES)}}
+
+
+@pytest.fixture
+def recorded(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> Workspace:
+    """Two trials with all values: one computed here, one trained by a job."""
+    runner = ExperimentRunner(workspace, "values", job=toy_job(check=None))
+    with runner.trial(GIVEN, name="local"):
+        pass
+    runner.submit(GIVEN, name="job").stop()
+    return workspace
+
+
+def test_they_are_read_back_by_value_and_by_type(recorded: Workspace) -> None:
+    for name in ("local", "job"):
+        found = recorded.trial(name).hyperparameters
+        assert {name: repr(value) for name, value in found.items()} == {
+            name: repr(value) for name, value in GIVEN.items()
+        }
+
+
+def test_a_step_takes_the_type_of_the_last_value(recorded: Workspace) -> None:
+    with ExperimentRunner(recorded, "values").step("Cleaning", trial="local") as step:
+        step.log_parameters({"rows": 2.0, "seed": 2**60 + 1, "name": "a"})
+        step.log_parameters({"rows": 2, "seed": "x", "name": 2.0})
+
+    parameters = recorded.trial("local").steps[-1].parameters
+    assert {name: repr(value) for name, value in parameters.items() if ":" not in name} == {
+        "rows": "2",
+        "seed": "'x'",
+        "name": "2.0",
+    }
+
+
+def test_filters_agree_with_what_is_read_back(recorded: Workspace) -> None:
+    for name, value in GIVEN.items():
+        for asked in VALUES:
+            equal = len(recorded.trials("values", where=where.param(name) == asked))
+            other = len(recorded.trials("values", where=where.param(name) != asked))
+            assert (equal, other) == ((2, 0) if same_value(value, asked) else (0, 2)), (value, asked)
+
+
+def test_an_empty_string_is_found(recorded: Workspace) -> None:
+    assert len(recorded.trials("values", where=where.param("empty") == "")) == 2
+    assert len(recorded.trials("values", where=where.param("x0") == "")) == 0
+
+
+def test_numbers_remain_numbers_for_search(recorded: Workspace) -> None:
+    """Whatever preserves them exactly stands beside them."""
+    assert len(recorded.trials("values", where=(where.param("x1") > 1) & (where.param("x6") > 2**59))) == 2
+
+
+def test_a_scalar_of_numpy_is_compared_as_a_number() -> None:
+    import numpy
+
+    assert repr(where.param("lr") == numpy.float64(0.5)) == repr(where.param("lr") == 0.5)
+    assert repr(where.param("rows") > cast("Any", numpy.int64(3))) == repr(where.param("rows") > 3)
+
+
+def test_what_preserves_values_is_in_no_record(recorded: Workspace) -> None:
+    for trial in recorded.trials("values"):
+        assert trial.hyperparameters.keys() == GIVEN.keys()
+        assert not [name for step in trial.steps for name in step.parameters if "exact" in name or "floats" in name]
+
+
+def test_the_hyperparameters_that_preserve_values_count(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
+    """SageMaker allows 100."""
+    runner = ExperimentRunner(workspace, "values", job=toy_job())
+    with pytest.raises(ConfigError, match="96 hyperparameters"):
+        runner.submit({f"x{number}": 2**60 + 1 for number in range(48)})
