@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from botocore import xform_name
 from botocore.model import OperationModel
+from tests.support.policies import allows, needs_of
 from tests.support.toy_job import TOY
 
 import mnist_tracking
@@ -25,7 +26,7 @@ from mnist_tracking import (
     ServiceError,
     Workspace,
 )
-from mnist_tracking._aws.permissions import CALLS, RESOURCES, PolicyScope, policy_for
+from mnist_tracking._aws.permissions import CALLS, RESOURCES, ROLE_GRANTS, PolicyScope, policy_for, user_grants
 
 ROOT = Path(mnist_tracking.__file__).parent
 OPERATIONS = {(call.service, call.operation) for call in CALLS}
@@ -81,6 +82,30 @@ def test_all_objects_are_below_the_prefix(called: Called) -> None:
     keys = {params["Key"] for service, _, params in called if service == "s3" and "Key" in params}
 
     assert {key.split("/")[0] for key in keys} == {"mnist-tracking"}
+
+
+def test_the_policy_allows_each_call_of_the_workflow(called: Called) -> None:
+    """For the names that were sent; that the policy allows nothing else follows from the table of calls."""
+    role = "arn:aws:iam::000000000000:role/mnist-tracking-embedded"
+    policy = policy_for(embedded_account(role), user_grants())
+    needed = {
+        (action, role if resource.startswith("role/") else resource)
+        for service, operation, params in called
+        for action, resource in needs_of(service, operation, params)
+    }
+
+    assert [need for need in sorted(needed) if not allows(policy, *need)] == []
+
+
+def embedded_account(role: str) -> PolicyScope:
+    return PolicyScope(
+        partition="aws",
+        region="us-east-1",
+        account_id="000000000000",
+        role=role,
+        bucket="sagemaker-us-east-1-000000000000",
+        prefix="mnist-tracking",
+    )
 
 
 def whole_workflow(workspace: Workspace, job: JobSpec, data: Path) -> None:
@@ -149,7 +174,7 @@ def test_every_operation_of_the_table_exists(service: str) -> None:
 
 def test_policy_has_the_form_that_iam_takes() -> None:
     """The grammar of a managed policy: version, identifiers of letters and digits, and at most 6,144 characters."""
-    policy: Any = policy_for(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT, user_grants())
 
     assert policy["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in policy["Statement"]]
@@ -161,7 +186,7 @@ def test_policy_has_the_form_that_iam_takes() -> None:
 
 
 def test_every_permission_of_the_table_is_in_the_policy() -> None:
-    policy: Any = policy_for(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT, user_grants())
     allowed = {
         (action, resource)
         for statement in policy["Statement"]
@@ -173,7 +198,7 @@ def test_every_permission_of_the_table_is_in_the_policy() -> None:
 
 
 def test_policy_is_limited_to_the_account_the_region_the_prefix_and_the_role() -> None:
-    policy: Any = policy_for(ACCOUNT)
+    policy: Any = policy_for(ACCOUNT, user_grants())
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
 
     assert by_sid["Objects"]["Resource"] == ["arn:aws-cn:s3:::things/team/a/*"]
@@ -200,7 +225,7 @@ def test_the_policy_allows_the_key_that_there_is() -> None:
 
 
 def statements_of(account: PolicyScope) -> Any:
-    return policy_for(account)["Statement"]
+    return policy_for(account, user_grants())["Statement"]
 
 
 def test_without_a_prefix_the_policy_is_limited_to_the_bucket() -> None:
@@ -212,4 +237,63 @@ def test_without_a_prefix_the_policy_is_limited_to_the_bucket() -> None:
 
 
 def test_every_kind_of_resource_is_used() -> None:
-    assert {grant.resource for call in CALLS for grant in call.grants} == set(RESOURCES)
+    users = {grant.resource for grant in user_grants()}
+    roles = {grant.resource for grant in ROLE_GRANTS}
+
+    assert users | roles == set(RESOURCES)
+
+
+def test_the_role_may_do_what_a_job_calls() -> None:
+    """A script has no other way to SageMaker than `mnist_tracking.job`; SageMaker itself does the rest for the job."""
+    methods = {method: operation for method, (service, operation) in operations_by_method() if service == "sagemaker"}
+    source = ast.parse((ROOT / "job.py").read_text(encoding="utf-8"))
+    called = {f"sagemaker:{methods[name]}" for name in names_in(source) if name in methods}
+
+    assert called == {grant.action for grant in ROLE_GRANTS if grant.action.startswith("sagemaker:")}
+    assert not any(name.startswith(("put_object", "upload_")) for name in names_in(source))
+
+
+def test_the_role_may_read_and_write_what_its_jobs_and_models_name(called: Called) -> None:
+    """All that is in S3 and in the requests that SageMaker carries out under the role."""
+    role = "arn:aws:iam::000000000000:role/mnist-tracking-embedded"
+    policy = policy_for(embedded_account(role), ROLE_GRANTS)
+    requests = [params for _, operation, params in called if operation in ("CreateTrainingJob", "CreateModel")]
+    uris = sorted(uri for request in requests for uri in uris_in(request))
+
+    assert {"sourcedir.tar.gz", "model.tar.gz", "jobs"} <= {uri.rpartition("/")[2] for uri in uris}
+    for uri in uris:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        assert allows(policy, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        for action in ("s3:GetObject", "s3:PutObject"):
+            assert allows(policy, action, f"arn:aws:s3:::{bucket}/{key.rstrip('/')}/file")
+
+
+def uris_in(value: object) -> Iterator[str]:
+    """Yield the S3 URIs in a request, those in JSON strings too."""
+    match value:
+        case str():
+            yield from re.findall(r's3://[^"\s#]+', value)
+        case dict():
+            for item in value.values():
+                yield from uris_in(item)
+        case list():
+            for item in value:
+                yield from uris_in(item)
+
+
+@pytest.mark.parametrize(
+    ("kms_key", "is_in_vpc", "more"),
+    [(None, False, set()), (ACCOUNT.kms_key, False, {"Key"}), (None, True, {"Network"})],
+)
+def test_the_role_gets_the_key_and_the_network_that_are_set(
+    kms_key: str | None, is_in_vpc: bool, more: set[str]
+) -> None:
+    scope = attrs.evolve(ACCOUNT, kms_key=kms_key, is_in_vpc=is_in_vpc)
+    policy: Any = policy_for(scope, ROLE_GRANTS)
+
+    assert {statement["Sid"] for statement in policy["Statement"]} - more == {
+        *("Bucket", "Images", "Logs", "Objects", "RegistryAndMetrics", "SageMaker")
+    }
+    anywhere = {action for s in policy["Statement"] if s["Resource"] == ["*"] for action in s["Action"]}
+    assert {action.partition(":")[0] for action in anywhere} == {"cloudwatch", "ecr", *(["ec2"] if is_in_vpc else [])}
+    assert len(json.dumps(policy, separators=(",", ":"))) < MANAGED_POLICY_LIMIT

@@ -58,6 +58,21 @@ def test_print_policy_prints_the_policy_alone(tmp_path: Path) -> None:
     assert "mnist-tracking-embedded" in result.stderr
 
 
+def test_the_policy_of_the_jobs_role_is_printed_alone(tmp_path: Path) -> None:
+    result = run("--home", str(tmp_path / "home"), "doctor", "--print-policy", "--execution-role")
+
+    statements = {statement["Sid"]: statement for statement in json.loads(result.stdout)["Statement"]}
+    assert statements["SageMaker"]["Action"] == ["sagemaker:UpdateTrialComponent"]
+    assert "must also trust sagemaker.amazonaws.com" in result.stderr
+
+
+def test_the_jobs_role_alone_is_no_command(tmp_path: Path) -> None:
+    result = run("--home", str(tmp_path / "home"), "doctor", "--execution-role")
+
+    assert result.exit_code == 2
+    assert "--execution-role needs --print-policy" in result.stderr
+
+
 def test_without_a_role_the_policy_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")

@@ -49,6 +49,7 @@ def policy_scope(account: Account, role: str | None) -> PolicyScope:
         bucket=account.bucket_name,
         prefix=account.prefix,
         kms_key=account.settings.kms_key,
+        is_in_vpc=account.settings.subnets is not None,
     )
 
 

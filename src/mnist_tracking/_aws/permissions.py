@@ -1,14 +1,14 @@
 """
-The API operations that this library calls, and the permissions that each needs.
+The API operations that this library calls, and the permissions that each needs; and those of the jobs' role.
 
-This table is the source of the policy that `mnist-tracking doctor --print-policy` prints, and of the permissions that
-the doctor checks. A test runs the whole workflow, reads the source code, and compares both with the table.
+These tables are the source of the policies that `mnist-tracking doctor --print-policy` prints, and of the permissions
+that the doctor checks. A test runs the whole workflow, reads the source code, and compares both with the table.
 The actions, and the resources that they can be limited to, are those of AWS's Service Authorization Reference,
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and its siblings; the
 permissions for keys are in https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -69,12 +69,15 @@ RESOURCES = {
     ANY: ("ListAndSearch", "*"),
     "doctor": ("DoctorLists", "*"),
     "principal": ("DoctorSimulates", "arn:{partition}:iam::{account}:*"),
+    "image": ("Images", "arn:{partition}:ecr:{region}:*:repository/*"),  # AWS's own are in its accounts
+    "registry": ("RegistryAndMetrics", "*"),
+    "network": ("Network", "*"),
 }
 """
 The policy statement and the ARN pattern of each kind of resource.
 
 Permissions that only the doctor needs are in separate statements, which may be left out: it then skips those checks.
-The policy has a statement for the key only if there is a key.
+A policy has a statement for the key only if there is a key, and one for the network only if there are subnets.
 """
 
 
@@ -108,7 +111,7 @@ _TRACKED = (
 
 CALLS = (
     ApiCall("sts", "GetCallerIdentity"),
-    ApiCall("iam", "GetRole", (Grant("iam:GetRole", "role"),)),
+    ApiCall("iam", "GetRole", (Grant("iam:GetRole", "role"), Grant("iam:GetRole", "principal"))),
     _sagemaker("CreateExperiment", "experiment", tagged=True),
     _sagemaker("DescribeExperiment", "experiment"),
     _sagemaker("DeleteExperiment", "experiment"),
@@ -182,6 +185,43 @@ CALLS = (
 )
 """The operations that this library and the SDKs call."""
 
+ROLE_GRANTS = (
+    *(Grant(f"s3:{action}", "object") for action in ("GetObject", "PutObject")),
+    Grant("s3:ListBucket", "bucket"),
+    *(
+        Grant(f"logs:{action}", resource)
+        for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+        for resource in ("log", "endpoint log")
+    ),
+    Grant("cloudwatch:PutMetricData", "registry"),
+    Grant("ecr:GetAuthorizationToken", "registry"),
+    *(
+        Grant(f"ecr:{action}", "image")
+        for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
+    ),
+    *(Grant(f"kms:{action}", "key") for action in ("CreateGrant", "Decrypt", "Encrypt", "GenerateDataKey")),
+    *(
+        Grant(f"ec2:{action}", "network")
+        for action in (
+            "CreateNetworkInterface",
+            "CreateNetworkInterfacePermission",
+            "DeleteNetworkInterface",
+            "DeleteNetworkInterfacePermission",
+            "DescribeDhcpOptions",
+            "DescribeNetworkInterfaces",
+            "DescribeSecurityGroups",
+            "DescribeSubnets",
+            "DescribeVpcs",
+        )
+    ),
+    Grant("sagemaker:UpdateTrialComponent", "experiment-trial-component"),
+)
+"""
+What the role of jobs and models needs: for SageMaker, which runs their containers, and for `mnist_tracking.job`.
+
+All but the last line is from https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html; that is what job.py
+calls.
+"""
 
 _CONDITIONS = {"PassRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
 
@@ -199,6 +239,7 @@ class PolicyScope:
         bucket: The name of the bucket.
         prefix: The prefix of all keys in the bucket; may be empty.
         kms_key: The ID or the ARN of the key that everything is encrypted with; None without encryption.
+        is_in_vpc: Whether jobs and models run in subnets of the account.
     """
 
     partition: str
@@ -208,6 +249,7 @@ class PolicyScope:
     bucket: str
     prefix: str
     kms_key: str | None = None
+    is_in_vpc: bool = False
 
     def arn(self, resource: str) -> str:
         """Return the ARN pattern of a kind of resource."""
@@ -227,26 +269,27 @@ class PolicyScope:
         return f"arn:{self.partition}:kms:{self.region}:{self.account_id}:key/{self.kms_key}"
 
 
-def policy_for(scope: PolicyScope) -> dict[str, object]:
+def policy_for(scope: PolicyScope, grants: Iterable[Grant]) -> dict[str, object]:
     """
-    Return the policy for users of this library, ready for `json.dumps`.
+    Return the policy with some permissions, ready for `json.dumps`.
 
     A statement allows each of its actions on each of its resources. That grants no more than the table of calls, since
     an action has no effect on resources of other kinds.
     """
+    unused = {"key"} if scope.kms_key is None else set()
+    unused |= set() if scope.is_in_vpc else {"network"}
     statements: dict[str, list[Grant]] = {}
-    for grant in all_grants():
-        if grant.resource == "key" and scope.kms_key is None:
-            continue
-        statements.setdefault(RESOURCES[grant.resource][0], []).append(grant)
+    for grant in grants:
+        if grant.resource not in unused:
+            statements.setdefault(RESOURCES[grant.resource][0], []).append(grant)
     return {
         "Version": "2012-10-17",
         "Statement": [_statement(sid, grants, scope) for sid, grants in statements.items()],
     }
 
 
-def all_grants() -> Iterator[Grant]:
-    """Yield every permission that is needed, once each, in the order of `RESOURCES`."""
+def user_grants() -> Iterator[Grant]:
+    """Yield every permission that a user of this library needs, once each, in the order of `RESOURCES`."""
     needed = dict.fromkeys(grant for call in CALLS for grant in call.grants)
     order = list(RESOURCES)
     yield from sorted(needed, key=lambda grant: (order.index(grant.resource), grant.action))

@@ -12,9 +12,10 @@ __all__ = ["doctor"]
 
 @command(short_help="Check the set-up, and list what is running.")
 @click.option("--print-policy", is_flag=True, help="Print the minimal IAM policy as JSON, and check nothing.")
+@click.option("--execution-role", is_flag=True, help="With --print-policy: the policy of the role that jobs run under.")
 @format_option()
 @pass_settings
-def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
+def doctor(settings: Settings, *, print_policy: bool, execution_role: bool, form: Form) -> None:
     """
     Check the set-up, and list what is running.
 
@@ -27,9 +28,14 @@ def doctor(settings: Settings, *, print_policy: bool, form: Form) -> None:
       mnist-tracking doctor
       mnist-tracking --backend aws --profile work doctor --format json
       mnist-tracking --backend aws doctor --print-policy > policy.json
+      mnist-tracking --backend aws doctor --print-policy --execution-role
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    if execution_role and not print_policy:
+        raise click.UsageError("--execution-role needs --print-policy.")
     with settings.inspected() as workspace:
-        if print_policy:
+        if execution_role:
+            _print_role_policy(workspace)
+        elif print_policy:
             _print_policy(workspace)
         else:
             _print_checks(workspace, form)
@@ -43,6 +49,17 @@ def _print_policy(workspace: Workspace) -> None:
         echo(f"For users of mnist-tracking; jobs run under {workspace.role}.", err=True)
     except ConfigError as error:
         echo(f"Replace THE-ROLE-OF-YOUR-JOBS before you use it. {error}", err=True)
+
+
+def _print_role_policy(workspace: Workspace) -> None:
+    from mnist_tracking.upkeep.doctor import execution_role_policy
+
+    write_json(execution_role_policy(workspace))
+    echo(
+        "For the role that jobs and models run under, which must also trust sagemaker.amazonaws.com. Add the buckets "
+        f"of your own data: the policy allows {workspace.bucket_name} alone.",
+        err=True,
+    )
 
 
 def _print_checks(workspace: Workspace, form: Form) -> None:

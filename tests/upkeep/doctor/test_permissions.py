@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 import pytest
 from tests.support.diagnoses import Answer, Answering, one
+from tests.support.policies import enforce
 
-from mnist_tracking.upkeep.doctor import Check, diagnose
+from mnist_tracking.upkeep.doctor import Check, diagnose, minimal_policy
 from mnist_tracking.upkeep.doctor.readiness import trusts_sagemaker
 
+TRUST = {
+    "Statement": {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+}
 ROLE = "arn:aws:iam::000000000000:role/mnist-tracking-embedded"
 
 
@@ -95,6 +99,54 @@ def test_the_policies_of_a_user_are_asked_for(answering: Answering) -> None:
 
     assert one(workspace, "PassRole").outcome == "ok"
     assert asked == {user}
+
+
+def test_an_assumed_role_can_use_the_doctor_under_the_policy_that_it_prints(answering: Answering) -> None:
+    """Its ARN lacks the path of the role, which only GetRole returns: the policy must allow that for the caller."""
+    caller, key = "arn:aws:iam::000000000000:role/team/analyst", "1234abcd-12ab-34cd-56ef-1234567890ab"
+    roles = {"analyst": caller, "jobs": "arn:aws:iam::000000000000:role/service-role/jobs"}
+    key_arn = f"arn:aws:kms:us-east-1:000000000000:key/{key}"
+    simulated: set[str] = set()
+
+    def simulate(body: Mapping[str, str]) -> dict[str, Any]:
+        simulated.add(body["PolicySourceArn"])
+        return denying()(body)
+
+    def get_role(body: Mapping[str, str]) -> dict[str, Any]:
+        return {"Role": {"Arn": roles[body["RoleName"]], "AssumeRolePolicyDocument": quote(json.dumps(TRUST))}}
+
+    answers = {
+        "sts.GetCallerIdentity": calling_as("arn:aws:sts::000000000000:assumed-role/analyst/ann"),
+        "iam.GetRole": get_role,
+        "iam.SimulatePrincipalPolicy": simulate,
+        "kms.DescribeKey": lambda _: {"KeyMetadata": {"KeyId": key, "KeyState": "Enabled"}},
+        "service-quotas.ListServiceQuotas": lambda _: {"Quotas": []},
+    }
+    workspace = answering(answers, role=roles["jobs"], kms_key=key_arn)
+    enforce(workspace, minimal_policy(workspace), roles)
+    outcomes = {check.name: check.outcome for check in diagnose(workspace).checks}
+
+    assert "skipped" not in outcomes.values()
+    assert "problem" not in outcomes.values()
+    assert simulated == {caller}
+
+
+def test_missing_iam_permissions_are_reported(answering: Answering) -> None:
+    """Without the statements that only the doctor needs, it skips what it cannot check."""
+    workspace = answering(
+        {"sts.GetCallerIdentity": calling_as("arn:aws:sts::000000000000:assumed-role/analyst/ann")}, role=ROLE
+    )
+    policy: Any = minimal_policy(workspace)
+    policy["Statement"] = [one for one in policy["Statement"] if not one["Sid"].startswith("Doctor")]
+    enforce(workspace, policy, {"analyst": "arn:aws:iam::000000000000:role/analyst", "mnist-tracking-embedded": ROLE})
+    skipped = {check.name: check.detail for check in diagnose(workspace).checks if check.outcome == "skipped"}
+
+    assert skipped == {
+        "PassRole": "No permission for GetRole.",
+        "permissions": "No permission for GetRole.",
+        "quotas": "No permission for ListServiceQuotas.",
+        "running jobs": "No permission for ListTrainingJobs.",
+    }
 
 
 def test_the_root_user_is_not_simulated(answering: Answering) -> None:

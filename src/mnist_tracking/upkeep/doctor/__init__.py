@@ -7,9 +7,9 @@ from mnist_tracking._aws.errors import is_denied
 from mnist_tracking.errors import AccessDeniedError, MnistTrackingError, UnsupportedOperationError
 from mnist_tracking.upkeep.doctor import readiness, running
 from mnist_tracking.upkeep.doctor.diagnosis import Check, Diagnosis
-from mnist_tracking.upkeep.doctor.readiness import minimal_policy
+from mnist_tracking.upkeep.doctor.readiness import execution_role_policy, minimal_policy
 
-__all__ = ["Check", "Diagnosis", "diagnose", "minimal_policy"]
+__all__ = ["Check", "Diagnosis", "diagnose", "execution_role_policy", "minimal_policy"]
 
 _CHECKS: dict[str, Callable[[Account], Iterator[Check]]] = {
     "packages": readiness.check_packages,

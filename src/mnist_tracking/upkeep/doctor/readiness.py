@@ -19,7 +19,7 @@ from mnist_tracking._aws.inspection import (
     sagemaker_quotas,
     trust_policy,
 )
-from mnist_tracking._aws.permissions import ANY, all_grants, policy_for
+from mnist_tracking._aws.permissions import ANY, ROLE_GRANTS, policy_for, user_grants
 from mnist_tracking.errors import HOW_TO_SIGN_IN, AccessDeniedError, ConfigError
 from mnist_tracking.upkeep.doctor.diagnosis import Check
 
@@ -153,7 +153,7 @@ def check_permissions(account: Account) -> Iterator[Check]:
 
 def _actions_by_resource() -> dict[str, list[str]]:
     needed: dict[str, list[str]] = {}
-    for grant in all_grants():
+    for grant in user_grants():
         if grant.resource not in _NOT_SIMULATED:
             needed.setdefault(grant.resource, []).append(grant.action)
     return needed
@@ -171,10 +171,10 @@ def minimal_policy(workspace: Account) -> dict[str, object]:
     """
     Return the smallest IAM policy that allows what this library calls, as a dictionary for ``json.dumps``.
 
-    The policy is for users of this library, not for the role that jobs run under. It is generated from the list of API
-    calls, and limited to the workspace's account, region, bucket, prefix, key and role. The statement ``CreateBucket``
-    may be removed once the bucket exists. ``DoctorLists`` and ``DoctorSimulates`` may be removed too, since only
-    `diagnose` needs them. Only reads.
+    The policy is for users of this library, not for the role that jobs run under; see `execution_role_policy`. It is
+    generated from the list of API calls, and limited to the workspace's account, region, bucket, prefix, key and role.
+    The statement ``CreateBucket`` may be removed once the bucket exists. ``DoctorLists`` and ``DoctorSimulates`` may be
+    removed too, since only `diagnose` needs them. Only reads.
 
     Args:
         workspace: The workspace to allow. Without a role, the policy contains ``THE-ROLE-OF-YOUR-JOBS`` instead.
@@ -189,7 +189,31 @@ def minimal_policy(workspace: Account) -> dict[str, object]:
         ['Statement', 'Version']
         >>> workspace.close()
     """
-    return policy_for(policy_scope(workspace, _find_role(workspace)))
+    return policy_for(policy_scope(workspace, _find_role(workspace)), user_grants())
+
+
+def execution_role_policy(workspace: Account) -> dict[str, object]:
+    """
+    Return the IAM policy for the role that jobs and models run under, as a dictionary for ``json.dumps``.
+
+    It is limited to the workspace's account, region, bucket, prefix and key; with subnets, it allows what SageMaker
+    needs to run in them. Data or models in other buckets need additional permissions. Besides this policy, the role
+    needs a trust policy that allows ``sts:AssumeRole`` to ``sagemaker.amazonaws.com``. Only reads.
+
+    Args:
+        workspace: The workspace whose jobs to allow.
+
+    Raises:
+        AccessDeniedError: If there are no credentials, from which the account ID is read.
+
+    Example:
+        >>> from mnist_tracking.upkeep.doctor import execution_role_policy
+        >>> workspace = Workspace.embedded()
+        >>> sorted(statement["Sid"] for statement in execution_role_policy(workspace)["Statement"])
+        ['Bucket', 'Images', 'Logs', 'Objects', 'RegistryAndMetrics', 'SageMaker']
+        >>> workspace.close()
+    """
+    return policy_for(policy_scope(workspace, _find_role(workspace)), ROLE_GRANTS)
 
 
 def check_bucket(account: Account) -> Iterator[Check]:
