@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mnist_tracking._values.arguments import PROGRAM
 from mnist_tracking._values.exact import from_number, take_exact
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
@@ -137,6 +138,12 @@ def is_training(component: Component) -> bool:
     """Whether a component recorded the training of a trial: by this library, a training job or the SDK's `Run`."""
     is_run = component.tags.get(RUN_TAG) == "run"
     return is_run or component.display_name == TRAINING or component.job_name is not None
+
+
+def program(component: Component) -> str | None:
+    """Return the script that was trained, relative to its code; None for what no script trained."""
+    name = component.parameters.get(PROGRAM, component.parameters.get("sagemaker_program"))
+    return name if isinstance(name, str) else None
 
 
 def code_uri(component: Component) -> str | None:

@@ -18,6 +18,7 @@ from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling, until
+from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.files import files_below
 from mnist_tracking._values.records import Component, Scalar, Status
@@ -53,10 +54,14 @@ def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping
 
 @contextmanager
 def _code_staged(estimator: Any) -> Iterator[None]:
-    """Let the SDK pack only what may be sent of the folders that were given."""
-    given = {name: getattr(estimator, name) for name in ("source_dir", "dependencies")}
+    """Let the SDK pack only what may be sent of the folders that were given, with a launcher if the job needs one."""
+    given = {name: getattr(estimator, name) for name in ("entry_point", "source_dir", "dependencies")}
     with staged() as stage:
-        estimator.source_dir = given["source_dir"] and stage.view(given["source_dir"])
+        if PROGRAM in estimator.hyperparameters():
+            estimator.source_dir = stage.with_launcher(given["entry_point"], given["source_dir"])
+            estimator.entry_point = LAUNCHER
+        else:
+            estimator.source_dir = given["source_dir"] and stage.view(given["source_dir"])
         estimator.dependencies = [stage.view(path) for path in given["dependencies"] or ()]
         try:
             yield
@@ -225,7 +230,7 @@ def make_estimator(
             **_account_settings(account, spec),
             **_unless_configured(account, spec),
             **spec.estimator,
-            hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters)},
+            hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters), **_call(spec)},
             output_path=f"{prefix}/jobs",
             code_location=f"{prefix}/jobs",
             tags=tags_to_aws({**tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}),
@@ -234,6 +239,12 @@ def make_estimator(
         if "distribution" not in spec.estimator:  # the SDK treats given images differently there
             estimator.image_uri = image  # finding it again would take 50 ms
     return estimator
+
+
+def _call(spec: JobSpec) -> dict[str, Any]:
+    """Return the hyperparameters that the launcher reads: how the script is called in the folder of its code."""
+    in_code = spec.entry_point if spec.source_dir else Path(spec.entry_point).name
+    return {} if spec.arguments is None else {PROGRAM: in_code, ARGUMENTS: list(spec.arguments)}
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mnist_tracking._values import arguments
+from mnist_tracking._values.arguments import LAUNCHER
 from mnist_tracking._values.files import contents
 from mnist_tracking.errors import ConfigError
 
@@ -21,6 +23,21 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
+
+    def with_launcher(self, entry_point: str, source_dir: str | None) -> str:
+        """
+        Return a folder of a script, or of *source_dir*, and the launcher that calls the script.
+
+        Raises:
+            ConfigError: As `view`.
+        """
+        root = self._new(self._folder / "launched")
+        if source_dir is None:
+            (root / Path(entry_point).name).symlink_to(os.path.abspath(entry_point))
+        else:
+            self._fill(root, source_dir, readable_contents(Path(source_dir)))
+        (root / LAUNCHER).symlink_to(arguments.__file__)
+        return str(root)
 
     def view(self, path: str) -> str:
         """
@@ -36,17 +53,23 @@ class Stage:
         listed = readable_contents(Path(path))
         if _is_whole(path, listed):
             return path
-        found = [(file, file.relative_to(path)) for file in listed]
         self._count += 1
-        root = self._folder / f"{self._count}" / os.path.basename(os.path.abspath(path))
-        root.mkdir(parents=True)
-        for file, name in found:
-            if file.is_dir():
-                (root / name).mkdir()
-            else:
-                (root / name).symlink_to(os.path.abspath(file))
+        root = self._new(self._folder / f"{self._count}" / os.path.basename(os.path.abspath(path)))
+        self._fill(root, path, listed)
         ending = os.path.basename(path)  # by which the SDK decides on the names in the archive
         return os.path.join(root, ending) if ending in ("", ".") else str(root)
+
+    def _new(self, root: Path) -> Path:
+        root.mkdir(parents=True)
+        return root
+
+    def _fill(self, root: Path, path: str, listed: list[Path]) -> None:
+        for file in listed:
+            copy = root / file.relative_to(path)
+            if file.is_dir():
+                copy.mkdir()
+            else:
+                copy.symlink_to(os.path.abspath(file))
 
 
 def _is_whole(folder: str, found: list[Path]) -> bool:

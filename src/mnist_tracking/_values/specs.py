@@ -1,15 +1,17 @@
 """What to train and what counts: job specifications, metric definitions and the objective."""
 
 import difflib
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 
+from mnist_tracking._values.arguments import VARIABLE, is_pattern, parsed
 from mnist_tracking._values.checks import (
     check_choice,
     check_count,
@@ -34,11 +36,14 @@ if TYPE_CHECKING:
 __all__ = ["JobSpec", "MetricDefinition", "Objective"]
 
 Goal = Literal["maximize", "minimize"]
-JobInput: TypeAlias = "str | sagemaker.inputs.TrainingInput | sagemaker.inputs.FileSystemInput"
+JobInput: TypeAlias = "str | os.PathLike[str] | sagemaker.inputs.TrainingInput | sagemaker.inputs.FileSystemInput"
 Statistic = Literal["last", "max", "min", "avg"]
 _MAX_REGEX = 500
 _MAX_METRICS = 40
 _MAX_HYPERPARAMETERS = 95  # SageMaker allows 100, and its SDK needs five
+_LAUNCHERS = 2  # hyperparameters of a job with arguments: its script and their template
+_MAX_TEMPLATE = 2500  # characters of a hyperparameter, in which the template is sent
+_CHANNEL_VARIABLE = "SM_CHANNEL_"
 DATA = "training"  # the channel of the experiment's own data
 
 
@@ -135,6 +140,34 @@ def _definitions(metrics: Mapping[str, str] | Iterable[str | MetricDefinition]) 
     return tuple(map(_definition, metrics))
 
 
+def _template(arguments: Iterable[str] | None) -> tuple[str, ...] | None:
+    if arguments is None:
+        return None
+    if isinstance(arguments, str) or not isinstance(arguments, Iterable):
+        raise ConfigError(
+            f"arguments={short_repr(arguments)}; expected a list of strings, such as ['fit', '{{}}={{}}']."
+        )
+    template = tuple(arguments)
+    for argument in template:
+        _check_argument(argument)
+    if len(json.dumps(template)) > _MAX_TEMPLATE:
+        raise ConfigError(
+            f"The arguments are longer than {_MAX_TEMPLATE} characters. Put them into a configuration file."
+        )
+    return template
+
+
+def _check_argument(argument: object) -> None:
+    if not isinstance(argument, str):
+        raise ConfigError(f"The argument {short_repr(argument)} is not a string; write numbers as '1'.")
+    try:
+        parsed(argument)
+    except ValueError as error:
+        raise ConfigError(
+            f"The argument {argument!r} is not allowed: {error}. Write {{{{ and }}}} for braces."
+        ) from None
+
+
 def _entry_point(path: str | os.PathLike[str]) -> str:
     return path_text("entry_point", path)
 
@@ -177,17 +210,44 @@ def check_instance_type(value: object) -> None:
 
 
 def check_files(entry_point: str, source_dir: str | None) -> None:
-    """Check that the script exists, unless it is in S3; ConfigError otherwise, with the scripts next to it."""
+    """Check that the script exists, unless it is in S3, and can be run; ConfigError otherwise."""
     if source_dir is not None and source_dir.startswith("s3://"):
         return
     if source_dir is not None and not os.path.isdir(source_dir):
         raise ConfigError(f"source_dir {source_dir!r} is not a folder.")
     script = Path(source_dir or "", entry_point)
     if not os.path.isfile(script):
-        beside = sorted(path.name for path in script.parent.glob("*.py")) if os.path.isdir(script.parent) else []
-        near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
-        hint = f" Scripts in that folder: {', '.join(map(repr, near))}." if near else ""
-        raise ConfigError(f"The entry point {str(script)!r} does not exist.{hint}")
+        raise ConfigError(f"The entry point {str(script)!r} does not exist.{_scripts_near(script, source_dir)}")
+    if source_dir is not None:
+        _check_place(entry_point, source_dir)
+
+
+def _scripts_near(script: Path, source_dir: str | None) -> str:
+    """Return a hint: the scripts in the folder of one that does not exist."""
+    inner = Path(os.path.relpath(script, source_dir)) if source_dir is not None else script
+    if source_dir is not None and os.path.isfile(inner) and inner.is_relative_to(os.path.normpath(source_dir)):
+        return f" entry_point is relative to source_dir: pass {str(inner.relative_to(os.path.normpath(source_dir)))!r}."
+    beside = sorted(path.name for path in script.parent.glob("*.py")) if os.path.isdir(script.parent) else []
+    near = difflib.get_close_matches(script.name, beside, n=3, cutoff=0.3) or beside[:5]
+    return f" Scripts in that folder: {', '.join(map(repr, near))}." if near else ""
+
+
+def _check_place(entry_point: str, source_dir: str) -> None:
+    """Check the place of a script in the folder that is sent with it."""
+    if os.path.isabs(entry_point) or ".." in Path(entry_point).parts:
+        inner = os.path.relpath(Path(source_dir, entry_point), source_dir)
+        example = "train.py" if inner.startswith("..") else inner
+        raise ConfigError(
+            f"The entry point {entry_point!r} is not below the job's copy of source_dir; expected a path relative to "
+            f"{source_dir!r}, such as {example!r}."
+        )
+    is_nested_module = len(Path(entry_point).parts) > 1 and not entry_point.endswith(".sh")
+    if is_nested_module and os.path.isfile(Path(source_dir, "setup.py")):
+        raise ConfigError(
+            f"source_dir {source_dir!r} has a setup.py, so SageMaker runs the entry point as a module, which "
+            f"{entry_point!r} cannot be. Pass source_dir={str(Path(source_dir, entry_point).parent)!r} and "
+            f"entry_point={Path(entry_point).name!r}, or a script at the top of source_dir."
+        )
 
 
 def channels(names: Iterable[str]) -> tuple[str, ...]:
@@ -206,13 +266,35 @@ def _channel(name: object) -> str:
 
 
 def check_inputs(inputs: Mapping[str, object]) -> None:
-    """Check that inputs are S3 locations or the SDK's own inputs, by channel; ConfigError otherwise."""
-    for channel, uri in inputs.items():
+    """Check that inputs are S3 locations, local paths or the SDK's own inputs, by channel; ConfigError otherwise."""
+    for channel, given in inputs.items():
         _channel(channel)
-        if not is_in_s3(uri) and not _is_of_sdk(uri):
+        if is_local(given):
+            if not os.path.exists(given):
+                raise ConfigError(f"The input {channel!r} does not exist: {str(given)!r} is not a file or folder.")
+        elif not is_in_s3(given) and not _is_of_sdk(given):
             raise ConfigError(
-                f"The input {channel!r} is {short_repr(uri)}; expected an S3 location, 's3://bucket/prefix', or "
-                "an input of sagemaker.inputs."
+                f"The input {channel!r} is {short_repr(given)}; expected an S3 location, 's3://bucket/prefix', the "
+                "path of a folder or file, or an input of sagemaker.inputs."
+            )
+    check_cases("channel", inputs, "SM_CHANNEL")
+
+
+def is_local(given: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether an input is a path of this machine."""
+    is_path = isinstance(given, str | os.PathLike) and isinstance(os.fspath(given), str) and bool(os.fspath(given))
+    return is_path and "://" not in str(given)
+
+
+def check_cases(what: str, names: Iterable[str], variable: str) -> None:
+    """Check that no two names differ in case alone, since their variables are in upper case; ConfigError otherwise."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.upper(), name)
+        if other != name:
+            raise ConfigError(
+                f"The {what} names {other!r} and {name!r} differ in case alone: in the job, both would be "
+                f"{variable}_{name.upper()}."
             )
 
 
@@ -249,11 +331,17 @@ class JobSpec:
         source_dir: The folder to send with the script; None sends the script alone.
         dependencies: More folders or files to send, next to the script.
         hyperparameters: Hyperparameters of every trial, which a trial may override.
+        arguments: How the script is called, if not with ``--name value`` for each hyperparameter. In each argument,
+            ``{lr}`` is the hyperparameter ``lr``, ``{SM_CHANNEL_TRAIN}`` a variable of the container, ``{amp:--amp}``
+            the text ``--amp`` if the hyperparameter ``amp`` is true and ``{amp:--amp|--no-amp}`` one of two texts.
+            ``{}={}`` stands for the name and the value of every hyperparameter that no other argument mentions, each
+            an argument. An argument whose hyperparameter is None is left out, as one of which nothing is left.
         metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; otherwise a mapping
             of names to the regular expressions that find them in the log, or metric definitions.
         objective: What makes one trial better than another, if known: one of *metrics*. Only a job with *image_uri*
             may leave *metrics* out, since the algorithm of an image may define its own.
-        inputs: By channel name: S3 locations, or the SDK's own ``TrainingInput`` and ``FileSystemInput``.
+        inputs: By channel name: S3 locations, folders or files of this machine, or the SDK's own ``TrainingInput`` and
+            ``FileSystemInput``. Folders and files are uploaded when a trial needs them; unchanged ones not again.
         instance_type: The SageMaker instance type.
         instance_count: The number of hosts.
         framework_version: The version of the PyTorch container.
@@ -280,6 +368,7 @@ class JobSpec:
     source_dir: str | None = attrs.field(default=None, converter=_source_dir)
     dependencies: tuple[str, ...] = attrs.field(default=(), converter=_dependencies)
     hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=copied, hash=False)
+    arguments: tuple[str, ...] | None = attrs.field(default=None, converter=_template)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
     inputs: Mapping[str, JobInput] = attrs.field(factory=dict, converter=copied, hash=False)
@@ -298,6 +387,8 @@ class JobSpec:
 
     def __attrs_post_init__(self) -> None:
         check_files(self.entry_point, self.source_dir)
+        if self.arguments is not None and self.source_dir is not None and self.source_dir.startswith("s3://"):
+            raise ConfigError("arguments=... needs a local source_dir: a launcher is packed with the code.")
         check_mappings(hyperparameters=self.hyperparameters, inputs=self.inputs)
         check_mappings(environment=self.environment, estimator=self.estimator)
         check_inputs(self.inputs)
@@ -328,12 +419,29 @@ class JobSpec:
         check_mapping("hyperparameter", hyperparameters)
         together = {**self.hyperparameters, **hyperparameters}
         merged = {name: recordable("hyperparameter", name, value) for name, value in together.items()}
-        sent = len(merged) + len(exact_hyperparameters(merged))
+        sent = len(merged) + len(exact_hyperparameters(merged)) + (0 if self.arguments is None else _LAUNCHERS)
         if sent > _MAX_HYPERPARAMETERS:
             raise ConfigError(f"{sent} hyperparameters; SageMaker allows {_MAX_HYPERPARAMETERS}.")
+        check_cases("hyperparameter", merged, "SM_HP")
+        self._check_arguments(merged)
         if self.check is not None:
             self.check(merged)
         return merged
+
+    def _check_arguments(self, hyperparameters: Mapping[str, Scalar]) -> None:
+        """Check that the arguments mention every hyperparameter, and nothing else."""
+        if not self.arguments:  # none at all, for a script that reads SM_HPS
+            return
+        parts = [part for argument in self.arguments for part in parsed(argument)]
+        for part in parts:
+            if part.name:
+                _check_placeholder(part.name, part.choice, hyperparameters)
+        unsaid = sorted(hyperparameters.keys() - {part.name for part in parts})
+        if unsaid and not is_pattern(parts):
+            raise ConfigError(
+                f"The hyperparameter {unsaid[0]!r} is in none of the arguments, so the script would not get it. Add "
+                f"'{{{unsaid[0]}}}', or '{{}}={{}}' for all others; '{{{unsaid[0]}:|}}' passes nothing."
+            )
 
     def inputs_with(self, data_uri: str | None) -> dict[str, JobInput]:
         """
@@ -344,14 +452,31 @@ class JobSpec:
         """
         data: dict[str, JobInput] = {} if data_uri is None else {DATA: data_uri}
         inputs = {**data, **self.inputs}
+        check_cases("channel", inputs, "SM_CHANNEL")
         for channel in self.required_inputs:
             if channel not in inputs:
                 raise ConfigError(f"{self.entry_point!r} needs the input {channel!r}. {_how_to_pass(channel)}")
+        variables = {f"{_CHANNEL_VARIABLE}{channel.upper()}" for channel in inputs}
+        for part in (part for argument in self.arguments or () for part in parsed(argument)):
+            if part.name and part.name.startswith(_CHANNEL_VARIABLE) and part.name not in variables:
+                channel = part.name.removeprefix(_CHANNEL_VARIABLE).lower()
+                raise ConfigError(f"The arguments need the input {channel!r}. {_how_to_pass(channel)}")
         return inputs
 
 
+def _check_placeholder(name: str, choice: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    if name not in hyperparameters:
+        if choice or not name.startswith(VARIABLE):
+            raise ConfigError(f"The arguments mention {name!r}, which is not a hyperparameter of the trial.")
+    elif choice.strip("|") and not isinstance(hyperparameters[name], bool | None):
+        value, placeholder = short_repr(hyperparameters[name]), f"{{{name}:{choice}}}"
+        raise ConfigError(
+            f"The hyperparameter {name!r} is {value}; its argument, {placeholder!r}, needs True or False."
+        )
+
+
 def _how_to_pass(channel: str) -> str:
-    spec = f"JobSpec(inputs={{{channel!r}: 's3://bucket/prefix'}})"
+    spec = f"JobSpec(inputs={{{channel!r}: 's3://bucket/prefix'}}), or the path of a folder"
     if channel != DATA:
         return f"Pass it with {spec}."
     return f"Call the runner's prepare_dataset(), upload_dataset() or use_dataset() first, or pass it with {spec}."

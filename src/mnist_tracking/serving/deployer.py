@@ -6,7 +6,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account, check_account
 from mnist_tracking._aws.components import record_step
-from mnist_tracking._aws.convert import ADAPTER, LEAVING_TAG, TRIAL_TAG
+from mnist_tracking._aws.convert import ADAPTER, LEAVING_TAG, TRIAL_TAG, program
 from mnist_tracking._aws.endpoints import (
     EndpointFacts,
     Served,
@@ -338,13 +338,13 @@ def _given_script(
 
 
 def _recorded_script(trial: Trial, training: Component, *, is_needed: bool) -> tuple[str | None, str | None]:
-    program = training.parameters.get("sagemaker_program")
-    if trial.code_uri is None or not isinstance(program, str):
+    script = program(training)
+    if trial.code_uri is None or script is None:
         if is_needed:
             said = "has a model, but no script to serve it. Pass entry_point=, a script with model_fn"
             raise StateError("trial", trial.name, "no-script", said)
         return None, None
-    if "/" in program:
-        said = f"was trained by {program!r}, but an endpoint needs a script at the top of its folder. Pass entry_point="
+    if "/" in script:
+        said = f"was trained by {script!r}, but an endpoint needs a script at the top of its folder. Pass entry_point="
         raise StateError("trial", trial.name, "no-script", said)
-    return program, trial.code_uri
+    return script, trial.code_uri
