@@ -105,7 +105,7 @@ def test_an_instance_type_that_is_none_is_refused_in_one_message(toy_job: MakeJo
         toy_job(instance_type="large")
 
 
-@pytest.mark.parametrize("value", ["rows.csv", "/data", 7, None, b"s3://bucket/rows"])
+@pytest.mark.parametrize("value", ["http://host/rows.csv", 7, None, b"s3://bucket/rows"])
 def test_other_inputs_are_refused(toy_job: MakeJob, value: object) -> None:
     with pytest.raises(ConfigError, match=r"The input 'train' is .*; expected an S3 location"):
         toy_job(inputs={"train": value})

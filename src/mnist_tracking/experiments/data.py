@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.components import check_parameters
@@ -14,9 +15,10 @@ from mnist_tracking._aws.storage import upload_directory
 from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
 from mnist_tracking._values.files import files_below, is_home
+from mnist_tracking._values.names import suggest_name
 from mnist_tracking._values.records import Component, Scalar
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
-from mnist_tracking._values.specs import JobSpec
+from mnist_tracking._values.specs import JobInput, JobSpec, is_local
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, DatasetError
 from mnist_tracking.experiments.shared_steps import SharedSteps
@@ -70,6 +72,8 @@ class ExperimentData:
         self._shared = shared
         self._step = step
         self._folder = folder
+        self._inputs: dict[str, _Upload] = {}
+        self._uploading = threading.Lock()
         self.component = latest_data(shared.earlier)
 
     @property
@@ -119,6 +123,44 @@ class ExperimentData:
             )
         return self._use(uri, uri, check_parameters("parameter", {} if parameters is None else parameters))
 
+    def in_s3(self, inputs: Mapping[str, JobInput]) -> dict[str, JobInput]:
+        """
+        Return the inputs of a job with local folders and files replaced by their locations in S3.
+
+        What is new or has changed is uploaded and recorded as a shared step, whose output it is.
+
+        Raises:
+            ConfigError: If a file cannot be sent.
+            DatasetError: If a folder or file does not exist, or a folder is empty.
+        """
+        with self._uploading:
+            return {
+                channel: self._input_uri(channel, Path(given)) if is_local(given) else given
+                for channel, given in inputs.items()
+            }
+
+    def _input_uri(self, channel: str, path: Path) -> str:
+        folder = path if path.is_dir() else path.parent
+        files = data_files(folder, None if path.is_dir() else [path])
+        stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        known = self._inputs.get(channel)
+        if known is None or known.stamps != stamps:  # hashing large data for every trial would take long
+            fingerprint = fingerprint_of(folder, files)
+            uri = f"{self._folder()}/data/{fingerprint[:16]}"
+            self._record_input(channel, folder, files, fingerprint, uri)
+            known = self._inputs[channel] = _Upload(uri, stamps)
+        return known.uri
+
+    def _record_input(self, channel: str, folder: Path, files: Sequence[Path], fingerprint: str, uri: str) -> None:
+        name = suggest_name(f"Data-{channel}", 120)
+        earlier = self._shared.find(name)
+        if earlier is not None and earlier.parameters.get(FINGERPRINT) == fingerprint:
+            return
+        with self._step(name) as step:
+            upload_directory(self._account, folder, uri, files=files)
+            step.log_parameters({FINGERPRINT: fingerprint, "files": len(files)})
+            step.log_output(channel, uri, media_type="s3/uri")
+
     def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
         uri = f"{self._folder()}/data/{fingerprint[:16]}"
         if not _is_same_data(self.component, uri, fingerprint):
@@ -135,6 +177,13 @@ class ExperimentData:
             self.component = self._shared.find(PREPROCESSING)
         assert self.component is not None, "recorded just now"  # noqa: S101 - for the type checker
         return self.component
+
+
+class _Upload(NamedTuple):
+    """An uploaded input: where it is in S3, and the names, sizes and times of its files."""
+
+    uri: str
+    stamps: tuple[tuple[str, int, int], ...]
 
 
 def _is_same_data(component: Component | None, uri: str, fingerprint: str) -> bool:

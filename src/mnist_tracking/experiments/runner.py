@@ -320,6 +320,7 @@ class ExperimentRunner:
             tags=self._tags,
         )
         trial_name = self._trial_name(name)
+        inputs = self._data.in_s3(inputs)
         self._remember_objective()
         with self._new_trial(trial_name):
             start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
