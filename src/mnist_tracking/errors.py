@@ -154,7 +154,7 @@ StateReason = Literal[
     "not-begun",  # a step takes no values yet
     "not-completed",
     "not-in-service",
-    "not-visible",  # Search does not show everything yet
+    "outstanding",  # the final value of a metric has not reached its trial yet
     "unwritable",  # a folder cannot be written
     "wrong-model",  # the model is of another kind
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace"]
 
-_EMBEDDED = Timing(poll_s=0.1)
+_EMBEDDED = Timing(poll_s=0.1, first_poll_s=0.02, jitter=0.0, log_quiet_s=0.0)
 
 
 class Workspace(Account):
@@ -79,7 +79,7 @@ class Workspace(Account):
                 ``./.mnist-tracking``.
             engine: Your own engine, with quotas or another clock, in place of *home* and *python*.
             python: The interpreter for training jobs and endpoints. Defaults to the one that is running.
-            timing: How often and how long to poll. Defaults to 0.1 s between two polls.
+            timing: How often and how long to poll. By default, pauses grow from 20 ms to 0.1 s.
             **settings: As for `aws`. A named bucket is created by default.
 
         Raises:
@@ -122,7 +122,7 @@ class Workspace(Account):
             boto_session: Your own session; by default one is created from *profile* and *region*.
             profile: A profile of your AWS configuration.
             region: The region; defaults to the session's.
-            timing: How often and how long to poll. Defaults to 10 s between two polls.
+            timing: How often and how long to poll. By default, pauses grow from 2 s to 10 s.
             **settings: ``role``, ``bucket``, ``prefix``, ``create_bucket``, ``kms_key``, ``subnets``,
                 ``security_group_ids``, ``network_isolation``, ``encrypt_traffic`` and ``tags``, described in
                 `mnist_tracking.types.Settings`.
@@ -274,7 +274,6 @@ class Workspace(Account):
 
         Raises:
             NotFoundError: If it does not exist; the error lists the nearest names.
-            StateError: If Search does not show all of its steps within a minute.
         """
         from mnist_tracking.reading.trial import read_trial
 

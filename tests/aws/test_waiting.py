@@ -29,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, clock: Clock) -> Iterator[Workspace]:
-    workspace = Workspace.embedded(tmp_path / "home", timing=Timing(poll_s=10.0))
+    workspace = Workspace.embedded(tmp_path / "home", timing=Timing(poll_s=10.0, first_poll_s=0.02, jitter=0.0))
     workspace.sleep, workspace.clock = clock.sleep, lambda: clock.now
     yield workspace
     workspace.close()
@@ -78,7 +78,7 @@ def test_a_constant_pause_is_never_longer_than_the_longest(
 
 
 def test_a_short_limit_holds_from_the_first_pause(workspace: Workspace, clock: Clock) -> None:
-    workspace.timing = Timing(poll_s=0.01)
+    workspace.timing = Timing(poll_s=0.01, jitter=0.0)
     for number, _ in enumerate(Polling(workspace)):
         if number == 3:
             break

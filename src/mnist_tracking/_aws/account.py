@@ -45,13 +45,21 @@ class Timing:
     How often and how long AWS is polled, in seconds.
 
     Attributes:
-        poll_s: The longest pause between two requests for a status. Pauses start at 20 ms and grow.
-        visible_within_s: How long to wait for Search, which is eventually consistent, to show what exists.
+        poll_s: The longest pause between two requests for a status.
+        first_poll_s: The first pause; the pauses grow by 30 % each.
+        jitter: By which share a pause may be shorter or longer, so that programs that start together do not poll
+            together.
+        settled_within_s: How long after the end of a job to wait until its trial component shows the outcome and the
+            final value of each metric.
+        log_quiet_s: For how long nothing new must be logged after the end of a job, until its log counts as complete.
         deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
     """
 
     poll_s: float = 10.0
-    visible_within_s: float = 60.0
+    first_poll_s: float = 2.0
+    jitter: float = 0.25
+    settled_within_s: float = 120.0
+    log_quiet_s: float = 4.0
     deletable_within_s: float = 3600.0
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
@@ -19,7 +20,7 @@ from mnist_tracking._aws.errors import described, is_missing, is_taken, translat
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.tags import add_tags, tags_of
 from mnist_tracking._values.checks import require_name
-from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial
+from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial, Status
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, ServiceError
@@ -233,10 +234,23 @@ def component_names(account: Account, **scope: str) -> list[str]:
     return [summary["TrialComponentName"] for summary in _component_summaries(account, **scope)]
 
 
+def component_statuses(account: Account, trial: str) -> dict[str, Status | None]:
+    """Return the statuses of a trial's components by name, in order of creation; unlike Search, these never lag."""
+    summaries = _component_summaries(account, TrialName=trial)
+    return {found["TrialComponentName"]: found.get("Status", {}).get("PrimaryStatus") for found in summaries}
+
+
 def read_component(account: Account, name: str) -> Component:
     """Read one component, without its trials and tags; unlike Search, this never lags."""
     with translated():
         return component_from_aws(account.client("sagemaker").describe_trial_component(TrialComponentName=name))
+
+
+def read_whole_component(account: Account, name: str) -> Component:
+    """Read one component, with its trials and tags, in several calls; unlike Search, this never lags."""
+    found = read_component(account, name)
+    parents = tuple((trial, require_trial(account, trial).experiment) for trial in trials_with(account, name))
+    return attrs.evolve(found, parents=parents, tags=tags_of(account, found.arn))
 
 
 def jobs_of(account: Account, trial: str) -> list[str]:

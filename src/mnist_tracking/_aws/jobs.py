@@ -9,29 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import ADAPTER, TRAINING, tags_to_aws
+from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
 from mnist_tracking._aws.errors import is_already_ended, is_missing, translated
 from mnist_tracking._aws.experiments import read_component
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.tags import add_tags
-from mnist_tracking._aws.waiting import Polling, until
+from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.files import files_below
-from mnist_tracking._values.records import Component, Scalar, Status
+from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
 from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError
 from mnist_tracking.job import OUTPUT_URI, metric_regex
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
-_NOT_VISIBLE = (
-    "The job has ended, but Search, which is eventually consistent, does not show its trial component yet. Try again "
-    "later."
-)
 
 
 def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
@@ -78,7 +73,7 @@ def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> N
     nothing. If adding tags is not allowed, it warns.
     """
     try:
-        add_tags(account, read_component(account, f"{job_name}-aws-training-job").arn, tags)
+        add_tags(account, read_component(account, job_name + JOB_COMPONENT).arn, tags)
     except ServiceError as error:
         if not is_missing(error):
             warnings.warn(f"The trial component of the job {job_name!r} has no tags: {error}", stacklevel=2)
@@ -91,32 +86,32 @@ def wait_for_job(
     on_line: Callable[[str], None] | None = None,
     on_status: Callable[[str], None] | None = None,
     timeout_s: float | None = None,
-) -> None:
+) -> Mapping[str, Any]:
     """
-    Wait until a job ends.
+    Wait until a job ends, and return the response of DescribeTrainingJob.
 
     Args:
         account: Where it runs.
         job_name: The job.
-        on_line: Called with each line of its log as it is logged.
+        on_line: Called with each line of its log as it is logged; if reading logs is not allowed, with none.
         on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
         timeout_s: Give up waiting after this many seconds.
 
     Raises:
         JobTimeoutError: If it takes longer than *timeout_s*.
     """
-    logs, shown = JobLog(account, job_name), ""
+    log, shown = JobLog(account, job_name, is_optional=True), ""
     for _ in Polling(account, timeout_s=timeout_s):
         job = describe_job(account, job_name)
-        status, secondary = job["TrainingJobStatus"], job.get("SecondaryStatus", "")
+        has_ended, secondary = job["TrainingJobStatus"] in ENDED, job.get("SecondaryStatus", "")
         if on_status is not None and secondary != shown:
             on_status(secondary)
         shown = secondary
         if on_line is not None:
-            for _, line in logs.new_lines():
+            for _, line in log.last_lines() if has_ended else log.new_lines():
                 on_line(line)
-        if status in ENDED:
-            return
+        if has_ended:
+            return job
     raise JobTimeoutError(job_name, timeout_s or 0.0)
 
 
@@ -152,28 +147,6 @@ def stop_job(account: Account, job_name: str) -> None:
     except ServiceError as error:
         if not is_missing(error) and not is_already_ended(error):
             raise
-
-
-def wait_for_component(account: Account, trial: str, job_name: str) -> Component:
-    """
-    Wait until Search, which is eventually consistent, shows the component of a job that has ended.
-
-    Raises:
-        JobTimeoutError: If Search does not show it within a minute.
-    """
-
-    def look() -> Component | None:
-        shown = iter_components(account.client("sagemaker"), Parents_TrialName=trial)
-        return next((found for found in shown if found.job_name == job_name and found.status in ENDED), None)
-
-    timing = account.timing
-    return until(
-        account,
-        look,
-        timeout_s=timing.visible_within_s,
-        timeout=lambda: JobTimeoutError(job_name, timing.visible_within_s, _NOT_VISIBLE),
-        pause_s=timing.poll_s,
-    )
 
 
 _FIELDS = (

@@ -1,53 +1,94 @@
 """The log of a training job, read from CloudWatch as it grows."""
 
+import warnings
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import is_missing, translated
-from mnist_tracking.errors import ServiceError
+from mnist_tracking._aws.errors import is_denied, is_missing, translated
+from mnist_tracking._aws.waiting import Polling
+from mnist_tracking.errors import AccessDeniedError, ServiceError
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 class JobLog:
     """
-    The lines of a job's log, each read once.
+    The lines of a job's log, each read once. Each host has a stream of its own, which appears with its first line.
 
     Args:
         account: Where the job is.
         job_name: The job; it need not have logged anything yet, nor even exist.
+        is_optional: If reading logs is not allowed, warn and yield nothing.
     """
 
-    def __init__(self, account: Account, job_name: str) -> None:
+    def __init__(self, account: Account, job_name: str, *, is_optional: bool = False) -> None:
+        self._account = account
         self._client = account.client("logs")
         self._job_name = job_name
-        self._tokens: dict[str, str] = {}
-        self._streams: list[str] = []
+        self._is_optional = is_optional
+        self._is_denied = False
+        self._tokens: dict[str, str | None] = {}
+        self._looked = 0.0
 
     def new_lines(self) -> Iterator[tuple[datetime, str]]:
-        """Yield the lines logged since the last call, each with its time."""
-        self._streams = self._streams or self._find_streams()
-        for stream in self._streams:
-            yield from self._read(stream)
+        """
+        Yield the lines logged since the last call, each with its time.
 
-    def _find_streams(self) -> list[str]:
+        Raises:
+            AccessDeniedError: If reading logs is not allowed, and the log is not optional.
+        """
+        is_due = self._account.clock() - self._looked >= self._account.timing.poll_s
+        return self._new_lines(find_streams=is_due or not self._tokens)
+
+    def last_lines(self) -> Iterator[tuple[datetime, str]]:
+        """
+        Yield the lines since the last call until nothing new has been logged for `Timing.log_quiet_s`.
+
+        To be called after the end of the job, which CloudWatch is behind.
+        """
+        account, timing = self._account, self._account.timing
+        quiet_since = account.clock()
+        for _ in Polling(account, timeout_s=timing.settled_within_s):
+            for line in self._new_lines(find_streams=True):
+                quiet_since = account.clock()
+                yield line
+            if self._is_denied or account.clock() - quiet_since >= timing.log_quiet_s:
+                return
+
+    def _new_lines(self, *, find_streams: bool) -> Iterator[tuple[datetime, str]]:
+        if self._is_denied:
+            return
+        try:
+            if find_streams:
+                self._find_streams()
+            for stream in self._tokens:
+                yield from self._read(stream)
+        except AccessDeniedError as error:
+            if not (self._is_optional and is_denied(error)):
+                raise
+            self._is_denied = True
+            warnings.warn(f"The logs of training jobs cannot be read: {error.detail}", stacklevel=3)
+
+    def _find_streams(self) -> None:
+        self._looked = self._account.clock()
         pages = self._client.get_paginator("describe_log_streams").paginate(
             logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/"
         )
         try:
             with translated():
-                return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+                for stream in (stream for page in pages for stream in page["logStreams"]):
+                    self._tokens.setdefault(stream["logStreamName"], None)
         except ServiceError as error:
-            if is_missing(error):
-                return []  # the group is created with the first job that logs
-            raise
+            if not is_missing(error):  # the group is created with the first job that logs
+                raise
 
     def _read(self, stream: str) -> Iterator[tuple[datetime, str]]:
         """Yield lines until the token stays the same; a page before that may be empty, too."""
         while True:
-            before = self._tokens.get(stream)
+            before = self._tokens[stream]
             position = {} if before is None else {"nextToken": before}
             with translated():
                 page = self._client.get_log_events(
@@ -61,8 +102,8 @@ class JobLog:
 
 
 def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:
-    """Return the last lines of a job's log, oldest first."""
-    return [line for _, line in JobLog(account, job_name).new_lines()][-lines:]
+    """Return the last lines of the log of a job that has ended, oldest first; none if reading logs is not allowed."""
+    return [line for _, line in deque(JobLog(account, job_name, is_optional=True).last_lines(), maxlen=lines)]
 
 
 def stream_tail(client: Any, group: str, lines: int, *, since: datetime) -> list[str]:

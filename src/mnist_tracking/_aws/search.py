@@ -3,18 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import attrs
+
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import component_from_aws, tags_from_aws
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import component_names, trial_arns
-from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._aws.experiments import (
+    component_names,
+    component_statuses,
+    read_whole_component,
+    require_trial,
+    tags_of_trial,
+    trial_arns,
+)
 from mnist_tracking._values.records import Component, ListedTrial
 from mnist_tracking._values.where import Condition, Filter, Junction
-from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.errors import ConfigError
 
 Shown = TypeVar("Shown", ListedTrial, Component)
 _PAGE = 100
-_PAUSE_S = 2.0
 _MOST_ELEMENTS = 50
 _MOST_TOGETHER = 20
 _MOST_CONTAINS = 1
@@ -117,29 +124,17 @@ def iter_components(client: Any, **filters: str) -> Iterator[Component]:
 
 
 def components_of(account: Account, trial: str) -> tuple[Component, ...]:
-    """
-    Read a trial's components, in order of creation, waiting until Search shows all of them.
-
-    Raises:
-        StateError: If Search does not show all of them within a minute.
-    """
-    unseen: list[str] = []
-    for _ in Polling(account, timeout_s=account.timing.visible_within_s, pause_s=_PAUSE_S):
-        names = component_names(account, TrialName=trial)
-        found = tuple(iter_components(account.client("sagemaker"), Parents_TrialName=trial))
-        unseen = sorted(set(names) - {component.name for component in found})
-        if not unseen:
-            return found
-    raise _not_shown("trial", trial, "steps", unseen)
+    """Read a trial's components, in order of creation; those that Search is behind with are read one by one."""
+    listed = component_statuses(account, trial)
+    shown = {found.name: found for found in iter_components(account.client("sagemaker"), Parents_TrialName=trial)}
+    return tuple(
+        shown[name] if name in shown and shown[name].status == status else read_whole_component(account, name)
+        for name, status in listed.items()
+    )
 
 
 def trials_in(account: Account, experiment: str) -> Iterator[ListedTrial]:
-    """
-    Yield the trials of an experiment, page by page, waiting until Search shows all of them.
-
-    Raises:
-        StateError: If Search does not show all of them within a minute.
-    """
+    """Yield the trials of an experiment, page by page, then those that Search does not show yet, one by one."""
     expression = expression_of([Condition("ExperimentName", "Equals", experiment)])
 
     def search() -> Iterator[ListedTrial]:
@@ -149,39 +144,31 @@ def trials_in(account: Account, experiment: str) -> Iterator[ListedTrial]:
                 found["TrialName"], experiment, found["CreationTime"], tags_from_aws(found.get("Tags", []))
             )
 
-    yield from _until_all_are_shown(account, experiment, "trials", set(trial_arns(account, experiment)), search)
+    def read(name: str) -> ListedTrial:
+        return attrs.evolve(require_trial(account, name), tags=tags_of_trial(account, name))
+
+    yield from _complete(search, trial_arns(account, experiment), read)
 
 
 def components_in(account: Account, experiment: str) -> Iterator[Component]:
-    """
-    Yield the components of an experiment's trials, page by page, waiting until Search shows all of them.
-
-    Raises:
-        StateError: If Search does not show all of them within a minute.
-    """
-    names = set(component_names(account, ExperimentName=experiment))
+    """Yield the components of an experiment, page by page, then those that Search does not show yet, one by one."""
 
     def search() -> Iterator[Component]:
         return iter_components(account.client("sagemaker"), Parents_ExperimentName=experiment)
 
-    yield from _until_all_are_shown(account, experiment, "steps", names, search)
+    names = component_names(account, ExperimentName=experiment)
+    yield from _complete(search, names, lambda name: read_whole_component(account, name))
 
 
-def _until_all_are_shown(
-    account: Account, experiment: str, what: str, names: set[str], search: Callable[[], Iterator[Shown]]
+def _complete(
+    search: Callable[[], Iterator[Shown]], names: Iterable[str], read: Callable[[str], Shown]
 ) -> Iterator[Shown]:
-    """Search again until all *names* were shown, and yield each result once."""
+    """Yield what Search shows, each once, then what it does not show of *names*."""
     seen = set[str]()
-    for _ in Polling(account, timeout_s=account.timing.visible_within_s, pause_s=_PAUSE_S):
-        for found in search():
-            if found.name not in seen:
-                seen.add(found.name)
-                yield found
-        if names <= seen:
-            return
-    raise _not_shown("experiment", experiment, what, sorted(names - seen))
-
-
-def _not_shown(kind: str, name: str, what: str, unseen: list[str]) -> StateError:
-    detail = f"has {what} that Search, which is eventually consistent, does not show yet"
-    return StateError(kind, name, "not-visible", f"{detail}: {', '.join(unseen[:5])}; try again later")
+    for found in search():
+        if found.name not in seen:
+            seen.add(found.name)
+            yield found
+    for name in names:
+        if name not in seen:
+            yield read(name)

@@ -1,12 +1,13 @@
 """Polling: the only loop that waits for AWS, and the only sleep."""
 
+import random
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from mnist_tracking._aws.account import Account
 
 T = TypeVar("T")
-_FIRST_PAUSE_S, _GROWTH = 0.02, 1.3
+_GROWTH = 1.3
 
 
 class Polling:
@@ -16,10 +17,10 @@ class Polling:
     The body always runs at least once, and once more when the time is up. A program that stops early leaves the loop.
 
     Args:
-        account: Its ``sleep`` and ``clock`` are used, and its `Timing.poll_s` is the longest pause.
+        account: Its ``sleep``, ``clock`` and ``timing`` are used.
         timeout_s: End after this many seconds; None never ends.
-        pause_s: Pause this long each time, or `Timing.poll_s` if that is shorter. By default, pauses start at 20 ms
-            and grow by 30 % each.
+        pause_s: Pause this long each time, or `Timing.poll_s` if that is shorter. By default, pauses grow from
+            `Timing.first_poll_s` to `Timing.poll_s`.
 
     Example:
         >>> workspace = Workspace.embedded()
@@ -32,9 +33,10 @@ class Polling:
     def __init__(self, account: Account, *, timeout_s: float | None = None, pause_s: float | None = None) -> None:
         self._account = account
         self._timeout_s = timeout_s
-        longest = account.timing.poll_s
-        self._longest = longest if pause_s is None else min(pause_s, longest)
-        self._first = min(_FIRST_PAUSE_S, longest) if pause_s is None else self._longest
+        timing = account.timing
+        self._longest = timing.poll_s if pause_s is None else min(pause_s, timing.poll_s)
+        self._first = min(timing.first_poll_s, timing.poll_s) if pause_s is None else self._longest
+        self._jitter = timing.jitter
         self._pause = self._first
 
     def restart(self) -> None:
@@ -48,7 +50,8 @@ class Polling:
             left = None if self._timeout_s is None else self._timeout_s - (account.clock() - begun)
             if left is not None and left <= 0:
                 return
-            account.sleep(self._pause if left is None else min(self._pause, left))
+            pause = self._pause * random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
+            account.sleep(pause if left is None else min(pause, left))
             self._pause = min(self._pause * _GROWTH, self._longest)
 
 

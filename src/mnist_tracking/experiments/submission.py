@@ -12,11 +12,12 @@ from mnist_tracking._aws.jobs import (
     job_status,
     stop_job,
     tag_component,
-    wait_for_component,
     wait_for_job,
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
 from mnist_tracking._aws.metrics import job_series
+from mnist_tracking._aws.outcomes import wait_for_outcome
+from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
@@ -72,11 +73,11 @@ class SubmittedTrial:
         """
         log, polling = JobLog(self._account, self.job_name), Polling(self._account)
         for _ in polling:
-            is_last = not follow or self.status in ENDED  # first: what is logged before the end is not missed
-            for _, line in log.new_lines():
+            has_ended = follow and self.status in ENDED
+            for _, line in log.last_lines() if has_ended else log.new_lines():
                 polling.restart()
                 yield line
-            if is_last:
+            if has_ended or not follow:
                 return
 
     def series(self) -> dict[str, MetricSeries]:
@@ -97,6 +98,9 @@ class SubmittedTrial:
         """
         Wait until the job ends, and return the trial, whatever its status.
 
+        The trial has the final value of each metric. On AWS, these may reach the trial component some time after the
+        end of the job; if one is missing after two minutes, the trial is returned without it, with a warning.
+
         Args:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             on_line: Called with each line of the log as it is logged.
@@ -104,14 +108,15 @@ class SubmittedTrial:
 
         Raises:
             ConfigError: If *timeout_s* is negative or not a number.
-            JobTimeoutError: If it takes longer than *timeout_s*, or Search does not show the outcome within a minute.
+            JobTimeoutError: If it takes longer than *timeout_s*, or the trial component does not show the outcome
+                within two minutes.
         """
         check_timeout(timeout_s)
-        wait_for_job(self._account, self.job_name, on_line=on_line, on_status=on_status, timeout_s=timeout_s)
-        component = wait_for_component(self._account, self.name, self.job_name)
-        if CREATED_BY not in component.tags:  # SageMaker had not created it yet when its job was started
+        job = wait_for_job(self._account, self.job_name, on_line=on_line, on_status=on_status, timeout_s=timeout_s)
+        component, outstanding = wait_for_outcome(self._account, job)
+        if CREATED_BY not in tags_of(self._account, component.arn):  # it did not exist yet when its job was started
             self._tag_as_trial()
-        return trial_from_component(self._account, component, self.name, self.experiment)
+        return trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
 
     def _tag_as_trial(self) -> None:
         tags = tags_of_trial(self._account, self.name)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
@@ -9,13 +10,15 @@ import attrs
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
-from mnist_tracking._aws.experiments import require_experiment, stored_objective
+from mnist_tracking._aws.experiments import require_experiment, stored_objective, training_of, trial_arns
+from mnist_tracking._aws.jobs import describe_job
+from mnist_tracking._aws.outcomes import outstanding_metrics
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
-from mnist_tracking.reading.search import experiment_names, find_trials
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.search import experiment_names, find_trials, listed
+from mnist_tracking.reading.trial import Trial, trial_from_component
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,8 +71,8 @@ class Leaderboard(Sequence[Trial]):
         """
         Read the trials of one or several experiments, and rank them.
 
-        On AWS, where Search is eventually consistent, a trial recorded seconds ago may be missing; those that
-        `ExperimentRunner.run` returned are included.
+        Without filters, the trials are complete: those that Search, which on AWS is behind, does not show yet are read
+        one by one. With filters, a trial recorded seconds ago may be missing.
 
         Args:
             workspace: Where to read.
@@ -84,7 +87,7 @@ class Leaderboard(Sequence[Trial]):
             NotFoundError: If an experiment does not exist; the error lists the nearest names.
             ConfigError: If Search does not support a filter, or a name is empty.
         """
-        names = experiment_names(experiment)
+        names, filters = experiment_names(experiment), listed(where)
         if objective is None:
             stored = {stored_objective(workspace, name) for name in names}
             chosen = stored.pop() if len(stored) == 1 else None
@@ -92,8 +95,9 @@ class Leaderboard(Sequence[Trial]):
             chosen = Objective.of(objective)
             for name in names:
                 require_experiment(workspace, name)
-        newest_first = list(find_trials(workspace, names, where, on_progress))
-        return cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
+        newest_first = list(find_trials(workspace, names, filters, on_progress))
+        board = cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
+        return board if filters else including(board, _not_shown(board))
 
     @overload
     def __getitem__(self, index: int) -> Trial: ...
@@ -155,13 +159,26 @@ class Leaderboard(Sequence[Trial]):
         """
         The best completed trial.
 
+        On AWS, the values of a job's metrics may reach its trial some time after the job has ended. Each trial that has
+        no value for the objective, or has ended in the two minutes before, is compared with the final values that
+        DescribeTrainingJob returns, which is up to date. Of a trial that ended earlier, the value counts as final.
+
         Raises:
             ConfigError: If the leaderboard has no objective.
+            StateError: If the final value of a completed trial has not reached it; load the leaderboard again later.
             StateError: If no completed trial has a value for the objective; the message lists the trials' statuses and
                 the available metrics.
         """
         if self.objective is None:
             raise ConfigError("The leaderboard has no objective. Load it with objective='metric name'.")
+        if outstanding := [trial.name for trial in self.trials if self._is_outstanding(trial, self.objective.metric)]:
+            raise StateError(
+                "experiment",
+                self.experiment_name,
+                "outstanding",
+                f"has completed trials that do not show the final value of {self.objective.metric!r} yet: "
+                f"{', '.join(outstanding[:5])}; load the leaderboard again later, or choose a trial by its name",
+            )
         for trial in self.trials:
             if trial.status == "Completed" and score(trial, self.objective) is not None:
                 return trial
@@ -171,6 +188,14 @@ class Leaderboard(Sequence[Trial]):
             "no-metric",
             f"has no completed trial with {self.objective.metric!r}{self._statuses()}",
         )
+
+    def _is_outstanding(self, trial: Trial, metric: str) -> bool:
+        """Whether the final value of a metric has not reached a completed trial; needs a call only if that may be."""
+        is_old = trial.ended is not None and _age_s(trial.ended) > self._account.timing.settled_within_s
+        is_settled = trial._is_settled or (is_old and metric in trial.metrics)
+        if trial.status != "Completed" or not trial.job_name or is_settled:
+            return False
+        return metric in outstanding_metrics(describe_job(self._account, trial.job_name), trial.metrics)
 
     def _statuses(self) -> str:
         if not self.trials:
@@ -226,6 +251,30 @@ def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
         return (value is None, sign * (value or 0.0))
 
     return sorted(trials, key=rank)
+
+
+def _age_s(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()
+
+
+def including(board: Leaderboard, trials: Iterable[Trial]) -> Leaderboard:
+    """Return a leaderboard that also has these trials; they replace those of the same names."""
+    newer = {trial.name: trial for trial in trials}
+    if not newer:
+        return board
+    every = [*(trial for trial in board if trial.name not in newer), *newer.values()]
+    every.sort(key=lambda trial: trial.created)
+    return attrs.evolve(board, trials=tuple(_ranked(every, board.objective)))
+
+
+def _not_shown(board: Leaderboard) -> Iterator[Trial]:
+    """Read the trained trials of a leaderboard's experiments that it does not have."""
+    shown = {trial.name for trial in board}
+    for experiment in board.experiments:
+        for name in set(trial_arns(board._account, experiment)) - shown:
+            training = training_of(board._account, name)
+            if training is not None:
+                yield trial_from_component(board._account, training, name, experiment)
 
 
 _FIRST, _LAST = ("trial", "experiment", "status", "duration_s", "objective"), "failure_reason"

@@ -155,7 +155,6 @@ class LineageTracer:
 
         Raises:
             NotFoundError: If the trial does not exist; the error lists the nearest names.
-            StateError: If Search does not show all of its steps within a minute.
         """
         name = trial_name_of(trial)
         require_trial(self._account, name)

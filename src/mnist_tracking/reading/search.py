@@ -96,7 +96,7 @@ def find_trials(
 ) -> Results[Trial]:
     """Return trials, newest first; see `Workspace.trials`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    components = filter(is_training, _components(account, experiments, [_IS_TRAINING, *_listed(where)]))
+    components = filter(is_training, _components(account, experiments, [_IS_TRAINING, *listed(where)]))
     found = _trials(account, components, experiments)
     return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
 
@@ -109,7 +109,7 @@ def find_components(
 ) -> Results[Component]:
     """Return steps of every kind and source, newest first; see `Workspace.components`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    found = _components(account, experiments, _listed(where))
+    found = _components(account, experiments, listed(where))
     return Results("components", found, component_row, COMPONENT_COLUMNS, on_progress)
 
 
@@ -143,20 +143,26 @@ def _unless_missing(account: Account, found: Iterable[T], experiments: Iterable[
             require_experiment(account, name)
 
 
-def _listed(where: Where | Iterable[Where]) -> list[Where]:
-    listed: list[object]
+def listed(where: Where | Iterable[Where]) -> list[Where]:
+    """
+    Return one or several filters as a list.
+
+    Raises:
+        ConfigError: If one is neither a filter nor a SearchExpression.
+    """
+    found: list[object]
     match where:
         case Iterable() if not isinstance(where, Filter | Mapping | str):
-            listed = list(where)
+            found = list(where)
         case _:
-            listed = [where]
-    for item in listed:
+            found = [where]
+    for item in found:
         if not isinstance(item, Filter | Mapping):
             raise ConfigError(
                 f"{item!r} is not a filter. Compare a property, as in where.metric('test:accuracy') > 97, or pass a "
                 "SearchExpression as a dictionary."
             )
-    return cast("list[Where]", listed)
+    return cast("list[Where]", found)
 
 
 def _trials(account: Account, components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[Trial]:

@@ -92,6 +92,7 @@ class Trial:
         code_uri: The source archive in S3 that was trained, if known.
         created: When its training was requested; without one, when the trial was created.
         duration_s: How long its training took, in seconds; None until it ends.
+        ended: When its training ended; None until then.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
     Example:
@@ -121,6 +122,8 @@ class Trial:
     created: datetime
     duration_s: float | None
     _account: Account = attrs.field(eq=False, alias="account")
+    ended: datetime | None = None
+    _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
     def __repr__(self) -> str:
         return f"<Trial {self.name!r} of {self.experiment!r}: {self.status or 'no training'}>"
@@ -145,7 +148,6 @@ class Trial:
 
         Raises:
             NotFoundError: If the trial was deleted.
-            StateError: If Search, which is eventually consistent, does not show all of them within a minute.
         """
         return components_of(self._account, self.name)
 
@@ -221,7 +223,9 @@ class Trial:
         return pd.DataFrame([component_row(component) for component in self.steps], columns=COMPONENT_COLUMNS)
 
 
-def trial_from_component(account: Account, component: Component, name: str, experiment: str | None = None) -> Trial:
+def trial_from_component(
+    account: Account, component: Component, name: str, experiment: str | None = None, *, is_settled: bool = False
+) -> Trial:
     """Return a trial from the component that recorded its training, which may belong to other trials as well."""
     outputs = {artifact.name: artifact.uri for artifact in component.outputs}
     status: Status = component.status or "InProgress"
@@ -239,7 +243,9 @@ def trial_from_component(account: Account, component: Component, name: str, expe
         code_uri=code_uri(component),
         created=component.created,
         duration_s=(ended - started).total_seconds() if ended and started else None,
+        ended=ended,
         account=account,
+        is_settled=is_settled,
     )
 
 
@@ -249,7 +255,6 @@ def read_trial(account: Account, name: str) -> Trial:
 
     Raises:
         NotFoundError: If it does not exist; the error lists the nearest names.
-        StateError: If Search does not show all of its steps within a minute.
     """
     listed = require_trial(account, trial_name_of(name))
     steps = components_of(account, listed.name)

@@ -15,7 +15,7 @@ from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
 from mnist_tracking.experiments.sweep.scheduler import run_all
 from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, expand_grid
-from mnist_tracking.reading.leaderboard import Leaderboard
+from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.trial import Trial
 
 __all__ = ["HyperparameterSweep"]
@@ -116,7 +116,7 @@ class HyperparameterSweep:
         except MnistTrackingError as error:
             error.add_note("Call run(resume=True) on this sweep to train the remaining points.")
             raise
-        return self._board()
+        return including(self._board(), running.ended_trials)
 
     def _check_room(self, points: Sized) -> None:
         there = len(trial_arns(self.runner.workspace, self.runner.name))
@@ -153,12 +153,13 @@ class HyperparameterSweep:
 
 
 class _Running(Observers):
-    """Passes events on, and knows which jobs are running."""
+    """Passes events on, and knows which jobs are running, and which trials have ended."""
 
     def __init__(self, observer: TrialObserver, account: Account) -> None:
         super().__init__(observer)
         self._account = account
         self._jobs: dict[str, str] = {}
+        self.ended_trials: list[Trial] = []
         self._is_stopping = False
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
@@ -169,6 +170,7 @@ class _Running(Observers):
 
     def ended(self, trial: Trial) -> None:
         self._jobs.pop(trial.name, None)
+        self.ended_trials.append(trial)
         super().ended(trial)
 
     def stop(self) -> None:

@@ -1,0 +1,93 @@
+"""
+The outcome of a training job: when its trial component shows all of it.
+
+DescribeTrainingJob is never behind. The component is: its status and the values of its metrics may reach it some time
+after the job has ended, each at a time of its own.
+"""
+
+import math
+import struct
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import JOB_COMPONENT
+from mnist_tracking._aws.errors import is_missing
+from mnist_tracking._aws.experiments import read_component
+from mnist_tracking._aws.jobs import ENDED
+from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._values.records import Component, Metric
+from mnist_tracking.errors import JobTimeoutError, ServiceError
+
+_NOT_SHOWN = "The job has ended, but its trial component does not show that yet. Try again later."
+_PRECISION = 2.0**-22  # of the final values, which are 32-bit floating-point numbers, with one bit to spare
+
+
+def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
+    """
+    Wait until the component of a job shows how the job ended, and the final value of each metric.
+
+    Return the component, without its trials and tags, and the metrics whose final value is outstanding.
+
+    Args:
+        account: Where the job is.
+        job: The response of DescribeTrainingJob after the end of the job.
+
+    Raises:
+        JobTimeoutError: If the component does not show how the job ended within `Timing.settled_within_s`. If only
+            values are outstanding by then, it warns.
+    """
+    name, within_s = job["TrainingJobName"], account.timing.settled_within_s
+    component, missing = None, tuple[str, ...]()
+    for _ in Polling(account, timeout_s=within_s):
+        component = _component_of(account, name)
+        if component is not None and component.status in ENDED:
+            missing = outstanding_metrics(job, component.metrics)
+            if not missing:
+                return component, ()
+    if component is None or component.status not in ENDED:
+        raise JobTimeoutError(name, within_s, _NOT_SHOWN)
+    warnings.warn(
+        f"The job {name!r} ended {within_s:g} s ago, and its trial component does not show the final value of "
+        f"{', '.join(map(repr, missing))} yet.",
+        stacklevel=2,
+    )
+    return component, missing
+
+
+def _component_of(account: Account, job_name: str) -> Component | None:
+    """Read the component of a job; None until SageMaker has created it."""
+    try:
+        return read_component(account, job_name + JOB_COMPONENT)
+    except ServiceError as error:
+        if not is_missing(error):
+            raise
+        return None
+
+
+def outstanding_metrics(job: Mapping[str, Any], metrics: Mapping[str, Metric]) -> tuple[str, ...]:
+    """
+    Return the metrics whose final value has not reached the component of a job.
+
+    Args:
+        job: The response of DescribeTrainingJob.
+        metrics: The metrics that the component shows.
+    """
+    finals = {final["MetricName"]: final["Value"] for final in job.get("FinalMetricDataList", ())}
+    return tuple(name for name, value in finals.items() if not _has_reached(metrics.get(name), value))
+
+
+def _has_reached(metric: Metric | None, final: float) -> bool:
+    """Whether a metric ends with a value that is *final*, which has the precision of 32 bits."""
+    if metric is None:
+        return False
+    last = _as_float32(metric.last)
+    return last == final or math.isclose(last, final, rel_tol=_PRECISION, abs_tol=2.0**-126)
+
+
+def _as_float32(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
