@@ -30,7 +30,10 @@ PARTS = (  # a part imports only from parts that stand before it
 )
 ASIDE = {  # a part that stands aside: what it may import, and the parts that may import it
     "training": ({"errors", "job", "_values.files"}, {"mnist", "cli"}),
-    "embedded": ({"errors", "_values.archives", "_values.files"}, {"workspace", "cli"}),
+    "embedded": (  # metric_lines: the service and its clients search a log in one way, or their values would differ
+        {"errors", "_values.archives", "_values.files", "_values.metric_lines"},
+        {"workspace", "cli"},
+    ),
 }
 FOREIGN = {  # a package of others: the parts that may import it
     "attrs": {
@@ -56,6 +59,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "onnxruntime": {"training"},
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
+    "regex": {"_values"},
     "rich": {"experiments", "cli"},
     "platformdirs": {"_aws"},
     "sagemaker": {"_aws", "_values"},  # _values: for the type of a job's input

@@ -105,14 +105,22 @@ def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., 
 
 def test_values_keep_the_steps_that_they_were_logged_with(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
     trial = run(SCRIPT, metrics=NAMES)
-    series = bare_workspace.trial(trial.name).series()
+    with pytest.warns(UserWarning, match=f"Trial '{trial.name}': 1 of 4 values of the metric 'loss' was dropped"):
+        series = bare_workspace.trial(trial.name).series()
 
     assert [(point.step, point.value) for point in series["loss"]] == [(10, 0.1), (20, 0.1 / 2), (30, 0.1 / 3)]
 
 
-@pytest.mark.parametrize("line", ["loss=", "loss=nan", "loss=high", "win=1"])
-def test_a_line_without_a_value_has_no_point(line: str) -> None:
-    assert series_in_log([(datetime.now(UTC), line)], {"loss": r"loss=(\w+)?"}) == {}
+@pytest.mark.parametrize("line", ["loss=", "loss=nan", "loss=high"])
+def test_a_line_without_a_finite_value_has_no_point_and_is_counted(line: str) -> None:
+    series = series_in_log([(datetime.now(UTC), line)], {"loss": r"loss=(\w+)?"})["loss"]
+
+    assert series.points == ()
+    assert series.dropped.startswith("1 of 1 value of the metric 'loss' was dropped")
+
+
+def test_a_metric_that_no_line_matches_has_no_series() -> None:
+    assert series_in_log([(datetime.now(UTC), "win=1")], {"loss": r"loss=(\w+)?"}) == {}
 
 
 def test_artifacts_are_where_their_uri_says(run: Callable[..., Trial], bare_workspace: Workspace) -> None:

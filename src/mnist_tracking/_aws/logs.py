@@ -9,6 +9,7 @@ from typing import Any
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
 from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._values.metric_lines import last_redraw
 from mnist_tracking.errors import AccessDeniedError, ServiceError
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -102,8 +103,13 @@ class JobLog:
 
 
 def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:
-    """Return the last lines of the log of a job that has ended, oldest first; none if reading logs is not allowed."""
-    return [line for _, line in deque(JobLog(account, job_name, is_optional=True).last_lines(), maxlen=lines)]
+    """
+    Return the last lines of the log of a job that has ended, oldest first, each as a terminal shows it.
+
+    There are none if reading logs is not allowed.
+    """
+    ended = JobLog(account, job_name, is_optional=True)
+    return [last_redraw(line) for _, line in deque(ended.last_lines(), maxlen=lines)]
 
 
 def stream_tail(client: Any, group: str, lines: int, *, since: datetime) -> list[str]:

@@ -1,8 +1,7 @@
 """Metrics: values sent to a component, and every value read back."""
 
-import math
-import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +10,12 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.logs import JobLog
+from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, MetricPoint, MetricSeries
 from mnist_tracking.errors import ServiceError
 
 _MOST_PER_CALL = 10
 _QUERIES_PER_CALL = 100
-_STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.job.log_metric` prints it
 
 
 def put_metrics(account: Account, component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
@@ -57,7 +56,7 @@ def read_series(
     the log.
     """
     printed = job_series(account, component.job_name, on_line) if component.job_name else {}
-    sent = [name for name in component.metrics if name not in printed]
+    sent = [name for name in component.metrics if not printed.get(name)]
     return dict(sorted({**printed, **_sent(account, component, sent)}.items()))
 
 
@@ -65,9 +64,20 @@ def job_series(
     account: Account, job_name: str, on_line: Callable[[str], object] | None = None
 ) -> dict[str, MetricSeries]:
     """Return every value that a job has printed so far, by metric."""
-    definitions = describe_job(account, job_name)["AlgorithmSpecification"].get("MetricDefinitions", [])
     lines = _tee(JobLog(account, job_name).new_lines(), on_line)
-    return series_in_log(lines, {item["Name"]: item["Regex"] for item in definitions})
+    return series_in_log(lines, _regexes(account, job_name))
+
+
+def warn_of_dropped(trial: str, series: Iterable[MetricSeries]) -> None:
+    """Warn of values that a trial has logged, and that SageMaker does not have: once for each metric."""
+    for one in series:
+        if one.dropped:
+            warnings.warn(f"Trial {trial!r}: {one.dropped}", stacklevel=3)
+
+
+def _regexes(account: Account, job_name: str) -> dict[str, str]:
+    definitions = describe_job(account, job_name)["AlgorithmSpecification"].get("MetricDefinitions", [])
+    return {definition["Name"]: definition["Regex"] for definition in definitions}
 
 
 def _tee(
@@ -80,26 +90,18 @@ def _tee(
 
 
 def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, str]) -> dict[str, MetricSeries]:
-    """Find metric values in the lines of a log, as the service does: in the first group of a line's first match."""
-    compiled = {name: re.compile(regex) for name, regex in regexes.items()}
-    found: dict[str, list[MetricPoint]] = {}
+    """Find metric values in the lines of a log, as the service does; a metric that no line matches has no series."""
+    search, found = LogSearch(regexes), dict[str, list[MetricPoint]]()
     for moment, line in lines:
-        for name, regex in compiled.items():
-            match = regex.search(line)
-            if match and (value := _as_float(match.group(1))) is not None:
-                points = found.setdefault(name, [])
-                step = _STEP.match(line, match.end(1))
-                points.append(MetricPoint(int(step.group(1)) if step else len(points), value, moment))
-    return {name: MetricSeries(name, tuple(points)) for name, points in found.items()}
-
-
-def _as_float(text: str | None) -> float | None:
-    """Return a matched string as a finite number, which the service would record; None otherwise."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        for value in search.find(line, moment.timestamp()):
+            points = found.setdefault(value.name, [])
+            points.append(MetricPoint(len(points) if value.step is None else value.step, value.value, moment))
+    last, dropped = search.non_finite, search.dropped
+    return {
+        name: MetricSeries(name, tuple(found.get(name, ())), last.get(name, ""), dropped.get(name, ""))
+        for name in regexes
+        if name in found or name in dropped
+    }
 
 
 def _sent(account: Account, component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:

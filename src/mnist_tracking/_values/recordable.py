@@ -228,12 +228,17 @@ def _number(name: str, value: object) -> float:
         ) from None
 
 
-def metric_regex(name: str) -> str:
+def metric_regex(name: str, *, any_float: bool = False) -> str:
     r"""
     Return the regular expression that finds the values of one metric, and no other, in what `log_metric` prints.
+
+    Args:
+        name: The metric.
+        any_float: Whether to find infinite values and NaN, too, which SageMaker does not record.
 
     Example:
         >>> metric_regex("validation:accuracy")
         'metric "validation:accuracy"=([-+.0-9e]+)(?: step=\\d+)?;'
     """
-    return rf"metric {re.escape(json.dumps(name))}=([-+.0-9e]+)(?: step=\d+)?;"
+    number = "[-+.0-9a-z]+" if any_float else "[-+.0-9e]+"
+    return rf"metric {re.escape(json.dumps(name))}=({number})(?: step=\d+)?;"

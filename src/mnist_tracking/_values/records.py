@@ -109,15 +109,19 @@ class MetricPoint:
 @attrs.frozen(repr=False)
 class MetricSeries(Sequence[MetricPoint]):
     """
-    All values of one metric, in the order they were logged.
+    All finite values of one metric, in the order they were logged.
 
     Attributes:
         name: Such as ``"train:loss"``.
         points: The values.
+        non_finite: ``"nan"``, ``"inf"`` or ``"-inf"`` if that was logged last; empty if a finite value was.
+        dropped: How many logged values are missing here and in SageMaker, and why; empty if there are all.
     """
 
     name: str
     points: tuple[MetricPoint, ...]
+    non_finite: str = ""
+    dropped: str = ""
 
     @overload
     def __getitem__(self, index: int) -> MetricPoint: ...
@@ -130,7 +134,8 @@ class MetricSeries(Sequence[MetricPoint]):
         return len(self.points)
 
     def __repr__(self) -> str:
-        return f"<MetricSeries {self.name!r}: {plural(len(self), 'value')}, the last {list(self.values[-3:])}>"
+        then = f", then {self.non_finite}" if self.non_finite else ""
+        return f"<MetricSeries {self.name!r}: {plural(len(self), 'value')}, the last {list(self.values[-3:])}{then}>"
 
     @property
     def values(self) -> tuple[float, ...]:

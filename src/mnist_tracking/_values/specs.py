@@ -25,6 +25,7 @@ from mnist_tracking._values.checks import (
 )
 from mnist_tracking._values.dotted import check_dotted
 from mnist_tracking._values.exact import exact_hyperparameters
+from mnist_tracking._values.metric_lines import compile_regex
 from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.text import did_you_mean, short_repr
@@ -72,8 +73,8 @@ class MetricDefinition:
         check_key("metric", self.name)
         check_string(f"The regex of metric {self.name!r}", self.regex, "loss: (.*?);")
         try:
-            groups = re.compile(self.regex).groups
-        except re.error as error:
+            groups = compile_regex(self.regex).groups
+        except ValueError as error:
             raise ConfigError(f"The regex {self.regex!r} of metric {self.name!r} does not compile: {error}.") from None
         if not groups:
             raise ConfigError(

@@ -52,8 +52,9 @@ class LineSplitter:
     r"""
     Splits pieces of output into lines, in time and memory proportional to what they weigh.
 
-    Lines end with ``\\n`` or ``\\r\\n``. A longer line than *longest* bytes is split: not inside a word or a number,
-    if these are shorter than 4 KiB, and never inside a UTF-8 character.
+    Lines end with ``\\n`` or ``\\r\\n``; a progress bar that is redrawn with ``\\r`` is one line, with all redraws. A
+    longer line than *longest* bytes is split: after a redraw if it has one, else not inside a word or a number, if
+    these are shorter than 4 KiB, and never inside a UTF-8 character.
 
     Args:
         longest: The most bytes of one line; at least 4, so that a character fits.
@@ -107,6 +108,8 @@ class LineSplitter:
 
 def _end_of_part(line: bytes, start: int, stop: int) -> int:
     """Return where to split a line, at *stop* or before."""
+    if redrawn := line.rfind(b"\r", start, stop) + 1:
+        return redrawn
     if found := _BREAK.match(line, max(start, stop - _LONGEST_WORD), stop):
         return found.end()
     end = stop

@@ -27,7 +27,6 @@ class EngineTiming:
         stop_grace_s: Between SIGTERM and SIGKILL of a training script, as StopTrainingJob documents it.
         checkpoint_interval_s: Between two uploads of changed checkpoints while a job runs.
         output_poll_s: How long a supervisor waits for output before it looks at anything else, such as metric files.
-        metric_regex_s: CPU time that the regex of a metric definition may take for one line.
         stopped_upload_s: How long a job that was stopped may continue to upload its output, which is then given up.
         full_disk_s: How long a job that has trained waits for room on a full disk for its output before it fails.
         full_disk_poll_s: Between two attempts of a supervisor to write to a full disk.
@@ -50,7 +49,6 @@ class EngineTiming:
     stop_grace_s: float = _seconds(120.0)
     checkpoint_interval_s: float = _seconds(2.0)
     output_poll_s: float = _seconds(1.0)
-    metric_regex_s: float = _seconds(1.0)
     stopped_upload_s: float = _seconds(600.0)
     full_disk_s: float = _seconds(60.0)
     full_disk_poll_s: float = _seconds(1.0)

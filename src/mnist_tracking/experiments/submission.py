@@ -15,7 +15,7 @@ from mnist_tracking._aws.jobs import (
     wait_for_job,
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
-from mnist_tracking._aws.metrics import job_series
+from mnist_tracking._aws.metrics import job_series, warn_of_dropped
 from mnist_tracking._aws.outcomes import wait_for_outcome
 from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.waiting import Polling
@@ -81,8 +81,10 @@ class SubmittedTrial:
                 return
 
     def series(self) -> dict[str, MetricSeries]:
-        """Return every value that the job has logged so far, by metric, also while it runs."""
-        return job_series(self._account, self.job_name)
+        """Return every value that the job has logged so far, by metric, also while it runs; see `Trial.series`."""
+        series = job_series(self._account, self.job_name)
+        warn_of_dropped(self.name, series.values())
+        return series
 
     def stop(self) -> None:
         """Stop the job, without waiting for its end. Safe to call more than once, and after the job has ended."""

@@ -64,7 +64,7 @@ def metric_curves(
     labels, epochs = _labels(listed), _epochs(listed)
     for axes, (kind, names) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
         for trial, colour in zip(listed, _shades(len(listed)), strict=True):
-            drawn = {name: series[trial.name][name] for name in names if name in series[trial.name]}
+            drawn = {name: series[trial.name][name] for name in names if series[trial.name].get(name)}
             label = labels[trial.name]
             for (points, step), style in zip(_thinned(drawn), _STYLES * len(names), strict=False):
                 axes.plot(step, points, color=colour, linestyle=style, marker="o", markersize=3.5, label=label)

@@ -11,7 +11,7 @@ import attrs
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
-from mnist_tracking._aws.metrics import read_series
+from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
@@ -155,11 +155,13 @@ class Trial:
         """
         Read every value of every metric of its steps, also while they are running.
 
-        Where two steps have a metric of the same name, the later step's is returned.
+        Where two steps have a metric of the same name, the later step's is returned. A warning is issued for each
+        metric of which values were dropped, such as NaN; ``MetricSeries.dropped`` has its text.
         """
         series: dict[str, MetricSeries] = {}
         for component in components_of(self._account, self.name):
             series |= read_series(self._account, component)
+        warn_of_dropped(self.name, series.values())
         return series
 
     def lineage(self) -> Lineage:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.training_account import TrainingAccount
 
-from mnist_tracking.embedded.jobs.metric_values import FileMetrics, LogMetrics
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics
 
 LOSSES = [0.5, 0.25, 0.375]
 WRITES = """
@@ -22,11 +22,6 @@ def line(**told): return json.dumps({"MetricName": "loss", "Timestamp": 1.7e9, *
 def defined(*definitions: tuple[str, str]) -> dict[str, Any]:
     listed = [{"Name": name, "Regex": regex} for name, regex in definitions]
     return {"TrainingImage": "image", "TrainingInputMode": "File", "MetricDefinitions": listed}
-
-
-def found(regex: str, *lines: str) -> list[float]:
-    log = LogMetrics([{"Name": "loss", "Regex": regex}], limit_s=1.0, warn=pytest.fail)
-    return [value.value for value in log.find([(0.0, line) for line in lines])]
 
 
 def test_metrics_are_summarised_with_the_sample_deviation(account: TrainingAccount) -> None:
@@ -54,41 +49,31 @@ def test_metrics_of_a_failed_job_are_kept(account: TrainingAccount) -> None:
     assert account.metrics()["loss"]["Last"] == 2.0
 
 
-@pytest.mark.parametrize(
-    ("regex", "line", "values"),
-    [
-        ("loss=(.*?);", "loss=1; loss=2;", [1.0]),
-        ("loss=(.*?);", "loss=1e-3;", [0.001]),
-        ("loss=(.*?);", "loss: 1;", []),
-        ("loss=(.*?);", "loss=low;", []),
-        ("loss=(.*?);", "loss=nan;", []),
-        ("loss=(.*?);", "loss=-inf;", []),
-        ("loss=(.*?);", "loss=;", []),
-        ("loss=(a)?", "loss=1", []),
-        ("(loss)=(.*)", "loss=1", []),
-    ],
-)
-def test_the_first_group_of_the_first_match_counts_if_it_is_a_number(
-    regex: str, line: str, values: list[float]
-) -> None:
-    assert found(regex, line) == values
+def test_log_has_what_was_dropped_of_each_metric_and_why(account: TrainingAccount) -> None:
+    script = "for loss in ('0.4', 'nan', 'nan', '70%'): print(f'loss={loss};')"
+    account.run(script, AlgorithmSpecification=defined(("loss", "loss=(.*?);"), ("f1", "F1: (.*)")))
+
+    assert [line for line in account.log() if "metric" in line] == [
+        "mnist-tracking: 3 of 4 values of the metric 'loss' were dropped: 2 not finite (nan), 1 not a number ('70%')."
+    ]
+    assert (account.metrics()["loss"]["Count"], account.metrics()["loss"]["Last"]) == (1, 0.4)
 
 
-def test_regex_with_catastrophic_backtracking_is_dropped() -> None:
-    told: list[str] = []
-    definitions = [{"Name": "slow", "Regex": "(a+)+$"}, {"Name": "loss", "Regex": "loss=(.*)"}]
-    log = LogMetrics(definitions, limit_s=0.05, warn=told.append)
-    values = log.find([(0.0, "a" * 60 + "b"), (1.0, "a" * 60 + "b loss=1")])
+def test_good_lines_after_a_slow_one_count(account: TrainingAccount) -> None:
+    """And the slow one is mentioned: its regular expression needs a lifetime for it."""
+    script = "print('a' * 40 + 'b')\nprint('a')\nprint('loss=1')"
+    job = account.run(script, AlgorithmSpecification=defined(("loss", "^(?:a|a)*$|loss=(.*)")))
 
-    assert [(value.name, value.value) for value in values] == [("loss", 1.0)]
-    assert told == ["The regex of metric slow takes too long and is not used any more: (a+)+$"]
+    assert (job["TrainingJobStatus"], account.metrics()["loss"]["Last"]) == ("Completed", 1.0)
+    assert "of the metric 'loss' took too long for 1 line" in account.log()[-1]
 
 
-def test_job_ends_despite_a_slow_regex(account: TrainingAccount) -> None:
-    job = account.run("print('a' * 60 + 'b')", AlgorithmSpecification=defined(("slow", "(a+)+$")))
+def test_redraws_of_a_progress_bar_are_one_line_of_the_log_and_a_value_each(account: TrainingAccount) -> None:
+    script = "for i in range(10_000): print(f'\\r{i}% loss={i}', end='', flush=i % 100 == 0)\nprint('\\ndone')"
+    account.run(script, AlgorithmSpecification=defined(("loss", r"loss=(\d+)")))
 
-    assert job["TrainingJobStatus"] == "Completed"
-    assert any("The regex of metric slow takes too long" in line for line in account.log())
+    assert (account.metrics()["loss"]["Count"], account.metrics()["loss"]["Last"]) == (10_000, 9999.0)
+    assert len(account.log()) == 2
 
 
 def test_values_written_to_files_are_recorded_with_their_steps(account: TrainingAccount) -> None:
@@ -151,3 +136,10 @@ def test_numbers_of_any_size_and_names_of_any_kind_fail_no_job(account: Training
     assert [loss[name] for name in ("Min", "Max", "Last", "Count")] == [-1.7e308, 1.7e308, 1.7e308, 3]
     assert loss["Avg"] == pytest.approx(1.7e308 / 3)
     assert loss["StdDev"] > 1e153
+
+
+def test_failure_reason_has_the_last_redraw_of_a_progress_bar(account: TrainingAccount) -> None:
+    bar = "import sys\nfor i in range(1000): sys.stderr.write(f'\\r{i}% of it')\n"
+    job = account.run(f"{bar}sys.stderr.write('\\nValueError: low\\n')\nraise SystemExit(1)")
+
+    assert 'ErrorMessage "999% of it\nValueError: low"' in job["FailureReason"]

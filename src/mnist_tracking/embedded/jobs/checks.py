@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from mnist_tracking._values.metric_lines import compile_regex
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.container import OPT_ML, decode_hyperparameters, local_path
 from mnist_tracking.embedded.jobs.distribution import TORCHRUN, launcher_of
@@ -108,8 +109,8 @@ def _check_launcher(request: dict[str, Any]) -> None:
 def _check_metric(definition: dict[str, str]) -> None:
     name, regex = definition["Name"], definition["Regex"]
     try:
-        groups = re.compile(regex).groups
-    except (re.error, OverflowError, RecursionError) as error:
+        groups = compile_regex(regex).groups
+    except ValueError as error:
         raise ValidationFault(f"The regex of metric {name} does not compile: {error}: {regex}") from None
     if not groups:
         raise ValidationFault(f"The regex of metric {name} must have a capture group: {regex}")

@@ -1,17 +1,15 @@
-"""Find metric values in the lines of a log, and in files that scripts write."""
+"""Metric values in the lines of a log, and in files that scripts write."""
 
 import contextlib
 import json
 import math
-import re
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, BinaryIO
 
 import attrs
 
+from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking.embedded.disk import json_files, open_regular
 
 Lines = list[tuple[float, str]]
@@ -33,57 +31,9 @@ class MetricValue:
     step: int | None = None
 
 
-class LogMetrics:
-    """
-    Metric definitions, applied to each line: the value is the first group of the first match, if it is a number.
-
-    A regex with catastrophic backtracking would keep its job from ever ending. One that takes longer than *limit_s* is
-    dropped, and *warn* is called. A timer's signal interrupts it, so this works in the main thread only.
-    """
-
-    def __init__(self, definitions: list[dict[str, str]], *, limit_s: float, warn: Callable[[str], object]) -> None:
-        self._definitions = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
-        self._limit_s = limit_s
-        self._warn = warn
-
-    def find(self, lines: Lines) -> list[MetricValue]:
-        """Return the values in lines."""
-        before = signal.signal(signal.SIGVTALRM, _time_out)
-        try:
-            return [value for when, line in lines for value in self._find(line, when)]
-        finally:
-            signal.signal(signal.SIGVTALRM, before)
-
-    def _find(self, line: str, when: float) -> Iterator[MetricValue]:
-        for name, regex in tuple(self._definitions):
-            try:
-                value = _number(self._search(regex, line))
-            except TimeoutError:
-                self._definitions.remove((name, regex))
-                self._warn(f"The regex of metric {name} takes too long and is not used any more: {regex.pattern}")
-            else:
-                if value is not None:
-                    yield MetricValue(name, value, when)
-
-    def _search(self, regex: re.Pattern[str], line: str) -> str | None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, self._limit_s)
-        try:
-            match = regex.search(line)
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        return match.group(1) if match else None
-
-
-def _time_out(_number: int, _frame: FrameType | None) -> None:
-    raise TimeoutError
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def log_values(search: LogSearch, lines: Lines) -> list[MetricValue]:
+    """Return the values in lines; as in SageMaker, they have no steps."""
+    return [MetricValue(found.name, found.value, when) for when, line in lines for found in search.find(line, when)]
 
 
 class FileMetrics:

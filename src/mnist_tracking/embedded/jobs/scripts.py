@@ -12,6 +12,7 @@ from pathlib import Path
 from signal import Signals
 from typing import IO, Any
 
+from mnist_tracking._values.metric_lines import last_redraw
 from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, signal_name, start
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
@@ -137,7 +138,7 @@ class Script:
         with stream:
             for lines in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
                 if stream is self._process.stderr:
-                    self.stderr.extend(lines)
+                    self.stderr.extend(map(last_redraw, lines))
                 for line in filter(None, lines):  # CloudWatch has no empty events
                     self._events.put((self, (time.time(), line)))
         self._events.put((self, None))

@@ -17,6 +17,7 @@ from typing import Any
 
 import attrs
 
+from mnist_tracking._values.metric_lines import NOTE, LogSearch
 from mnist_tracking.embedded.disk import delete_all, described, is_disk_full, is_nearly_full, leads_elsewhere
 from mnist_tracking.embedded.jobs import state
 from mnist_tracking.embedded.jobs.checkpoints import Checkpoints
@@ -26,7 +27,7 @@ from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.journal import Journal
-from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, LogMetrics, MetricValue
+from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, MetricValue, log_values
 from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
@@ -95,6 +96,8 @@ class JobSupervisor:
         retry_s = self._timing.full_disk_poll_s
         self._journal = Journal(store, job["id"], retry_s=retry_s, check=self._leave_if_deleted)
         self._hosts: dict[str, HostRun] = {}
+        definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._search = LogSearch({definition["Name"]: definition["Regex"] for definition in definitions})
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
         self._has_begun = False
@@ -170,12 +173,14 @@ class JobSupervisor:
             for name, host in self._hosts.items():
                 self._start(name, host)
             with self._checkpoints_sent():
-                failed = self._scripts.run(self._recorder())
+                failed = self._scripts.run(self._on_lines)
         finally:
             self._scripts.leave_nothing()
         for name, host in self._hosts.items():
             self._record(name, [], list(host.files.find(is_last=True)))
             host.updates.apply(is_last=True)
+        for text in self._search.dropped.values():
+            self._log_line(next(iter(self._hosts)), f"{NOTE}{text}")
         if failed is not None:
             is_full = is_nearly_full(self._folder)
             raise JobError(
@@ -195,18 +200,11 @@ class JobSupervisor:
         except (OSError, ValueError) as error:
             raise JobError(f"AlgorithmError: {process['argv'][0]} cannot run the entry point: {error}") from error
 
-    def _recorder(self) -> Callable[[str, Lines], None]:
-        definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        limit_s = self._timing.metric_regex_s
-        log = LogMetrics(definitions, limit_s=limit_s, warn=partial(self._log_line, next(iter(self._hosts))))
-
-        def on_lines(name: str, lines: Lines) -> None:
-            self._leave_if_deleted()
-            host = self._hosts[name]
-            self._record(name, lines, [*log.find(lines), *host.files.find()])
-            host.updates.apply()
-
-        return on_lines
+    def _on_lines(self, name: str, lines: Lines) -> None:
+        self._leave_if_deleted()
+        host = self._hosts[name]
+        self._record(name, lines, [*log_values(self._search, lines), *host.files.find()])
+        host.updates.apply()
 
     def _leave_if_deleted(self) -> None:
         """Exit at once, with all scripts, when the job's folders are gone: nothing can be recorded."""

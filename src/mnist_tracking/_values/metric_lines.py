@@ -1,0 +1,207 @@
+"""
+Find the values of metrics in the lines of a log: one search, for the service that records them and for its clients.
+
+SageMaker searches every line for the regular expression of each metric, and records the first group of the first match
+if it is a finite number. What it drops is counted here, with the reason.
+"""
+
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import attrs
+import regex
+
+from mnist_tracking._values.recordable import metric_regex
+from mnist_tracking._values.text import plural, short_repr
+
+__all__ = ["LogSearch", "LoggedValue", "compile_regex", "last_redraw"]
+
+NOTE = "mnist-tracking: "
+"""How the notes in a log begin that are about its metrics; they are no output of a script, and are not searched."""
+
+_FIRST_S = 1.0  # CPU time that a metric may take for all of its lines,
+_PER_KIB_S = 0.00025  # plus this for every KiB of every line that it has begun
+_LONGEST, _LONGEST_WORD = 1 << 18, 1 << 12  # bytes of a log event, and of a word that is not cut in two
+_STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.job.log_metric` prints it
+_BRACE = re.compile(r"(?<!\\)((?:\\\\)*)\{(?!\d*,?\d*\})")  # a plain brace, which begins a fuzzy match in `regex`
+_KEPT, _TOO_LONG, _PART = "kept", "too long", "part"
+_MOST_EXAMPLES = 3
+_NOT_FINITE, _NO_NUMBER, _CUT = "not finite", "not a number", "cut off at the end of a line"
+_DROPPED = (_NOT_FINITE, _NO_NUMBER, _CUT)
+_REST = re.compile(r"(?:[0-9]|\.[0-9]|,[0-9]{3}(?![0-9])|[eE][-+]?[0-9])[-+.,0-9eE]*")  # what continues a number
+
+
+def compile_regex(text: str) -> "regex.Pattern[str]":
+    """
+    Compile the regular expression of a metric, so that a search can be given up.
+
+    Raises:
+        ValueError: If it does not compile.
+    """
+    try:
+        re.compile(text)
+        return regex.compile(_BRACE.sub(r"\1\\{", text), regex.V0)
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{error}") from None
+
+
+def last_redraw(line: str) -> str:
+    r"""
+    Return what a terminal shows of a line: the last state of a progress bar, which is drawn again after each ``\r``.
+
+    Example:
+        >>> last_redraw("10%\r50%\r100%")
+        '100%'
+    """
+    return next((part for part in reversed(line.split("\r")) if part), "")
+
+
+@attrs.frozen
+class LoggedValue:
+    """A finite value of a metric, and the step that `mnist_tracking.job.log_metric` has printed behind it."""
+
+    name: str
+    value: float
+    step: int | None
+
+
+class LogSearch:
+    r"""
+    Searches the lines of a log for the metrics of a job.
+
+    A line in which a progress bar was redrawn, with ``\r``, counts as several. A regular expression with catastrophic
+    backtracking cannot stop the search: each metric may take a second of CPU time, and a quarter of a millisecond
+    more for every KiB that was logged. A line that takes longer is skipped, and the lines after it are searched.
+
+    Args:
+        regexes: A regular expression for each metric.
+        first_s: The CPU time that each metric may take besides that.
+    """
+
+    def __init__(self, regexes: Mapping[str, str], *, first_s: float = _FIRST_S) -> None:
+        self._searches = [_MetricSearch(name, text, first_s) for name, text in regexes.items()]
+
+    def find(self, line: str, when: float = 0.0) -> Iterator[LoggedValue]:
+        """Yield the finite values in a line that was logged at a time, in seconds since the epoch."""
+        if line.startswith(NOTE):
+            return
+        *before, last = line.split("\r")
+        is_cut = len(line) * 4 >= _LONGEST and len(line.encode()) >= _LONGEST - _LONGEST_WORD
+        for part in filter(None, (*before, last)):
+            for search in self._searches:
+                if found := search.find(part, when, is_cut=is_cut and part is last):
+                    yield found
+
+    @property
+    def non_finite(self) -> dict[str, str]:
+        """The metrics whose last value was not finite, and that value: ``"nan"``, ``"inf"`` or ``"-inf"``."""
+        return {search.name: search.last for search in self._searches if search.last}
+
+    @property
+    def matched(self) -> set[str]:
+        """The metrics that were in at least one line."""
+        return {search.name for search in self._searches if search.has_matched}
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """What was dropped of each metric, and why, in words; without the metrics that have all of their values."""
+        return {search.name: text for search in self._searches if (text := search.dropped())}
+
+
+class _MetricSearch:
+    """The search for one metric, and what it has found so far."""
+
+    def __init__(self, name: str, text: str, first_s: float) -> None:
+        self.name = name
+        self.last = ""
+        self._text, self._regex = text, _compiled(name, text)
+        self._left_s = self._first_s = first_s
+        self._last_at = -math.inf
+        self._counts: Counter[str] = Counter()
+        self._examples: dict[str, dict[str, None]] = {}
+
+    def find(self, line: str, when: float, *, is_cut: bool) -> LoggedValue | None:
+        """Return the finite value in a line; count what is dropped."""
+        match = self._match(line)
+        if match is None:
+            return None
+        text, end = match.group(1) or "", match.end(1)
+        value = _number(text)
+        if value is None:
+            self._note(_NO_NUMBER, short_repr(text))
+            return None
+        if is_cut and end == len(line):
+            self._note(_CUT)
+            return None
+        if when >= self._last_at:
+            self._last_at, self.last = when, "" if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            self._note(_NOT_FINITE, str(value))
+            return None
+        self._note(_KEPT)
+        if rest := _REST.match(line, end):
+            self._note(_PART, f"{text!r} of {text + rest.group().rstrip('.,')!r}")
+        step = _STEP.match(line, end)
+        return LoggedValue(self.name, value, int(step.group(1)) if step else None)
+
+    def _match(self, line: str) -> "regex.Match[str] | None":
+        if self._regex is None:
+            return None
+        self._left_s = min(self._left_s + _PER_KIB_S * (1 + (len(line) >> 10)), self._first_s)
+        began = time.thread_time()
+        try:
+            return self._regex.search(line, timeout=self._left_s)
+        except TimeoutError:
+            self._note(_TOO_LONG)
+            return None
+        finally:
+            self._left_s = max(self._left_s - (time.thread_time() - began), 0.0)
+
+    def _note(self, what: str, example: str = "") -> None:
+        self._counts[what] += 1
+        examples = self._examples.setdefault(what, {})
+        if example and len(examples) < _MOST_EXAMPLES:
+            examples[example] = None
+
+    @property
+    def has_matched(self) -> bool:
+        return any(self._counts[what] for what in (_KEPT, *_DROPPED))
+
+    def dropped(self) -> str:
+        """Return what was dropped, and why, in words; empty if nothing was."""
+        return " ".join(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        expression = f"The regular expression {short_repr(self._text)} of the metric {self.name!r}"
+        if self._regex is None:
+            yield f"{expression} does not compile in Python, so its values are not read from the log."
+        if dropped := [what for what in _DROPPED if self._counts[what]]:
+            count, kept = sum(self._counts[what] for what in dropped), self._counts[_KEPT]
+            reasons = ", ".join(f"{self._counts[what]} {what}{self._shown(what)}" for what in dropped)
+            verb = "was" if count == 1 else "were"
+            yield f"{count} of {plural(count + kept, 'value')} of the metric {self.name!r} {verb} dropped: {reasons}."
+        if count := self._counts[_TOO_LONG]:
+            yield f"{expression} took too long for {plural(count, 'line')}, not searched to the end."
+        if count := self._counts[_PART]:
+            yield f"{expression} captures only a part of the number in {plural(count, 'line')}{self._shown(_PART)}."
+
+    def _shown(self, what: str) -> str:
+        return f" ({', '.join(self._examples[what])})" if self._examples[what] else ""
+
+
+def _compiled(name: str, text: str) -> "regex.Pattern[str] | None":
+    try:
+        return compile_regex(metric_regex(name, any_float=True) if text == metric_regex(name) else text)
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> float | None:
+    """Return a captured number, which may be infinite or NaN; None if it is no number."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
