@@ -25,6 +25,7 @@ from mnist_tracking._aws.errors import (
     retry_momentary,
     translated,
 )
+from mnist_tracking._aws.idempotency import make_s3_idempotent, make_sagemaker_idempotent
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
@@ -141,13 +142,16 @@ class Account:
         """Create a client that retries throttled requests, and adds the settings to requests that the SDKs make."""
         session: Any = self.boto_session
         client = session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
-        if service == "s3" and self.settings.kms_key is not None:
-            for operation in _ENCRYPTED:
-                client.meta.events.register(
-                    f"provide-client-params.s3.{operation}", partial(_encrypt, self.settings.kms_key)
-                )
+        if service == "s3":
+            make_s3_idempotent(client)
+            if self.settings.kms_key is not None:
+                for operation in _ENCRYPTED:
+                    client.meta.events.register(
+                        f"provide-client-params.s3.{operation}", partial(_encrypt, self.settings.kms_key)
+                    )
         if service == "sagemaker":
             retry_momentary(client)
+            make_sagemaker_idempotent(client)
             # the Tracker creates artifacts, and accepts no tags for them
             client.meta.events.register("provide-client-params.sagemaker.CreateArtifact", partial(_add_tags, self.tags))
         return client

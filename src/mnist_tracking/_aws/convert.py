@@ -33,6 +33,9 @@ ADAPTER = "mnist-tracking:adapter"
 LEAVING_TAG = "mnist-tracking:leaving"
 """The tag of a component that may be in no trial: a cleanup of the experiment that the tag names finds it."""
 
+REQUEST_TAG = "mnist-tracking:request"
+"""The tag of everything that this library creates by name: a random value, by which it finds its own creations."""
+
 RUN_TAG = "sagemaker:trial-component-source"  # set by the SDK's Run
 _CHANNELS = "/opt/ml/input/data/"
 _SDK_PREFIXES = ("sagemaker_", "SageMaker.")
@@ -120,8 +123,8 @@ def experiment_from_aws(response: Mapping[str, Any]) -> ExperimentSummary:
 
 
 def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Convert tags to a mapping."""
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    """Convert tags to a mapping, without the one that identifies the request."""
+    return {tag["Key"]: tag["Value"] for tag in tags if tag["Key"] != REQUEST_TAG}
 
 
 def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, CREATED_BY, TRIAL_TAG, tags_to_aws
@@ -131,6 +131,8 @@ def deploy_model(
             raise
         except S3UploadFailedError as error:
             raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
+        except BotoCoreError:  # a broken connection is an OSError, too
+            raise
         except _UNREADABLE as error:
             detail = f"cannot be packed with its code {served.source_dir or served.entry_point!r}: {error}"
             raise StateError("model", served.model_uri, "damaged", detail) from error

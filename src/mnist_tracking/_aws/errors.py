@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from boto3.exceptions import Boto3Error
@@ -11,6 +12,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -18,6 +20,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.model import OperationModel
 
 from mnist_tracking._values.text import nearest
@@ -139,6 +142,19 @@ def is_taken(error: ClientError | ServiceError) -> bool:
     return code == "ResourceInUse" or (
         code == "ValidationException" and any(words in message for words in ("already exist", "must be unique"))
     )
+
+
+def is_server_error(error: ClientError) -> bool:
+    """Whether the service failed, and may have executed the request."""
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def may_be_executed(error: MnistTrackingError) -> bool:
+    """Whether a failed request may have been executed: a response to it, or to one of its repetitions, was lost."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return is_server_error(cause) or bool(cause.response.get("ResponseMetadata", {}).get("RetryAttempts"))
+    return isinstance(cause, BotoConnectionError | HTTPClientError)
 
 
 def is_bucket_name_taken(error: ServiceError) -> bool:

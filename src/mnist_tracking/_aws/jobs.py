@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
-from mnist_tracking._aws.errors import is_already_ended, is_missing, translated
+from mnist_tracking._aws.errors import exists, is_already_ended, is_missing, is_taken, may_be_executed, translated
 from mnist_tracking._aws.experiments import read_component
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
@@ -29,13 +31,30 @@ from mnist_tracking.job import OUTPUT_URI, metric_regex
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 
 
-def start_job(estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
+def start_job(
+    account: Account, estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]
+) -> None:
     """
     Start the job of a trial; does not wait.
+
+    Returns also if every response of SageMaker was lost, but the job exists.
 
     Raises:
         ConfigError: If the SDK rejects the inputs.
     """
+    try:
+        _fit(estimator, job_name, trial_name, inputs)
+    except ServiceError as error:
+        if is_taken(error) or not was_started(account, job_name, error):
+            raise
+
+
+def was_started(account: Account, job_name: str, error: MnistTrackingError) -> bool:
+    """Whether a job exists although the request to start it failed."""
+    return may_be_executed(error) and exists(lambda: describe_job(account, job_name))
+
+
+def _fit(estimator: Any, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
     with quiet(), translated(), sdk_errors_translated(), _code_staged(estimator):
         estimator.fit(
             inputs=dict(inputs) or None,
@@ -225,7 +244,7 @@ def sdk_errors_translated() -> Iterator[None]:
     """Turn the SDK's own errors raised inside the block into a ConfigError."""
     try:
         yield
-    except MnistTrackingError:
+    except (MnistTrackingError, BotoCoreError):  # a broken connection is an OSError, too
         raise
     except _SDK_ERRORS as error:
         raise ConfigError(f"The SageMaker SDK rejects the job: {error}") from error

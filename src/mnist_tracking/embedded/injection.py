@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import attrs
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from mnist_tracking.embedded.faults import AwsFault
 from mnist_tracking.errors import ConfigError
@@ -27,6 +28,11 @@ _DEFAULTS = {  # AWS's code: the status and the message that come with it
     "ConflictException": (400, "There was a conflict when you attempted to modify an entity."),
     "ResourceLimitExceeded": (400, "The account-level service limit is reached."),
 }
+ConnectionFault = ConnectionClosedError | ConnectTimeoutError | EndpointConnectionError | ReadTimeoutError
+_CONNECTION_FAULTS: dict[str, type[ConnectionFault]] = {
+    fault.__name__: fault
+    for fault in (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError)
+}
 
 
 def _at_least(least: int) -> Callable[[object, Any, int | None], None]:
@@ -43,14 +49,17 @@ class Fault:
     An AWS error that the embedded SageMaker returns from some calls.
 
     Attributes:
-        code: AWS's error code, such as ``"ThrottlingException"``.
+        code: AWS's error code, such as ``"ThrottlingException"``, or the name of one of botocore's exceptions for a
+            connection: ``"ConnectionClosedError"``, ``"ReadTimeoutError"``, ``"ConnectTimeoutError"`` or
+            ``"EndpointConnectionError"``.
         operation: Which operation fails, such as ``"CreateTrainingJob"``; by default every one.
         service: The service of the operation, by boto3's name, such as ``"s3"``; by default every one.
         times: How many calls fail, each attempt of a retried call counted; None for all of them.
         after: How many calls succeed before the first one fails.
         when: Called with a call's parameters; returns whether the call may fail. By default, every call may.
-        message: The error message; by default AWS's message for this code.
+        message: The error message; by default AWS's message for this code. Exceptions for connections have their own.
         status: The HTTP status; by default AWS's status for this code.
+        lost: Whether the call is executed, and only its response is lost: the client receives the error instead.
 
     Raises:
         ConfigError: If *times* is less than 1, or *after* than 0.
@@ -64,14 +73,17 @@ class Fault:
     when: Callable[[Mapping[str, Any]], bool] | None = attrs.field(default=None, kw_only=True)
     message: str | None = attrs.field(default=None, kw_only=True)
     status: int | None = attrs.field(default=None, kw_only=True)
+    lost: bool = attrs.field(default=False, kw_only=True)
 
     def matches(self, service: str, operation: str, params: Mapping[str, Any]) -> bool:
         """Whether a call is one of those that fail."""
         is_named = self.service in (None, service) and self.operation in (None, operation)
         return is_named and (self.when is None or self.when(params))
 
-    def to_error(self) -> AwsFault:
-        """Return the error response."""
+    def to_error(self) -> AwsFault | ConnectionFault:
+        """Return the error response, or the exception for a connection."""
+        if connection_fault := _CONNECTION_FAULTS.get(self.code):
+            return connection_fault(endpoint_url="https://embedded")
         status, message = _DEFAULTS.get(self.code, (400, f"{self.code}, as injected."))
         return AwsFault(self.message or message, code=self.code, status=self.status or status)
 
@@ -150,12 +162,12 @@ class Injections:
             if injection in self._current:
                 self._current.remove(injection)
 
-    def next_fault(self, service: str, operation: str, params: Mapping[str, Any]) -> AwsFault | None:
-        """Return the error of this call, if it is to fail; of several matching faults, the one injected first."""
+    def next_fault(self, service: str, operation: str, params: Mapping[str, Any]) -> Fault | None:
+        """Return the fault of this call, if it is to fail; of several matching faults, the one injected first."""
         with self._lock:
             for injection in self._current:
                 if injection.applies_to(service, operation, params):
-                    return injection.fault.to_error()
+                    return injection.fault
         return None
 
 

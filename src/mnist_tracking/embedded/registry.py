@@ -13,12 +13,22 @@ Response = dict[str, Any]
 
 @attrs.frozen
 class Call:
-    """One API call: botocore's parameter names and Python types, checked against the service model."""
+    """
+    One API call.
+
+    Attributes:
+        context: The embedded SageMaker that handles it.
+        service: The service, by boto3's name.
+        operation: The operation.
+        params: botocore's parameter names and Python types, checked against the service model.
+        read_timeout_s: How long the client waits for the response; None for as long as it takes.
+    """
 
     context: Context
     service: str
     operation: str
     params: Params
+    read_timeout_s: float | None = None
 
 
 Handler = Callable[[Call], Response]

@@ -10,20 +10,22 @@ call's parameters are read as AWS reads them: botocore's own code fails in many 
 errors, such as `UnsupportedOperationError`. Anything else that a handler raises is an InternalFailure, which has it as
 its cause, and is logged.
 
-botocore retries below ``before-call``. So an injected error is passed to the client's own retry handlers here, with
-the event ``needs-retry``, as botocore's endpoint does.
+botocore retries below ``before-call``. So an injected error, and a response that comes too late for the client, is
+passed to the client's own retry handlers here, with the event ``needs-retry``, as botocore's endpoint does.
 """
 
+import itertools
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 import attrs
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError, ReadTimeoutError
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.model import OperationModel
 from botocore.session import Session
@@ -32,7 +34,7 @@ from botocore.validate import ParamValidationDecorator, ParamValidator
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.deserialiser import deserialise, without_own_forms
 from mnist_tracking.embedded.faults import AwsFault
-from mnist_tracking.embedded.injection import Injections
+from mnist_tracking.embedded.injection import ConnectionFault, Injections
 from mnist_tracking.embedded.interrupts import uninterrupted, uninterrupted_read
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
 from mnist_tracking.embedded.store.filesystem import is_storage_error
@@ -42,6 +44,7 @@ from mnist_tracking.errors import MnistTrackingError, UnsupportedOperationError
 _logger = logging.getLogger(__name__)
 _PARAMS = "mnist_tracking_params"
 Reply = tuple[SimpleNamespace, Response]
+Outcome = Reply | ConnectionFault
 
 response_observers: list[Callable[[OperationModel, Response], None]] = []
 """Called with each successful response before it is returned; tests check each against the service model."""
@@ -52,7 +55,13 @@ def install(session: Session, context: Context, injections: Injections) -> None:
 
     def answer(model: OperationModel, params: dict[str, Any], request_signer: Any, **given: Any) -> Reply:
         retries = _Retries(request_signer._event_emitter, model, params)
-        call = Call(context, model.service_model.service_name, model.name, given["context"][_PARAMS])
+        call = Call(
+            context,
+            model.service_model.service_name,
+            model.name,
+            given["context"][_PARAMS],
+            given["context"]["client_config"].read_timeout,
+        )
         return _answer(call, injections, model, retries)
 
     emitter = session.get_component("event_emitter")
@@ -123,15 +132,16 @@ class _Retries:
     model: OperationModel
     request: dict[str, Any]
 
-    def delay_after(self, reply: Reply, attempts: int) -> float | None:
+    def delay_after(self, failure: Outcome, attempts: int) -> float | None:
         """Return how many seconds the client waits before the next attempt; None if it gives up."""
+        exception = failure if isinstance(failure, Exception) else None
         answers = self.emitter.emit(
             f"needs-retry.{self.model.service_model.service_id.hyphenize()}.{self.model.name}",
-            response=reply,
+            response=None if exception else failure,
             endpoint=None,
             operation=self.model,
             attempts=attempts,
-            caught_exception=None,
+            caught_exception=exception,
             request_dict=self.request,
         )
         delay = first_non_none_response(answers)
@@ -142,14 +152,45 @@ def _answer(call: Call, injections: Injections, model: OperationModel, retries: 
     handler = OPERATIONS.get((call.service, call.operation))
     if handler is None:
         raise UnsupportedOperationError(call.service, call.operation)
-    attempts = 0
-    while fault := injections.next_fault(call.service, call.operation, call.params):
-        error_reply = _error_reply(fault, attempts)
-        attempts += 1
-        delay = retries.delay_after(error_reply, attempts)
-        if delay is None:
-            return error_reply
-        call.context.sleep(delay)
+    for attempts in itertools.count():
+        outcome, may_be_retried = _attempt(handler, call, injections, model, attempts)
+        delay = retries.delay_after(outcome, attempts + 1) if may_be_retried else None
+        if delay is not None:
+            call.context.sleep(delay)
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            return outcome
+    raise AssertionError("unreachable")
+
+
+def _attempt(
+    handler: Handler, call: Call, injections: Injections, model: OperationModel, attempts: int
+) -> tuple[Outcome, bool]:
+    """Make one attempt at a call; return its outcome, and whether that is one that clients may retry."""
+    fault = injections.next_fault(call.service, call.operation, call.params)
+    if fault is None:
+        try:
+            return _execute(handler, call, model, attempts), False
+        except ReadTimeoutError as error:
+            return error, True
+    if fault.lost:
+        with _rewound(call.params):
+            _execute(handler, call, model, attempts)
+    failure = fault.to_error()
+    return (_error_reply(failure, attempts) if isinstance(failure, AwsFault) else failure), True
+
+
+@contextmanager
+def _rewound(params: Mapping[str, Any]) -> Iterator[None]:
+    """Set the files among parameters back to where they were before the block, as botocore does before a retry."""
+    positions = {name: value.tell() for name, value in params.items() if hasattr(value, "seek")}
+    yield
+    for name, position in positions.items():
+        params[name].seek(position)
+
+
+def _execute(handler: Handler, call: Call, model: OperationModel, attempts: int) -> Reply:
     try:
         run = uninterrupted_read if call.service == "sagemaker-runtime" else uninterrupted
         response = run(_handle, handler, model, call)

@@ -18,7 +18,7 @@ from mnist_tracking._aws.experiments import (
     remember_objective,
     require_trial,
 )
-from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component
+from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component, was_started
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
@@ -322,8 +322,8 @@ class ExperimentRunner:
         trial_name = self._trial_name(name)
         inputs = self._data.in_s3(inputs)
         self._remember_objective()
-        with self._new_trial(trial_name):
-            start_job(estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
+        with self._new_trial(trial_name, job_name):
+            start_job(self.workspace, estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
         tag_component(self.workspace, job_name, self._tags)
         return SubmittedTrial(self.workspace, trial_name, self.name, job_name)
 
@@ -392,15 +392,20 @@ class ExperimentRunner:
         return unique_name(self.name, "trial") if name is None else check_name("trial", name)
 
     @contextmanager
-    def _new_trial(self, name: str) -> Iterator[None]:
-        """Create a trial with the shared steps; delete it again if the block fails to start its training."""
+    def _new_trial(self, name: str, job_name: str | None = None) -> Iterator[None]:
+        """
+        Create a trial with the shared steps; delete it again if the block fails to start its training.
+
+        It stays if its job may have been started: a cleanup finds the job by it.
+        """
         create_trial(self.workspace, name, self.name, self._tags)
         try:
             self._shared.attach_to(name)
             yield
         except MnistTrackingError as error:
             try:
-                delete_trial(self.workspace, name)
+                if job_name is None or not was_started(self.workspace, job_name, error):
+                    delete_trial(self.workspace, name)
             except MnistTrackingError as second:  # the first error is the one to report
                 error.add_note(f"The trial {name!r} could not be deleted again: {second}")
             raise

@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import math
 import os
 import re
 import threading
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import attrs
+from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
 
 from mnist_tracking.embedded.faults import AwsFault
@@ -102,17 +104,26 @@ def _endpoint(call: Call) -> Endpoint:
 
 
 def _post(call: Call, endpoint: Endpoint, body: bytes) -> _Reply:
-    """Send a request over the open connection of this thread, or over a new one if that is stale."""
+    """
+    Send a request over the open connection of this thread, or over a new one if that is stale.
+
+    Raises:
+        ReadTimeoutError: If the model takes longer than the client waits.
+        AwsFault: If it takes longer than SageMaker allows, or its server does not respond.
+    """
     port, timeout_s = int(endpoint.port or 0), call.context.timing.invocation_timeout_s
-    headers = _headers(call, endpoint)
+    client_s = math.inf if call.read_timeout_s is None else call.read_timeout_s
+    longest_s, headers = min(timeout_s + _GRACE_S, client_s), _headers(call, endpoint)
     try:
         if connection := _kept.take(port):
             try:
-                return _exchange(port, connection, body, headers)
+                return _exchange(port, connection, body, headers, longest_s)
             except _STALE:
                 pass
-        return _exchange(port, _Connection("127.0.0.1", port, timeout=timeout_s + _GRACE_S), body, headers)
+        return _exchange(port, _Connection("127.0.0.1", port), body, headers, longest_s)
     except TimeoutError as error:
+        if longest_s == client_s:
+            raise ReadTimeoutError(endpoint_url=f"https://embedded/endpoints/{endpoint.name}/invocations") from error
         seconds = f"{timeout_s:g} s"
         message = f"Your invocation timed out while waiting for a response: the model took longer than {seconds}."
         raise _model_error(call, 0, message) from error
@@ -141,8 +152,12 @@ def _headers(call: Call, endpoint: Endpoint) -> dict[str, str]:
     return {**sent, state.SECRET_HEADER: launcher.read_secret(call.context.store, endpoint)}
 
 
-def _exchange(port: int, connection: _Connection, body: bytes, headers: dict[str, str]) -> _Reply:
+def _exchange(port: int, connection: _Connection, body: bytes, headers: dict[str, str], timeout_s: float) -> _Reply:
+    """Send a request, and read its response; TimeoutError if nothing is received for *timeout_s*."""
     try:
+        connection.timeout = timeout_s
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout_s)
         connection.request("POST", "/invocations", body, headers)
         response = connection.getresponse()
         reply = _Reply(response.status, response.headers, response.read())

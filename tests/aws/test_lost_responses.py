@@ -1,0 +1,129 @@
+"""Responses that are lost: the request is executed, the client gets an error in its place, and repeats the request."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.sent import whole_workflow
+
+from mnist_tracking import BestModelDeployer, ExperimentRunner, Leaderboard, ServiceError, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded.registry import OPERATIONS
+from mnist_tracking.errors import AlreadyExistsError
+
+READS = ("Describe", "List", "Get", "Head", "Search", "BatchGet", "InvokeEndpoint")
+CHANGES = sorted({operation for _, operation in OPERATIONS if not operation.startswith(READS)})
+LOST = ["InternalFailure", "ConnectionClosedError", "ReadTimeoutError"]
+
+
+@pytest.fixture
+def engine_settings(naps: list[float]) -> dict[str, Any]:
+    return {"sleep": naps.append}
+
+
+@contextmanager
+def first_responses_lost(engine: EmbeddedSageMaker, code: str, operations: list[str]) -> Iterator[dict[str, int]]:
+    """Lose the first response to each call of some operations; yield how many were lost by operation."""
+    with ExitStack() as stack:
+        injections = [
+            stack.enter_context(engine.inject(Fault(code, operation=name, times=None, when=is_new(), lost=True)))
+            for name in operations
+        ]
+        lost: dict[str, int] = {}
+        yield lost
+        lost |= {injection.fault.operation or "": injection.failures for injection in injections if injection.failures}
+
+
+def is_new() -> Any:
+    """Return a function that returns whether it is called with an object for the first time."""
+    known: list[object] = []
+
+    def check(params: Mapping[str, Any]) -> bool:
+        if any(params is one for one in known):
+            return False
+        known.append(params)
+        return True
+
+    return check
+
+
+def left(engine: EmbeddedSageMaker) -> dict[str, int]:
+    """How much is left in each table, apart from what no cleanup deletes."""
+    lasting = {"uploads", "buckets", "training_jobs", "training_job_stages", "log_events", "sqlite_sequence"}
+    with engine.store.read() as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        rows = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+        rows["tags"] -= connection.execute("SELECT count(*) FROM tags WHERE arn LIKE '%training-job/%'").fetchone()[0]
+    return {name: count for name, count in rows.items() if count and name not in lasting}
+
+
+@pytest.mark.parametrize("code", LOST)
+def test_workflow_survives_the_loss_of_every_first_response(
+    engine: EmbeddedSageMaker, workspace: Workspace, toy_job: Any, tmp_path: Path, code: str
+) -> None:
+    with first_responses_lost(engine, code, CHANGES) as lost:
+        whole_workflow(workspace, toy_job(), tmp_path)
+        board = Leaderboard.load(workspace, "lines", objective="score")
+        report = workspace.cleanup_plan("lines").execute()
+
+    assert [trial.status for trial in board] == ["Completed"]
+    assert report.failed == ()
+    assert {kind for kind, _ in report.deleted} >= {"trial component", "trial", "experiment", "artifact"}
+    assert left(engine) == {}
+    created = {name for name in lost if name.startswith("Create")}
+    assert created >= {f"Create{kind}" for kind in ("Experiment", "Trial", "TrialComponent", "TrainingJob", "Artifact")}
+    assert created >= {f"Create{kind}" for kind in ("Model", "EndpointConfig", "Endpoint", "Bucket", "MultipartUpload")}
+
+
+@pytest.mark.parametrize("kind", ["Experiment", "Trial"])
+def test_name_of_somebody_else_stays_taken(engine: EmbeddedSageMaker, workspace: Workspace, kind: str) -> None:
+    """Also if the request is repeated because of throttling: nothing was created by it."""
+    client = engine.session().client("sagemaker")
+    client.create_experiment(ExperimentName="theirs")
+    client.create_trial(ExperimentName="theirs", TrialName="theirs")
+    trial = ExperimentRunner(workspace, "theirs").trial(name="theirs")
+    taken = {"Experiment": lambda: ExperimentRunner(workspace, "theirs", create=True), "Trial": trial.__enter__}
+    with engine.inject(Fault("ThrottlingException", operation=f"Create{kind}")), pytest.raises(AlreadyExistsError):
+        taken[kind]()
+
+
+@pytest.mark.parametrize("code", LOST)
+@pytest.mark.parametrize("operation", ["CreateTrial", "CreateTrainingJob"])
+def test_job_whose_responses_are_all_lost_is_known_or_stopped(
+    engine: EmbeddedSageMaker, workspace: Workspace, toy_job: Any, operation: str, code: str
+) -> None:
+    runner = ExperimentRunner(workspace, "lines", job=toy_job())
+    with engine.inject(Fault(code, operation=operation, times=None, lost=True)):
+        try:
+            submitted = runner.submit({"behaviour": "hang"}, name="mine")
+        except ServiceError:
+            submitted = None
+    plan = runner.cleanup_plan()
+    running = workspace.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+
+    assert {item.name for item in plan.items if item.is_running} == {job["TrainingJobName"] for job in running}
+    assert (submitted is not None) == bool(running)
+    plan.execute()
+    assert left(engine) == {}
+
+
+@pytest.mark.parametrize("code", LOST)
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateTrialComponent"])
+def test_deployment_whose_responses_are_all_lost_leaves_nothing(
+    engine: EmbeddedSageMaker, workspace: Workspace, script: Path, operation: str, code: str
+) -> None:
+    runner = ExperimentRunner(workspace, "lines")
+    with runner.trial(name="mine") as trial:
+        trial.log_model(script, entry_point=script)
+    with engine.inject(Fault(code, operation=operation, times=None, lost=True)):
+        try:
+            endpoint = BestModelDeployer(workspace).deploy("mine", name="live", wait=False)
+        except ServiceError:
+            endpoint = None
+    kinds = {item.kind for item in runner.cleanup_plan().to_delete}
+
+    assert ("endpoint" in kinds) == ("model" in kinds) == (endpoint is not None)
+    runner.cleanup()
+    assert left(engine) == {}
