@@ -175,13 +175,17 @@ class ComponentTracker:
             raise ConfigError(f"{str(path)!r} is not a file that can be uploaded.")
         if is_home(path.parent):
             raise ConfigError(f"{str(path)!r} belongs to the home of an embedded SageMaker.")
+        with self._changing() as tracker:
+            self._reserve(path)
+            log = tracker.log_input_artifact if direction == "input" else tracker.log_output_artifact
+            log(str(path), name=title, media_type=media_type or _guessed_media_type(path))
+
+    def _reserve(self, path: Path) -> None:
+        """Check that no other file of that name was uploaded, which this one would replace."""
         if self._files.setdefault(path.name, path.absolute()) != path.absolute():
             raise ConfigError(
                 f"{str(path)!r} would replace {str(self._files[path.name])!r}. Give it another file name."
             )
-        with self._changing() as tracker:
-            log = tracker.log_input_artifact if direction == "input" else tracker.log_output_artifact
-            log(str(path), name=title, media_type=media_type or _guessed_media_type(path))
 
     def chart(self, draw: Callable[..., None], name: str, *args: object) -> None:
         """
@@ -202,12 +206,29 @@ class ComponentTracker:
     @contextmanager
     def _changing(self) -> Iterator[Any]:
         """Send what the block changes; a rejected change is undone, or every later one would be rejected with it."""
-        with self._lock, quiet_experiments(), translated(), _undone_on_error(self._tracker.trial_component):
+        with self._lock, quiet_experiments(), translated(), self._undone_on_error():
             try:
                 yield self._tracker
             except (ValueError, TypeError) as error:  # the Tracker's own checks
                 raise ConfigError(f"{error}".rstrip(".") + ".") from error
             self._tracker.trial_component.save()
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """Undo the block's changes if it raises: to the component, its files, and the artifacts to link at the end."""
+        lineage = self._tracker._lineage_artifact_tracker
+        states = [
+            *((self._tracker.trial_component, name) for name in _SENT),
+            (self, "_files"),
+            (lineage, "artifacts"),
+        ]
+        before = [copy.copy(getattr(owner, name)) for owner, name in states]
+        try:
+            yield
+        except BaseException:
+            for (owner, name), value in zip(states, before, strict=True):
+                setattr(owner, name, value)
+            raise
 
 
 def _check_uri(uri: object) -> None:
@@ -227,18 +248,6 @@ def _guessed_media_type(path: Path) -> str | None:
     """Return the media type for a file name; a generic one if SageMaker does not allow it (too long, or with a dot)."""
     guessed = mimetypes.guess_type(path.name)[0]
     return guessed if guessed is None or MEDIA_TYPE.fullmatch(guessed) else "application/octet-stream"
-
-
-@contextmanager
-def _undone_on_error(component: Any) -> Iterator[None]:
-    """Undo the block's changes to a component if the block raises."""
-    before = {name: copy.copy(getattr(component, name)) for name in _SENT}
-    try:
-        yield
-    except BaseException:
-        for name, value in before.items():
-            setattr(component, name, value)
-        raise
 
 
 def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -23,7 +23,7 @@ from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial, Status
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import short_repr
-from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, ServiceError
+from mnist_tracking.errors import AccessDeniedError, AlreadyExistsError, ConfigError, NotFoundError, ServiceError
 
 PAGES = {"PageSize": 100}  # the maximum; the default is 10
 FIRST_100 = {**PAGES, "MaxItems": 100}  # over as many pages as it takes: AWS may return an empty one
@@ -135,19 +135,24 @@ def _describe_experiment(account: Account, name: str) -> Mapping[str, Any]:
     return found
 
 
-def remember_objective(account: Account, experiment: str, objective: Objective) -> None:
+def remember_objective(account: Account, experiment: str, objective: Objective) -> bool:
     """
     Tag an experiment with the objective of its trials; the objective of a later job replaces an earlier one.
 
-    Nothing is stored for a metric whose name a tag cannot hold. If adding tags is not allowed, it warns.
+    Nothing is stored for a metric whose name a tag cannot hold. If adding the tag fails, it warns.
+
+    Returns:
+        False if another attempt may succeed.
     """
     value = f"{objective.goal} {objective.statistic} {objective.metric}"
     if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
-        return
+        return True
     try:
         add_tags(account, require_experiment(account, experiment), {OBJECTIVE_TAG: value})
     except ServiceError as error:
         warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
+        return isinstance(error, AccessDeniedError)
+    return True
 
 
 def stored_objective(account: Account, experiment: str) -> Objective | None:

@@ -18,9 +18,11 @@ _MOST_PER_CALL = 10
 _QUERIES_PER_CALL = 100
 
 
-def put_metrics(account: Account, component: str, values: Mapping[str, float], steps: Mapping[str, int]) -> None:
+def put_metrics(
+    account: Account, component: str, values: Mapping[str, float], steps: Mapping[str, int]
+) -> Iterator[str]:
     """
-    Send one value for each of several metrics of a component.
+    Send one value for each of several metrics of a component, and yield the name of each that was recorded.
 
     Args:
         account: Where the component is.
@@ -29,7 +31,7 @@ def put_metrics(account: Account, component: str, values: Mapping[str, float], s
         steps: The steps of the values, by metric.
 
     Raises:
-        ServiceError: If SageMaker rejects a value; those sent before it are recorded.
+        ServiceError: If SageMaker rejects a value, after the names of those that were recorded.
     """
     now = datetime.fromtimestamp(time.time(), UTC)
     data = [
@@ -40,9 +42,11 @@ def put_metrics(account: Account, component: str, values: Mapping[str, float], s
         batch = data[start : start + _MOST_PER_CALL]
         with translated():  # the service accepts names in lower case only, and ignores case when it compares them
             response = client.batch_put_metrics(TrialComponentName=component.lower(), MetricData=batch)
-        for error in response.get("Errors", ()):
-            name = batch[error["MetricIndex"]]["MetricName"]
-            raise ServiceError(error["Code"], "BatchPutMetrics", f"the value of metric {name!r} was not recorded")
+        rejected = {error["MetricIndex"]: error["Code"] for error in response.get("Errors", ())}
+        yield from (sent["MetricName"] for index, sent in enumerate(batch) if index not in rejected)
+        for index, code in rejected.items():
+            name = batch[index]["MetricName"]
+            raise ServiceError(code, "BatchPutMetrics", f"the value of metric {name!r} was not recorded")
 
 
 def read_series(

@@ -16,6 +16,9 @@ from typing import Any, Literal
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
+#: The last step that SageMaker records.
+LAST_STEP = 2**31 - 1
+
 #: The media types that SageMaker allows, at most 64 characters.
 MEDIA_TYPE = re.compile(r"(?=.{1,64}$)[-\w]+/[-\w+]+")
 
@@ -201,17 +204,19 @@ def check_finite(numbers: Mapping[str, float]) -> None:
             raise ConfigError(f"The metric {name!r} is {number}; SageMaker records finite numbers only.")
 
 
-def check_step(step: object) -> int | None:
+def check_step(step: object, *, most: int | None = None) -> int | None:
     """
     Check the step of a metric's value, and return it.
 
     Raises:
-        ConfigError: If it is neither None nor an integer >= 0.
+        ConfigError: If it is neither None nor an integer >= 0, or greater than *most*.
     """
     if step is None:
         return None
     if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
         raise ConfigError(f"step={short_repr(step)}; expected an integer >= 0.")
+    if most is not None and step > most:
+        raise ConfigError(f"step={short_repr(step)}; SageMaker records steps up to {most}.")
     return int(step)
 
 

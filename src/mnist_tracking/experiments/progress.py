@@ -124,8 +124,8 @@ class _NotebookTable:
     def _update(self) -> None:
         drawn = self._drawn()
         if drawn != self._shown:
-            self._shown = drawn
             self._handle.update(drawn, raw=True)
+            self._shown = drawn
 
     def _drawn(self) -> dict[str, str]:
         frame = self._frame()

@@ -420,8 +420,7 @@ class ExperimentRunner:
     def _remember_objective(self) -> None:
         """Tag the experiment with the job's objective, once, so that a leaderboard ranks by it by default."""
         if self.job is not None and self.job.objective is not None and not self._is_objective_remembered:
-            self._is_objective_remembered = True
-            remember_objective(self.workspace, self.name, self.job.objective)
+            self._is_objective_remembered = remember_objective(self.workspace, self.name, self.job.objective)
 
     def _require_job(self) -> JobSpec:
         if self.job is None:

@@ -19,7 +19,7 @@ from mnist_tracking._aws.components import (
 from mnist_tracking._aws.metrics import put_metrics
 from mnist_tracking._aws.storage import upload_model
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.recordable import check_finite, check_key, check_metrics, check_step
+from mnist_tracking._values.recordable import LAST_STEP, check_finite, check_key, check_metrics, check_step
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.errors import ConfigError, StateError, StateReason
 
@@ -194,16 +194,17 @@ class _Recording:
             step: Their step, an integer >= 0; by default each metric's next one, from 0.
 
         Raises:
-            ConfigError: If a value is not finite, or *step* is not an integer >= 0. Nothing was sent.
+            ConfigError: If a value is not finite, or *step* is not an integer from 0 to 2**31 - 1. Nothing was
+                sent.
             ServiceError: If SageMaker did not record a value.
         """
         self._open()
-        numbers, step = check_metrics(values), check_step(step)
+        numbers, step = check_metrics(values), check_step(step, most=LAST_STEP)
         check_finite(numbers)
-        with self._lock:
+        with self._lock:  # also while sending: the next step follows from what was recorded
             steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
-            self._counts.update({name: number + 1 for name, number in steps.items()})
-        put_metrics(self._account, self.component_name, numbers, steps)
+            for name in put_metrics(self._account, self.component_name, numbers, steps):
+                self._counts[name] = steps[name] + 1
 
 
 class Step(_Recording):
