@@ -34,7 +34,7 @@ def put_metrics(
         ServiceError: If SageMaker rejects a value, after the names of those that were recorded.
     """
     now = datetime.fromtimestamp(time.time(), UTC)
-    data = [
+    data: list[dict[str, Any]] = [
         {"MetricName": name, "Value": value, "Step": steps[name], "Timestamp": now} for name, value in values.items()
     ]
     client = account.client("sagemaker-metrics")

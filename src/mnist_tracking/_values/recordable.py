@@ -215,7 +215,7 @@ def check_step(step: object, *, most: int | None = None) -> int | None:
         return None
     if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
         raise ConfigError(f"step={short_repr(step)}; expected an integer >= 0.")
-    if most is not None and step > most:
+    if most is not None and int(step) > most:
         raise ConfigError(f"step={short_repr(step)}; SageMaker records steps up to {most}.")
     return int(step)
 
