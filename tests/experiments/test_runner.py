@@ -1,6 +1,7 @@
 """One trial of an experiment, with a script of somebody's own."""
 
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mnist_tracking import (
     mnist_job,
     where,
 )
+from mnist_tracking._aws.sdk import load
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 
@@ -196,6 +198,35 @@ def test_an_interrupt_at_any_moment_leaves_no_job_running(
 
     jobs = workspace.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
     assert jobs == []
+    trials = workspace.client("sagemaker").list_trials()["TrialSummaries"]
+    assert len(trials) == (operation != "CreateTrial")  # one without a job is deleted again
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), LookupError("a bug"), tarfile.TarError()])
+@pytest.mark.parametrize("method", ["run", "submit"])
+def test_any_error_at_submit_takes_the_trial_back(
+    runner: ExperimentRunner, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception, method: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    load()
+    monkeypatch.setattr("sagemaker.utils.create_tar_file", fail)
+    with pytest.raises((ConfigError, tarfile.TarError)):
+        getattr(runner, method)({}, name="first")
+
+    assert workspace.client("sagemaker").list_trials()["TrialSummaries"] == []
+
+
+def test_an_error_after_the_job_was_started_stops_it(runner: ExperimentRunner, workspace: Workspace) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("a bug")
+
+    workspace.client("sagemaker").meta.events.register("after-call.sagemaker.CreateTrainingJob", fail)
+    with pytest.raises(ConfigError, match="a bug"):
+        runner.submit({"behaviour": "hang"}, name="first")
+
+    assert workspace.submitted("first").wait().status == "Stopped"
 
 
 def test_a_trial_that_somebody_stopped_is_no_error(runner: ExperimentRunner, workspace: Workspace) -> None:

@@ -27,6 +27,9 @@ TRIAL_TAG = "mnist-tracking:trial"
 OBJECTIVE_TAG = "mnist-tracking:objective"
 """The tag of an experiment: the objective of its jobs."""
 
+JOB_TAG = "mnist-tracking:job"
+"""The tag of a trial: the name of its training job, chosen by the program that created the trial."""
+
 ADAPTER = "mnist-tracking:adapter"
 """The tag of a job or an endpoint: how its model's predictions are read."""
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import (
+    JOB_TAG,
     OBJECTIVE_TAG,
     TRAINING,
     component_from_aws,
@@ -88,6 +89,19 @@ def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str
             if is_missing(error):
                 raise NotFoundError("experiment", experiment) from error
             raise
+
+
+def claimed_job(account: Account, trial: str, experiment: str) -> str | None:
+    """Return the name of the training job that a trial of an experiment was created for; None without such a trial."""
+    try:
+        with translated():
+            found = account.client("sagemaker").describe_trial(TrialName=trial)
+            is_of_it = found["ExperimentName"].lower() == experiment.lower()
+            return tags_of(account, found["TrialArn"]).get(JOB_TAG) if is_of_it else None
+    except ServiceError as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def attach(account: Account, trial: str, component: str) -> None:

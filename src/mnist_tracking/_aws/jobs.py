@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import secrets
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,9 +37,10 @@ def start_job(
     account: Account, estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]
 ) -> None:
     """
-    Start the job of a trial; does not wait.
+    Start the job of a trial, unless it has been started; does not wait.
 
-    Returns also if every response of SageMaker was lost, but the job exists.
+    The name of the job must be used by nothing else. Returns also if every response of SageMaker was lost, but the job
+    exists. After an error it may be called again, with the same estimator: code is uploaded once.
 
     Raises:
         ConfigError: If the SDK rejects the inputs.
@@ -45,13 +48,9 @@ def start_job(
     try:
         _fit(estimator, job_name, trial_name, inputs)
     except ServiceError as error:
-        if is_taken(error) or not was_started(account, job_name, error):
+        was_started = may_be_executed(error) and exists(lambda: describe_job(account, job_name))
+        if not is_taken(error) and not was_started:
             raise
-
-
-def was_started(account: Account, job_name: str, error: MnistTrackingError) -> bool:
-    """Whether a job exists although the request to start it failed."""
-    return may_be_executed(error) and exists(lambda: describe_job(account, job_name))
 
 
 def _fit(estimator: Any, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
@@ -68,8 +67,17 @@ def _fit(estimator: Any, job_name: str, trial_name: str, inputs: Mapping[str, Jo
 
 @contextmanager
 def _code_staged(estimator: Any) -> Iterator[None]:
-    """Let the SDK pack only what may be sent of the folders that were given, with a launcher if the job needs one."""
+    """
+    Let the SDK pack only what may be sent of the folders that were given, with a launcher if the job needs one.
+
+    Code that the estimator has uploaded before is not packed again.
+    """
     given = {name: getattr(estimator, name) for name in ("entry_point", "source_dir", "dependencies")}
+    if estimator.uploaded_code is not None:
+        estimator.source_dir, estimator.git_config = estimator.uploaded_code.s3_prefix, None
+        estimator.entry_point = estimator.uploaded_code.script_name
+        yield
+        return
     with staged() as stage:
         if PROGRAM in estimator.hyperparameters():
             estimator.source_dir = stage.with_launcher(given["entry_point"], given["source_dir"])
@@ -157,8 +165,8 @@ def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:
     return job
 
 
-def stop_job(account: Account, job_name: str) -> None:
-    """Stop a job, without waiting for its end; nothing happens if it has ended or does not exist."""
+def stop_job(account: Account, job_name: str) -> bool:
+    """Stop a job, without waiting for its end, and return whether it exists; one that has ended stays as it is."""
     try:
         if job_status(account, job_name) == "InProgress":
             with translated():
@@ -166,6 +174,8 @@ def stop_job(account: Account, job_name: str) -> None:
     except ServiceError as error:
         if not is_missing(error) and not is_already_ended(error):
             raise
+        return not is_missing(error)
+    return True
 
 
 _FIELDS = (
@@ -195,7 +205,7 @@ _SET_BY = {  # keywords that this library sets itself: where their values come f
     "tags": "ExperimentRunner(tags=...) or Workspace.aws(tags=...)",
 }
 _LOCAL_STORAGE = ("ml.g7", "ml.p6", "ml.trn2")  # newer than the SDK's own list
-_SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError)
+_SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError, subprocess.SubprocessError)
 
 
 def make_estimator(
@@ -206,9 +216,12 @@ def make_estimator(
     hyperparameters: Mapping[str, Scalar],
     prefix: str,
     tags: Mapping[str, str],
+    is_first: bool = True,
 ) -> Any:
     """
     Create the estimator of a trial; sends nothing. Its code and its model go below *prefix*, ``s3://...``.
+
+    Unless it is the first for this job, its code goes to a folder of its own: another program may be uploading.
 
     Raises:
         ConfigError: If the SDK rejects the job, such as for an unknown keyword, or a version without a container.
@@ -224,7 +237,7 @@ def make_estimator(
             **spec.estimator,
             hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters), **_call(spec)},
             output_path=f"{prefix}/jobs",
-            code_location=f"{prefix}/jobs",
+            code_location=f"{prefix}/jobs" if is_first else f"{prefix}/jobs/{job_name}/{secrets.token_hex(4)}",
             tags=tags_to_aws({**tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}),
         )
         image = estimator.training_image_uri()  # fails now rather than when the trial exists

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -18,7 +19,7 @@ from mnist_tracking._aws.experiments import (
     remember_objective,
     require_trial,
 )
-from mnist_tracking._aws.jobs import make_estimator, start_job, stop_job, tag_component, was_started
+from mnist_tracking._aws.jobs import make_estimator, stop_job
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
@@ -28,6 +29,7 @@ from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
+from mnist_tracking.experiments.launch import Launch
 from mnist_tracking.experiments.observers import TrialObserver, check_observer
 from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.shared_steps import SharedSteps
@@ -261,8 +263,9 @@ class ExperimentRunner:
             ConfigError: If there is no job, a hyperparameter is wrong, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
         """
-        merged = self._require_job().merged({} if hyperparameters is None else hyperparameters)
-        return self._submit(merged, name, unique_name(self.name, "training job"))
+        launch = launch_of(self, hyperparameters, name)
+        self._remember_objective()
+        return launch.submit()
 
     def run(
         self,
@@ -298,34 +301,16 @@ class ExperimentRunner:
         """
         check_timeout(timeout_s)
         check_observer(observer)
-        merged = self._require_job().merged({} if hyperparameters is None else hyperparameters)
-        job_name = unique_name(self.name, "training job")
+        launch = launch_of(self, hyperparameters, name)
+        merged = launch.hyperparameters
+        self._remember_objective()
         try:
-            submitted = self._submit(merged, name, job_name)
+            submitted = launch.submit()
             with reporting(self._require_job(), [merged], observer=observer, progress=progress) as report:
                 return follow(submitted, merged, report, timeout_s=timeout_s)
         except KeyboardInterrupt:
-            stop_job(self.workspace, job_name)  # at any moment: it may not have been started yet
+            stop_job(self.workspace, launch.job_name)
             raise
-
-    def _submit(self, hyperparameters: Mapping[str, Scalar], name: str | None, job_name: str) -> SubmittedTrial:
-        job = self._require_job()
-        inputs = job.inputs_with(self.data_uri)
-        estimator = make_estimator(
-            self.workspace,
-            job,
-            job_name=job_name,
-            hyperparameters=hyperparameters,
-            prefix=self.prefix,
-            tags=self._tags,
-        )
-        trial_name = self._trial_name(name)
-        inputs = self._data.in_s3(inputs)
-        self._remember_objective()
-        with self._new_trial(trial_name, job_name):
-            start_job(self.workspace, estimator, job_name=job_name, trial_name=trial_name, inputs=inputs)
-        tag_component(self.workspace, job_name, self._tags)
-        return SubmittedTrial(self.workspace, trial_name, self.name, job_name)
 
     def cleanup_plan(
         self,
@@ -392,20 +377,15 @@ class ExperimentRunner:
         return unique_name(self.name, "trial") if name is None else check_name("trial", name)
 
     @contextmanager
-    def _new_trial(self, name: str, job_name: str | None = None) -> Iterator[None]:
-        """
-        Create a trial with the shared steps; delete it again if the block fails to start its training.
-
-        It stays if its job may have been started: a cleanup finds the job by it.
-        """
+    def _new_trial(self, name: str) -> Iterator[None]:
+        """Create a trial with the shared steps; delete it again if the block fails."""
         create_trial(self.workspace, name, self.name, self._tags)
         try:
             self._shared.attach_to(name)
             yield
-        except MnistTrackingError as error:
+        except BaseException as error:
             try:
-                if job_name is None or not was_started(self.workspace, job_name, error):
-                    delete_trial(self.workspace, name)
+                delete_trial(self.workspace, name)
             except MnistTrackingError as second:  # the first error is the one to report
                 error.add_note(f"The trial {name!r} could not be deleted again: {second}")
             raise
@@ -426,3 +406,27 @@ class ExperimentRunner:
         if self.job is None:
             raise ConfigError("This runner has no job. Pass job=JobSpec(...) or job=mnist_job() to ExperimentRunner.")
         return self.job
+
+
+def launch_of(
+    runner: ExperimentRunner, hyperparameters: Mapping[str, Scalar] | None, trial_name: str | None = None
+) -> Launch:
+    """
+    Return the launch of a trial; nothing of it has been sent.
+
+    Raises:
+        ConfigError: If the runner has no job, a hyperparameter is wrong, or *trial_name* is not allowed.
+    """
+    job, tags = runner._require_job(), runner._tags
+    merged = job.merged({} if hyperparameters is None else hyperparameters)
+    inputs = job.inputs_with(runner.data_uri)
+    return Launch(
+        runner.workspace,
+        runner.name,
+        runner._trial_name(trial_name),
+        merged,
+        tags,
+        partial(runner._data.in_s3, inputs),
+        partial(make_estimator, runner.workspace, job, hyperparameters=merged, prefix=runner.prefix, tags=tags),
+        runner._shared.attach_to,
+    )

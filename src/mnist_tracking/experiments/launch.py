@@ -1,0 +1,132 @@
+"""Launch: a trial and its training job, each created once, whoever creates them and however often it is tried."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import JOB_TAG
+from mnist_tracking._aws.experiments import claimed_job, create_trial
+from mnist_tracking._aws.jobs import start_job, stop_job, tag_component
+from mnist_tracking._aws.removal import delete_trial
+from mnist_tracking._values.names import unique_name
+from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.specs import JobInput
+from mnist_tracking.errors import AlreadyExistsError, MnistTrackingError
+from mnist_tracking.experiments.submission import SubmittedTrial
+
+MakeEstimator = Callable[..., Any]
+
+
+@attrs.define
+class Launch:
+    """
+    A trial and the job that trains it.
+
+    SageMaker accepts the name of a trial once, and the trial is created with a tag that holds the name of its job. So
+    of several programs that launch a trial of the same name, one creates it, and all of them know the name of its job.
+    SageMaker accepts that once, too: whoever finds a trial without a job can start it. The name of a job is never used
+    again, since jobs cannot be deleted.
+
+    **Idempotence.** After an error, `claim` and `start` may be called again: they continue, and code that was uploaded
+    is not uploaded again.
+
+    Attributes:
+        account: Where the calls go.
+        experiment: The experiment's name.
+        trial_name: The trial's name.
+        hyperparameters: The trial's hyperparameters.
+        tags: The tags of the trial and its job.
+        upload_inputs: Returns the inputs of the job, in S3.
+        make_estimator: Called with the keywords *job_name* and *is_first*: whether nobody else starts the job.
+        attach_steps: Attaches the experiment's shared steps to the trial of that name.
+        job_name: The job's name.
+    """
+
+    account: Account
+    experiment: str
+    trial_name: str
+    hyperparameters: Mapping[str, Scalar]
+    tags: Mapping[str, str]
+    _upload_inputs: Callable[[], Mapping[str, JobInput]] = attrs.field(alias="upload_inputs")
+    _make_estimator: MakeEstimator = attrs.field(alias="make_estimator")
+    _attach_steps: Callable[[str], None] = attrs.field(alias="attach_steps")
+    job_name: str = attrs.field(init=False)
+    _estimator: Any = attrs.field(init=False)
+    _inputs: Mapping[str, JobInput] = attrs.field(init=False, factory=dict)
+    _is_ours: bool = attrs.field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.job_name = unique_name(self.trial_name, "training job")
+        self._estimator = self._make_estimator(job_name=self.job_name)  # rejects what is wrong before anything is sent
+
+    def submit(self) -> SubmittedTrial:
+        """
+        Create the trial and start its job; after any error or interrupt, take back what was created.
+
+        Raises:
+            AlreadyExistsError: If the name of the trial is taken.
+        """
+        try:
+            if not self.claim():
+                raise AlreadyExistsError("trial", self.trial_name)
+            return self.start()
+        except AlreadyExistsError:
+            raise
+        except BaseException as error:
+            self._take_back(error)
+            raise
+
+    def claim(self) -> bool:
+        """
+        Create the trial, and return whether it is this launch that created it.
+
+        Otherwise it was created by another launch of that name, and ``job_name`` is now the job that was chosen there.
+
+        Raises:
+            AlreadyExistsError: If the name of the trial is taken by a trial of another experiment, or by one that was
+                not launched.
+        """
+        if self._is_ours:
+            return True
+        self._inputs = self._upload_inputs()
+        try:
+            create_trial(self.account, self.trial_name, self.experiment, {**self.tags, JOB_TAG: self.job_name})
+        except AlreadyExistsError:
+            chosen = claimed_job(self.account, self.trial_name, self.experiment)
+            if chosen is None:
+                raise
+            if chosen != self.job_name:
+                self.job_name = chosen
+                self._estimator = self._make_estimator(job_name=chosen, is_first=False)
+                return False
+        self._is_ours = True
+        return True
+
+    def start(self) -> SubmittedTrial:
+        """Start the job of a trial that was claimed, unless somebody else has started it."""
+        self._attach_steps(self.trial_name)
+        start_job(
+            self.account,
+            self._estimator,
+            job_name=self.job_name,
+            trial_name=self.trial_name,
+            inputs=self._inputs,
+        )
+        tag_component(self.account, self.job_name, self.tags)
+        return self.submitted
+
+    @property
+    def submitted(self) -> SubmittedTrial:
+        """A handle to the job."""
+        return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name)
+
+    def _take_back(self, error: BaseException) -> None:
+        """Delete the trial, or stop its job if that was started; the error is the one to report if this fails."""
+        try:
+            is_ours = self._is_ours or claimed_job(self.account, self.trial_name, self.experiment) == self.job_name
+            if is_ours and not stop_job(self.account, self.job_name):
+                delete_trial(self.account, self.trial_name)
+        except MnistTrackingError as second:
+            error.add_note(f"The trial {self.trial_name!r} could not be deleted again: {second}")
