@@ -23,6 +23,7 @@ from mnist_tracking._aws.errors import (
     is_missing,
     is_own_bucket,
     retry_momentary,
+    retry_unsent,
     translated,
 )
 from mnist_tracking._aws.idempotency import make_s3_idempotent, make_sagemaker_idempotent
@@ -53,6 +54,7 @@ class Timing:
         settled_within_s: How long after the end of a job to wait until its trial component shows the outcome and the
             final value of each metric.
         log_quiet_s: For how long nothing new must be logged after the end of a job, until its log counts as complete.
+        predicted_within_s: How long to wait for the response of an endpoint. SageMaker allows a model 60 seconds.
         deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
     """
 
@@ -61,6 +63,7 @@ class Timing:
     jitter: float = 0.25
     settled_within_s: float = 120.0
     log_quiet_s: float = 4.0
+    predicted_within_s: float = 70.0
     deletable_within_s: float = 3600.0
 
 
@@ -139,8 +142,15 @@ class Account:
             return self._clients[service]
 
     def _make_client(self, service: str) -> Any:
-        """Create a client that retries throttled requests, and adds the settings to requests that the SDKs make."""
+        """
+        Create a client that retries failed requests, and adds the settings to requests that the SDKs make.
+
+        A request to a model is sent once: the model may take long to answer, and must not answer it twice.
+        """
         session: Any = self.boto_session
+        if service == "sagemaker-runtime":
+            once = Config(read_timeout=self.timing.predicted_within_s, retries={"total_max_attempts": 1})
+            return retry_unsent(session.client(service, config=once))
         client = session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
         if service == "s3":
             make_s3_idempotent(client)

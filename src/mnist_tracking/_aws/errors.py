@@ -11,12 +11,15 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
+    ProxyConnectionError,
     SSOError,
     TokenRetrievalError,
 )
@@ -223,6 +226,10 @@ def _pause_before_retry(
     error = response[1].get("Error", {})
     if not _is_momentary(operation.name, str(error.get("Code", "")), str(error.get("Message", ""))):
         return None
+    return _pause_after(attempts)
+
+
+def _pause_after(attempts: int) -> float:
     longest = min(_FIRST_PAUSE_S * 2 ** (attempts - 1), _LONGEST_PAUSE_S)
     return random.uniform(longest / 2, longest)  # noqa: S311 - so that colliding writers do not collide again
 
@@ -231,3 +238,23 @@ def _is_momentary(operation: str, code: str, message: str) -> bool:
     """Whether an error passes by itself; links that were just removed may still be visible to a deletion."""
     is_still_linked = operation.startswith("Delete") and "cannot be deleted" in message
     return code == "ConflictException" or (code == "ValidationException" and is_still_linked)
+
+
+_UNSENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+
+
+def retry_unsent(client: Any) -> Any:
+    """Make a client retry throttled requests, and those that could not be sent: requests that were not executed."""
+    client.meta.events.register(
+        f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", _pause_before_sending
+    )
+    return client
+
+
+def _pause_before_sending(
+    response: tuple[object, Mapping[str, Any]] | None, attempts: int, caught_exception: Exception | None, **_: object
+) -> float | None:
+    """Return the seconds to wait before a retry; None for no retry."""
+    code = "" if response is None else str(response[1].get("Error", {}).get("Code", ""))
+    is_unsent = isinstance(caught_exception, _UNSENT) or _CLASSES.get(code) is ThrottledError
+    return _pause_after(attempts) if is_unsent and attempts < _MOST_ATTEMPTS else None
