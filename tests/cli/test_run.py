@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 from tests.cli.conftest import METRICS
 from tests.support.toy_job import TOY
@@ -18,6 +19,7 @@ from mnist_tracking.cli.app import cli
 
 Ask = Callable[..., Result]
 JOB = ("train.py", "--source-dir", str(TOY), "-e", "lines", *(f"--metric={n}={regex}" for n, regex in METRICS.items()))
+MNIST = ("--mnist", "-e", "digits")
 PROGRAM = [sys.executable, "-c", "from mnist_tracking.cli import main; main()"]
 
 
@@ -91,14 +93,32 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(ask: Ask, tmp_pa
 def test_what_costs_money_is_asked_for() -> None:
     aws = ["--backend", "aws", "--region", "us-east-1"]
     once = CliRunner().invoke(cli, [*aws, "run", *JOB], input="n\n")
-    swept = CliRunner().invoke(cli, [*aws, "sweep", *JOB, "--grid", "slope=1,2"], input="n\n")
+    swept = CliRunner().invoke(cli, [*aws, "sweep", *JOB, "--grid", "slope=1,2", "--max-run", "90m"], input="n\n")
     nobody = CliRunner().invoke(cli, [*aws, "run", *JOB])
 
     assert once.exit_code == swept.exit_code == 1
-    assert "This trains a model on AWS (ml.m5.xlarge), which costs money. Continue?" in once.stderr
-    assert "This trains 2 models on AWS" in swept.stderr
+    assert "This trains a model on AWS (ml.m5.xlarge) for at most 24 h, which costs money. Continue?" in once.stderr
+    assert "This trains 2 models on AWS (ml.m5.xlarge) for at most 1 h 30 min each, which costs" in swept.stderr
     assert nobody.exit_code == 2
     assert "Pass --yes" in nobody.stderr
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [(JOB, "24 h"), ((*JOB, "--max-run", "2h"), "2 h"), (MNIST, "1 h")])
+def test_limit_is_shown_before_a_job_that_costs_money(arguments: tuple[str, ...], limit: str) -> None:
+    """With --yes, too."""
+    aws = ["--backend", "aws", "--region", "us-east-1"]
+    for command in (("run",), ("sweep", "--grid", "seed=1")):
+        asked = CliRunner().invoke(cli, [*aws, *command, *arguments], input="n\n")
+        agreed = CliRunner().invoke(cli, [*aws, *command, *arguments, "--yes"], env={"AWS_PROFILE": "none"})
+
+        assert f"for at most {limit}" in asked.stderr.splitlines()[0]
+        assert f"for at most {limit}" in agreed.stderr.splitlines()[0]
+        assert agreed.exit_code == 1
+
+
+@pytest.mark.parametrize("wrong", ["1", "0s", "1.5h", "-1h", "h"])
+def test_limit_that_is_no_duration_is_rejected(ask: Ask, wrong: str) -> None:
+    assert "expected a number and a unit, such as 90s" in ask("run", *JOB, "--max-run", wrong).stderr
 
 
 def test_a_script_that_is_not_there_is_one_line(ask: Ask) -> None:

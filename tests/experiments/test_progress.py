@@ -64,6 +64,7 @@ def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
 
     assert last[-3].startswith("2 completed 1/1 100% 1.5 0.5 87.125")
     assert last[-2] == "5 waiting"
+    assert "Each job runs for at most 1 h." in last
 
 
 def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
@@ -97,7 +98,7 @@ def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, termina
     lines = watch(workspace, terminal=terminal, kind=kind, names=("hidden_channels",)).splitlines()
 
     assert lines[:3] == [
-        "1/2 hidden_channels=2: training as trial demo-trial-2",
+        "1/2 hidden_channels=2: training as trial demo-trial-2, for at most 1 h",
         "1/2 hidden_channels=2: downloading",
         "1/2 hidden_channels=2: epoch 1 of 1, validation:loss 0.5, validation:accuracy 87.125",
     ]
@@ -124,7 +125,7 @@ def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest
 
 
 def test_a_trial_without_swept_hyperparameters_goes_by_its_name(workspace: Workspace) -> None:
-    assert "1/2 demo-trial-2: training as trial demo-trial-2" in watch(workspace, terminal=False)
+    assert "1/2 demo-trial-2: training as trial demo-trial-2, for at most 1 h" in watch(workspace, terminal=False)
     assert "\ndemo-trial-2  completed" in watch(workspace, terminal=True)
 
 
@@ -138,7 +139,7 @@ def test_a_script_of_any_kind_is_shown() -> None:
         view.logged(trial, "loss=unknown")
         view.logged(trial, "loss=0.25")
 
-    assert told.getvalue() == "a: training as trial a\n2/2 b: training as trial b\n"
+    assert told.getvalue() == "a: training as trial a, for at most 24 h\n2/2 b: training as trial b, for at most 24 h\n"
     with Progress(Console(file=told, force_terminal=True, width=120, color_system=None), job, [{}]) as live:
         live.started("a", "job", {})
         live.logged("a", "loss=0.25")
@@ -159,7 +160,7 @@ def test_a_pipe_is_left_alone_unless_progress_is_asked_for(
     out, said = capfd.readouterr()
 
     assert out == ""
-    assert ("steep: training as trial steep" in said, "2/2 slope=" in said) == (is_shown, is_shown)
+    assert ("steep: training as trial steep, for at most 24 h" in said, "2/2 slope=" in said) == (is_shown, is_shown)
     assert bool(said) == is_shown
 
 

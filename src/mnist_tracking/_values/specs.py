@@ -349,7 +349,8 @@ class JobSpec:
         py_version: The Python version of that container.
         image_uri: Your own container image, in place of the PyTorch container.
         environment: Environment variables of the job.
-        max_run_s: The maximum run time of the job, in seconds.
+        max_run_s: The maximum run time of the job, in seconds, after which SageMaker stops it. The default is
+            SageMaker's own, 24 hours: on AWS, a job that hangs costs as much as one that trains for so long.
         estimator: More keywords of the SDK's ``PyTorch``, passed on verbatim, such as
             ``{"keep_alive_period_in_seconds": 600, "volume_size": 100}``.
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.

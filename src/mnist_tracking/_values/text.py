@@ -111,6 +111,19 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def duration(seconds: int) -> str:
+    """
+    Return whole seconds in hours, minutes and seconds.
+
+    Example:
+        >>> duration(86_400), duration(5_445), duration(90)
+        ('24 h', '1 h 30 min 45 s', '1 min 30 s')
+    """
+    minutes, rest = divmod(seconds, 60)
+    counts = {"h": minutes // 60, "min": minutes % 60, "s": rest}
+    return " ".join(f"{count} {unit}" for unit, count in counts.items() if count) or "0 s"
+
+
 def short_repr(value: object) -> str:
     """Return a value's repr for an error message, in at most 80 characters."""
     shown = repr(value)

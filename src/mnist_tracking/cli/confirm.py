@@ -4,10 +4,24 @@ import click
 
 from mnist_tracking.cli.output import echo
 
-__all__ = ["confirm", "dry_run_option", "yes_option"]
+__all__ = ["confirm", "confirm_cost", "dry_run_option", "yes_option"]
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+
+
+def confirm_cost(action: str, *, yes: bool) -> None:
+    """
+    Show what costs money on AWS, and ask for confirmation, unless it was given already.
+
+    Raises:
+        click.exceptions.Exit: With status 1, if the answer is no.
+        click.UsageError: If standard input is closed or empty.
+    """
+    told = f"{action}, which costs money."
+    if yes:
+        echo(told, err=True)
+    confirm(f"{told} Continue?", yes=yes)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking._values.specs import Objective
-from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking.cli.confirm import confirm, confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.names import Choice, choice_options, objective_of, trial_names
 from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
 from mnist_tracking.cli.output import Form, echo, format_option, write_record
@@ -97,7 +97,7 @@ def deploy(
             echo("Everything is ready to deploy this model. Nothing was done.", err=True)
             return
         if settings.costs_money:
-            confirm(f"This creates an endpoint on AWS ({instance_type}), which costs money. Continue?", yes=yes)
+            confirm_cost(f"This creates an endpoint on AWS ({instance_type}) until it is deleted", yes=yes)
         echo(f"Deploying the model of {plan.trial.name} ...", err=True)
         try:
             made = BestModelDeployer(workspace).deploy(plan.trial, wait=wait, **given)

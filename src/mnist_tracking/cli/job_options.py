@@ -12,7 +12,7 @@ from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Command, options_in
 from mnist_tracking.cli.output import Form, Page, echo, write_csv, write_json
-from mnist_tracking.cli.values import PAIR, URI_PAIR, VALUE_PAIR, pairs
+from mnist_tracking.cli.values import DURATION, PAIR, URI_PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ _OPTIONS = options_in(
         ("--instance-type",),
         {"default": "ml.m5.xlarge", "show_default": True, "help": "Instance type, on AWS."},
     ),
+    (
+        ("--max-run", "max_run_s"),
+        {"type": DURATION, "help": "Stop a job after this time, such as 45m.  [default: 24h; with --mnist, 1h]"},
+    ),
 )
 
 
@@ -105,6 +109,7 @@ class JobOptions:
         inputs: Channels and S3 URIs.
         tags: Keys and values.
         instance_type: The instance type.
+        max_run_s: The maximum run time in seconds; None for the job's default.
     """
 
     entry_point: str | None
@@ -117,6 +122,7 @@ class JobOptions:
     inputs: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     instance_type: str
+    max_run_s: int | None
 
     def spec(self, objective: Objective | None = None) -> JobSpec:
         """
@@ -130,6 +136,8 @@ class JobOptions:
         job = self._mnist_job() if self.mnist else self._script_job()
         if objective is not None:
             job = attrs.evolve(job, objective=objective)
+        if self.max_run_s is not None:
+            job = attrs.evolve(job, max_run_s=self.max_run_s)
         job.merged({})
         return job
 

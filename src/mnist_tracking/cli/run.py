@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking._values.records import Scalar
-from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking._values.text import duration
+from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json
@@ -58,7 +59,8 @@ def run(
         echo(f"Would be trained as a trial of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:
-        confirm(f"This trains a model on AWS ({spec.instance_type}), which costs money. Continue?", yes=yes)
+        limit = duration(spec.max_run_s)
+        confirm_cost(f"This trains a model on AWS ({spec.instance_type}) for at most {limit}", yes=yes)
     with settings.opened(create=True) as workspace:
         runner = options.runner(workspace, spec)
         if detach:

@@ -7,7 +7,8 @@ import click
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import Statistic
-from mnist_tracking.cli.confirm import confirm, dry_run_option, yes_option
+from mnist_tracking._values.text import duration
+from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.leaderboard import write_leaderboard
 from mnist_tracking.cli.names import objective_of, objective_options
@@ -82,9 +83,8 @@ def sweep(  # noqa: PLR0913 - one for each option
         echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
         return
     if settings.costs_money:
-        confirm(
-            f"This trains {len(points)} models on AWS ({spec.instance_type}), which costs money. Continue?", yes=yes
-        )
+        each = f"for at most {duration(spec.max_run_s)} each"
+        confirm_cost(f"This trains {len(points)} models on AWS ({spec.instance_type}) {each}", yes=yes)
     tally = _Tally()
     with settings.opened(create=True) as workspace:
         try:

@@ -10,10 +10,12 @@ import click
 
 from mnist_tracking._values.records import Scalar
 
-__all__ = ["GRID", "MOMENT", "PAIR", "URI_PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
+__all__ = ["DURATION", "GRID", "MOMENT", "PAIR", "URI_PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
 
 _AGO = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LENGTH = re.compile(r"(\d+)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_scalar(text: str) -> Scalar:
@@ -96,7 +98,24 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not a time; expected {possible}.", param, ctx)
 
 
-PAIR, VALUE_PAIR, URI_PAIR, GRID, MOMENT = _Pair(), _ValuePair(), _UriPair(), _Grid(), _Moment()
+class _Duration(click.ParamType):  # type: ignore[type-arg]
+    """A length of time, as whole seconds."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        length = _LENGTH.fullmatch(str(value))
+        if length is None or not int(length[1]):
+            self.fail(
+                f"{value!r} is not a duration; expected a number and a unit, such as 90s, 45m, 2h or 1d.", param, ctx
+            )
+        return int(length[1]) * _SECONDS[length[2]]
+
+
+PAIR, VALUE_PAIR, URI_PAIR, GRID = _Pair(), _ValuePair(), _UriPair(), _Grid()
+MOMENT, DURATION = _Moment(), _Duration()
 
 
 def pairs(given: tuple[tuple[str, Any], ...], option: str) -> Mapping[str, Any]:

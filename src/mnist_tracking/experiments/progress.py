@@ -12,7 +12,7 @@ import attrs
 
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, html_table, number, printable
+from mnist_tracking._values.text import duration, ellipsize, html_table, number, printable
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial
 
@@ -149,6 +149,7 @@ class Progress:
         self._console = console
         self._names = list(names)
         self._objective = job.objective
+        self._limit = f"at most {duration(job.max_run_s)}"
         self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
         self._shown = _shown_metrics(job)
         epochs = [job.merged(point).get("epochs") for point in points]
@@ -186,7 +187,7 @@ class Progress:
             row = self._by_trial[trial_name] = self._row_of(hyperparameters)
             row.place, row.trial = len(self._by_trial), trial_name
             row.status, row.begun = "starting", time.monotonic()
-        self._say(row, f"training as trial {trial_name}")
+        self._say(row, f"training as trial {trial_name}, for {self._limit}")
 
     def _row_of(self, hyperparameters: Mapping[str, Scalar]) -> _Row:
         for row in self._rows:
@@ -247,6 +248,7 @@ class Progress:
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
+        table.title, table.title_justify = f"Each job runs for {self._limit}.", "left"
         for name in self._names or ["trial"]:
             table.add_column(
                 _styled(_heading(name)), no_wrap=True, justify="right" if self._names else "left", min_width=5

@@ -8,13 +8,20 @@ from mnist_tracking.training.hyperparameters import check_overrides
 __all__ = ["mnist_job"]
 
 
-def mnist_job(*, instance_type: str = "ml.m5.xlarge", instance_count: int = 1, **hyperparameters: Scalar) -> JobSpec:
+def mnist_job(
+    *,
+    instance_type: str = "ml.m5.xlarge",
+    instance_count: int = 1,
+    max_run_s: int = 3600,
+    **hyperparameters: Scalar,
+) -> JobSpec:
     """
     Return the specification of a job that trains the CNN of `mnist_tracking.training`. Does not need torch.
 
     Args:
         instance_type: The SageMaker instance type.
         instance_count: The number of hosts that train together; it does not change the result.
+        max_run_s: The maximum run time of the job, in seconds, after which SageMaker stops it.
         **hyperparameters: The hyperparameters that differ from their defaults, such as ``epochs=2``.
 
     Raises:
@@ -38,6 +45,7 @@ def mnist_job(*, instance_type: str = "ml.m5.xlarge", instance_count: int = 1, *
         objective=Objective("validation:accuracy", statistic="max"),
         instance_type=instance_type,
         instance_count=instance_count,
+        max_run_s=max_run_s,
         check=check_overrides,
         required_inputs=(DATA,),
         dataset_reader="mnist_tracking.mnist.datasets:read_mnist",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from mnist_tracking.cli.confirm import confirm
+from mnist_tracking._values.text import duration
+from mnist_tracking.cli.confirm import confirm_cost
 from mnist_tracking.cli.demo.options import Options, Timings
 from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.errors import MissingDependencyError
@@ -139,6 +140,8 @@ def demo(
     with timings.phase("import"):
         from mnist_tracking.cli.demo.workflow import Demo
     if settings.costs_money:
-        told = f"This trains {len(channels)} models and creates an endpoint on AWS, which costs money. Continue?"
-        confirm(told, yes=yes)
+        from mnist_tracking.mnist.spec import mnist_job
+
+        models = f"{len(channels)} models on AWS for at most {duration(mnist_job().max_run_s)} each"
+        confirm_cost(f"This trains {models} and creates an endpoint", yes=yes)
     Demo(settings, options, timings).run()
