@@ -217,8 +217,10 @@ def _copy(source: Path, target: Path) -> None:
     else:
         target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    copy = copy_tree if source.is_dir() else shutil.copy2
-    copy(source, target)
+    if source.is_dir():
+        copy_tree(source, target, lambda path, why: _warn(f"{str(path)!r} {why}, so it is left out of the artifact."))
+    else:
+        shutil.copy2(source, target)
 
 
 def _record_output(name: str) -> str | None:

@@ -1,10 +1,10 @@
-"""Nothing that is packed, uploaded, hashed or copied contains the home of an embedded SageMaker, or a FIFO."""
+"""What is packed, uploaded, hashed or copied: linked folders, too, but no home of an embedded SageMaker."""
 
 import io
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,9 @@ from pathlib import Path
 from mnist_tracking.job import log_artifact
 Path("made/home").mkdir(parents=True)
 Path("made/home/sagemaker.db").touch()
-Path("made/rows.csv").touch()
+Path("rows.csv").touch()
+Path("made/rows.csv").symlink_to(os.path.abspath("rows.csv"))
+Path("made/dangling").symlink_to("nowhere")
 os.mkfifo("made/fifo")
 log_artifact("made")
 """
@@ -28,16 +30,18 @@ log_artifact("made")
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder of code as the README has it: with the home, and with files that nobody can read to their end."""
+    """A folder of code as the README has it: with the home, git's files, and linked folders."""
     folder = tmp_path / "project"
     shutil.copytree(TOY, folder)
     (folder / "package").mkdir()
     (folder / "package" / "__init__.py").touch()
-    os.mkfifo(folder / "fifo")
-    os.mkfifo(folder / "package" / "fifo")
-    (folder / "package" / "dangling").symlink_to("nowhere")
-    (folder / "package" / "again").symlink_to(folder)
-    shutil.copytree(folder / "package", folder / "library", symlinks=True, ignore=shutil.ignore_patterns("fifo"))
+    shutil.copytree(folder / "package", folder / "library")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "rows.csv").write_text("1")
+    (folder / "library" / "linked").symlink_to(tmp_path / "elsewhere")
+    for name in (".git", "__pycache__"):
+        (folder / "library" / name).mkdir()
+        (folder / "library" / name / "no-code").touch()
     other = folder / "library" / "home"
     other.mkdir()
     (other / "sagemaker.db").write_text("another one")
@@ -86,6 +90,8 @@ def test_code_of_a_job(inside: Workspace) -> None:
 
     names = check_no_home(inside)
     assert {"train.py", "package/__init__.py", "library/__init__.py", "__init__.py"} <= names
+    assert {"library/linked/rows.csv", "linked/rows.csv"} <= names
+    assert [name for name in names if "no-code" in name] == []
     assert sizes[2] < 4 * sizes[0]
     with BestModelDeployer(inside).deploy(runner.run(), entry_point="train.py", source_dir=".") as endpoint:
         check_no_home(inside)
@@ -93,7 +99,7 @@ def test_code_of_a_job(inside: Workspace) -> None:
 
 
 def test_data(inside: Workspace) -> None:
-    """The fingerprint is that of the same data without a home."""
+    """The fingerprint is that of the same data without a home; linked folders are part of it."""
     (Path("library") / "home" / "sagemaker.db").unlink()
     before = fingerprint_of(Path("library"))
     (Path("library") / "home" / "sagemaker.db").write_text("state")
@@ -102,7 +108,10 @@ def test_data(inside: Workspace) -> None:
     runner.upload_dataset(".")
 
     assert fingerprint_of(Path("library")) == before
-    assert any(name.endswith("/train.py") for name in check_no_home(inside))
+    Path("library", "linked", "rows.csv").write_text("2")
+    assert fingerprint_of(Path("library")) != before
+    names = uploaded(inside)
+    assert [name for name in names if name.endswith(("/train.py", "/library/linked/rows.csv"))] != []
     with pytest.raises(ConfigError, match=r"sagemaker\.db' belongs to the home of an embedded SageMaker"):
         runner.upload_dataset(".", files=[Path(".mnist-tracking/sagemaker.db")])
 
@@ -119,9 +128,16 @@ def test_files_of_a_step(inside: Workspace) -> None:
 
 def test_artifacts_of_a_job(inside: Workspace) -> None:
     Path("logs.py").write_text(LOGS_A_FOLDER)
-    ExperimentRunner(inside, "lines", job=JobSpec("logs.py")).run()
+    submitted = ExperimentRunner(inside, "lines", job=JobSpec("logs.py")).submit()
+    submitted.result()
 
     assert "made/rows.csv" in check_no_home(inside)
+    said = [line.rpartition("/")[2] for line in submitted.logs() if "left out of the artifact" in line]
+    assert said == [
+        "dangling' is a link to 'nowhere', which does not exist, so it is left out of the artifact.",
+        "fifo' is a FIFO, so it is left out of the artifact.",
+        "home' is the home of an embedded SageMaker, so it is left out of the artifact.",
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
@@ -132,6 +148,33 @@ def test_file_that_cannot_be_read_is_named(workspace: Workspace, project: Path, 
 
     with pytest.raises(ConfigError, match=r"secret' cannot be read, so it cannot be sent"):
         send(workspace, project, use)
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+STRANGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "fifo": (make_fifo, "is a FIFO"),
+    "broken": (lambda path: path.symlink_to("nowhere"), "is a link to 'nowhere', which does not exist"),
+    "cycle": (lambda path: path.symlink_to(".."), "is a link to a folder that it is in"),
+    "device": (lambda path: path.symlink_to("/dev/null"), "is a device"),
+    os.fsdecode(b"a\xff"): (Path.touch, "has a name that is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("use", ["code", "dependency", "data", "input", "model", "script"])
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_cannot_be_sent_is_named_before_anything_is(
+    workspace: Workspace, project: Path, use: str, name: str
+) -> None:
+    make, said = STRANGE[name]
+    make(project / "package" / name)
+
+    with pytest.raises(ConfigError, match=rf"'.*/package/.*' {said}, so it cannot be sent"):
+        send(workspace, project, use)
+    assert [name for name in uploaded(workspace) if "train" in name] == []
+    assert [trial.model_uri for trial in workspace.trials("lines")] in ([], [None])
 
 
 @pytest.mark.parametrize("use", ["code", "dependency", "data", "model"])
@@ -152,6 +195,11 @@ def send(workspace: Workspace, folder: Path, use: str) -> None:
             ExperimentRunner(workspace, "lines", job=job).run()
         case "data":
             ExperimentRunner(workspace, "lines").upload_dataset(folder)
+        case "input":
+            ExperimentRunner(workspace, "lines", job=JobSpec(folder / "train.py", inputs={"train": folder})).run()
+        case "script":
+            with ExperimentRunner(workspace, "lines").trial() as trial:
+                trial.log_model(folder / "train.py", entry_point="train.py", source_dir=folder)
         case "model":
             with ExperimentRunner(workspace, "lines").trial() as trial:
                 trial.log_model(folder)

@@ -1,7 +1,9 @@
 """Files: walking, locks and atomic replacement."""
 
+import contextlib
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,54 +17,99 @@ from tests.support.trees import TREES, plant
 from mnist_tracking._values.files import (
     atomic_open,
     atomic_path,
+    contents,
     delete,
     files_below,
     hold_lock,
     is_locked,
-    walk,
     write_atomically,
 )
 
 
+def nothing(path: Path, why: str) -> None:
+    pytest.fail(f"{path} {why}")
+
+
 @given(tree=TREES)
-def test_walk_is_sorted_and_complete(tree: dict[str, bytes]) -> None:
-    """As `Path.rglob` finds it, in the order of sorted paths."""
+def test_contents_are_sorted_and_complete(tree: dict[str, bytes]) -> None:
+    """As `Path.rglob` finds them, in the order of sorted paths."""
     with tempfile.TemporaryDirectory() as scratch:
         written = plant(Path(scratch), tree)
 
-        assert list(walk(Path(scratch))) == sorted(Path(scratch).rglob("*"))
+        assert list(contents(Path(scratch), nothing)) == sorted(Path(scratch).rglob("*"))
         assert files_below(Path(scratch)) == sorted(Path(scratch, name) for name in written)
 
 
-def test_link_to_a_parent_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """A folder with everything that has no content, and with links that have."""
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    (folder / "a" / "deep").mkdir(parents=True)
+    (elsewhere / "inner").mkdir(parents=True)
+    (elsewhere / "rows.csv").write_text("1")
+    (elsewhere / "inner" / "back").symlink_to(folder)
+    for name, target in {
+        "linked": str(elsewhere),
+        "rows": str(elsewhere / "rows.csv"),
+        "broken": "nowhere",
+        "itself": "itself",
+        "null": "/dev/null",
+        "a/deep/up": "../..",
+        "a/around": "deep",
+    }.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "fifo")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as server, contextlib.chdir(folder):
+        server.bind("socket")
+    return folder
 
-    assert list(walk(tmp_path, follow_links=True)) == [tmp_path / "a", tmp_path / "a" / "loop"]
+
+def test_links_are_what_they_point_to_and_all_else_is_named(strange: Path) -> None:
+    left_out: dict[str, str] = {}
+    found = list(contents(strange, lambda path, why: left_out.update({path.relative_to(strange).as_posix(): why})))
+
+    assert [path.relative_to(strange).as_posix() for path in found] == [
+        *("a", "a/around", "a/deep", "linked", "linked/inner", "linked/rows.csv", "rows")
+    ]
+    assert left_out == {
+        **dict.fromkeys(("a/around/up", "a/deep/up", "linked/inner/back"), "is a link to a folder that it is in"),
+        "broken": "is a link to 'nowhere', which does not exist",
+        "fifo": "is a FIFO",
+        "itself": "is a link to itself",
+        "null": "is a device",
+        "socket": "is a socket",
+    }
 
 
-def test_files_can_be_chosen_by_suffix_and_without_links(tmp_path: Path) -> None:
-    for name in ("a.py", "b.txt"):
+def test_own_files_are_no_links(strange: Path) -> None:
+    (strange / "a" / "own").touch()
+
+    assert files_below(strange) == [strange / "a" / "own"]
+
+
+def test_names_can_be_passed_over(tmp_path: Path) -> None:
+    for name in (".git/objects", "src/.git", "src/train.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "c.py").symlink_to("a.py")
 
-    assert files_below(tmp_path, suffix=".py") == [tmp_path / "a.py", tmp_path / "c.py"]
-    assert files_below(tmp_path, suffix=".py", include_links=False) == [tmp_path / "a.py"]
+    assert list(contents(tmp_path, nothing, without={".git"})) == [tmp_path / "src", tmp_path / "src" / "train.py"]
 
 
 def test_missing_folder_has_no_files(tmp_path: Path) -> None:
     assert files_below(tmp_path / "missing") == []
+    assert list(contents(tmp_path / "missing", nothing)) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
-def test_unreadable_folder_is_an_error_unless_handled(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir(mode=0)
-    errors: list[OSError] = []
+    (tmp_path / "file").touch(mode=0)
+    left_out: dict[str, str] = {}
 
+    assert list(contents(tmp_path, lambda path, why: left_out.update({path.name: why}))) == []
+    assert left_out == dict.fromkeys(("secret", "file"), "cannot be read")
     with pytest.raises(PermissionError):
         files_below(tmp_path)
-    assert files_below(tmp_path, on_error=errors.append) == []
-    assert len(errors) == 1
 
 
 def test_lock_is_held_until_its_file_is_closed(tmp_path: Path) -> None:

@@ -18,12 +18,11 @@ from mnist_tracking._aws.errors import exists, is_already_ended, is_missing, is_
 from mnist_tracking._aws.experiments import read_component
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._aws.staging import staged
+from mnist_tracking._aws.staging import code_files, staged
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
-from mnist_tracking._values.files import files_below
 from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
@@ -391,5 +390,7 @@ def _needs_package(spec: JobSpec) -> bool:
 
 
 def _scripts(spec: JobSpec) -> Iterator[Path]:
-    paths = files_below(Path(spec.source_dir), suffix=".py") if spec.source_dir else (Path(spec.entry_point),)
-    return (path for path in paths if path.is_file())  # the SDK rejects a script that no longer exists
+    paths = code_files(spec.source_dir) if spec.source_dir else (Path(spec.entry_point),)
+    return (
+        path for path in paths if path.suffix == ".py" and path.is_file()
+    )  # the SDK rejects a script that no longer exists

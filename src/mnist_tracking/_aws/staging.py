@@ -1,20 +1,25 @@
 """
 The code that the SDK packs: a view of the user's folders, since the SDK packs all that it is given.
 
-In the view, folders are real and files are links, which the SDK follows. What cannot or must not be sent is missing:
-see `mnist_tracking._values.files.contents`.
+In the view, folders are real and files are links, which the SDK follows. Homes of embedded SageMakers are missing, and
+what is no code: git's own files and compiled Python.
 """
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_tracking._values import arguments
 from mnist_tracking._values.arguments import LAUNCHER
-from mnist_tracking._values.files import contents
+from mnist_tracking._values.files import HOME, contents
 from mnist_tracking.errors import ConfigError
+
+_NOT_CODE = frozenset({".git", "__pycache__"})
+_SHOWN = 5
+_logger = logging.getLogger(__name__)
 
 
 class Stage:
@@ -35,7 +40,7 @@ class Stage:
         if source_dir is None:
             (root / Path(entry_point).name).symlink_to(os.path.abspath(entry_point))
         else:
-            self._fill(root, source_dir, readable_contents(Path(source_dir)))
+            self._fill(root, source_dir, code_files(source_dir))
         (root / LAUNCHER).symlink_to(arguments.__file__)
         return str(root)
 
@@ -46,11 +51,11 @@ class Stage:
         That is *path* itself if all of it can be sent, or if it is in S3.
 
         Raises:
-            ConfigError: If a file cannot be read, or *path* is the home of an embedded SageMaker.
+            ConfigError: If something in it cannot be sent, or *path* is the home of an embedded SageMaker.
         """
         if path.startswith("s3://") or not os.path.isdir(path):
             return path
-        listed = readable_contents(Path(path))
+        listed = code_files(path)
         if _is_whole(path, listed):
             return path
         self._count += 1
@@ -78,6 +83,16 @@ def _is_whole(folder: str, found: list[Path]) -> bool:
     return len(found) == count and not any(path.is_symlink() and path.is_dir() for path in found)
 
 
+def code_files(folder: str) -> list[Path]:
+    """
+    Return what is sent of a folder of code.
+
+    Raises:
+        ConfigError: As `sendable`.
+    """
+    return sendable(Path(folder), without=_NOT_CODE)
+
+
 @contextmanager
 def staged() -> Iterator[Stage]:
     """Yield a stage, which is deleted when the block ends."""
@@ -85,19 +100,73 @@ def staged() -> Iterator[Stage]:
         yield Stage(Path(folder))
 
 
-def readable_contents(folder: Path) -> list[Path]:
+def sendable(folder: Path, *, without: Container[str] = ()) -> list[Path]:
     """
-    Return the `contents` of a folder, with links followed.
+    Return the `contents` of a folder; homes of embedded SageMakers are left out.
+
+    Args:
+        folder: The folder.
+        without: Names to leave out.
 
     Raises:
-        ConfigError: If something in it cannot be read, or it is the home of an embedded SageMaker.
+        ConfigError: If something else in it cannot be sent, such as a FIFO, a link to nothing, or a name that is not
+            UTF-8; or if the folder is the home of an embedded SageMaker.
     """
+    faults: list[tuple[Path, str]] = []
+
+    def note(path: Path, why: str) -> None:
+        if why == HOME:
+            leave_out_homes(path, why)
+        else:
+            faults.append((path, why))
+
     with read_errors_translated():
-        found = list(contents(folder, follow_links=True))
-    for path in found:
-        if not os.access(path, os.R_OK):
-            raise ConfigError(f"{str(path)!r} cannot be read, so it cannot be sent.")
+        found = list(contents(folder, note, without=without))
+    check_sendable([*faults, *((path, _fault(path)) for path in found)])
     return found
+
+
+def check_sendable(found: Iterable[tuple[Path, str]]) -> None:
+    """
+    Check that nothing of what was found has a fault.
+
+    Raises:
+        ConfigError: If something has; the message shows the first ones.
+    """
+    faults = [f"{str(path)!r} {why}" for path, why in found if why]
+    if faults:
+        shown = "; ".join(faults[:_SHOWN]) + (f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else "")
+        raise ConfigError(f"{shown}, so {'it' if len(faults) == 1 else 'they'} cannot be sent.")
+
+
+def leave_out_homes(path: Path, why: str) -> None:
+    """
+    Accept that homes of embedded SageMakers are left out, and nothing else.
+
+    Raises:
+        ConfigError: If *path* is something else that cannot be sent.
+    """
+    if why != HOME:
+        check_sendable([(path, why)])
+    _logger.info("Left out: %s, the home of an embedded SageMaker", path)
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """
+    Check that the names of files can be keys in S3.
+
+    Raises:
+        ConfigError: If one is not UTF-8.
+    """
+    check_sendable((path, _fault(path)) for path in paths)
+
+
+def _fault(path: Path) -> str:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8"
+    return ""
 
 
 @contextmanager

@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
-from mnist_tracking._aws.staging import read_errors_translated
+from mnist_tracking._aws.staging import leave_out_homes, read_errors_translated, sendable
 from mnist_tracking._values.archives import pack
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.files import files_below
 from mnist_tracking.errors import AccessDeniedError, ConfigError, NotFoundError, ServiceError
 
 
@@ -35,14 +34,11 @@ def experiment_folder(account: Account, bucket: str, experiment: str) -> str:
     return "s3://" + "/".join(part for part in (bucket, account.prefix, experiment) if part)
 
 
-def upload_directory(
-    account: Account, directory: str | os.PathLike[str], uri: str, *, files: Iterable[Path] | None = None
-) -> None:
-    """Upload files of a folder (by default all) below *uri*, keeping their relative paths."""
-    root = Path(directory)
+def upload_files(account: Account, directory: Path, uri: str, files: Iterable[Path]) -> None:
+    """Upload files of a folder below *uri*, keeping their relative paths."""
     with read_errors_translated():
-        for path in files_below(root) if files is None else sorted(files):
-            upload_file(account, path, f"{uri}/{path.relative_to(root).as_posix()}")
+        for path in sorted(files):
+            upload_file(account, path, f"{uri}/{path.relative_to(directory).as_posix()}")
 
 
 def upload_file(account: Account, path: Path, uri: str) -> None:
@@ -188,15 +184,19 @@ def upload_model(
     Raises:
         ConfigError: If the model or the script does not exist. Nothing was uploaded.
     """
-    if not os.path.exists(path):
-        raise ConfigError(f"The model {str(path)!r} does not exist.")
+    if not (path.is_file() or path.is_dir()):
+        raise ConfigError(f"The model {str(path)!r} does not exist, or is not a file or folder.")
     script = find_script(entry_point, source_dir)
+    code = script if script is None or source_dir is None else script.parent
+    for sent in filter(None, (path, code)):
+        if sent.is_dir():
+            sendable(sent)
     uri = f"{folder}/model.tar.gz"
     _upload_packed(account, path, uri)
     if script is None:
         return UploadedModel(uri, None, None)
     code_uri = f"{folder}/sourcedir.tar.gz"
-    _upload_packed(account, script if source_dir is None else script.parent, code_uri)
+    _upload_packed(account, code or script, code_uri)
     return UploadedModel(uri, code_uri, script.name)
 
 
@@ -237,9 +237,9 @@ def check_script(entry_point: str | os.PathLike[str] | None, source_dir: str | o
 
 
 def _upload_packed(account: Account, path: Path, uri: str) -> None:
-    """Upload a file, or the contents of a folder, as an archive; symbolic links are followed."""
+    """Upload a file, or the contents of a folder, as an archive."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "archive.tar.gz")
         with read_errors_translated():
-            pack([path], archive, follow_links=True)
+            pack([path], archive, leave_out_homes)
         upload_file(account, archive, uri)

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
 from typing import BinaryIO
 
-from mnist_tracking._values.files import contents, is_folder
+from mnist_tracking._values.files import LeftOut, contents
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -73,33 +73,33 @@ class NoRoomError(ArchiveError):
     """The contents of an archive would leave less of the disk free than is reserved."""
 
 
-def pack(sources: Iterable[Path], archive: Path, *, follow_links: bool = False) -> None:
+def pack(sources: Iterable[Path], archive: Path, left_out: LeftOut) -> None:
     """
-    Pack files, and the contents of folders, at the root of one ``.tar.gz``.
+    Pack files, and the contents of folders, at the root of one ``.tar.gz``; there are no links in it.
 
     Args:
         sources: Files, and folders, whose `contents` are packed. If two have members of the same name, the member of
             the later one is packed.
         archive: The file to write.
-        follow_links: Whether to pack what symbolic links point to, instead of the links.
+        left_out: Called for everything that is left out.
 
     Raises:
         ConfigError: If one of the folders is the home of an embedded SageMaker.
         OSError: If a file cannot be read, or the archive cannot be written.
     """
-    with tarfile.open(archive, "w:gz", compresslevel=6, dereference=follow_links) as tar:
-        for name, path in sorted(_contents(sources, follow_links).items()):
+    with tarfile.open(archive, "w:gz", compresslevel=6, dereference=True) as tar:
+        for name, path in sorted(_contents(sources, left_out).items()):
             tar.add(path, arcname=name.as_posix(), recursive=False)
 
 
-def _contents(sources: Iterable[Path], follow_links: bool) -> dict[PurePath, Path]:
+def _contents(sources: Iterable[Path], left_out: LeftOut) -> dict[PurePath, Path]:
     """Map names in the archive to what is packed under them."""
     found: dict[PurePath, Path] = {}
     for source in sources:
         root = source if source.is_dir() else source.parent
-        for path in contents(source, follow_links=follow_links) if source.is_dir() else [source]:
+        for path in contents(source, left_out) if source.is_dir() else [source]:
             name = path.relative_to(root)
-            if name in found and is_folder(found[name]) and not is_folder(path):
+            if name in found and found[name].is_dir() and not path.is_dir():
                 found = {other: there for other, there in found.items() if name not in other.parents}
             found[name] = path
     return found

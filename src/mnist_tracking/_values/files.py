@@ -5,13 +5,15 @@ Standard library only. Everything here works on paths of the local machine and k
 """
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
 import shutil
+import stat
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +21,9 @@ from typing import BinaryIO
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
+    "HOME",
+    "UNREADABLE",
+    "LeftOut",
     "OwnedFile",
     "atomic_open",
     "atomic_path",
@@ -33,7 +38,6 @@ __all__ = [
     "locked",
     "open_privately",
     "sync",
-    "walk",
     "write_atomically",
 ]
 
@@ -52,21 +56,26 @@ def is_home(folder: Path) -> bool:
     return os.path.lexists(folder / DATABASE)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+LeftOut = Callable[[Path, str], object]
+"""Called with the path of what is left out, and why, as the end of a sentence: ``"is a FIFO"``."""
+
+HOME = "is the home of an embedded SageMaker"
+UNREADABLE = "cannot be read"
+_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
-def walk(folder: Path, *, follow_links: bool = False, on_error: Callable[[OSError], object] = _raise) -> Iterator[Path]:
+def contents(folder: Path, left_out: LeftOut, *, without: Container[str] = ()) -> Iterator[Path]:
     """
-    Yield everything below a folder, sorted by path, each folder before its contents; homes of SageMaker are left out.
+    Yield what is sent of a folder: packed, uploaded, hashed or copied. Each folder comes before its contents, sorted.
 
-    A folder that is deleted meanwhile, or does not exist, has no contents. See `is_home` for what is left out.
+    All of them are files and folders: a symbolic link is what it points to, in the folder or elsewhere. What has no
+    content is left out: links to nothing or to a folder that they are in, FIFOs, sockets, devices, what cannot be read,
+    and homes of SageMaker, see `is_home`. What is deleted meanwhile, or does not exist, has no contents.
 
     Args:
         folder: Where to start; not yielded itself.
-        follow_links: Whether to enter folders that are symbolic links. A link to a folder that contains it is never
-            entered.
-        on_error: Called when a folder cannot be read; by default the error is raised.
+        left_out: Called for everything that is left out.
+        without: Names to pass over in silence.
 
     Raises:
         ConfigError: If the folder itself is the home of an embedded SageMaker.
@@ -76,73 +85,86 @@ def walk(folder: Path, *, follow_links: bool = False, on_error: Callable[[OSErro
             f"{str(folder)!r} is the home of an embedded SageMaker, which is never copied or sent. Keep your files in "
             "another folder. EmbeddedSageMaker.backup() copies a home."
         )
-    yield from _walk(folder, follow_links, on_error)
+    yield from _contents(folder, left_out, without, {_identity(folder)})
 
 
-def _walk(folder: Path, follow_links: bool, on_error: Callable[[OSError], object]) -> Iterator[Path]:
-    try:
-        names = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        on_error(error)
-        return
-    for name in names:
+def _contents(folder: Path, left_out: LeftOut, without: Container[str], above: set[object]) -> Iterator[Path]:
+    for name in _names(folder):
         path = folder / name
-        if is_home(path) or (path.is_symlink() and is_home(Path(os.path.realpath(path)).parent)):
+        if name in without:
             continue
-        yield path
-        if path.is_dir() and (not path.is_symlink() or (follow_links and not _contains_itself(path))):
-            yield from _walk(path, follow_links, on_error)
-
-
-def _contains_itself(link: Path) -> bool:
-    return Path(os.path.realpath(link.parent)).is_relative_to(os.path.realpath(link))
-
-
-def files_below(
-    folder: Path, *, suffix: str = "", include_links: bool = True, on_error: Callable[[OSError], object] = _raise
-) -> list[Path]:
-    """
-    Return the files below a folder, sorted by path: what is uploaded, hashed or counted of it.
-
-    Args:
-        folder: Where to look. Folders that are symbolic links are not entered.
-        suffix: How the names of the files end; by default all files are returned.
-        include_links: Whether symbolic links to files count as files.
-        on_error: Called when a folder cannot be read; by default the error is raised.
-    """
-    return [
-        path
-        for path in walk(folder, on_error=on_error)
-        if path.name.endswith(suffix) and path.is_file() and (include_links or not path.is_symlink())
-    ]
-
-
-def contents(folder: Path, *, follow_links: bool = False) -> Iterator[Path]:
-    """
-    Yield what of a folder can be packed or copied: files, folders and symbolic links, each folder before its contents.
-
-    As with git, what has no content is left out: FIFOs, sockets, devices. They could be waited for forever.
-
-    Args:
-        folder: Where to look; see `walk`.
-        follow_links: Whether links are what they point to. A link that leads nowhere is left out then.
-    """
-    for path in walk(folder, follow_links=follow_links):
-        if path.is_file() or path.is_dir() or (path.is_symlink() and not follow_links):
+        if reason := _unsendable(path, above):
+            left_out(path, reason)
+        elif path.is_dir():
+            yield path
+            yield from _contents(path, left_out, without, above | {_identity(path)})
+        elif path.exists():
             yield path
 
 
-def copy_tree(source: Path, target: Path) -> None:
+def _names(folder: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(os.listdir(folder))
+    return []
+
+
+def _identity(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _unsendable(path: Path, above: Container[object]) -> str:
+    """Return why a path is left out, below folders of these identities; empty if it is not."""
+    if is_home(path) or (path.is_symlink() and is_home(Path(os.path.realpath(path)).parent)):
+        return HOME
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return _unreachable(path, error)
+    if stat.S_ISDIR(mode):
+        if _identity(path) in above:
+            return "is a link to a folder that it is in"
+        return "" if os.access(path, os.R_OK | os.X_OK) else UNREADABLE
+    if kind := _KINDS.get(stat.S_IFMT(mode)):
+        return f"is {kind}"
+    return "" if os.access(path, os.R_OK) else UNREADABLE
+
+
+def _unreachable(path: Path, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "is a link to itself"
+    if not isinstance(error, FileNotFoundError):
+        return UNREADABLE
+    return f"is a link to {os.readlink(path)!r}, which does not exist" if path.is_symlink() else ""
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files that are below a folder themselves, sorted by path: no links, and nothing that they lead to."""
+    return sorted(
+        path
+        for parent, _, names in os.walk(folder, onerror=_raise_unless_gone)
+        for path in (Path(parent, name) for name in names)
+        if path.is_file() and not path.is_symlink()
+    )
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def copy_tree(source: Path, target: Path, left_out: LeftOut) -> None:
     """
-    Copy the `contents` of a folder to a new one; links are followed.
+    Copy the `contents` of a folder to a new one.
 
     Raises:
         OSError: If a file cannot be read or written.
     """
     target.mkdir(parents=True)
-    for path in contents(source, follow_links=True):
+    for path in contents(source, left_out):
         copy = target / path.relative_to(source)
         if path.is_dir():
             copy.mkdir()

@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol, cast
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.components import check_parameters
-from mnist_tracking._aws.staging import read_errors_translated
-from mnist_tracking._aws.storage import upload_directory
+from mnist_tracking._aws.staging import check_names, read_errors_translated, sendable
+from mnist_tracking._aws.storage import upload_files
 from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
-from mnist_tracking._values.files import files_below, is_home
+from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import suggest_name
 from mnist_tracking._values.records import Component, Scalar
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
@@ -157,14 +157,14 @@ class ExperimentData:
         if earlier is not None and earlier.parameters.get(FINGERPRINT) == fingerprint:
             return
         with self._step(name) as step:
-            upload_directory(self._account, folder, uri, files=files)
+            upload_files(self._account, folder, uri, files)
             step.log_parameters({FINGERPRINT: fingerprint, "files": len(files)})
             step.log_output(channel, uri, media_type="s3/uri")
 
     def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
         uri = f"{self._folder()}/data/{fingerprint[:16]}"
         if not _is_same_data(self.component, uri, fingerprint):
-            upload_directory(self._account, directory, uri, files=files)
+            upload_files(self._account, directory, uri, files)
         return uri
 
     def _use(
@@ -209,17 +209,21 @@ def fingerprint_of(directory: Path, files: Iterable[Path] | None = None) -> str:
 
 def data_files(directory: Path, files: Iterable[Path] | None = None) -> list[Path]:
     """
-    Return the files of a folder of data, sorted: the given ones, or all.
+    Return the files of a folder of data, sorted: the given ones, or all, in linked folders too.
 
     A missing folder or file is a `DatasetError`, like everywhere else where data is missing.
 
     Raises:
-        ConfigError: If one of *files* is not below the folder.
+        ConfigError: If one of *files* is not below the folder, or something cannot be sent, such as a FIFO.
         DatasetError: If the folder or a file does not exist, or the folder is empty.
     """
     if not os.path.isdir(directory):
         raise DatasetError(f"{str(directory)!r} is not a folder of data.")
-    chosen = files_below(directory) if files is None else _paths(files)
+    if files is None:
+        chosen = [path for path in sendable(directory) if path.is_file()]
+    else:
+        chosen = _paths(files)
+        check_names(chosen)
     if not chosen:
         raise DatasetError(f"The folder {str(directory)!r} contains no files.")
     for path in chosen:

@@ -62,8 +62,11 @@ def test_what_is_no_file_is_left_out(account: TrainingAccount, where: str, kind:
     script = f"{PLACES}\nmake = make_{kind}\n{where}\nprint('made', flush=True)"
     job = account.run(script, CheckpointConfig=CHECKPOINTS)
 
+    said = [line for line in account.log()[1:] if "so it is" in line or "so nothing" in line]
+
     assert (job["TrainingJobStatus"], job.get("FailureReason")) == ("Completed", None)
     assert account.log()[0] == "made"
+    assert bool(said) == (kind != "folder")
 
 
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:

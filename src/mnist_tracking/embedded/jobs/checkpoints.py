@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_tracking._values.files import files_below, is_folder
+from mnist_tracking._values.files import contents, is_folder
 from mnist_tracking.embedded.disk import open_regular
 from mnist_tracking.embedded.jobs.transfers import fetch
 from mnist_tracking.embedded.store import Store
@@ -38,13 +38,15 @@ class Checkpoints:
         store: The store with the S3 objects.
         uri: The prefix.
         folders: A folder for each host.
-        warn: Called with the reason when something could not be sent while the scripts run; it is tried again.
+        warn: Called with a line for the log: once for everything that is not sent, such as a FIFO; and when sending
+            has failed while the scripts run, which is tried again.
     """
 
     def __init__(self, store: Store, uri: str, folders: list[Path], *, warn: Callable[[str], object]) -> None:
         self._store, self._uri, self._folders, self._warn = store, uri.rstrip("/"), folders, warn
         self._sent: dict[Path, _Stamp] = {}
         self._warned = ""
+        self._left_out: set[Path] = set()
 
     def fetch(self) -> None:
         """
@@ -95,7 +97,12 @@ class Checkpoints:
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         for folder in filter(is_folder, self._folders):
-            yield from ((folder, path) for path in files_below(folder, on_error=_skip))
+            yield from ((folder, path) for path in contents(folder, self._leave_out) if path.is_file())
+
+    def _leave_out(self, path: Path, why: str) -> None:
+        if path not in self._left_out:
+            self._left_out.add(path)
+            self._warn(f"{str(path)!r} {why}, so it is not sent with the checkpoints.")
 
     @contextlib.contextmanager
     def sent_every(self, seconds: float) -> Iterator[None]:
@@ -124,10 +131,6 @@ class Checkpoints:
                     OSError, sqlite3.Error
                 ):  # a store that rejects checkpoints may reject lines, too
                     self._warn(f"The checkpoints could not be sent to S3 and will be sent again: {error}")
-
-
-def _skip(_error: OSError) -> None:
-    """Leave out a folder that cannot be read."""
 
 
 def _stamp(stat: os.stat_result) -> _Stamp:

@@ -101,6 +101,7 @@ class JobSupervisor:
         self._started = int(time.time())
         self._checkpoints: Checkpoints | None = None
         self._has_begun = False
+        self._logged: set[str] = set()
 
     def run(self) -> None:
         """Run the job and record how it ended. Its files are deleted first: they may be what fills the disk."""
@@ -255,7 +256,14 @@ class JobSupervisor:
         if self._checkpoints:
             self._checkpoints.send()
         layouts = [host.placement.layout for host in self._hosts.values()]
-        return upload_outputs(self._store, self._request, layouts, self._folder / "ml", with_model=with_model)
+        folder, say = self._folder / "ml", self._log_once
+        return upload_outputs(self._store, self._request, layouts, folder, with_model=with_model, say=say)
+
+    def _log_once(self, line: str) -> None:
+        """Log a line, unless an earlier attempt to upload has logged it."""
+        if line not in self._logged:
+            self._logged.add(line)
+            self._log_line(next(iter(self._hosts)), line)
 
 
 def _register(connection: sqlite3.Connection, job_id: int) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +15,10 @@ from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.objects import download, get_object, has_bucket, put_object, split_uri
 
 _OPT_ML = "/opt/ml/"
+_LINK = (
+    "{path!r} is a link to {target!r}. {name} has a copy of what it points to; on AWS it may be the link, which leads "
+    "nowhere where the archive is unpacked. Copy the file instead."
+)
 
 
 class JobError(Exception):
@@ -104,13 +109,20 @@ def _code_archive(store: Store, uri: str, layout: Layout) -> Path | None:
 
 
 def upload_outputs(
-    store: Store, request: dict[str, Any], layouts: list[Layout], folder: Path, *, with_model: bool
+    store: Store,
+    request: dict[str, Any],
+    layouts: list[Layout],
+    folder: Path,
+    *,
+    with_model: bool,
+    say: Callable[[str], object],
 ) -> bool:
     """
     Upload the output of the hosts and, if wanted, their model; return whether there is a model.
 
     As in SageMaker, the output of all hosts is packed into one archive. If two hosts use the same name, the later host
-    wins. A folder that a script has replaced by a link is not packed.
+    wins. Links are packed as what they point to, since SageMaker's endpoints reject models that contain links. A folder
+    that a script has replaced by a link is not packed.
 
     Args:
         store: The store to upload to.
@@ -118,23 +130,42 @@ def upload_outputs(
         layouts: The folders of the hosts, in their order.
         folder: Where to write the archives.
         with_model: Whether to upload the model.
+        say: Called with a line for the log for everything that is left out, or may be lost on AWS.
     """
     uri = model_uri(request)
     output = f"{uri.removesuffix('model.tar.gz')}output.tar.gz"
-    _upload_packed(store, [layout.output_data for layout in layouts], output, folder)
-    return with_model and _upload_packed(store, [layout.model for layout in layouts], uri, folder)
+    _upload_packed(store, [layout.output_data for layout in layouts], output, folder, say)
+    return with_model and _upload_packed(store, [layout.model for layout in layouts], uri, folder, say)
 
 
-def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path) -> bool:
-    own = [folder for folder in folders if folder.is_dir() and not leads_elsewhere(folder, store.home)]
-    there = [folder for folder in own if any(folder.iterdir())]
+def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path, say: Callable[[str], object]) -> bool:
+    there = [folder for folder in folders if _is_own(folder, store.home, say) and any(folder.iterdir())]
     if not there:
         return False
+    name = uri.rpartition("/")[2]
     with TemporaryDirectory(dir=base) as folder:  # a name that no script has taken; deleted to make room
         archive = Path(folder, "archive.tar.gz")
-        pack(there, archive)
+        pack(there, archive, lambda path, why: say(f"{str(path)!r} {why}, so it is not in {name}."))
+        for link in (link for folder in there for link in _links_out_of(folder)):
+            say(_LINK.format(path=str(link), target=os.readlink(link), name=name))
         _upload(store, archive, uri)
     return True
+
+
+def _links_out_of(folder: Path) -> list[Path]:
+    """Return the links that would lead nowhere if only the folder were somewhere else."""
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and (path.is_file() or path.is_dir()))
+    root = os.path.realpath(folder)
+    return [link for link in links if os.path.isabs(os.readlink(link)) or not link.resolve().is_relative_to(root)]
+
+
+def _is_own(folder: Path, home: Path, say: Callable[[str], object]) -> bool:
+    """Whether a script has left a folder what it was."""
+    if folder.is_dir() and not leads_elsewhere(folder, home):
+        return True
+    if os.path.lexists(folder):
+        say(f"{str(folder)!r} was replaced by a link or a file, so nothing of it is kept.")
+    return False
 
 
 def _upload(store: Store, path: Path, uri: str) -> None:

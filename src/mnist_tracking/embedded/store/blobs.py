@@ -85,7 +85,7 @@ class Blobs:
             if not lane.try_take():
                 return 0
             used = find_used()
-            for path in files_below(self.folder, include_links=False):
+            for path in files_below(self.folder):
                 if _OURS.fullmatch(path.relative_to(self.folder).as_posix()) and path.name not in used:
                     path.unlink(missing_ok=True)
                     deleted += 1

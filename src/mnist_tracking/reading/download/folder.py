@@ -233,7 +233,7 @@ class Folder:
 
 def _sizes(path: Path) -> dict[str, int]:
     """Return the sizes of the files at or below a path."""
-    files = [path] if path.is_file() else files_below(path, include_links=False)
+    files = [path] if path.is_file() else files_below(path)
     return {file.relative_to(path).as_posix(): file.lstat().st_size for file in files}
 
 
