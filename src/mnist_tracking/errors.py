@@ -127,15 +127,16 @@ class AlreadyExistsError(MnistTrackingError):
     Attributes:
         kind: What was to be created, such as ``"experiment"``.
         name: The name that is taken.
+        remedy: What to do, as in the message.
     """
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(kind, name)
-        self.kind, self.name = kind, name
+    def __init__(self, kind: str, name: str, remedy: str = "Choose another name, or load that one.") -> None:
+        super().__init__(kind, name, remedy)
+        self.kind, self.name, self.remedy = kind, name, remedy
 
     def __str__(self) -> str:
         article = "An" if self.kind[:1] in "aeiou" else "A"
-        return f"{article} {self.kind} named {self.name!r} already exists. Choose another name, or load that one."
+        return f"{article} {self.kind} named {self.name!r} already exists. {self.remedy}"
 
 
 StateReason = Literal[

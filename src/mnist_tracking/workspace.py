@@ -384,7 +384,8 @@ class Workspace(Account):
         """
         Return an endpoint of the account by its name.
 
-        Leaving its ``with`` block does not delete it; `Endpoint.delete` does.
+        Leaving its ``with`` block does not delete it; `Endpoint.delete` does, also if an interrupted deployment left
+        only its configuration or its model.
 
         Args:
             name: Its name.

@@ -28,7 +28,7 @@ from mnist_tracking._aws.removal import delete_named
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.staging import staged
 from mnist_tracking._aws.storage import find_object, split_uri
-from mnist_tracking._aws.tags import tags_of
+from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.archives import ArchiveError
 from mnist_tracking.errors import (
@@ -53,8 +53,15 @@ EndpointStatus = Literal[
     "Failed",
     "UpdateRollbackFailed",
 ]
+HOSTING = {"endpoint": "endpoint", "endpoint config": "endpoint-config", "model": "model"}
+"""What a deployment creates, in the order in which it is deleted: the type in an ARN, by kind."""
+
 _UNREADABLE = (ArchiveError, tarfile.TarError, zlib.error, EOFError, OSError)
 _LOG_LINES = 20
+_LEFT_OVER = (
+    "It is left of an interrupted deployment, or part of one in progress: delete it with "
+    "workspace.endpoint({0!r}).delete() or 'mnist-tracking undeploy {0}', or choose another name."
+)
 
 
 def check_endpoint_name_is_free(account: Account, name: str) -> None:
@@ -62,7 +69,7 @@ def check_endpoint_name_is_free(account: Account, name: str) -> None:
     Check that no endpoint, endpoint configuration or model has that name.
 
     Raises:
-        AlreadyExistsError: If one has.
+        AlreadyExistsError: If one has. The message shows how to delete what is left of an interrupted deployment.
     """
     client = account.client("sagemaker")
     calls = {
@@ -72,7 +79,11 @@ def check_endpoint_name_is_free(account: Account, name: str) -> None:
     }
     for kind, call in calls.items():
         if exists(call):
-            raise AlreadyExistsError(kind, name)
+            if kind == "endpoint":
+                raise AlreadyExistsError(kind, name)
+            if is_ours(account, hosting_arn(account, kind, name)):
+                raise AlreadyExistsError(kind, name, _LEFT_OVER.format(name))
+            raise AlreadyExistsError(kind, name, "Choose another name.")
 
 
 @attrs.frozen(kw_only=True)
@@ -216,7 +227,7 @@ class EndpointFacts:
 
 def find_endpoint(account: Account, name: str) -> EndpointFacts:
     """
-    Return the facts about an endpoint, no matter who created it.
+    Return the facts about an endpoint, no matter who created it, or about what is left of one that we deployed.
 
     Raises:
         NotFoundError: If it does not exist; lists the nearest names.
@@ -227,8 +238,15 @@ def find_endpoint(account: Account, name: str) -> EndpointFacts:
         pages = client.get_paginator("list_endpoints").paginate(PaginationConfig=FIRST_100)
         return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
 
-    found = described("endpoint", name, lambda: client.describe_endpoint(EndpointName=name), names)
-    tags = tags_of(account, found["EndpointArn"])
+    try:
+        found = described("endpoint", name, lambda: client.describe_endpoint(EndpointName=name), names)
+    except NotFoundError:
+        left = (tags_if_ours(account, hosting_arn(account, kind, name)) for kind in ("endpoint config", "model"))
+        tags = next(filter(None, left), {})
+        if not tags:
+            raise
+    else:
+        tags = tags_of(account, found["EndpointArn"])
     return EndpointFacts(name, tags.get(TRIAL_TAG), tags.get(ADAPTER), CREATED_BY in tags)
 
 
@@ -243,10 +261,10 @@ def endpoint_status(account: Account, name: str) -> EndpointStatus:
     return status
 
 
-def endpoint_arn(account: Account, name: str) -> str:
-    """Return the ARN that an endpoint has, or will have."""
+def hosting_arn(account: Account, kind: str, name: str) -> str:
+    """Return the ARN that an endpoint, an endpoint config or a model has, or will have."""
     partition = account.boto_session.get_partition_for_region(account.region)
-    return f"arn:{partition}:sagemaker:{account.region}:{account.account_id}:endpoint/{name.lower()}"
+    return f"arn:{partition}:sagemaker:{account.region}:{account.account_id}:{HOSTING[kind]}/{name.lower()}"
 
 
 def wait_for_endpoint(account: Account, name: str, timeout_s: float | None, outcome: str) -> None:

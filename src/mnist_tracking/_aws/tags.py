@@ -17,12 +17,18 @@ def tags_of(account: Account, arn: str) -> dict[str, str]:
 
 def is_ours(account: Account, arn: str) -> bool:
     """Whether this library created a resource that still exists."""
+    return tags_if_ours(account, arn) is not None
+
+
+def tags_if_ours(account: Account, arn: str) -> dict[str, str] | None:
+    """Return the tags of a resource that this library created; None if it does not exist, or somebody else did."""
     try:
-        return CREATED_BY in tags_of(account, arn)
+        tags = tags_of(account, arn)
     except ServiceError as error:
         if is_missing_or_invalid(error):  # aws/amazon-sagemaker-feedback, issue 108
-            return False
+            return None
         raise
+    return tags if CREATED_BY in tags else None
 
 
 def add_tags(account: Account, arn: str, tags: Mapping[str, str]) -> None:

@@ -10,10 +10,12 @@ from mnist_tracking.cli.names import Choice, choice_options, objective_of, trial
 from mnist_tracking.cli.options import Settings, command, options_in, pass_settings
 from mnist_tracking.cli.output import Form, echo, format_option, write_record
 from mnist_tracking.cli.predict import FORMATS
+from mnist_tracking.errors import NotFoundError
 from mnist_tracking.workspace import Workspace
 
 if TYPE_CHECKING:
     from mnist_tracking.serving.deployer import DeploymentPlan
+    from mnist_tracking.serving.endpoint import Endpoint
 
 __all__ = ["deploy", "undeploy"]
 
@@ -126,7 +128,7 @@ def _plan(workspace: Workspace, target: str, choice: Choice, endpoint: dict[str,
 @pass_settings
 def undeploy(settings: Settings, /, *, endpoint: str, dry_run: bool, yes: bool, form: Form) -> None:
     """
-    Delete an endpoint. Its trial, and the trial's model in S3, stay.
+    Delete an endpoint, or what an interrupted deployment left of it. Its trial, and the trial's model in S3, stay.
 
     For an endpoint that mnist-tracking created, its configuration, its model and the archive packed for it are deleted
     too.
@@ -138,11 +140,22 @@ def undeploy(settings: Settings, /, *, endpoint: str, dry_run: bool, yes: bool, 
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     with settings.opened() as workspace:
         found = workspace.endpoint(endpoint)
-        record = {"name": found.name, "trial": found.trial, "status": found.status}
+        status = _status(found)
+        record = {"name": found.name, "trial": found.trial, "status": status}
         if not dry_run:
-            confirm(f"This deletes endpoint {found.name!r}, which is {found.status}. Continue?", yes=yes)
+            left_over = f"what an interrupted deployment left of endpoint {found.name!r}"
+            what = f"endpoint {found.name!r}, which is {status}" if status else left_over
+            confirm(f"This deletes {what}. Continue?", yes=yes)
             found.delete()
             record["status"] = "Deleted"
     write_record(record, form)
     if dry_run:
         echo("Nothing was done.", err=True)
+
+
+def _status(endpoint: "Endpoint") -> str | None:
+    """Return the status of an endpoint; None if only its configuration or its model exists."""
+    try:
+        return endpoint.status
+    except NotFoundError:
+        return None

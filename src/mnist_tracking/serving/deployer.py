@@ -15,7 +15,7 @@ from mnist_tracking._aws.endpoints import (
     check_served,
     delete_endpoint,
     deploy_model,
-    endpoint_arn,
+    hosting_arn,
     wait_for_endpoint,
 )
 from mnist_tracking._aws.experiments import attach, require_experiment, require_trial, training_of
@@ -276,7 +276,7 @@ class BestModelDeployer:
                 "instance_count": plan.instance_count,
             },
             inputs={"model": plan.model_uri},
-            outputs={"endpoint": endpoint_arn(self._account, plan.name)},
+            outputs={"endpoint": hosting_arn(self._account, "endpoint", plan.name)},
             tags={**self._account.tags, LEAVING_TAG: plan.trial.experiment},
         )
         attach(self._account, plan.trial.name, step)

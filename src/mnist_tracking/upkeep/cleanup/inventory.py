@@ -7,18 +7,25 @@ from typing import Any
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import CREATED_BY, EXPERIMENT_TAG, LEAVING_TAG, component_from_aws, tags_to_aws
+from mnist_tracking._aws.convert import (
+    CREATED_BY,
+    EXPERIMENT_TAG,
+    LEAVING_TAG,
+    TRIAL_TAG,
+    component_from_aws,
+    tags_to_aws,
+)
+from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.experiments import PAGES, component_names, require_experiment, require_trial, trials_with
 from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.storage import sizes_below
-from mnist_tracking._aws.tags import is_ours, tags_of
+from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
 from mnist_tracking._values.records import Component
 from mnist_tracking.upkeep.cleanup.pool import results
 
 __all__ = ["FoundTrial", "Hosted", "Inventory", "take_inventory"]
 
-_HOSTING = {"endpoint": "endpoint", "endpoint config": "endpoint-config", "model": "model"}
 _MAX_PARALLEL = 4
 
 
@@ -144,8 +151,9 @@ class _Reader:
         for component in components:
             for artifact in component.outputs:
                 before, is_endpoint, name = artifact.uri.rpartition(":endpoint/")
-                for kind, resource in _HOSTING.items() if is_endpoint else ():
-                    if self._is_ours(f"{before}:{resource}/{name}"):
+                for kind, resource in HOSTING.items() if is_endpoint else ():
+                    tags = tags_if_ours(self.account, f"{before}:{resource}/{name}") or {}
+                    if tags.get(TRIAL_TAG) in component.trials:  # else another trial was deployed by that name
                         yield Hosted(kind, name, component)
 
     def _is_ours(self, arn: str) -> bool:
