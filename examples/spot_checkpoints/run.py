@@ -1,4 +1,4 @@
-"""Train on spot instances, which SageMaker may reclaim: the next job resumes from the checkpoint of the stopped one."""
+"""Train on spot instances, which SageMaker may reclaim: another trial resumes from the checkpoints of a stopped one."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ for line in stopped.logs(follow=True):
 trial = stopped.wait()
 print(trial.status, "after", int(trial.metrics["epoch"].last), "epochs")
 
-trial = runner.run({"epochs": int(trial.metrics["epoch"].last) + 10})
+trial = runner.run({"epochs": int(trial.metrics["epoch"].last) + 10}, resume_from=trial)
 for line in workspace.submitted(trial.name).logs():
     print(line)
 print(trial.status, trial.metrics["loss"])

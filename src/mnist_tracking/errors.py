@@ -147,6 +147,7 @@ StateReason = Literal[
     "in-use",  # another process is writing to the folder
     "interrupted",  # a result was not read to its end
     "mismatch",  # an exported model differs from the original
+    "no-checkpoints",  # a trial to resume from has none
     "no-job",
     "no-metric",  # no completed trial has a value for the objective
     "no-model",

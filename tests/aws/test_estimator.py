@@ -24,6 +24,10 @@ def create_request(workspace: Workspace, toy_job: MakeJob, sent: Sent) -> Callab
     return run
 
 
+def trial_of(request: Mapping[str, Any]) -> str:
+    return str(request["ExperimentConfig"]["TrialName"])
+
+
 def test_any_keyword_of_the_estimator_is_sent(
     workspace: Workspace, create_request: Callable[..., Mapping[str, Any]]
 ) -> None:
@@ -42,7 +46,7 @@ def test_any_keyword_of_the_estimator_is_sent(
     assert request["ResourceConfig"]["VolumeSizeInGB"] == 100
     assert request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
-    assert request["CheckpointConfig"] == {"S3Uri": keywords["checkpoint_s3_uri"]}
+    assert request["CheckpointConfig"] == {"S3Uri": f"s3://{workspace.bucket}/checkpoints/{trial_of(request)}"}
     assert request["HyperParameters"]["sagemaker_container_log_level"] == "10"
     assert request["RetryStrategy"] == {"MaximumRetryAttempts": 2}
 

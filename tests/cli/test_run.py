@@ -37,6 +37,16 @@ def test_run_streams_the_log_and_prints_the_trial(ask: Ask, tmp_path: Path) -> N
     assert trial["metrics"]["score"]["count"] == 3
 
 
+def test_arguments_and_local_inputs_of_a_script(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import os, sys\nprint(sys.argv, os.listdir(os.environ['SM_CHANNEL_VAL']))\n")
+    (tmp_path / "rows.csv").touch()
+    options = ("--param", "lr=0.1", "--argument", "fit", "--argument", "{}={}", "--input", f"val={tmp_path}/rows.csv")
+    result = ask("run", str(tmp_path / "train.py"), "-e", "called", *options)
+
+    assert result.exit_code == 0
+    assert "['train.py', 'fit', 'lr=0.1'] ['rows.csv']" in result.stderr
+
+
 def test_a_metric_that_the_log_does_not_have_is_told(ask: Ask) -> None:
     """Such as one whose expression was forgotten, or has a slip."""
     result = ask("run", *JOB, "--metric", "recall", "--metric", "f1=F1: (.*)")

@@ -51,6 +51,13 @@ def test_a_grid_is_a_list_of_values(text: str, pair: tuple[str, list[object]]) -
     assert GRID.convert(text, None, None) == pair
 
 
+@pytest.mark.parametrize("kind", [VALUE_PAIR, GRID])
+def test_name_with_hyphens_is_rejected_with_what_to_write(kind: Any) -> None:
+    """Scripts have ``--lr``; a hyperparameter of that name would become ``----lr``."""
+    with pytest.raises(click.BadParameter, match=r"'--lr=0.1'; write it without hyphens: 'lr=0.1'"):
+        kind.convert("--lr=0.1", None, None)
+
+
 @pytest.mark.parametrize("kind", [PAIR, VALUE_PAIR, GRID])
 def test_a_pair_without_a_name_or_a_value_is_refused_with_an_example(kind: Any) -> None:
     for text in ("lr", "=0.1"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.support.sent import Sent
 
-from mnist_tracking import ConfigError, DatasetError, ExperimentRunner, JobSpec, Workspace
+from mnist_tracking import ConfigError, DatasetError, ExperimentRunner, JobSpec, StateError, Workspace
 
 READS = """
 import os
@@ -123,3 +123,24 @@ def test_entry_point_that_no_job_finds_is_rejected(
     source_dir = "src" if entry_point == "src/train.py" else tmp_path / "src"
     with pytest.raises(ConfigError, match=said):
         JobSpec(entry_point.format(folder=tmp_path), source_dir=source_dir)
+
+
+def test_trials_do_not_share_their_checkpoints(workspace: Workspace, data: Path) -> None:
+    """Unless one resumes another; a trial without any is named."""
+    (data / "train.py").write_text(
+        "import pathlib, os\npath = pathlib.Path(os.environ['SM_MODEL_DIR']).parent / 'checkpoints' / 'epoch'\n"
+        "path.parent.mkdir(exist_ok=True)\nprint('found', path.exists())\npath.touch()\n"
+    )
+    job = JobSpec(data / "train.py", estimator={"checkpoint_s3_uri": f"s3://{workspace.bucket}/checkpoints/"})
+    runner = ExperimentRunner(workspace, "kept", job=job)
+    first, second = runner.submit(name="first"), runner.submit(name="second")
+    first.wait()
+    third = runner.submit(name="third", resume_from="first")
+    fourth = runner.submit(name="fourth", resume_from=third.wait())
+
+    logs = [list(one.logs(follow=True)) for one in (first, second, third, fourth)]
+    listed = workspace.client("s3").list_objects_v2(Bucket=workspace.bucket, Prefix="checkpoints")["Contents"]
+    assert logs == [["found False"], ["found False"], ["found True"], ["found True"]]
+    assert [item["Key"] for item in listed] == ["checkpoints/first/epoch", "checkpoints/second/epoch"]
+    with pytest.raises(StateError, match="has no checkpoints: its job has no 'checkpoint_s3_uri'"):
+        runner.submit(resume_from=ExperimentRunner(workspace, "bare", job=JobSpec(data / "train.py")).run())

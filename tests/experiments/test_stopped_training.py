@@ -39,7 +39,7 @@ def test_a_job_goes_on_from_where_another_was_stopped(workspace: Workspace, tmp_
     stopped = first.wait()
     (moment,) = re.finditer(r"SIGTERM after (?:step \d+ of )?epoch (\d+)", "\n".join(first.logs()))
     epochs = int(moment[1]) + 1
-    trial = runner.run({"epochs": epochs})
+    trial = runner.run({"epochs": epochs}, resume_from=stopped)
     found = torch.load(export_model(workspace.trial(trial.name), tmp_path / "m.pth", format="state-dict"))
     alone = load_artifact(trained_alone(data, tmp_path / "alone", epochs=epochs))
 

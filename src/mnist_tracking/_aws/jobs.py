@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
 from mnist_tracking._aws.errors import exists, is_already_ended, is_missing, is_taken, may_be_executed, translated
-from mnist_tracking._aws.experiments import read_component
+from mnist_tracking._aws.experiments import jobs_of, read_component, require_trial
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.staging import code_files, staged
@@ -26,7 +26,7 @@ from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
-from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError
+from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError, StateError
 from mnist_tracking.job import OUTPUT_URI, metric_regex
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
@@ -204,6 +204,9 @@ _SET_BY = {  # keywords that this library sets itself: where their values come f
     "tags": "ExperimentRunner(tags=...) or Workspace.aws(tags=...)",
 }
 _LOCAL_STORAGE = ("ml.g7", "ml.p6", "ml.trn2")  # newer than the SDK's own list
+CHECKPOINTS = "checkpoint_s3_uri"
+"""The keyword of the SDK's estimator for the location of checkpoints."""
+
 _SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError, subprocess.SubprocessError)
 
 
@@ -215,6 +218,7 @@ def make_estimator(
     hyperparameters: Mapping[str, Scalar],
     prefix: str,
     tags: Mapping[str, str],
+    checkpoint_uri: str | None = None,
     is_first: bool = True,
 ) -> Any:
     """
@@ -233,7 +237,7 @@ def make_estimator(
             **_job_settings(account, spec, f"{prefix}/jobs/{job_name}/output"),
             **_account_settings(account, spec),
             **_unless_configured(account, spec),
-            **spec.estimator,
+            **{**spec.estimator, **({} if checkpoint_uri is None else {CHECKPOINTS: checkpoint_uri})},
             hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters), **_call(spec)},
             output_path=f"{prefix}/jobs",
             code_location=f"{prefix}/jobs" if is_first else f"{prefix}/jobs/{job_name}/{secrets.token_hex(4)}",
@@ -243,6 +247,21 @@ def make_estimator(
         if "distribution" not in spec.estimator:  # the SDK treats given images differently there
             estimator.image_uri = image  # finding it again would take 50 ms
     return estimator
+
+
+def checkpoints_of(account: Account, trial: str) -> str:
+    """
+    Return the location of a trial's checkpoints.
+
+    Raises:
+        NotFoundError: If the trial does not exist.
+        StateError: If it has no training job, or the job writes no checkpoints.
+    """
+    require_trial(account, trial)
+    for job_name in reversed(jobs_of(account, trial)):
+        if config := describe_job(account, job_name).get("CheckpointConfig"):
+            return str(config["S3Uri"])
+    raise StateError("trial", trial, "no-checkpoints", f"has no checkpoints: its job has no {CHECKPOINTS!r}")
 
 
 def _call(spec: JobSpec) -> dict[str, Any]:

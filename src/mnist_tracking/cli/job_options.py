@@ -12,7 +12,7 @@ from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Command, options_in
 from mnist_tracking.cli.output import Form, Page, echo, write_csv, write_json
-from mnist_tracking.cli.values import DURATION, PAIR, URI_PAIR, VALUE_PAIR, pairs
+from mnist_tracking.cli.values import DURATION, INPUT_PAIR, PAIR, VALUE_PAIR, pairs
 from mnist_tracking.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ _OPTIONS = options_in(
         {"type": VALUE_PAIR, "multiple": True, "help": "Hyperparameter: --param lr=0.1. May be repeated."},
     ),
     (
+        ("--argument", "arguments"),
+        {
+            "multiple": True,
+            "metavar": "TEMPLATE",
+            "help": "Argument of the script, in place of --NAME VALUE for each hyperparameter, such as --argument fit "
+            "--argument '{}={}'. May be repeated.",
+        },
+    ),
+    (
         ("--metric", "metrics"),
         {
             "metavar": "NAME[=REGEX]",
@@ -60,7 +69,14 @@ _OPTIONS = options_in(
             "help": "Data of the input channel 'training', recorded as the step Preprocessing.",
         },
     ),
-    (("--input", "inputs"), {"type": URI_PAIR, "multiple": True, "help": "Another input channel. May be repeated."}),
+    (
+        ("--input", "inputs"),
+        {
+            "type": INPUT_PAIR,
+            "multiple": True,
+            "help": "Another input channel: --input val=data/val, a folder or file, or an S3 URI. May be repeated.",
+        },
+    ),
     (
         ("--tag", "tags"),
         {"type": PAIR, "multiple": True, "help": "Tag for everything this command creates. May be repeated."},
@@ -104,9 +120,10 @@ class JobOptions:
         mnist: Whether to train the built-in CNN.
         source_dir: The folder to send with the script.
         parameters: Hyperparameters.
+        arguments: Templates of the script's arguments.
         metrics: ``NAME`` or ``NAME=REGEX``.
         data: A folder or an S3 URI.
-        inputs: Channels and S3 URIs.
+        inputs: Channels, and their paths or S3 URIs.
         tags: Keys and values.
         instance_type: The instance type.
         max_run_s: The maximum run time in seconds; None for the job's default.
@@ -117,6 +134,7 @@ class JobOptions:
     mnist: bool
     source_dir: str | None
     parameters: tuple[tuple[str, Scalar], ...]
+    arguments: tuple[str, ...]
     metrics: tuple[str, ...]
     data: str | None
     inputs: tuple[tuple[str, str], ...]
@@ -144,7 +162,12 @@ class JobOptions:
     def _mnist_job(self) -> JobSpec:
         from mnist_tracking.mnist.spec import mnist_job
 
-        given = {"ENTRY_POINT": self.entry_point, "--source-dir": self.source_dir, "--metric": self.metrics}
+        given = {
+            "ENTRY_POINT": self.entry_point,
+            "--source-dir": self.source_dir,
+            "--argument": self.arguments,
+            "--metric": self.metrics,
+        }
         for what, value in given.items():
             if value:
                 raise click.UsageError(f"--mnist has its own script and metrics; omit {what}.")
@@ -161,6 +184,7 @@ class JobOptions:
             entry_point=self.entry_point,
             source_dir=self.source_dir,
             hyperparameters=pairs(self.parameters, "--param"),
+            arguments=self.arguments or None,
             metrics=[_metric(text) for text in self.metrics],
             inputs=pairs(self.inputs, "--input"),
             instance_type=self.instance_type,

@@ -10,7 +10,7 @@ import click
 
 from mnist_tracking._values.records import Scalar
 
-__all__ = ["DURATION", "GRID", "MOMENT", "PAIR", "URI_PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
+__all__ = ["DURATION", "GRID", "INPUT_PAIR", "MOMENT", "PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
 
 _AGO = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -46,9 +46,12 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
         if isinstance(value, tuple):
             return value
         name, equals, text = str(value).partition("=")
-        if not (name.strip() and equals):
+        name = name.strip()
+        if not (name and equals):
             self.fail(f"{value!r}; expected a name and a value, such as {self.example}.", param, ctx)
-        return name.strip(), self.read(text)
+        if name.startswith("-"):
+            self.fail(f"{value!r}; write it without hyphens: {str(value).strip().lstrip('-')!r}.", param, ctx)
+        return name, self.read(text)
 
     example = "team=cv"
 
@@ -63,9 +66,9 @@ class _ValuePair(_Pair):
         return parse_scalar(text)
 
 
-class _UriPair(_Pair):
-    name = "CHANNEL=S3_URI"
-    example = "train=s3://bucket/train"
+class _InputPair(_Pair):
+    name = "CHANNEL=PATH|S3_URI"
+    example = "train=data/train"
 
 
 class _Grid(_Pair):
@@ -114,7 +117,7 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]
         return int(length[1]) * _SECONDS[length[2]]
 
 
-PAIR, VALUE_PAIR, URI_PAIR, GRID = _Pair(), _ValuePair(), _UriPair(), _Grid()
+PAIR, VALUE_PAIR, INPUT_PAIR, GRID = _Pair(), _ValuePair(), _InputPair(), _Grid()
 MOMENT, DURATION = _Moment(), _Duration()
 
 

@@ -19,7 +19,7 @@ from mnist_tracking._aws.experiments import (
     remember_objective,
     require_trial,
 )
-from mnist_tracking._aws.jobs import make_estimator, stop_job
+from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, make_estimator, stop_job
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
@@ -247,13 +247,21 @@ class ExperimentRunner:
             output_uri=f"{self.prefix}/jobs/{trial_name}/output",
         )
 
-    def submit(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> SubmittedTrial:
+    def submit(
+        self,
+        hyperparameters: Mapping[str, Scalar] | None = None,
+        *,
+        name: str | None = None,
+        resume_from: NamedTrial | str | None = None,
+    ) -> SubmittedTrial:
         """
         Start training one model as a trial of this experiment, without waiting for it.
 
         Args:
             hyperparameters: Overrides of the job's own hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
+            resume_from: A trial whose checkpoints the job starts with and adds to. By default, its checkpoints are
+                below the job's ``checkpoint_s3_uri``, if it has one, in a folder with the trial's name.
 
         Returns:
             A handle to follow it, wait for it and stop it. The job runs without it; `Workspace.submitted` returns
@@ -262,8 +270,10 @@ class ExperimentRunner:
         Raises:
             ConfigError: If there is no job, a hyperparameter is wrong, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
+            NotFoundError: If the trial to resume from does not exist.
+            StateError: If it has no checkpoints.
         """
-        launch = launch_of(self, hyperparameters, name)
+        launch = launch_of(self, hyperparameters, name, resume_from=resume_from)
         self._remember_objective()
         return launch.submit()
 
@@ -272,6 +282,7 @@ class ExperimentRunner:
         hyperparameters: Mapping[str, Scalar] | None = None,
         *,
         name: str | None = None,
+        resume_from: NamedTrial | str | None = None,
         timeout_s: float | None = None,
         observer: TrialObserver | None = None,
         progress: bool | None = None,
@@ -285,6 +296,7 @@ class ExperimentRunner:
         Args:
             hyperparameters: Overrides of the job's own hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.
+            resume_from: A trial whose checkpoints the job starts with and adds to, as for `submit`.
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             observer: Called as the trial progresses.
             progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
@@ -296,12 +308,14 @@ class ExperimentRunner:
         Raises:
             ConfigError: If there is no job, an argument is wrong, or *name* is not allowed. Nothing was sent.
             AlreadyExistsError: If *name* is taken.
+            NotFoundError: If the trial to resume from does not exist.
+            StateError: If it has no checkpoints.
             JobFailedError: If training fails; carries the last lines of the log.
             JobTimeoutError: If it takes longer than *timeout_s*.
         """
         check_timeout(timeout_s)
         check_observer(observer)
-        launch = launch_of(self, hyperparameters, name)
+        launch = launch_of(self, hyperparameters, name, resume_from=resume_from)
         merged = launch.hyperparameters
         self._remember_objective()
         try:
@@ -409,24 +423,50 @@ class ExperimentRunner:
 
 
 def launch_of(
-    runner: ExperimentRunner, hyperparameters: Mapping[str, Scalar] | None, trial_name: str | None = None
+    runner: ExperimentRunner,
+    hyperparameters: Mapping[str, Scalar] | None,
+    trial_name: str | None = None,
+    *,
+    resume_from: NamedTrial | str | None = None,
 ) -> Launch:
     """
     Return the launch of a trial; nothing of it has been sent.
 
     Raises:
         ConfigError: If the runner has no job, a hyperparameter is wrong, or *trial_name* is not allowed.
+        NotFoundError: If the trial to resume from does not exist.
+        StateError: If it has no checkpoints.
     """
     job, tags = runner._require_job(), runner._tags
     merged = job.merged({} if hyperparameters is None else hyperparameters)
     inputs = job.inputs_with(runner.data_uri)
+    name = runner._trial_name(trial_name)
+    checkpoint_uri = _checkpoint_uri(runner, job, name, resume_from)
     return Launch(
         runner.workspace,
         runner.name,
-        runner._trial_name(trial_name),
+        name,
         merged,
         tags,
         partial(runner._data.in_s3, inputs),
-        partial(make_estimator, runner.workspace, job, hyperparameters=merged, prefix=runner.prefix, tags=tags),
+        partial(
+            make_estimator,
+            runner.workspace,
+            job,
+            hyperparameters=merged,
+            prefix=runner.prefix,
+            tags=tags,
+            checkpoint_uri=checkpoint_uri,
+        ),
         runner._shared.attach_to,
     )
+
+
+def _checkpoint_uri(
+    runner: ExperimentRunner, job: JobSpec, trial_name: str, resume_from: NamedTrial | str | None
+) -> str | None:
+    """Return the location of a trial's checkpoints: its own, below the job's, or that of the trial that it resumes."""
+    if resume_from is not None:
+        return checkpoints_of(runner.workspace, trial_name_of(resume_from))
+    location = job.estimator.get(CHECKPOINTS)
+    return f"{location.rstrip('/')}/{trial_name}" if isinstance(location, str) else None
