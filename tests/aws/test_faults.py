@@ -16,7 +16,7 @@ from mnist_tracking import (
     ThrottledError,
     Workspace,
 )
-from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_resuming_trains_again_what_failed(runner: ExperimentRunner) -> None:
 def test_a_trial_is_returned_and_ranked_before_search_shows_it(
     engine: EmbeddedSageMaker, runner: ExperimentRunner
 ) -> None:
-    engine.search_lag_s = 3600
+    engine.lag = Lag(search_s=3600)
 
     trial = runner.run()
 
@@ -178,7 +178,7 @@ def test_a_trial_is_returned_and_ranked_before_search_shows_it(
 def test_data_are_recorded_though_search_does_not_show_them(
     engine: EmbeddedSageMaker, runner: ExperimentRunner, tmp_path: Path
 ) -> None:
-    engine.search_lag_s = 3600
+    engine.lag = Lag(search_s=3600)
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "rows.csv").write_text("1,2\n")
@@ -192,7 +192,7 @@ def test_data_are_recorded_though_search_does_not_show_them(
 
 def test_a_sweep_is_complete_though_search_is_behind(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
     """A lag of 75 s ended a sweep after two of its four jobs."""
-    engine.search_lag_s = 3600
+    engine.lag = Lag(search_s=3600)
 
     board = HyperparameterSweep(runner, {"slope": [1.0, 2.0]}, max_parallel=2).run()
 
@@ -202,7 +202,7 @@ def test_a_sweep_is_complete_though_search_is_behind(engine: EmbeddedSageMaker, 
 def test_a_trial_is_read_with_all_steps_before_search_shows_them(
     engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner
 ) -> None:
-    engine.search_lag_s = 3600
+    engine.lag = Lag(search_s=3600)
     with runner.trial(name="here"):
         pass
     with runner.step("Evaluation", trial="here"):
@@ -212,6 +212,6 @@ def test_a_trial_is_read_with_all_steps_before_search_shows_them(
 
     assert [step.display_name for step in steps] == ["Training", "Evaluation"]
     assert [step.parents for step in steps] == [(("here", "lines"),)] * 2
-    engine.search_lag_s = 0
+    engine.lag = Lag(search_s=0)
     assert workspace.trial("here").steps == steps
     assert LineageTracer(runner.workspace).trace("here").components == steps

@@ -1,7 +1,6 @@
-"""Errors on purpose, and a Search that is behind."""
+"""Errors on purpose."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -157,36 +156,3 @@ def test_threads_share_the_count(engine: EmbeddedSageMaker) -> None:
 def test_fault_of_an_unknown_operation_is_rejected(engine: EmbeddedSageMaker, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         engine.inject(Fault("Odd", **wrong))
-
-
-def test_search_lags_behind_as_configured(engine: EmbeddedSageMaker, clock: Clock) -> None:
-    sagemaker = client(engine)
-    engine.search_lag_s = 10
-    sagemaker.create_experiment(ExperimentName="digits")
-
-    assert found(sagemaker, "Experiment") == []
-    assert len(sagemaker.list_experiments()["ExperimentSummaries"]) == 1
-    clock.now += 10
-    assert len(found(sagemaker, "Experiment")) == 1
-
-
-def test_search_lags_behind_in_the_components_of_a_trial(engine: EmbeddedSageMaker, clock: Clock) -> None:
-    sagemaker = client(engine)
-    engine.search_lag_s = 10
-    sagemaker.create_experiment(ExperimentName="digits")
-    sagemaker.create_trial(ExperimentName="digits", TrialName="trial")
-    sagemaker.create_trial_component(TrialComponentName="step")
-    clock.now += 60
-    sagemaker.associate_trial_component(TrialName="trial", TrialComponentName="step")
-    within = {"Filters": [{"Name": "Parents.TrialName", "Value": "trial"}]}
-
-    [component] = found(sagemaker, "ExperimentTrialComponent")
-    assert component["TrialComponent"]["Parents"] == []
-    assert found(sagemaker, "ExperimentTrialComponent", **within) == []
-    clock.now += 10
-    assert len(found(sagemaker, "ExperimentTrialComponent", **within)) == 1
-
-
-def test_negative_search_lag_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="search_lag_s=-1"):
-        EmbeddedSageMaker(tmp_path / "other", search_lag_s=-1)

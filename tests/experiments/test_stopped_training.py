@@ -1,6 +1,5 @@
 """The digits' training as a job that is stopped, and taken up by another from its checkpoints in S3."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from tests.support.digits import write_idx_dataset
 
 from mnist_tracking import ExperimentRunner, Workspace, mnist_job
+from mnist_tracking.embedded import EngineTiming
 from mnist_tracking.mnist import export_model
 
 torch = pytest.importorskip("torch")
@@ -24,7 +24,17 @@ def trained_alone(data: Path, folder: Path, *, epochs: int) -> Path:
     return folder
 
 
-def test_a_job_goes_on_from_where_another_was_stopped(workspace: Workspace, tmp_path: Path) -> None:
+@pytest.fixture
+def engine_settings(timing: EngineTiming) -> dict[str, Any]:
+    return {"timing": timing}
+
+
+@pytest.mark.parametrize(
+    "timing", [EngineTiming(), EngineTiming(sigterm=True, stop_grace_s=600.0)], ids=["aws", "term"]
+)
+def test_a_job_goes_on_from_where_another_was_stopped(
+    workspace: Workspace, tmp_path: Path, timing: EngineTiming
+) -> None:
     """To the weights of a run that was left alone; its metrics have the accuracies of all epochs."""
     from mnist_tracking.training.artifact import load_artifact
 
@@ -37,13 +47,14 @@ def test_a_job_goes_on_from_where_another_was_stopped(workspace: Workspace, tmp_
     next(line for line in first.logs(follow=True) if line.startswith("Train Epoch: 2"))
     first.stop()
     stopped = first.wait()
-    (moment,) = re.finditer(r"SIGTERM after (?:step \d+ of )?epoch (\d+)", "\n".join(first.logs()))
-    epochs = int(moment[1]) + 1
+    epochs = stopped.metrics["validation:accuracy"].count + 1
     trial = runner.run({"epochs": epochs}, resume_from=stopped)
     found = torch.load(export_model(workspace.trial(trial.name), tmp_path / "m.pth", format="state-dict"))
     alone = load_artifact(trained_alone(data, tmp_path / "alone", epochs=epochs))
 
     assert (stopped.status, trial.status) == ("Stopped", "Completed")
+    assert any("Stopped by SIGTERM" in line for line in first.logs()) == timing.sigterm
+    assert any(line.startswith("Resuming from a checkpoint") for line in workspace.submitted(trial.name).logs())
     assert all(torch.equal(weight, found["state_dict"][name]) for name, weight in alone.weights.items())
     assert trial.metrics["validation:accuracy"].max == alone.scores["validation:accuracy"]
     assert trial.metrics["validation:accuracy"].count == epochs

@@ -10,7 +10,7 @@ import pytest
 from tests.support.sent import Sent
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, NotFoundError, ServiceError, Workspace
-from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 
 TABLES = ("trials.csv", "trials.jsonl", "components.jsonl", "metrics.csv", "lineage.json")
 
@@ -151,7 +151,7 @@ def test_what_search_does_not_show_yet_is_written_too(workspace: Workspace, tmp_
     with runner.trial(name="late"), runner.step("Cleaning"):
         pass
     before = workspace.download("churn", tmp_path / "before").rows
-    workspace._engine.search_lag_s = 3600.0  # type: ignore[union-attr]
+    workspace._engine.lag = Lag(search_s=3600.0)  # type: ignore[union-attr]
 
     assert workspace.download("churn", tmp_path / "got").rows == before
     for table in ("trials.csv", "components.jsonl"):

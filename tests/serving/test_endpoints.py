@@ -16,7 +16,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
-from mnist_tracking.embedded import EmbeddedSageMaker
+from mnist_tracking.embedded import EmbeddedSageMaker, Lag
 
 ECHO = """
 def model_fn(model_dir): pass
@@ -217,7 +217,7 @@ def test_probabilities_go_with_the_cnn_alone(workspace: Workspace, trial: str) -
 
 
 def test_a_trial_that_has_just_ended_is_deployed_though_search_is_behind(tmp_path: Path, echo: Path) -> None:
-    engine = EmbeddedSageMaker(tmp_path / "home", search_lag_s=3600)
+    engine = EmbeddedSageMaker(tmp_path / "home", lag=Lag(search_s=3600))
     with Workspace.embedded(engine=engine) as workspace:
         with ExperimentRunner(workspace, "churn").trial() as trial:
             trial.log_model(echo, entry_point=echo)

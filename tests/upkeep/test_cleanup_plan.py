@@ -9,7 +9,7 @@ import pytest
 from tests.support.sent import record_calls
 
 from mnist_tracking import BestModelDeployer, ConfigError, ExperimentRunner, JobTimeoutError, NotFoundError, Workspace
-from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.types import CleanupPlan
 
 Names = Callable[[], list[str]]
@@ -227,7 +227,7 @@ def test_what_others_made_in_the_experiment_goes_when_asked(
 def test_a_search_that_is_behind_hides_nothing_that_a_trial_has(
     workspace: Workspace, engine: EmbeddedSageMaker, tracked: ExperimentRunner, client: Any, files: Names
 ) -> None:
-    engine.search_lag_s = 3600.0
+    engine.lag = Lag(search_s=3600.0)
 
     report = tracked.cleanup_plan().execute()
 

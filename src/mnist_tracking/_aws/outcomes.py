@@ -5,8 +5,8 @@ DescribeTrainingJob is never behind. The component is: its status and the values
 after the job has ended, each at a time of its own.
 """
 
+import ctypes
 import math
-import struct
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ from mnist_tracking._values.records import Component, Metric
 from mnist_tracking.errors import JobTimeoutError, ServiceError
 
 _NOT_SHOWN = "The job has ended, but its trial component does not show that yet. Try again later."
-_PRECISION = 2.0**-22  # of the final values, which are 32-bit floating-point numbers, with one bit to spare
+_PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers, with one bit to spare
 
 
 def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
@@ -82,12 +82,5 @@ def _has_reached(metric: Metric | None, final: float) -> bool:
     """Whether a metric ends with a value that is *final*, which has the precision of 32 bits."""
     if metric is None:
         return False
-    last = _as_float32(metric.last)
-    return last == final or math.isclose(last, final, rel_tol=_PRECISION, abs_tol=2.0**-126)
-
-
-def _as_float32(value: float) -> float:
-    try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
-    except OverflowError:
-        return math.copysign(math.inf, value)
+    last = ctypes.c_float(metric.last).value
+    return last == final or math.isclose(last, final, rel_tol=_PRECISION, abs_tol=_SMALLEST)

@@ -1,4 +1,4 @@
-"""SageMaker in a folder: the engine behind `Workspace.embedded`, and the errors that can be injected into it."""
+"""SageMaker in a folder: the engine behind `Workspace.embedded`, and the errors and the lag that it can have."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_tracking.embedded.engine import EmbeddedSageMaker
     from mnist_tracking.embedded.injection import Fault, Injection
+    from mnist_tracking.embedded.lag import Lag
     from mnist_tracking.embedded.timing import EngineTiming
 
-__all__ = ["EmbeddedSageMaker", "EngineTiming", "Fault", "Injection"]
+__all__ = ["EmbeddedSageMaker", "EngineTiming", "Fault", "Injection", "Lag"]
 
-_MODULES = {"EmbeddedSageMaker": "engine", "Fault": "injection", "Injection": "injection", "EngineTiming": "timing"}
+_MODULES = {
+    "EmbeddedSageMaker": "engine",
+    "EngineTiming": "timing",
+    "Fault": "injection",
+    "Injection": "injection",
+    "Lag": "lag",
+}
 
 
 def __getattr__(name: str) -> object:

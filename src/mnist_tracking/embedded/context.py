@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.lag import Lag, View
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.timing import EngineTiming
 from mnist_tracking.embedded.waiting import Waiter
@@ -20,22 +21,29 @@ class Context:
         identity: Its account and region.
         python: The interpreter of new jobs and models.
         quotas: How many instances training jobs may use at once, by instance type.
-        search_lag: Returns how many seconds Search is behind.
+        lag: Returns how late things appear.
         now: Returns the time in seconds since the epoch.
         sleep: Sleeps for a number of seconds.
         timing: How long to wait for things.
         disk_reserve_bytes: How much of the disk unpacking leaves free.
+        unlinked: When something was last removed from a trial or a component, by its ARN, or from an experiment.
     """
 
     store: Store
     identity: Identity
     python: str
     quotas: Mapping[str, int]
-    search_lag: Callable[[], float]
+    lag: Callable[[], Lag]
     now: Callable[[], float]
     sleep: Callable[[float], None]
     timing: EngineTiming
     disk_reserve_bytes: int
+    unlinked: dict[str, float] = attrs.field(factory=dict)
+
+    @property
+    def view(self) -> View:
+        """What can be seen now."""
+        return View(self.lag(), self.now())
 
     @property
     def waiter(self) -> Waiter:

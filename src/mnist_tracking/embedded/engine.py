@@ -23,6 +23,7 @@ from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
 from mnist_tracking.embedded.interrupts import uninterrupted
+from mnist_tracking.embedded.lag import Lag
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.backup import back_up
@@ -71,8 +72,8 @@ class EmbeddedSageMaker:
             needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
         roles: The names of the IAM roles that exist besides its own; jobs and models under another one fail. By default
             every role of the account exists.
-        search_lag_s: How many seconds Search is behind: it does not find what was created or changed since, or added
-            to a trial. On AWS this is a few seconds; all other calls are up to date.
+        lag: How late Search, trial components, metrics and logs show what has happened. By default, they are up to
+            date, as they never are on AWS.
         timing: How long to wait for things; by default as `EngineTiming` has it.
         disk_reserve_bytes: How much of the disk stays free when the archive of a model or of a script is unpacked; a
             larger archive fails its job or endpoint with the reason "disk full" before it fills anything.
@@ -81,11 +82,10 @@ class EmbeddedSageMaker:
             replace it.
 
     Attributes:
-        search_lag_s: As given; can be set at any time.
+        lag: As given; can be set at any time. It belongs to this engine, in this process.
 
     Raises:
-        ConfigError: If *home* cannot be written or is on a network file system, or *search_lag_s* or
-            *disk_reserve_bytes* is negative.
+        ConfigError: If *home* cannot be written or is on a network file system, or *disk_reserve_bytes* is negative.
 
     Example:
         >>> engine = EmbeddedSageMaker("sagemaker-here")
@@ -105,21 +105,19 @@ class EmbeddedSageMaker:
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
         roles: Iterable[str] | None = None,
-        search_lag_s: float = 0.0,
+        lag: Lag | None = None,
         timing: EngineTiming | None = None,
         disk_reserve_bytes: int = DISK_RESERVE_BYTES,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if search_lag_s < 0:
-            raise ConfigError(f"search_lag_s={search_lag_s!r}; expected seconds >= 0.")
         if disk_reserve_bytes < 0:
             raise ConfigError(f"disk_reserve_bytes={disk_reserve_bytes!r}; expected bytes >= 0.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region, None if roles is None else frozenset(roles))
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
-        self.search_lag_s = search_lag_s
+        self.lag = lag or Lag()
         timing = timing or EngineTiming()
         self.store = uninterrupted(Store, self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
         self._injections = Injections()
@@ -128,7 +126,7 @@ class EmbeddedSageMaker:
             identity=self.identity,
             python=self.python,
             quotas=self.quotas,
-            search_lag=lambda: self.search_lag_s,
+            lag=lambda: self.lag,
             now=clock,
             sleep=sleep,
             timing=timing,

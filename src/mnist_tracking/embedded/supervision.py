@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import attrs
@@ -48,17 +49,26 @@ class SupervisorSettings:
         durability: That of its store.
         timing: Its timing.
         disk_reserve_bytes: How much of the disk unpacking leaves free.
+        clock_ahead_s: How far its clock is ahead of this machine's.
     """
 
     region: str
     durability: str
     timing: EngineTiming
     disk_reserve_bytes: int = DISK_RESERVE_BYTES
+    clock_ahead_s: float = 0.0
 
     @classmethod
     def of(cls, context: Context) -> "SupervisorSettings":
         """Return the settings of an engine."""
-        return cls(context.identity.region, context.store.durability, context.timing, context.disk_reserve_bytes)
+        ahead_s = round(context.now() - time.time(), 1)  # the two are not read at the same moment
+        return cls(
+            context.identity.region, context.store.durability, context.timing, context.disk_reserve_bytes, ahead_s
+        )
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch, by the clock of the engine."""
+        return time.time() + self.clock_ahead_s
 
     @classmethod
     def read(cls, folder: Path) -> "SupervisorSettings":

@@ -24,7 +24,9 @@ class EngineTiming:
     Jobs and endpoints keep the timing of the engine that started them.
 
     Attributes:
-        stop_grace_s: Between SIGTERM and SIGKILL of a training script, as StopTrainingJob documents it.
+        stop_grace_s: How long a script of a job that must end may still run before it is killed. On AWS, up to 120 s.
+        sigterm: Whether such a script gets SIGTERM first. On AWS it does not: the signal reaches the shell that started
+            it, which does not pass it on (aws/sagemaker-training-toolkit#125).
         checkpoint_interval_s: Between two uploads of changed checkpoints while a job runs.
         output_poll_s: How long a supervisor waits for output before it looks at anything else, such as metric files.
         stopped_upload_s: How long a job that was stopped may continue to upload its output, which is then given up.
@@ -43,10 +45,11 @@ class EngineTiming:
         log_expiry_s: How long the log lines of deleted endpoints, and of jobs that do not exist, are kept.
 
     Raises:
-        ConfigError: If a value is negative.
+        ConfigError: If a duration is negative.
     """
 
-    stop_grace_s: float = _seconds(120.0)
+    stop_grace_s: float = _seconds(0.0)
+    sigterm: bool = False
     checkpoint_interval_s: float = _seconds(2.0)
     output_poll_s: float = _seconds(1.0)
     stopped_upload_s: float = _seconds(600.0)

@@ -10,8 +10,8 @@ from mnist_tracking.embedded.timing import EngineTiming
 
 @pytest.fixture
 def timing() -> EngineTiming:
-    """The account's timing: a script that ignores SIGTERM is killed soon. Tests replace it by a parameter."""
-    return EngineTiming(stop_grace_s=0.2)
+    """The account's timing. Tests replace it by a parameter."""
+    return EngineTiming()
 
 
 @pytest.fixture

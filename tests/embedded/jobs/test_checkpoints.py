@@ -64,7 +64,7 @@ def test_last_checkpoint_is_sent_when_the_script_is_killed(account: TrainingAcco
     assert account.get("checkpoints/epoch") == b"1"
 
 
-@pytest.mark.parametrize("timing", [EngineTiming(checkpoint_interval_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(checkpoint_interval_s=3600.0, sigterm=True, stop_grace_s=3600.0)])
 def test_checkpoint_written_on_sigterm_is_sent(account: TrainingAccount) -> None:
     saves = "signal.signal(signal.SIGTERM, lambda *_: sys.exit((folder / 'epoch').write_text('1') and 0))"
     account.submit(f"{FOLDER}{saves}\n{WAITS}", CheckpointConfig=CONFIG)

@@ -93,7 +93,7 @@ def test_torchrun_starts_a_process_on_each_host(account: TrainingAccount) -> Non
     assert {"sum 3.0 on algo-1", "sum 3.0 on algo-2"} <= set(account.log())
 
 
-@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=3600.0)])
 def test_host_that_fails_is_named_in_the_failure_reason(account: TrainingAccount) -> None:
     account.submit(DIES, ResourceConfig=TWO)
     follow_both(account)
@@ -105,6 +105,7 @@ def test_host_that_fails_is_named_in_the_failure_reason(account: TrainingAccount
     assert "the data are upside down" in job["FailureReason"]
 
 
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=0.2)])
 def test_other_hosts_are_killed_if_they_ignore_sigterm(account: TrainingAccount) -> None:
     account.submit(IGNORES + DIES, ResourceConfig=TWO)
     follow_both(account)
@@ -123,7 +124,7 @@ def test_job_waits_for_all_hosts(account: TrainingAccount) -> None:
     assert "on algo-2" in account.wait()["FailureReason"]
 
 
-@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=3600.0)])
 def test_a_stop_reaches_all_hosts(account: TrainingAccount) -> None:
     account.submit(SAVES, ResourceConfig=TWO)
     follow_both(account)

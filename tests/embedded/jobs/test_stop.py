@@ -42,7 +42,7 @@ def test_job_can_be_stopped_while_its_script_runs(account: TrainingAccount) -> N
     assert stages == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
 
 
-@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=3600.0)])
 def test_stopped_job_is_stopping_until_it_ends(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
@@ -55,6 +55,7 @@ def test_stopped_job_is_stopping_until_it_ends(account: TrainingAccount) -> None
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=0.2)])
 def test_script_that_ignores_sigterm_is_killed(account: TrainingAccount) -> None:
     account.submit(IGNORES)
     account.follow()
@@ -63,6 +64,31 @@ def test_script_that_ignores_sigterm_is_killed(account: TrainingAccount) -> None
     assert ended(account) == ("Stopped", "Stopped", "Stopped")
 
 
+def test_script_gets_no_sigterm_as_on_aws(account: TrainingAccount) -> None:
+    """aws/sagemaker-training-toolkit#125: the shell that starts the script does not pass the signal on."""
+    account.submit(SAVES)
+    account.follow()
+    account.stop()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+    assert account.component()["OutputArtifacts"] == {}
+
+
+@pytest.mark.parametrize("timing", [EngineTiming(stop_grace_s=3600.0)])
+def test_script_without_signal_may_use_the_grace_time(account: TrainingAccount) -> None:
+    account.submit(
+        "import os, time\nprint('started', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+        "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').write('whole')"
+    )
+    account.follow()
+    account.stop()
+    (account.ml() / "code" / "go").touch()
+
+    assert ended(account) == ("Stopped", "Stopped", "Stopped")
+    assert account.members("jobs/job/output/model.tar.gz") == {"model": b"whole"}
+
+
+@pytest.mark.parametrize("timing", [EngineTiming(sigterm=True, stop_grace_s=3600.0)])
 def test_model_saved_on_sigterm_is_kept(account: TrainingAccount) -> None:
     account.submit(SAVES)
     account.follow()
@@ -101,7 +127,15 @@ def test_a_job_that_does_not_exist_is_invalid(account: TrainingAccount, operatio
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-@pytest.mark.parametrize("script", [WAITS, IGNORES], ids=["ends", "ignores"])
+@pytest.mark.parametrize(
+    ("timing", "script"),
+    [
+        (EngineTiming(), WAITS),
+        (EngineTiming(sigterm=True, stop_grace_s=3600.0), WAITS),
+        (EngineTiming(sigterm=True, stop_grace_s=0.2), IGNORES),
+    ],
+    ids=["killed", "signalled", "ignores"],
+)
 def test_the_runtime_limit_ends_the_script(account: TrainingAccount, script: str) -> None:
     account.submit(script, StoppingCondition={"MaxRuntimeInSeconds": 1})
 

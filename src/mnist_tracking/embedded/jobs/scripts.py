@@ -91,13 +91,14 @@ class Script:
         env: dict[str, str],
         events: Events,
         poll_s: float,
+        now: Callable[[], float],
     ) -> None:
         self.host, self.argv = host, argv
         self.stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self.exit_status: int | None = None
         self.ended_at = float("inf")
         self._events, self._updates = events, env[UPDATES]
-        self._ends, self._poll_s = 0, poll_s
+        self._ends, self._poll_s, self._now = 0, poll_s, now
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = start(argv, cwd=cwd, env=env, **pipes)
         for work in (self._wait, lambda: self._read(self._process.stdout), lambda: self._read(self._process.stderr)):
@@ -140,7 +141,7 @@ class Script:
                 if stream is self._process.stderr:
                     self.stderr.extend(map(last_redraw, lines))
                 for line in filter(None, lines):  # CloudWatch has no empty events
-                    self._events.put((self, (time.time(), line)))
+                    self._events.put((self, (self._now(), line)))
         self._events.put((self, None))
 
 
@@ -164,20 +165,21 @@ class ScriptGroup:
 
     Args:
         timing: When a terminated script is killed, and how long to wait for output.
+        now: Returns the time in seconds since the epoch.
     """
 
-    def __init__(self, timing: EngineTiming) -> None:
-        self._timing = timing
+    def __init__(self, timing: EngineTiming, *, now: Callable[[], float] = time.time) -> None:
+        self._timing, self._now = timing, now
         self._scripts: list[Script] = []
         self._events = Events(_WAITING)
         self._is_ending = False
 
     def start(self, host: str, **how: Any) -> None:
         """Start the script of another host; *how* are the arguments of `Script`."""
-        script = Script(host, events=self._events, poll_s=self._timing.output_poll_s, **how)
+        script = Script(host, events=self._events, poll_s=self._timing.output_poll_s, now=self._now, **how)
         self._scripts.append(script)
-        if self._is_ending:  # terminated while this one was being started
-            script.terminate()
+        if self._is_ending:  # since before this one was started
+            script.kill()
 
     def run(self, on_lines: Callable[[str, Lines], None]) -> Script | None:
         """
@@ -201,11 +203,11 @@ class ScriptGroup:
         return min(failed, key=lambda script: script.ended_at, default=None)
 
     def terminate(self) -> None:
-        """Send SIGTERM to all scripts, once; kill those that have not ended after the grace time."""
+        """Make all scripts end, once: send SIGTERM if that is wanted, and kill those that run after the grace time."""
         if self._is_ending:
             return
         self._is_ending = True
-        for script in self._scripts:
+        for script in self._scripts if self._timing.sigterm else ():
             script.terminate()
         timer = threading.Timer(min(self._timing.stop_grace_s, threading.TIMEOUT_MAX), self.kill)
         timer.daemon = True

@@ -15,6 +15,8 @@ from mnist_tracking.embedded.store.metric_summaries import record_metric
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 REASON_LENGTH = 1024
+MODEL = "SageMaker.ModelArtifact"
+"""The output artifact of a job's component that is its model."""
 DEFAULT_RUNTIME_S = 86_400
 """MaxRuntimeInSeconds of a request that does not set it."""
 _FINAL_MESSAGES = {
@@ -79,8 +81,8 @@ def set_outcome(
 def put_model(connection: sqlite3.Connection, component_id: int, request: str) -> None:
     """Record the model of a job."""
     connection.execute(
-        "INSERT OR REPLACE INTO component_artifacts VALUES (?, 'Output', 'SageMaker.ModelArtifact', ?, NULL)",
-        (component_id, model_uri(json.loads(request))),
+        "INSERT OR REPLACE INTO component_artifacts VALUES (?, 'Output', ?, ?, NULL)",
+        (component_id, MODEL, model_uri(json.loads(request))),
     )
 
 

@@ -91,14 +91,14 @@ class JobSupervisor:
         self._store, self._job, self._settings, self._timing = store, job, settings, settings.timing
         self._request = state.request_of(job)
         self._folder = state.job_folder(store.home, name)
-        self._scripts = ScriptGroup(self._timing)
+        self._scripts = ScriptGroup(self._timing, now=settings.now)
         self._ending = Ending(self._scripts.terminate)
         retry_s = self._timing.full_disk_poll_s
         self._journal = Journal(store, job["id"], retry_s=retry_s, check=self._leave_if_deleted)
         self._hosts: dict[str, HostRun] = {}
         definitions = self._request["AlgorithmSpecification"].get("MetricDefinitions", [])
         self._search = LogSearch({definition["Name"]: definition["Regex"] for definition in definitions})
-        self._started = int(time.time())
+        self._started = int(settings.now())
         self._checkpoints: Checkpoints | None = None
         self._has_begun = False
         self._logged: set[str] = set()
@@ -109,7 +109,7 @@ class JobSupervisor:
             self._ending.stop()
         outcome, has_model = self._upload(self._attempt(self._train))
         delete_all(self._folder / "ml", self._store.home)
-        self._journal.write(partial(_record_outcome, outcome, has_model))
+        self._journal.write(partial(_record_outcome, outcome, has_model, self._settings.now))
 
     def _attempt(self, do: Callable[[], object]) -> Outcome:
         try:
@@ -129,7 +129,7 @@ class JobSupervisor:
         if self._ending.reason:
             return
         self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", state.DEFAULT_RUNTIME_S))
-        self._journal.add(partial(state.begin_downloading, now=time.time()))
+        self._journal.add(partial(state.begin_downloading, now=self._settings.now()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
             with self._ending.interruptible():
@@ -164,7 +164,7 @@ class JobSupervisor:
     def _begin(self) -> bool:
         """Record that the scripts start, unless a stop was requested."""
         with self._ending.interruptible():
-            self._has_begun = self._journal.write(_begin_unless_stopping)
+            self._has_begun = self._journal.write(partial(_begin_unless_stopping, self._settings.now))
         if not self._has_begun:
             self._ending.stop()
         return self._has_begun
@@ -214,7 +214,7 @@ class JobSupervisor:
             raise SystemExit("The folder of this job was deleted or replaced by a link.")
 
     def _log_line(self, host: str, line: str) -> None:
-        self._record(host, [(time.time(), line)], [])
+        self._record(host, [(self._settings.now(), line)], [])
 
     def _record(self, host: str, lines: Lines, values: list[MetricValue]) -> None:
         self._journal.record(self._hosts[host].stream, lines, values)
@@ -224,7 +224,7 @@ class JobSupervisor:
         if not self._has_begun:
             return outcome, False
         message = "Uploading generated training model"
-        self._journal.add(partial(state.enter_stage, status="Uploading", message=message, now=time.time()))
+        self._journal.add(partial(state.enter_stage, status="Uploading", message=message, now=self._settings.now()))
         has_succeeded = outcome.status != "Failed"
         try:
             with self._ending.interruptible(grace_s=self._timing.stopped_upload_s):
@@ -272,17 +272,19 @@ def _register(connection: sqlite3.Connection, job_id: int) -> bool:
     return state.is_stopping(connection, job_id)
 
 
-def _begin_unless_stopping(connection: sqlite3.Connection, job_id: int) -> bool:
+def _begin_unless_stopping(now: Callable[[], float], connection: sqlite3.Connection, job_id: int) -> bool:
     is_stopping = state.is_stopping(connection, job_id)
     if not is_stopping:
-        state.begin_training(connection, job_id, time.time())
+        state.begin_training(connection, job_id, now())
     return not is_stopping
 
 
-def _record_outcome(outcome: Outcome, has_model: bool, connection: sqlite3.Connection, job_id: int) -> None:
+def _record_outcome(
+    outcome: Outcome, has_model: bool, now: Callable[[], float], connection: sqlite3.Connection, job_id: int
+) -> None:
     if outcome.status == "Completed" and state.is_stopping(connection, job_id):
         outcome = Outcome("Stopped")  # requested while the model was uploaded
-    state.end_job(connection, job_id, **attrs.asdict(outcome), has_model=has_model, now=time.time())
+    state.end_job(connection, job_id, **attrs.asdict(outcome), has_model=has_model, now=now())
 
 
 def _log_exception() -> None:

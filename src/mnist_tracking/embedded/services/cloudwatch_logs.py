@@ -11,7 +11,7 @@ from mnist_tracking.embedded.store.logs import LogLine, LogPage, LogStream, has_
 _PAGE = 10_000
 _STREAMS = 50
 _END = 2**62
-_TOKEN = re.compile(r"([fb])/([0-9]{1,19})(\+?)")
+_TOKEN = re.compile(r"([fb])/([0-9]{1,19})(\+*)")
 
 
 @serves("logs", "DescribeLogStreams")
@@ -28,7 +28,8 @@ def describe_log_streams(call: Call) -> Response:
     with call.context.store.read() as connection:
         limit = params.get("limit", _STREAMS)
         found = streams_of(connection, _group(params), prefix, limit, by_time=by_time, is_descending=is_descending)
-    return {"logStreams": [_stream(stream) for stream in found]}
+    view = call.context.view
+    return {"logStreams": [_stream(one) for one in found if view.shows("logs", one.name, one.first / 1000)]}
 
 
 def _stream(found: LogStream) -> Response:
@@ -48,18 +49,28 @@ def get_log_events(call: Call) -> Response:
 
     A token is a direction and the number of an event: ``f/12`` continues after event 12, ``b/12`` goes back from it.
     Without a token, the page is the last one, or the first with *startFromHead*. As on AWS, a page may be empty before
-    the end: those of every third number are, once; their next token, such as ``f/12+``, leads to the events.
+    the end: those of every third number are, once, and more with ``Lag(empty_pages=...)``; their next token, such as
+    ``f/12+``, leads to the events.
     """
-    params = call.params
+    params, view = call.params, call.context.view
     direction, place, again = _token(params)
-    span = (params.get("startTime", 0), params.get("endTime", _END))
-    page = LogPage(_group(params), params["logStreamName"], direction == "f", place, span, params.get("limit", _PAGE))
+    stream = params["logStreamName"]
+    page = LogPage(
+        _group(params),
+        stream,
+        direction == "f",
+        place,
+        span=(params.get("startTime", 0), params.get("endTime", _END)),
+        limit=params.get("limit", _PAGE),
+        until=view.until("logs", stream),
+    )
     with call.context.store.read() as connection:
-        if not has_stream(connection, page.group, page.stream):
+        if not has_stream(connection, page):
             raise AwsFault("The specified log stream does not exist.", code="ResourceNotFoundException")
         lines = lines_of(connection, page)
-    if lines and place and place % 3 == 0 and not again:
-        lines, again = [], "+"
+    empty = max(view.lag.pages_before(f"{stream}/{place}"), 1 if place and place % 3 == 0 else 0)
+    if lines and len(again) < empty:
+        lines, again = [], f"{again}+"
     return {"events": [_event(line) for line in lines], **_tokens(lines, direction, place, again)}
 
 

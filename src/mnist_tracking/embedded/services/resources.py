@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.store.components import Component, find_component
 from mnist_tracking.embedded.store.experiments import Experiment, Trial, find_experiment, find_trial
 from mnist_tracking.embedded.store.pages import Page, Position, select_page
@@ -94,10 +96,23 @@ def require_trial(connection: sqlite3.Connection, name: str, identity: Identity)
     return _found(found, "Trial", name, identity.sagemaker_arn("experiment-trial", name_in(name)))
 
 
-def require_component(connection: sqlite3.Connection, name: str, identity: Identity) -> Component:
-    """Return the component of that name or ARN, or raise AWS's ResourceNotFound."""
+def require_component(connection: sqlite3.Connection, name: str, context: Context) -> Component:
+    """Return the component of that name or ARN, or raise AWS's ResourceNotFound; that of a job may appear late."""
     found = find_component(connection, name_in(name))
-    return _found(found, "Trial component", name, identity.sagemaker_arn("experiment-trial-component", name_in(name)))
+    if found is not None and not has_appeared(found, context.view):
+        found = None
+    arn = context.identity.sagemaker_arn("experiment-trial-component", name_in(name))
+    return _found(found, "Trial component", name, arn)
+
+
+def has_appeared(found: Component, view: View) -> bool:
+    """Whether a component exists already, as far as anybody can see; only those of jobs appear late."""
+    return found.source_arn is None or view.shows("components", found.name, found.created)
+
+
+def is_unlinked(context: Context, arn: str) -> bool:
+    """Whether nothing that was removed from a resource can still be seen in it."""
+    return context.view.shows("links", arn, context.unlinked.get(arn))
 
 
 def _found(found: T | None, title: str, name: str, arn: str) -> T:

@@ -1,5 +1,6 @@
 """Lines that jobs and endpoints have logged, in streams of groups. Times are seconds here, milliseconds on AWS."""
 
+import math
 import sqlite3
 from collections.abc import Iterable
 
@@ -7,6 +8,7 @@ import attrs
 
 from mnist_tracking.embedded.store.objects import after_prefix
 
+_LAST_ID = 2**63 - 1
 _MILLISECONDS = "CAST(timestamp * 1000 AS INTEGER)"
 _ORPHANED = (
     "log_group = '/aws/sagemaker/TrainingJobs' AND "
@@ -63,12 +65,6 @@ def streams_of(
     return [LogStream(*row) for row in rows]
 
 
-def has_stream(connection: sqlite3.Connection, group: str, stream: str) -> bool:
-    """Whether a stream exists."""
-    where = "log_group = ? AND stream = ?"
-    return connection.execute(f"SELECT 1 FROM log_events WHERE {where} LIMIT 1", (group, stream)).fetchone() is not None
-
-
 @attrs.frozen
 class LogPage:
     """
@@ -81,6 +77,7 @@ class LogPage:
         place: The number of an event.
         span: From which time on, and before which time, in milliseconds.
         limit: How many lines at most.
+        until: The lines up to the first one after this time, in seconds, can be seen.
     """
 
     group: str
@@ -89,14 +86,32 @@ class LogPage:
     place: int
     span: tuple[int, int]
     limit: int
+    until: float
+
+
+_IN_STREAM = "log_group = ? AND stream = ?"
+
+
+def has_stream(connection: sqlite3.Connection, page: LogPage) -> bool:
+    """Whether the stream of a page exists: it appears with its first line."""
+    sql = f"SELECT 1 FROM log_events WHERE {_IN_STREAM} AND timestamp <= ? LIMIT 1"
+    return connection.execute(sql, (page.group, page.stream, page.until)).fetchone() is not None
 
 
 def lines_of(connection: sqlite3.Connection, page: LogPage) -> list[LogLine]:
     """Return the lines of a page, the oldest first."""
     side, order = ("id > ?", "ASC") if page.is_forward else ("id < ?", "DESC")
+    of_stream = (page.group, page.stream)
+    (end,) = (
+        connection.execute(
+            f"SELECT min(id) FROM log_events WHERE {_IN_STREAM} AND timestamp > ?", (*of_stream, page.until)
+        ).fetchone()
+        if page.until < math.inf
+        else (None,)
+    )
     rows = connection.execute(
-        f"SELECT id, {_MILLISECONDS}, message FROM log_events WHERE log_group = ? AND stream = ? AND {side} "
+        f"SELECT id, {_MILLISECONDS}, message FROM log_events WHERE {_IN_STREAM} AND {side} AND id < ? "
         f"AND {_MILLISECONDS} >= ? AND {_MILLISECONDS} < ? ORDER BY id {order} LIMIT ?",
-        (page.group, page.stream, page.place, *page.span, page.limit),
+        (*of_stream, page.place, _LAST_ID if end is None else end, *page.span, page.limit),
     )
     return sorted((LogLine(*row) for row in rows), key=lambda line: line.id)

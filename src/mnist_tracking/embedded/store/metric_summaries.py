@@ -7,7 +7,7 @@ Metrics of components: every value, and a running summary (Welford 1962, as in K
 import math
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -101,12 +101,15 @@ def record_metric(
         (component_id, name, step, value, timestamp),
     )
     old = connection.execute(f"{_SUMMARIES} AND name = ?", (component_id, name)).fetchone()
-    first = MetricSummary(name, 1, value, value, value, 0.0, value, timestamp)
-    new = first if old is None else MetricSummary(*old).with_value(value, timestamp)
+    new = _first(name, value, timestamp) if old is None else MetricSummary(*old).with_value(value, timestamp)
     connection.execute(
         "INSERT OR REPLACE INTO metric_summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (component_id, *attrs.astuple(new)),
     )
+
+
+def _first(name: str, value: float, timestamp: float) -> MetricSummary:
+    return MetricSummary(name, 1, value, value, value, 0.0, value, timestamp)
 
 
 _SUMMARIES = (
@@ -118,6 +121,19 @@ def summaries_of(connection: sqlite3.Connection, component_id: int, limit: int =
     """Yield the statistics of a component's metrics, by name."""
     rows = connection.execute(f"{_SUMMARIES} ORDER BY name LIMIT ?", (component_id, limit))
     return (MetricSummary(*row) for row in rows)
+
+
+def summaries_until(
+    connection: sqlite3.Connection, component_id: int, until: Callable[[str], float]
+) -> Iterator[MetricSummary]:
+    """Yield the statistics of a component's metrics, by name, of the values up to a time for each metric."""
+    for whole in list(summaries_of(connection, component_id)):
+        found: MetricSummary | None = None
+        for _, value, timestamp in values_of(connection, component_id, whole.name):
+            if timestamp <= until(whole.name):
+                found = _first(whole.name, value, timestamp) if found is None else found.with_value(value, timestamp)
+        if found is not None:
+            yield found
 
 
 def values_of(connection: sqlite3.Connection, component_id: int, name: str) -> list[tuple[int | None, float, float]]:

@@ -2,13 +2,19 @@
 
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
+
+import attrs
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
+from mnist_tracking.embedded.jobs.state import MODEL
+from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.resources import (
+    has_appeared,
+    is_unlinked,
     metadata_in,
     metadata_of,
     name_is_taken,
@@ -22,7 +28,7 @@ from mnist_tracking.embedded.services.resources import (
 from mnist_tracking.embedded.store import components as stored
 from mnist_tracking.embedded.store.components import Artifact, Component, Direction, Parameter, Scope
 from mnist_tracking.embedded.store.experiments import parents_of
-from mnist_tracking.embedded.store.metric_summaries import MetricSummary, summaries_of
+from mnist_tracking.embedded.store.metric_summaries import MetricSummary, summaries_of, summaries_until
 from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime, as_seconds
 
@@ -52,7 +58,7 @@ def create(connection: sqlite3.Connection, name: str, arn: str, now: float, *, m
 @serves("sagemaker", "UpdateTrialComponent")
 def update_trial_component(call: Call) -> Response:
     with call.context.store.write() as connection:
-        found = require_component(connection, call.params["TrialComponentName"], call.context.identity)
+        found = require_component(connection, call.params["TrialComponentName"], call.context)
         _apply(connection, found.id, call.params, call.context.now())
     return {"TrialComponentArn": found.arn}
 
@@ -115,33 +121,46 @@ def check_limits(connection: sqlite3.Connection, component_id: int) -> None:
 def describe_trial_component(call: Call) -> Response:
     recover_lost_jobs(call.context.store, call.context.now())
     with call.context.store.snapshot() as connection:
-        found = require_component(connection, call.params["TrialComponentName"], call.context.identity)
+        found = require_component(connection, call.params["TrialComponentName"], call.context)
         jobs = stored.jobs_of_run(connection, found.id)
         sources = [{"SourceArn": arn, "SourceType": kind} for arn, kind in jobs]
-        return {**describe(connection, found), **present(Sources=sources or None)}
+        return {**describe(connection, found, call.context.view), **present(Sources=sources or None)}
 
 
-def describe(connection: sqlite3.Connection, found: Component) -> Response:
+def describe(connection: sqlite3.Connection, found: Component, view: View) -> Response:
     """Build the members that DescribeTrialComponent and Search return."""
     return {
-        **_common(found),
+        **_common(found, view),
         **present(Source=_source(found), MetadataProperties=metadata_of(found.metadata)),
         "Parameters": {
             parameter.name: present(NumberValue=parameter.number, StringValue=parameter.string)
             for parameter in stored.parameters_of(connection, found.id)
         },
         "InputArtifacts": _artifacts(connection, found, "Input"),
-        "OutputArtifacts": _artifacts(connection, found, "Output"),
-        "Metrics": [_metric(found, summary) for summary in summaries_of(connection, found.id)],
+        "OutputArtifacts": _artifacts(connection, found, "Output", but=() if _shows_end(found, view) else (MODEL,)),
+        "Metrics": [_metric(found, summary) for summary in _summaries(connection, found, view)],
     }
+
+
+def _shows_end(found: Component, view: View) -> bool:
+    """Whether a component shows how its job ended; those without a job are never late."""
+    return found.source_arn is None or view.shows("outcomes", found.name, found.ended)
+
+
+def _summaries(connection: sqlite3.Connection, found: Component, view: View) -> Iterator[MetricSummary]:
+    if found.source_arn is None or not view.lag.metrics_s:
+        return summaries_of(connection, found.id)
+    return summaries_until(connection, found.id, lambda metric: view.until("metrics", f"{found.name}/{metric}"))
 
 
 def _source(found: Component) -> Response | None:
     return present(SourceArn=found.source_arn, SourceType=found.source_type) if found.source_arn else None
 
 
-def _common(found: Component) -> Response:
+def _common(found: Component, view: View) -> Response:
     """Build the members that every operation returns."""
+    if not _shows_end(found, view):
+        found = attrs.evolve(found, status="InProgress", message=None, ended=None)
     return present(
         TrialComponentName=found.name,
         TrialComponentArn=found.arn,
@@ -156,10 +175,13 @@ def _common(found: Component) -> Response:
     )
 
 
-def _artifacts(connection: sqlite3.Connection, found: Component, direction: Direction) -> Response:
+def _artifacts(
+    connection: sqlite3.Connection, found: Component, direction: Direction, but: Container[str] = ()
+) -> Response:
     return {
         artifact.name: present(MediaType=artifact.media_type, Value=artifact.value)
         for artifact in stored.artifacts_of(connection, found.id, direction)
+        if artifact.name not in but
     }
 
 
@@ -180,8 +202,8 @@ def _metric(found: Component, summary: MetricSummary) -> Response:
 @serves("sagemaker", "DeleteTrialComponent")
 def delete_trial_component(call: Call) -> Response:
     with call.context.store.write() as connection:
-        found = require_component(connection, call.params["TrialComponentName"], call.context.identity)
-        if parents_of(connection, found.id):
+        found = require_component(connection, call.params["TrialComponentName"], call.context)
+        if parents_of(connection, found.id) or not is_unlinked(call.context, found.arn):
             raise ValidationFault(f"TrialComponent '{found.arn}' is linked to 1 or more trials and cannot be deleted.")
         stored.delete_component(connection, found)
         remove_all_tags(connection, found.arn)
@@ -196,7 +218,12 @@ def list_trial_components(call: Call) -> Response:
     recover_lost_jobs(call.context.store, call.context.now())
     with call.context.store.read() as connection:
         found, end = stored.list_components(connection, _scope(connection, call), page_of(params))
-    summaries = [{**_common(item), **present(TrialComponentSource=_source(item))} for item in found]
+    view = call.context.view
+    summaries = [
+        {**_common(item, view), **present(TrialComponentSource=_source(item))}
+        for item in found
+        if has_appeared(item, view)
+    ]
     return {"TrialComponentSummaries": summaries, **token_of(end)}
 
 

@@ -1,12 +1,12 @@
 """Search over experiments, trials, components and training jobs."""
 
-import math
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
+from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import next_token, page_size, read_offset
 from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
@@ -17,21 +17,21 @@ from mnist_tracking.embedded.store.pages import typed
 from mnist_tracking.embedded.store.tags import read_tags
 
 
-def _experiment(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+def _experiment(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
     return {"Experiment": {**experiments.describe(typed(Experiment, row)), "Tags": read_tags(connection, row["arn"])}}
 
 
-def _trial(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+def _trial(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
     found = trial_of_id(connection, row["id"])
     return {"Trial": {**trials.describe(found), "Tags": read_tags(connection, found.arn)}}
 
 
-def _component(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+def _component(connection: sqlite3.Connection, row: sqlite3.Row, view: View) -> Response:
     found = typed(Component, row)
-    (horizon,) = connection.execute("SELECT horizon()").fetchone()
+    horizon = view.until("search", found.name)
     return {
         "TrialComponent": {
-            **components.describe(connection, found),
+            **components.describe(connection, found, view),
             "Parents": [
                 {"TrialName": trial, "ExperimentName": experiment}
                 for trial, experiment in parents_of(connection, found.id, until=horizon)
@@ -41,11 +41,11 @@ def _component(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
     }
 
 
-def _training_job(connection: sqlite3.Connection, row: sqlite3.Row) -> Response:
+def _training_job(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
     return {"TrainingJob": {**training_jobs.describe(connection, row), "Tags": read_tags(connection, row["arn"])}}
 
 
-_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
+_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row, View], Response]] = {
     "Experiment": _experiment,
     "ExperimentTrial": _trial,
     "ExperimentTrialComponent": _component,
@@ -56,7 +56,9 @@ _RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row], Response]] = {
 @serves("sagemaker", "Search")
 def search(call: Call) -> Response:
     """
-    Search, which is up to date by default; ``search_lag_s`` of the engine makes it lag behind, as on AWS.
+    Search, which is up to date by default; ``Lag(search_s=...)`` makes it lag behind, as on AWS.
+
+    It does not show a resource while it is behind with a change to it. Filters and orders use the latest values.
 
     Pages start at an offset, so a resource that is deleted between two pages shifts the next one.
     """
@@ -66,14 +68,13 @@ def search(call: Call) -> Response:
         known = ", ".join(SEARCHABLE)
         raise ValidationFault(f"The embedded SageMaker cannot search {params['Resource']}. Expected one of: {known}.")
     size, offset = page_size(params), read_offset(params)
-    now, lag = call.context.now(), call.context.search_lag()
-    horizon = now - lag if lag else math.inf
-    recover_lost_jobs(call.context.store, now)
+    view = call.context.view
+    recover_lost_jobs(call.context.store, view.now)
     with call.context.store.snapshot() as connection:
-        connection.create_function("horizon", 0, lambda: horizon, deterministic=True)
+        connection.create_function("horizon", 1, lambda name: view.until("search", name), deterministic=True)
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
-        results = [_RESULTS[params["Resource"]](connection, row) for row in rows[:size]]
+        results = [_RESULTS[params["Resource"]](connection, row, view) for row in rows[:size]]
     return {"Results": results, **next_token(offset, size, len(rows))}
 
 
@@ -82,7 +83,7 @@ def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]
     order, order_args = _order(
         resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
     )
-    visible = "+t.modified <= horizon()"  # the plus keeps SQLite from using this column for the order
+    visible = "+t.modified <= horizon(t.name)"  # the plus keeps SQLite from using this column for the order
     sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} AND {visible} ORDER BY {order} LIMIT ? OFFSET ?"
     return sql, [*args, *order_args]
 

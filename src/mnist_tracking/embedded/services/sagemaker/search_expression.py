@@ -4,7 +4,7 @@ Compile a SearchExpression into a SQL condition over one table, here always call
 Choices where AWS's documentation is silent: names of properties compare without case, names of parameters, metrics and
 tags with it; a bare ``Metrics.<name>`` is the last value; a missing property sorts last.
 
-The caller defines the SQL function ``horizon()``: the time up to which Search is up to date.
+The caller defines the SQL function ``horizon(name)``: the time up to which Search is up to date about a resource.
 """
 
 import math
@@ -21,7 +21,7 @@ _DEVIATION = "CASE WHEN count > 1 THEN sqrt(max(squares, 0) / (count - 1)) ELSE 
 _PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an experiment for each of its components
     "FROM associations a CROSS JOIN trials pt ON pt.id = a.trial_id "
     "CROSS JOIN experiments pe ON pe.id = pt.experiment_id "
-    "WHERE a.component_id = t.id AND a.created <= horizon()"
+    "WHERE a.component_id = t.id AND a.created <= horizon(t.name)"
 )
 _CHANNELS = "FROM json_each(t.request, '$.InputDataConfig') c WHERE 1"
 Sql = tuple[str, list[Any]]

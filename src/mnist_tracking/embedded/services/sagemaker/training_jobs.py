@@ -1,5 +1,6 @@
 """Training jobs and their trial components: created here, run by a supervisor process."""
 
+import ctypes
 import json
 import math
 import sqlite3
@@ -73,7 +74,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
 
 
 def _use_run(connection: sqlite3.Connection, call: Call, arn: str) -> int:
-    run = require_component(connection, call.params["ExperimentConfig"]["RunName"], call.context.identity)
+    run = require_component(connection, call.params["ExperimentConfig"]["RunName"], call.context)
     add_job_of_run(connection, run.id, arn, SOURCE_TYPE)
     return run.id
 
@@ -234,7 +235,15 @@ def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
 
 def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> list[Response]:
     found = () if component_id is None else summaries_of(connection, component_id, limit=40)
-    return [{"MetricName": item.name, "Value": item.last, "Timestamp": as_datetime(item.timestamp)} for item in found]
+    return [
+        {"MetricName": item.name, "Value": _as_float32(item.last), "Timestamp": as_datetime(item.timestamp)}
+        for item in found
+    ]
+
+
+def _as_float32(value: float) -> float:
+    """Return a value with the precision that the service returns final values with."""
+    return ctypes.c_float(value).value
 
 
 @serves("sagemaker", "StopTrainingJob")

@@ -5,6 +5,7 @@ import sqlite3
 from mnist_tracking.embedded.faults import ResourceLimitFault, ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import (
+    is_unlinked,
     metadata_in,
     metadata_of,
     name_is_taken,
@@ -94,10 +95,12 @@ def update_trial(call: Call) -> Response:
 def delete_trial(call: Call) -> Response:
     with call.context.store.write() as connection:
         found = require_trial(connection, call.params["TrialName"], call.context.identity)
-        if stored.count_components(connection, found.id):
+        if stored.count_components(connection, found.id) or not is_unlinked(call.context, found.arn):
             raise ValidationFault(f"Trial '{found.arn}' has 1 or more trial components and cannot be deleted.")
         stored.delete_trial(connection, found)
         remove_all_tags(connection, found.arn)
+        experiment = require_experiment(connection, found.experiment_name, call.context.identity)
+    call.context.unlinked[experiment.arn] = call.context.now()
     return {"TrialArn": found.arn}
 
 
@@ -110,7 +113,7 @@ def list_trials(call: Call) -> Response:
             connection,
             page_of(params),
             experiment_id=require_experiment(connection, experiment, identity).id if experiment else None,
-            component_id=require_component(connection, component, identity).id if component else None,
+            component_id=require_component(connection, component, call.context).id if component else None,
         )
     return {"TrialSummaries": [_summary(item) for item in found], **token_of(end)}
 
@@ -120,7 +123,7 @@ def associate_trial_component(call: Call) -> Response:
     """Add a component to a trial. A trial can have 50, AWS's default quota."""
     with call.context.store.write() as connection:
         trial = require_trial(connection, call.params["TrialName"], call.context.identity)
-        component = require_component(connection, call.params["TrialComponentName"], call.context.identity)
+        component = require_component(connection, call.params["TrialComponentName"], call.context)
         associate(connection, trial.id, component.id, call.context.now())
     return {"TrialArn": trial.arn, "TrialComponentArn": component.arn}
 
@@ -140,6 +143,7 @@ def associate(connection: sqlite3.Connection, trial_id: int, component_id: int, 
 def disassociate_trial_component(call: Call) -> Response:
     with call.context.store.write() as connection:
         trial = require_trial(connection, call.params["TrialName"], call.context.identity)
-        component = require_component(connection, call.params["TrialComponentName"], call.context.identity)
+        component = require_component(connection, call.params["TrialComponentName"], call.context)
         stored.remove_component(connection, trial.id, component.id)
+    call.context.unlinked.update(dict.fromkeys((trial.arn, component.arn), call.context.now()))
     return {"TrialArn": trial.arn, "TrialComponentArn": component.arn}
