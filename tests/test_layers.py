@@ -79,6 +79,7 @@ TRAVELLING = {  # with every job, or read where torch is not installed: what of 
     "_values.archives": set(),
     "_values.checks": set(),
     "_values.files": set(),
+    "_values.markers": set(),
     "_values.recordable": set(),
     "_values.text": {"pandas"},  # for types
 }

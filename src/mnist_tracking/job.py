@@ -39,6 +39,7 @@ from urllib.parse import quote
 from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.exact import exact_parameters
 from mnist_tracking._values.files import copy_tree
+from mnist_tracking._values.markers import NON_FINITE
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
     Scalar,
@@ -64,6 +65,7 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 _count = itertools.count()
 _warnings: set[str] = set()
+_non_finite: dict[str, str] = {}  # by metric, the last value if it was not finite
 _exact: set[str] = set()  # the names of the parameters that preserve exact values
 _creating_client = threading.Lock()
 _gave_up = threading.Event()
@@ -89,7 +91,8 @@ def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None
     """
     Record one value for each of several metrics, printing a line for each.
 
-    A value that is not finite is printed but not recorded, since SageMaker accepts only finite ones.
+    A value that is not finite is printed but not recorded, since SageMaker accepts only finite ones. That the metric
+    ends with it is recorded, until another value follows: such a trial is never the best.
 
     Args:
         values: The values by metric: numbers, including NumPy and torch scalars.
@@ -104,11 +107,21 @@ def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None
         metric "validation:loss"=0.5 step=0;
     """
     numbers, number_of_step = check_metrics(values), check_step(step)
+    _mark_non_finite(numbers)
     shown_step = "" if number_of_step is None else f" step={number_of_step}"
     for name, number in numbers.items():
         if not math.isfinite(number):
             _warn(f"the metric {name!r} is {number}; SageMaker records finite numbers only.")
         _print("metric", name, f"{number!r}{shown_step}")
+
+
+def _mark_non_finite(numbers: Mapping[str, float]) -> None:
+    """Record which metrics are not finite now, and no longer those that are finite again."""
+    ends = {name: "" if math.isfinite(number) else str(number) for name, number in numbers.items()}
+    changed = {name: last for name, last in ends.items() if _non_finite.get(name, "") != last}
+    _non_finite.update(changed)
+    _record("Parameters", {f"{NON_FINITE}{name}": {"StringValue": last} for name, last in changed.items() if last})
+    _record("ParametersToRemove", [f"{NON_FINITE}{name}" for name, last in changed.items() if not last])
 
 
 def log_parameter(name: str, value: object) -> None:
@@ -247,9 +260,9 @@ def _is_in_job() -> bool:
     return bool(os.environ.get(_JOB_ARN))
 
 
-def _record(member: str, values: Mapping[str, object]) -> None:
+def _record(member: str, values: Mapping[str, object] | Sequence[str]) -> None:
     """
-    Put parameters or artifacts on the trial component of this process's job, if it is in a job.
+    Change parameters or artifacts of the trial component of this process's job, if it is in a job.
 
     Never raises: what cannot be recorded is reported on standard error, once.
 
@@ -261,7 +274,7 @@ def _record(member: str, values: Mapping[str, object]) -> None:
         return
     arn = os.environ[_JOB_ARN]
     job = os.environ.get(_JOB_NAME) or arn.rsplit("/", 1)[-1]
-    request = {"TrialComponentName": f"{job}-aws-training-job", member: dict(values)}
+    request = {"TrialComponentName": f"{job}-aws-training-job", member: values}
     if folder := os.environ.get(_UPDATES):
         _write_request(Path(folder), request)
     elif not _gave_up.is_set():

@@ -61,7 +61,12 @@ def test_the_json_of_a_download_has_a_stable_shape(
     assert set(experiment) == {"schema_version", "written", "region", "experiment", "rows"}
     assert (experiment["schema_version"], experiment["experiment"]["description"]) == (1, "Who leaves?")
     assert step["parents"] == [["slow", "churn"], ["fast", "churn"]]
-    assert training["parameters"] == {"rate": 0.1, "optimizer": "sgd", "shuffled": True}
+    assert training["parameters"] == {
+        "rate": 0.1,
+        "optimizer": "sgd",
+        "shuffled": True,
+        "mnist-tracking:checked": True,
+    }
     assert training["metrics"]["loss"]["min"] == 0.1
     assert (trial["trial"], trial["param.shuffled"], trial["param.rate"]) == ("slow", True, 0.1)
     assert {node["kind"] for node in lineage["nodes"]} == {"step", "model"}

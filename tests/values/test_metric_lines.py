@@ -139,7 +139,7 @@ def test_number_at_the_end_of_a_line_that_was_cut_is_dropped() -> None:
 
 
 def test_notes_about_metrics_are_not_searched() -> None:
-    assert searched("(dropped)", f"{NOTE}1 of 1 values were dropped.").matched == set()
+    assert searched("(dropped)", f"{NOTE}1 of 1 values were dropped.").dropped == {}
 
 
 def test_good_lines_after_a_slow_one_count() -> None:

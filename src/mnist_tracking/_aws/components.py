@@ -13,6 +13,7 @@ from typing import Any, Literal
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import tags_to_aws
 from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.findings import mark
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.storage import split_uri
 from mnist_tracking._values.exact import exact_parameters
@@ -85,12 +86,14 @@ class ComponentTracker:
 
     Attributes:
         ended: The final status of the step; None until it ends.
+        at_end: Reserved parameters to record when it ends.
     """
 
     def __init__(self, account: Account, name: str, folder: str) -> None:
         bucket, prefix = split_uri(folder)
         self.ended: Status | None = None
-        self._name = name
+        self.at_end: dict[str, str] = {}
+        self._account, self._name = account, name
         self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
         with quiet_experiments(), translated():
@@ -129,6 +132,7 @@ class ComponentTracker:
         """Mark the step as ended, and link its files in the lineage graph."""
         self.ended = status
         with self._changing() as tracker:
+            tracker.log_parameters(self.at_end)
             tracker.trial_component.end_time = datetime.now(UTC)
             self._set_status(status, message)
         with quiet_experiments(), translated():
@@ -140,6 +144,11 @@ class ComponentTracker:
         line = " ".join(message.split())[:_LONGEST_MESSAGE]  # SageMaker rejects a message of several lines
         details = {"message": line} if line else {}
         self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **details)
+
+    def mark(self, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
+        """Set reserved parameters, and remove others; the Tracker knows nothing of them."""
+        with self._lock:
+            mark(self._account, self._name, values, removed)
 
     def parameters(self, values: Mapping[str, Scalar]) -> None:
         """Record parameters in a form that `decode_parameters` reads back."""

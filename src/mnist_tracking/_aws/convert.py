@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_tracking._values.arguments import PROGRAM
 from mnist_tracking._values.exact import from_number, take_exact
+from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
@@ -41,7 +42,7 @@ REQUEST_TAG = "mnist-tracking:request"
 
 RUN_TAG = "sagemaker:trial-component-source"  # set by the SDK's Run
 _CHANNELS = "/opt/ml/input/data/"
-_SDK_PREFIXES = ("sagemaker_", "SageMaker.")
+_NOT_OF_THE_USER = ("sagemaker_", "SageMaker.", RESERVED)
 
 
 def decode_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Scalar]:
@@ -136,8 +137,8 @@ def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def is_sdk_parameter(parameter: str) -> bool:
-    """Whether a parameter is one that SageMaker or its SDK adds to a job's hyperparameters."""
-    return parameter.startswith(_SDK_PREFIXES)
+    """Whether a parameter is one that SageMaker, its SDK or this library adds to a job's hyperparameters."""
+    return parameter.startswith(_NOT_OF_THE_USER)
 
 
 def is_training(component: Component) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def wait_for_job(
     account: Account,
     job_name: str,
     *,
-    on_line: Callable[[str], None] | None = None,
+    on_line: Callable[[datetime, str], object] | None = None,
     on_status: Callable[[str], None] | None = None,
     timeout_s: float | None = None,
 ) -> Mapping[str, Any]:
@@ -119,7 +120,8 @@ def wait_for_job(
     Args:
         account: Where it runs.
         job_name: The job.
-        on_line: Called with each line of its log as it is logged; if reading logs is not allowed, with none.
+        on_line: Called with each line of its log, and its time, as it is logged; if reading logs is not allowed, with
+            none.
         on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
         timeout_s: Give up waiting after this many seconds.
 
@@ -134,8 +136,8 @@ def wait_for_job(
             on_status(secondary)
         shown = secondary
         if on_line is not None:
-            for _, line in log.last_lines() if has_ended else log.new_lines():
-                on_line(line)
+            for moment, line in log.last_lines() if has_ended else log.new_lines():
+                on_line(moment, line)
         if has_ended:
             return job
     raise JobTimeoutError(job_name, timeout_s or 0.0)

@@ -69,18 +69,18 @@ def job_series(
 ) -> dict[str, MetricSeries]:
     """Return every value that a job has printed so far, by metric."""
     lines = _tee(JobLog(account, job_name).new_lines(), on_line)
-    return series_in_log(lines, _regexes(account, job_name))
+    return series_in_log(lines, metric_regexes(describe_job(account, job_name)))
 
 
-def warn_of_dropped(trial: str, series: Iterable[MetricSeries]) -> None:
-    """Warn of values that a trial has logged, and that SageMaker does not have: once for each metric."""
-    for one in series:
-        if one.dropped:
-            warnings.warn(f"Trial {trial!r}: {one.dropped}", stacklevel=3)
+def warn_of_dropped(trial: str, dropped: Iterable[str]) -> None:
+    """Warn of values that a trial has logged, and that SageMaker does not have: one text for each metric."""
+    for text in dropped:
+        warnings.warn(f"Trial {trial!r}: {text}", stacklevel=3)
 
 
-def _regexes(account: Account, job_name: str) -> dict[str, str]:
-    definitions = describe_job(account, job_name)["AlgorithmSpecification"].get("MetricDefinitions", [])
+def metric_regexes(job: Mapping[str, Any]) -> dict[str, str]:
+    """Return the regular expression of each metric, given the response of DescribeTrainingJob."""
+    definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])
     return {definition["Name"]: definition["Regex"] for definition in definitions}
 
 

@@ -5,16 +5,15 @@ SageMaker searches every line for the regular expression of each metric, and rec
 if it is a finite number. What it drops is counted here, with the reason.
 """
 
-import math
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import attrs
 import regex
 
 from mnist_tracking._values.recordable import metric_regex
+from mnist_tracking._values.tally import Tally
 from mnist_tracking._values.text import plural, short_repr
 
 __all__ = ["LogSearch", "LoggedValue", "compile_regex", "last_redraw"]
@@ -27,10 +26,6 @@ _PER_KIB_S = 0.00025  # plus this for every KiB of every line that it has begun
 _LONGEST, _LONGEST_WORD = 1 << 18, 1 << 12  # bytes of a log event, and of a word that is not cut in two
 _STEP = re.compile(r" step=(\d+);")  # behind the value, where `mnist_tracking.job.log_metric` prints it
 _BRACE = re.compile(r"(?<!\\)((?:\\\\)*)\{(?!\d*,?\d*\})")  # a plain brace, which begins a fuzzy match in `regex`
-_KEPT, _TOO_LONG, _PART = "kept", "too long", "part"
-_MOST_EXAMPLES = 3
-_NOT_FINITE, _NO_NUMBER, _CUT = "not finite", "not a number", "cut off at the end of a line"
-_DROPPED = (_NOT_FINITE, _NO_NUMBER, _CUT)
 _REST = re.compile(r"(?:[0-9]|\.[0-9]|,[0-9]{3}(?![0-9])|[eE][-+]?[0-9])[-+.,0-9eE]*")  # what continues a number
 
 
@@ -98,17 +93,17 @@ class LogSearch:
     @property
     def non_finite(self) -> dict[str, str]:
         """The metrics whose last value was not finite, and that value: ``"nan"``, ``"inf"`` or ``"-inf"``."""
-        return {search.name: search.last for search in self._searches if search.last}
+        return {search.name: search.tally.last for search in self._searches if search.tally.last}
 
     @property
-    def matched(self) -> set[str]:
-        """The metrics that were in at least one line."""
-        return {search.name for search in self._searches if search.has_matched}
+    def kept(self) -> dict[str, int]:
+        """The number of finite values of each metric."""
+        return {search.name: search.tally.kept for search in self._searches}
 
     @property
     def dropped(self) -> dict[str, str]:
         """What was dropped of each metric, and why, in words; without the metrics that have all of their values."""
-        return {search.name: text for search in self._searches if (text := search.dropped())}
+        return {search.name: text for search in self._searches if (text := " ".join(search.sentences()))}
 
 
 class _MetricSearch:
@@ -116,12 +111,11 @@ class _MetricSearch:
 
     def __init__(self, name: str, text: str, first_s: float) -> None:
         self.name = name
-        self.last = ""
+        self.tally = Tally(name)
         self._text, self._regex = text, _compiled(name, text)
         self._left_s = self._first_s = first_s
-        self._last_at = -math.inf
-        self._counts: Counter[str] = Counter()
-        self._examples: dict[str, dict[str, None]] = {}
+        self._too_long = self._in_part = 0
+        self._part = ""
 
     def find(self, line: str, when: float, *, is_cut: bool) -> LoggedValue | None:
         """Return the finite value in a line; count what is dropped."""
@@ -131,21 +125,14 @@ class _MetricSearch:
         text, end = match.group(1) or "", match.end(1)
         value = _number(text)
         if value is None:
-            self._note(_NO_NUMBER, short_repr(text))
-            return None
-        if is_cut and end == len(line):
-            self._note(_CUT)
-            return None
-        if when >= self._last_at:
-            self._last_at, self.last = when, "" if math.isfinite(value) else str(value)
-        if not math.isfinite(value):
-            self._note(_NOT_FINITE, str(value))
-            return None
-        self._note(_KEPT)
-        if rest := _REST.match(line, end):
-            self._note(_PART, f"{text!r} of {text + rest.group().rstrip('.,')!r}")
-        step = _STEP.match(line, end)
-        return LoggedValue(self.name, value, int(step.group(1)) if step else None)
+            self.tally.drop("not a number", short_repr(text))
+        elif is_cut and end == len(line):
+            self.tally.drop("cut off at the end of a line")
+        elif self.tally.add(value, when):
+            self._compare(text, line, end)
+            step = _STEP.match(line, end)
+            return LoggedValue(self.name, value, int(step.group(1)) if step else None)
+        return None
 
     def _match(self, line: str) -> "regex.Match[str] | None":
         if self._regex is None:
@@ -155,41 +142,28 @@ class _MetricSearch:
         try:
             return self._regex.search(line, timeout=self._left_s)
         except TimeoutError:
-            self._note(_TOO_LONG)
+            self._too_long += 1
             return None
         finally:
             self._left_s = max(self._left_s - (time.thread_time() - began), 0.0)
 
-    def _note(self, what: str, example: str = "") -> None:
-        self._counts[what] += 1
-        examples = self._examples.setdefault(what, {})
-        if example and len(examples) < _MOST_EXAMPLES:
-            examples[example] = None
+    def _compare(self, text: str, line: str, end: int) -> None:
+        """Notice a number that continues behind what was captured of it."""
+        if rest := _REST.match(line, end):
+            self._in_part += 1
+            self._part = self._part or f"{text!r} of {text + rest.group().rstrip('.,')!r}"
 
-    @property
-    def has_matched(self) -> bool:
-        return any(self._counts[what] for what in (_KEPT, *_DROPPED))
-
-    def dropped(self) -> str:
-        """Return what was dropped, and why, in words; empty if nothing was."""
-        return " ".join(self._sentences())
-
-    def _sentences(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
+        """Yield what a reader of the values should know."""
         expression = f"The regular expression {short_repr(self._text)} of the metric {self.name!r}"
         if self._regex is None:
             yield f"{expression} does not compile in Python, so its values are not read from the log."
-        if dropped := [what for what in _DROPPED if self._counts[what]]:
-            count, kept = sum(self._counts[what] for what in dropped), self._counts[_KEPT]
-            reasons = ", ".join(f"{self._counts[what]} {what}{self._shown(what)}" for what in dropped)
-            verb = "was" if count == 1 else "were"
-            yield f"{count} of {plural(count + kept, 'value')} of the metric {self.name!r} {verb} dropped: {reasons}."
-        if count := self._counts[_TOO_LONG]:
-            yield f"{expression} took too long for {plural(count, 'line')}, not searched to the end."
-        if count := self._counts[_PART]:
-            yield f"{expression} captures only a part of the number in {plural(count, 'line')}{self._shown(_PART)}."
-
-    def _shown(self, what: str) -> str:
-        return f" ({', '.join(self._examples[what])})" if self._examples[what] else ""
+        if dropped := self.tally.dropped:
+            yield dropped
+        if self._too_long:
+            yield f"{expression} took too long for {plural(self._too_long, 'line')}, not searched to the end."
+        if self._part:
+            yield f"{expression} captures only a part of the number in {plural(self._in_part, 'line')} ({self._part})."
 
 
 def _compiled(name: str, text: str) -> "regex.Pattern[str] | None":

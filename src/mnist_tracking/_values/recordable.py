@@ -192,18 +192,6 @@ def check_metrics(values: Mapping[str, float]) -> dict[str, float]:
     return {check_key("metric", name): _number(name, value) for name, value in values.items()}
 
 
-def check_finite(numbers: Mapping[str, float]) -> None:
-    """
-    Check that SageMaker can record these values.
-
-    Raises:
-        ConfigError: If one is infinite or NaN.
-    """
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise ConfigError(f"The metric {name!r} is {number}; SageMaker records finite numbers only.")
-
-
 def check_step(step: object, *, most: int | None = None) -> int | None:
     """
     Check the step of a metric's value, and return it.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
+from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, marked
 from mnist_tracking._values.recordable import Scalar as Scalar
 from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
@@ -216,6 +217,21 @@ class Component:
     def experiments(self) -> tuple[str, ...]:
         """The experiments of those trials, each once."""
         return tuple(dict.fromkeys(experiment for _, experiment in self.parents))
+
+    @property
+    def non_finite(self) -> Mapping[str, str]:
+        """The metrics that end with a value that is not finite, and that value: ``nan``, ``inf`` or ``-inf``."""
+        return marked(self.parameters, NON_FINITE)
+
+    @property
+    def dropped(self) -> Mapping[str, str]:
+        """How many values SageMaker does not have of a metric, and why, by metric."""
+        return marked(self.parameters, DROPPED)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its metrics were read to the end; otherwise they may end with NaN, without a trace of it."""
+        return bool(self.parameters.get(CHECKED))
 
     @property
     def job_name(self) -> str | None:

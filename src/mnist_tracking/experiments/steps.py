@@ -1,5 +1,6 @@
 """What a program records of its own work: a step, and a trial that is computed right here."""
 
+import math
 import os
 import threading
 from collections.abc import Iterable, Mapping
@@ -19,8 +20,10 @@ from mnist_tracking._aws.components import (
 from mnist_tracking._aws.metrics import put_metrics
 from mnist_tracking._aws.storage import upload_model
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.recordable import LAST_STEP, check_finite, check_key, check_metrics, check_step
+from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE
+from mnist_tracking._values.recordable import LAST_STEP, check_key, check_metrics, check_step
 from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.tally import Tally
 from mnist_tracking.errors import ConfigError, StateError, StateReason
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ class _Recording:
         self._block: ExitStack | None = None
         self._tracker: ComponentTracker | None = None
         self._counts: dict[str, int] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._marked: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -180,31 +185,50 @@ class _Recording:
 
         Args:
             name: Such as ``"f1"``.
-            value: A finite number.
+            value: A number.
             step: Its step, an integer >= 0; by default the metric's next one, from 0.
         """
         self.log_metrics({check_key("metric", name): value}, step=step)
 
     def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """
-        Record one value each of several metrics; `Trial.series` reads every value back.
+        Record one value each of several metrics; `Trial.series` reads every finite value back.
+
+        SageMaker keeps finite values only. While the last value of a metric is NaN or infinite, ``Trial.non_finite``
+        shows it: such a trial is never the best.
 
         Args:
-            values: Finite numbers by metric.
+            values: Numbers by metric.
             step: Their step, an integer >= 0; by default each metric's next one, from 0.
 
         Raises:
-            ConfigError: If a value is not finite, or *step* is not an integer from 0 to 2**31 - 1. Nothing was
-                sent.
+            ConfigError: If a value is not a number, or *step* is not an integer from 0 to 2**31 - 1. Nothing was sent.
             ServiceError: If SageMaker did not record a value.
         """
-        self._open()
+        tracker = self._open()
         numbers, step = check_metrics(values), check_step(step, most=LAST_STEP)
-        check_finite(numbers)
+        finite = {name: number for name, number in numbers.items() if math.isfinite(number)}
         with self._lock:  # also while sending: the next step follows from what was recorded
             steps = {name: self._counts.get(name, 0) if step is None else step for name in numbers}
-            for name in put_metrics(self._account, self.component_name, numbers, steps):
-                self._counts[name] = steps[name] + 1
+            for name in put_metrics(self._account, self.component_name, finite, steps):
+                self._count(name, numbers[name], steps[name])
+            self._mark(tracker, {name: "" if name in finite else str(number) for name, number in numbers.items()})
+            for name in numbers.keys() - finite.keys():
+                self._count(name, numbers[name], steps[name])
+            dropped = {name: text for name, tally in self._tallies.items() if (text := tally.dropped)}
+            tracker.at_end.update({f"{DROPPED}{name}": text for name, text in dropped.items()})
+
+    def _count(self, name: str, number: float, step: int) -> None:
+        self._counts[name] = step + 1
+        self._tallies.setdefault(name, Tally(name)).add(number)
+
+    def _mark(self, tracker: ComponentTracker, ends: Mapping[str, str]) -> None:
+        """Record which metrics are not finite now, and no longer those that are finite again."""
+        changed = {name: last for name, last in ends.items() if self._marked.get(name, "") != last}
+        if changed:
+            set_now = {f"{NON_FINITE}{name}": last for name, last in changed.items() if last}
+            tracker.mark(set_now, [f"{NON_FINITE}{name}" for name, last in changed.items() if not last])
+            self._marked.update(changed)
 
 
 class Step(_Recording):
@@ -271,7 +295,8 @@ class LocalTrial(_Recording):
         parameters: Mapping[str, Scalar],
         output_uri: str,
     ) -> None:
-        super().__init__(account, name, component_name, folder, around=around, parameters=parameters)
+        marked = {**parameters, CHECKED: True}  # every value passes through this process
+        super().__init__(account, name, component_name, folder, around=around, parameters=marked)
         self.experiment = experiment
         self._output_uri = output_uri
 

@@ -1,10 +1,12 @@
 """SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.experiments import jobs_of, require_trial, tags_of_trial
+from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings
 from mnist_tracking._aws.jobs import (
     ENDED,
     failure_reason,
@@ -83,7 +85,7 @@ class SubmittedTrial:
     def series(self) -> dict[str, MetricSeries]:
         """Return every value that the job has logged so far, by metric, also while it runs; see `Trial.series`."""
         series = job_series(self._account, self.job_name)
-        warn_of_dropped(self.name, series.values())
+        warn_of_dropped(self.name, [one.dropped for one in series.values() if one.dropped])
         return series
 
     def stop(self) -> None:
@@ -100,6 +102,9 @@ class SubmittedTrial:
         """
         Wait until the job ends, and return the trial, whatever its status.
 
+        What SageMaker does not keep, such as NaN, is looked for in the log and recorded with the trial: see
+        ``Trial.non_finite`` and ``Trial.dropped``. A warning is issued for each metric with values that were dropped.
+
         The trial has the final value of each metric. On AWS, these may reach the trial component some time after the
         end of the job; if one is missing after two minutes, the trial is returned without it, with a warning.
 
@@ -114,16 +119,29 @@ class SubmittedTrial:
                 within two minutes.
         """
         check_timeout(timeout_s)
-        job = wait_for_job(self._account, self.job_name, on_line=on_line, on_status=on_status, timeout_s=timeout_s)
+        check = MetricCheck(self._account, self.job_name)
+
+        def see(moment: datetime, line: str) -> None:
+            check.add(moment, line)
+            if on_line is not None:
+                on_line(line)
+
+        job = wait_for_job(self._account, self.job_name, on_line=see, on_status=on_status, timeout_s=timeout_s)
         component, outstanding = wait_for_outcome(self._account, job)
-        if CREATED_BY not in tags_of(self._account, component.arn):  # it did not exist yet when its job was started
-            self._tag_as_trial()
+        is_ours = CREATED_BY in tags_of(self._account, component.arn) or self._tag_as_trial()
+        if findings := check.findings(component.metrics):
+            before, component = component, with_findings(component, findings)
+            if is_ours:
+                record_findings(self._account, before, component)
+            warn_of_dropped(self.name, findings.dropped.values())
         return trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
 
-    def _tag_as_trial(self) -> None:
+    def _tag_as_trial(self) -> bool:
+        """Tag the component of this library's trial, which did not exist yet when its job was started."""
         tags = tags_of_trial(self._account, self.name)
-        if CREATED_BY in tags:
+        if is_ours := CREATED_BY in tags:
             tag_component(self._account, self.job_name, tags)
+        return is_ours
 
     def result(self, *, timeout_s: float | None = None) -> Trial:
         """

@@ -18,7 +18,7 @@ from mnist_tracking._values.text import html_table, main_metrics, plural, printa
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials, listed
-from mnist_tracking.reading.trial import Trial, trial_from_component
+from mnist_tracking.reading.trial import Trial, last_value, logged_metrics, trial_from_component, with_log_checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,12 @@ Layout = Literal["tidy", "analytics"]
 @attrs.frozen(repr=False)
 class Leaderboard(Sequence[Trial]):
     """
-    A snapshot of trials, sorted by an objective: the best first, those without a value for it, or with NaN, last.
+    A snapshot of trials, sorted by an objective: the best first, those without a value for it last.
+
+    **Diverged trials** have no value: the metric of the objective ends with NaN or infinity, so the weights that were
+    saved are worth nothing, however good an earlier value was. They come after all others that have logged the metric.
+    SageMaker keeps finite values only, so this is known of the trials that were *checked*: by the program that trained
+    them, or that waited for their job. `check_logs` checks the others.
 
     **Ties** are won by the trial that was created first. Failed and running trials are kept.
 
@@ -135,23 +140,31 @@ class Leaderboard(Sequence[Trial]):
     @property
     def unranked(self) -> str:
         """Why the objective ranks no trial at all, which may be a misspelling; empty if it ranks one."""
-        there = sorted({name for trial in self.trials for name in trial.metrics})
+        there = sorted(logged_metrics(self.trials))
         if self.objective is None or not self.trials or self.objective.metric in there:
             return ""
         available = f"Available: {', '.join(map(repr, there))}" if there else "No trial has metrics yet"
         return f"No trial has the metric {self.objective.metric!r}. {available}."
 
     def _brief(self) -> "pd.DataFrame":
-        """Return what fits a screen: the last values of the main metrics, and the hyperparameters that differ."""
+        """
+        Return what fits a screen: the last values of the main metrics, and the hyperparameters that differ.
+
+        The last column says what to know about the ranks, if there is anything.
+        """
         import pandas as pd
 
         asked = {self.objective.metric} if self.objective else set[str]()
-        metrics = main_metrics((name for trial in self.trials for name in trial.metrics), keep=asked)
+        metrics = main_metrics(logged_metrics(self.trials), keep=asked)
         several = ["experiment"] if len(self.experiments) > 1 else []
         names = {f"param.{name}": name for name in differing(self.trials)}
         names |= {f"metric.{name}.last": name for name in metrics}
         first = ["trial", *several, "status", "duration_s"]
-        rows = [_row(trial, self.objective) for trial in self.trials]
+        names |= {"objective_note": "note"} if any(score_note(trial, self.objective) for trial in self.trials) else {}
+        rows = [
+            _row(trial, self.objective) | {f"metric.{name}.last": last_value(trial, name) for name in metrics}
+            for trial in self.trials
+        ]
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
 
     @property
@@ -166,8 +179,8 @@ class Leaderboard(Sequence[Trial]):
         Raises:
             ConfigError: If the leaderboard has no objective.
             StateError: If the final value of a completed trial has not reached it; load the leaderboard again later.
-            StateError: If no completed trial has a value for the objective; the message lists the trials' statuses and
-                the available metrics.
+            StateError: If no completed trial has a value for the objective, which a diverged trial has not; the message
+                lists the trials' statuses and the available metrics.
         """
         if self.objective is None:
             raise ConfigError("The leaderboard has no objective. Load it with objective='metric name'.")
@@ -200,18 +213,52 @@ class Leaderboard(Sequence[Trial]):
     def _statuses(self) -> str:
         if not self.trials:
             return "; it has no trials"
-        fates = ", ".join(f"{trial.name} is {trial.status}" for trial in self.trials[:5])
-        metrics = ", ".join(sorted({repr(name) for trial in self.trials for name in trial.metrics}))
+        fates = ", ".join(map(self._fate, self.trials[:5]))
+        metrics = ", ".join(map(repr, sorted(logged_metrics(self.trials))))
         return f"; {fates}" + (f"; available metrics: {metrics}" if metrics else "")
+
+    def _fate(self, trial: Trial) -> str:
+        last = trial.non_finite.get(self.objective.metric) if self.objective else None
+        diverged = f", and {self.objective.metric!r} ends with {last}" if self.objective and last else ""
+        return f"{trial.name} is {trial.status}{diverged}"
+
+    def check_logs(self) -> "Leaderboard":
+        """
+        Return a leaderboard whose trials are checked: ranked with what their logs show of NaN and infinite values.
+
+        Needed for trials that another tool trained, or whose job nobody has waited for: ``objective_note`` is
+        ``"not checked"`` for them. The log of each such job that has ended is read once. Nothing is written, so another
+        leaderboard does not know of it. A trial remains unchecked if it was trained without a job, if its log was
+        deleted or must not be read, or if one of its metrics was not printed.
+
+        Raises:
+            ServiceError: If a log cannot be read for another reason.
+
+        Example:
+            >>> from pathlib import Path
+            >>> _ = Path("train.py").write_text("print('loss=0.4'); print('loss=nan')")
+            >>> job = JobSpec("train.py", metrics={"loss": "loss=(.*)"}, objective=Objective("loss", goal="minimize"))
+            >>> with Workspace.embedded() as workspace:
+            ...     _ = ExperimentRunner(workspace, "churn", job=job).submit(name="baseline")
+            ...     lines = list(workspace.submitted("baseline").logs(follow=True))  # which does not wait for the trial
+            ...     board = Leaderboard.load(workspace, "churn")
+            ...     board.dataframe()["objective_note"].tolist()
+            ...     board.check_logs().dataframe()["objective_note"].tolist()
+            ['not checked']
+            ['ends with nan']
+        """
+        checked = (with_log_checked(trial) for trial in self.trials if not trial.is_checked and trial.job_name)
+        return including(self, checked)
 
     def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
         """
         Return one row per trial, best first.
 
         Args:
-            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, ``param.<name>``,
+            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, ``param.<name>``,
                 ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the SDK's
-                ``ExperimentAnalytics`` frame.
+                ``ExperimentAnalytics`` frame. objective_note is ``"ends with nan"`` for a diverged trial,
+                ``"not checked"``, or empty.
 
         Raises:
             ConfigError: If *layout* is another value.
@@ -235,10 +282,26 @@ def differing(trials: Iterable[Trial]) -> list[str]:
 
 
 def score(trial: Trial, objective: Objective) -> float | None:
-    """Return a trial's value for an objective; None if it has none, or NaN."""
+    """Return a trial's value for an objective; None if it has none, or its metric does not end with a finite value."""
     metric = trial.metrics.get(objective.metric)
-    value = metric.statistic(objective.statistic) if metric and metric.count else math.nan
-    return None if math.isnan(value) else value
+    if metric is None or not metric.count or objective.metric in trial.non_finite:
+        return None
+    value = metric.statistic(objective.statistic)
+    return value if math.isfinite(value) else None
+
+
+def score_note(trial: Trial, objective: Objective | None) -> str:
+    """
+    Return what to know about a trial's value for an objective.
+
+    It is ``"ends with nan"``, or with ``inf``, if that is why there is no value; ``"not checked"`` if the metric may
+    end so, without a trace of it; empty otherwise.
+    """
+    if objective is None:
+        return ""
+    if last := trial.non_finite.get(objective.metric):
+        return f"ends with {last}"
+    return "not checked" if objective.metric in trial.metrics and not trial.is_checked else ""
 
 
 def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
@@ -246,9 +309,9 @@ def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
         return trials
     sign = -1.0 if objective.goal == "maximize" else 1.0
 
-    def rank(trial: Trial) -> tuple[bool, float]:
+    def rank(trial: Trial) -> tuple[bool, bool, float]:
         value = score(trial, objective)
-        return (value is None, sign * (value or 0.0))
+        return (value is None, objective.metric not in trial.non_finite, sign * (value or 0.0))
 
     return sorted(trials, key=rank)
 
@@ -277,7 +340,8 @@ def _not_shown(board: Leaderboard) -> Iterator[Trial]:
                 yield trial_from_component(board._account, training, name, experiment)
 
 
-_FIRST, _LAST = ("trial", "experiment", "status", "duration_s", "objective"), "failure_reason"
+_FIRST = ("trial", "experiment", "status", "duration_s", "objective", "objective_note")
+_LAST = "failure_reason"
 _STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
 
 
@@ -293,6 +357,7 @@ def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
         "status": trial.status,
         "duration_s": trial.duration_s,
         "objective": score(trial, objective) if objective else None,
+        "objective_note": score_note(trial, objective),
         **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
         **metrics,
         "failure_reason": trial.failure_reason,

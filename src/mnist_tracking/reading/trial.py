@@ -1,7 +1,7 @@
 """Trial: one configuration that was trained once, as it was recorded."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
@@ -11,6 +11,8 @@ import attrs
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
+from mnist_tracking._aws.findings import read_findings
+from mnist_tracking._aws.jobs import ENDED
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeployOptions", "DeployedModel", "Trial", "read_trial"]
 
-TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "failure_reason")
+TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "non_finite", "is_checked", "failure_reason")
 """The columns of `trial_row` that every trial has."""
 
 COMPONENT_COLUMNS = ("step", "status", "started", "duration_s", "parameters", "inputs", "outputs", "metrics")
@@ -93,6 +95,11 @@ class Trial:
         created: When its training was requested; without one, when the trial was created.
         duration_s: How long its training took, in seconds; None until it ends.
         ended: When its training ended; None until then.
+        non_finite: The metrics that end with a value that is not finite, and that value: ``"nan"``, ``"inf"`` or
+            ``"-inf"``. Their summaries have the finite values before it alone.
+        dropped: How many values SageMaker does not have of a metric, and why, by metric.
+        is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
+            a trace of it.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
     Example:
@@ -123,16 +130,24 @@ class Trial:
     duration_s: float | None
     _account: Account = attrs.field(eq=False, alias="account")
     ended: datetime | None = None
+    non_finite: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
+    dropped: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
+    is_checked: bool = False
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
     def __repr__(self) -> str:
         return f"<Trial {self.name!r} of {self.experiment!r}: {self.status or 'no training'}>"
 
     def __str__(self) -> str:
-        metrics = {name: number(metric.last) for name, metric in sorted(self.metrics.items())}
+        finite = {name: number(metric.last) for name, metric in self.metrics.items()}
+        metrics = dict(sorted({**finite, **self.non_finite}.items()))
         reason = f". {self.failure_reason}" if self.failure_reason else ""
         head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
-        lines = [head, *named("hyperparameters", self.hyperparameters), *named("metrics", metrics)]
+        lines = [
+            head,
+            *named("hyperparameters", self.hyperparameters),
+            *named("metrics", dict(sorted(metrics.items()))),
+        ]
         return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
@@ -161,7 +176,7 @@ class Trial:
         series: dict[str, MetricSeries] = {}
         for component in components_of(self._account, self.name):
             series |= read_series(self._account, component)
-        warn_of_dropped(self.name, series.values())
+        warn_of_dropped(self.name, [one.dropped for one in series.values() if one.dropped])
         return series
 
     def lineage(self) -> Lineage:
@@ -239,6 +254,9 @@ def trial_from_component(
         failure_reason=component.message if status == "Failed" else "",
         hyperparameters={k: v for k, v in component.parameters.items() if not is_sdk_parameter(k)},
         metrics=component.metrics,
+        non_finite=component.non_finite,
+        dropped=component.dropped,
+        is_checked=component.is_checked,
         job_name=component.job_name or "",
         component_name=component.name,
         model_uri=outputs.get("SageMaker.ModelArtifact"),
@@ -248,6 +266,18 @@ def trial_from_component(
         ended=ended,
         account=account,
         is_settled=is_settled,
+    )
+
+
+def with_log_checked(trial: Trial) -> Trial:
+    """Return a trial with what the log of its job shows of its metrics; unchanged if it is running or has no log."""
+    if not trial.job_name or trial.status not in ENDED:
+        return trial
+    findings = read_findings(trial._account, trial.job_name, trial.metrics, trial.ended)
+    if findings is None:
+        return trial
+    return attrs.evolve(
+        trial, non_finite=findings.non_finite, dropped=findings.dropped, is_checked=findings.is_complete
     )
 
 
@@ -282,6 +312,16 @@ def read_trial(account: Account, name: str) -> Trial:
     return trial
 
 
+def logged_metrics(trials: Iterable[Trial]) -> set[str]:
+    """Return the names of all metrics that trials have logged, those without a finite value included."""
+    return {name for trial in trials for name in (*trial.metrics, *trial.non_finite)}
+
+
+def last_value(trial: Trial, metric: str) -> float | str | None:
+    """Return the last value of a metric as a table shows it: ``"nan"`` or ``"inf"`` if it is not finite."""
+    return trial.non_finite.get(metric) or (trial.metrics[metric].last if metric in trial.metrics else None)
+
+
 def trial_row(trial: Trial) -> dict[str, object]:
     """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
     return {
@@ -290,6 +330,8 @@ def trial_row(trial: Trial) -> dict[str, object]:
         "status": trial.status,
         "created": trial.created,
         "duration_s": trial.duration_s,
+        "non_finite": ", ".join(f"{name}={value}" for name, value in sorted(trial.non_finite.items())),
+        "is_checked": trial.is_checked,
         **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
         **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
         "failure_reason": trial.failure_reason,

@@ -1,0 +1,123 @@
+"""What the log of a job shows of its metrics, and SageMaker does not keep: found once, and recorded."""
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.jobs import describe_job
+from mnist_tracking._aws.logs import JobLog
+from mnist_tracking._aws.metrics import metric_regexes
+from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE
+from mnist_tracking._values.metric_lines import LogSearch
+from mnist_tracking._values.records import Component, Metric, Scalar
+from mnist_tracking.errors import ServiceError
+
+_LONGEST_VALUE = 2500
+
+
+@attrs.frozen
+class Findings:
+    """
+    What the log of a job shows of its metrics.
+
+    Attributes:
+        non_finite: The metrics that end with a value that is not finite, and that value.
+        dropped: What SageMaker does not have of a metric, in words.
+        is_complete: Whether every metric of the job was read to its end.
+    """
+
+    non_finite: Mapping[str, str]
+    dropped: Mapping[str, str]
+    is_complete: bool
+
+    @property
+    def parameters(self) -> dict[str, Scalar]:
+        """The parameters that record them on the trial component."""
+        return {
+            **{f"{NON_FINITE}{name}": value for name, value in self.non_finite.items()},
+            **{f"{DROPPED}{name}": text[:_LONGEST_VALUE] for name, text in self.dropped.items()},
+            **({CHECKED: True} if self.is_complete else {}),
+        }
+
+
+class MetricCheck:
+    """
+    Reads the log of a job, line by line, for what SageMaker does not keep of its metrics.
+
+    Args:
+        account: Where the job is.
+        job_name: The job.
+    """
+
+    def __init__(self, account: Account, job_name: str) -> None:
+        self._account, self._job_name = account, job_name
+        self._search: LogSearch | None = None
+
+    def add(self, moment: datetime, line: str) -> None:
+        """Read another line."""
+        if self._search is None:
+            self._search = LogSearch(metric_regexes(describe_job(self._account, self._job_name)))
+        for _ in self._search.find(line, moment.timestamp()):
+            pass  # the service has recorded the value
+
+    def findings(self, metrics: Mapping[str, Metric]) -> Findings | None:
+        """
+        Return what was found; None if nothing was read.
+
+        Args:
+            metrics: The metrics of the job as SageMaker has recorded them: one of which the log has fewer values was
+                not read to its end, because lines are missing, or was recorded in another way.
+        """
+        if self._search is None:
+            return None
+        kept = self._search.kept
+        ended = {name for name in kept if name not in metrics or kept[name] >= metrics[name].count}
+        non_finite = {name: value for name, value in self._search.non_finite.items() if name in ended}
+        return Findings(non_finite, self._search.dropped, is_complete=ended >= {*kept, *metrics})
+
+
+def read_findings(
+    account: Account, job_name: str, metrics: Mapping[str, Metric], ended: datetime | None
+) -> Findings | None:
+    """Read the whole log of a job that has ended; None if it is empty, or reading logs is not allowed."""
+    check, log = MetricCheck(account, job_name), JobLog(account, job_name, is_optional=True)
+    age_s = math.inf if ended is None else (datetime.now(UTC) - ended).total_seconds()
+    is_settled = age_s > account.timing.settled_within_s  # CloudWatch is no longer behind
+    for moment, line in log.new_lines() if is_settled else log.last_lines():
+        check.add(moment, line)
+    return check.findings(metrics)
+
+
+def with_findings(component: Component, findings: Findings) -> Component:
+    """Return a component as it is with the findings recorded."""
+    names = {*findings.non_finite, *findings.dropped, *component.metrics}
+    outdated = {f"{kind}{name}" for kind in (NON_FINITE, DROPPED) for name in names} if findings.is_complete else set()
+    parameters = {name: value for name, value in component.parameters.items() if name not in outdated}
+    return attrs.evolve(component, parameters={**parameters, **findings.parameters})
+
+
+def record_findings(account: Account, before: Component, after: Component) -> None:
+    """Record the reserved parameters in which two versions of a component differ; warn if that is not possible."""
+    changed = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}
+    removed = before.parameters.keys() - after.parameters.keys()
+    if not changed and not removed:
+        return
+    try:
+        mark(account, after.name, changed, removed)
+    except ServiceError as error:
+        warnings.warn(f"What the log shows of the metrics is not recorded with {after.name!r}: {error}", stacklevel=3)
+
+
+def mark(account: Account, component: str, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
+    """Set reserved parameters of a component, which are strings or true, and remove others."""
+    with translated():
+        account.client("sagemaker").update_trial_component(
+            TrialComponentName=component,
+            Parameters={name: {"StringValue": "true" if v is True else str(v)} for name, v in values.items()},
+            ParametersToRemove=sorted(removed),
+        )

@@ -1,0 +1,38 @@
+"""
+Reserved parameters of trial components: what this library has found out about their metrics.
+
+SageMaker keeps finite values only, so a training that diverged looks like a short one. Whoever sees it, the job, the
+program that trains or the one that waits for the job, writes it down once. Standard library only: this module travels
+with training jobs.
+"""
+
+from collections.abc import Mapping
+
+#: Begins the names of all parameters that this library reserves.
+RESERVED = "mnist-tracking:"
+
+#: Begins the name of a parameter with the value, not finite, that a metric ends with; the metric's name follows.
+NON_FINITE = f"{RESERVED}non-finite."
+
+#: Begins the name of a parameter with what SageMaker does not have of a metric, in words; the metric's name follows.
+DROPPED = f"{RESERVED}dropped."
+
+#: The parameter of a component whose metrics were read to the end of the training, whether they are finite or not.
+CHECKED = f"{RESERVED}checked"
+
+
+def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:
+    """
+    Return what was found out about metrics, by metric.
+
+    Args:
+        parameters: The decoded parameters of a component.
+        kind: `NON_FINITE` or `DROPPED`.
+
+    Example:
+        >>> marked({"mnist-tracking:non-finite.loss": "nan", "mnist-tracking:checked": True, "lr": 0.1}, NON_FINITE)
+        {'loss': 'nan'}
+    """
+    return {
+        name.removeprefix(kind): str(value) for name, value in parameters.items() if name.startswith(kind) and value
+    }

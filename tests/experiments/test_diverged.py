@@ -1,0 +1,122 @@
+"""A training that diverged never wins: whoever records it, and whoever ranks it."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Objective, Trial, Workspace
+from mnist_tracking.errors import StateError
+
+LOSS = Objective("loss", goal="minimize")
+PRINTED = "loss=(.*?);"
+LOSSES = {"diverged": (0.4, math.nan, math.nan), "healthy": (0.7,), "recovered": (math.inf, 0.9)}
+PRINTS = "import sys\nfor loss in sys.argv[-1].split(): print(f'loss={loss};')"
+LOGS = """
+import sys
+from mnist_tracking.job import log_metric
+for step, loss in enumerate(sys.argv[-1].split()): log_metric("loss", float(loss), step=step)
+"""
+
+
+@pytest.fixture(params=["printed", "logged"])
+def runner(request: pytest.FixtureRequest, workspace: Workspace, tmp_path: Path) -> ExperimentRunner:
+    """An experiment whose script prints the losses that it is given, or logs them."""
+    script, metrics = (PRINTS, {"loss": PRINTED}) if request.param == "printed" else (LOGS, ["loss"])
+    (tmp_path / "train.py").write_text(script)
+    job = JobSpec(tmp_path / "train.py", metrics=metrics, objective=LOSS)
+    return ExperimentRunner(workspace, "losses", job=job)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The warnings of values that were dropped have a test of their own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* of the metric 'loss' w", UserWarning)
+        yield
+
+
+def losses(name: str) -> dict[str, str]:
+    return {"losses": " ".join(map(str, LOSSES[name]))}
+
+
+def test_the_best_trial_of_jobs_ends_with_a_finite_loss(runner: ExperimentRunner, workspace: Workspace) -> None:
+    trials = {name: runner.run(losses(name), name=name) for name in LOSSES}
+    board = Leaderboard.load(workspace, "losses")
+
+    assert [trial.name for trial in board] == ["healthy", "recovered", "diverged"]
+    assert board.best.name == "healthy"
+    assert {name: dict(trial.non_finite) for name, trial in trials.items()} == {
+        "diverged": {"loss": "nan"},
+        "healthy": {},
+        "recovered": {},
+    }
+    assert list(board) == [trials[trial.name] for trial in board]
+    assert all(trial.is_checked for trial in board)
+
+
+def test_sweep_never_returns_a_diverged_trial_as_the_best(runner: ExperimentRunner) -> None:
+    board = HyperparameterSweep(runner, {"losses": [losses("diverged")["losses"], losses("healthy")["losses"]]}).run()
+
+    assert board.best.hyperparameters["losses"] == "0.7"
+    assert [dict(trial.non_finite) for trial in board] == [{}, {"loss": "nan"}]
+
+
+def local(workspace: Workspace, name: str) -> Trial:
+    """A trial that logs losses in this process."""
+    with ExperimentRunner(workspace, "losses").trial(name=name) as recording:
+        for loss in LOSSES[name]:
+            recording.log_metric("loss", loss)
+    return workspace.trial(name)
+
+
+def test_local_trial_records_that_it_diverged_and_goes_on(workspace: Workspace) -> None:
+    trial = local(workspace, "diverged")
+
+    assert (trial.status, trial.metrics["loss"].count) == ("Completed", 1)
+    assert (trial.non_finite, trial.is_checked) == ({"loss": "nan"}, True)
+    assert trial.dropped == {"loss": "2 of 3 values of the metric 'loss' were dropped: 2 not finite (nan)."}
+    assert trial.hyperparameters == {}
+
+
+def test_local_trial_that_recovers_is_finite(workspace: Workspace) -> None:
+    trial = local(workspace, "recovered")
+
+    assert (trial.non_finite, trial.metrics["loss"].last) == ({}, 0.9)
+    assert [point.step for point in trial.series()["loss"]] == [1]
+
+
+@pytest.mark.parametrize("statistic", ["last", "min", "max", "avg"])
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_diverged_trials_rank_before_those_without_the_metric_and_after_all_others(
+    workspace: Workspace, goal: str, statistic: str
+) -> None:
+    with ExperimentRunner(workspace, "losses").trial(name="silent"):
+        pass
+    for name in LOSSES:
+        local(workspace, name)
+    objective = Objective("loss", goal=goal, statistic=statistic)  # type: ignore[arg-type]
+    board = Leaderboard.load(workspace, "losses", objective=objective)
+
+    assert [trial.name for trial in board][2:] == ["diverged", "silent"]
+    assert list(board.dataframe()["objective_note"]) == ["", "", "ends with nan", ""]
+    assert board.dataframe()["objective"].isna().tolist() == [False, False, True, True]
+
+
+def test_board_of_diverged_trials_has_no_best(workspace: Workspace) -> None:
+    local(workspace, "diverged")
+
+    with pytest.raises(StateError, match=r"diverged is Completed, and 'loss' ends with nan"):
+        _ = Leaderboard.load(workspace, "losses", objective=LOSS).best
+
+
+def test_trial_without_a_single_finite_value_is_known_by_its_metric(workspace: Workspace) -> None:
+    with ExperimentRunner(workspace, "losses").trial(name="hopeless") as recording:
+        recording.log_metric("loss", math.nan)
+    board = Leaderboard.load(workspace, "losses", objective=LOSS)
+
+    assert board.unranked == ""
+    assert "nan" in str(board)
+    assert "loss = nan" in str(board[0])
