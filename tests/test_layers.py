@@ -78,6 +78,7 @@ TRAVELLING = {  # with every job, or read where torch is not installed: what of 
     "training.specification": set(),
     "_values.archives": set(),
     "_values.checks": set(),
+    "_values.exact": set(),
     "_values.files": set(),
     "_values.markers": set(),
     "_values.recordable": set(),
