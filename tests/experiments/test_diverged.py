@@ -4,10 +4,22 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support.sent import count_calls
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Objective, Trial, Workspace
+from mnist_tracking import (
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobSpec,
+    Leaderboard,
+    Objective,
+    Trial,
+    Workspace,
+    where,
+)
+from mnist_tracking._aws.search import expression_of
 from mnist_tracking.errors import StateError
 
 LOSS = Objective("loss", goal="minimize")
@@ -120,3 +132,82 @@ def test_trial_without_a_single_finite_value_is_known_by_its_metric(workspace: W
     assert board.unranked == ""
     assert "nan" in str(board)
     assert "loss = nan" in str(board[0])
+
+
+@pytest.fixture
+def three(workspace: Workspace) -> Workspace:
+    """An account with one trial of each kind."""
+    for name in LOSSES:
+        local(workspace, name)
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (where.metric("loss") < 0.8, ["healthy"]),
+        (where.metric("loss") >= 0.0, ["healthy", "recovered"]),
+        (where.metric("loss", "min") <= 0.9, ["healthy", "recovered"]),
+        (where.metric("loss") == 0.4, []),
+        (where.metric("loss").isin([0.4, 0.7]), ["healthy"]),
+        ((where.metric("loss") < 0.5) | (where.metric("loss") > 0.8), ["recovered"]),
+        ((where.metric("loss") > 0.1) & (where.metric("loss") < 0.8) & (where.status() == "Completed"), ["healthy"]),
+        ([where.metric("loss") > 0.1, where.metric("loss") < 0.8], ["healthy"]),
+        (where.metric("loss", "count") == 1, ["diverged", "healthy", "recovered"]),
+        (where.metric("loss") != 0.7, ["diverged", "recovered"]),
+        (where.metric("loss").exists(), ["diverged", "healthy", "recovered"]),
+    ],
+)
+def test_filter_does_not_compare_a_metric_that_ends_with_nan(three: Workspace, filters: Any, found: list[str]) -> None:
+    assert sorted(trial.name for trial in three.trials("losses", where=filters)) == found
+
+
+def test_condition_that_comparisons_share_is_sent_once() -> None:
+    """A search has room for 20 conditions in a group."""
+    between = expression_of([where.metric("loss") > 0.1, where.metric("loss") < 0.8, where.param("lr") > 0.1])
+
+    assert [(item["Name"], item["Operator"]) for item in between["Filters"]] == [
+        ("Metrics.loss.last", "GreaterThan"),
+        ("Parameters.mnist-tracking:non-finite.loss", "NotExists"),
+        ("Metrics.loss.last", "LessThan"),
+        ("Parameters.lr", "GreaterThan"),
+    ]
+    assert list(between) == ["Filters"]
+
+
+def test_trial_of_another_program_is_not_checked_until_its_log_is_read(
+    runner: ExperimentRunner, workspace: Workspace
+) -> None:
+    """A job that ended while nobody waited; reading its log writes nothing."""
+    for name in ("diverged", "healthy"):
+        submitted = runner.submit(losses(name), name=name)
+        list(submitted.logs(follow=True))
+    board = Leaderboard.load(workspace, "losses")
+    notes = {trial.name: note for trial, note in zip(board, board.dataframe()["objective_note"], strict=True)}
+    checked = board.check_logs()
+
+    assert notes["healthy"] == "not checked"
+    assert "not checked" in str(board)
+    assert [trial.name for trial in checked] == ["healthy", "diverged"]
+    assert checked.dataframe()["objective_note"].tolist() == ["", "ends with nan"]
+    assert list(Leaderboard.load(workspace, "losses")) == list(board)
+
+
+def test_waiting_again_records_nothing_again(runner: ExperimentRunner, workspace: Workspace) -> None:
+    """And at most one call for each job that is waited for."""
+    calls = count_calls(workspace, "UpdateTrialComponent")
+    runner.run(losses("diverged"), name="diverged")
+    first = len(calls)
+    workspace.submitted("diverged").wait()
+
+    assert (first, len(calls)) == (1, 1)
+
+
+def test_what_was_dropped_is_said_once_for_each_metric(runner: ExperimentRunner) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        trial = runner.run(losses("diverged"), name="diverged")
+
+    said = "2 of 3 values of the metric 'loss' were dropped: 2 not finite (nan)."
+    assert [str(one.message) for one in found] == [f"Trial 'diverged': {said}"]
+    assert trial.dropped == {"loss": said}

@@ -122,10 +122,10 @@ def test_too_many_conditions_are_refused_before_they_are_sent(workspace: Workspa
 
 
 def test_groups_count_as_conditions(workspace: Workspace) -> None:
-    """As Search counts them; the filter for trainings is one group of three."""
+    """As Search counts them; the filter for trainings is one group of three, and that of a metric has two parts."""
     eight = [(where.param("p") == f"v{number}") for number in range(15)]  # groups of two: as it is, and JSON-quoted
 
-    with pytest.raises(ConfigError, match="has 53 conditions and groups; Search allows at most 50"):
+    with pytest.raises(ConfigError, match="has 54 conditions and groups; Search allows at most 50"):
         workspace.trials(
             "one", where=[*eight, where.param("a") > 1, where.metric("b") > 1, where.parent("trial") == "c"]
         )

@@ -72,10 +72,19 @@ def _check_limits(elements: list[Mapping[str, Any]]) -> None:
         )
 
 
+def _flat(operator: str, parts: Iterable[Filter]) -> Iterator[Filter]:
+    """Yield the parts of a group; a part that is joined in the same way has no group of its own."""
+    for part in parts:
+        if isinstance(part, Junction) and part.operator == operator:
+            yield from _flat(operator, part.parts)
+        else:
+            yield part
+
+
 def _junction(operator: str, parts: Iterable[Filter]) -> dict[str, Any]:
     filters: list[dict[str, str]] = []
     nested: list[dict[str, Any]] = []
-    for part in parts:
+    for part in dict.fromkeys(_flat(operator, parts)):
         match part:
             case Condition(name, how, None):
                 filters.append({"Name": name, "Operator": how})

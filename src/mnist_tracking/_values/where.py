@@ -21,6 +21,7 @@ import attrs
 
 from mnist_tracking._values.checks import require_name, require_text, require_zone
 from mnist_tracking._values.exact import EXACT, JOB_EXACT, is_inexact
+from mnist_tracking._values.markers import NON_FINITE
 from mnist_tracking._values.recordable import is_plain, python_scalar
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.errors import ConfigError
@@ -121,19 +122,19 @@ class Property:
         label: How it is written, for error messages.
         kind: What it can be compared with: a number, a string, either, or a time.
         choices: All possible values, if there are few.
+        unless: A property whose existence means that this one has no number to compare; empty for none.
     """
 
     name: str
     label: str
     kind: PropertyKind
     choices: tuple[str, ...] = ()
+    unless: str = ""
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, value: object) -> Filter:  # type: ignore[override]
-        number = self._inexact(value)
-        equal = _joined("Or", *self._each("Equals", value))
-        return equal if number is None else _joined("And", equal, _has_digits(self.name, number))
+        return self._comparable(self._equal(value))
 
     def __ne__(self, value: object) -> Filter:  # type: ignore[override]
         number = self._inexact(value)
@@ -161,10 +162,10 @@ class Property:
         """
         if isinstance(values, str):
             raise ConfigError(f"{self.label}.isin() got the string {values!r}; expected a list, such as [{values!r}].")
-        found = [self == value for value in values]
+        found = [self._equal(value) for value in values]
         if not found:
             raise ConfigError(f"{self.label}.isin() got no values; expected at least one.")
-        return _joined("Or", *found)
+        return self._comparable(_joined("Or", *found))
 
     def contains(self, text: str) -> Filter:
         """Match strings that contain *text*; ConfigError if the property is not a string."""
@@ -177,6 +178,11 @@ class Property:
     def exists(self, there: bool = True, /) -> Filter:
         """Match if the property exists at all; with False, if it does not."""
         return Condition(self.name, "Exists" if there else "NotExists")
+
+    def _equal(self, value: object) -> Filter:
+        number = self._inexact(value)
+        equal = _joined("Or", *self._each("Equals", value))
+        return equal if number is None else _joined("And", equal, _has_digits(self.name, number))
 
     def _each(self, operator: str, value: object) -> Iterator[Condition]:
         return (Condition(self.name, operator, text) for text in self._spellings(python_scalar(value)))
@@ -196,7 +202,11 @@ class Property:
                 f"{self.label} {_ORDERING[operator]} {value!r}: Search cannot compare these. "
                 f"Available: {self._available()}."
             )
-        return Condition(self.name, operator, self._text(_ORDERING[operator], value))
+        return self._comparable(Condition(self.name, operator, self._text(_ORDERING[operator], value)))
+
+    def _comparable(self, comparison: Filter) -> Filter:
+        """Return a comparison that matches only where there is a number to compare."""
+        return _joined("And", comparison, Condition(self.unless, "NotExists")) if self.unless else comparison
 
     def _spellings(self, value: object) -> Sequence[str]:
         """Return the forms in which a value may be stored: jobs have JSON-quoted hyperparameters, trackers do not."""
@@ -260,6 +270,10 @@ def metric(name: str, statistic: str = "last") -> Property:
     """
     Filter by a metric.
 
+    A metric that ends with NaN or infinity has no number: ``==``, ``<``, ``<=``, ``>`` and ``>=`` do not match it, for
+    any statistic but ``"count"``. SageMaker keeps finite values only, so this is known of trials that were checked: see
+    `Leaderboard.check_logs`.
+
     Args:
         name: Such as ``"test:accuracy"``.
         statistic: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, ``"count"`` or ``"std_dev"`` of its values.
@@ -269,11 +283,13 @@ def metric(name: str, statistic: str = "last") -> Property:
 
     Example:
         >>> where.metric("test:accuracy") > 97  # in percent
-        Condition(name='Metrics.test:accuracy.last', operator='GreaterThan', value='97')
+        Junction(operator='And', parts=(Condition(name='Metrics.test:accuracy.last', operator='GreaterThan', ...), ...))
     """
     if statistic not in _STATISTICS:
         raise ConfigError(f"statistic={statistic!r}; expected one of {', '.join(map(repr, _STATISTICS))}.")
-    return Property(f"Metrics.{require_name('a metric', name)}.{_STATISTICS[statistic]}", f"metric({name!r})", "number")
+    require_name("a metric", name)
+    unless = "" if statistic == "count" else f"Parameters.{NON_FINITE}{name}"
+    return Property(f"Metrics.{name}.{_STATISTICS[statistic]}", f"metric({name!r})", "number", unless=unless)
 
 
 def param(name: str) -> Property:

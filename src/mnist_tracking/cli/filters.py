@@ -1,7 +1,7 @@
 """Filters as options: conditions such as ``'test:accuracy>97'``, statuses and times."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, get_args
 
@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from mnist_tracking._values import where
 from mnist_tracking._values.records import Status
-from mnist_tracking._values.where import Condition, Filter, Property
+from mnist_tracking._values.where import Condition, Filter, Junction, Property
 from mnist_tracking.cli.options import Declaration, options_in
 from mnist_tracking.cli.values import MOMENT, parse_scalar
 from mnist_tracking.errors import ConfigError
@@ -156,8 +156,8 @@ class Filters:
 
     def metric_names(self) -> set[str]:
         """Return the metrics that have a condition."""
-        names = (item.name for item in self.metrics if isinstance(item, Condition))
-        return {name.removeprefix("Metrics.").rpartition(".")[0] for name in names}
+        names = (condition.name for item in self.metrics for condition in _conditions(item))
+        return {name.removeprefix("Metrics.").rpartition(".")[0] for name in names if name.startswith("Metrics.")}
 
     def where(self) -> list[Filter]:
         """Return the filters, all of which must hold."""
@@ -169,3 +169,13 @@ class Filters:
         if self.created_before is not None:
             found.append(where.created() < self.created_before)
         return found
+
+
+def _conditions(item: Filter) -> Iterator[Condition]:
+    """Yield the conditions that a filter joins."""
+    match item:
+        case Condition():
+            yield item
+        case Junction(_, parts):
+            for part in parts:
+                yield from _conditions(part)
