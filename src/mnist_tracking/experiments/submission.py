@@ -1,5 +1,7 @@
 """SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -24,11 +26,14 @@ from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
 from mnist_tracking.errors import JobFailedError, StateError
-from mnist_tracking.experiments.hints import failure_hint
+from mnist_tracking.experiments.hints import failure_hint, loss_hint
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial, trial_from_component
 
 __all__ = ["SubmittedTrial"]
+
+_TAIL = 20
+"""How many lines at the end of a log are looked at."""
 
 
 class SubmittedTrial:
@@ -119,10 +124,11 @@ class SubmittedTrial:
                 within two minutes.
         """
         check_timeout(timeout_s)
-        check = MetricCheck(self._account, self.job_name)
+        check, tail = MetricCheck(self._account, self.job_name), deque[str](maxlen=_TAIL)
 
         def see(moment: datetime, line: str) -> None:
             check.add(moment, line)
+            tail.append(line)
             if on_line is not None:
                 on_line(line)
 
@@ -134,7 +140,10 @@ class SubmittedTrial:
             if is_ours:
                 record_findings(self._account, before, component)
             warn_of_dropped(self.name, findings.dropped.values())
-        return trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
+        trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
+        if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
+            warnings.warn(f"The trial {self.name!r} has no model: {lost}", stacklevel=2)
+        return trial
 
     def _tag_as_trial(self) -> bool:
         """Tag the component of this library's trial, which did not exist yet when its job was started."""

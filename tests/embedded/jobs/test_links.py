@@ -16,8 +16,9 @@ checkpoints = model.parent / "checkpoints"
 
 
 def log(account: TrainingAccount) -> list[str]:
-    """Return the lines of the log, with the job's folder as /opt/ml."""
-    return [line.replace(str(account.folder() / "ml" / "algo-1"), "/opt/ml") for line in account.log()]
+    """Return the notes in the log, with the job's folder as /opt/ml."""
+    base = str(account.folder() / "ml" / "algo-1")
+    return [line.removeprefix("mnist-tracking: ").replace(base, "/opt/ml") for line in account.log()]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,6 @@ def test_numbers_of_any_size_and_names_of_any_kind_fail_no_job(account: Training
 
 def test_failure_reason_has_the_last_redraw_of_a_progress_bar(account: TrainingAccount) -> None:
     bar = "import sys\nfor i in range(1000): sys.stderr.write(f'\\r{i}% of it')\n"
-    job = account.run(f"{bar}sys.stderr.write('\\nValueError: low\\n')\nraise SystemExit(1)")
+    job = account.run(f"{bar}sys.stderr.write(' of value\\nlow\\n')\nraise SystemExit(1)")
 
-    assert 'ErrorMessage "999% of it\nValueError: low"' in job["FailureReason"]
+    assert 'ErrorMessage "999% of it of value\nlow"' in job["FailureReason"]

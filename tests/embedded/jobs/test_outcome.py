@@ -1,5 +1,6 @@
 """How a job ends: Completed, or Failed with a reason."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.support.training_account import CODE, TrainingAccount
 
 from mnist_tracking.embedded.containment import signal_name
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.jobs.fixed_paths import loss_notes
 
 SAVES = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'model.pth').write_text('weights')\n"
 DATA = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}
@@ -43,6 +45,8 @@ def test_the_model_and_other_output_are_uploaded(account: TrainingAccount) -> No
         ("1 / 0", 'ZeroDivisionError: division by zero"\nCommand "'),
         ("import os; os.kill(os.getpid(), 9)", "ExitCode -9 (killed by SIGKILL)"),
         ("import os; os.write(2, b'caf\\xe9'); os._exit(3)", 'ExitCode 3\nErrorMessage "caf\ufffd"'),
+        ("print('KeyError: out', flush=True)\n{}['k']", "\"KeyError: out\n KeyError: 'k'\"\nCommand"),
+        ("import os, sys; sys.stderr.write('MemoryError\\n'); os._exit(137)", 'ExtraInfo "OutOfMemory: Process killed'),
     ],
 )
 def test_failure_reason_shows_the_error_of_the_script(account: TrainingAccount, script: str, said: str) -> None:
@@ -55,11 +59,57 @@ def test_failure_reason_shows_the_error_of_the_script(account: TrainingAccount, 
     assert "SageMaker.ModelArtifact" not in account.component()["OutputArtifacts"]
 
 
-def test_failure_reason_keeps_the_end_of_a_long_traceback(account: TrainingAccount) -> None:
-    reason = account.run("raise ValueError('x' * 3000 + ' the end')")["FailureReason"]
+def test_failure_reason_begins_with_the_error_of_a_long_traceback(account: TrainingAccount) -> None:
+    """As SageMaker shows it: the toolkit leaves out the lines before the first name of an error."""
+    reason = account.run("raise ValueError('the beginning ' + 'x' * 3000)")["FailureReason"]
+
+    assert len(reason) == 1024
+    assert "\n ValueError: the beginning xxx" in reason
+
+
+def test_failure_reason_without_an_error_is_the_end_of_standard_error(account: TrainingAccount) -> None:
+    """Where SageMaker's is empty."""
+    reason = account.run("raise SystemExit('x' * 3000 + ' the end')")["FailureReason"]
 
     assert len(reason) == 1024
     assert ' the end"\nCommand "' in reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("'no data for 1999'", "AlgorithmError: no data for 1999, exit code: 1"),
+        ("'x' * 2000", f"AlgorithmError: {'x' * 994}, exit code: 1"),
+        ("''", None),
+    ],
+)
+def test_failure_file_of_the_script_is_the_reason(account: TrainingAccount, content: str, reason: str | None) -> None:
+    """The toolkit writes its own file only if the script has written none."""
+    path = "pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure')"
+    job = account.run(f"import os, pathlib\n{path}.write_text({content})\nraise SystemExit(3)")
+
+    found = job["FailureReason"]
+    assert found == reason if reason else "ExitCode 3" in found
+
+
+def test_error_with_a_path_of_the_containers_is_explained(account: TrainingAccount) -> None:
+    account.run("open('/opt/ml/model/w.pt', 'x')")
+
+    assert account.log()[-1].startswith("mnist-tracking: '/opt/ml/model/w.pt' is a path of SageMaker's containers; ")
+    assert "SM_MODEL_DIR for /opt/ml/model" in account.log()[-1]
+
+
+def test_files_in_the_folders_of_the_containers_are_named(tmp_path: Path) -> None:
+    for name, time in (("model/old", 1.0), ("model/w.pt", 2.0), ("output/data/roc.csv", 3.0), ("code/x", 3.0)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    model, output = loss_notes(2.0, tmp_path)
+
+    assert model.startswith(f"{tmp_path}/model of this machine is not the job's model folder")
+    assert f": {tmp_path}/model/w.pt. Write to SM_MODEL_DIR instead" in model
+    assert f": {tmp_path}/output/data/roc.csv. Write to SM_OUTPUT_DATA_DIR instead" in output
+    assert list(loss_notes(4.0, tmp_path)) == list(loss_notes(0.0, tmp_path / "missing")) == []
 
 
 def test_signal_without_a_name_is_reported_by_number() -> None:

@@ -6,16 +6,17 @@ import queue
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from signal import Signals
 from typing import IO, Any
 
 from mnist_tracking._values.metric_lines import last_redraw
-from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, signal_name, start
+from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_tree, start
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
+from mnist_tracking.embedded.jobs.failure import ErrorLines
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.transfers import JobError
 from mnist_tracking.embedded.lines import lines_of
@@ -26,7 +27,6 @@ Line = tuple[float, str]
 Event = tuple["Script", Line | None]
 """What a script has printed, or None for the end of each stream and of the process."""
 _ENDS = 3
-_STDERR_LINES = 40
 _WAITING = 1 << 14  # KiB of output; scripts that print faster than the store must wait, as with any full pipe
 _COMMAND = 'exec "./$0" "$@"'
 _PACKAGE = (  # $0 is the interpreter, $1 the folder for the package, $2 the module; the script's arguments follow
@@ -77,7 +77,8 @@ class Script:
     Attributes:
         host: The name of the host that it runs on.
         argv: The command.
-        stderr: The last lines of its standard error, for the reason of a failure.
+        output: What of its standard output may explain a failure.
+        errors: What of its standard error may.
         exit_status: None while it runs.
         ended_at: When it ended, by the monotonic clock.
     """
@@ -94,14 +95,16 @@ class Script:
         now: Callable[[], float],
     ) -> None:
         self.host, self.argv = host, argv
-        self.stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self.output, self.errors = ErrorLines(), ErrorLines()
         self.exit_status: int | None = None
         self.ended_at = float("inf")
         self._events, self._updates = events, env[UPDATES]
         self._ends, self._poll_s, self._now = 0, poll_s, now
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = start(argv, cwd=cwd, env=env, **pipes)
-        for work in (self._wait, lambda: self._read(self._process.stdout), lambda: self._read(self._process.stderr)):
+        read_output = partial(self._read, self._process.stdout, self.output)
+        read_errors = partial(self._read, self._process.stderr, self.errors)
+        for work in (self._wait, read_output, read_errors):
             threading.Thread(target=work, daemon=True).start()
 
     def note_end(self) -> None:
@@ -134,29 +137,14 @@ class Script:
         self.exit_status = exit_status
         self._events.put((self, None))
 
-    def _read(self, stream: IO[bytes] | None) -> None:
+    def _read(self, stream: IO[bytes] | None, explaining: ErrorLines) -> None:
         assert stream is not None, "both are pipes"  # noqa: S101 - for the type checker
         with stream:
             for lines in lines_of(stream.fileno(), lambda: self.exit_status is not None, self._poll_s):
-                if stream is self._process.stderr:
-                    self.stderr.extend(map(last_redraw, lines))
+                explaining.extend(map(last_redraw, lines))
                 for line in filter(None, lines):  # CloudWatch has no empty events
                     self._events.put((self, (self._now(), line)))
         self._events.put((self, None))
-
-
-def failure_reason(script: Script, most: int, *, is_alone: bool, is_disk_full: bool = False) -> str:
-    """Return why a script failed, as the service does: at most *most* characters, with the end of the traceback."""
-    where = "" if is_alone else f" on {script.host}"
-    disk = " (disk full)" if is_disk_full else ""
-    head = f'AlgorithmError: ExecuteUserScriptError{where}{disk}:\nExitCode {_exit_code(script)}\nErrorMessage "'
-    tail = f'"\nCommand "{" ".join(script.argv)[:200]}", exit code: 1'
-    return head + "\n".join(script.stderr)[-(most - len(head) - len(tail)) :] + tail
-
-
-def _exit_code(script: Script) -> str:
-    status = script.exit_status or 0
-    return f"{status}" if status > 0 else f"{status} (killed by {signal_name(-status)})"
 
 
 class ScriptGroup:

@@ -25,10 +25,12 @@ from mnist_tracking.embedded.jobs.component_updates import ComponentUpdates
 from mnist_tracking.embedded.jobs.container import Layout, Placement, variables
 from mnist_tracking.embedded.jobs.ending import EndedEarly, Ending
 from mnist_tracking.embedded.jobs.environment import create_environment, variables_of
+from mnist_tracking.embedded.jobs.failure import failure_reason, written_reason
+from mnist_tracking.embedded.jobs.fixed_paths import failure_note, loss_notes
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.journal import Journal
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, MetricValue, log_values
-from mnist_tracking.embedded.jobs.scripts import ScriptGroup, command, failure_reason, notes
+from mnist_tracking.embedded.jobs.scripts import Script, ScriptGroup, command, notes
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.supervision import SupervisorSettings
@@ -144,8 +146,7 @@ class JobSupervisor:
     def _fetch_checkpoints(self) -> None:
         if config := self._request.get("CheckpointConfig"):
             folders = [host.placement.layout.checkpoints for host in self._hosts.values()]
-            warn = partial(self._log_line, next(iter(self._hosts)))
-            self._checkpoints = Checkpoints(self._store, config["S3Uri"], folders, warn=warn)
+            self._checkpoints = Checkpoints(self._store, config["S3Uri"], folders, warn=self._log_once)
             self._checkpoints.fetch()
 
     def _make(self, host: Host, port: int) -> HostRun:
@@ -183,10 +184,19 @@ class JobSupervisor:
         for text in self._search.dropped.values():
             self._log_line(next(iter(self._hosts)), f"{NOTE}{text}")
         if failed is not None:
-            is_full = is_nearly_full(self._folder)
-            raise JobError(
-                failure_reason(failed, state.REASON_LENGTH, is_alone=len(self._hosts) == 1, is_disk_full=is_full)
-            )
+            raise JobError(self._reason(failed))
+
+    def _reason(self, failed: Script) -> str:
+        """Return why a script failed, and log what to do about a path of SageMaker's containers in it."""
+        if note := failure_note([*failed.errors.found, *failed.output.found]):
+            self._log_line(failed.host, f"{NOTE}{note}")
+        written = written_reason(self._hosts[failed.host].placement.layout.output / "failure", state.REASON_LENGTH)
+        where = "" if len(self._hosts) == 1 else f" on {failed.host}"
+        disk = " (disk full)" if is_nearly_full(self._folder) else ""
+        status, most = failed.exit_status or 0, state.REASON_LENGTH
+        return written or failure_reason(
+            failed.argv, status, failed.output, failed.errors, most=most, where=f"{where}{disk}"
+        )
 
     def _checkpoints_sent(self) -> AbstractContextManager[None]:
         every_s = self._timing.checkpoint_interval_s
@@ -257,13 +267,15 @@ class JobSupervisor:
             self._checkpoints.send()
         layouts = [host.placement.layout for host in self._hosts.values()]
         folder, say = self._folder / "ml", self._log_once
+        for note in loss_notes(self._started):
+            say(note)
         return upload_outputs(self._store, self._request, layouts, folder, with_model=with_model, say=say)
 
     def _log_once(self, line: str) -> None:
         """Log a line, unless an earlier attempt to upload has logged it."""
         if line not in self._logged:
             self._logged.add(line)
-            self._log_line(next(iter(self._hosts)), line)
+            self._log_line(next(iter(self._hosts)), f"{NOTE}{line}")
 
 
 def _register(connection: sqlite3.Connection, job_id: int) -> bool:

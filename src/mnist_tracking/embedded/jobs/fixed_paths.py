@@ -1,0 +1,42 @@
+"""Scripts with the paths of SageMaker's containers in them, which are not those of an embedded job."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mnist_tracking._values.files import files_below
+from mnist_tracking.embedded.jobs.container import OPT_ML
+
+_FIXED = re.compile(r"/opt/ml\b(?:/[\w.-]+)*")
+_VARIABLES = {"model": "SM_MODEL_DIR", "output": "SM_OUTPUT_DATA_DIR", "checkpoints": "SM_MODEL_DIR/../checkpoints"}
+_SEVERAL = 3
+
+
+def failure_note(lines: Iterable[str]) -> str:
+    """Return what to do about an error that mentions a path of SageMaker's containers; empty if none does."""
+    found = next((match[0] for line in lines if (match := _FIXED.search(line))), None)
+    if found is None:
+        return ""
+    return (
+        f"{found!r} is a path of SageMaker's containers; jobs of the embedded SageMaker have folders of their own. "
+        "Read the paths from the variables, which works on AWS, too: SM_MODEL_DIR for /opt/ml/model, SM_CHANNEL_<NAME> "
+        "for /opt/ml/input/data/<name>, SM_OUTPUT_DATA_DIR for /opt/ml/output/data."
+    )
+
+
+def loss_notes(since: float, root: Path = Path(OPT_ML)) -> Iterator[str]:
+    """
+    Yield a line for each output folder of SageMaker's containers that has new files on this machine.
+
+    Args:
+        since: When the job started, in seconds since the epoch.
+        root: The folder that has them all.
+    """
+    for name, variable in _VARIABLES.items():
+        new = [path for path in files_below(root / name) if path.stat().st_mtime >= since]
+        if new:
+            shown = ", ".join(str(path) for path in new[:_SEVERAL]) + (", ..." if len(new) > _SEVERAL else "")
+            yield (
+                f"{root / name} of this machine is not the job's {name} folder, so what was written there during the "
+                f"job is not kept: {shown}. Write to {variable} instead, and delete it, or the next job finds it."
+            )
