@@ -82,7 +82,10 @@ TRAVELLING = {  # with every job, or read where torch is not installed: what of 
     "_values.files": set(),
     "_values.markers": set(),
     "_values.recordable": set(),
+    "_values.repository": set(),
+    "_values.runtime": set(),
     "_values.text": {"pandas"},  # for types
+    "_values.version": set(),
 }
 
 GRAPH = {name.removeprefix("mnist_tracking."): found for name, found in import_graph(ROOT).items()}

@@ -51,6 +51,7 @@ from mnist_tracking._values.recordable import (
     metric_regex,
     scalar,
 )
+from mnist_tracking._values.runtime import RUNTIME, runtime
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["log_artifact", "log_metric", "log_metrics", "log_parameter", "log_parameters", "metric_regex"]
@@ -66,7 +67,7 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _count = itertools.count()
 _warnings: set[str] = set()
 _non_finite: dict[str, str] = {}  # by metric, the last value if it was not finite
-_exact: set[str] = set()  # the names of the parameters that preserve exact values
+_beside_names: set[str] = set()  # the names of parameters that were recorded beside others
 _creating_client = threading.Lock()
 _gave_up = threading.Event()
 
@@ -155,13 +156,19 @@ def log_parameters(values: Mapping[str, object]) -> None:
     """
     check_mapping("parameter", values)
     scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
-    exact = exact_parameters(scalars, known=_exact)
-    _exact.update(exact)
-    _record(
-        "Parameters", {**dict(_recordable(scalars)), **{name: {"StringValue": text} for name, text in exact.items()}}
-    )
+    recorded = dict(_recordable(scalars))
+    if recorded and _is_in_job():
+        _record("Parameters", {**recorded, **_beside(scalars)})
     for name, value in scalars.items():
         _print("parameter", name, json.dumps(value))
+
+
+def _beside(scalars: Mapping[str, Scalar]) -> dict[str, dict[str, object]]:
+    """Return what is recorded beside parameters: their exact values, and once, what this process runs in."""
+    exact = exact_parameters(scalars, known=_beside_names)
+    texts = exact if RUNTIME in _beside_names else {**exact, RUNTIME: json.dumps(runtime())}
+    _beside_names.update(texts)
+    return {name: {"StringValue": text} for name, text in texts.items()}
 
 
 def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, object]]]:

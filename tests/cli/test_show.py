@@ -14,11 +14,12 @@ from mnist_tracking import ExperimentRunner, Workspace
 Ask = Callable[..., Result]
 COMPONENT = {
     *("name", "arn", "display_name", "status", "message", "source_arn", "created", "started", "ended"),
-    *("parameters", "inputs", "outputs", "metrics", "parents", "tags"),
+    *("parameters", "inputs", "outputs", "metrics", "parents", "tags", "provenance"),
 }
 TRIAL = {
     *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics", "job_name", "component_name"),
     *("model_uri", "code_uri", "created", "duration_s", "steps"),
+    *("ended", "non_finite", "dropped", "is_checked", "provenance"),
 }
 pytestmark = pytest.mark.usefixtures("lines")
 
@@ -78,7 +79,13 @@ def test_compare_tells_what_differs(ask: Ask) -> None:
     lines = ask("compare", "flat", "steep").stdout.splitlines()
 
     assert set(told) == {"trials", "differences"}
-    assert {"step": "Training", "kind": "metric", "name": "score", "values": [0.5, 0.9]} in told["differences"]
+    assert {
+        "step": "Training",
+        "kind": "metric",
+        "name": "score",
+        "values": [0.5, 0.9],
+        "recorded": [True, True],
+    } in told["differences"]
     assert lines[0].split() == ["step", "kind", "name", "flat", "steep"]
     assert ask("compare", "flat").exit_code == 2
 

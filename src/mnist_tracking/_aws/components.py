@@ -1,6 +1,7 @@
 """Trial components, recorded through the SDK's Tracker: every change is sent at once, and none is lost silently."""
 
 import copy
+import json
 import mimetypes
 import os
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import tags_to_aws
+from mnist_tracking._aws.convert import metadata_to_aws, tags_to_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.findings import mark
 from mnist_tracking._aws.sdk import quiet_experiments
@@ -19,6 +20,7 @@ from mnist_tracking._aws.storage import split_uri
 from mnist_tracking._values.exact import exact_parameters
 from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import check_name, suggest_name
+from mnist_tracking._values.provenance import CODE, program_code
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
     Kind,
@@ -29,6 +31,7 @@ from mnist_tracking._values.recordable import (
     stored_form,
 )
 from mnist_tracking._values.records import Scalar, Status
+from mnist_tracking._values.runtime import RUNTIME, runtime
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
 
@@ -39,15 +42,15 @@ _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_t
 
 
 def create_component(account: Account, name: str, display_name: str, tags: Mapping[str, str]) -> None:
-    """Create a trial component."""
-    with quiet_experiments(), translated():
-        from smexperiments.trial_component import TrialComponent
-
-        TrialComponent.create(
-            trial_component_name=name,
-            display_name=display_name,
-            sagemaker_boto_client=account.client("sagemaker"),
-            tags=tags_to_aws(tags),
+    """Create a trial component with the provenance of this program."""
+    code = program_code()
+    with translated():
+        account.client("sagemaker").create_trial_component(
+            TrialComponentName=name,
+            DisplayName=display_name,
+            Tags=tags_to_aws(tags),
+            MetadataProperties=metadata_to_aws(code),
+            Parameters={key: {"StringValue": json.dumps(value)} for key, value in ((CODE, code), (RUNTIME, runtime()))},
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mnist_tracking._values.arguments import PROGRAM
 from mnist_tracking._values.exact import from_number, take_exact
 from mnist_tracking._values.markers import RESERVED
+from mnist_tracking._values.provenance import take_provenance
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
@@ -80,6 +81,8 @@ def _decoded(text: str | float) -> Scalar:
 def component_from_aws(response: Mapping[str, Any]) -> Component:
     """Convert a trial component, as Search returns it."""
     status = response.get("Status", {})
+    parameters = decode_parameters(response.get("Parameters", {}))
+    provenance = take_provenance(parameters, response.get("MetadataProperties", {}))
     return Component(
         name=response["TrialComponentName"],
         arn=response["TrialComponentArn"],
@@ -90,12 +93,13 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
         created=response["CreationTime"],
         started=response.get("StartTime"),
         ended=response.get("EndTime"),
-        parameters=decode_parameters(response.get("Parameters", {})),
+        parameters=parameters,
         inputs=_artifacts(response.get("InputArtifacts", {})),
         outputs=_artifacts(response.get("OutputArtifacts", {})),
         metrics={m["MetricName"]: _metric(m) for m in response.get("Metrics", [])},
         parents=tuple((p["TrialName"], p["ExperimentName"]) for p in response.get("Parents", []) if "TrialName" in p),
         tags=tags_from_aws(response.get("Tags", [])),
+        provenance=provenance,
     )
 
 
@@ -134,6 +138,12 @@ def tags_from_aws(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
 def tags_to_aws(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Convert tags to the form that AWS expects."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def metadata_to_aws(code: Mapping[str, Any]) -> dict[str, str]:
+    """Convert the provenance of code to MetadataProperties."""
+    members = {"CommitId": "commit", "Repository": "repository", "GeneratedBy": "command"}
+    return {member: str(code[name]) for member, name in members.items() if name in code}
 
 
 def is_sdk_parameter(parameter: str) -> bool:

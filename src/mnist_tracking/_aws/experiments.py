@@ -1,4 +1,4 @@
-"""Experiments, trials and the components attached to them: created through smexperiments, read by boto3."""
+"""Experiments, trials and the components attached to them: created and read."""
 
 import re
 import warnings
@@ -15,6 +15,7 @@ from mnist_tracking._aws.convert import (
     TRAINING,
     component_from_aws,
     experiment_from_aws,
+    metadata_to_aws,
     tags_to_aws,
 )
 from mnist_tracking._aws.errors import described, is_missing, is_taken, translated
@@ -65,23 +66,30 @@ def load_or_create_experiment(
                 raise AlreadyExistsError("experiment", name) from error
 
 
-def create_trial(account: Account, name: str, experiment: str, tags: Mapping[str, str]) -> None:
+def create_trial(
+    account: Account, name: str, experiment: str, tags: Mapping[str, str], code: Mapping[str, Any]
+) -> None:
     """
     Create a trial.
+
+    Args:
+        account: Where to create it.
+        name: Its name.
+        experiment: Its experiment.
+        tags: Its tags.
+        code: The provenance of the code that it trains, from `code_in` or `program_code`.
 
     Raises:
         AlreadyExistsError: If the name is taken.
         NotFoundError: If the experiment does not exist.
     """
-    with quiet_experiments(), translated():
-        from smexperiments.trial import Trial
-
+    with translated():
         try:
-            Trial.create(
-                experiment_name=experiment,
-                trial_name=name,
-                sagemaker_boto_client=account.client("sagemaker"),
-                tags=tags_to_aws(tags),
+            account.client("sagemaker").create_trial(
+                TrialName=name,
+                ExperimentName=experiment,
+                Tags=tags_to_aws(tags),
+                MetadataProperties=metadata_to_aws(code),
             )
         except ClientError as error:
             if is_taken(error):

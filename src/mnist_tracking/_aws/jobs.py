@@ -24,6 +24,7 @@ from mnist_tracking._aws.tags import add_tags
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
+from mnist_tracking._values.provenance import JOB_CODE, code_in, folder_of_code
 from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
@@ -240,7 +241,12 @@ def make_estimator(
             **_account_settings(account, spec),
             **_unless_configured(account, spec),
             **{**spec.estimator, **({} if checkpoint_uri is None else {CHECKPOINTS: checkpoint_uri})},
-            hyperparameters={**hyperparameters, **exact_hyperparameters(hyperparameters), **_call(spec)},
+            hyperparameters={
+                **hyperparameters,
+                **exact_hyperparameters(hyperparameters),
+                **_call(spec),
+                JOB_CODE: code_of(spec),
+            },
             output_path=f"{prefix}/jobs",
             code_location=f"{prefix}/jobs" if is_first else f"{prefix}/jobs/{job_name}/{secrets.token_hex(4)}",
             tags=tags_to_aws({**tags, **({ADAPTER: spec.adapter} if spec.adapter else {})}),
@@ -264,6 +270,11 @@ def checkpoints_of(account: Account, trial: str) -> str:
         if config := describe_job(account, job_name).get("CheckpointConfig"):
             return str(config["S3Uri"])
     raise StateError("trial", trial, "no-checkpoints", f"has no checkpoints: its job has no {CHECKPOINTS!r}")
+
+
+def code_of(spec: JobSpec) -> dict[str, Any]:
+    """Return the provenance of a job's code, as it is recorded."""
+    return code_in(folder_of_code(spec.entry_point, spec.source_dir))
 
 
 def _call(spec: JobSpec) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 import attrs
 
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, marked
+from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.recordable import Scalar as Scalar
 from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
@@ -190,6 +191,7 @@ class Component:
         metrics: By name.
         parents: The trials it belongs to, in order of attachment, each with its experiment.
         tags: Its tags.
+        provenance: The code it comes from, and what it ran in.
     """
 
     name: str
@@ -207,6 +209,7 @@ class Component:
     metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
     parents: tuple[tuple[str, str], ...]
     tags: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
+    provenance: Provenance = attrs.field(factory=Provenance, kw_only=True)
 
     @property
     def trials(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from mnist_tracking._values.records import Component
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import Form, Page, Seconds, echo, format_option, write_csv, write_json
-from mnist_tracking.cli.trials import write_trial
+from mnist_tracking.cli.trials import provenance_facts, write_trial
 
 if TYPE_CHECKING:
     from mnist_tracking.reading.lineage import Lineage
@@ -85,18 +85,19 @@ def _write_page(trial: "Trial", page: Page) -> None:
         write_trial(trial, page)
     for component in trial.steps:
         is_shown = component.name == trial.component_name
-        facts = [*([] if is_shown else _own_facts(component)), *_artifacts(component)]
+        facts = [*([] if is_shown else _own_facts(component, trial)), *_artifacts(component)]
         if facts:
             page.say(f"\nStep {component.display_name}", bold=True)
             page.facts(facts)
 
 
-def _own_facts(component: Component) -> list[tuple[str, object]]:
+def _own_facts(component: Component, trial: "Trial") -> list[tuple[str, object]]:
     took = component.ended - component.started if component.started and component.ended else None
     return [
         ("status", component.status),
         ("failure", component.message),
         ("took", Seconds(took.total_seconds() if took else None)),
+        *(provenance_facts(component.provenance) if component.provenance != trial.provenance else ()),
         *((name, value) for name, value in component.parameters.items() if not name.startswith(_SDK_OWN)),
         *((name, metric.last) for name, metric in component.metrics.items()),
     ]

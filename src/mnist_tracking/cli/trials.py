@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import main_metrics
 from mnist_tracking.cli.output import Page, Seconds, echo
 from mnist_tracking.reading.trial import Trial
 
-__all__ = ["shown_metrics", "trial_row", "write_trial", "write_trials"]
+__all__ = ["provenance_facts", "shown_metrics", "trial_row", "write_trial", "write_trials"]
 
 _OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # our own headings
 _SHORTEST_PREFIX = 6
@@ -65,6 +66,20 @@ def _facts(trial: Trial) -> list[tuple[str, object]]:
         ("job", trial.job_name),
         ("model", trial.model_uri),
         ("code", trial.code_uri),
+        *provenance_facts(trial.provenance),
+    ]
+
+
+def provenance_facts(found: Provenance) -> list[tuple[str, object]]:
+    """Return what a page shows of the code and what it ran in."""
+    changed = " with changes" if found.is_dirty else ""
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items()))
+    return [
+        ("commit", found.commit and f"{found.commit}{changed}"),
+        ("repository", found.repository),
+        ("command", found.command),
+        ("ran in", ", ".join(filter(None, (found.image, found.python, found.platform)))),
+        ("packages", packages),
     ]
 
 

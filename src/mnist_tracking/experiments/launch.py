@@ -38,6 +38,7 @@ class Launch:
         trial_name: The trial's name.
         hyperparameters: The trial's hyperparameters.
         tags: The tags of the trial and its job.
+        code: The provenance of the job's code.
         upload_inputs: Returns the inputs of the job, in S3.
         make_estimator: Called with the keywords *job_name* and *is_first*: whether nobody else starts the job.
         attach_steps: Attaches the experiment's shared steps to the trial of that name.
@@ -49,6 +50,7 @@ class Launch:
     trial_name: str
     hyperparameters: Mapping[str, Scalar]
     tags: Mapping[str, str]
+    code: Mapping[str, Any]
     _upload_inputs: Callable[[], Mapping[str, JobInput]] = attrs.field(alias="upload_inputs")
     _make_estimator: MakeEstimator = attrs.field(alias="make_estimator")
     _attach_steps: Callable[[str], None] = attrs.field(alias="attach_steps")
@@ -92,7 +94,8 @@ class Launch:
             return True
         self._inputs = self._upload_inputs()
         try:
-            create_trial(self.account, self.trial_name, self.experiment, {**self.tags, JOB_TAG: self.job_name})
+            tags = {**self.tags, JOB_TAG: self.job_name}
+            create_trial(self.account, self.trial_name, self.experiment, tags, self.code)
         except AlreadyExistsError:
             chosen = claimed_job(self.account, self.trial_name, self.experiment)
             if chosen is None:

@@ -19,11 +19,12 @@ from mnist_tracking._aws.experiments import (
     remember_objective,
     require_trial,
 )
-from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, make_estimator, stop_job
+from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, code_of, make_estimator, stop_job
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.names import check_name, unique_name
+from mnist_tracking._values.provenance import program_code
 from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_name_of
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobSpec
@@ -393,7 +394,7 @@ class ExperimentRunner:
     @contextmanager
     def _new_trial(self, name: str) -> Iterator[None]:
         """Create a trial with the shared steps; delete it again if the block fails."""
-        create_trial(self.workspace, name, self.name, self._tags)
+        create_trial(self.workspace, name, self.name, self._tags, program_code())
         try:
             self._shared.attach_to(name)
             yield
@@ -448,6 +449,7 @@ def launch_of(
         name,
         merged,
         tags,
+        code_of(job),
         partial(runner._data.in_s3, inputs),
         partial(
             make_estimator,

@@ -1,12 +1,13 @@
 """What differs between trials, steps included."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Component
 from mnist_tracking._values.text import ellipsize, html_table, plural, printable
 from mnist_tracking.errors import ConfigError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Difference", "compare"]
 
 _Key = tuple[str, str, str]
-_KINDS = ("step", "status", "input", "parameter", "metric")
+_KINDS = ("step", "status", "provenance", "input", "parameter", "metric")
 _WIDTH, _NARROWEST, _LONGEST_NAME = 100, 12, 30
 _OWN = ("sagemaker_job_name", "sagemaker_submit_directory")  # differ for every job; the code is compared separately
 
@@ -30,15 +31,17 @@ class Difference:
 
     Attributes:
         step: The step it is recorded in, such as ``"Training"``.
-        kind: Its kind: ``"parameter"``, ``"metric"``, ``"input"``, ``"status"`` or ``"step"``.
+        kind: Its kind: ``"parameter"``, ``"metric"``, ``"input"``, ``"provenance"``, ``"status"`` or ``"step"``.
         name: Its name.
         values: A value per trial, in their order; None for a trial without one.
+        recorded: Whether each trial has one: a parameter may be recorded as None.
     """
 
     step: str
     kind: str
     name: str
     values: tuple[object, ...]
+    recorded: tuple[bool, ...]
 
 
 @attrs.frozen(repr=False)
@@ -48,7 +51,7 @@ class Comparison:
 
     Attributes:
         trials: Their names, in the given order.
-        differences: By step in order of creation, then status, inputs, parameters and metrics.
+        differences: By step in order of creation, then status, provenance, inputs, parameters and metrics.
 
     Example:
         >>> with Workspace.embedded() as workspace:
@@ -140,8 +143,27 @@ def compare(trials: Iterable[Trial]) -> Comparison:
     keys = dict.fromkeys(key for found in facts for key in found)
     steps = list(dict.fromkeys(step for step, _, _ in keys))
     ordered = sorted(keys, key=lambda key: (steps.index(key[0]), _KINDS.index(key[1]), key[2]))
-    rows = [Difference(*key, tuple(found.get(key) for found in facts)) for key in ordered]
-    return Comparison(names, tuple(row for row in rows if any(value != row.values[0] for value in row.values)))
+    rows = [
+        Difference(*key, tuple(found.get(key) for found in facts), tuple(key in found for found in facts))
+        for key in ordered
+        if _differs(key, facts)
+    ]
+    return Comparison(names, tuple(rows))
+
+
+def _differs(key: _Key, facts: Iterable[Mapping[_Key, object]]) -> bool:
+    """Whether not all trials have the same; only a trial that has a step has its provenance."""
+    step, kind, _ = key
+    having = (found for found in facts if kind != "provenance" or (step, "step", "recorded") in found)
+    return len({(key in found, isinstance(found.get(key), bool), found.get(key)) for found in having}) > 1
+
+
+def _provenance(found: Provenance) -> Iterator[tuple[str, object]]:
+    """Yield what is recorded of the code and what it ran in, without the command, which differs for most trials."""
+    for name in ("commit", "is_dirty", "repository", "python", "platform"):
+        if (value := getattr(found, name)) is not None:
+            yield name, value
+    yield from sorted(found.packages.items())
 
 
 def _facts(components: Iterable[Component]) -> Mapping[_Key, object]:
@@ -151,6 +173,7 @@ def _facts(components: Iterable[Component]) -> Mapping[_Key, object]:
         step = component.display_name
         facts[step, "step", "recorded"] = True
         facts[step, "status", "status"] = component.status
+        facts |= {(step, "provenance", name): value for name, value in _provenance(component.provenance)}
         facts |= {(step, "input", item.name): item.uri for item in component.inputs}
         facts |= {(step, "parameter", name): value for name, value in component.parameters.items() if name not in _OWN}
         facts |= {(step, "metric", name): metric.last for name, metric in component.metrics.items()}

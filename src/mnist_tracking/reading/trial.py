@@ -16,6 +16,7 @@ from mnist_tracking._aws.jobs import ENDED
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
+from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
 from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
@@ -100,6 +101,7 @@ class Trial:
         dropped: How many values SageMaker does not have of a metric, and why, by metric.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
+        provenance: The code that was trained, and what it ran in; a `mnist_tracking.types.Provenance`.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
     Example:
@@ -133,6 +135,7 @@ class Trial:
     non_finite: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     dropped: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     is_checked: bool = False
+    provenance: Provenance = attrs.field(factory=Provenance)
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
     def __repr__(self) -> str:
@@ -264,6 +267,7 @@ def trial_from_component(
         created=component.created,
         duration_s=(ended - started).total_seconds() if ended and started else None,
         ended=ended,
+        provenance=component.provenance,
         account=account,
         is_settled=is_settled,
     )

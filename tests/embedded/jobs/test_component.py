@@ -1,9 +1,12 @@
 """The trial component that SageMaker creates for every training job."""
 
+import sys
 from typing import Any
 
 import pytest
 from tests.support.training_account import CODE, TrainingAccount
+
+from mnist_tracking.embedded.jobs.interpreter import interpreter
 
 NAME = "job-aws-training-job"
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:training-job/job"
@@ -82,7 +85,7 @@ def test_parameters_are_typed_as_by_the_service(account: TrainingAccount) -> Non
     account.run(HyperParameters={**sent, "list": "[1, 2]"})
 
     assert account.component()["Parameters"] == {
-        "SageMaker.ImageUri": {"StringValue": "image"},
+        "SageMaker.ImageUri": {"StringValue": interpreter(sys.executable)},  # no container runs
         "SageMaker.InstanceCount": {"NumberValue": 1.0},
         "SageMaker.InstanceType": {"StringValue": "ml.m5.xlarge"},
         "SageMaker.VolumeSizeInGB": {"NumberValue": 30.0},

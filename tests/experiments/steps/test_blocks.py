@@ -77,7 +77,7 @@ with ExperimentRunner(Workspace.embedded({str(tmp_path / "home")!r}), "churn").s
     assert done.returncode == -signal.SIGKILL, done.stderr
     told = workspace.client("sagemaker").describe_trial_component(TrialComponentName=done.stdout.strip())
     assert told["Status"]["PrimaryStatus"] == "InProgress"
-    assert told["Parameters"] == {"rows": {"NumberValue": 7.0}}
+    assert told["Parameters"]["rows"] == {"NumberValue": 7.0}
     assert told["Metrics"][0]["Last"] == 3
 
 

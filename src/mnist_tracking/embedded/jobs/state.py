@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tracking.embedded.jobs.hosts import instances_of
+from mnist_tracking.embedded.jobs.interpreter import interpreter
 from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.logs import add_lines
@@ -27,12 +28,16 @@ _FINAL_MESSAGES = {
 }
 
 
-def component_parameters(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a job's parameters typed as by the service: numbers as numbers, all others verbatim, with their quotes."""
+def component_parameters(request: dict[str, Any], python: str) -> dict[str, dict[str, Any]]:
+    """
+    Return a job's parameters typed as by the service: numbers as numbers, all others verbatim, with their quotes.
+
+    The image is the interpreter that runs the script: the container that was asked for never runs.
+    """
     resources = request["ResourceConfig"]
     instances = instances_of(request)
     found: dict[str, dict[str, Any]] = {
-        "SageMaker.ImageUri": {"StringValue": request["AlgorithmSpecification"].get("TrainingImage", "")},
+        "SageMaker.ImageUri": {"StringValue": interpreter(python)},
         "SageMaker.InstanceCount": {"NumberValue": float(instances.total())},
         "SageMaker.InstanceType": {"StringValue": ", ".join(instances)},
         "SageMaker.VolumeSizeInGB": {"NumberValue": float(resources.get("VolumeSizeInGB", 0))},

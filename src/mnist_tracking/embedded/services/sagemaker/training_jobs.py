@@ -60,7 +60,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
     request = call.params
     config = request.get("ExperimentConfig", {})
     row_id = _use_run(connection, call, arn) if "RunName" in config else _create_component(connection, call, arn, now)
-    components.put_parameters(connection, row_id, state.component_parameters(request))
+    components.put_parameters(connection, row_id, state.component_parameters(request, call.context.python))
     components.put_artifacts(connection, row_id, "Input", state.component_inputs(request))
     if hook := request.get("DebugHookConfig"):
         hook_output = {"SageMaker.DebugHookOutput": {"Value": hook["S3OutputPath"]}}

@@ -1,0 +1,115 @@
+"""Provenance: the code that a trial or a step comes from, and what it ran in."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from mnist_tracking._values.recordable import Scalar
+from mnist_tracking._values.repository import checkout_of
+from mnist_tracking._values.runtime import RUNTIME, folder_of_program, this_command
+
+__all__ = [
+    "CODE",
+    "JOB_CODE",
+    "Provenance",
+    "code_in",
+    "folder_of_code",
+    "program_code",
+    "take_provenance",
+]
+
+#: The parameter of a component that this library creates, with the code that recorded it, as JSON.
+CODE = "mnist-tracking:code"
+
+#: The hyperparameter of a job with the code that was sent; SageMaker copies it to the component.
+JOB_CODE = "sagemaker_mnist_tracking_code"
+
+_IMAGE = "SageMaker.ImageUri"
+_TEXTS = ("commit", "repository", "command", "python", "executable", "platform", "image")
+
+
+def _own_copy(versions: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(versions)
+
+
+@attrs.frozen(kw_only=True)
+class Provenance:
+    """
+    Where a trial or a step comes from, as far as it was recorded.
+
+    Attributes:
+        commit: The git commit of the code that was sent to the job; for what is computed in a program, of that program.
+        is_dirty: Whether the code differed from that commit: a tracked file had changed, or a script was not tracked.
+        repository: The URL of the git repository, without credentials.
+        command: The command that submitted the job, or computed the trial or the step, without secrets.
+        python: The Python that it ran in, such as ``"CPython 3.12.3"``; of a job, known if the script uses
+            `mnist_tracking.job` to record parameters.
+        executable: The path of that Python.
+        platform: The operating system and the processor.
+        packages: The versions of the main packages, by name.
+        image: The container image of a job; on the embedded SageMaker, the interpreter that ran the script.
+    """
+
+    commit: str | None = None
+    is_dirty: bool | None = None
+    repository: str | None = None
+    command: str | None = None
+    python: str | None = None
+    executable: str | None = None
+    platform: str | None = None
+    packages: Mapping[str, str] = attrs.field(factory=dict, converter=_own_copy, hash=False)
+    image: str | None = None
+
+
+def code_in(folder: Path | None) -> dict[str, Any]:
+    """Return the provenance of the code in a folder, as it is recorded; without one, the command alone."""
+    state = checkout_of(folder)._asdict() if folder is not None else {}
+    found = {**state, "command": this_command()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def folder_of_code(entry_point: str, source_dir: str | None) -> Path | None:
+    """Return the folder of a job's code; None for code in S3."""
+    if source_dir is not None:
+        return None if source_dir.startswith("s3://") else Path(source_dir)
+    return Path(entry_point).absolute().parent
+
+
+def program_code() -> dict[str, Any]:
+    """Return the provenance of the program that is running, as it is recorded."""
+    return code_in(folder_of_program())
+
+
+def take_provenance(parameters: dict[str, Scalar], metadata: Mapping[str, str]) -> Provenance:
+    """
+    Remove from a component's parameters what records its provenance, and return it.
+
+    Args:
+        parameters: The component's parameters, decoded.
+        metadata: The component's MetadataProperties, which tools of others fill in, too.
+    """
+    recorded: dict[str, Any] = {
+        "commit": metadata.get("CommitId"),
+        "repository": metadata.get("Repository"),
+        "command": metadata.get("GeneratedBy"),
+        "image": parameters.get(_IMAGE) or None,
+    }
+    for name in (JOB_CODE, CODE, RUNTIME):
+        recorded |= _object(parameters.pop(name, None))
+    is_dirty, packages = recorded.get("is_dirty"), recorded.get("packages")
+    return Provenance(
+        is_dirty=is_dirty if isinstance(is_dirty, bool) else None,
+        packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
+        **{name: recorded[name] for name in _TEXTS if isinstance(recorded.get(name), str)},
+    )
+
+
+def _object(text: Scalar) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
