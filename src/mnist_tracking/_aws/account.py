@@ -4,6 +4,7 @@ import os
 import pickle
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -248,6 +249,10 @@ class Account:
                 if name not in self._found:
                     self._found[name] = look_up()
         return cast("T", self._found[name])
+
+    def warn_once(self, about: str, message: str) -> None:
+        """Warn of something that is wrong with the whole account, the first time that this is called *about* it."""
+        self._once(f"warning about {about}", lambda: warnings.warn(message, stacklevel=4))
 
     def _find_account_id(self) -> str:
         with translated():

@@ -1,6 +1,5 @@
 """The log of a training job, read from CloudWatch as it grows."""
 
-import warnings
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -71,7 +70,7 @@ class JobLog:
             if not (self._is_optional and is_denied(error)):
                 raise
             self._is_denied = True
-            warnings.warn(f"The logs of training jobs cannot be read: {error.detail}", stacklevel=3)
+            self._account.warn_once("logs", f"The logs of training jobs cannot be read: {error.detail}")
 
     def _find_streams(self) -> None:
         self._looked = self._account.clock()

@@ -33,6 +33,10 @@ class ValidationFault(AwsFault):
     code = "ValidationException"
 
 
+class MomentaryFault(ValidationFault):
+    """An error that passes by itself: the client's own settings decide whether it makes another attempt."""
+
+
 class SerializationFault(AwsFault):
     code = "SerializationException"
 

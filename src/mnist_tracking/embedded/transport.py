@@ -33,7 +33,7 @@ from botocore.validate import ParamValidationDecorator, ParamValidator
 
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.deserialiser import deserialise, without_own_forms
-from mnist_tracking.embedded.faults import AwsFault
+from mnist_tracking.embedded.faults import AwsFault, MomentaryFault
 from mnist_tracking.embedded.injection import ConnectionFault, Injections
 from mnist_tracking.embedded.interrupts import uninterrupted, uninterrupted_read
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Handler, Response
@@ -174,6 +174,8 @@ def _attempt(
             return _execute(handler, call, model, attempts), False
         except ReadTimeoutError as error:
             return error, True
+        except MomentaryFault as momentary:
+            return _error_reply(momentary, attempts), True
     if fault.lost:
         with _rewound(call.params):
             _execute(handler, call, model, attempts)
@@ -194,6 +196,8 @@ def _execute(handler: Handler, call: Call, model: OperationModel, attempts: int)
     try:
         run = uninterrupted_read if call.service == "sagemaker-runtime" else uninterrupted
         response = run(_handle, handler, model, call)
+    except MomentaryFault:
+        raise
     except AwsFault as fault:
         if fault.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return _error_reply(fault, attempts)

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
-from mnist_tracking._aws.experiments import jobs_of, require_trial, tags_of_trial
+from mnist_tracking._aws.errors import exists
+from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
 from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings
 from mnist_tracking._aws.jobs import (
     ENDED,
+    describe_job,
     failure_reason,
     job_channels,
     job_status,
@@ -220,8 +222,9 @@ def attach_to_trial(account: Account, trial_name: str) -> SubmittedTrial:
     """
     listed = require_trial(account, trial_name_of(trial_name))
     jobs = jobs_of(account, trial_name)
-    if not jobs:
+    job = jobs[-1] if jobs else claimed_job(account, listed.name, listed.experiment)
+    if job is None or not (jobs or exists(lambda: describe_job(account, job))):
         raise StateError(
             "trial", trial_name, "no-job", "has no training job to wait for; workspace.trial() reads what was recorded"
         )
-    return SubmittedTrial(account, listed.name, listed.experiment, jobs[-1])
+    return SubmittedTrial(account, listed.name, listed.experiment, job)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from mnist_tracking.embedded.context import Context
-from mnist_tracking.embedded.faults import ResourceNotFoundFault, ValidationFault
+from mnist_tracking.embedded.faults import MomentaryFault, ResourceNotFoundFault, ValidationFault
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.store.components import Component, find_component
@@ -110,9 +110,12 @@ def has_appeared(found: Component, view: View) -> bool:
     return found.source_arn is None or view.shows("components", found.name, found.created)
 
 
-def is_unlinked(context: Context, arn: str) -> bool:
-    """Whether nothing that was removed from a resource can still be seen in it."""
-    return context.view.shows("links", arn, context.unlinked.get(arn))
+def check_unlinked(context: Context, arn: str, *, is_linked: bool, message: str) -> None:
+    """Raise AWS's error if a resource is linked to others, or if a link that was removed can still be seen."""
+    if is_linked:
+        raise ValidationFault(message)
+    if not context.view.shows("links", arn, context.unlinked.get(arn)):
+        raise MomentaryFault(message)
 
 
 def _found(found: T | None, title: str, name: str, arn: str) -> T:

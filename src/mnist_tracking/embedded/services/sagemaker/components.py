@@ -13,8 +13,8 @@ from mnist_tracking.embedded.jobs.state import MODEL
 from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.resources import (
+    check_unlinked,
     has_appeared,
-    is_unlinked,
     metadata_in,
     metadata_of,
     name_is_taken,
@@ -203,8 +203,8 @@ def _metric(found: Component, summary: MetricSummary) -> Response:
 def delete_trial_component(call: Call) -> Response:
     with call.context.store.write() as connection:
         found = require_component(connection, call.params["TrialComponentName"], call.context)
-        if parents_of(connection, found.id) or not is_unlinked(call.context, found.arn):
-            raise ValidationFault(f"TrialComponent '{found.arn}' is linked to 1 or more trials and cannot be deleted.")
+        message = f"TrialComponent '{found.arn}' is linked to 1 or more trials and cannot be deleted."
+        check_unlinked(call.context, found.arn, is_linked=bool(parents_of(connection, found.id)), message=message)
         stored.delete_component(connection, found)
         remove_all_tags(connection, found.arn)
     return {"TrialComponentArn": found.arn}

@@ -1,9 +1,8 @@
 """Experiments."""
 
-from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import (
-    is_unlinked,
+    check_unlinked,
     name_is_taken,
     page_of,
     present,
@@ -67,8 +66,9 @@ def update_experiment(call: Call) -> Response:
 def delete_experiment(call: Call) -> Response:
     with call.context.store.write() as connection:
         found = require_experiment(connection, call.params["ExperimentName"], call.context.identity)
-        if stored.count_trials(connection, found) or not is_unlinked(call.context, found.arn):
-            raise ValidationFault(f"Experiment '{found.arn}' has 1 or more trials and cannot be deleted.")
+        message = f"Experiment '{found.arn}' has 1 or more trials and cannot be deleted."
+        is_linked = stored.count_trials(connection, found) > 0
+        check_unlinked(call.context, found.arn, is_linked=is_linked, message=message)
         stored.delete_experiment(connection, found)
         remove_all_tags(connection, found.arn)
     return {"ExperimentArn": found.arn}

@@ -2,10 +2,10 @@
 
 import sqlite3
 
-from mnist_tracking.embedded.faults import ResourceLimitFault, ValidationFault
+from mnist_tracking.embedded.faults import ResourceLimitFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import (
-    is_unlinked,
+    check_unlinked,
     metadata_in,
     metadata_of,
     name_is_taken,
@@ -95,8 +95,9 @@ def update_trial(call: Call) -> Response:
 def delete_trial(call: Call) -> Response:
     with call.context.store.write() as connection:
         found = require_trial(connection, call.params["TrialName"], call.context.identity)
-        if stored.count_components(connection, found.id) or not is_unlinked(call.context, found.arn):
-            raise ValidationFault(f"Trial '{found.arn}' has 1 or more trial components and cannot be deleted.")
+        message = f"Trial '{found.arn}' has 1 or more trial components and cannot be deleted."
+        is_linked = stored.count_components(connection, found.id) > 0
+        check_unlinked(call.context, found.arn, is_linked=is_linked, message=message)
         stored.delete_trial(connection, found)
         remove_all_tags(connection, found.arn)
         experiment = require_experiment(connection, found.experiment_name, call.context.identity)

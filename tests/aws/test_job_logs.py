@@ -1,0 +1,224 @@
+"""The log of a job, read as it grows: streams and lines that appear late, and logs that must not be read."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.clocks import Ahead
+from tests.support.late import late_account
+from tests.support.sent import Sent, record_calls
+
+from mnist_tracking import (
+    AccessDeniedError,
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobFailedError,
+    JobSpec,
+    Workspace,
+)
+from mnist_tracking._aws.logs import JobLog, log_tail
+from mnist_tracking._aws.waiting import Polling
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
+from mnist_tracking.types import Timing
+
+Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
+GROUP = "/aws/sagemaker/TrainingJobs"
+DENIED = Fault("AccessDeniedException", service="logs", times=None)
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    with late_account(tmp_path / "home", Lag()) as account:
+        yield account
+
+
+@pytest.fixture
+def calls(account: Account) -> Sent:
+    """The calls of the account's workspace, from its first one."""
+    return record_calls(account[1])
+
+
+@pytest.fixture
+def runner(account: Account, calls: Sent, toy_job: Callable[..., JobSpec]) -> ExperimentRunner:
+    return ExperimentRunner(account[1], "lines", job=toy_job())
+
+
+def add_line(engine: EmbeddedSageMaker, stream: str, time: float, message: str, job: str = "job") -> None:
+    with engine.store.write() as connection:
+        connection.execute(
+            "INSERT INTO log_events (log_group, stream, timestamp, message) VALUES (?, ?, ?, ?)",
+            (GROUP, f"{job}/{stream}", time, message),
+        )
+
+
+def test_a_stream_that_appears_later_is_read_too(account: Account) -> None:
+    engine, workspace, clock = account
+    log = JobLog(workspace, "job")
+    add_line(engine, "algo-1-1", clock(), "first host")
+    assert [line for _, line in log.new_lines()] == ["first host"]
+    add_line(engine, "algo-2-1", clock(), "second host")
+    clock.seconds += workspace.timing.poll_s
+
+    assert [line for _, line in log.new_lines()] == ["second host"]
+    assert list(log.new_lines()) == []
+
+
+def test_known_streams_are_read_without_looking_for_others_each_time(account: Account, calls: Sent) -> None:
+    engine, workspace, clock = account
+    log = JobLog(workspace, "job")
+    add_line(engine, "algo-1-1", clock(), "first host")
+    for _ in range(5):
+        list(log.new_lines())
+
+    assert Counter(operation for operation, _ in calls)["DescribeLogStreams"] == 1
+
+
+def test_the_last_lines_are_waited_for(account: Account) -> None:
+    """CloudWatch is behind the end of the job."""
+    engine, workspace, clock = account
+    engine.lag = Lag(logs_s=3.0)
+    log = JobLog(workspace, "job")
+    for second, host in ((0, 1), (2, 1), (5, 2)):
+        add_line(engine, f"algo-{host}-1", clock() + second, f"line {second}")
+
+    assert [line for _, line in log.last_lines()] == ["line 0", "line 2", "line 5"]
+    assert 12 <= clock.seconds < 20
+
+
+def test_a_log_that_never_ends_is_given_up(account: Account) -> None:
+    engine, workspace, clock = account
+    sleep = clock.sleep
+
+    def log_and_sleep(seconds: float) -> None:
+        add_line(engine, "algo-1-1", clock(), "and on")
+        sleep(seconds)
+
+    workspace.sleep = log_and_sleep
+    assert len(list(JobLog(workspace, "job").last_lines())) > 5
+    assert 119 < clock.seconds < 130
+
+
+def test_every_line_is_shown_though_the_log_is_behind_and_has_empty_pages(
+    account: Account, runner: ExperimentRunner
+) -> None:
+    engine, workspace, _ = account
+    engine.lag = Lag(logs_s=2.5, empty_pages=2)
+    seen: list[str] = []
+    submitted = runner.submit({"steps": 7})
+    submitted.wait(on_line=seen.append)
+
+    assert [line.split()[1] for line in seen] == list("0123456")
+    assert list(workspace.submitted(submitted.name).logs(follow=True)) == seen
+
+
+def test_the_failure_shows_the_end_of_a_log_that_is_behind(account: Account, runner: ExperimentRunner) -> None:
+    account[0].lag = Lag(logs_s=2.5)
+    with pytest.raises(JobFailedError) as caught:
+        runner.run({"behaviour": "raise"})
+
+    assert caught.value.log_tail[-1] == "RuntimeError: the data are upside down"
+
+
+class Watcher:
+    """An observer that keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def started(self, *_: object) -> None: ...
+    def status_changed(self, *_: object) -> None: ...
+    def ended(self, *_: object) -> None: ...
+    def logged(self, _trial: str, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_who_may_not_read_logs_can_still_run(account: Account, runner: ExperimentRunner) -> None:
+    account[0].inject(DENIED)
+    watcher = Watcher()
+    with pytest.warns(UserWarning, match="logs of training jobs cannot be read: ") as told:
+        trial = runner.run(observer=watcher)
+
+    assert (trial.status, trial.metrics["score"].last, watcher.lines) == ("Completed", 1.75, [])
+    assert len(told) == 1
+
+
+def test_who_may_not_read_logs_gets_the_reason_of_a_failure(account: Account, runner: ExperimentRunner) -> None:
+    account[0].inject(DENIED)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(JobFailedError, match="upside down") as caught:
+            runner.run({"behaviour": "raise"}, observer=Watcher())
+
+    assert caught.value.log_tail == ()
+    assert "the data are upside down" in caught.value.reason
+    assert len(told) == 1
+
+
+def test_who_may_not_read_logs_is_warned_once_in_a_sweep(account: Account, runner: ExperimentRunner) -> None:
+    account[0].inject(DENIED)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        board = HyperparameterSweep(runner, {"slope": [1.0, 2.0], "behaviour": ["train", "exit"]}).run(
+            observer=Watcher()
+        )
+
+    assert sorted(str(trial.status) for trial in board) == ["Completed", "Completed", "Failed", "Failed"]
+    assert len(told) == 1
+
+
+def test_who_asks_for_a_log_that_must_not_be_read_gets_an_error(account: Account, runner: ExperimentRunner) -> None:
+    submitted = runner.submit()
+    submitted.wait()
+    account[0].inject(DENIED)
+
+    with pytest.raises(AccessDeniedError, match="DescribeLogStreams"):
+        list(submitted.logs())
+    with pytest.warns(UserWarning, match="cannot be read"):
+        assert log_tail(account[1], submitted.job_name) == []
+
+
+def test_expired_credentials_are_not_taken_for_a_missing_permission(account: Account, runner: ExperimentRunner) -> None:
+    account[0].inject(Fault("ExpiredTokenException", service="logs", times=None))
+    with pytest.raises(AccessDeniedError, match="expired"):
+        runner.run(observer=Watcher())
+
+
+class Slow:
+    """A clock for jobs that take long: it moves by the pauses of one program after another."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("hosts", [0, 2])
+def test_ten_trials_stay_far_below_the_rate_of_log_calls(tmp_path: Path, hosts: int) -> None:
+    """AWS allows an account 25 DescribeLogStreams a second; here, ten programs begin at the same moment."""
+    engine = EmbeddedSageMaker(tmp_path / "home")
+    moments: list[float] = []
+    for number in range(10):
+        for host in range(hosts):
+            add_line(engine, f"algo-{host}-1", 1.0, "line", job=f"job-{number}")
+    for number in range(10):
+        clock = Slow()
+        workspace = Workspace.embedded(engine=engine, timing=Timing())
+        workspace.sleep, workspace.clock = clock.sleep, clock
+        workspace.boto_session.events.register(
+            "before-parameter-build.cloudwatch-logs.DescribeLogStreams",
+            lambda clock=clock, **_: moments.append(clock()),
+        )
+        log = JobLog(workspace, f"job-{number}")
+        for _ in Polling(workspace, timeout_s=1800.0):
+            assert len(list(log.new_lines())) in (0, hosts)
+    engine.close()
+    busiest = max(Counter(int(moment) for moment in moments).values())
+
+    assert busiest <= 10
+    assert 0.4 < len(moments) / 1800 < 1.6
