@@ -31,7 +31,7 @@ def test_run_streams_the_log_and_prints_the_trial(ask: Ask, tmp_path: Path) -> N
     trial = json.loads(result.stdout)
 
     assert result.exit_code == 0
-    assert "Trial steep, job lines-" in result.stderr
+    assert "Trial steep, job steep-" in result.stderr
     assert "step 0 error=1.5; score=1.5;" in result.stderr
     assert (trial["name"], trial["status"], trial["hyperparameters"]) == ("steep", "Completed", {"slope": 3})
     assert trial["metrics"]["score"]["count"] == 3

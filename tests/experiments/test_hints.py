@@ -21,7 +21,8 @@ def failure(workspace: Workspace, script: Path, code: str) -> str:
 
 def test_a_neighbour_that_was_not_sent_is_named_with_the_option(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "neighbour.py").touch()
-    said = failure(workspace, tmp_path / "train.py", NEIGHBOUR)
+    with pytest.warns(UserWarning, match="imports 'neighbour', which is next to it but is not sent"):
+        said = failure(workspace, tmp_path / "train.py", NEIGHBOUR)
 
     assert "If 'neighbour' is a file next to the script" in said
     assert "--source-dir ." in said
@@ -48,6 +49,7 @@ def test_a_missing_channel_is_named_with_those_there_are(workspace: Workspace, t
         ("ModuleNotFoundError: No module named 'utils'", "If 'utils' is a file next to the script"),
         ("botocore.exceptions.NoCredentialsError: Unable to locate credentials", "The job has no AWS credentials"),
         ("train.py: error: unrecognized arguments: True", "JobSpec(arguments=['{amp:--amp}', ...])"),
+        ("Got unexpected extra argument (True)", "JobSpec(arguments=['{amp:--amp}', ...])"),
         ("train.py: error: unrecognized arguments: --lr 0.1", "does not accept --lr."),
         ("Error: No such option: --lr", "does not accept --lr."),
         ("FATAL Flags parsing error: Unknown command line flag 'lr'", "does not accept --lr."),

@@ -104,7 +104,7 @@ _DIAGNOSES = tuple(
             ),
         ),
         (
-            r"unrecognized arguments: (?:True|False)\b",
+            r"(?:unrecognized arguments: |unexpected extra arguments? \()(?:True|False)\b",
             _said(
                 "SageMaker passes each hyperparameter as --name value, so a flag of the script gets a value. Pass "
                 "flags as JobSpec(arguments=['{{amp:--amp}}', ...]), where amp is the hyperparameter."

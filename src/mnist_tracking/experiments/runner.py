@@ -1,6 +1,7 @@
 """ExperimentRunner: an experiment, its data, its steps, and the trials that are trained for it."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.names import check_name, unique_name
 from mnist_tracking._values.provenance import program_code
 from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_name_of
+from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking.errors import ConfigError, MnistTrackingError
@@ -441,6 +443,8 @@ def launch_of(
     job, tags = runner._require_job(), runner._tags
     merged = job.merged({} if hyperparameters is None else hyperparameters)
     inputs = job.inputs_with(runner.data_uri)
+    for mistake in mistakes(job, merged):
+        warnings.warn(mistake, stacklevel=3)
     name = runner._trial_name(trial_name)
     checkpoint_uri = _checkpoint_uri(runner, job, name, resume_from)
     return Launch(
