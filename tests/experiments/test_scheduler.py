@@ -1,93 +1,196 @@
-"""Trials at once: what stops the launching of more, and what becomes of those that run."""
+"""Tasks at once: what is waited for, what stops the launching of more, and what becomes of those that run."""
 
 import _thread
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from mnist_tracking import JobFailedError, ServiceError
-from mnist_tracking._values.records import Scalar
-from mnist_tracking.experiments.sweep.scheduler import run_all
+from mnist_tracking import ServiceError, ThrottledError, Workspace
+from mnist_tracking.experiments.sweep.scheduler import Scheduler
+from mnist_tracking.types import Timing
 
-POINTS: list[dict[str, Scalar]] = [{"n": n} for n in range(6)]
-Point = Mapping[str, Scalar]
+MakeScheduler = Callable[..., Scheduler]
+FULL = ServiceError("ResourceLimitExceeded", "CreateTrainingJob", "full")
+DOWN = ServiceError("EndpointConnectionError", "A call", "no network")
 
 
 def nothing() -> None:
     """What an interrupt calls where none comes."""
 
 
-def refuse(point: Point) -> None:
-    raise ServiceError("AccessDenied", "CreateTrainingJob", f"no {point['n']}")
+def refuse(number: int) -> None:
+    raise ServiceError("AccessDenied", "CreateTrainingJob", f"no {number}")
 
 
-def test_an_unexpected_error_launches_nothing_more_and_is_raised() -> None:
-    started: list[Scalar] = []
+@pytest.fixture
+def make(workspace: Workspace) -> MakeScheduler:
+    """Make a scheduler whose pauses take no time."""
 
-    def run_one(point: Point) -> None:
-        started.append(point["n"])
-        refuse(point)
+    def make(max_parallel: int = 1, on_interrupt: Callable[[], None] = nothing, *, outage_s: float = 60.0) -> Scheduler:
+        workspace.timing = Timing(poll_s=1e-6, outage_s=outage_s)
+        return Scheduler(workspace, max_parallel=max_parallel, on_interrupt=on_interrupt)
+
+    return make
+
+
+def failing(times: int, error: ServiceError) -> Callable[[], str]:
+    """Make an action that fails some times before it succeeds."""
+    left = [error] * times
+
+    def act() -> str:
+        if left:
+            raise left.pop()
+        return "started"
+
+    return act
+
+
+def test_results_are_in_the_order_of_the_tasks(make: MakeScheduler) -> None:
+    assert make(3).run([partial(str, number) for number in range(6)]) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_an_unexpected_error_launches_nothing_more_and_is_raised(make: MakeScheduler) -> None:
+    started: list[int] = []
+
+    def run_one(number: int) -> None:
+        started.append(number)
+        refuse(number)
 
     with pytest.raises(ServiceError, match="AccessDenied"):
-        run_all(run_one, POINTS, max_parallel=1, pause_s=0.0, on_interrupt=nothing)
+        make().run([partial(run_one, number) for number in range(6)])
 
     assert started == [0]
 
 
-def test_an_unexpected_error_lets_the_running_trials_end() -> None:
+def test_an_unexpected_error_lets_the_running_trials_end(make: MakeScheduler) -> None:
     both, failed = threading.Barrier(2), threading.Event()
-    ended: list[Scalar] = []
+    ended: list[int] = []
 
-    def run_one(point: Point) -> None:
+    def run_one(number: int) -> None:
         both.wait()
-        if point["n"] == 0:
+        if number == 0:
             failed.set()
-            refuse(point)
+            refuse(number)
         failed.wait()
-        ended.append(point["n"])
+        ended.append(number)
 
     with pytest.raises(ServiceError, match="no 0"):
-        run_all(run_one, POINTS[:2], max_parallel=2, pause_s=0.0, on_interrupt=nothing)
+        make(2).run([partial(run_one, number) for number in range(2)])
 
     assert ended == [1]
 
 
-def test_a_failing_trial_stops_nothing_and_a_full_quota_is_tried_again() -> None:
-    refusals, ended = [1, 1], []
+@pytest.mark.parametrize("error", [FULL, ThrottledError("ThrottlingException", "CreateTrainingJob", "")])
+def test_a_full_quota_is_waited_out_as_long_as_it_takes(make: MakeScheduler, error: ServiceError) -> None:
+    scheduler = make(outage_s=0.0)
 
-    def run_one(point: Point) -> None:
-        if point["n"] == 0:
-            raise JobFailedError("job", "ExitCode 7")
-        if point["n"] == 1 and refusals:
-            refusals.pop()
-            raise ServiceError("ResourceLimitExceeded", "CreateTrainingJob", "full")
-        ended.append(point["n"])
+    assert scheduler.run([partial(scheduler.start, failing(100, error))]) == ["started"]
 
-    run_all(run_one, POINTS, max_parallel=1, pause_s=0.0, on_interrupt=nothing)
 
-    assert ended == [1, 2, 3, 4, 5]
+def test_one_task_waits_for_a_full_quota_and_the_others_wait_behind_it(make: MakeScheduler) -> None:
+    """Each of the others finds it full once at most; all the attempts after that are those of one."""
+    scheduler, attempts, is_full = make(4), list[int](), threading.Event()
+    all_found_it_full = threading.Barrier(4)
+
+    def start(number: int) -> None:
+        attempts.append(number)
+        if attempts.count(number) == 1:
+            all_found_it_full.wait()
+            raise FULL
+        if not is_full.is_set():
+            if len(attempts) > 50:
+                is_full.set()
+            raise FULL
+
+    scheduler.run([partial(scheduler.start, partial(start, number)) for number in range(4)])
+
+    waiter = attempts[4]
+    assert attempts[4:52] == [waiter] * 48
+    assert sorted(attempts[52:]) == sorted({0, 1, 2, 3} - {waiter})
+
+
+def test_an_outage_is_outlived_for_some_time(make: MakeScheduler) -> None:
+    assert make().outliving(failing(50, DOWN)) == "started"
+
+    with pytest.raises(ServiceError, match="no network"):
+        make(outage_s=1e-5).outliving(failing(1000, DOWN))
+    with pytest.raises(ServiceError, match="AccessDenied"):
+        make().outliving(partial(refuse, 1))
+
+
+def test_a_task_that_waits_ends_when_another_fails(make: MakeScheduler) -> None:
+    scheduler, waiting = make(2), threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        raise FULL
+
+    def fail() -> None:
+        waiting.wait()
+        refuse(1)
+
+    tasks: list[Callable[[], None]] = [partial(scheduler.start, wait), fail]
+    with pytest.raises(ServiceError, match="AccessDenied"):
+        scheduler.run(tasks)
 
 
 @pytest.mark.parametrize("error_first", [False, True])
-def test_an_interrupt_stops_what_runs_also_after_an_error(error_first: bool) -> None:
+def test_an_interrupt_stops_what_runs_also_after_an_error(make: MakeScheduler, error_first: bool) -> None:
     """As Ctrl-C does while the sweep waits for the trials that still run."""
     both, stopped = threading.Barrier(2), threading.Event()
+    started: list[int] = []
 
-    started: list[Scalar] = []
-
-    def run_one(point: Point) -> None:
-        started.append(point["n"])
+    def run_one(number: int) -> None:
+        started.append(number)
         both.wait()
-        if point["n"] == 0:
+        if number == 0:
             if error_first:
-                refuse(point)
+                refuse(number)
             stopped.wait()
         else:
             _thread.interrupt_main()
             stopped.wait()
 
     with pytest.raises(KeyboardInterrupt):
-        run_all(run_one, POINTS, max_parallel=2, pause_s=0.0, on_interrupt=stopped.set)
+        make(2, stopped.set).run([partial(run_one, number) for number in range(6)])
 
     assert set(started) == {0, 1}
+
+
+def test_an_interrupt_that_comes_twice_still_stops_the_trials(make: MakeScheduler) -> None:
+    """The command `timeout`, for one, sends its signal twice."""
+    stopped, asked = threading.Event(), list[str]()
+
+    def run_one() -> None:
+        _thread.interrupt_main()
+        stopped.wait(10)
+
+    def stop() -> None:
+        asked.append("stop")
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        stopped.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        make(1, stop).run([run_one])
+
+    assert asked == ["stop", "stop"]
+    assert stopped.is_set()
+
+
+def test_an_interrupt_during_an_outage_says_that_jobs_may_be_running(make: MakeScheduler) -> None:
+    def stop() -> None:
+        raise DOWN
+
+    scheduler = make(1, stop)
+
+    def run_one() -> None:
+        _thread.interrupt_main()
+        scheduler.outliving(failing(10**9, DOWN))
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        scheduler.run([run_one])
+
+    assert "Jobs may still be running" in caught.value.__notes__[0]

@@ -1,8 +1,6 @@
 """Sweeps and leaderboards."""
 
-import _thread
 import itertools
-import threading
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -20,7 +18,6 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking.experiments.sweep.scheduler import run_all
 
 
 def test_a_sweep_trains_every_point_and_ranks_them(runner: ExperimentRunner) -> None:
@@ -106,27 +103,6 @@ def test_an_objective_that_the_job_does_not_yield_is_rejected(toy_job: Callable[
 
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1"
     assert toy_job(objective="f1", metrics=(), image_uri=image).objective == Objective("f1")
-
-
-def test_an_interrupt_that_comes_twice_still_stops_the_trials() -> None:
-    """The command `timeout`, for one, sends its signal twice."""
-    stopped, asked = threading.Event(), list[str]()
-
-    def run_one(_point: object) -> None:
-        _thread.interrupt_main()
-        stopped.wait(10)
-
-    def stop() -> None:
-        asked.append("stop")
-        if len(asked) == 1:
-            raise KeyboardInterrupt
-        stopped.set()
-
-    with pytest.raises(KeyboardInterrupt):
-        run_all(run_one, [{}], max_parallel=1, pause_s=0.0, on_interrupt=stop)
-
-    assert asked == ["stop", "stop"]
-    assert stopped.is_set()
 
 
 def test_best_without_a_completed_trial_says_what_became_of_them(runner: ExperimentRunner) -> None:

@@ -57,6 +57,7 @@ class Timing:
         log_quiet_s: For how long nothing new must be logged after the end of a job, until its log counts as complete.
         predicted_within_s: How long to wait for the response of an endpoint. SageMaker allows a model 60 seconds.
         deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
+        outage_s: How long each trial of a sweep waits, in all, for outages of the service or the network to pass.
     """
 
     poll_s: float = 10.0
@@ -66,6 +67,7 @@ class Timing:
     log_quiet_s: float = 4.0
     predicted_within_s: float = 70.0
     deletable_within_s: float = 3600.0
+    outage_s: float = 3600.0
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from boto3.exceptions import Boto3Error
+from boto3.exceptions import Boto3Error, S3UploadFailedError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -54,7 +54,6 @@ _CLASSES: dict[str, type[ServiceError]] = {
     "ThrottlingException": ThrottledError,
     "TooManyRequestsException": ThrottledError,
 }
-_CREDENTIAL_ERRORS = (CredentialRetrievalError, PartialCredentialsError, SSOError, TokenRetrievalError)
 
 
 @contextmanager
@@ -62,25 +61,28 @@ def translated() -> Iterator[None]:
     """Turn botocore's errors raised inside the block into this library's; the original is the cause."""
     try:
         yield
-    except MnistTrackingError:
-        raise
-    except ClientError as error:
+    except (Boto3Error, BotoCoreError, ClientError) as error:
         raise _translate(error) from error
-    except ParamValidationError as error:
-        raise ConfigError(f"{error}".rstrip(".") + ".") from error
-    except NoRegionError as error:
-        raise ConfigError(
-            "No AWS region. Pass region=, or set AWS_DEFAULT_REGION or a region in the profile."
-        ) from error
-    except NoCredentialsError as error:
-        raise AccessDeniedError(NO_CREDENTIALS, "Every call", "no AWS credentials were found") from error
-    except _CREDENTIAL_ERRORS as error:
-        raise AccessDeniedError(type(error).__name__, "Every call", str(error)) from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise ServiceError(type(error).__name__, "A call", str(error)) from error
 
 
-def _translate(error: ClientError) -> ServiceError:
+def _translate(error: Exception) -> MnistTrackingError:
+    match error:
+        case ClientError():
+            return _translate_response(error)
+        case S3UploadFailedError(__context__=ClientError() as response):
+            return _translate_response(response)
+        case ParamValidationError():
+            return ConfigError(f"{error}".rstrip(".") + ".")
+        case NoRegionError():
+            return ConfigError("No AWS region. Pass region=, or set AWS_DEFAULT_REGION or a region in the profile.")
+        case NoCredentialsError():
+            return AccessDeniedError(NO_CREDENTIALS, "Every call", "no AWS credentials were found")
+        case CredentialRetrievalError() | PartialCredentialsError() | SSOError() | TokenRetrievalError():
+            return AccessDeniedError(type(error).__name__, "Every call", str(error))
+    return ServiceError(type(error).__name__, "A call", str(error))
+
+
+def _translate_response(error: ClientError) -> ServiceError:
     code, message = _code_and_message(error)
     request_id = str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
     return _CLASSES.get(code, ServiceError)(code, error.operation_name, message, request_id)
@@ -206,6 +208,24 @@ def is_over_limit(error: ServiceError) -> bool:
     quota = _QUOTA.search(error.detail)
     is_enough_for_one = quota is None or int(quota["limit"]) >= int(quota["requested"])
     return isinstance(error, ThrottledError) or (error.code == "ResourceLimitExceeded" and is_enough_for_one)
+
+
+_OUTAGES = {
+    *("ConnectTimeoutError", "ConnectionClosedError", "EndpointConnectionError", "HTTPClientError"),
+    *("ProxyConnectionError", "ReadTimeoutError", "ResponseStreamingError"),
+    *("InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "RequestTimeout"),
+    *("ServiceUnavailable", "ServiceUnavailableException", "500", "502", "503", "504"),
+}
+
+
+def is_passing(error: ServiceError) -> bool:
+    """Whether an error passes by itself: throttling, or an outage of the service or the network."""
+    return isinstance(error, ThrottledError) or error.code in _OUTAGES
+
+
+def is_fault_of_service(failure_reason: str) -> bool:
+    """Whether a job failed for want of instances, or by an error of SageMaker's own, so that another may complete."""
+    return failure_reason.startswith(("CapacityError", "InternalServerError"))
 
 
 _MOST_ATTEMPTS = 8  # about 20 s at most

@@ -150,6 +150,17 @@ def job_status(account: Account, job_name: str) -> Status:
     return status
 
 
+def time_limit(job: Mapping[str, Any]) -> str:
+    """
+    Return which time limit ended a job, such as ``"MaxRuntimeExceeded"``; empty if none did.
+
+    Args:
+        job: The response of DescribeTrainingJob.
+    """
+    reason = str(job.get("SecondaryStatus", ""))
+    return reason if reason in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded") else ""
+
+
 def failure_reason(account: Account, job_name: str) -> str:
     """Return SageMaker's reason why a job failed; empty if it did not."""
     return str(describe_job(account, job_name).get("FailureReason", ""))

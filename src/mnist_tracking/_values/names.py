@@ -1,10 +1,14 @@
 """Names: SageMaker's patterns and lengths, checked before anything is sent, and generated names that are unique."""
 
+import hashlib
+import json
 import re
 import secrets
 import string
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from mnist_tracking._values.recordable import Scalar
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -12,12 +16,14 @@ _LIMITS = {
     "experiment": 120,
     "trial": 120,
     "step": 120,
+    "sweep": 100,
     "artifact": 120,
     "trial component": 120,
     "training job": 63,
     "model": 63,
     "endpoint": 63,
 }
+"""The longest names that SageMaker accepts; a sweep's trials have its name, and some characters more."""
 _PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _STAMP = re.compile(r"-\d{6}-\d{6}-[0-9a-z]{5}(?=-|$)")
 _SUFFIX = len("-261124-120000-k3f9x")
@@ -58,3 +64,35 @@ def unique_name(prefix: str, kind: str) -> str:
     head = suggest_name(_STAMP.sub("", prefix), most)
     random = "".join(secrets.choice(_ALPHABET) for _ in range(5))
     return f"{head}-{datetime.now(UTC):%y%m%d-%H%M%S}-{random}"
+
+
+def attempt_name(sweep: str, slot: str, attempt: int) -> str:
+    """
+    Return the name of a sweep's trial.
+
+    Args:
+        sweep: The name of the sweep.
+        slot: What the trial is in the sweep, such as the digest of its hyperparameters.
+        attempt: Which attempt at it, from 1.
+
+    Example:
+        >>> attempt_name("night", "3f9a2c1b7e", 1), attempt_name("night", "3f9a2c1b7e", 2)
+        ('night-3f9a2c1b7e', 'night-3f9a2c1b7e-2')
+    """
+    return f"{sweep}-{slot}" if attempt == 1 else f"{sweep}-{slot}-{attempt}"
+
+
+def digest_of(experiment: str, hyperparameters: Mapping[str, Scalar]) -> str:
+    """
+    Return ten characters that stand for the hyperparameters of a trial of an experiment, on every machine.
+
+    Values that a script receives as different arguments differ: 2, 2.0 and "2".
+
+    Example:
+        >>> digest_of("churn", {"lr": 0.1, "depth": 2}) == digest_of("churn", {"depth": 2, "lr": 0.1})
+        True
+        >>> len({digest_of("churn", {"depth": depth}) for depth in (2, 2.0, "2", True, None)})
+        5
+    """
+    exact = json.dumps([experiment.lower(), hyperparameters], sort_keys=True)
+    return hashlib.sha256(exact.encode()).hexdigest()[:10]

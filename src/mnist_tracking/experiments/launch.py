@@ -39,7 +39,7 @@ class Launch:
         hyperparameters: The trial's hyperparameters.
         tags: The tags of the trial and its job.
         code: The provenance of the job's code.
-        upload_inputs: Returns the inputs of the job, in S3.
+        prepare: Called before the trial is created; returns the inputs of the job, in S3.
         make_estimator: Called with the keywords *job_name* and *is_first*: whether nobody else starts the job.
         attach_steps: Attaches the experiment's shared steps to the trial of that name.
         job_name: The job's name.
@@ -51,7 +51,7 @@ class Launch:
     hyperparameters: Mapping[str, Scalar]
     tags: Mapping[str, str]
     code: Mapping[str, Any]
-    _upload_inputs: Callable[[], Mapping[str, JobInput]] = attrs.field(alias="upload_inputs")
+    _prepare: Callable[[], Mapping[str, JobInput]] = attrs.field(alias="prepare")
     _make_estimator: MakeEstimator = attrs.field(alias="make_estimator")
     _attach_steps: Callable[[str], None] = attrs.field(alias="attach_steps")
     job_name: str = attrs.field(init=False)
@@ -77,7 +77,7 @@ class Launch:
         except AlreadyExistsError:
             raise
         except BaseException as error:
-            self._take_back(error)
+            self.take_back(error)
             raise
 
     def claim(self) -> bool:
@@ -92,7 +92,7 @@ class Launch:
         """
         if self._is_ours:
             return True
-        self._inputs = self._upload_inputs()
+        self._inputs = self._prepare()
         try:
             tags = {**self.tags, JOB_TAG: self.job_name}
             create_trial(self.account, self.trial_name, self.experiment, tags, self.code)
@@ -125,8 +125,8 @@ class Launch:
         """A handle to the job."""
         return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name)
 
-    def _take_back(self, error: BaseException) -> None:
-        """Delete the trial, or stop its job if that was started; the error is the one to report if this fails."""
+    def take_back(self, error: BaseException) -> None:
+        """Delete the trial, or stop its job if that was started; if this fails, it is noted on the error."""
         try:
             is_ours = self._is_ours or claimed_job(self.account, self.trial_name, self.experiment) == self.job_name
             if is_ours and not stop_job(self.account, self.job_name):

@@ -29,7 +29,7 @@ from mnist_tracking._values.provenance import program_code
 from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_name_of
 from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
-from mnist_tracking._values.specs import JobSpec
+from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
 from mnist_tracking.experiments.launch import Launch
@@ -276,9 +276,7 @@ class ExperimentRunner:
             NotFoundError: If the trial to resume from does not exist.
             StateError: If it has no checkpoints.
         """
-        launch = launch_of(self, hyperparameters, name, resume_from=resume_from)
-        self._remember_objective()
-        return launch.submit()
+        return launch_of(self, hyperparameters, name, resume_from=resume_from).submit()
 
     def run(
         self,
@@ -320,7 +318,6 @@ class ExperimentRunner:
         check_observer(observer)
         launch = launch_of(self, hyperparameters, name, resume_from=resume_from)
         merged = launch.hyperparameters
-        self._remember_objective()
         try:
             submitted = launch.submit()
             with reporting(self._require_job(), [merged], observer=observer, progress=progress) as report:
@@ -407,6 +404,11 @@ class ExperimentRunner:
                 error.add_note(f"The trial {name!r} could not be deleted again: {second}")
             raise
 
+    def _prepare(self, inputs: Mapping[str, JobInput]) -> dict[str, JobInput]:
+        """Do what precedes the creation of a trial with a job, and return the inputs of the job, in S3."""
+        self._remember_objective()
+        return self._data.in_s3(inputs)
+
     def _component_name(self, display_name: str) -> str:
         return unique_name(f"{self.name}-{display_name.lower()}", "trial component")
 
@@ -454,7 +456,7 @@ def launch_of(
         merged,
         tags,
         code_of(job),
-        partial(runner._data.in_s3, inputs),
+        partial(runner._prepare, inputs),
         partial(
             make_estimator,
             runner.workspace,

@@ -1,26 +1,28 @@
 """HyperparameterSweep: trains a trial for every point of a space, several at once, and ranks them."""
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.experiments import trial_arns
-from mnist_tracking._aws.jobs import stop_job
+from mnist_tracking._aws.jobs import describe_job, time_limit
 from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.names import attempt_name, check_name, digest_of
+from mnist_tracking._values.recordable import comparable
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError
-from mnist_tracking.experiments.observers import Observers, TrialObserver, check_observer
+from mnist_tracking.experiments.observers import TrialObserver, check_observer
 from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
-from mnist_tracking.experiments.submission import SubmittedTrial, follow
-from mnist_tracking.experiments.sweep.scheduler import run_all
+from mnist_tracking.experiments.submission import SubmittedTrial
+from mnist_tracking.experiments.sweep.point import PointTraining
+from mnist_tracking.experiments.sweep.running import Running
+from mnist_tracking.experiments.sweep.scheduler import Scheduler
 from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.trial import Trial
 
 __all__ = ["HyperparameterSweep"]
-
-_REUSED = ("Completed", "InProgress")
 
 
 class HyperparameterSweep:
@@ -28,8 +30,14 @@ class HyperparameterSweep:
     Trains one trial for every combination of a grid.
 
     The grid is counted before it is built, and every point is checked before the first trial starts. Failed trials are
-    kept, with their reason, and do not stop the others. While the account's quota of running jobs is exhausted,
-    launching waits.
+    kept, with their reason, and do not stop the others.
+
+    **What passes is waited for.** While the account's quota of running jobs is exhausted, launching waits. So it does
+    during throttling and outages of the service or the network, up to `Timing.outage_s` for each trial. A job that
+    fails for want of instances, or by an error of SageMaker's own, is repeated twice, as another trial.
+
+    **Several programs.** Programs that run a sweep of the same *name* in the same experiment, also on other machines,
+    train each point once between them. Each waits for all points, and returns the same leaderboard.
 
     Args:
         runner: The experiment, with its job.
@@ -37,10 +45,13 @@ class HyperparameterSweep:
         max_parallel: The number of trials that may train at once.
         trial_quota: The number of trials that the account allows in one experiment; AWS raises its default of 300 on
             request.
+        name: Identifies the sweep in its experiment, up to 100 characters. Its trials are called ``<name>-<digest>``,
+            after a digest of all their hyperparameters, so that `run` continues a sweep of that name, of any program.
+            Without one, each call of `run` is a sweep of its own, whose trials have generated names.
 
     Raises:
         ConfigError: If the grid is empty or has more than *trial_quota* points, the job rejects one of them, which the
-            message names, or *max_parallel* is less than 1.
+            message names, *max_parallel* is less than 1, or SageMaker would reject *name*.
 
     Example:
         >>> from pathlib import Path
@@ -60,6 +71,7 @@ class HyperparameterSweep:
         *,
         max_parallel: int = 1,
         trial_quota: int = TRIAL_QUOTA,
+        name: str | None = None,
     ) -> None:
         if not hasattr(runner, "job"):
             raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
@@ -68,6 +80,7 @@ class HyperparameterSweep:
         check_count("max_parallel", max_parallel)
         check_count("trial_quota", trial_quota)
         self.runner = runner
+        self.name = None if name is None else check_name("sweep", name)
         self._job = runner.job
         self.points = expand_grid(space, runner.job, at_most=trial_quota)
         self.max_parallel = max_parallel
@@ -82,14 +95,17 @@ class HyperparameterSweep:
         """
         Train every point, and rank all trials of the experiment.
 
-        Ctrl-C launches nothing more and requests the running jobs to stop. Any other error launches nothing more and
-        waits for the running jobs as far as possible; they keep running in any case.
+        Ctrl-C launches nothing more and requests the jobs that this call has started to stop. Any other error, such as
+        expired credentials, launches nothing more and waits for the running jobs as far as possible; they keep running
+        in any case, and a later call takes them up.
 
         Args:
             observer: Called as the trials progress.
             resume: Continue an earlier call, of any program: a point that a job of this experiment has trained with the
-                same hyperparameters is not trained again, and one that a job is training is waited for. Whether the
-                script and the data are still the same is not checked.
+                same hyperparameters is not trained again, and one that a job is training is waited for. A point counts
+                as trained if its job has completed or reached its time limit. Of a sweep with a name, this trains again
+                the points that have failed or were stopped; the others are never trained again. Whether the script and
+                the data are still the same is not checked.
             progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
                 notebook, unless there is an *observer*.
 
@@ -100,80 +116,78 @@ class HyperparameterSweep:
         """
         check_observer(observer)
         self._job.inputs_with(self.runner.data_uri)
-        earlier = self._earlier() if resume else []
-        self._check_room([point for point in self.points if self._match(point, earlier) is None])
-        names = list(self.points[0])
+        trainings = self._trainings(resume=resume)
+        todo, names = [training.point for training in trainings], list(self.points[0])
+        workspace = self.runner.workspace
         try:
-            with reporting(self._job, self.points, names=names, observer=observer, progress=progress) as report:
-                running = _Running(report, self.runner.workspace)
-                run_all(
-                    lambda point: self._train(point, earlier, running),
-                    self.points,
-                    max_parallel=self.max_parallel,
-                    pause_s=self.runner.workspace.timing.poll_s,
-                    on_interrupt=running.stop,
-                )
+            with reporting(self._job, todo, names=names, observer=observer, progress=progress) as report:
+                running = Running(report, workspace)
+                scheduler = Scheduler(workspace, max_parallel=self.max_parallel, on_interrupt=running.stop)
+                tasks = [partial(training.train, self.runner, scheduler, running) for training in trainings]
+                are_done = scheduler.run([partial(task, is_deferrable=True) for task in tasks])
+                scheduler.run([task for task, is_done in zip(tasks, are_done, strict=True) if not is_done])
         except MnistTrackingError as error:
-            error.add_note("Call run(resume=True) on this sweep to train the remaining points.")
+            again = "run(resume=True)" if self.name is None else "run()"
+            error.add_note(f"Call {again} on this sweep to train the remaining points; running jobs are not affected.")
             raise
         return including(self._board(), running.ended_trials)
 
-    def _check_room(self, points: Sized) -> None:
-        there = len(trial_arns(self.runner.workspace, self.runner.name))
-        if there + len(points) > self.trial_quota:
+    def _trainings(self, *, resume: bool) -> list[PointTraining]:
+        """Return what is left to train; ConfigError if the experiment has no room for it."""
+        existing = {name.lower() for name in trial_arns(self.runner.workspace, self.runner.name)}
+        if self.name is None:
+            trainings = list(self._unnamed(self._trained() if resume else []))
+        else:
+            trainings = list(self._named(self.name, existing, resume=resume))
+        new = [each for each in trainings if not each.submitted and (each.trial_name or "").lower() not in existing]
+        if len(existing) + len(new) > self.trial_quota:
             raise ConfigError(
-                f"The sweep has {len(points)} points to train, and the experiment {self.runner.name!r} has {there} "
-                f"trials; an experiment may have {self.trial_quota}. Split the sweep, or pass trial_quota= if yours is "
-                "higher."
+                f"The sweep has {len(new)} points to train, and the experiment {self.runner.name!r} has "
+                f"{len(existing)} trials; an experiment may have {self.trial_quota}. Split the sweep, or pass "
+                "trial_quota= if yours is higher."
             )
+        return trainings
+
+    def _named(self, sweep: str, existing: set[str], *, resume: bool) -> Iterator[PointTraining]:
+        """Yield the points that no attempt has trained yet, each with its last attempt, or with a new one."""
+        trials = {trial.name.lower(): trial for trial in self._board()} if existing else {}
+        for point in self.points:
+            merged = self._job.merged(point)
+            slot, attempt = digest_of(self.runner.name, merged), 1
+            while attempt_name(sweep, slot, attempt + 1).lower() in existing:
+                attempt += 1
+            trial = trials.get(attempt_name(sweep, slot, attempt).lower())
+            is_open = trial is None or trial.status in ("InProgress", "Stopping")
+            if trial is not None and not is_open:
+                if not resume or self._is_trained(trial):
+                    continue
+                attempt += 1
+            yield PointTraining(point=point, hyperparameters=merged, sweep=sweep, slot=slot, attempt=attempt)
+
+    def _unnamed(self, earlier: Sequence[Trial]) -> Iterator[PointTraining]:
+        """Yield the points that no earlier trial has trained; with the job that is training one, if there is."""
+        trained = [(_comparable(trial.hyperparameters), trial) for trial in earlier]
+        for point in self.points:
+            merged = self._job.merged(point)
+            same = [trial for hyperparameters, trial in trained if hyperparameters == _comparable(merged)]
+            if not any(self._is_trained(trial) for trial in same):
+                submitted = next((self._submitted(trial) for trial in same if trial.status == "InProgress"), None)
+                yield PointTraining(point=point, hyperparameters=merged, submitted=submitted)
+
+    def _trained(self) -> list[Trial]:
+        return [trial for trial in self._board() if trial.job_name]
+
+    def _is_trained(self, trial: Trial) -> bool:
+        """Whether the training of a trial has completed, or reached its time limit."""
+        is_at_limit = trial.status == "Stopped" and time_limit(describe_job(self.runner.workspace, trial.job_name))
+        return trial.status == "Completed" or bool(is_at_limit)
+
+    def _submitted(self, trial: Trial) -> SubmittedTrial:
+        return SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
 
     def _board(self) -> Leaderboard:
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._job.objective)
 
-    def _earlier(self) -> list[Trial]:
-        """Return the trials that need no more training, completed ones first."""
-        trials = [trial for trial in self._board() if trial.job_name and trial.status in _REUSED]
-        return sorted(trials, key=lambda trial: _REUSED.index(trial.status))
 
-    def _merged(self, point: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-        return self._job.merged(point)
-
-    def _match(self, point: Mapping[str, Scalar], earlier: Iterable[Trial]) -> Trial | None:
-        """Return the earlier trial that has trained a point, or is training it."""
-        merged = self._merged(point)
-        return next((trial for trial in earlier if trial.hyperparameters == merged), None)
-
-    def _train(self, point: Mapping[str, Scalar], earlier: Iterable[Trial], running: "_Running") -> None:
-        trial = self._match(point, earlier)
-        if trial is None:
-            self.runner.run(point, observer=running, progress=False)
-        elif trial.status == "InProgress":
-            submitted = SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
-            follow(submitted, self._merged(point), running)
-
-
-class _Running(Observers):
-    """Passes events on, and knows which jobs are running, and which trials have ended."""
-
-    def __init__(self, observer: TrialObserver, account: Account) -> None:
-        super().__init__(observer)
-        self._account = account
-        self._jobs: dict[str, str] = {}
-        self.ended_trials: list[Trial] = []
-        self._is_stopping = False
-
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
-        self._jobs[trial_name] = job_name
-        if self._is_stopping:  # the interrupt came while this job was being started
-            stop_job(self._account, job_name)
-        super().started(trial_name, job_name, hyperparameters)
-
-    def ended(self, trial: Trial) -> None:
-        self._jobs.pop(trial.name, None)
-        self.ended_trials.append(trial)
-        super().ended(trial)
-
-    def stop(self) -> None:
-        self._is_stopping = True
-        for job_name in list(self._jobs.values()):
-            stop_job(self._account, job_name)
+def _comparable(hyperparameters: Mapping[str, Scalar]) -> dict[str, tuple[bool, Scalar]]:
+    return {name: comparable(value) for name, value in hyperparameters.items()}

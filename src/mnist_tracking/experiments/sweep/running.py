@@ -1,0 +1,69 @@
+"""The trials of a sweep that are running: what is reported of them, and how to stop them."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.jobs import stop_job
+from mnist_tracking._values.records import Scalar
+from mnist_tracking.errors import MnistTrackingError
+from mnist_tracking.experiments.observers import Observers, TrialObserver
+from mnist_tracking.reading.trial import Trial
+
+
+class Running(Observers):
+    """
+    Passes events on, each once although a trial may be followed again, and knows the jobs that this sweep has started.
+
+    Attributes:
+        ended_trials: The trials that have ended.
+    """
+
+    def __init__(self, observer: TrialObserver, account: Account) -> None:
+        super().__init__(observer)
+        self.ended_trials: list[Trial] = []
+        self._account = account
+        self._jobs: dict[str, str] = {}
+        self._is_stopping = False
+        self._lines: Counter[str] = Counter()
+        self._repeated: dict[str, int] = {}
+
+    def launching(self, trial_name: str, job_name: str) -> None:
+        """Called before a job is started."""
+        self._jobs[trial_name] = job_name
+
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+        if self._is_stopping and trial_name in self._jobs:  # the interrupt came while this job was being started
+            stop_job(self._account, job_name)
+        is_again, self._repeated[trial_name] = trial_name in self._repeated, self._lines[trial_name]
+        if not is_again:
+            super().started(trial_name, job_name, hyperparameters)
+
+    def logged(self, trial_name: str, line: str) -> None:
+        if self._repeated[trial_name]:
+            self._repeated[trial_name] -= 1
+            return
+        self._lines[trial_name] += 1
+        super().logged(trial_name, line)
+
+    def ended(self, trial: Trial) -> None:
+        self._jobs.pop(trial.name, None)
+        self.ended_trials.append(trial)
+        super().ended(trial)
+
+    def stop(self) -> None:
+        """
+        Stop the jobs that this sweep has started.
+
+        Raises:
+            MnistTrackingError: If some could not be stopped; the others were.
+        """
+        self._is_stopping = True
+        errors = []
+        for job_name in list(self._jobs.values()):
+            try:
+                stop_job(self._account, job_name)
+            except MnistTrackingError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
