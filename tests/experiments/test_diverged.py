@@ -10,6 +10,7 @@ import pytest
 from tests.support.sent import count_calls
 
 from mnist_tracking import (
+    BestModelDeployer,
     ExperimentRunner,
     HyperparameterSweep,
     JobSpec,
@@ -20,6 +21,7 @@ from mnist_tracking import (
     where,
 )
 from mnist_tracking._aws.search import expression_of
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 from mnist_tracking.errors import StateError
 
 LOSS = Objective("loss", goal="minimize")
@@ -211,3 +213,61 @@ def test_what_was_dropped_is_said_once_for_each_metric(runner: ExperimentRunner)
     said = "2 of 3 values of the metric 'loss' were dropped: 2 not finite (nan)."
     assert [str(one.message) for one in found] == [f"Trial 'diverged': {said}"]
     assert trial.dropped == {"loss": said}
+
+
+def test_progress_shows_that_a_trial_diverged(runner: ExperimentRunner, capsys: pytest.CaptureFixture[str]) -> None:
+    runner.run(losses("diverged"), name="diverged", progress=True)
+
+    assert "loss ends with nan" in capsys.readouterr().err
+
+
+def test_deployer_takes_another_trial_for_the_best_and_warns_of_one_by_name(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "model.txt").write_text("3")
+    (tmp_path / "answer.py").write_text("def model_fn(folder): return 3\n")
+    for name in ("diverged", "healthy"):
+        with ExperimentRunner(workspace, "losses").trial(name=name) as recording:
+            recording.log_model(tmp_path / "model.txt", entry_point=tmp_path / "answer.py")
+            for loss in LOSSES[name]:
+                recording.log_metric("loss", loss)
+    deployer = BestModelDeployer(workspace)
+
+    assert deployer.plan("losses", objective=LOSS).trial.name == "healthy"
+    assert deployer.plan(Leaderboard.load(workspace, "losses", objective=LOSS)).trial.name == "healthy"
+    with pytest.warns(UserWarning, match="'diverged' diverged, and its model is deployed: 'loss' ends with nan"):
+        deployer.plan("diverged")
+
+
+def test_curves_name_what_a_trial_ends_with(three: Workspace) -> None:
+    pytest.importorskip("matplotlib")
+    from mnist_tracking.reading.plots import metric_curves
+
+    figure = metric_curves(three.trials("losses"), metrics=["loss"])
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+    assert sorted(labels) == ["diverged (ends with nan)", "healthy", "recovered"]
+
+
+def test_user_who_may_not_read_logs_gets_an_unchecked_trial(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner
+) -> None:
+    refused = Fault("AccessDeniedException", operation="DescribeLogStreams", times=None)
+    with engine.inject(refused), pytest.warns(UserWarning, match="logs of training jobs cannot be read"):
+        trial = runner.run(losses("healthy"))
+    board = Leaderboard.load(runner.workspace, "losses")
+
+    assert (trial.status, trial.is_checked, trial.metrics["loss"].last) == ("Completed", False, 0.7)
+    assert board.best == trial
+    with engine.inject(refused), pytest.warns(UserWarning, match="logs of training jobs cannot be read"):
+        assert list(board.check_logs()) == [trial]
+
+
+def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    """The returned trial has what the log shows all the same."""
+    refused = Fault("AccessDeniedException", operation="UpdateTrialComponent", times=None)
+    with engine.inject(refused), pytest.warns(UserWarning, match="What the log shows of the metrics is not recorded"):
+        trial = runner.run(losses("healthy"))
+
+    assert trial.is_checked
+    assert not Leaderboard.load(runner.workspace, "losses")[0].is_checked

@@ -8,7 +8,7 @@ from typing import Any
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
 from mnist_tracking._aws.waiting import Polling
-from mnist_tracking._values.metric_lines import last_redraw
+from mnist_tracking._values.text import last_redraw
 from mnist_tracking.errors import AccessDeniedError, ServiceError
 
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"

@@ -60,7 +60,7 @@ def read_series(
     the log.
     """
     printed = job_series(account, component.job_name, on_line) if component.job_name else {}
-    sent = [name for name in component.metrics if not printed.get(name)]
+    sent = [name for name in component.last_values if not printed.get(name)]
     return dict(sorted({**printed, **_sent(account, component, sent)}.items()))
 
 
@@ -109,16 +109,18 @@ def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, s
 
 
 def _sent(account: Account, component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:
-    found = {}
-    for start in range(0, len(names), _QUERIES_PER_CALL):
-        batch = names[start : start + _QUERIES_PER_CALL]
+    points: dict[str, tuple[MetricPoint, ...]] = {}
+    queried = [name for name in names if name in component.metrics]
+    for start in range(0, len(queried), _QUERIES_PER_CALL):
+        batch = queried[start : start + _QUERIES_PER_CALL]
         with translated():
             response = account.client("sagemaker-metrics").batch_get_metrics(
                 MetricQueries=[_metric_query(component.arn, name) for name in batch]
             )
         for name, result in zip(batch, response["MetricQueryResults"], strict=True):
-            found[name] = MetricSeries(name, _points(name, result))
-    return found
+            points[name] = _points(name, result)
+    last, dropped = component.non_finite, component.dropped
+    return {name: MetricSeries(name, points.get(name, ()), last.get(name, ""), dropped.get(name, "")) for name in names}
 
 
 def _metric_query(arn: str, name: str) -> dict[str, str]:

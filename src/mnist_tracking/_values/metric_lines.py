@@ -14,6 +14,7 @@ import regex
 
 from mnist_tracking._values.recordable import metric_regex
 from mnist_tracking._values.tally import Tally
+from mnist_tracking._values.text import last_redraw as last_redraw
 from mnist_tracking._values.text import plural, short_repr
 
 __all__ = ["LogSearch", "LoggedValue", "compile_regex", "last_redraw"]
@@ -41,17 +42,6 @@ def compile_regex(text: str) -> "regex.Pattern[str]":
         return regex.compile(_BRACE.sub(r"\1\\{", text), regex.V0)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{error}") from None
-
-
-def last_redraw(line: str) -> str:
-    r"""
-    Return what a terminal shows of a line: the last state of a progress bar, which is drawn again after each ``\r``.
-
-    Example:
-        >>> last_redraw("10%\r50%\r100%")
-        '100%'
-    """
-    return next((part for part in reversed(line.split("\r")) if part), "")
 
 
 @attrs.frozen

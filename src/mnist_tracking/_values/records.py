@@ -92,6 +92,12 @@ class Metric:
         return float(getattr(self, name))
 
 
+def last_values(metrics: Mapping[str, Metric], non_finite: Mapping[str, str]) -> dict[str, float | str]:
+    """Return the last value of each metric: a number, or what a metric ends with that is not finite."""
+    last: dict[str, float | str] = {name: metric.last for name, metric in metrics.items()}
+    return dict(sorted({**last, **non_finite}.items()))
+
+
 @attrs.frozen
 class MetricPoint:
     """
@@ -225,6 +231,11 @@ class Component:
     def non_finite(self) -> Mapping[str, str]:
         """The metrics that end with a value that is not finite, and that value: ``nan``, ``inf`` or ``-inf``."""
         return marked(self.parameters, NON_FINITE)
+
+    @property
+    def last_values(self) -> dict[str, float | str]:
+        """The last value of each metric: a number, or ``"nan"``, ``"inf"`` or ``"-inf"``."""
+        return last_values(self.metrics, self.non_finite)
 
     @property
     def dropped(self) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ __all__ = [
     "did_you_mean",
     "ellipsize",
     "html_table",
+    "last_redraw",
     "main_metrics",
     "named",
     "nearest",
@@ -72,6 +73,17 @@ def plural(count: int, kind: str) -> str:
         ('1 trial', '3 S3 objects')
     """
     return f"{count} {kind}" if count == 1 or kind.endswith("s") else f"{count} {kind}s"
+
+
+def last_redraw(line: str) -> str:
+    r"""
+    Return what a terminal shows of a line: the last state of a progress bar, which is drawn again after each ``\r``.
+
+    Example:
+        >>> last_redraw("10%\r50%\r100%")
+        '100%'
+    """
+    return next((part for part in reversed(line.split("\r")) if part), "")
 
 
 def ellipsize(text: str, width: int) -> str:

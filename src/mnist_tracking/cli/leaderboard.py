@@ -78,16 +78,17 @@ def _is_ranked(board: "Leaderboard") -> bool:
 
 
 def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
-    from mnist_tracking.reading.leaderboard import score
+    from mnist_tracking.reading.leaderboard import score, score_note
 
     trial = board[place]
     if not _is_ranked(board) or board.objective is None:
         return {**to_json(trial)}
-    return {"rank": place + 1, "objective": score(trial, board.objective), **to_json(trial)}
+    value, note = score(trial, board.objective), score_note(trial, board.objective)
+    return {"rank": place + 1, "objective": value, "objective_note": note, **to_json(trial)}
 
 
 def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
-    from mnist_tracking.reading.leaderboard import differing, score
+    from mnist_tracking.reading.leaderboard import differing, score, score_note
 
     if not board:
         echo("No trials.", err=True)
@@ -106,6 +107,7 @@ def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
             first["experiment"] = trial.experiment
         if objective:
             first[f"{objective.statistic} {objective.metric}"] = score(trial, objective)
+            first["note"] = score_note(trial, objective)
         if completed:
             del row["status"]
         rows.append(first | row)
@@ -113,8 +115,10 @@ def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
 
 
 def _report_order(board: "Leaderboard") -> None:
+    from mnist_tracking.reading.trial import logged_metrics
+
     if board.objective is None:
-        available = ", ".join(sorted({name for trial in board for name in trial.metrics})) or "no metrics yet"
+        available = ", ".join(sorted(logged_metrics(board))) or "no metrics yet"
         echo(f"In order of creation. Pass --objective to rank them; available: {available}.", err=True)
     elif board.unranked:
         echo(f"{board.unranked} In order of creation.", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking._values.records import Scalar
-from mnist_tracking._values.text import duration
+from mnist_tracking._values.text import duration, last_redraw
 from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.options import Settings, command, pass_settings
@@ -91,7 +91,7 @@ class _Follower:
 
     def logged(self, trial_name: str, line: str) -> None:
         del trial_name
-        echo(line, err=True)
+        echo(last_redraw(line), err=True)
 
     def ended(self, trial: "Trial") -> None:
         self.trial = trial
@@ -113,7 +113,7 @@ def _followed(runner: "ExperimentRunner", name: str | None) -> "Trial":
 
 def _report_missing_metrics(spec: "JobSpec", trial: "Trial") -> None:
     for metric in spec.metrics if trial.status == "Completed" else ():
-        if metric.name not in trial.metrics:
+        if metric.name not in {*trial.last_values, *trial.dropped}:
             echo(f"The metric {metric.name!r} is not in the log: no line matches {metric.regex!r}.", err=True)
 
 

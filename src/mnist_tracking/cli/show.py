@@ -7,7 +7,9 @@ import attrs
 import click
 
 from mnist_tracking._values.json import to_json
+from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.records import Component
+from mnist_tracking._values.text import last_redraw
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import Form, Page, Seconds, echo, format_option, write_csv, write_json
@@ -72,7 +74,7 @@ def _facts(trial: "Trial") -> list[dict[str, object]]:
     for component in trial.steps:
         step: dict[str, object] = {"step": component.display_name, "component": component.name}
         rows += [step | {"kind": "parameter", "name": n, "value": v} for n, v in component.parameters.items()]
-        rows += [step | {"kind": "metric", "name": n, "value": m.last} for n, m in component.metrics.items()]
+        rows += [step | {"kind": "metric", "name": n, "value": last} for n, last in component.last_values.items()]
         for kind, artifacts in (("input", component.inputs), ("output", component.outputs)):
             rows += [step | {"kind": kind, "name": item.name, "value": item.uri} for item in artifacts]
     return rows
@@ -98,8 +100,8 @@ def _own_facts(component: Component, trial: "Trial") -> list[tuple[str, object]]
         ("failure", component.message),
         ("took", Seconds(took.total_seconds() if took else None)),
         *(provenance_facts(component.provenance) if component.provenance != trial.provenance else ()),
-        *((name, value) for name, value in component.parameters.items() if not name.startswith(_SDK_OWN)),
-        *((name, metric.last) for name, metric in component.metrics.items()),
+        *((name, value) for name, value in component.parameters.items() if not name.startswith((_SDK_OWN, RESERVED))),
+        *component.last_values.items(),
     ]
 
 
@@ -237,7 +239,7 @@ def logs(settings: Settings, /, *, trial: str, follow: bool, **choice: Any) -> N
         echo(f"Job {submitted.job_name}", err=True)
         try:
             for line in submitted.logs(follow=follow):
-                echo(line)
+                echo(last_redraw(line))
         except KeyboardInterrupt:
             raise KeyboardInterrupt("The job keeps running.") from None
         echo(f"The job is {submitted.status}.", err=True)

@@ -8,17 +8,17 @@ from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import main_metrics
 from mnist_tracking.cli.output import Page, Seconds, echo
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, logged_metrics
 
 __all__ = ["provenance_facts", "shown_metrics", "trial_row", "write_trial", "write_trials"]
 
-_OWN = {"rank", "trial", "experiment", "status", "took", "created"}  # our own headings
+_OWN = {"rank", "note", "trial", "experiment", "status", "took", "created"}  # our own headings
 _SHORTEST_PREFIX = 6
 
 
 def shown_metrics(trials: Iterable[Trial], wanted: Collection[str] = ()) -> list[str]:
     """Return the metrics that a table shows, *wanted* in any case, and report which it leaves out."""
-    every = {name for trial in trials for name in trial.metrics}
+    every = logged_metrics(trials)
     shown = main_metrics(every, keep=wanted)
     if left_out := sorted(every.difference(shown)):
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
@@ -32,8 +32,7 @@ def trial_row(trial: Trial, parameters: Iterable[str], metrics: Iterable[str]) -
     for name in parameters:
         values[f"param.{name}" if name in _OWN else name] = trial.hyperparameters.get(name)
     for name in metrics:
-        last = trial.metrics[name].last if name in trial.metrics else None
-        values[f"metric.{name}" if name in {*_OWN, *values} else name] = last
+        values[f"metric.{name}" if name in {*_OWN, *values} else name] = trial.last_values.get(name)
     first = {"trial": trial.name, "status": trial.status}
     return {**first, **values, "took": Seconds(trial.duration_s), "created": trial.created}
 
@@ -89,13 +88,17 @@ def write_trial(trial: Trial, page: Page) -> None:
     if trial.hyperparameters:
         page.say("\nHyperparameters", bold=True)
         page.facts(trial.hyperparameters.items())
-    if trial.metrics:
+    if trial.last_values:
         page.say("\nMetrics", bold=True)
-        page.table([_metric_row(metric) for _, metric in sorted(trial.metrics.items())])
+        page.table([_metric_row(name, last, trial.metrics.get(name)) for name, last in trial.last_values.items()])
+    for text in trial.dropped.values():
+        page.say(text)
+    if trial.metrics and not trial.is_checked and trial.status != "InProgress":
+        page.say("Not checked: a metric may have ended with NaN. Its log was not read to the end when the job ended.")
 
 
-def _metric_row(metric: Metric) -> dict[str, Any]:
-    row: dict[str, Any] = {"metric": metric.name, "last": metric.last}
-    if metric.count == 1:
+def _metric_row(name: str, last: float | str, metric: Metric | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"metric": name, "last": last}
+    if metric is None or (metric.count == 1 and metric.last == last):
         return row
     return row | {"min": metric.min, "max": metric.max, "avg": metric.avg, "values": metric.count}

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import duration, ellipsize, html_table, number, printable
+from mnist_tracking._values.text import duration, ellipsize, html_table, last_redraw, number, printable
 from mnist_tracking.experiments.observers import Observers, TrialObserver
+from mnist_tracking.reading.leaderboard import score
 from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class _Row:
     status: str = "waiting"
     epoch: int = 0
     share: float = 0.0
+    search: LogSearch = attrs.field(factory=lambda: LogSearch({}))
     values: dict[str, float] = attrs.field(factory=dict)
 
     def seconds(self) -> str:
@@ -150,7 +153,7 @@ class Progress:
         self._names = list(names)
         self._objective = job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
-        self._regexes = {item.name: re.compile(item.regex) for item in job.metrics}
+        self._regexes = {item.name: item.regex for item in job.metrics}
         self._shown = _shown_metrics(job)
         epochs = [job.merged(point).get("epochs") for point in points]
         self._epochs = max((count for count in epochs if isinstance(count, int)), default=0)
@@ -186,7 +189,7 @@ class Progress:
         with self._lock:
             row = self._by_trial[trial_name] = self._row_of(hyperparameters)
             row.place, row.trial = len(self._by_trial), trial_name
-            row.status, row.begun = "starting", time.monotonic()
+            row.status, row.begun, row.search = "starting", time.monotonic(), LogSearch(self._regexes)
         self._say(row, f"training as trial {trial_name}, for {self._limit}")
 
     def _row_of(self, hyperparameters: Mapping[str, Scalar]) -> _Row:
@@ -208,19 +211,12 @@ class Progress:
         """Read the epoch and the metrics from a line of a trial's log."""
         with self._lock:
             row = self._by_trial[trial_name]
-            row.take_epoch(line)
-            found = [name for name, regex in self._regexes.items() if self._take(row, name, regex, line)]
+            row.take_epoch(last_redraw(line))
+            found = {value.name: value.value for value in row.search.find(line)}
+            row.values |= found
         if row.epoch and self._objective is not None and self._objective.metric in found:
             of = f" of {self._epochs}" if self._epochs else ""
-            self._say(row, ", ".join([f"epoch {row.epoch}{of}", *(f"{n} {number(row.values[n])}" for n in found)]))
-
-    def _take(self, row: _Row, name: str, regex: re.Pattern[str], line: str) -> bool:
-        match = regex.search(line)
-        try:
-            row.values[name] = float(match[1]) if match else row.values[name]
-        except (KeyError, ValueError, IndexError):
-            return False
-        return match is not None
+            self._say(row, ", ".join([f"epoch {row.epoch}{of}", *(f"{n} {number(v)}" for n, v in found.items())]))
 
     def ended(self, trial: Trial) -> None:
         """Show how a trial ended."""
@@ -228,9 +224,10 @@ class Progress:
             row = self._by_trial[trial.name]
             row.status, row.ended = str(trial.status).lower(), time.monotonic()
         told = [f"{row.status} after {row.seconds()} s"]
-        if self._objective and self._objective.metric in trial.metrics:
-            value = trial.metrics[self._objective.metric].statistic(self._objective.statistic)
+        if self._objective and (value := score(trial, self._objective)) is not None:
             told.append(f"{self._objective.metric} {number(value)}")
+        elif self._objective and (last := trial.non_finite.get(self._objective.metric)):
+            told.append(f"{self._objective.metric} ends with {last}")
         if trial.failure_reason:
             told.append(" ".join(trial.failure_reason.split()))
         self._say(row, ", ".join(told))
@@ -275,7 +272,8 @@ class Progress:
     def _cells(self, row: _Row) -> list[str]:
         labels = [_text(row.point.get(name)) for name in self._names] or [row.trial]
         epoch = [self._epoch(row)] if self._epochs else []
-        values = [number(row.values[name]) if name in row.values else "" for name in self._shown]
+        last = {name: number(value) for name, value in row.values.items()} | row.search.non_finite
+        values = [last.get(name, "") for name in self._shown]
         return [*(ellipsize(label, _LONGEST_LABEL) for label in labels), row.status, *epoch, *values, row.seconds()]
 
     def _epoch(self, row: _Row) -> str:

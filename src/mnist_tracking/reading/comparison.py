@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Component
 from mnist_tracking._values.text import ellipsize, html_table, plural, printable
@@ -166,6 +167,10 @@ def _provenance(found: Provenance) -> Iterator[tuple[str, object]]:
     yield from sorted(found.packages.items())
 
 
+def _is_compared(parameter: str) -> bool:
+    return parameter not in _OWN and not parameter.startswith(RESERVED)
+
+
 def _facts(components: Iterable[Component]) -> Mapping[_Key, object]:
     """Return what is recorded for a trial; the last of several steps of one name counts."""
     facts: dict[_Key, object] = {}
@@ -175,6 +180,6 @@ def _facts(components: Iterable[Component]) -> Mapping[_Key, object]:
         facts[step, "status", "status"] = component.status
         facts |= {(step, "provenance", name): value for name, value in _provenance(component.provenance)}
         facts |= {(step, "input", item.name): item.uri for item in component.inputs}
-        facts |= {(step, "parameter", name): value for name, value in component.parameters.items() if name not in _OWN}
-        facts |= {(step, "metric", name): metric.last for name, metric in component.metrics.items()}
+        facts |= {(step, "parameter", n): value for n, value in component.parameters.items() if _is_compared(n)}
+        facts |= {(step, "metric", name): last for name, last in component.last_values.items()}
     return facts

@@ -18,7 +18,7 @@ from mnist_tracking._values.text import html_table, main_metrics, plural, printa
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials, listed
-from mnist_tracking.reading.trial import Trial, last_value, logged_metrics, trial_from_component, with_log_checked
+from mnist_tracking.reading.trial import Trial, logged_metrics, trial_from_component, with_log_checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,7 @@ class Leaderboard(Sequence[Trial]):
         first = ["trial", *several, "status", "duration_s"]
         names |= {"objective_note": "note"} if any(score_note(trial, self.objective) for trial in self.trials) else {}
         rows = [
-            _row(trial, self.objective) | {f"metric.{name}.last": last_value(trial, name) for name in metrics}
+            _row(trial, self.objective) | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
             for trial in self.trials
         ]
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)

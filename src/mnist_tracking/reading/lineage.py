@@ -189,10 +189,11 @@ def _add(nodes: dict[str, Node], node: Node) -> None:
 
 
 def _step(component: Component) -> Node:
+    ends = "".join(f", {metric} ends with {last}" for metric, last in component.non_finite.items())
     if component.job_name:
-        return Node(component.source_arn or component.name, "training job", component.job_name)
+        return Node(component.source_arn or component.name, "training job", f"{component.job_name}{ends}")
     kind = _STEP_KINDS.get(component.display_name, "step")
-    return Node(component.name, kind, f"{component.display_name} ({component.name})")
+    return Node(component.name, kind, f"{component.display_name} ({component.name}){ends}")
 
 
 def _preparing(nodes: dict[str, Node], edges: list[Edge], component: Component) -> list[Node]:

@@ -62,6 +62,8 @@ def metric_curves(
     panels = _panels(wanted)
     figure = new_figure(4.6 * len(panels), 3.8)
     labels, epochs = _labels(listed), _epochs(listed)
+    endings = {name: _endings(one, wanted) for name, one in series.items()}
+    labels |= {name: f"{labels[name]} ({ending})" for name, ending in endings.items() if ending}
     for axes, (kind, names) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
         for trial, colour in zip(listed, _shades(len(listed)), strict=True):
             drawn = {name: series[trial.name][name] for name in names if series[trial.name].get(name)}
@@ -72,6 +74,12 @@ def metric_curves(
         _finish_curves(axes, kind, names, "epoch" if epochs else "step")
     _legend(figure, len(listed))
     return save(figure, path)
+
+
+def _endings(series: Mapping[str, MetricSeries], metrics: Iterable[str]) -> str:
+    """Return what metrics end with that is not finite, and cannot be drawn."""
+    lasts = dict.fromkeys(series[name].non_finite for name in metrics if name in series)
+    return ", ".join(f"ends with {last}" for last in lasts if last)
 
 
 def _in_order(trials: list[Trial]) -> list[Trial]:
@@ -222,7 +230,8 @@ def _effect(board: Leaderboard, parameter: str, metric: str) -> list[tuple[Scala
 def _value(board: Leaderboard, trial: Trial, metric: str) -> float | None:
     if board.objective is not None and board.objective.metric == metric:
         return score(trial, board.objective)
-    return trial.metrics[metric].last if metric in trial.metrics else None
+    last = trial.last_values.get(metric)
+    return None if isinstance(last, str) else last
 
 
 def _best(board: Leaderboard, parameter: str) -> tuple[Scalar, float] | None:

@@ -17,7 +17,16 @@ from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.provenance import Provenance
-from mnist_tracking._values.records import Component, Metric, MetricSeries, Scalar, Status, own_copy, trial_name_of
+from mnist_tracking._values.records import (
+    Component,
+    Metric,
+    MetricSeries,
+    Scalar,
+    Status,
+    last_values,
+    own_copy,
+    trial_name_of,
+)
 from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
 from mnist_tracking.reading.lineage import Lineage, LineageTracer
@@ -142,8 +151,7 @@ class Trial:
         return f"<Trial {self.name!r} of {self.experiment!r}: {self.status or 'no training'}>"
 
     def __str__(self) -> str:
-        finite = {name: number(metric.last) for name, metric in self.metrics.items()}
-        metrics = dict(sorted({**finite, **self.non_finite}.items()))
+        metrics = {name: last if isinstance(last, str) else number(last) for name, last in self.last_values.items()}
         reason = f". {self.failure_reason}" if self.failure_reason else ""
         head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
         lines = [
@@ -158,6 +166,11 @@ class Trial:
 
         row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
         return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
+
+    @property
+    def last_values(self) -> dict[str, float | str]:
+        """The last value of each metric: a number, or ``"nan"``, ``"inf"`` or ``"-inf"``."""
+        return last_values(self.metrics, self.non_finite)
 
     @cached_property
     def steps(self) -> tuple[Component, ...]:
@@ -318,12 +331,7 @@ def read_trial(account: Account, name: str) -> Trial:
 
 def logged_metrics(trials: Iterable[Trial]) -> set[str]:
     """Return the names of all metrics that trials have logged, those without a finite value included."""
-    return {name for trial in trials for name in (*trial.metrics, *trial.non_finite)}
-
-
-def last_value(trial: Trial, metric: str) -> float | str | None:
-    """Return the last value of a metric as a table shows it: ``"nan"`` or ``"inf"`` if it is not finite."""
-    return trial.non_finite.get(metric) or (trial.metrics[metric].last if metric in trial.metrics else None)
+    return {name for trial in trials for name in trial.last_values}
 
 
 def trial_row(trial: Trial) -> dict[str, object]:
@@ -353,5 +361,5 @@ def component_row(component: Component) -> dict[str, object]:
         "parameters": dict(component.parameters),
         "inputs": {artifact.name: artifact.uri for artifact in component.inputs},
         "outputs": {artifact.name: artifact.uri for artifact in component.outputs},
-        "metrics": {name: metric.last for name, metric in component.metrics.items()},
+        "metrics": component.last_values,
     }

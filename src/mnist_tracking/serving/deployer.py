@@ -1,6 +1,7 @@
 """BestModelDeployer: puts the model of a trial, or the best model of an experiment, behind an endpoint."""
 
 import os
+import warnings
 
 import attrs
 
@@ -90,7 +91,8 @@ class BestModelDeployer:
 
         Args:
             target: A trial, its name, or a leaderboard for its best trial; with *objective*, the name of an experiment
-                for its best trial.
+                for its best trial. A trial that diverged is never the best; given by its name, it is deployed with a
+                warning.
             objective: How to rank the trials of the experiment *target*.
             name: The endpoint's name. Defaults to a generated one.
             instance_type: Its instance type; defaults to the deployer's.
@@ -173,6 +175,7 @@ class BestModelDeployer:
         serializer_of(serializer)
         deserializer_of(deserializer, serializer)
         trial, training = self._chosen(target, objective)
+        _warn_if_diverged(trial)
         served = _served(trial, training, entry_point, source_dir, image_uri)
         endpoint_name = self._endpoint_name(trial, name)
         check_served(self._account, served, instance_type)
@@ -306,6 +309,12 @@ class DeploymentPlan:
     def model_uri(self) -> str:
         """The model's archive in S3."""
         return self._served.model_uri
+
+
+def _warn_if_diverged(trial: Trial) -> None:
+    if trial.non_finite:
+        ends = ", ".join(f"{metric!r} ends with {last}" for metric, last in trial.non_finite.items())
+        warnings.warn(f"The training of {trial.name!r} diverged, and its model is deployed: {ends}.", stacklevel=4)
 
 
 def _served(

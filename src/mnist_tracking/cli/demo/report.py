@@ -100,7 +100,8 @@ def _trial_row(trial: Trial) -> list[str]:
 
 
 def _last(trial: Trial, metric: str, form: str) -> str:
-    return form.format(trial.metrics[metric].last) if metric in trial.metrics else ""
+    last = trial.last_values.get(metric, "")
+    return last if isinstance(last, str) else form.format(last)
 
 
 def _is_number(cell: str) -> bool:
