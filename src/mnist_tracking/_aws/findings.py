@@ -1,7 +1,6 @@
 """What the log of a job shows of its metrics, and SageMaker does not keep: found once, and recorded."""
 
 import math
-import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -110,7 +109,7 @@ def record_findings(account: Account, before: Component, after: Component) -> No
     try:
         mark(account, after.name, changed, removed)
     except ServiceError as error:
-        warnings.warn(f"What the log shows of the metrics is not recorded with {after.name!r}: {error}", stacklevel=3)
+        account.warn_once("findings", f"What the log shows of the metrics is not recorded with the trials: {error}")
 
 
 def mark(account: Account, component: str, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
