@@ -28,7 +28,9 @@ from mnist_tracking.cli.values import GRID, MOMENT, PAIR, VALUE_PAIR, pairs, par
         ("null", None),
         ("True", "True"),
         ("NaN", "NaN"),
-        ("[1]", "[1]"),
+        ("[1, [true]]", [1, [True]]),
+        ('{"a": 1}', {"a": 1}),
+        ("[1", "[1"),
         ("", ""),
     ],
 )

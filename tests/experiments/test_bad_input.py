@@ -34,7 +34,7 @@ def trials_of(workspace: Workspace) -> list[Any]:
     [
         ({"slope": float("nan")}, "'slope' is nan .*expected a finite number"),
         ({"slope": np.float32("inf")}, "expected a finite number"),
-        ({"slope": [1.0]}, "list"),
+        ({"slope": [{1.0}]}, "list or mapping of them"),
         ({"slope": np.ones(2)}, "ndarray"),
         ({"note": "x" * 2499}, "2501 characters; SageMaker stores at most 2500"),
         ({"": 1}, "name ''"),
@@ -71,7 +71,7 @@ def test_numpys_numbers_are_hyperparameters(runner: ExperimentRunner) -> None:
     [
         ({"instance_count": 0}, "instance_count=0"),
         ({"max_run_s": 1.5}, "max_run_s=1.5"),
-        ({"inputs": {"training": "/data"}}, "expected an S3 location"),
+        ({"inputs": {"training": "/no/data"}}, "is not a file or folder"),
         ({"inputs": {"training": "s3:///key"}}, "expected an S3 location"),
         ({"inputs": {"my data": "s3://b/k"}}, "channel name 'my data'"),
         ({"metrics": [1]}, "1 is neither a name"),
@@ -128,7 +128,7 @@ def test_a_name_that_sagemaker_refuses_is_refused(workspace: Workspace, name: An
         (None, "expected a mapping"),
         ({"lr": {"min": 0.1, "max": 1}}, "expected a list"),
         ({"lr": 0.1}, "expected a list"),
-        ({"lr": [[0.1]]}, r"expected a finite number"),
+        ({"lr": [{0.1}]}, r"expected a finite number"),
     ],
 )
 def test_a_space_that_is_no_grid_is_refused(runner: ExperimentRunner, space: Any, said: str) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, assert_type
 
 import mnist_tracking as mt
+from mnist_tracking._values.recordable import Scalar
 from mnist_tracking.types import CleanupPlan, CleanupReport, Component, MetricSeries, TrialDownload
 
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -27,7 +28,8 @@ def trains(runner: mt.ExperimentRunner) -> None:
     assert_type(handle.series(), dict[str, MetricSeries])
     assert_type(runner.prepare_dataset("data"), Component)
     assert_type(runner.upload_dataset("data"), Component)
-    runner.run({"lr": [0.1]})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    runner.run({"layers": [64, 128], "optimizer": {"name": "sgd", "nesterov": True}})
+    runner.run({"lr": {0.1}})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 
 
 def records(runner: mt.ExperimentRunner) -> None:
@@ -50,7 +52,7 @@ def sweeps(runner: mt.ExperimentRunner) -> None:
 def reads_a_trial(trial: mt.Trial) -> None:
     assert_type((trial.name, trial.experiment), tuple[str, str])
     assert_type(trial.status, Status | None)
-    assert_type(trial.hyperparameters, Mapping[str, str | int | float | bool | None])
+    assert_type(trial.hyperparameters, Mapping[str, Scalar])
     assert_type(trial.created, datetime)
     assert_type(trial.duration_s, float | None)
     assert_type(trial.steps, tuple[Component, ...])

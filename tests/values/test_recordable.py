@@ -27,7 +27,10 @@ SCALARS = (
     | st.text(max_size=100)
     | st.sampled_from(["2", "2.0", "007", "1e5", "nan", "1_000", " 3 ", "None", "True"])
 )
-VALUES = st.dictionaries(st.text("abc.:", min_size=1, max_size=4), SCALARS, max_size=8)
+ANY = SCALARS | st.recursive(
+    SCALARS, lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3)
+)
+VALUES = st.dictionaries(st.text("abc.:", min_size=1, max_size=4), ANY, max_size=8)
 
 
 def _stored(kept: Mapping[str, str | float]) -> dict[str, dict[str, Any]]:
@@ -55,6 +58,7 @@ def _repr(values: Mapping[str, Scalar]) -> dict[str, str]:
 @given(values=VALUES)
 @example(values={"x": "true", "y": "null", "z": '"quoted"'})
 @example(values={"x": '"', "y": "", "z": "two\nlines"})
+@example(values={"x": "[64, 128]", "y": [64, 128], "z": '{"a": 1}'})
 @example(values={"x": 2.0, "y": 2, "z": -0.0})
 @example(values={"x": 2**53, "y": 2**53 + 1, "z": 2.0**53})
 @example(values={"x": 10**400, "y": str(10**400), "z": 1e300})

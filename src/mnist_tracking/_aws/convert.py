@@ -9,6 +9,7 @@ from mnist_tracking._values.arguments import PROGRAM
 from mnist_tracking._values.exact import from_number, take_exact
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import take_provenance
+from mnist_tracking._values.recordable import container_in
 from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
 
 TRAINING = "Training"
@@ -75,7 +76,8 @@ def _decoded(text: str | float) -> Scalar:
         except ValueError:
             return text
         return decoded
-    return text
+    found = container_in(text)
+    return text if found is None else found
 
 
 def component_from_aws(response: Mapping[str, Any]) -> Component:

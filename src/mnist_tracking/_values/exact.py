@@ -15,7 +15,7 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from mnist_tracking._values.recordable import Scalar, check_key, stored_form
+from mnist_tracking._values.recordable import Scalar, check_key, container_in, stored_form
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -124,22 +124,15 @@ def take_exact(decoded: dict[str, Scalar], stored: Mapping[str, str | float]) ->
     An exact value that does not belong to the stored number is out of date, and ignored.
     """
     for key in [name for name in stored if name.startswith(JOB_FLOATS)]:
-        for name in _names_in(decoded.pop(key)):
-            if isinstance(stored.get(name), float):
+        del decoded[key]
+        for name in container_in(str(stored[key])) or ():
+            if isinstance(name, str) and isinstance(stored.get(name), float):
                 decoded[name] = stored[name]
     for prefix in (JOB_EXACT, EXACT):
         for key in [name for name in stored if name.startswith(prefix)]:
             name, exact = key.removeprefix(prefix), _number_in(decoded.pop(key))
             if exact is not None and name in stored and stored_form(exact) == stored[name]:
                 decoded[name] = exact
-
-
-def _names_in(text: Scalar) -> list[str]:
-    try:
-        names = json.loads(str(text))
-    except ValueError:
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _number_in(text: Scalar) -> int | float | None:

@@ -8,8 +8,10 @@ module travels with training jobs.
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
+from enum import Enum
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -51,7 +53,8 @@ def check_key(kind: Kind, name: object) -> str:
     )
 
 
-Scalar = str | int | float | bool | None
+Scalar = str | int | float | bool | None | list["Scalar"] | dict[str, "Scalar"]
+"""The value of a parameter: a scalar, or a list or a mapping of values, which is stored as JSON."""
 _MAX_STRING = 2500
 _MAX_BITS = 8304  # of an integer with that many digits
 
@@ -78,16 +81,22 @@ def check_mapping(kind: Kind, values: object) -> None:
 
 def scalar(kind: Kind, name: str, value: object) -> Scalar:
     """
-    Return the value of a parameter or hyperparameter as a Python scalar; NumPy and torch scalars are converted.
+    Return the value of a parameter or hyperparameter as plain Python has it.
+
+    NumPy and torch scalars become numbers, paths strings, tuples lists, and members of an enumeration their values.
 
     Raises:
         ConfigError: If the name is not allowed, or the value is of another type.
     """
     check_key(kind, name)
-    found = python_scalar(value)
+    found = _plain(value)
     match found:
         case None | bool() | str():
             return found
+        case list():
+            return [scalar(kind, name, item) for item in found]
+        case dict() if all(isinstance(key, str) for key in found):
+            return {key: scalar(kind, name, item) for key, item in found.items()}
         case Integral():
             if int(found).bit_length() > _MAX_BITS:
                 raise ConfigError(
@@ -107,7 +116,7 @@ def recordable(kind: Kind, name: str, value: object) -> Scalar:
         ConfigError: If the value is of another type, not finite, or too long.
     """
     found = scalar(kind, name, value)
-    if isinstance(found, float) and not math.isfinite(found):
+    if not _is_finite(found):
         raise _refusal(kind, name, value)
     length = len(json.dumps(found) if kind == "hyperparameter" else str(stored_form(found)))
     if length > _MAX_STRING:
@@ -118,8 +127,31 @@ def recordable(kind: Kind, name: str, value: object) -> Scalar:
 def _refusal(kind: Kind, name: str, value: object) -> ConfigError:
     return ConfigError(
         f"The {kind} {name!r} is {short_repr(value)} ({type(value).__name__}); expected a finite number, a "
-        "string, a boolean or None."
+        "string, a boolean, None, or a list or mapping of them."
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return the plain form of a value, but not of what is in it; anything else unchanged."""
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case os.PathLike():
+            return os.fspath(value)
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    return python_scalar(value)
+
+
+def _is_finite(value: Scalar) -> bool:
+    match value:
+        case list():
+            return all(map(_is_finite, value))
+        case dict():
+            return all(map(_is_finite, value.values()))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def encode(value: Scalar) -> str | float | None:
@@ -140,7 +172,7 @@ def encode(value: Scalar) -> str | float | None:
 def stored_form(value: Scalar) -> str | float:
     """Return a value in the form that a component stores, even if it is too long or not finite."""
     match value:
-        case None | bool():
+        case None | bool() | list() | dict():
             return json.dumps(value)
         case str():
             return value if is_plain(value) else json.dumps(value)
@@ -153,7 +185,24 @@ def stored_form(value: Scalar) -> str | float:
 def is_plain(text: str) -> bool:
     """Whether a string is stored as it is: on one line, and neither JSON for another value nor like a number."""
     is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
-    return not is_json and text.splitlines() == [text] and not _is_like_number(text)
+    return not is_json and container_in(text) is None and text.splitlines() == [text] and not _is_like_number(text)
+
+
+def container_in(text: str) -> list[Scalar] | dict[str, Scalar] | None:
+    """
+    Return the list or the mapping that a text is the stored form of; None for any other text.
+
+    Example:
+        >>> container_in("[64, 128]"), container_in("[64,128]"), container_in("{0}")
+        ([64, 128], None, None)
+    """
+    if not text.startswith(("[", "{")):
+        return None
+    try:
+        found: list[Scalar] | dict[str, Scalar] = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if json.dumps(found) == text else None
 
 
 def _is_like_number(text: str) -> bool:
@@ -177,7 +226,7 @@ def same_value(one: Scalar, other: Scalar) -> bool:
 
 def comparable(value: Scalar) -> tuple[bool, Scalar]:
     """Return a hashable that is equal for values that are the `same_value`."""
-    return isinstance(value, bool), value
+    return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def check_metrics(values: Mapping[str, float]) -> dict[str, float]:

@@ -213,7 +213,7 @@ class Property:
         match value:
             case datetime() if self.kind == "time":
                 return [self._text("==", value)]
-            case bool() | None if self.kind == "any":
+            case bool() | None | list() | dict() if self.kind == "any":
                 return [json.dumps(value)]
             case str() if self.choices and value not in self.choices:
                 raise ConfigError(

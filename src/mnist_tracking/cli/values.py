@@ -20,17 +20,17 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_scalar(text: str) -> Scalar:
     """
-    Read a number, ``true``, ``false`` or ``null``, as in JSON; anything else is a string, and so is a quoted value.
+    Read JSON: a number, ``true``, ``false``, ``null``, a list or an object; anything else is a string, as if quoted.
 
     Example:
-        >>> [parse_scalar(text) for text in ("2", "1e-3", "true", "sgd", '"2"')]
-        [2, 0.001, True, 'sgd', '2']
+        >>> [parse_scalar(text) for text in ("2", "1e-3", "true", "sgd", '"2"', "[64, 128]")]
+        [2, 0.001, True, 'sgd', '2', [64, 128]]
     """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value: Scalar = json.loads(text, parse_constant=_refuse)
     except ValueError:
         return text
-    return value if isinstance(value, str | int | float | None) else text
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:
