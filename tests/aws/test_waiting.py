@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tracking import JobTimeoutError, Workspace
-from mnist_tracking._aws.waiting import Polling, until
+from mnist_tracking import Workspace
+from mnist_tracking._aws.waiting import Polling
 from mnist_tracking.types import Timing
 
 
@@ -115,19 +115,15 @@ def test_each_loop_has_its_own_time(workspace: Workspace, clock: Clock) -> None:
     assert looks(polling) == 2
 
 
-def test_until_returns_the_first_value_even_if_it_is_false(workspace: Workspace, clock: Clock) -> None:
-    values: Iterator[int | None] = iter([None, None, 0, 1])
-    found = until(workspace, lambda: next(values), timeout_s=None, timeout=TimeoutError, pause_s=1.0)
+def test_pauses_on_aws_start_at_two_seconds_and_are_never_the_same(workspace: Workspace, clock: Clock) -> None:
+    workspace.timing = Timing()
+    for number, _ in enumerate(Polling(workspace)):
+        if number == 40:
+            break
 
-    assert found == 0
-    assert clock.pauses == [1.0, 1.0]
-
-
-def test_until_raises_what_it_is_given(workspace: Workspace, clock: Clock) -> None:
-    with pytest.raises(JobTimeoutError, match="took longer than 3 s"):
-        until(workspace, lambda: None, timeout_s=3.0, timeout=lambda: JobTimeoutError("job-1", 3.0), pause_s=2.0)
-
-    assert clock.pauses == [2.0, 1.0]
+    assert 1.5 <= clock.pauses[0] <= 2.5
+    assert all(7.5 <= pause <= 12.5 for pause in clock.pauses[10:])
+    assert len(set(clock.pauses)) == 40
 
 
 def test_an_interrupt_in_a_pause_is_raised(workspace: Workspace) -> None:

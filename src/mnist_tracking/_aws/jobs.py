@@ -161,16 +161,6 @@ def time_limit(job: Mapping[str, Any]) -> str:
     return reason if reason in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded") else ""
 
 
-def failure_reason(account: Account, job_name: str) -> str:
-    """Return SageMaker's reason why a job failed; empty if it did not."""
-    return str(describe_job(account, job_name).get("FailureReason", ""))
-
-
-def job_channels(account: Account, job_name: str) -> list[str]:
-    """Return the names of a job's input channels."""
-    return [channel["ChannelName"] for channel in describe_job(account, job_name).get("InputDataConfig", [])]
-
-
 def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:
     """Return the response of DescribeTrainingJob."""
     with translated():

@@ -1,12 +1,10 @@
 """Polling: the only loop that waits for AWS, and the only sleep."""
 
 import random
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 from mnist_tracking._aws.account import Account
 
-T = TypeVar("T")
 _GROWTH = 1.3
 
 
@@ -53,24 +51,3 @@ class Polling:
             pause = self._pause * random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
             account.sleep(pause if left is None else min(pause, left))
             self._pause = min(self._pause * _GROWTH, self._longest)
-
-
-def until(
-    account: Account,
-    look: Callable[[], T | None],
-    *,
-    timeout_s: float | None,
-    timeout: Callable[[], Exception],
-    pause_s: float | None = None,
-) -> T:
-    """
-    Return the first value of *look* that is not None, polling as `Polling` does.
-
-    Raises:
-        Exception: The one that *timeout* returns, if there is no value within *timeout_s* seconds.
-    """
-    for _ in Polling(account, timeout_s=timeout_s, pause_s=pause_s):
-        found = look()
-        if found is not None:
-            return found
-    raise timeout()

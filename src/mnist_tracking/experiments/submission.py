@@ -13,8 +13,6 @@ from mnist_tracking._aws.findings import MetricCheck, record_findings, with_find
 from mnist_tracking._aws.jobs import (
     ENDED,
     describe_job,
-    failure_reason,
-    job_channels,
     job_status,
     stop_job,
     tag_component,
@@ -177,8 +175,9 @@ class SubmittedTrial:
             JobFailedError: If it did; carries the last lines of the log.
         """
         if trial.status == "Failed":
-            reason, tail = failure_reason(self._account, self.job_name), log_tail(self._account, self.job_name)
-            hint = failure_hint([*tail, reason], job_channels(self._account, self.job_name))
+            job, tail = describe_job(self._account, self.job_name), log_tail(self._account, self.job_name)
+            reason = str(job.get("FailureReason", ""))
+            hint = failure_hint([*tail, reason], [channel["ChannelName"] for channel in job.get("InputDataConfig", ())])
             raise JobFailedError(self.job_name, reason, tail, hint)
 
 
