@@ -409,6 +409,7 @@ class Workspace(Account):
         older_than: timedelta | datetime | None = None,
         keep_data: bool = False,
         include_foreign: bool = False,
+        ignore_readers: bool = False,
     ) -> "CleanupPlan":
         """
         Plan a cleanup: what it deletes, what it keeps and why. Nothing is deleted before the plan's ``execute()``.
@@ -418,7 +419,9 @@ class Workspace(Account):
             trials: Only these trials, and what belongs to them alone; the experiment and the shared steps stay.
             older_than: Only trials created before this time, or longer ago than this.
             keep_data: Keep the uploaded datasets and the step that recorded them, and so the experiment.
-            include_foreign: Also delete what other tools created in the experiment, except endpoints.
+            include_foreign: Also delete what other tools created in the experiment, and objects that others put below
+                its S3 prefix; but no endpoints.
+            ignore_readers: Also delete data, models and code that trials of other experiments, or models, use.
 
         Raises:
             NotFoundError: If the experiment, or one of *trials*, does not exist; the error lists the nearest names.
@@ -440,6 +443,7 @@ class Workspace(Account):
             older_than=older_than,
             keep_data=keep_data,
             include_foreign=include_foreign,
+            ignore_readers=ignore_readers,
         )
 
     def deploy(self, target: "NamedTrial | str", **options: "Unpack[DeployOptions]") -> "Endpoint":

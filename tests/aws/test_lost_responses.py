@@ -51,7 +51,7 @@ def is_new() -> Any:
 
 def left(engine: EmbeddedSageMaker) -> dict[str, int]:
     """How much is left in each table, apart from what no cleanup deletes."""
-    lasting = {"uploads", "buckets", "training_jobs", "training_job_stages", "log_events", "sqlite_sequence"}
+    lasting = {"buckets", "training_jobs", "training_job_stages", "log_events", "sqlite_sequence"}
     with engine.store.read() as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         rows = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}

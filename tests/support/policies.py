@@ -14,6 +14,7 @@ _PREFIXES = {"sagemaker-runtime": "sagemaker", "sagemaker-metrics": "sagemaker",
 _S3_ACTIONS = {  # where the action has another name: the Service Authorization Reference of S3
     "HeadBucket": "ListBucket",
     "ListObjectsV2": "ListBucket",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
     "HeadObject": "GetObject",
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",

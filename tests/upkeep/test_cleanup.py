@@ -145,7 +145,7 @@ def test_objects_elsewhere_stay(runner: ExperimentRunner) -> None:
     for key in ("mnist-tracking/lines-2/a", "mnist-tracking/lines/a", "lines/a"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
-    assert runner.cleanup().objects == 1
+    assert runner.cleanup_plan(include_foreign=True).execute().objects == 1
 
     left = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert left == ["lines/a", "mnist-tracking/lines-2/a"]

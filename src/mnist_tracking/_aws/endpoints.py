@@ -2,7 +2,7 @@
 
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -382,6 +382,25 @@ def delete_endpoint_alone(account: Account, name: str, *, within_s: float | None
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"The endpoint {name!r} may still exist; workspace.endpoint({name!r}).delete() deletes it.")
         raise
+
+
+def model_locations(account: Account, name: str) -> tuple[str, ...]:
+    """Return the locations of a model's data and of its code; none if the model does not exist."""
+    try:
+        with translated():
+            found = account.client("sagemaker").describe_model(ModelName=name)
+    except ServiceError as error:
+        if is_missing(error):
+            return ()
+        raise
+    containers = [found.get("PrimaryContainer", {}), *found.get("Containers", ())]
+    return tuple(uri for container in containers for uri in _locations_in(container) if uri.startswith("s3://"))
+
+
+def _locations_in(container: Mapping[str, Any]) -> Iterator[str]:
+    yield container.get("ModelDataUrl", "")
+    yield container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
+    yield container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
 
 
 def _packed_archive(account: Account, name: str) -> tuple[str, str] | None:

@@ -95,7 +95,7 @@ def _code_and_message(error: ClientError | ServiceError) -> tuple[str, str]:
     return str(details.get("Code", "Unknown")), str(details.get("Message", ""))
 
 
-_MISSING = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404")
+_MISSING = ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "404")
 _MISSING_MESSAGES = ("not found", "could not find", "does not exist")
 
 

@@ -147,6 +147,7 @@ CALLS = (
     _sagemaker("ListTrialComponents", ANY),
     _sagemaker("ListArtifacts", ANY),
     _sagemaker("ListAssociations", ANY),
+    _sagemaker("ListModels", ANY),
     _sagemaker("ListTrainingJobs", "doctor"),
     _sagemaker("ListEndpoints", ANY),
     _sagemaker("Search", ANY),
@@ -167,6 +168,7 @@ CALLS = (
     *_logs("DescribeLogStreams", "GetLogEvents"),
     *_s3("CreateBucket", "new bucket", "CreateBucket"),
     *_s3("ListBucket", "bucket", "HeadBucket", "ListObjectsV2"),
+    *_s3("ListBucketMultipartUploads", "bucket", "ListMultipartUploads"),
     *_s3("GetObject", "object", "HeadObject", "GetObject", with_key="kms:Decrypt"),
     *_s3(
         "PutObject",

@@ -1,6 +1,7 @@
 """Search: expressions built from filters, and components and trials found by them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
@@ -17,7 +18,7 @@ from mnist_tracking._aws.experiments import (
     trial_arns,
 )
 from mnist_tracking._values.records import Component, ListedTrial
-from mnist_tracking._values.where import Condition, Filter, Junction
+from mnist_tracking._values.where import Condition, Filter, Junction, created
 from mnist_tracking.errors import ConfigError
 
 Shown = TypeVar("Shown", ListedTrial, Component)
@@ -129,6 +130,13 @@ def iter_components(client: Any, **filters: str) -> Iterator[Component]:
     """Yield components in order of creation; the keyword ``Parents_TrialName`` filters by ``Parents.TrialName``."""
     conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
     for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
+        yield component_from_aws(result["TrialComponent"])
+
+
+def components_since(account: Account, moment: datetime) -> Iterator[Component]:
+    """Yield all components that were created since a moment, page by page, in order of creation."""
+    expression = expression_of([created() >= moment])
+    for result in iter_search(account.client("sagemaker"), "ExperimentTrialComponent", expression):
         yield component_from_aws(result["TrialComponent"])
 
 

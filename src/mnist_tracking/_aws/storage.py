@@ -4,13 +4,15 @@ import os
 import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import attrs
 from botocore.exceptions import ClientError
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import is_denied, is_missing, translated
+from mnist_tracking._aws.errors import exists, is_denied, is_missing, translated
 from mnist_tracking._aws.staging import leave_out_homes, read_errors_translated, sendable
 from mnist_tracking._values.archives import pack
 from mnist_tracking._values.checks import check_path
@@ -62,6 +64,38 @@ def sizes_below(account: Account, uri: str) -> dict[str, int]:
     return {f"s3://{bucket}/{item['Key']}": item["Size"] for item in found}
 
 
+def unfinished_uploads(account: Account, uri: str) -> dict[str, list[str]]:
+    """
+    Return the IDs of the uploads in parts that were neither completed nor aborted, by the URI of their object.
+
+    Args:
+        account: Where they are.
+        uri: Return those whose object's URI begins with it; none if the bucket does not exist.
+    """
+    bucket, prefix = split_uri(uri)
+    found: dict[str, list[str]] = {}
+    try:
+        with translated():
+            for page in (
+                account.client("s3").get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+            ):
+                for upload in page.get("Uploads", ()):
+                    found.setdefault(f"s3://{bucket}/{upload['Key']}", []).append(upload["UploadId"])
+    except ServiceError as error:
+        if not is_missing(error):
+            raise
+    return found
+
+
+def abort_uploads(account: Account, uri: str) -> bool:
+    """Abort the unfinished uploads of one object, and return whether there were any."""
+    bucket, key = split_uri(uri)
+    client = account.client("s3")
+    ids = unfinished_uploads(account, uri).get(uri, [])
+    aborted = [exists(partial(client.abort_multipart_upload, Bucket=bucket, Key=key, UploadId=each)) for each in ids]
+    return any(aborted)
+
+
 def delete_objects(account: Account, uris: Iterable[str]) -> dict[str, ServiceError]:
     """Delete up to 1000 objects of one bucket in one request, and return the errors of those that were not deleted."""
     (bucket, *_), keys = zip(*map(split_uri, uris), strict=True)
@@ -92,11 +126,12 @@ def location_of(uri: str, locations: Container[str]) -> str | None:
 
 @attrs.frozen
 class StoredObject:
-    """An object in S3: its URI, its ETag, and its size in bytes."""
+    """An object in S3: its URI, its ETag, its size in bytes, and when it was last written."""
 
     uri: str
     etag: str
     size: int
+    modified: datetime
 
 
 def find_object(account: Account, uri: str) -> StoredObject | None:
@@ -116,7 +151,7 @@ def find_object(account: Account, uri: str) -> StoredObject | None:
             if is_missing(error):
                 return None
             raise
-    return StoredObject(uri, found["ETag"], found["ContentLength"])
+    return StoredObject(uri, found["ETag"], found["ContentLength"], found["LastModified"])
 
 
 def objects_below(account: Account, uri: str) -> Iterator[StoredObject]:
@@ -127,7 +162,7 @@ def objects_below(account: Account, uri: str) -> Iterator[StoredObject]:
         try:
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield StoredObject(f"s3://{bucket}/{item['Key']}", item["ETag"], item["Size"])
+                    yield StoredObject(f"s3://{bucket}/{item['Key']}", item["ETag"], item["Size"], item["LastModified"])
         except ClientError as error:
             if not is_missing(error):
                 raise

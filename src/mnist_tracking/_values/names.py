@@ -58,6 +58,17 @@ def suggest_name(name: str, most: int) -> str:
     return cleaned[:most].strip("-") or "experiment-1"
 
 
+def is_generated(name: str) -> bool:
+    """
+    Whether a name is one of `unique_name`, or begins with one.
+
+    Example:
+        >>> is_generated(unique_name("churn", "trial")), is_generated("churn-2026")
+        (True, False)
+    """
+    return _STAMP.search(name) is not None
+
+
 def unique_name(prefix: str, kind: str) -> str:
     """Return ``<prefix>-<UTC time>-<random>``, sortable and unique; a suffix that *prefix* has already is dropped."""
     most = _LIMITS[kind] - _SUFFIX

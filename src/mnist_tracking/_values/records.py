@@ -223,6 +223,11 @@ class Component:
         return tuple(trial for trial, _ in self.parents)
 
     @property
+    def only_trial(self) -> str | None:
+        """The trial it belongs to; None if it belongs to none, or to several."""
+        return self.trials[0] if len(self.parents) == 1 else None
+
+    @property
     def experiments(self) -> tuple[str, ...]:
         """The experiments of those trials, each once."""
         return tuple(dict.fromkeys(experiment for _, experiment in self.parents))

@@ -22,6 +22,12 @@ def latest_data(steps: Sequence[Component]) -> Component | None:
     return next((step for step in reversed(steps) if step.status not in _SPOILT and data_uri(step)), None)
 
 
+def uploaded_data_uri(component: Component) -> str | None:
+    """Return where a step uploaded its data; None if it recorded data that was in S3 already, or none."""
+    uri = data_uri(component)
+    return None if uri == component.parameters.get(FINGERPRINT) else uri
+
+
 def data_uri(component: Component | None) -> str | None:
     """Return where the data is that a step recorded; None for any step that recorded none, whatever its name."""
     if component is None or FINGERPRINT not in component.parameters:

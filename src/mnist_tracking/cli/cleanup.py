@@ -28,8 +28,11 @@ _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reas
 @click.option("--older-than", type=MOMENT, help="Delete only trials created before: a date, or an age such as 30d.")
 @click.option("--keep-data", is_flag=True, help="Keep the uploaded datasets, and therefore the experiment.")
 @click.option(
-    "--include-foreign", is_flag=True, help="Also delete what other tools created in the experiment, except endpoints."
+    "--include-foreign",
+    is_flag=True,
+    help="Also delete what other tools created in the experiment or in its S3 folder, except endpoints.",
 )
+@click.option("--ignore-readers", is_flag=True, help="Also delete data and models that others use.")
 @dry_run_option
 @yes_option
 @format_option()
@@ -42,6 +45,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
     older_than: datetime | None,
     keep_data: bool,
     include_foreign: bool,
+    ignore_readers: bool,
     dry_run: bool,
     yes: bool,
     form: Form,
@@ -50,7 +54,8 @@ def cleanup(  # noqa: PLR0913 - one for each option
     Delete an experiment and all that mnist-tracking made for it: endpoints, models, components, trials and S3 objects.
 
     Lists what will be deleted and kept, and asks for confirmation. Running jobs are stopped first. What other tools
-    created is kept. The exit status is 1 if something could not be deleted. If interrupted, run the command again.
+    created is kept, and so are data and models that trials of other experiments, or models, use. The exit status is 1
+    if something could not be deleted. If interrupted, run the command again.
 
     --trial takes a name, a unique prefix or suffix of one, 'latest' or 'best'.
 
@@ -67,6 +72,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
             older_than=older_than,
             keep_data=keep_data,
             include_foreign=include_foreign,
+            ignore_readers=ignore_readers,
         )
         if dry_run:
             _write_plan(plan, form)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,8 @@ from mnist_tracking.experiments.shared_steps import SharedSteps
 from mnist_tracking.experiments.steps import Step
 
 __all__ = ["DatasetFiles", "ExperimentData"]
+
+_SHA_256 = re.compile(r"[0-9a-f]{64}")
 
 
 class DatasetFiles(Protocol):
@@ -146,7 +149,7 @@ class ExperimentData:
         known = self._inputs.get(channel)
         if known is None or known.stamps != stamps:  # hashing large data for every trial would take long
             fingerprint = fingerprint_of(folder, files)
-            uri = f"{self._folder()}/data/{fingerprint[:16]}"
+            uri = self._data_folder(fingerprint)
             self._record_input(channel, folder, files, fingerprint, uri)
             known = self._inputs[channel] = _Upload(uri, stamps)
         return known.uri
@@ -162,10 +165,16 @@ class ExperimentData:
             step.log_output(channel, uri, media_type="s3/uri")
 
     def _upload(self, directory: Path, fingerprint: str, files: Sequence[Path]) -> str:
-        uri = f"{self._folder()}/data/{fingerprint[:16]}"
+        uri = self._data_folder(fingerprint)
         if not _is_same_data(self.component, uri, fingerprint):
             upload_files(self._account, directory, uri, files)
         return uri
+
+    def _data_folder(self, fingerprint: str) -> str:
+        """Return where data goes: the folder's name is a hash, so that two fingerprints never share one."""
+        is_hash = _SHA_256.fullmatch(fingerprint) is not None
+        digest = fingerprint if is_hash else hashlib.sha256(fingerprint.encode()).hexdigest()
+        return f"{self._folder()}/data/{digest[:16]}"
 
     def _use(
         self, uri: str, fingerprint: str, parameters: Mapping[str, Scalar], input_name: str = "dataset"

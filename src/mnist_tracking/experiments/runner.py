@@ -333,6 +333,7 @@ class ExperimentRunner:
         older_than: timedelta | datetime | None = None,
         keep_data: bool = False,
         include_foreign: bool = False,
+        ignore_readers: bool = False,
     ) -> CleanupPlan:
         """
         Plan a cleanup of this experiment, as `Workspace.cleanup_plan` does, with its arguments.
@@ -348,6 +349,7 @@ class ExperimentRunner:
             older_than=older_than,
             keep_data=keep_data,
             include_foreign=include_foreign,
+            ignore_readers=ignore_readers,
         )
         return attrs.evolve(plan, on_end=self._find_steps)  # the runner must forget steps that are gone then
 

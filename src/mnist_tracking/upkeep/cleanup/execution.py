@@ -1,6 +1,7 @@
 """Delete what a cleanup plan lists for deletion, and nothing else."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import TypeVar
 
 import attrs
@@ -12,11 +13,11 @@ from mnist_tracking._aws.errors import exists, is_missing
 from mnist_tracking._aws.experiments import component_names, trial_arns, trials_with
 from mnist_tracking._aws.jobs import stop_job, wait_for_job
 from mnist_tracking._aws.removal import delete_artifacts, delete_named, detach
-from mnist_tracking._aws.storage import delete_objects, location_of, sizes_below
+from mnist_tracking._aws.storage import abort_uploads, delete_objects, location_of, sizes_below
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking.errors import AccessDeniedError, MnistTrackingError, ServiceError
 from mnist_tracking.upkeep.cleanup.pool import for_each
-from mnist_tracking.upkeep.cleanup.records import OBJECTS, CleanupReport, PlannedDeletion, first_names
+from mnist_tracking.upkeep.cleanup.records import OBJECTS, UPLOAD, CleanupReport, PlannedDeletion, first_names
 
 __all__ = ["execute"]
 
@@ -51,8 +52,8 @@ def execute(
     empty = execution.empty_trials()
     detached = execution.detached(leaving)
     execution.delete_objects()
-    execution.delete(execution.without_artifacts(detached))
-    execution.delete(empty)
+    execution.delete(execution.without_artifacts(execution.without_objects(detached)))
+    execution.delete(execution.without_objects(empty))
     execution.delete_experiment()
     return ledger.report()
 
@@ -109,6 +110,7 @@ class _Execution:
     trials: frozenset[str] = attrs.field(init=False)  # to delete
     kept_components: set[str] = attrs.field(factory=set, init=False)
     detachable: set[str] = attrs.field(factory=set, init=False)  # components to detach from the trials to delete
+    undeleted: set[str] = attrs.field(factory=set, init=False)  # the URIs of objects that could not be deleted
 
     @trials.default
     def _trials_to_delete(self) -> frozenset[str]:
@@ -230,7 +232,8 @@ class _Execution:
         sizes, needed = sizes_below(self.account, f"{self.prefix}/"), self._needed_data()
         stopped = {f"{self.prefix}/jobs/{item.name}" for item in self.items if item.is_running}
         planned = {uri for item in self.to_delete(OBJECTS) for uri in item.uris}
-        found = [uri for uri in sizes if uri in planned or location_of(uri, stopped)]
+        kept = {uri for item in self.items if item.kind == OBJECTS and not item.deletable for uri in item.uris}
+        found = [uri for uri in sizes if uri in planned or (location_of(uri, stopped) and uri not in kept)]
         self._delete_in_batches([uri for uri in found if location_of(uri, needed) is None], sizes)
         for item in self.to_delete(OBJECTS):
             users = {needed[location] for uri in item.uris if (location := location_of(uri, needed))}
@@ -238,6 +241,7 @@ class _Execution:
                 self.ledger.kept(item, f"data of {min(users)}")
             else:
                 self.ledger.settled(item)
+        self.delete(self.to_delete(UPLOAD))
 
     def _needed_data(self) -> Mapping[str, str]:
         """Return the locations of the data of components that are kept, each with its component."""
@@ -248,13 +252,27 @@ class _Execution:
         batches = [uris[start : start + _BATCH] for start in range(0, len(uris), _BATCH)]
         items = [PlannedDeletion(kind=OBJECTS, name=first_names(batch), uris=tuple(batch)) for batch in batches]
 
+        self.undeleted.update(uris)
+
         def note(batch: PlannedDeletion, failed: Mapping[str, ServiceError]) -> None:
             deleted = [uri for uri in batch.uris if uri not in failed]
+            self.undeleted.difference_update(deleted)
             self.ledger.deleted_objects(len(deleted), sum(sizes[uri] for uri in deleted))
             for uri, error in failed.items():
                 self.ledger.not_deleted(PlannedDeletion(kind="S3 object", name=uri), error)
 
         self._each(items, lambda batch: delete_objects(self.account, batch.uris), note)
+
+    def without_objects(self, items: Items) -> Items:
+        """Return the components or trials whose objects are deleted; the others are needed to find theirs again."""
+        left = {place for uri in self.undeleted for place in accumulate(uri.split("/"), "{}/{}".format)}
+        done: list[PlannedDeletion] = []
+        for item in items:
+            if left.isdisjoint([*item.uris, f"{self.prefix}/jobs/{item.name}"]):
+                done.append(item)
+            else:
+                self.ledger.kept(item, "some of its S3 objects could not be deleted")
+        return done
 
     def without_artifacts(self, components: Items) -> Items:
         """Delete the lineage artifacts of components, and return the components for which that succeeded."""
@@ -283,6 +301,8 @@ class _Execution:
     def _delete(self, item: PlannedDeletion) -> bool:
         if item.kind == "endpoint":
             return delete_endpoint_alone(self.account, item.name)
+        if item.kind == UPLOAD:
+            return abort_uploads(self.account, item.name)
         return delete_named(self.account, item.kind, item.name)
 
     def delete_experiment(self) -> None:

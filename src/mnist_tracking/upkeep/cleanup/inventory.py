@@ -17,12 +17,13 @@ from mnist_tracking._aws.convert import (
 )
 from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import PAGES, component_names, require_experiment, require_trial, trials_with
+from mnist_tracking._aws.experiments import PAGES, component_names, read_experiment, require_trial, trials_with
 from mnist_tracking._aws.search import iter_components
-from mnist_tracking._aws.storage import sizes_below
+from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
 from mnist_tracking._values.records import Component
 from mnist_tracking.upkeep.cleanup.pool import results
+from mnist_tracking.upkeep.cleanup.readers import Reader, find_readers
 
 __all__ = ["FoundTrial", "Hosted", "Inventory", "take_inventory"]
 
@@ -61,6 +62,8 @@ class Inventory:
         ours: The names of the components that this library created.
         hosted: What this library deployed from it.
         objects: The size of each S3 object, by URI.
+        uploads: The URIs of objects whose upload was not finished.
+        readers: The steps and models of others that use some of the objects.
     """
 
     experiment: str
@@ -70,27 +73,36 @@ class Inventory:
     ours: frozenset[str]
     hosted: tuple[Hosted, ...]
     objects: Mapping[str, int]
+    uploads: tuple[str, ...]
+    readers: tuple[Reader, ...]
 
 
-def take_inventory(account: Account, experiment: str, prefix: str) -> Inventory:
+def take_inventory(account: Account, experiment: str, prefix: str, *, with_readers: bool) -> Inventory:
     """
     List everything that exists of an experiment; its S3 objects are below *prefix*.
 
     Raises:
         NotFoundError: If the experiment does not exist.
     """
-    arn = require_experiment(account, experiment)
+    summary = read_experiment(account, experiment)
     reader = _Reader(account, experiment)
     components = reader.components()
     ours = reader.ours(components)
+    hosted = tuple(reader.hosted(component for component in components if component.name in ours))
+    objects = list(objects_below(account, prefix))
+    since = min([summary.created, *(found.modified for found in objects)])
+    known = {*(component.name for component in components), *(found.name for found in hosted)}
+    is_read = with_readers and objects
     return Inventory(
         experiment=experiment,
-        is_ours=is_ours(account, arn),
+        is_ours=CREATED_BY in summary.tags,
         trials=reader.trials(),
         components=tuple(components),
         ours=ours,
-        hosted=tuple(reader.hosted(component for component in components if component.name in ours)),
-        objects=sizes_below(account, f"{prefix}/"),
+        hosted=hosted,
+        objects={found.uri: found.size for found in objects},
+        uploads=tuple(unfinished_uploads(account, f"{prefix}/")),
+        readers=tuple(find_readers(account, prefix, since=since, known=known)) if is_read else (),
     )
 
 

@@ -1,6 +1,6 @@
 """Plan a cleanup: what would be deleted, what would be kept, and why. Planning changes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import EXPERIMENT_TAG, LEAVING_TAG
-from mnist_tracking._aws.storage import experiment_folder, location_of
+from mnist_tracking._aws.convert import LEAVING_TAG
+from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_count, require_name, require_zone
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.shared import PREPROCESSING, latest_data, latest_good
@@ -17,7 +17,11 @@ from mnist_tracking._values.text import html_table, nearest, plural, printable, 
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.upkeep.cleanup.execution import execute
 from mnist_tracking.upkeep.cleanup.inventory import Inventory, take_inventory
+from mnist_tracking.upkeep.cleanup.layout import Layout
+from mnist_tracking.upkeep.cleanup.objects import ObjectPlanner
 from mnist_tracking.upkeep.cleanup.records import (
+    FOREIGN,
+    KEPT_DATA,
     OBJECTS,
     CleanupReport,
     PlannedDeletion,
@@ -32,8 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["CleanupPlan", "make_plan"]
 
 _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
-_FOREIGN = "not created by mnist-tracking"
-_KEPT_DATA = "the data is kept"
 _JOB = "training jobs cannot be deleted on AWS"
 
 
@@ -174,15 +176,16 @@ def make_plan(
     older_than: timedelta | datetime | None,
     keep_data: bool,
     include_foreign: bool,
+    ignore_readers: bool,
 ) -> CleanupPlan:
     """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
     require_name("an experiment", experiment)
     before = None if older_than is None else _moment(older_than)
     prefix = experiment_folder(account, account.bucket_name, experiment)
-    inventory = take_inventory(account, experiment, prefix)
+    inventory = take_inventory(account, experiment, prefix, with_readers=not ignore_readers)
     planner = _Planner(
         inventory,
-        prefix,
+        Layout(inventory, prefix),
         chosen=_chosen(inventory, trials, before),
         is_whole=trials is None and older_than is None,
         keep_data=keep_data,
@@ -217,7 +220,7 @@ class _Planner:
 
     Attributes:
         inventory: Everything that exists of the experiment.
-        prefix: The URI of the experiment's folder in S3.
+        layout: Where its objects are.
         chosen: The trials to delete, if they may be deleted.
         is_whole: Whether the whole experiment is to be deleted, and not some of its trials.
         keep_data: Whether to keep the uploaded datasets, and the step that recorded them.
@@ -225,7 +228,7 @@ class _Planner:
     """
 
     inventory: Inventory = attrs.field(kw_only=False)
-    prefix: str = attrs.field(kw_only=False)
+    layout: Layout = attrs.field(kw_only=False)
     chosen: frozenset[str]
     is_whole: bool
     keep_data: bool
@@ -234,16 +237,17 @@ class _Planner:
     def items(self) -> Iterator[PlannedDeletion]:
         """Yield everything in order of deletion; the experiment is last, by which an interrupted cleanup resumes."""
         components = [self._component(component) for component in self._components]
-        deletable = {item.name for item in components if item.deletable}
+        deletable = frozenset(item.name for item in components if item.deletable)
         shared_last = sorted(components, key=lambda item: item.trial is None)
         trials = [self._trial(name) for name in self.inventory.trials if name in self.chosen]
+        objects = list(self._objects(deletable))
         yield from self._jobs(deletable)
         yield from self._hosted(deletable)
-        yield from self._objects(deletable)
+        yield from objects
         yield from shared_last
         yield from trials
         if self.is_whole:
-            yield self._experiment([*components, *trials])
+            yield self._experiment([*components, *trials, *objects])
 
     @cached_property
     def _components(self) -> list[Component]:
@@ -259,22 +263,22 @@ class _Planner:
         return PlannedDeletion(
             kind="trial component",
             name=component.name,
-            trial=_only_trial(component),
+            trial=component.only_trial,
             deletable=not reason,
             reason=reason,
             arn=component.arn,
-            uris=tuple(self._data_of(component)),
+            uris=tuple(self.layout.data_of(component)),
         )
 
     def _reason_to_keep(self, component: Component) -> str:
         elsewhere = [parent for parent in component.parents if not self._deletes_trial(parent[0])]
         if not self._may_delete(is_ours=component.name in self.inventory.ours):
-            return _FOREIGN
+            return FOREIGN
         if elsewhere:
             (trial, experiment), more = elsewhere[0], len(elsewhere) - 1
             return f"also in trial {trial} of experiment {experiment}" + (f" and {more} more" if more else "")
         if self._is_kept_data(component):
-            return _KEPT_DATA
+            return KEPT_DATA
         if not self.is_whole and component.name in self._shared_with_later_trials:
             return "later trials share it"
         return ""
@@ -286,19 +290,27 @@ class _Planner:
         return trial in self.chosen and self._may_delete(is_ours=self.inventory.trials[trial].is_ours)
 
     def _is_kept_data(self, component: Component) -> bool:
-        return self.keep_data and component.display_name == PREPROCESSING and self._is_shared(component)
-
-    def _is_shared(self, component: Component) -> bool:
-        """Whether it was recorded for all trials of the experiment."""
-        return component.tags.get(EXPERIMENT_TAG) == self.inventory.experiment
+        return self.keep_data and component.display_name == PREPROCESSING and self.layout.is_shared(component)
 
     @cached_property
     def _shared_with_later_trials(self) -> frozenset[str]:
-        shared = [component for component in self.inventory.components if self._is_shared(component)]
+        shared = [component for component in self.inventory.components if self.layout.is_shared(component)]
         data = latest_data(shared)
         return frozenset([*latest_good(shared).values(), *([data.name] if data else [])])
 
-    def _jobs(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
+    def _objects(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
+        return ObjectPlanner(
+            inventory=self.inventory,
+            layout=self.layout,
+            components=deletable,
+            trials=frozenset(name for name in self.inventory.trials if self._deletes_trial(name)),
+            kept_data=frozenset(c.name for c in self.inventory.components if self._is_kept_data(c)),
+            is_whole=self.is_whole,
+            keep_data=self.keep_data,
+            include_foreign=self.include_foreign,
+        ).items()
+
+    def _jobs(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
         for component in self._components:
             if component.job_name and component.name in deletable:
                 yield PlannedDeletion(
@@ -310,7 +322,7 @@ class _Planner:
                     is_running=component.status in ("InProgress", "Stopping"),
                 )
 
-    def _hosted(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
+    def _hosted(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
         hosted = [found for found in self.inventory.hosted if found.component.name in deletable]
         for kind in ("endpoint", "endpoint config", "model"):
             for found in hosted:
@@ -318,82 +330,17 @@ class _Planner:
                     yield PlannedDeletion(kind=kind, name=found.name, trial=next(iter(found.component.trials), None))
 
     def _trial(self, name: str) -> PlannedDeletion:
-        reason = "" if self._deletes_trial(name) else _FOREIGN
+        reason = "" if self._deletes_trial(name) else FOREIGN
         return PlannedDeletion(kind="trial", name=name, trial=name, deletable=not reason, reason=reason)
 
     def _experiment(self, contents: Iterable[PlannedDeletion]) -> PlannedDeletion:
         reason = ""
         if not self._may_delete(is_ours=self.inventory.is_ours):
-            reason = _FOREIGN
+            reason = FOREIGN
         elif any(item.kind == "trial" and not item.deletable for item in contents):
             reason = "it still has trials"
-        elif any(item.reason == _KEPT_DATA for item in contents):
-            reason = _KEPT_DATA
+        elif any(item.reason == KEPT_DATA for item in contents):
+            reason = KEPT_DATA
+        elif any(item.kind == OBJECTS and item.reason not in ("", FOREIGN) for item in contents):
+            reason = "some of its data is in use"  # a later cleanup finds that by the experiment
         return PlannedDeletion(kind="experiment", name=self.inventory.experiment, deletable=not reason, reason=reason)
-
-    def _objects(self, deletable: set[str]) -> Iterator[PlannedDeletion]:
-        """Yield the S3 objects, grouped by folder and reason; of some trials only, those that are theirs alone."""
-        to_keep, to_delete = self._locations_to_keep(deletable), self._locations_to_delete(deletable)
-        groups: dict[tuple[str, str], list[str]] = {}
-        for uri in self.inventory.objects:
-            reason = to_keep.get(location_of(uri, to_keep) or "", "")
-            if self.is_whole or location_of(uri, to_delete):
-                groups.setdefault((self._folder(uri), reason), []).append(uri)
-        for (folder, reason), uris in groups.items():
-            yield PlannedDeletion(
-                kind=OBJECTS,
-                name=folder,
-                trial=to_delete.get(folder.rstrip("/")),
-                objects=len(uris),
-                size_bytes=sum(self.inventory.objects[uri] for uri in uris),
-                deletable=not reason,
-                reason=reason,
-                uris=tuple(uris),
-            )
-
-    def _locations_to_keep(self, deletable: set[str]) -> Mapping[str, str]:
-        """Return the locations of data to keep, each with its reason."""
-        components = [component for component in self.inventory.components if component.name not in deletable]
-        used = {
-            uri: _KEPT_DATA if self._is_kept_data(component) else f"data of {component.name}"
-            for component in components
-            for uri in self._data_of(component)
-        }
-        trials = [name for name in self.inventory.trials if not self._deletes_trial(name)]
-        jobs = {f"{self.prefix}/jobs/{name}": f"data of {name}" for name in trials}
-        return {**used, **jobs, **({f"{self.prefix}/data": _KEPT_DATA} if self.keep_data else {})}
-
-    def _locations_to_delete(self, deletable: set[str]) -> Mapping[str, str | None]:
-        """Return the locations of data to delete, each with its trial if it belongs to one."""
-        components = [component for component in self.inventory.components if component.name in deletable]
-        trials = [name for name in self.inventory.trials if self._deletes_trial(name)]
-        return {
-            **{uri: _only_trial(component) for component in components for uri in self._folders_of(component)},
-            **{f"{self.prefix}/jobs/{name}": name for name in trials},
-        }
-
-    def _data_of(self, component: Component) -> Iterator[str]:
-        """Yield the locations of a component's data: its own folders, and the artifacts it names."""
-        yield from self._folders_of(component)
-        yield from (artifact.uri.rstrip("/") for artifact in (*component.inputs, *component.outputs))
-
-    def _folders_of(self, component: Component) -> Iterator[str]:
-        """Yield the folders that only this component writes to."""
-        yield f"{self.prefix}/steps/{component.name}"
-        if component.job_name:
-            yield f"{self.prefix}/jobs/{component.job_name}"
-        for artifact in component.outputs:
-            _, is_endpoint, name = artifact.uri.rpartition(":endpoint/")
-            if is_endpoint:
-                yield f"{self.prefix}/models/{name}"
-        if self._is_shared(component):
-            yield from (artifact.uri.rstrip("/") for artifact in component.inputs)
-
-    def _folder(self, uri: str) -> str:
-        """Return the folder of the job, step, dataset or model that an object belongs to."""
-        *folders, _ = uri.removeprefix(f"{self.prefix}/").split("/")
-        return "/".join([self.prefix, *folders[:2], ""])
-
-
-def _only_trial(component: Component) -> str | None:
-    return component.trials[0] if len(component.trials) == 1 else None

@@ -11,9 +11,22 @@ from mnist_tracking.errors import MnistTrackingError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OBJECTS", "CleanupReport", "PlannedDeletion", "by_reason", "first_names", "in_bytes"]
+__all__ = [
+    "FOREIGN",
+    "KEPT_DATA",
+    "OBJECTS",
+    "UPLOAD",
+    "CleanupReport",
+    "PlannedDeletion",
+    "by_reason",
+    "first_names",
+    "in_bytes",
+]
 
 OBJECTS = "S3 objects"
+UPLOAD = "unfinished upload"
+FOREIGN = "not created by mnist-tracking"
+KEPT_DATA = "the data is kept"
 _MOST_NAMES = 3
 
 
@@ -24,8 +37,8 @@ class PlannedDeletion:
 
     Attributes:
         kind: ``"training job"``, ``"endpoint"``, ``"endpoint config"``, ``"model"``, ``"S3 objects"``,
-            ``"trial component"``, ``"trial"`` or ``"experiment"``.
-        name: Its name; for S3 objects, their folder.
+            ``"unfinished upload"``, ``"trial component"``, ``"trial"`` or ``"experiment"``.
+        name: Its name; for S3 objects, their folder; for an upload, the URI of its object.
         trial: The trial it belongs to; None if it belongs to no trial, or to several.
         objects: The number of S3 objects; None for other kinds.
         size_bytes: The total size of the S3 objects; None for other kinds.
