@@ -13,7 +13,8 @@ import pytest
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from hypothesis import settings
-from tests.support.rigs import RIGS, Rig
+from tests.support.recording import RECORDINGS, save
+from tests.support.rigs import LIVE_RUN, RIGS, Rig
 from tests.support.sent import Sent, record_calls
 from tests.support.toy_job import TOY
 
@@ -26,7 +27,7 @@ settings.load_profile("quick")
 
 @pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    """Each place the calls can go, in turn."""
+    """Each place the calls can go, in turn. Its calls are recorded, if `RECORDINGS` names a folder."""
     with RIGS[request.param](tmp_path / "rig") as rig:
         for mark in request.node.iter_markers("needs"):
             if missing := rig.lacks.intersection(mark.args):
@@ -34,6 +35,9 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         if reason := rig.gaps.get(request.node.originalname):
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
         yield rig
+        if folder := os.environ.get(RECORDINGS):
+            test = request.node.name.replace(f"[{rig.name}]", "").replace(f"[{rig.name}-", "[")
+            save(Path(folder), request.node.path.stem, test, rig.recorder)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -73,6 +77,9 @@ def _imports_are_not_collected() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _nobodys_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide the user's AWS configuration and home; only matplotlib may keep its cache of fonts."""
+    if LIVE_RUN in os.environ:
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")))
         for name in [name for name in os.environ if name.startswith(("AWS_", "SM_", "SAGEMAKER_"))]:
@@ -91,6 +98,9 @@ def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
     """Refuse every connection but to this machine."""
+    if LIVE_RUN in os.environ:
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _only_here(getattr(socket.socket, name)))

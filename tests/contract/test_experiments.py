@@ -95,6 +95,7 @@ def test_experiment_with_trials_cannot_be_deleted(rig: Rig) -> None:
     client.delete_experiment(ExperimentName="digits")
 
 
+@pytest.mark.needs("empty account")
 def test_experiments_are_listed_in_pages(rig: Rig) -> None:
     """The paginator sees each experiment once, whatever the size of a page."""
     client = rig.sagemaker()
@@ -120,6 +121,7 @@ def test_default_page_has_ten_newest_first(rig: Rig) -> None:
     assert page["NextToken"]
 
 
+@pytest.mark.needs("empty account")
 def test_experiments_can_be_sorted_by_name(rig: Rig) -> None:
     """SortBy and SortOrder are honoured."""
     client = rig.sagemaker()
@@ -130,6 +132,7 @@ def test_experiments_can_be_sorted_by_name(rig: Rig) -> None:
     assert [item["ExperimentName"] for item in page["ExperimentSummaries"]] == ["a", "b", "c"]
 
 
+@pytest.mark.needs("empty account")
 def test_experiments_can_be_listed_by_creation_time(rig: Rig) -> None:
     """CreatedAfter and CreatedBefore take any of botocore's forms of a time."""
     client = rig.sagemaker()

@@ -68,11 +68,18 @@ def test_associations_are_listed_by_source_destination_and_type(
 ) -> None:
     read, written = links
 
-    assert sorted(listed(rig)) == sorted(links)
     assert listed(rig, SourceArn=component) == [written]
     assert listed(rig, DestinationArn=component) == [read]
-    assert listed(rig, AssociationType="Produced") == [written]
+    assert listed(rig, SourceArn=component, AssociationType="Produced") == [written]
+    assert listed(rig, SourceArn=component, AssociationType="ContributedTo") == []
     assert listed(rig, SourceArn=f"{component}-two") == []
+
+
+@pytest.mark.needs("empty account")
+def test_all_associations_are_listed(rig: Rig, links: list[tuple[str, str]]) -> None:
+    """Without a filter, and by type alone."""
+    assert sorted(listed(rig)) == sorted(links)
+    assert listed(rig, AssociationType="Produced") == [links[1]]
 
 
 def test_an_association_is_deleted_once(rig: Rig, component: str, links: list[tuple[str, str]]) -> None:
@@ -83,7 +90,8 @@ def test_an_association_is_deleted_once(rig: Rig, component: str, links: list[tu
     with pytest.raises(client.exceptions.ResourceNotFound):
         client.delete_association(SourceArn=source, DestinationArn=destination)
 
-    assert listed(rig) == [other]
+    assert listed(rig, DestinationArn=component) == []
+    assert listed(rig, SourceArn=component) == [other]
 
 
 def test_an_artifact_is_deleted_once_with_its_tags(rig: Rig, artifact: str) -> None:

@@ -121,6 +121,7 @@ def test_trials_can_be_deleted_while_they_are_listed(rig: Rig) -> None:
 @pytest.mark.needs("validation")
 @pytest.mark.parametrize("sort_by", ["Name", "CreationTime"])
 @pytest.mark.parametrize("sort_order", ["Ascending", "Descending"])
+@pytest.mark.needs("empty account")
 def test_pages_of_trials_are_in_order(rig: Rig, sort_by: Any, sort_order: Any) -> None:
     """Names sort without case; every trial is listed once, even if many are created at the same time."""
     client = rig.sagemaker()

@@ -39,11 +39,14 @@ def find_artifact(connection: sqlite3.Connection, arn: str) -> LineageArtifact |
     return None if row is None else LineageArtifact(*row)
 
 
-def artifacts(connection: sqlite3.Connection, source_uri: str, limit: int, offset: int) -> list[LineageArtifact]:
-    """Return the artifacts of a source, the newest first."""
+def artifacts(
+    connection: sqlite3.Connection, source_uri: str | None, created_after: float, limit: int, offset: int
+) -> list[LineageArtifact]:
+    """Return the artifacts of a source, or of all sources, since a time; the newest first."""
     rows = connection.execute(
-        "SELECT * FROM lineage_artifacts WHERE source_uri = ? ORDER BY created DESC, arn LIMIT ? OFFSET ?",
-        (source_uri, limit, offset),
+        "SELECT * FROM lineage_artifacts WHERE source_uri = coalesce(?, source_uri) AND created >= ? "
+        "ORDER BY created DESC, arn LIMIT ? OFFSET ?",
+        (source_uri, created_after, limit, offset),
     )
     return [LineageArtifact(*row) for row in rows]
 

@@ -9,7 +9,7 @@ from mnist_tracking.embedded.services.resources import next_token, page_size, pr
 from mnist_tracking.embedded.store import lineage
 from mnist_tracking.embedded.store.lineage import Association, LineageArtifact
 from mnist_tracking.embedded.store.tags import has_arn, put_tags, remove_all_tags
-from mnist_tracking.embedded.times import as_datetime
+from mnist_tracking.embedded.times import as_datetime, as_seconds
 from mnist_tracking.errors import UnsupportedOperationError
 
 _FILTERS = {"SourceArn": "source_arn", "DestinationArn": "destination_arn", "AssociationType": "type"}
@@ -52,13 +52,14 @@ def describe_artifact(call: Call) -> Response:
 
 @serves("sagemaker", "ListArtifacts")
 def list_artifacts(call: Call) -> Response:
-    """List the artifacts of a source, newest first. Other filters and orders raise UnsupportedOperationError."""
+    """List by source and time of creation, newest first. Other filters and orders raise UnsupportedOperationError."""
     params = call.params
-    if "SourceUri" not in params or (params.keys() - {"SourceUri", "MaxResults", "NextToken"}):
-        raise UnsupportedOperationError("sagemaker", "ListArtifacts by anything but SourceUri")
+    if unknown := sorted(params.keys() - {"SourceUri", "CreatedAfter", "MaxResults", "NextToken"}):
+        raise UnsupportedOperationError("sagemaker", f"ListArtifacts with {unknown[0]}")
     size, offset = page_size(params), read_offset(params)
+    after = as_seconds(params["CreatedAfter"]) if "CreatedAfter" in params else 0.0
     with call.context.store.read() as connection:
-        found = lineage.artifacts(connection, params["SourceUri"], size + 1, offset)
+        found = lineage.artifacts(connection, params.get("SourceUri"), after, size + 1, offset)
     return {"ArtifactSummaries": [_artifact(item) for item in found[:size]], **next_token(offset, size, len(found))}
 
 
