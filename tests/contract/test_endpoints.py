@@ -40,8 +40,8 @@ def endpoint(rig: Rig) -> Iterator[str]:
     data = rig.put("model.tar.gz", archive({"code/inference.py": SCRIPT}))
     container = {"Image": image, "ModelDataUrl": data, "Environment": environment}
     client.create_model(ModelName="model", ExecutionRoleArn=rig.role, PrimaryContainer=container)  # type: ignore[arg-type]
-    variant: Any = {"VariantName": "AllTraffic", "ModelName": "model", "InitialInstanceCount": 1}
-    variants = [{**variant, "InstanceType": INSTANCE_TYPE}]
+    variant = {"VariantName": "AllTraffic", "ModelName": "model", "InitialInstanceCount": 1}
+    variants: Any = [{**variant, "InstanceType": INSTANCE_TYPE}]
     client.create_endpoint_config(EndpointConfigName="config", ProductionVariants=variants)
     client.create_endpoint(EndpointName="endpoint", EndpointConfigName="config")
     try:

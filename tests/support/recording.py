@@ -71,8 +71,9 @@ class Recorder:
         }
         clean: Call = json.loads(_replaced(json.dumps(call), self.secrets))
         last = self.calls[-1] if self.calls else None
-        if last and {**last, "response": {}} == {**clean, "response": {}}:
-            self.calls[-1] = clean  # of a poll, the last answer
+        is_poll = clean["operation"].startswith("Describe") and last and last["request"] == clean["request"]
+        if last and is_poll and last["operation"] == clean["operation"]:
+            self.calls[-1] = clean  # the last answer alone
         else:
             self.calls.append(clean)
 

@@ -49,10 +49,11 @@ class Replay:
 
     def _call(self, call: Call) -> dict[str, Any]:
         method: Callable[..., Any] = getattr(self.rig.client(call["service"]), xform_name(call["operation"]))
+        found: Mapping[str, Any]
         try:
             found = method(**self._current(sent(call["request"])))
         except ClientError as error:
-            return {"Error": error.response["Error"]}
+            found = error.response
         return {name: value for name, value in found.items() if name != "ResponseMetadata"}
 
     def _current(self, value: Any) -> Any:
@@ -81,7 +82,7 @@ def _differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Itera
     error, other = recorded.get("Error"), found.get("Error")
     if error is None and other is None:
         yield from _shape(recorded, found, "")
-    elif error is None or other is None or error["Code"] != other["Code"] or _words(error) != _words(other):
+    elif error is None or other is None or error["Code"] != other["Code"] or _words(recorded) != _words(found):
         yield f"recorded {_outcome(error)}, found {_outcome(other)}"
 
 
@@ -89,9 +90,10 @@ def _outcome(error: Mapping[str, str] | None) -> str:
     return "success" if error is None else f"{error['Code']} {error.get('Message', '')!r}"
 
 
-def _words(error: Mapping[str, str]) -> str:
-    """Return an error message without its names and numbers."""
-    return _NAMES.sub("_", error.get("Message", "")).strip(" .").lower()
+def _words(response: Mapping[str, Any]) -> str:
+    """Return an error message without its names and numbers, and without what a model itself has said."""
+    message = response["Error"].get("Message", "").replace(response.get("OriginalMessage", "").strip() or "\0", "")
+    return _NAMES.sub("_", message).strip(" .").lower()
 
 
 def _shape(recorded: Any, found: Any, path: str) -> Iterator[str]:
