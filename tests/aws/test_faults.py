@@ -24,6 +24,22 @@ def engine_settings(naps: list[float]) -> dict[str, Any]:
     return {"sleep": naps.append}
 
 
+class Seen:
+    """A `TrialObserver` that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def started(self, _trial: str, _job: str, _hyperparameters: object) -> None:
+        self.events.append("started")
+
+    def logged(self, _trial: str, line: str) -> None:
+        self.events.append(line)
+
+    def ended(self, _trial: object) -> None:
+        self.events.append("ended")
+
+
 @pytest.fixture
 def names(engine: EmbeddedSageMaker) -> Callable[[], list[str]]:
     """Returns the names of all trials."""
@@ -113,6 +129,38 @@ def test_expired_credentials_are_not_taken_for_a_missing_role(
         _ = workspace.role
 
     assert ":role/" in workspace.role
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+def test_a_failed_upload_of_code_has_the_class_of_its_reason(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, names: Callable[[], list[str]], code: str
+) -> None:
+    """boto3 wraps the response in an error without a code."""
+    with (
+        engine.inject(Fault(code, operation="PutObject", times=None)),
+        pytest.raises(AccessDeniedError, match="PutObject") as caught,
+    ):
+        runner.submit()
+
+    assert caught.value.code == code
+    assert caught.value.is_expired == (code == "ExpiredToken")
+    assert names() == []
+
+
+def test_a_sweep_outlives_an_outage_longer_than_the_retries(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, workspace: Workspace, names: Callable[[], list[str]]
+) -> None:
+    """Of the network while the job is submitted and followed, and of the service at its end; nothing is told twice."""
+    engine.inject(Fault("EndpointConnectionError", operation="CreateTrainingJob", times=12))
+    engine.inject(Fault("ReadTimeoutError", operation="DescribeTrainingJob", after=1, times=23))
+    engine.inject(Fault("ServiceUnavailable", operation="DescribeTrialComponent", after=1, times=12))
+    seen = Seen()
+
+    board = HyperparameterSweep(runner, {"slope": [1.0]}).run(observer=seen)
+
+    assert [trial.name for trial in board] == names()
+    assert board.best.status == "Completed"
+    assert seen.events == ["started", *workspace.submitted(board.best.name).logs(), "ended"]
 
 
 def test_a_sweep_goes_on_when_jobs_cannot_be_started_for_a_while(

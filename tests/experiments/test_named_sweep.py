@@ -18,6 +18,7 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._values.names import attempt_name, digest_of
+from mnist_tracking._values.records import Scalar
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
@@ -65,8 +66,8 @@ def run_in_process(operation: Callable[[], object]) -> int:
     return child
 
 
-def trained(board: Leaderboard) -> list[object]:
-    return sorted(trial.hyperparameters["slope"] for trial in board if trial.status == "Completed")  # type: ignore[type-var]
+def trained(board: Leaderboard) -> list[float]:
+    return sorted(float(str(trial.hyperparameters["slope"])) for trial in board if trial.status == "Completed")
 
 
 def test_three_programs_train_each_point_once(driver: Driver) -> None:
@@ -128,7 +129,7 @@ def test_a_lost_answer_makes_nothing_twice(tmp_path: Path, driver: Driver, opera
 
 
 def test_running_again_trains_what_is_new_and_resuming_also_what_failed(runner: ExperimentRunner) -> None:
-    space = {"behaviour": ["train", "raise"], "slope": [1.0]}
+    space: dict[str, list[Scalar]] = {"behaviour": ["train", "raise"], "slope": [1.0]}
     first = HyperparameterSweep(runner, space, name="night").run()
     again = HyperparameterSweep(runner, space, name="night").run()
     finer = HyperparameterSweep(runner, {**space, "slope": [1.0, 2.0]}, name="night").run()

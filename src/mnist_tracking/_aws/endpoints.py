@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Literal
 
 import attrs
-from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mnist_tracking._aws.account import Account
@@ -140,8 +139,6 @@ def deploy_model(
                 raise AlreadyExistsError("endpoint", name) from error
             _require_archives(account, served)
             raise
-        except S3UploadFailedError as error:
-            raise ServiceError("S3UploadFailed", "PutObject", str(error)) from error
         except BotoCoreError:  # a broken connection is an OSError, too
             raise
         except _UNREADABLE as error:

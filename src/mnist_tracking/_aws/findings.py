@@ -3,15 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.jobs import describe_job
+from mnist_tracking._aws.jobs import describe_job, time_limit
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.metrics import metric_regexes
-from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE
+from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, STOP_REASON
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, Metric, Scalar
 from mnist_tracking.errors import ServiceError
@@ -100,6 +101,12 @@ def with_findings(component: Component, findings: Findings) -> Component:
     return attrs.evolve(component, parameters={**parameters, **findings.parameters})
 
 
+def with_time_limit(component: Component, job: Mapping[str, Any]) -> Component:
+    """Return the component of a job as it is with the time limit recorded that ended the job, if one did."""
+    limit = time_limit(job)
+    return attrs.evolve(component, parameters={**component.parameters, STOP_REASON: limit}) if limit else component
+
+
 def record_findings(account: Account, before: Component, after: Component) -> None:
     """Record the reserved parameters in which two versions of a component differ; warn if that is not possible."""
     changed = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}
@@ -109,7 +116,9 @@ def record_findings(account: Account, before: Component, after: Component) -> No
     try:
         mark(account, after.name, changed, removed)
     except ServiceError as error:
-        account.warn_once("findings", f"What the log shows of the metrics is not recorded with the trials: {error}")
+        account.warn_once(
+            "findings", f"What jobs show of their metrics and their end is not recorded with the trials: {error}"
+        )
 
 
 def mark(account: Account, component: str, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:

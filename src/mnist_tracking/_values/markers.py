@@ -1,5 +1,5 @@
 """
-Reserved parameters of trial components: what this library has found out about their metrics.
+Reserved parameters of trial components: what this library has found out about their metrics, and how they ended.
 
 SageMaker keeps finite values only, so a training that diverged looks like a short one. Whoever sees it, the job, the
 program that trains or the one that waits for the job, writes it down once. Standard library only: this module travels
@@ -19,6 +19,9 @@ DROPPED = f"{RESERVED}dropped."
 
 #: The parameter of a component whose metrics were read to the end of the training, whether they are finite or not.
 CHECKED = f"{RESERVED}checked"
+
+#: The parameter of a component whose job was ended by a time limit: SageMaker's name of that limit.
+STOP_REASON = f"{RESERVED}stop-reason"
 
 
 def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:

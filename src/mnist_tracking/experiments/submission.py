@@ -9,7 +9,7 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.errors import exists
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
-from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings
+from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings, with_time_limit
 from mnist_tracking._aws.jobs import (
     ENDED,
     describe_job,
@@ -135,11 +135,12 @@ class SubmittedTrial:
         job = wait_for_job(self._account, self.job_name, on_line=see, on_status=on_status, timeout_s=timeout_s)
         component, outstanding = wait_for_outcome(self._account, job)
         is_ours = CREATED_BY in tags_of(self._account, component.arn) or self._tag_as_trial()
+        before, component = component, with_time_limit(component, job)
         if findings := check.findings(component.metrics):
-            before, component = component, with_findings(component, findings)
-            if is_ours:
-                record_findings(self._account, before, component)
+            component = with_findings(component, findings)
             warn_of_dropped(self.name, findings.dropped.values())
+        if is_ours:
+            record_findings(self._account, before, component)
         trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
             warnings.warn(f"The trial {self.name!r} has no model: {lost}", stacklevel=2)

@@ -172,6 +172,8 @@ class Leaderboard(Sequence[Trial]):
         """
         The best completed trial.
 
+        A trial that a time limit has ended is ranked, but never the best: its model need not be the one that scored.
+
         On AWS, the values of a job's metrics may reach its trial some time after the job has ended. Each trial that has
         no value for the objective, or has ended in the two minutes before, is compared with the final values that
         DescribeTrainingJob returns, which is up to date. Of a trial that ended earlier, the value counts as final.
@@ -220,7 +222,8 @@ class Leaderboard(Sequence[Trial]):
     def _fate(self, trial: Trial) -> str:
         last = trial.non_finite.get(self.objective.metric) if self.objective else None
         diverged = f", and {self.objective.metric!r} ends with {last}" if self.objective and last else ""
-        return f"{trial.name} is {trial.status}{diverged}"
+        limit = f" ({trial.stop_reason})" if trial.stop_reason else ""
+        return f"{trial.name} is {trial.status}{limit}{diverged}"
 
     def check_logs(self) -> "Leaderboard":
         """

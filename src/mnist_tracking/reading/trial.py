@@ -12,10 +12,11 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.findings import read_findings
-from mnist_tracking._aws.jobs import ENDED
+from mnist_tracking._aws.jobs import ENDED, describe_job, time_limit
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
+from mnist_tracking._values.markers import STOP_REASON
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import (
     Component,
@@ -95,7 +96,7 @@ class Trial:
         name: Unique in the account and region.
         experiment: The experiment it belongs to.
         status: The status of its training; None if it has no training.
-        failure_reason: Why its training failed; empty if it did not.
+        failure_reason: Why its training failed, or which time limit ended it; empty otherwise.
         hyperparameters: The hyperparameters it was trained with, decoded.
         metrics: The summary of each metric of its training, by name.
         job_name: Its training job; empty if it was trained without one.
@@ -110,6 +111,8 @@ class Trial:
         dropped: How many values SageMaker does not have of a metric, and why, by metric.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
+        stop_reason: The time limit of its job that ended its training, by SageMaker's name: ``"MaxRuntimeExceeded"`` or
+            ``"MaxWaitTimeExceeded"``; empty otherwise. It is recorded by the program that waits for the job.
         provenance: The code that was trained, and what it ran in; a `mnist_tracking.types.Provenance`.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
@@ -144,6 +147,7 @@ class Trial:
     non_finite: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     dropped: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     is_checked: bool = False
+    stop_reason: str = ""
     provenance: Provenance = attrs.field(factory=Provenance)
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
@@ -263,16 +267,18 @@ def trial_from_component(
     outputs = {artifact.name: artifact.uri for artifact in component.outputs}
     status: Status = component.status or "InProgress"
     ended, started = component.ended, component.started
+    limit = str(component.parameters.get(STOP_REASON, ""))
     return Trial(
         name=name,
         experiment=experiment or dict(component.parents).get(name, ""),
         status=status,
-        failure_reason=component.message if status == "Failed" else "",
+        failure_reason=component.message if status == "Failed" else limit and f"{limit}: its job reached a time limit",
         hyperparameters={k: v for k, v in component.parameters.items() if not is_sdk_parameter(k)},
         metrics=component.metrics,
         non_finite=component.non_finite,
         dropped=component.dropped,
         is_checked=component.is_checked,
+        stop_reason=limit,
         job_name=component.job_name or "",
         component_name=component.name,
         model_uri=outputs.get("SageMaker.ModelArtifact"),
@@ -284,6 +290,13 @@ def trial_from_component(
         account=account,
         is_settled=is_settled,
     )
+
+
+def is_trained(trial: Trial) -> bool:
+    """Whether the training of a trial has completed, or was ended by a time limit of its job; this may need a call."""
+    if trial.status != "Stopped" or trial.stop_reason or not trial.job_name:
+        return trial.status == "Completed" or bool(trial.stop_reason)
+    return bool(time_limit(describe_job(trial._account, trial.job_name)))  # nobody has waited for the job
 
 
 def with_log_checked(trial: Trial) -> Trial:

@@ -29,7 +29,7 @@ from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.specs import Objective, check_image, check_instance_type
 from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
 from mnist_tracking.reading.leaderboard import Leaderboard
-from mnist_tracking.reading.trial import Trial, trial_from_component
+from mnist_tracking.reading.trial import Trial, is_trained, trial_from_component
 from mnist_tracking.serving.endpoint import Endpoint
 
 __all__ = ["BestModelDeployer", "DeploymentPlan"]
@@ -325,10 +325,9 @@ def _served(
     image_uri: str | None,
 ) -> Served:
     """Return what to serve: the trial's model, with the caller's script or the recorded one."""
-    if trial.status != "Completed":
-        raise StateError(
-            "trial", trial.name, "not-completed", f"is {trial.status}; only a completed trial can be deployed"
-        )
+    if not is_trained(trial):
+        said = f"is {trial.status}; only a trial that has completed, or reached its time limit, can be deployed"
+        raise StateError("trial", trial.name, "not-completed", said)
     if trial.model_uri is None:
         raise StateError("trial", trial.name, "no-model", "has no model to deploy")
     if entry_point is not None or source_dir is not None:

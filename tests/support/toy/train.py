@@ -31,6 +31,8 @@ def main() -> None:
         if args.behaviour != "silent":
             print(f"step {step} error={abs(args.slope - slope)!r}; score={slope!r};")
     Path(os.environ["SM_MODEL_DIR"], "line.json").write_text(json.dumps({"slope": slope}))
+    if args.behaviour == "overrun":
+        signal.pause()
 
 
 def model_fn(model_dir: str) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from mnist_tracking._aws.experiments import trial_arns
-from mnist_tracking._aws.jobs import describe_job, time_limit
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.names import attempt_name, check_name, digest_of
 from mnist_tracking._values.recordable import comparable
@@ -20,7 +19,7 @@ from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
 from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard, including
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, is_trained
 
 __all__ = ["HyperparameterSweep"]
 
@@ -159,7 +158,7 @@ class HyperparameterSweep:
             trial = trials.get(attempt_name(sweep, slot, attempt).lower())
             is_open = trial is None or trial.status in ("InProgress", "Stopping")
             if trial is not None and not is_open:
-                if not resume or self._is_trained(trial):
+                if not resume or is_trained(trial):
                     continue
                 attempt += 1
             yield PointTraining(point=point, hyperparameters=merged, sweep=sweep, slot=slot, attempt=attempt)
@@ -170,17 +169,12 @@ class HyperparameterSweep:
         for point in self.points:
             merged = self._job.merged(point)
             same = [trial for hyperparameters, trial in trained if hyperparameters == _comparable(merged)]
-            if not any(self._is_trained(trial) for trial in same):
+            if not any(is_trained(trial) for trial in same):
                 submitted = next((self._submitted(trial) for trial in same if trial.status == "InProgress"), None)
                 yield PointTraining(point=point, hyperparameters=merged, submitted=submitted)
 
     def _trained(self) -> list[Trial]:
         return [trial for trial in self._board() if trial.job_name]
-
-    def _is_trained(self, trial: Trial) -> bool:
-        """Whether the training of a trial has completed, or reached its time limit."""
-        is_at_limit = trial.status == "Stopped" and time_limit(describe_job(self.runner.workspace, trial.job_name))
-        return trial.status == "Completed" or bool(is_at_limit)
 
     def _submitted(self, trial: Trial) -> SubmittedTrial:
         return SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
