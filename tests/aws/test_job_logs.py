@@ -1,14 +1,17 @@
 """The log of a job, read as it grows: streams and lines that appear late, and logs that must not be read."""
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.support.clocks import Ahead
-from tests.support.late import late_account
+from tests.support.late import command_line, late_account
 from tests.support.sent import Sent, record_calls
+from tests.support.toy_job import TOY
 
 from mnist_tracking import (
     AccessDeniedError,
@@ -83,8 +86,16 @@ def test_the_last_lines_are_waited_for(account: Account) -> None:
     for second, host in ((0, 1), (2, 1), (5, 2)):
         add_line(engine, f"algo-{host}-1", clock() + second, f"line {second}")
 
-    assert [line for _, line in log.last_lines()] == ["line 0", "line 2", "line 5"]
+    assert [line for _, line in log.last_lines(datetime.now(UTC))] == ["line 0", "line 2", "line 5"]
     assert 12 <= clock.seconds < 20
+
+
+def test_the_log_of_a_job_that_ended_long_ago_is_read_at_once(account: Account) -> None:
+    engine, workspace, clock = account
+    add_line(engine, "algo-1-1", clock(), "line")
+
+    assert len(list(JobLog(workspace, "job").last_lines(datetime.now(UTC) - timedelta(minutes=3)))) == 1
+    assert clock.seconds == 0
 
 
 def test_a_log_that_never_ends_is_given_up(account: Account) -> None:
@@ -96,7 +107,7 @@ def test_a_log_that_never_ends_is_given_up(account: Account) -> None:
         sleep(seconds)
 
     workspace.sleep = log_and_sleep
-    assert len(list(JobLog(workspace, "job").last_lines())) > 5
+    assert len(list(JobLog(workspace, "job").last_lines(datetime.now(UTC)))) > 5
     assert 119 < clock.seconds < 130
 
 
@@ -176,7 +187,25 @@ def test_who_asks_for_a_log_that_must_not_be_read_gets_an_error(account: Account
     with pytest.raises(AccessDeniedError, match="DescribeLogStreams"):
         list(submitted.logs())
     with pytest.warns(UserWarning, match="cannot be read"):
-        assert log_tail(account[1], submitted.job_name) == []
+        assert log_tail(account[1], submitted.job_name, datetime.now(UTC)) == []
+
+
+def test_the_command_line_of_who_may_not_read_logs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, workspace, _ = account
+    engine.inject(DENIED)
+    ask = command_line(monkeypatch, engine, workspace)
+    script = ["train.py", "--source-dir", str(TOY), "-e", "lines", "--metric", "score=score=(.*?);", "--name"]
+    with pytest.warns(UserWarning, match="cannot be read") as told:
+        trained = ask("run", *script, "good", "--format", "json")
+    failed = ask("run", *script, "bad", "--param", "behaviour=raise")  # without another warning
+    logs = ask("logs", "good")
+
+    assert (trained.exit_code, json.loads(trained.stdout)["metrics"]["score"]["last"]) == (0, 1.75)
+    assert failed.exit_code == 1
+    assert "the data are upside down" in failed.output
+    assert (logs.exit_code, logs.stdout) == (1, "")
+    assert "DescribeLogStreams failed (AccessDeniedException)" in logs.stderr
+    assert len(told) == 1
 
 
 def test_expired_credentials_are_not_taken_for_a_missing_permission(account: Account, runner: ExperimentRunner) -> None:

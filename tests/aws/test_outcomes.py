@@ -128,6 +128,16 @@ def test_a_component_that_does_not_appear_is_a_clear_error(account: Account, run
     assert workspace.trial("late").steps[0].tags["mnist-tracking:created-by"]
 
 
+def test_a_trial_whose_job_was_never_started_is_a_clear_error(account: Account, runner: ExperimentRunner) -> None:
+    """A killed program leaves such a trial."""
+    workspace = account[1]
+    tags = [{"Key": "mnist-tracking:job", "Value": "never"}]
+    workspace.client("sagemaker").create_trial(TrialName="left", ExperimentName="lines", Tags=tags)
+
+    with pytest.raises(StateError, match="has no training job to wait for"):
+        workspace.submitted("left")
+
+
 def test_search_is_not_asked_while_a_trial_trains(calls: Sent, runner: ExperimentRunner) -> None:
     calls.clear()
     runner.run()

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mnist_tracking import Workspace
+from mnist_tracking import ConfigError, Workspace
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking.types import Timing
 
@@ -124,6 +125,14 @@ def test_pauses_on_aws_start_at_two_seconds_and_are_never_the_same(workspace: Wo
     assert 1.5 <= clock.pauses[0] <= 2.5
     assert all(7.5 <= pause <= 12.5 for pause in clock.pauses[10:])
     assert len(set(clock.pauses)) == 40
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"poll_s": -1}, {"first_poll_s": float("nan")}, {"jitter": 1.0}, {"log_quiet_s": "4"}]
+)
+def test_a_wrong_timing_is_rejected(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong))}=.*; expected"):
+        Timing(**wrong)
 
 
 def test_an_interrupt_in_a_pause_is_raised(workspace: Workspace) -> None:

@@ -4,18 +4,15 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from tests.support.clocks import Ahead
-from tests.support.late import late_account
+from tests.support.late import command_line, late_account
 from tests.support.sent import Sent, record_calls
 from tests.support.toy_job import TOY
 
 from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Workspace
-from mnist_tracking.cli.app import cli
 from mnist_tracking.embedded import EmbeddedSageMaker, Lag
 
 Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
@@ -91,28 +88,17 @@ def test_another_program_finds_what_has_just_ended(account: Account, runner: Exp
     assert workspace.trial("failed").failure_reason.endswith("exit code: 1")
 
 
-@pytest.fixture
-def ask(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs a command line on the account."""
-    monkeypatch.setattr(Workspace, "embedded", lambda *_, **__: account[1])
-    monkeypatch.setattr(Workspace, "close", lambda _: None)
-
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli, ["--home", str(account[0].home), *arguments], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result
-
-    return run
-
-
-def test_the_command_line_shows_what_it_has_just_trained(account: Account, ask: Callable[..., Result]) -> None:
+def test_the_command_line_shows_what_it_has_just_trained(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, workspace, _ = account
+    ask = command_line(monkeypatch, engine, workspace)
     script = ["train.py", "--source-dir", str(TOY), "-e", "lines", "--metric", "score=score=(.*?);"]
     trained = ask("run", *script, "--param", "slope=2.0", "--name", "only", "--format", "json")
     swept = ask("sweep", *script, "--objective", "score", "--grid", "slope=1.0,4.0", "--format", "json")
-    shown: dict[str, Any] = json.loads(ask("show", "only", "--format", "json").stdout)
+    shown = ask("show", "only", "--format", "json")
+    cleaned = ask("cleanup", "lines", "--yes")
 
     assert json.loads(trained.stdout)["metrics"]["score"]["last"] == 1.75
     assert len(json.loads(swept.stdout)) == 3
-    assert shown["status"] == "Completed"
-    ask("cleanup", "lines", "--yes")
-    assert account[1].client("sagemaker").list_trials()["TrialSummaries"] == []
+    assert json.loads(shown.stdout)["status"] == "Completed"
+    assert cleaned.exit_code == 0, cleaned.output
+    assert workspace.client("sagemaker").list_trials()["TrialSummaries"] == []

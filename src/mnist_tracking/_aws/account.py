@@ -1,5 +1,6 @@
 """Account: the boto3 session that all calls go through, with its clients, settings, role and bucket."""
 
+import math
 import os
 import pickle
 import threading
@@ -42,6 +43,22 @@ _CONFIG_FILES = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERR
 _ENCRYPTED = ("PutObject", "CreateMultipartUpload", "CopyObject")
 
 
+def _check_seconds(_: object, attribute: Any, value: object) -> None:
+    if not (isinstance(value, int | float) and 0 <= value < math.inf):
+        raise ConfigError(f"{attribute.name}={short_repr(value)}; expected seconds >= 0.")
+
+
+def _check_share(_: object, attribute: Any, value: object) -> None:
+    if not (isinstance(value, int | float) and 0 <= value < 1):
+        raise ConfigError(
+            f"{attribute.name}={short_repr(value)}; expected a number from 0 up to, but not including, 1."
+        )
+
+
+def _seconds(default: float) -> Any:
+    return attrs.field(default=default, validator=_check_seconds)
+
+
 @attrs.frozen(kw_only=True)
 class Timing:
     """
@@ -58,16 +75,19 @@ class Timing:
         predicted_within_s: How long to wait for the response of an endpoint. SageMaker allows a model 60 seconds.
         deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
         outage_s: How long each trial of a sweep waits, in all, for outages of the service or the network to pass.
+
+    Raises:
+        ConfigError: If a time is negative, or *jitter* is not a share.
     """
 
-    poll_s: float = 10.0
-    first_poll_s: float = 2.0
-    jitter: float = 0.25
-    settled_within_s: float = 120.0
-    log_quiet_s: float = 4.0
-    predicted_within_s: float = 70.0
-    deletable_within_s: float = 3600.0
-    outage_s: float = 3600.0
+    poll_s: float = _seconds(10.0)
+    first_poll_s: float = _seconds(2.0)
+    jitter: float = attrs.field(default=0.25, validator=_check_share)
+    settled_within_s: float = _seconds(120.0)
+    log_quiet_s: float = _seconds(4.0)
+    predicted_within_s: float = _seconds(70.0)
+    deletable_within_s: float = _seconds(3600.0)
+    outage_s: float = _seconds(3600.0)
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()

@@ -1,8 +1,7 @@
 """What the log of a job shows of its metrics, and SageMaker does not keep: found once, and recorded."""
 
-import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -85,10 +84,8 @@ def read_findings(
     account: Account, job_name: str, metrics: Mapping[str, Metric], ended: datetime | None
 ) -> Findings | None:
     """Read the whole log of a job that has ended; None if it is empty, or reading logs is not allowed."""
-    check, log = MetricCheck(account, job_name), JobLog(account, job_name, is_optional=True)
-    age_s = math.inf if ended is None else (datetime.now(UTC) - ended).total_seconds()
-    is_settled = age_s > account.timing.settled_within_s  # CloudWatch is no longer behind
-    for moment, line in log.new_lines() if is_settled else log.last_lines():
+    check = MetricCheck(account, job_name)
+    for moment, line in JobLog(account, job_name, is_optional=True).last_lines(ended):
         check.add(moment, line)
     return check.findings(metrics)
 

@@ -132,14 +132,14 @@ def wait_for_job(
     log, shown = JobLog(account, job_name, is_optional=True), ""
     for _ in Polling(account, timeout_s=timeout_s):
         job = describe_job(account, job_name)
-        has_ended, secondary = job["TrainingJobStatus"] in ENDED, job.get("SecondaryStatus", "")
+        ended, secondary = end_of(job), job.get("SecondaryStatus", "")
         if on_status is not None and secondary != shown:
             on_status(secondary)
         shown = secondary
         if on_line is not None:
-            for moment, line in log.last_lines() if has_ended else log.new_lines():
+            for moment, line in log.last_lines(ended) if ended else log.new_lines():
                 on_line(moment, line)
-        if has_ended:
+        if ended:
             return job
     raise JobTimeoutError(job_name, timeout_s or 0.0)
 
@@ -148,6 +148,17 @@ def job_status(account: Account, job_name: str) -> Status:
     """Return the status of a job."""
     status: Status = describe_job(account, job_name)["TrainingJobStatus"]
     return status
+
+
+def end_of(job: Mapping[str, Any]) -> datetime | None:
+    """
+    Return when a job ended; None while it runs.
+
+    Args:
+        job: The response of DescribeTrainingJob.
+    """
+    ended: datetime = job.get("TrainingEndTime", job["LastModifiedTime"])  # a job that never trained has the latter
+    return ended if job["TrainingJobStatus"] in ENDED else None
 
 
 def time_limit(job: Mapping[str, Any]) -> str:

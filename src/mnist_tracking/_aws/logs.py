@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import is_denied, is_missing, translated
-from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.text import last_redraw
 from mnist_tracking.errors import AccessDeniedError, ServiceError
 
@@ -43,11 +43,12 @@ class JobLog:
         is_due = self._account.clock() - self._looked >= self._account.timing.poll_s
         return self._new_lines(find_streams=is_due or not self._tokens)
 
-    def last_lines(self) -> Iterator[tuple[datetime, str]]:
+    def last_lines(self, ended: datetime | None) -> Iterator[tuple[datetime, str]]:
         """
         Yield the lines since the last call until nothing new has been logged for `Timing.log_quiet_s`.
 
-        To be called after the end of the job, which CloudWatch is behind.
+        Args:
+            ended: When the job ended. CloudWatch is behind for some time; later, the lines are read at once.
         """
         account, timing = self._account, self._account.timing
         quiet_since = account.clock()
@@ -55,7 +56,8 @@ class JobLog:
             for line in self._new_lines(find_streams=True):
                 quiet_since = account.clock()
                 yield line
-            if self._is_denied or account.clock() - quiet_since >= timing.log_quiet_s:
+            is_quiet = account.clock() - quiet_since >= timing.log_quiet_s
+            if is_quiet or self._is_denied or is_settled(account, ended):
                 return
 
     def _new_lines(self, *, find_streams: bool) -> Iterator[tuple[datetime, str]]:
@@ -101,14 +103,14 @@ class JobLog:
                 return
 
 
-def log_tail(account: Account, job_name: str, lines: int = 20) -> list[str]:
+def log_tail(account: Account, job_name: str, ended: datetime | None, lines: int = 20) -> list[str]:
     """
-    Return the last lines of the log of a job that has ended, oldest first, each as a terminal shows it.
+    Return the last lines of the log of a job that ended then, oldest first, each as a terminal shows it.
 
     There are none if reading logs is not allowed.
     """
-    ended = JobLog(account, job_name, is_optional=True)
-    return [last_redraw(line) for _, line in deque(ended.last_lines(), maxlen=lines)]
+    log = JobLog(account, job_name, is_optional=True)
+    return [last_redraw(line) for _, line in deque(log.last_lines(ended), maxlen=lines)]
 
 
 def stream_tail(client: Any, group: str, lines: int, *, since: datetime) -> list[str]:

@@ -2,10 +2,16 @@
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from mnist_tracking._aws.account import Account
 
 _GROWTH = 1.3
+
+
+def is_settled(account: Account, ended: datetime | None) -> bool:
+    """Whether something ended so long ago that nothing of it is still to come; without a time, it did."""
+    return ended is None or (datetime.now(UTC) - ended).total_seconds() > account.timing.settled_within_s
 
 
 class Polling:

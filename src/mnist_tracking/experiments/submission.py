@@ -11,8 +11,8 @@ from mnist_tracking._aws.errors import exists
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
 from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings, with_time_limit
 from mnist_tracking._aws.jobs import (
-    ENDED,
     describe_job,
+    end_of,
     job_status,
     stop_job,
     tag_component,
@@ -80,11 +80,11 @@ class SubmittedTrial:
         """
         log, polling = JobLog(self._account, self.job_name), Polling(self._account)
         for _ in polling:
-            has_ended = follow and self.status in ENDED
-            for _, line in log.last_lines() if has_ended else log.new_lines():
+            ended = end_of(describe_job(self._account, self.job_name)) if follow else None
+            for _, line in log.last_lines(ended) if ended else log.new_lines():
                 polling.restart()
                 yield line
-            if has_ended or not follow:
+            if ended or not follow:
                 return
 
     def series(self) -> dict[str, MetricSeries]:
@@ -176,8 +176,8 @@ class SubmittedTrial:
             JobFailedError: If it did; carries the last lines of the log.
         """
         if trial.status == "Failed":
-            job, tail = describe_job(self._account, self.job_name), log_tail(self._account, self.job_name)
-            reason = str(job.get("FailureReason", ""))
+            job = describe_job(self._account, self.job_name)
+            tail, reason = log_tail(self._account, self.job_name, end_of(job)), str(job.get("FailureReason", ""))
             hint = failure_hint([*tail, reason], [channel["ChannelName"] for channel in job.get("InputDataConfig", ())])
             raise JobFailedError(self.job_name, reason, tail, hint)
 

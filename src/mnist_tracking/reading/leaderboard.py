@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
@@ -13,6 +12,7 @@ from mnist_tracking._aws.convert import TRAINING
 from mnist_tracking._aws.experiments import require_experiment, stored_objective, training_of, trial_arns
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
+from mnist_tracking._aws.waiting import is_settled
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import display_name, parent
@@ -206,9 +206,8 @@ class Leaderboard(Sequence[Trial]):
 
     def _is_outstanding(self, trial: Trial, metric: str) -> bool:
         """Whether the final value of a metric has not reached a completed trial; needs a call only if that may be."""
-        is_old = trial.ended is not None and _age_s(trial.ended) > self._account.timing.settled_within_s
-        is_settled = trial._is_settled or (is_old and metric in trial.metrics)
-        if trial.status != "Completed" or not trial.job_name or is_settled:
+        is_final = metric in trial.metrics and is_settled(self._account, trial.ended)
+        if trial.status != "Completed" or not trial.job_name or trial._is_settled or is_final:
             return False
         return metric in outstanding_metrics(describe_job(self._account, trial.job_name), trial.metrics)
 
@@ -317,10 +316,6 @@ def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
         return (value is None, objective.metric not in trial.non_finite, sign * (value or 0.0))
 
     return sorted(trials, key=rank)
-
-
-def _age_s(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()
 
 
 def including(board: Leaderboard, trials: Iterable[Trial]) -> Leaderboard:
