@@ -51,6 +51,12 @@ def test_any_keyword_of_the_estimator_is_sent(
     assert request["RetryStrategy"] == {"MaximumRetryAttempts": 2}
 
 
+def test_a_git_repository_is_rejected_by_name() -> None:
+    """The script is in the repository, so the error must not be that it does not exist."""
+    with pytest.raises(ConfigError, match=r"'git_config'.*not allowed\. Clone the repository.*source_dir="):
+        JobSpec("in_repository.py", estimator={"git_config": {"repo": "https://git.example/own/job"}})
+
+
 def test_a_distribution_is_sent(create_request: Callable[..., Mapping[str, Any]]) -> None:
     distribution = {"torch_distributed": {"enabled": True}}
 

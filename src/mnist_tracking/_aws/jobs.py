@@ -3,7 +3,6 @@
 import inspect
 import re
 import secrets
-import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -75,7 +74,7 @@ def _code_staged(estimator: Any) -> Iterator[None]:
     """
     given = {name: getattr(estimator, name) for name in ("entry_point", "source_dir", "dependencies")}
     if estimator.uploaded_code is not None:
-        estimator.source_dir, estimator.git_config = estimator.uploaded_code.s3_prefix, None
+        estimator.source_dir = estimator.uploaded_code.s3_prefix
         estimator.entry_point = estimator.uploaded_code.script_name
         yield
         return
@@ -222,7 +221,7 @@ _LOCAL_STORAGE = ("ml.g7", "ml.p6", "ml.trn2")  # newer than the SDK's own list
 CHECKPOINTS = "checkpoint_s3_uri"
 """The keyword of the SDK's estimator for the location of checkpoints."""
 
-_SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError, subprocess.SubprocessError)
+_SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError)
 
 
 def make_estimator(

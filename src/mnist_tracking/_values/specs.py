@@ -305,6 +305,15 @@ def _is_of_sdk(value: object) -> bool:
     return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
 
+def _check_git(estimator: Mapping[str, object]) -> None:
+    """Reject the SDK's own clones: it sends what is in their ``.git``, a token included, and leaves them behind."""
+    if "git_config" in estimator:
+        raise ConfigError(
+            "JobSpec(estimator={'git_config': ...}) is not allowed. Clone the repository, and pass the clone as "
+            "source_dir=; its commit is then recorded with each trial."
+        )
+
+
 def check_objective(objective: Objective, metrics: Iterable[MetricDefinition], image_uri: str | None) -> None:
     """
     Check that a job yields the metric that its trials are ranked by; ConfigError otherwise.
@@ -388,11 +397,12 @@ class JobSpec:
     adapter: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        check_mappings(environment=self.environment, estimator=self.estimator)
+        _check_git(self.estimator)
         check_files(self.entry_point, self.source_dir)
         if self.arguments is not None and self.source_dir is not None and self.source_dir.startswith("s3://"):
             raise ConfigError("arguments=... needs a local source_dir: a launcher is packed with the code.")
         check_mappings(hyperparameters=self.hyperparameters, inputs=self.inputs)
-        check_mappings(environment=self.environment, estimator=self.estimator)
         check_inputs(self.inputs)
         check_instance_type(self.instance_type)
         check_count("instance_count", self.instance_count)
