@@ -1,7 +1,9 @@
 """Responses that are lost: the request is executed, the client gets an error in its place, and repeats the request."""
 
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.errors import AlreadyExistsError
 
+Params = Mapping[str, Any]
 READS = ("Describe", "List", "Get", "Head", "Search", "BatchGet", "InvokeEndpoint")
 CHANGES = sorted({operation for _, operation in OPERATIONS if not operation.startswith(READS)})
 LOST = ["InternalFailure", "ConnectionClosedError", "ReadTimeoutError"]
@@ -26,9 +29,18 @@ def engine_settings(naps: list[float]) -> dict[str, Any]:
 @contextmanager
 def first_responses_lost(engine: EmbeddedSageMaker, code: str, operations: list[str]) -> Iterator[dict[str, int]]:
     """Lose the first response to each call of some operations; yield how many were lost by operation."""
+    with responses_lost(engine, code, operations, when=is_new) as lost:
+        yield lost
+
+
+@contextmanager
+def responses_lost(
+    engine: EmbeddedSageMaker, code: str, operations: list[str], when: Callable[[], Callable[[Params], bool]]
+) -> Iterator[dict[str, int]]:
+    """Lose the responses to calls of some operations for which a function, made for each operation, returns true."""
     with ExitStack() as stack:
         injections = [
-            stack.enter_context(engine.inject(Fault(code, operation=name, times=None, when=is_new(), lost=True)))
+            stack.enter_context(engine.inject(Fault(code, operation=name, times=None, when=when(), lost=True)))
             for name in operations
         ]
         lost: dict[str, int] = {}
@@ -36,15 +48,27 @@ def first_responses_lost(engine: EmbeddedSageMaker, code: str, operations: list[
         lost |= {injection.fault.operation or "": injection.failures for injection in injections if injection.failures}
 
 
-def is_new() -> Any:
+def is_new() -> Callable[[Params], bool]:
     """Return a function that returns whether it is called with an object for the first time."""
     known: list[object] = []
 
-    def check(params: Mapping[str, Any]) -> bool:
+    def check(params: Params) -> bool:
         if any(params is one for one in known):
             return False
         known.append(params)
         return True
+
+    return check
+
+
+def is_drawn(draw: random.Random) -> Callable[[Params], bool]:
+    """Return a function that returns true at random, and at most twice for an object."""
+    drawn: list[object] = []
+
+    def check(params: Params) -> bool:
+        is_lost = draw.random() < 0.5 and sum(params is one for one in drawn) < 2
+        drawn.extend([params] if is_lost else [])
+        return is_lost
 
     return check
 
@@ -75,6 +99,36 @@ def test_workflow_survives_the_loss_of_every_first_response(
     created = {name for name in lost if name.startswith("Create")}
     assert created >= {f"Create{kind}" for kind in ("Experiment", "Trial", "TrialComponent", "TrainingJob", "Artifact")}
     assert created >= {f"Create{kind}" for kind in ("Model", "EndpointConfig", "Endpoint", "Bucket", "MultipartUpload")}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_workflow_survives_losses_at_random(
+    engine: EmbeddedSageMaker, workspace: Workspace, toy_job: Any, tmp_path: Path, seed: int
+) -> None:
+    """Half of the responses, up to two in a row: the SDK's own client for S3 makes no more than five attempts."""
+    draw = random.Random(seed)
+    with responses_lost(engine, draw.choice(LOST), CHANGES, when=partial(is_drawn, draw)) as lost:
+        whole_workflow(workspace, toy_job(), tmp_path)
+        report = workspace.cleanup_plan("lines").execute()
+
+    assert sum(lost.values()) > 20
+    assert report.failed == ()
+    assert left(engine) == {}
+
+
+@pytest.mark.parametrize("code", LOST)
+def test_metrics_whose_response_is_lost_keep_their_values(
+    engine: EmbeddedSageMaker, workspace: Workspace, code: str
+) -> None:
+    """They may be counted twice: SageMaker does not say whether it recognizes a repeated value."""
+    runner = ExperimentRunner(workspace, "lines")
+    with first_responses_lost(engine, code, ["BatchPutMetrics"]) as lost, runner.trial(name="mine") as trial:
+        for value in (3.0, 1.0, 2.0):
+            trial.log_metric("loss", value)
+    (metric,) = workspace.trial("mine").metrics.values()
+
+    assert lost == {"BatchPutMetrics": 3}
+    assert (metric.last, metric.min, metric.max) == (2.0, 1.0, 3.0)
 
 
 @pytest.mark.parametrize("kind", ["Experiment", "Trial"])

@@ -9,6 +9,7 @@ from tests.support.calls import interrupted_after, killed_after
 
 from mnist_tracking import BestModelDeployer, ExperimentRunner, JobTimeoutError, Workspace
 from mnist_tracking._aws.storage import sizes_below
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 
 SCRIPT = """
 def model_fn(model_dir): return None
@@ -69,6 +70,25 @@ def test_killed_deployment_is_found_by_a_cleanup(workspace: Workspace, tmp_path:
         number += 1
 
     assert number > 6
+
+
+def test_deployment_that_cannot_be_deleted_again_is_found_by_a_cleanup(
+    engine: EmbeddedSageMaker, workspace: Workspace, tmp_path: Path
+) -> None:
+    """The error is the first one, and shows what may cost money."""
+    trial = trial_of(workspace, tmp_path, "t")
+    denied = Fault("AccessDeniedException", operation="DeleteEndpoint", times=None)
+    with (
+        engine.inject(denied),
+        pytest.raises(JobTimeoutError, match=r"took longer than 0 s\. It could not be") as caught,
+    ):
+        BestModelDeployer(workspace).deploy(trial, name="mine", timeout_s=0)
+
+    (note,) = caught.value.__notes__
+    assert note.startswith("The endpoint 'mine' may exist, and cost money on AWS, until 'mnist-tracking undeploy mine'")
+    assert ("endpoint", "mine") in {(item.kind, item.name) for item in workspace.cleanup_plan("churn").to_delete}
+    workspace.cleanup_plan("churn").execute()
+    assert hosted(workspace) == steps(workspace) == []
 
 
 def test_failed_deployment_leaves_no_step(workspace: Workspace, tmp_path: Path) -> None:

@@ -27,7 +27,14 @@ from mnist_tracking._values.formats import Deserializer, Format, Serializer, des
 from mnist_tracking._values.names import check_name, unique_name
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.specs import Objective, check_image, check_instance_type
-from mnist_tracking.errors import AlreadyExistsError, ConfigError, NotFoundError, StateError
+from mnist_tracking.errors import (
+    AlreadyExistsError,
+    ConfigError,
+    JobTimeoutError,
+    MnistTrackingError,
+    NotFoundError,
+    StateError,
+)
 from mnist_tracking.reading.leaderboard import Leaderboard
 from mnist_tracking.reading.trial import Trial, is_trained, trial_from_component
 from mnist_tracking.serving.endpoint import Endpoint
@@ -231,14 +238,27 @@ class BestModelDeployer:
             if wait:
                 wait_for_endpoint(self._account, plan.name, timeout_s, "It was deleted again.")
         except BaseException as error:  # Ctrl-C too, at any moment
+            self._undo(plan, step, error)
+            raise
+        return EndpointFacts(plan.name, plan.trial.name, plan.adapter, is_ours=True)
+
+    def _undo(self, plan: "DeploymentPlan", step: str, error: BaseException) -> None:
+        """Delete everything; the step stays if something else may do so. The error is the one to report."""
+        try:
             if not isinstance(error, AlreadyExistsError):  # otherwise the name was taken just now
                 delete_endpoint(self._account, plan.name)
                 delete_objects(self._account, [f"{self._folder(plan.trial)}/{plan.name}/model.tar.gz"])
             if isinstance(error, Exception):
                 detach(self._account, plan.trial.name, step)
                 delete_named(self._account, "trial component", step)
-            raise
-        return EndpointFacts(plan.name, plan.trial.name, plan.adapter, is_ours=True)
+        except MnistTrackingError as second:
+            if isinstance(error, JobTimeoutError):
+                error.outcome = "It could not be deleted."
+            name, experiment = plan.name, plan.trial.experiment
+            error.add_note(
+                f"The endpoint {name!r} may exist, and cost money on AWS, until 'mnist-tracking undeploy {name}' or a "
+                f"cleanup of the experiment {experiment!r} deletes it: {second}"
+            )
 
     def _create(self, plan: "DeploymentPlan") -> None:
         adapter = {ADAPTER: plan.adapter} if plan.adapter else {}
