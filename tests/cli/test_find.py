@@ -113,7 +113,7 @@ def test_a_table_in_a_pipe_is_aligned_lines_of_what_differs(ask: Ask) -> None:
     heading, first, _ = ask("search").stdout.splitlines()
 
     assert heading.split() == ["trial", "status", "slope", "score", "took", "created"]
-    assert first.startswith("steep  Completed  2      0.9")
+    assert first.startswith("steep  Completed  2.0    0.9")
 
 
 def test_a_table_has_no_column_for_what_only_says_more_of_another_metric_unless_it_is_asked_for(

@@ -77,7 +77,7 @@ def test_a_hyperparameter_that_is_called_as_a_heading_is_told_apart() -> None:
     )
     row = trial_row(trial, ["rank", "loss"], ["rank", "loss"])
 
-    assert (row["param.rank"], row["metric.rank"], row["loss"], row["metric.loss"]) == (8, 0.5, 1, 0.5)
+    assert [str(row[name]) for name in ("param.rank", "metric.rank", "loss", "metric.loss")] == ["8", "0.5", "1", "0.5"]
 
 
 @pytest.mark.parametrize(

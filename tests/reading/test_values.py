@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Workspace, where
+from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Leaderboard, Workspace, where
 from mnist_tracking._values.recordable import Scalar, same_value
 
 VALUES: tuple[Scalar, ...] = (
@@ -82,3 +82,34 @@ def test_the_hyperparameters_that_preserve_values_count(workspace: Workspace, to
     runner = ExperimentRunner(workspace, "values", job=toy_job())
     with pytest.raises(ConfigError, match="96 hyperparameters"):
         runner.submit({f"x{number}": 2**60 + 1 for number in range(48)})
+
+
+def test_frames_have_typed_columns_in_the_order_of_their_names(workspace: Workspace) -> None:
+    runner = ExperimentRunner(workspace, "frames")
+    given: dict[str, dict[str, Scalar]] = {
+        "first": {"zeta": 1, "alpha": "a", "lr": 2.0, "flag": True, "patience": None},
+        "second": {"beta": 0.5, "zeta": 2, "lr": 1, "flag": False, "patience": 3},
+    }
+    for name, values in given.items():
+        with runner.trial(values, name=name) as trial:
+            trial.log_metric(f"loss-{name}", 0.5)
+
+    board, found = Leaderboard.load(workspace, "frames").dataframe(), workspace.trials("frames").dataframe()
+
+    parameters = {
+        "param.alpha": "string",
+        "param.beta": "float64",
+        "param.flag": "boolean",
+        "param.lr": "float64",
+        "param.patience": "object",
+        "param.zeta": "Int64",
+    }
+    for frame in (board, found):
+        types = frame.dtypes.astype(str)[[name for name in frame.columns if name.startswith("param.")]]
+        assert list(types.items()) == list(parameters.items())
+        assert list(frame.columns)[-1] == "failure_reason"
+    assert board.dtypes["metric.loss-first.count"] == "Int64"
+    assert [name for name in board.columns if name.endswith(".last")] == [f"metric.loss-{name}.last" for name in given]
+    assert board["param.patience"].tolist() == [None, 3]
+    assert board["param.alpha"].isna().tolist() == [False, True]
+    assert str(found["created"].dtype) == "datetime64[us, UTC]"

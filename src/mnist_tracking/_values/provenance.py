@@ -1,6 +1,5 @@
 """Provenance: the code that a trial or a step comes from, and what it ran in."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,18 +97,11 @@ def take_provenance(parameters: dict[str, Scalar], metadata: Mapping[str, str]) 
         "image": parameters.get(_IMAGE) or None,
     }
     for name in (JOB_CODE, CODE, RUNTIME):
-        recorded |= _object(parameters.pop(name, None))
+        found = parameters.pop(name, None)
+        recorded |= found if isinstance(found, dict) else {}
     is_dirty, packages = recorded.get("is_dirty"), recorded.get("packages")
     return Provenance(
         is_dirty=is_dirty if isinstance(is_dirty, bool) else None,
         packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
         **{name: recorded[name] for name in _TEXTS if isinstance(recorded.get(name), str)},
     )
-
-
-def _object(text: Scalar) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -183,9 +183,14 @@ def stored_form(value: Scalar) -> str | float:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a string is stored as it is: on one line, and neither JSON for another value nor like a number."""
-    is_json = text in ("true", "false", "null") or (text[:1] == text[-1:] == '"')
-    return not is_json and container_in(text) is None and text.splitlines() == [text] and not _is_like_number(text)
+    """Whether a string is stored as it is: on one line, and nothing that is stored for another value."""
+    return text.splitlines() == [text] and not _is_ambiguous(text)
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether a string could be another value, or a quoted string, or nothing."""
+    is_json = text in ("true", "false", "null") or text[:1] == text[-1:] == '"'
+    return not text or is_json or container_in(text) is not None or _is_like_number(text)
 
 
 def container_in(text: str) -> list[Scalar] | dict[str, Scalar] | None:
@@ -211,6 +216,18 @@ def _is_like_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def as_text(value: Scalar) -> str:
+    """
+    Return a value as text that shows its type: a string that could be another value is in quotes.
+
+    Example:
+        >>> [as_text(value) for value in ("sgd", "2", 2, 2.0, True, None, "")]
+        ['sgd', '"2"', '2', '2.0', 'true', 'null', '""']
+    """
+    is_bare = isinstance(value, str) and not _is_ambiguous(value)
+    return str(value) if is_bare else json.dumps(value, ensure_ascii=False)
 
 
 def same_value(one: Scalar, other: Scalar) -> bool:

@@ -9,6 +9,7 @@ import attrs
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, marked
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.recordable import Scalar as Scalar
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
 
@@ -155,9 +156,8 @@ class MetricSeries(Sequence[MetricPoint]):
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per value, with the columns step, value and time."""
-        import pandas as pd
-
-        return pd.DataFrame([attrs.asdict(point) for point in self.points], columns=["step", "value", "time"])
+        columns: dict[str, Kind] = {"step": "integer", "value": "number", "time": "time"}
+        return Table(columns, [attrs.asdict(point) for point in self.points]).dataframe()
 
 
 @attrs.frozen

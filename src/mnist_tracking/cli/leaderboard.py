@@ -10,7 +10,7 @@ from mnist_tracking._values.specs import Statistic
 from mnist_tracking.cli.filters import Filters, filter_options
 from mnist_tracking.cli.names import experiment_names, objective_of, objective_options
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, count_on_terminal, echo, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, count_on_terminal, echo, format_option, write_json, write_table
 from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.errors import ConfigError
 
@@ -68,7 +68,9 @@ def write_leaderboard(board: "Leaderboard", form: Form, wanted: Collection[str] 
         case "json":
             write_json([_ranked(board, place) for place in range(len(board))])
         case "csv":
-            write_csv(board.dataframe().to_dict("records"))  # type: ignore[arg-type]
+            from mnist_tracking.reading.leaderboard import leaderboard_table
+
+            write_table(leaderboard_table(board))
         case "table":
             _write_table(board, wanted)
 

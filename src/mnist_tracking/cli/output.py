@@ -14,6 +14,8 @@ import attrs
 import click
 
 from mnist_tracking._values.json import to_cell, to_json
+from mnist_tracking._values.recordable import Scalar, as_text
+from mnist_tracking._values.tables import Table
 from mnist_tracking._values.text import CONTROLS, number, printable
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Form",
     "Page",
+    "Recorded",
     "Seconds",
     "count_on_terminal",
     "echo",
@@ -33,6 +36,7 @@ __all__ = [
     "write_csv",
     "write_json",
     "write_record",
+    "write_table",
 ]
 
 Form = Literal["table", "json", "csv"]
@@ -83,16 +87,28 @@ def write_json(value: object) -> None:
     click.echo(document.translate(_ESCAPED))
 
 
-def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under a line of headings; the columns are those of all rows, in the order of their first values."""
+def write_table(table: Table) -> None:
+    """Write a table as CSV: a recorded parameter so that it shows its type, and nothing for what is missing."""
+    values = {name for name, kind in table.columns.items() if kind == "value"}
+    rows: list[dict[str, Any]] = [dict(row) for row in table.rows]
+    shown_rows = ({name: Recorded(row[name]) if name in values else row[name] for name in row} for row in rows)
+    write_csv(shown_rows, table.columns)
+
+
+def write_csv(rows: Iterable[Mapping[str, object]], columns: Iterable[str] = ()) -> None:
+    """Write rows under a line of headings: the *columns*, or those of all rows, in the order of their first values."""
     listed = list(rows)
     if not listed:
         return
-    columns = list(dict.fromkeys(name for row in listed for name in row))
+    columns = list(columns) or list(dict.fromkeys(name for row in listed for name in row))
     is_seen = sys.stdout.isatty()
-    lines: list[list[object]] = [[*columns], *([to_cell(row.get(name)) for name in columns] for row in listed)]
+    lines: list[list[object]] = [[*columns], *([_cell(row.get(name)) for name in columns] for row in listed)]
     for cells in lines:
         sys.stdout.write(_csv_line(map(_seen, cells) if is_seen else cells))
+
+
+def _cell(value: object) -> object:
+    return str(value) if isinstance(value, Recorded) else to_cell(value)
 
 
 def _csv_line(cells: Iterable[object]) -> str:
@@ -121,6 +137,23 @@ def count_on_terminal(what: str) -> Callable[[int], None] | None:
     if not sys.stderr.isatty():
         return None
     return lambda count: click.echo(f"\r{count:,} {what} read\x1b[K\r", nl=False, err=True)
+
+
+@attrs.frozen
+class Recorded:
+    """
+    A recorded parameter, shown as it was given.
+
+    So 2.0 differs from 2, and a string that could be another value is in quotes.
+
+    Attributes:
+        value: Its value.
+    """
+
+    value: Scalar
+
+    def __str__(self) -> str:
+        return as_text(self.value)
 
 
 @attrs.frozen
@@ -266,4 +299,5 @@ def _fitting(widths: Mapping[str, int], room: int, keep: int) -> list[str]:
 
 
 def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float | Seconds) and not isinstance(value, bool))
+    found = value.value if isinstance(value, Recorded) else value
+    return value is None or (isinstance(found, int | float | Seconds) and not isinstance(found, bool))

@@ -10,7 +10,7 @@ from mnist_tracking._values.text import duration, last_redraw
 from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json, write_table
 from mnist_tracking.cli.trials import write_trial
 from mnist_tracking.errors import JobFailedError
 
@@ -138,9 +138,9 @@ def _write_ended(trial: "Trial", form: Form) -> None:
         case "json":
             write_json(trial)
         case "csv":
-            from mnist_tracking.reading.trial import trial_row
+            from mnist_tracking.reading.trial import trial_table
 
-            write_csv([trial_row(trial)])
+            write_table(trial_table([trial]))
         case "table":
             write_trial(trial, Page())
     if trial.status != "Completed":

@@ -11,7 +11,16 @@ from mnist_tracking._values.records import ExperimentSummary
 from mnist_tracking.cli.filters import Filters, filter_options, time_options
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, count_on_terminal, echo, format_option, write_csv, write_json
+from mnist_tracking.cli.output import (
+    Form,
+    Page,
+    count_on_terminal,
+    echo,
+    format_option,
+    write_csv,
+    write_json,
+    write_table,
+)
 from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.cli.values import PAIR, pairs
 from mnist_tracking.reading.trial import Trial
@@ -131,9 +140,9 @@ def search(
             case "json":
                 write_json(found)
             case "csv":
-                from mnist_tracking.reading.trial import trial_row as whole_row
+                from mnist_tracking.reading.trial import trial_table
 
-                write_csv(map(whole_row, found))
+                write_table(trial_table(found))
             case "table":
                 _write_found(found, wanted)
 

@@ -12,16 +12,17 @@ from mnist_tracking._values.records import Component
 from mnist_tracking._values.text import last_redraw
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, Seconds, echo, format_option, write_csv, write_json
+from mnist_tracking.cli.output import Form, Page, Recorded, Seconds, echo, format_option, write_csv, write_json
 from mnist_tracking.cli.trials import provenance_facts, write_trial
 
 if TYPE_CHECKING:
+    from mnist_tracking.reading.comparison import Difference
     from mnist_tracking.reading.lineage import Lineage
     from mnist_tracking.reading.trial import Trial
 
 __all__ = ["compare", "lineage", "logs", "show"]
 
-_SDK_OWN = "sagemaker_"
+_NOT_SHOWN = ("sagemaker_", RESERVED)
 
 
 @command(short_help="Show everything that was recorded for a trial.")
@@ -73,7 +74,7 @@ def _facts(trial: "Trial") -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for component in trial.steps:
         step: dict[str, object] = {"step": component.display_name, "component": component.name}
-        rows += [step | {"kind": "parameter", "name": n, "value": v} for n, v in component.parameters.items()]
+        rows += [step | {"kind": "parameter", "name": n, "value": Recorded(v)} for n, v in component.parameters.items()]
         rows += [step | {"kind": "metric", "name": n, "value": last} for n, last in component.last_values.items()]
         for kind, artifacts in (("input", component.inputs), ("output", component.outputs)):
             rows += [step | {"kind": kind, "name": item.name, "value": item.uri} for item in artifacts]
@@ -100,7 +101,7 @@ def _own_facts(component: Component, trial: "Trial") -> list[tuple[str, object]]
         ("failure", component.message),
         ("took", Seconds(took.total_seconds() if took else None)),
         *(provenance_facts(component.provenance) if component.provenance != trial.provenance else ()),
-        *((name, value) for name, value in component.parameters.items() if not name.startswith((_SDK_OWN, RESERVED))),
+        *((name, Recorded(value)) for name, value in component.parameters.items() if not name.startswith(_NOT_SHOWN)),
         *component.last_values.items(),
     ]
 
@@ -153,7 +154,7 @@ def compare(settings: Settings, /, *, trials: tuple[str, ...], form: Form, **cho
     with settings.opened() as workspace:
         found = workspace.compare(*(chosen.find(workspace, trial) for trial in trials))
     rows = [
-        {"step": one.step, "kind": one.kind, "name": one.name, **dict(zip(found.trials, one.values, strict=True))}
+        {"step": one.step, "kind": one.kind, "name": one.name, **dict(zip(found.trials, _shown(one), strict=True))}
         for one in found.differences
     ]
     match form:
@@ -165,6 +166,13 @@ def compare(settings: Settings, /, *, trials: tuple[str, ...], form: Form, **cho
             Page().table(rows, keep=3 + len(trials))
         case "table":
             echo("No differences.", err=True)
+
+
+def _shown(difference: "Difference") -> list[object]:
+    """Return the values of a difference; None for what a trial has not."""
+    values = zip(difference.values, difference.recorded, strict=True)
+    is_parameter = difference.kind == "parameter"
+    return [(Recorded(value) if is_parameter else value) if there else None for value, there in values]  # type: ignore[arg-type]
 
 
 @command(short_help="Trace what went into a model, and what was made from it.")

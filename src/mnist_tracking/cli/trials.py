@@ -7,7 +7,7 @@ from typing import Any
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import Metric
 from mnist_tracking._values.text import main_metrics
-from mnist_tracking.cli.output import Page, Seconds, echo
+from mnist_tracking.cli.output import Page, Recorded, Seconds, echo
 from mnist_tracking.reading.trial import Trial, logged_metrics
 
 __all__ = ["provenance_facts", "shown_metrics", "trial_row", "write_trial", "write_trials"]
@@ -30,7 +30,8 @@ def trial_row(trial: Trial, parameters: Iterable[str], metrics: Iterable[str]) -
     """Return a trial by heading: some of its hyperparameters, and the last values of some metrics."""
     values: dict[str, object] = {}
     for name in parameters:
-        values[f"param.{name}" if name in _OWN else name] = trial.hyperparameters.get(name)
+        given = trial.hyperparameters
+        values[f"param.{name}" if name in _OWN else name] = Recorded(given[name]) if name in given else None
     for name in metrics:
         values[f"metric.{name}" if name in {*_OWN, *values} else name] = trial.last_values.get(name)
     first = {"trial": trial.name, "status": trial.status}
@@ -87,7 +88,7 @@ def write_trial(trial: Trial, page: Page) -> None:
     page.facts(_facts(trial))
     if trial.hyperparameters:
         page.say("\nHyperparameters", bold=True)
-        page.facts(trial.hyperparameters.items())
+        page.facts((name, Recorded(value)) for name, value in trial.hyperparameters.items())
     if trial.last_values:
         page.say("\nMetrics", bold=True)
         page.table([_metric_row(name, last, trial.metrics.get(name)) for name, last in trial.last_values.items()])

@@ -9,7 +9,9 @@ import attrs
 
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import Provenance
+from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.records import Component
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import ellipsize, html_table, plural, printable
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
@@ -80,13 +82,26 @@ class Comparison:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per difference: step, kind, name, and a column per trial."""
-        import pandas as pd
+        return comparison_table(self).dataframe()
 
-        rows = [
-            {"step": d.step, "kind": d.kind, "name": d.name, **dict(zip(self.trials, d.values, strict=True))}
-            for d in self.differences
-        ]
-        return pd.DataFrame(rows, columns=["step", "kind", "name", *self.trials], dtype=object)
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return the table of a comparison; what a trial has not is missing."""
+    rows = [
+        {
+            "step": one.step,
+            "kind": one.kind,
+            "name": one.name,
+            **{
+                trial: value
+                for trial, value, there in zip(comparison.trials, one.values, one.recorded, strict=True)
+                if there
+            },
+        }
+        for one in comparison.differences
+    ]
+    columns: dict[str, Kind] = {"step": "string", "kind": "string", "name": "string"}
+    return Table({**columns, **dict.fromkeys(comparison.trials, "object")}, rows)
 
 
 def _table(comparison: Comparison) -> str:
@@ -97,23 +112,32 @@ def _table(comparison: Comparison) -> str:
     names = [ellipsize(name, room) for name in comparison.trials]
     titles = names if len(set(names)) == len(names) else comparison.trials
     rows = [
-        before + [ellipsize(text, room) for text in _distinct(d.values, room)]
+        before + [ellipsize(text, room) for text in _distinct(d, room)]
         for before, d in zip(first, comparison.differences, strict=True)
     ]
     return _aligned([["step", "kind", "name", *titles], *rows])
 
 
-def _distinct(values: Sequence[object], room: int) -> list[str]:
-    """Return values as strings; long locations lose the folders that they share."""
-    texts = [str(value) for value in values]
-    places = [text for text in texts if "://" in text]
-    if len(places) < len(texts) - values.count(None) or max(map(len, texts)) <= room:
-        return texts
+def texts(difference: Difference) -> list[str]:
+    """Return the values as strings, a recorded parameter so that it shows its type; empty for what a trial has not."""
+    as_string = as_text if difference.kind == "parameter" else str
+    return [
+        as_string(value) if there else ""  # type: ignore[arg-type]
+        for value, there in zip(difference.values, difference.recorded, strict=True)
+    ]
+
+
+def _distinct(difference: Difference, room: int) -> list[str]:
+    """Return the values as strings; long locations lose the folders that they share."""
+    shown = texts(difference)
+    places = [text for text in shown if "://" in text]
+    if len(places) < sum(difference.recorded) or max(map(len, shown)) <= room:
+        return shown
     paths = [text.split("/") for text in places]
     begin = _alike(paths)
     end = _alike([path[begin:][::-1] for path in paths]) if len(set(places)) > 1 else 0
-    shown = {"/".join(p): "/".join(["…", *p[begin : len(p) - end], *(["…"] if end else [])]) for p in paths}
-    return [shown.get(text, text) for text in texts]
+    short = {"/".join(p): "/".join(["…", *p[begin : len(p) - end], *(["…"] if end else [])]) for p in paths}
+    return [short.get(text, text) for text in shown]
 
 
 def _alike(paths: Sequence[Sequence[str]]) -> int:

@@ -13,12 +13,20 @@ from mnist_tracking._aws.experiments import require_experiment, stored_objective
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
 from mnist_tracking._aws.waiting import is_settled
+from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.specs import Objective
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import display_name, parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import experiment_names, find_trials, listed
-from mnist_tracking.reading.trial import Trial, logged_metrics, trial_from_component, with_log_checked
+from mnist_tracking.reading.trial import (
+    Trial,
+    logged_metrics,
+    parameter_columns,
+    trial_from_component,
+    with_log_checked,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +170,9 @@ class Leaderboard(Sequence[Trial]):
         first = ["trial", *several, "status", "duration_s"]
         names |= {"objective_note": "note"} if any(score_note(trial, self.objective) for trial in self.trials) else {}
         rows = [
-            _row(trial, self.objective) | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
+            _row(trial, self.objective)
+            | {f"param.{name}": as_text(value) for name, value in trial.hyperparameters.items()}
+            | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
             for trial in self.trials
         ]
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
@@ -264,23 +274,22 @@ class Leaderboard(Sequence[Trial]):
 
         Raises:
             ConfigError: If *layout* is another value.
+
+        The parameters and metrics are in order of their names. Each column has one type: see `Results.dataframe`.
         """
         if layout == "analytics":
             which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
             return analytics_frame(self._account, which, self.objective)
         if layout != "tidy":
             raise ConfigError(f"layout={layout!r}; expected 'tidy' or 'analytics'.")
-        import pandas as pd
-
-        rows = [_row(trial, self.objective) for trial in self.trials]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_FIRST, _LAST])
+        return leaderboard_table(self).dataframe()
 
 
 def differing(trials: Iterable[Trial]) -> list[str]:
     """Return the hyperparameters that are not the same for all trials."""
     every = [trial.hyperparameters for trial in trials]
     names = sorted({name for parameters in every for name in parameters})
-    return [name for name in names if len({(name in one, one.get(name)) for one in every}) > 1]
+    return [name for name in names if len({(name in one, comparable(one.get(name))) for one in every}) > 1]
 
 
 def score(trial: Trial, objective: Objective) -> float | None:
@@ -338,15 +347,36 @@ def _not_shown(board: Leaderboard) -> Iterator[Trial]:
                 yield trial_from_component(board._account, training, name, experiment)
 
 
-_FIRST = ("trial", "experiment", "status", "duration_s", "objective", "objective_note")
-_LAST = "failure_reason"
-_STATISTICS = ("last", "min", "max", "avg", "std_dev", "count")
+_FIRST: dict[str, Kind] = {
+    "trial": "string",
+    "experiment": "string",
+    "status": "string",
+    "duration_s": "number",
+    "objective": "number",
+    "objective_note": "string",
+}
+_STATISTICS: dict[str, Kind] = {
+    **dict.fromkeys(("last", "min", "max", "avg", "std_dev"), "number"),
+    "count": "integer",
+}
+
+
+def leaderboard_table(board: Leaderboard) -> Table:
+    """Return the tidy table of a leaderboard."""
+    metrics = sorted({name for trial in board for name in trial.metrics})
+    columns: dict[str, Kind] = {
+        **_FIRST,
+        **parameter_columns(board),
+        **{f"metric.{name}.{statistic}": kind for name in metrics for statistic, kind in _STATISTICS.items()},
+        "failure_reason": "string",
+    }
+    return Table(columns, [_row(trial, board.objective) for trial in board])
 
 
 def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
     metrics = {
         f"metric.{name}.{statistic}": getattr(metric, statistic)
-        for name, metric in sorted(trial.metrics.items())
+        for name, metric in trial.metrics.items()
         for statistic in _STATISTICS
     }
     return {
@@ -356,7 +386,7 @@ def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
         "duration_s": trial.duration_s,
         "objective": score(trial, objective) if objective else None,
         "objective_note": score_note(trial, objective),
-        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
+        **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
         **metrics,
         "failure_reason": trial.failure_reason,
     }

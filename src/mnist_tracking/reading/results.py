@@ -1,8 +1,9 @@
 """Results: what a search returns, fetched lazily, page by page, each page at most once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
+from mnist_tracking._values.tables import Table
 from mnist_tracking._values.text import html_table, printable
 from mnist_tracking.errors import MnistTrackingError, StateError
 
@@ -25,8 +26,7 @@ class Results(Sequence[T], Generic[T]):
     Args:
         kind: What the records are, in the plural, such as ``"trials"``.
         source: Yields the records.
-        row: Returns a record's row in a frame: values by column.
-        columns: The columns that every row has, for a frame without rows.
+        table: Returns the table of records, also of none.
         on_progress: Called after every hundred records with the number read so far.
 
     Example:
@@ -44,14 +44,12 @@ class Results(Sequence[T], Generic[T]):
         self,
         kind: str,
         source: Iterator[T],
-        row: Callable[[T], Mapping[str, object]],
-        columns: Sequence[str],
+        table: Callable[[Sequence[T]], Table],
         on_progress: Callable[[int], object] | None = None,
     ) -> None:
         self._kind = kind
         self._source = source
-        self._row = row
-        self._columns = tuple(columns)
+        self._table = table
         self._on_progress = on_progress
         self._read: list[T] = []
         self._is_whole = False
@@ -110,14 +108,16 @@ class Results(Sequence[T], Generic[T]):
         return f"<Results: {self._kind}, {many}>"
 
     def __str__(self) -> str:
-        return printable(self.dataframe().to_string(index=False)) if self else f"no {self._kind}"
+        return printable(self.dataframe().to_string(index=False, na_rep="")) if self else f"no {self._kind}"
 
     def _repr_html_(self) -> str:
         return html_table(self.dataframe()) if self else f"<p>no {self._kind}</p>"
 
     def dataframe(self) -> "pd.DataFrame":
-        """Return a row per record, or just the columns without any records. Fetches everything."""
-        import pandas as pd
+        """
+        Return a row per record, or just the columns without any records. Fetches everything.
 
-        rows = [self._row(record) for record in self]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=self._columns)
+        Each column has one type, such as ``string``, ``Int64`` or ``float64``, and the columns of parameters, metrics
+        and tags are in order of their names.
+        """
+        return self._table(list(self)).dataframe()

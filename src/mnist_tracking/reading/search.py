@@ -18,17 +18,11 @@ from mnist_tracking._aws.search import expression_of, iter_search
 from mnist_tracking._values.checks import require_moment, require_name
 from mnist_tracking._values.records import Component, ExperimentSummary
 from mnist_tracking._values.settings import copied_tags
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.where import Condition, Filter, Property, created, display_name, parent, tag
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.results import Results
-from mnist_tracking.reading.trial import (
-    COMPONENT_COLUMNS,
-    TRIAL_COLUMNS,
-    Trial,
-    component_row,
-    trial_from_component,
-    trial_row,
-)
+from mnist_tracking.reading.trial import Trial, component_table, trial_from_component, trial_table
 
 __all__ = [
     "OnProgress",
@@ -73,10 +67,15 @@ def find_experiments(
         where.append(created() < require_moment("created_before", created_before))
     found = _search(account, "Experiment", where)
     summaries = (experiment_from_aws(item["Experiment"]) for item in found)
-    return Results("experiments", summaries, _experiment_row, _EXPERIMENT_COLUMNS, on_progress)
+    return Results("experiments", summaries, experiment_table, on_progress)
 
 
-_EXPERIMENT_COLUMNS = ("experiment", "created", "description")
+def experiment_table(experiments: Iterable[ExperimentSummary]) -> Table:
+    """Return the table of experiments."""
+    rows = [_experiment_row(experiment) for experiment in experiments]
+    tags = sorted({name for row in rows for name in row if name.startswith("tag.")})
+    columns: dict[str, Kind] = {"experiment": "string", "created": "time", "description": "string"}
+    return Table({**columns, **dict.fromkeys(tags, "string")}, rows)
 
 
 def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
@@ -84,7 +83,7 @@ def _experiment_row(experiment: ExperimentSummary) -> dict[str, object]:
         "experiment": experiment.name,
         "created": experiment.created,
         "description": experiment.description,
-        **{f"tag.{key}": value for key, value in sorted(experiment.tags.items())},
+        **{f"tag.{key}": value for key, value in experiment.tags.items()},
     }
 
 
@@ -98,7 +97,7 @@ def find_trials(
     experiments = None if experiment is None else experiment_names(experiment)
     components = filter(is_training, _components(account, experiments, [_IS_TRAINING, *listed(where)]))
     found = _trials(account, components, experiments)
-    return Results("trials", found, trial_row, TRIAL_COLUMNS, on_progress)
+    return Results("trials", found, trial_table, on_progress)
 
 
 def find_components(
@@ -110,7 +109,7 @@ def find_components(
     """Return steps of every kind and source, newest first; see `Workspace.components`."""
     experiments = None if experiment is None else experiment_names(experiment)
     found = _components(account, experiments, listed(where))
-    return Results("components", found, component_row, COMPONENT_COLUMNS, on_progress)
+    return Results("components", found, component_table, on_progress)
 
 
 def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:

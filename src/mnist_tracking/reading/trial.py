@@ -1,7 +1,7 @@
 """Trial: one configuration that was trained once, as it was recorded."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
@@ -28,6 +28,7 @@ from mnist_tracking._values.records import (
     own_copy,
     trial_name_of,
 )
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
 from mnist_tracking.reading.lineage import Lineage, LineageTracer
@@ -37,11 +38,16 @@ if TYPE_CHECKING:
 
 __all__ = ["DeployOptions", "DeployedModel", "Trial", "read_trial"]
 
-TRIAL_COLUMNS = ("trial", "experiment", "status", "created", "duration_s", "non_finite", "is_checked", "failure_reason")
-"""The columns of `trial_row` that every trial has."""
-
-COMPONENT_COLUMNS = ("step", "status", "started", "duration_s", "parameters", "inputs", "outputs", "metrics")
-"""The columns of `component_row`."""
+_COMPONENT_COLUMNS: dict[str, Kind] = {
+    "step": "string",
+    "status": "string",
+    "started": "time",
+    "duration_s": "number",
+    "parameters": "object",
+    "inputs": "object",
+    "outputs": "object",
+    "metrics": "object",
+}
 
 
 class DeployOptions(TypedDict, total=False):
@@ -255,9 +261,7 @@ class Trial:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step: step, status, started, duration_s, parameters, inputs, outputs and metrics."""
-        import pandas as pd
-
-        return pd.DataFrame([component_row(component) for component in self.steps], columns=COMPONENT_COLUMNS)
+        return component_table(self.steps).dataframe()
 
 
 def trial_from_component(
@@ -348,7 +352,7 @@ def logged_metrics(trials: Iterable[Trial]) -> set[str]:
 
 
 def trial_row(trial: Trial) -> dict[str, object]:
-    """Return what a trial is in a frame: its last metrics and its hyperparameters, by tidy names."""
+    """Return what a trial is in a table: its last metrics and its hyperparameters, by tidy names."""
     return {
         "trial": trial.name,
         "experiment": trial.experiment,
@@ -357,10 +361,39 @@ def trial_row(trial: Trial) -> dict[str, object]:
         "duration_s": trial.duration_s,
         "non_finite": ", ".join(f"{name}={value}" for name, value in sorted(trial.non_finite.items())),
         "is_checked": trial.is_checked,
-        **{f"param.{name}": value for name, value in sorted(trial.hyperparameters.items())},
-        **{f"metric.{name}.last": metric.last for name, metric in sorted(trial.metrics.items())},
+        **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
+        **{f"metric.{name}.last": metric.last for name, metric in trial.metrics.items()},
         "failure_reason": trial.failure_reason,
     }
+
+
+def trial_table(trials: Sequence[Trial]) -> Table:
+    """Return the table of trials, as a search returns it."""
+    metrics = sorted({name for trial in trials for name in trial.metrics})
+    columns: dict[str, Kind] = {
+        "trial": "string",
+        "experiment": "string",
+        "status": "string",
+        "created": "time",
+        "duration_s": "number",
+        "non_finite": "string",
+        "is_checked": "boolean",
+        **parameter_columns(trials),
+        **{f"metric.{name}.last": "number" for name in metrics},
+        "failure_reason": "string",
+    }
+    return Table(columns, [trial_row(trial) for trial in trials])
+
+
+def parameter_columns(trials: Iterable[Trial]) -> dict[str, Kind]:
+    """Return the columns of the trials' hyperparameters, by name."""
+    names = {name for trial in trials for name in trial.hyperparameters}
+    return {f"param.{name}": "value" for name in sorted(names)}
+
+
+def component_table(components: Iterable[Component]) -> Table:
+    """Return the table of steps."""
+    return Table(_COMPONENT_COLUMNS, [component_row(component) for component in components])
 
 
 def component_row(component: Component) -> dict[str, object]:
