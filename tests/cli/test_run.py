@@ -90,6 +90,17 @@ def test_a_sweep_ranks_its_trials_and_a_failing_one_gives_status_1(ask: Ask) -> 
     assert result.stderr.endswith("2 of 4 trials did not complete.\n")
 
 
+def test_a_sweep_with_a_name_is_continued(ask: Ask) -> None:
+    sweep = ("sweep", *JOB, "--name", "night", "--grid", "behaviour=train,exit")
+    first, again, resumed = ask(*sweep, "--format", "json"), ask(*sweep), ask(*sweep, "--resume", "--format", "json")
+    rejected = ask(*sweep[:-2], "--name", "one night", "--grid", "slope=1")
+
+    assert all(trial["name"].startswith("night-") for trial in json.loads(first.stdout))
+    assert "training as trial" not in again.stderr
+    assert [trial["status"] for trial in json.loads(resumed.stdout)] == ["Completed", "Failed", "Failed"]
+    assert (rejected.exit_code, "such as 'one-night'" in rejected.stderr) == (1, True)
+
+
 def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(ask: Ask, tmp_path: Path) -> None:
     swept = ask("sweep", *JOB, "--param", "steps=2", "--grid", "slope=1,2", "--dry-run", "--format", "json")
     once = ask("run", *JOB, "--param", "slope=1", "--dry-run")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_tracking._values.names import check_name
 from mnist_tracking._values.records import Scalar
 from mnist_tracking._values.specs import Statistic
 from mnist_tracking._values.text import duration
@@ -39,6 +40,12 @@ __all__ = ["sweep"]
     show_default=True,
     help="Number of trials to train at the same time.",
 )
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the sweep. Programs that run a sweep of one name train each point once between them.",
+)
+@click.option("--resume", is_flag=True, help="Train only the points that have not been trained successfully before.")
 @objective_options
 @dry_run_option
 @yes_option
@@ -50,6 +57,8 @@ def sweep(  # noqa: PLR0913 - one for each option
     *,
     grid: tuple[tuple[str, list[Scalar]], ...],
     max_parallel: int,
+    name: str | None,
+    resume: bool,
     objective: str | None,
     minimize: bool,
     statistic: Statistic,
@@ -69,6 +78,7 @@ def sweep(  # noqa: PLR0913 - one for each option
       mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --objective f1
       mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --grid depth=2,4
       mnist-tracking sweep train.py -e churn --grid 'layers=["64,64", "128"]'
+      mnist-tracking sweep train.py -e churn --grid lr=0.1,0.01 --name night
       mnist-tracking sweep --mnist -e digits --grid hidden_channels=2,5,10
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.experiments.sweep import HyperparameterSweep
@@ -78,6 +88,8 @@ def sweep(  # noqa: PLR0913 - one for each option
     spec = options.spec(objective_of(objective, minimize, statistic))
     space = pairs(grid, "--grid")
     points = expand_grid(space, spec)
+    if name is not None:
+        check_name("sweep", name)
     if dry_run:
         write_points([spec.merged(point) for point in points], form)
         echo(f"Would be trained as trials of {options.experiment!r}. Nothing was sent.", err=True)
@@ -89,7 +101,8 @@ def sweep(  # noqa: PLR0913 - one for each option
     with settings.opened(create=True) as workspace:
         try:
             runner = options.runner(workspace, spec)
-            board = HyperparameterSweep(runner, space, max_parallel=max_parallel).run(observer=tally, progress=True)
+            search = HyperparameterSweep(runner, space, max_parallel=max_parallel, name=name)
+            board = search.run(observer=tally, progress=True, resume=resume)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{tally.left()} The trials of {options.experiment} stay.") from None
         write_leaderboard(board, form)
