@@ -47,6 +47,21 @@ def test_arguments_and_local_inputs_of_a_script(ask: Ask, tmp_path: Path) -> Non
     assert "['train.py', 'fit', 'lr=0.1'] ['rows.csv']" in result.stderr
 
 
+def test_a_metric_whose_values_were_dropped_is_not_called_missing(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print('F1: 70%;')\nprint('loss: nan;')")
+    metrics = ("--metric", "f1=F1: (.*?);", "--metric", "loss=loss: (.*?);")
+    with pytest.warns(UserWarning, match="of the metric") as said:
+        result = ask("run", str(tmp_path / "train.py"), "-e", "dropped", *metrics)
+
+    assert result.exit_code == 0
+    assert "is not in the log" not in result.stderr
+    assert "1 of 1 value of the metric 'f1' was dropped: 1 not a number ('70%')." in result.stdout
+    assert [str(one.message).partition(": ")[2] for one in said] == [
+        "1 of 1 value of the metric 'f1' was dropped: 1 not a number ('70%').",
+        "1 of 1 value of the metric 'loss' was dropped: 1 not finite (nan).",
+    ]
+
+
 def test_a_metric_that_the_log_does_not_have_is_told(ask: Ask) -> None:
     """Such as one whose expression was forgotten, or has a slip."""
     result = ask("run", *JOB, "--metric", "recall", "--metric", "f1=F1: (.*)")

@@ -6,7 +6,7 @@ import pytest
 
 from mnist_tracking import job
 
-FRESH = {"_warnings": set, "_gave_up": threading.Event}
+FRESH = {"_warnings": set, "_non_finite": dict, "_gave_up": threading.Event}
 
 
 @pytest.fixture(autouse=True)

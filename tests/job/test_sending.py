@@ -13,7 +13,7 @@ import pytest
 
 from mnist_tracking._aws.convert import decode_parameters
 from mnist_tracking.embedded import EmbeddedSageMaker
-from mnist_tracking.job import _send, log_parameter, log_parameters
+from mnist_tracking.job import _send, log_metric, log_metrics, log_parameter, log_parameters
 
 COMPONENT = "job-1-aws-training-job"
 
@@ -54,6 +54,32 @@ def test_a_job_records_at_once(service: Service) -> None:
     log_parameter("lr", 0.5)
 
     assert service.parameters() == {"optimizer": "sgd", "shuffle": True, "patience": None, "lr": 0.5}
+
+
+def test_a_metric_that_ceases_to_be_finite_is_marked_until_it_is_finite_again(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_metrics({"loss": 0.5, "accuracy": math.inf})
+    log_metric("loss", math.nan)
+
+    assert service.parameters() == {
+        "mnist-tracking:non-finite.accuracy": "inf",
+        "mnist-tracking:non-finite.loss": "nan",
+    }
+    log_metrics({"loss": 0.25, "accuracy": -math.inf})
+    assert service.parameters() == {"mnist-tracking:non-finite.accuracy": "-inf"}
+    assert capsys.readouterr().out.count("metric") == 5
+
+
+def test_only_a_change_is_sent(service: Service) -> None:
+    """A metric is logged thousands of times."""
+    sent: list[str] = []
+    events = service.session.events
+    events.register_first("before-call.sagemaker.UpdateTrialComponent", lambda **_: sent.append("update"))
+    for loss in (0.5, 0.4, math.nan, math.nan, math.nan, 0.3, 0.2):
+        log_metric("loss", loss)
+
+    assert len(sent) == 2
 
 
 def test_a_conflict_is_tried_again(service: Service, capsys: pytest.CaptureFixture[str]) -> None:

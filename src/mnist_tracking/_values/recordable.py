@@ -15,6 +15,7 @@ from enum import Enum
 from numbers import Integral, Real
 from typing import Any, Literal
 
+from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -41,12 +42,13 @@ def check_key(kind: Kind, name: object) -> str:
     Check the name of a parameter, metric, input or output, and return it.
 
     Raises:
-        ConfigError: If it is not a string, or is empty, too long, has several lines, or is reserved for the SDK.
+        ConfigError: If it is not a string, or is empty, too long, has several lines, or is reserved for the SDK or this
+            library.
     """
-    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith(_SDK_PREFIX)
+    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith((_SDK_PREFIX, RESERVED))
     if isinstance(name, str) and len(name) <= _LONGEST_KEY[kind] and name.splitlines() == [name] and not is_taken:
         return name
-    own = f", without the prefix {_SDK_PREFIX!r}" if kind == "hyperparameter" else ""
+    own = f", without the prefix {_SDK_PREFIX!r} or {RESERVED!r}" if kind == "hyperparameter" else ""
     raise ConfigError(
         f"The {kind} name {short_repr(name)} is not allowed: expected a string of 1 to {_LONGEST_KEY[kind]} characters "
         f"on one line{own}."

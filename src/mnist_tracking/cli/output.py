@@ -16,7 +16,7 @@ import click
 from mnist_tracking._values.json import to_cell, to_json
 from mnist_tracking._values.recordable import Scalar, as_text
 from mnist_tracking._values.tables import Table
-from mnist_tracking._values.text import CONTROLS, number, printable
+from mnist_tracking._values.text import CONTROLS, last_redraw, number, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +42,7 @@ __all__ = [
 Form = Literal["table", "json", "csv"]
 _ESCAPED = {code: f"\\u{code:04x}" for code in CONTROLS if code >= 0x7F}  # json escapes the others
 _GAP = 2
+_MOST_REDRAWS = 10  # of a line that is shown with all of them
 _WIDE = 20  # a heading that is no wider stays on one line above wider cells
 _STYLES = {"Completed": "green", "Failed": "red", "InProgress": "cyan", "Stopping": "yellow", "Stopped": "yellow"}
 
@@ -63,6 +64,13 @@ def echo(text: str = "", *, err: bool = False) -> None:
     click.echo(printable(text), err=err)
 
 
+def echo_logged(line: str, *, err: bool = False) -> None:
+    r"""Write a line of a log; of a progress bar, which was redrawn with ``\r`` again and again, its last state."""
+    redraws = line.count("\r")
+    text = f"[redrawn {redraws} times] {last_redraw(line)}" if redraws > _MOST_REDRAWS else line
+    echo(text, err=err)
+
+
 def write_bytes(content: bytes) -> None:
     """Write what an endpoint answered, as it is; to a terminal as text for people."""
     if sys.stdout.isatty():
@@ -72,11 +80,17 @@ def write_bytes(content: bytes) -> None:
 
 
 def warn_printably() -> None:
-    """Let warnings, too, send no control characters to the terminal; they quote messages of others."""
+    """
+    Let warnings, too, send no control characters to the terminal; they quote messages of others.
+
+    Those of this library are shown without the place in its code where they are issued.
+    """
     formatted = warnings.formatwarning
 
-    def format_printably(*args: Any, **kwargs: Any) -> str:
-        return printable(formatted(*args, **kwargs))
+    def format_printably(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+        if category is UserWarning:
+            return printable(f"mnist-tracking: warning: {message}\n")
+        return printable(formatted(message, category, *place, **line))
 
     warnings.formatwarning = format_printably
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking._values.records import Scalar
-from mnist_tracking._values.text import duration, last_redraw
+from mnist_tracking._values.text import duration
 from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv, write_json, write_table
+from mnist_tracking.cli.output import Form, Page, echo, echo_logged, format_option, write_csv, write_json, write_table
 from mnist_tracking.cli.trials import write_trial
 from mnist_tracking.errors import JobFailedError
 
@@ -91,7 +91,7 @@ class _Follower:
 
     def logged(self, trial_name: str, line: str) -> None:
         del trial_name
-        echo(last_redraw(line), err=True)
+        echo_logged(line, err=True)
 
     def ended(self, trial: "Trial") -> None:
         self.trial = trial

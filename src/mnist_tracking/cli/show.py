@@ -9,10 +9,19 @@ import click
 from mnist_tracking._values.json import to_json
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.records import Component
-from mnist_tracking._values.text import last_redraw
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, Recorded, Seconds, echo, format_option, write_csv, write_json
+from mnist_tracking.cli.output import (
+    Form,
+    Page,
+    Recorded,
+    Seconds,
+    echo,
+    echo_logged,
+    format_option,
+    write_csv,
+    write_json,
+)
 from mnist_tracking.cli.trials import provenance_facts, write_trial
 
 if TYPE_CHECKING:
@@ -247,7 +256,7 @@ def logs(settings: Settings, /, *, trial: str, follow: bool, **choice: Any) -> N
         echo(f"Job {submitted.job_name}", err=True)
         try:
             for line in submitted.logs(follow=follow):
-                echo(last_redraw(line))
+                echo_logged(line)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("The job keeps running.") from None
         echo(f"The job is {submitted.status}.", err=True)
