@@ -42,6 +42,7 @@ def values(regex: str, *lines: str) -> list[float]:
         ("loss=(a)?", "loss=1", []),
         ("(loss)=(.*)", "loss=1", []),
         ("loss=(.*)", "\rloss=1\rloss=2\r", [1.0, 2.0]),
+        (r"(\d+)%", "#015  0%|   | 0/250#015 61%|## | 153/250#015100%|###| 250/250", [0.0, 61.0, 100.0]),  # SageMaker's
         ("loss{e}=(.*)", "loss{e}=1", [1.0]),  # an approximate match in the module regex, plain text in re
         (r"loss\{e}=(.*)", "loss{e}=1", [1.0]),
         (r"loss={1,2}(.*)", "loss==1", [1.0]),
@@ -190,7 +191,8 @@ def test_search_agrees_with_the_standard_library(expression: str, line: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "shown"), [("plain", "plain"), ("\r1%\r2%", "2%"), ("1%\r2%\r", "2%"), ("", ""), ("\r", "")]
+    ("line", "shown"),
+    [("plain", "plain"), ("\r1%\r2%", "2%"), ("1%\r2%\r", "2%"), ("", ""), ("\r", ""), ("#015 1%#015 2%", " 2%")],
 )
 def test_a_terminal_shows_the_last_redraw(line: str, shown: str) -> None:
     assert last_redraw(line) == shown

@@ -15,7 +15,7 @@ import regex
 from mnist_tracking._values.recordable import metric_regex
 from mnist_tracking._values.tally import Tally
 from mnist_tracking._values.text import last_redraw as last_redraw
-from mnist_tracking._values.text import plural, short_repr
+from mnist_tracking._values.text import plural, redraws, short_repr
 
 __all__ = ["LogSearch", "LoggedValue", "compile_regex", "last_redraw"]
 
@@ -73,11 +73,12 @@ class LogSearch:
         """Yield the finite values in a line that was logged at a time, in seconds since the epoch."""
         if line.startswith(NOTE):
             return
-        *before, last = line.split("\r")
+        parts = redraws(line)
         is_cut = len(line) * 4 >= _LONGEST and len(line.encode()) >= _LONGEST - _LONGEST_WORD
-        for part in filter(None, (*before, last)):
+        for place, part in enumerate(parts, 1):
+            is_open = is_cut and place == len(parts) and line.endswith(part)
             for search in self._searches:
-                if found := search.find(part, when, is_cut=is_cut and part is last):
+                if found := search.find(part, when, is_open=is_open):
                     yield found
 
     @property
@@ -107,8 +108,8 @@ class _MetricSearch:
         self._too_long = self._in_part = 0
         self._part = ""
 
-    def find(self, line: str, when: float, *, is_cut: bool) -> LoggedValue | None:
-        """Return the finite value in a line; count what is dropped."""
+    def find(self, line: str, when: float, *, is_open: bool) -> LoggedValue | None:
+        """Return the finite value in a line, whose end may be missing; count what is dropped."""
         match = self._match(line)
         if match is None:
             return None
@@ -116,7 +117,7 @@ class _MetricSearch:
         value = _number(text)
         if value is None:
             self.tally.drop("not a number", short_repr(text))
-        elif is_cut and end == len(line):
+        elif is_open and end == len(line):
             self.tally.drop("cut off at the end of a line")
         elif self.tally.add(value, when):
             self._compare(text, line, end)

@@ -23,6 +23,7 @@ __all__ = [
     "number",
     "plural",
     "printable",
+    "redraws",
     "short_repr",
 ]
 
@@ -75,15 +76,29 @@ def plural(count: int, kind: str) -> str:
     return f"{count} {kind}" if count == 1 or kind.endswith("s") else f"{count} {kind}s"
 
 
+_REDRAWN = re.compile(r"\r|#015")  # SageMaker's logs have the second in place of the first: awslabs/gluonts#810
+
+
+def redraws(line: str) -> list[str]:
+    r"""
+    Return the states of a progress bar, which is drawn again after each ``\r``; of another line, the line itself.
+
+    Example:
+        >>> redraws("10%\r50%\r100%"), redraws("#015 10%#015 50%"), redraws("done"), redraws("")
+        (['10%', '50%', '100%'], [' 10%', ' 50%'], ['done'], [])
+    """
+    return [part for part in _REDRAWN.split(line) if part]
+
+
 def last_redraw(line: str) -> str:
     r"""
-    Return what a terminal shows of a line: the last state of a progress bar, which is drawn again after each ``\r``.
+    Return what a terminal shows of a line: the last state of a progress bar.
 
     Example:
         >>> last_redraw("10%\r50%\r100%")
         '100%'
     """
-    return next((part for part in reversed(line.split("\r")) if part), "")
+    return "".join(redraws(line)[-1:])
 
 
 def ellipsize(text: str, width: int) -> str:

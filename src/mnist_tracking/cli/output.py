@@ -16,7 +16,7 @@ import click
 from mnist_tracking._values.json import to_cell, to_json
 from mnist_tracking._values.recordable import Scalar, as_text
 from mnist_tracking._values.tables import Table
-from mnist_tracking._values.text import CONTROLS, last_redraw, number, printable
+from mnist_tracking._values.text import CONTROLS, number, printable, redraws
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,9 +66,8 @@ def echo(text: str = "", *, err: bool = False) -> None:
 
 def echo_logged(line: str, *, err: bool = False) -> None:
     r"""Write a line of a log; of a progress bar, which was redrawn with ``\r`` again and again, its last state."""
-    redraws = line.count("\r")
-    text = f"[redrawn {redraws} times] {last_redraw(line)}" if redraws > _MOST_REDRAWS else line
-    echo(text, err=err)
+    states = redraws(line)
+    echo(f"[redrawn {len(states) - 1} times] {states[-1]}" if len(states) > _MOST_REDRAWS else line, err=err)
 
 
 def write_bytes(content: bytes) -> None:

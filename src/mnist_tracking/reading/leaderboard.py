@@ -269,8 +269,8 @@ class Leaderboard(Sequence[Trial]):
         Args:
             layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, ``param.<name>``,
                 ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the SDK's
-                ``ExperimentAnalytics`` frame, in the order of Search, which knows nothing of NaN. objective_note is ``"ends with nan"`` for a diverged trial,
-                ``"not checked"``, or empty.
+                ``ExperimentAnalytics`` frame, in the order of Search, which knows nothing of NaN. objective_note is
+                ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty.
 
         Raises:
             ConfigError: If *layout* is another value.
