@@ -266,7 +266,10 @@ def test_user_who_may_not_read_logs_gets_an_unchecked_trial(
 def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
     """The returned trial has what the log shows all the same."""
     refused = Fault("AccessDeniedException", operation="UpdateTrialComponent", times=None)
-    with engine.inject(refused), pytest.warns(UserWarning, match="What the log shows of the metrics is not recorded"):
+    with (
+        engine.inject(refused),
+        pytest.warns(UserWarning, match="What jobs show of their metrics and their end is not"),
+    ):
         trial = runner.run(losses("healthy"))
 
     assert trial.is_checked

@@ -138,9 +138,10 @@ class SubmittedTrial:
         before, component = component, with_time_limit(component, job)
         if findings := check.findings(component.metrics):
             component = with_findings(component, findings)
-            warn_of_dropped(self.name, findings.dropped.values())
         if is_ours:
             record_findings(self._account, before, component)
+        if findings:
+            warn_of_dropped(self.name, findings.dropped.values())
         trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
             warnings.warn(f"The trial {self.name!r} has no model: {lost}", stacklevel=2)
