@@ -268,7 +268,7 @@ def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker,
     refused = Fault("AccessDeniedException", operation="UpdateTrialComponent", times=None)
     with (
         engine.inject(refused),
-        pytest.warns(UserWarning, match="What jobs show of their metrics and their end is not"),
+        pytest.warns(UserWarning, match="What jobs show of their metrics"),
     ):
         trial = runner.run(losses("healthy"))
 
