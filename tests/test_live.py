@@ -70,7 +70,7 @@ def script() -> Any:
     [
         (["--yes"], {}, "set MNIST_TRACKING_LIVE_ACCOUNT to its ID first"),
         (["--yes"], {"MNIST_TRACKING_LIVE_ACCOUNT": "123456789012"}, "the credentials are those of account 0000000000"),
-        (["--sweep-up"], ACCOUNT, "begins with 'mt-live-'; add --yes"),
+        (["--sweep-up"], ACCOUNT, "the prefix 'mt-live-' and the tag 'mnist-tracking:live'; add"),
         (["--sweep-up", "--yes"], {}, "set MNIST_TRACKING_LIVE_ACCOUNT to its ID first"),
     ],
 )
@@ -160,7 +160,9 @@ def test_what_a_killed_run_left_is_swept_up_and_nothing_else(tmp_path: Path) -> 
             client.create_trial_component(TrialComponentName=name)
             client.create_trial(TrialName=name, ExperimentName=name)
         client.create_artifact(ArtifactType="text/csv", Source={"SourceUri": "s3://a/b"})
-        workspace.client("s3").create_bucket(Bucket="somebodys")
+        for name in ("mt-live-somebodys", "mt-live-abcdef"):
+            workspace.client("s3").create_bucket(Bucket=name)
+            workspace.client("s3").put_object(Bucket=name, Key="theirs", Body=b"")
     others = content(home)
     killed = midway(home, signal.SIGKILL)
     left = content(home) - others

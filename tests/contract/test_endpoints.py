@@ -35,10 +35,9 @@ INSTANCE_TYPE = "ml.m5.large"
 def endpoint(rig: Rig) -> Iterator[str]:
     """An endpoint in service, deleted at once afterwards: it is billed by the second."""
     client = rig.sagemaker()
-    image = f"763104351884.dkr.ecr.{rig.session.region_name}.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
     environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     data = rig.put("model.tar.gz", archive({"code/inference.py": SCRIPT}))
-    container = {"Image": image, "ModelDataUrl": data, "Environment": environment}
+    container = {"Image": rig.image("inference"), "ModelDataUrl": data, "Environment": environment}
     client.create_model(ModelName="model", ExecutionRoleArn=rig.role, PrimaryContainer=container)  # type: ignore[arg-type]
     variant = {"VariantName": "AllTraffic", "ModelName": "model", "InitialInstanceCount": 1}
     variants: Any = [{**variant, "InstanceType": INSTANCE_TYPE}]

@@ -24,16 +24,12 @@ ENDED = ("Completed", "Failed", "Stopped")
 INSTANCE_TYPE, MAX_RUNTIME_S = "ml.m5.large", 300
 
 
-def image(rig: Rig) -> str:
-    return f"763104351884.dkr.ecr.{rig.session.region_name}.amazonaws.com/pytorch-training:2.6.0-cpu-py312"
-
-
 def request(rig: Rig, **more: Any) -> dict[str, Any]:
     """Return a request for the job `job`, which has no script unless *more* names one."""
     return {
         "TrainingJobName": "job",
         "RoleArn": rig.role,
-        "AlgorithmSpecification": {"TrainingImage": image(rig), "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {"TrainingImage": rig.image("training"), "TrainingInputMode": "File"},
         "OutputDataConfig": {"S3OutputPath": f"s3://{rig.bucket}/{rig.prefix}jobs"},
         "ResourceConfig": {"InstanceType": INSTANCE_TYPE, "InstanceCount": 1, "VolumeSizeInGB": 30},
         "StoppingCondition": {"MaxRuntimeInSeconds": MAX_RUNTIME_S},
@@ -59,7 +55,7 @@ def run(rig: Rig, script: str) -> dict[str, Any]:
     code = rig.put("code.tar.gz", archive({"train.py": script}))
     names = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": json.dumps(code)}
     metrics = [{"Name": "loss", "Regex": "loss=(.*?);"}]
-    algorithm = {"TrainingImage": image(rig), "TrainingInputMode": "File", "MetricDefinitions": metrics}
+    algorithm = {"TrainingImage": rig.image("training"), "TrainingInputMode": "File", "MetricDefinitions": metrics}
     config = {"TrialName": "one", "TrialComponentDisplayName": "Training"}
     given = {"AlgorithmSpecification": algorithm, "ExperimentConfig": config}
     client.create_training_job(**request(rig, HyperParameters={**HYPERPARAMETERS, **names}, **given))
@@ -149,7 +145,7 @@ def test_a_failed_job_has_the_reason(rig: Rig) -> None:
 
 def test_a_model_needs_its_data(rig: Rig) -> None:
     uri = f"s3://{rig.bucket}/{rig.prefix}nothing/model.tar.gz"
-    container = {"Image": image(rig).replace("training", "inference"), "ModelDataUrl": uri}
+    container = {"Image": rig.image("inference"), "ModelDataUrl": uri}
     with pytest.raises(ClientError, match=rf"Could not (find|access) model data at s3://{rig.bucket}/") as rejected:
         rig.sagemaker().create_model(ModelName="model", ExecutionRoleArn=rig.role, PrimaryContainer=container)  # type: ignore[arg-type]
 

@@ -49,7 +49,6 @@ class Recorder:
 
     secrets: Mapping[str, str]
     calls: list[Call] = attrs.field(factory=list)
-    _requests: dict[int, dict[str, Any]] = attrs.field(factory=dict, init=False)
 
     def connect_first(self, client: Any) -> None:
         """Remember requests as the test makes them; connect what changes requests after this."""

@@ -94,6 +94,11 @@ class Rig:
         self.recorder.connect_last(client)
         return client
 
+    def image(self, kind: str) -> str:
+        """Return the URI of AWS's PyTorch container for "training" or "inference", in most regions."""
+        registry = f"763104351884.dkr.ecr.{self.session.region_name}.amazonaws.com"
+        return f"{registry}/pytorch-{kind}:2.6.0-cpu-py312"
+
     def put(self, key: str, body: bytes | str) -> str:
         """Store an object and return its URI."""
         key = f"{self.prefix}{key}"
