@@ -35,9 +35,11 @@ _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 def load_or_create_experiment(
     account: Account, name: str, *, description: str | None, tags: Mapping[str, str], create: bool
-) -> None:
+) -> str:
     """
-    Make sure that an experiment exists. An existing one keeps its description.
+    Make sure that an experiment exists, and return its name. An existing one keeps its description.
+
+    The name may differ in case from the given one: names that differ in case alone are one experiment.
 
     Raises:
         ConfigError: If the description is not a string, or too long.
@@ -64,6 +66,8 @@ def load_or_create_experiment(
                 raise
             if create:
                 raise AlreadyExistsError("experiment", name) from error
+            return require_experiment(account, name)
+    return name
 
 
 def create_trial(
@@ -120,13 +124,13 @@ def attach(account: Account, trial: str, component: str) -> None:
 
 def require_experiment(account: Account, name: str) -> str:
     """
-    Make sure that an experiment exists, and return its ARN.
+    Make sure that an experiment exists, and return its name, which may differ in case from the given one.
 
     Raises:
         ConfigError: If the name is not a non-empty string.
         NotFoundError: If it does not exist; lists the nearest names.
     """
-    return str(_describe_experiment(account, name)["ExperimentArn"])
+    return str(_describe_experiment(account, name)["ExperimentName"])
 
 
 def read_experiment(account: Account, name: str) -> ExperimentSummary:
@@ -170,7 +174,7 @@ def remember_objective(account: Account, experiment: str, objective: Objective) 
     if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
         return True
     try:
-        add_tags(account, require_experiment(account, experiment), {OBJECTIVE_TAG: value})
+        add_tags(account, _describe_experiment(account, experiment)["ExperimentArn"], {OBJECTIVE_TAG: value})
     except ServiceError as error:
         warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
         return isinstance(error, AccessDeniedError)
@@ -184,7 +188,12 @@ def stored_objective(account: Account, experiment: str) -> Objective | None:
     Raises:
         NotFoundError: If the experiment does not exist; lists the nearest names.
     """
-    goal, _, rest = read_experiment(account, experiment).tags.get(OBJECTIVE_TAG, "").partition(" ")
+    return objective_of(read_experiment(account, experiment))
+
+
+def objective_of(experiment: ExperimentSummary) -> Objective | None:
+    """Return the objective that an experiment is tagged with; None without a valid tag."""
+    goal, _, rest = experiment.tags.get(OBJECTIVE_TAG, "").partition(" ")
     statistic, _, metric = rest.partition(" ")
     try:
         return Objective(metric, goal=goal, statistic=statistic)  # type: ignore[arg-type]  # checked by Objective

@@ -66,7 +66,7 @@ class ExperimentRunner:
 
     Attributes:
         workspace: Where the calls go.
-        name: The experiment's name.
+        name: The experiment's name. SageMaker ignores case in names: this is the name of the existing experiment.
         job: What each trial trains, if anything.
 
     Example:
@@ -93,12 +93,12 @@ class ExperimentRunner:
             raise ConfigError(f"job={job!r}; expected a job, such as JobSpec('train.py').")
         check_account(workspace)
         self.workspace = workspace
-        self.name = check_name("experiment", name)
+        check_name("experiment", name)
         self.job = job
         own = copied_tags(tags)
         check_tags({**own, **workspace.settings.tags})
         self._tags = {**own, **workspace.tags}
-        load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
+        self.name = load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
         self._is_objective_remembered = False
         self._find_steps()
 

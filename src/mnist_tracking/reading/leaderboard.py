@@ -9,7 +9,7 @@ import attrs
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
 from mnist_tracking._aws.convert import TRAINING
-from mnist_tracking._aws.experiments import require_experiment, stored_objective, training_of, trial_arns
+from mnist_tracking._aws.experiments import objective_of, read_experiment, require_experiment, training_of, trial_arns
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
 from mnist_tracking._aws.waiting import is_settled
@@ -102,12 +102,13 @@ class Leaderboard(Sequence[Trial]):
         """
         names, filters = experiment_names(experiment), listed(where)
         if objective is None:
-            stored = {stored_objective(workspace, name) for name in names}
+            summaries = [read_experiment(workspace, name) for name in names]
+            stored = {objective_of(summary) for summary in summaries}
             chosen = stored.pop() if len(stored) == 1 else None
+            names = tuple(dict.fromkeys(summary.name for summary in summaries))
         else:
             chosen = Objective.of(objective)
-            for name in names:
-                require_experiment(workspace, name)
+            names = tuple(dict.fromkeys(require_experiment(workspace, name) for name in names))
         newest_first = list(find_trials(workspace, names, filters, on_progress))
         board = cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
         return board if filters else including(board, _not_shown(board))

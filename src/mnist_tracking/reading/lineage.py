@@ -156,8 +156,7 @@ class LineageTracer:
         Raises:
             NotFoundError: If the trial does not exist; the error lists the nearest names.
         """
-        name = trial_name_of(trial)
-        require_trial(self._account, name)
+        name = require_trial(self._account, trial_name_of(trial)).name
         components = components_of(self._account, name)
         nodes, edges = build_graph(components)
         return Lineage(name, components, nodes, edges, self._account)

@@ -23,9 +23,9 @@ def resolve_trial(
     if not isinstance(text, str) or not text:
         raise ConfigError(f"trial={text!r}; expected a trial's name, a prefix or suffix of one, 'best' or 'latest'.")
     if experiment is not None:
-        require_experiment(account, experiment)
-    if _exists(account, text, experiment):
-        return text
+        experiment = require_experiment(account, experiment)
+    if (name := _stored(account, text, experiment)) is not None:
+        return name
     if text == BEST:
         return _best(account, experiment or _only_experiment(account), objective)
     names = list(iter_trial_names(account, experiment))
@@ -34,12 +34,13 @@ def resolve_trial(
     return _matching(text, names)
 
 
-def _exists(account: Account, name: str, experiment: str | None) -> bool:
+def _stored(account: Account, name: str, experiment: str | None) -> str | None:
+    """Return the name of a trial, which may differ in case from the given one; None if there is none."""
     try:
         found = require_trial(account, name)
     except NotFoundError:
-        return False
-    return experiment in (None, found.experiment)
+        return None
+    return found.name if experiment in (None, found.experiment) else None
 
 
 def _best(account: Account, experiment: str, objective: Objective | str | None) -> str:
@@ -62,7 +63,9 @@ def _only_experiment(account: Account) -> str:
 
 
 def _matching(text: str, names: list[str]) -> str:
-    found = [name for name in names if name.startswith(text)] or [name for name in names if name.endswith(text)]
+    part = text.lower()
+    found = [name for name in names if name.lower().startswith(part)]
+    found = found or [name for name in names if name.lower().endswith(part)]
     match found:
         case [name]:
             return name

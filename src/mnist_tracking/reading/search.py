@@ -126,20 +126,35 @@ def experiment_names(experiment: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _components(account: Account, experiments: Sequence[str] | None, where: Sequence[Where]) -> Iterator[Component]:
-    of_them = [] if experiments is None else [parent("experiment").isin(experiments)]
-    found = _search(account, "ExperimentTrialComponent", [*where, *of_them])
-    return (component_from_aws(item["TrialComponent"]) for item in _unless_missing(account, found, experiments or ()))
+    def search(names: Sequence[str] | None) -> Iterator[Component]:
+        of_them = [] if names is None else [parent("experiment").isin(names)]
+        found = _search(account, "ExperimentTrialComponent", [*where, *of_them])
+        return (component_from_aws(item["TrialComponent"]) for item in found)
+
+    found = search(experiments)  # built now, so that a wrong filter is reported at once
+    return found if experiments is None else _or_by_stored_names(account, found, experiments, search)
 
 
-def _unless_missing(account: Account, found: Iterable[T], experiments: Iterable[str]) -> Iterator[T]:
-    """Yield what was found; if nothing was, raise NotFoundError for an experiment that does not exist."""
+def _or_by_stored_names(
+    account: Account,
+    found: Iterable[T],
+    experiments: Sequence[str],
+    search: Callable[[Sequence[str]], Iterator[T]],
+) -> Iterator[T]:
+    """
+    Yield what was found; if nothing was, search by the names that the experiments have, which may differ in case.
+
+    Raises:
+        NotFoundError: If nothing was found, and an experiment does not exist.
+    """
     is_empty = True
     for item in found:
         is_empty = False
         yield item
     if is_empty:
-        for name in experiments:
-            require_experiment(account, name)
+        stored = [require_experiment(account, name) for name in experiments]
+        if stored != list(experiments):
+            yield from search(stored)
 
 
 def listed(where: Where | Iterable[Where]) -> list[Where]:
@@ -166,9 +181,10 @@ def listed(where: Where | Iterable[Where]) -> list[Where]:
 
 def _trials(account: Account, components: Iterable[Component], experiments: Sequence[str] | None) -> Iterator[Trial]:
     """Yield a trial for each trial that a component belongs to, in the given experiments."""
+    wanted = None if experiments is None else {name.lower() for name in experiments}
     for component in components:
         for name, experiment in component.parents:
-            if experiments is None or experiment in experiments:
+            if wanted is None or experiment.lower() in wanted:
                 yield trial_from_component(account, component, name, experiment)
 
 

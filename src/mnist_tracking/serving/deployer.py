@@ -207,14 +207,14 @@ class BestModelDeployer:
         name = trial_name_of(best)
         known = best.component_name if isinstance(best, Trial) else None
         try:
-            experiment = require_trial(self._account, name).experiment
+            found = require_trial(self._account, name)
         except NotFoundError:
             self._refuse_experiment(name)
             raise
-        training = training_of(self._account, name, known)
+        training = training_of(self._account, found.name, known)
         if training is None:
-            raise StateError("trial", name, "no-training", "has no training, and so no model to deploy")
-        return trial_from_component(self._account, training, name, experiment), training
+            raise StateError("trial", found.name, "no-training", "has no training, and so no model to deploy")
+        return trial_from_component(self._account, training, found.name, found.experiment), training
 
     def _refuse_experiment(self, name: str) -> None:
         """Raise ConfigError if the name is that of an experiment rather than a trial."""

@@ -62,6 +62,7 @@ def download_experiment(
 ) -> ExperimentDownload:
     """Download an experiment to a folder; see `Workspace.download`."""
     summary = read_experiment(account, experiment)
+    experiment = summary.name  # may differ in case from the given one
     with opened_folder(directory, {"experiment": experiment}) as folder:
         tables = _Tables(folder, with_files=files)
         writer = _Writer(account, experiment, folder, tables, with_files=files)

@@ -17,11 +17,11 @@ from mnist_tracking._aws.convert import (
 )
 from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import PAGES, component_names, read_experiment, require_trial, trials_with
+from mnist_tracking._aws.experiments import PAGES, component_names, require_trial, trials_with
 from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
-from mnist_tracking._values.records import Component
+from mnist_tracking._values.records import Component, ExperimentSummary
 from mnist_tracking.upkeep.cleanup.pool import results
 from mnist_tracking.upkeep.cleanup.readers import Reader, find_readers
 
@@ -77,15 +77,9 @@ class Inventory:
     readers: tuple[Reader, ...]
 
 
-def take_inventory(account: Account, experiment: str, prefix: str, *, with_readers: bool) -> Inventory:
-    """
-    List everything that exists of an experiment; its S3 objects are below *prefix*.
-
-    Raises:
-        NotFoundError: If the experiment does not exist.
-    """
-    summary = read_experiment(account, experiment)
-    reader = _Reader(account, experiment)
+def take_inventory(account: Account, summary: ExperimentSummary, prefix: str, *, with_readers: bool) -> Inventory:
+    """List everything that exists of an experiment; its S3 objects are below *prefix*."""
+    reader = _Reader(account, summary.name)
     components = reader.components()
     ours = reader.ours(components)
     hosted = tuple(reader.hosted(component for component in components if component.name in ours))
@@ -94,7 +88,7 @@ def take_inventory(account: Account, experiment: str, prefix: str, *, with_reade
     known = {*(component.name for component in components), *(found.name for found in hosted)}
     is_read = with_readers and objects
     return Inventory(
-        experiment=experiment,
+        experiment=summary.name,
         is_ours=CREATED_BY in summary.tags,
         trials=reader.trials(),
         components=tuple(components),

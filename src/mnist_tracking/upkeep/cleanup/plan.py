@@ -9,6 +9,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import LEAVING_TAG
+from mnist_tracking._aws.experiments import read_experiment
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_count, require_name, require_zone
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
@@ -181,8 +182,9 @@ def make_plan(
     """Plan the cleanup of an experiment; see `Workspace.cleanup_plan`."""
     require_name("an experiment", experiment)
     before = None if older_than is None else _moment(older_than)
-    prefix = experiment_folder(account, account.bucket_name, experiment)
-    inventory = take_inventory(account, experiment, prefix, with_readers=not ignore_readers)
+    summary = read_experiment(account, experiment)
+    prefix = experiment_folder(account, account.bucket_name, summary.name)
+    inventory = take_inventory(account, summary, prefix, with_readers=not ignore_readers)
     planner = _Planner(
         inventory,
         Layout(inventory, prefix),
@@ -191,7 +193,7 @@ def make_plan(
         keep_data=keep_data,
         include_foreign=include_foreign,
     )
-    return CleanupPlan(experiment, tuple(planner.items()), account, prefix)
+    return CleanupPlan(summary.name, tuple(planner.items()), account, prefix)
 
 
 def _moment(older_than: timedelta | datetime) -> datetime:
@@ -207,10 +209,12 @@ def _chosen(inventory: Inventory, trials: Iterable[NamedTrial | str] | None, bef
         shown = short_repr(trials)
         raise ConfigError(f"trials={shown}; expected a list of trials, such as [{shown}].")
     names = inventory.trials if trials is None else [trial_name_of(trial) for trial in trials]
+    stored = {name.lower(): name for name in inventory.trials}
     for name in names:
-        if name not in inventory.trials:
+        if name.lower() not in stored:
             raise NotFoundError("trial", name, nearest(name, inventory.trials))
-    return frozenset(name for name in names if before is None or inventory.trials[name].created < before)
+    found = (stored[name.lower()] for name in names)
+    return frozenset(name for name in found if before is None or inventory.trials[name].created < before)
 
 
 @attrs.frozen(kw_only=True)
