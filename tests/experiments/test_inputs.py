@@ -109,6 +109,8 @@ def test_hyperparameters_that_differ_in_case_alone_are_rejected(data: Path, work
         ("{folder}/src/train.py", "expected a path relative to '.*/src', such as 'train.py'"),
         ("../outside.py", "such as 'train.py'"),
         ("src/train.py", "entry_point is relative to source_dir: pass 'train.py'"),
+        ("my train.py", "SageMaker's toolkit runs scripts whose names have letters"),
+        ("-train.py", "and do not begin with '-'"),
         ("deep/train.py", r"has a setup\.py, .* Pass source_dir='.*/src/deep' and entry_point='train.py'"),
     ],
 )
@@ -116,7 +118,7 @@ def test_entry_point_that_no_job_finds_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry_point: str, said: str
 ) -> None:
     (tmp_path / "src" / "deep").mkdir(parents=True)
-    for name in ("outside.py", "src/train.py", "src/deep/train.py", "src/setup.py"):
+    for name in ("outside.py", "src/train.py", "src/my train.py", "src/-train.py", "src/deep/train.py", "src/setup.py"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
 

@@ -55,4 +55,6 @@ def test_pattern_passes_every_value_once(values: dict[str, Any]) -> None:
 def test_command_is_that_of_the_toolkit() -> None:
     assert command("sub/train.py", ["a b"], is_package=False)[1:] == ["sub/train.py", "a b"]
     assert command("train.py", ["x"], is_package=True)[1:] == ["-m", "train", "x"]
-    assert command("train.sh", ["x"], is_package=False) == ["/bin/sh", "-c", 'exec "./$0" "$@"', "train.sh", "x"]
+    for is_package in (True, False):
+        found = command("train.sh", ["x"], is_package=is_package)
+        assert found == ["/bin/sh", "-c", 'exec "./$0" "$@"', "train.sh", "x"]

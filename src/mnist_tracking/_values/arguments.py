@@ -116,8 +116,15 @@ def _decoded(text: str) -> Any:
 
 
 def command(program: str, arguments: Sequence[str], *, is_package: bool) -> list[str]:
-    """Return the command of a script, as SageMaker's toolkit would run it."""
-    if is_package:
+    """
+    Return the command of a script, as SageMaker's toolkit would run it.
+
+    Args:
+        program: The script.
+        arguments: Its arguments.
+        is_package: Whether there is a ``setup.py`` next to it.
+    """
+    if is_package and not program.endswith(".sh"):
         return [sys.executable, "-m", program.removesuffix(".py"), *arguments]
     if program.endswith(".py"):
         return [sys.executable, program, *arguments]

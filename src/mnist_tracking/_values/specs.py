@@ -193,6 +193,7 @@ def _definition(metric: object) -> MetricDefinition:
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 
 
+_PROGRAM = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -221,6 +222,12 @@ def check_files(entry_point: str, source_dir: str | None) -> None:
         raise ConfigError(f"The entry point {str(script)!r} does not exist.{_scripts_near(script, source_dir)}")
     if source_dir is not None:
         _check_place(entry_point, source_dir)
+    program = script.name if source_dir is None else entry_point
+    if not _PROGRAM.fullmatch(program):
+        raise ConfigError(
+            f"The entry point {program!r} is not allowed: SageMaker's toolkit runs scripts whose names have letters, "
+            "digits, '.', '_', '+', '-' and '/', and do not begin with '-'."
+        )
 
 
 def _scripts_near(script: Path, source_dir: str | None) -> str:
