@@ -147,6 +147,20 @@ def test_a_failed_upload_of_code_has_the_class_of_its_reason(
     assert names() == []
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+def test_a_failed_upload_of_data_has_the_class_of_its_reason(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, tmp_path: Path, code: str
+) -> None:
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    with (
+        engine.inject(Fault(code, operation="PutObject", times=None)),
+        pytest.raises(AccessDeniedError, match="PutObject") as caught,
+    ):
+        runner.upload_dataset(tmp_path, files=[tmp_path / "rows.csv"])
+
+    assert caught.value.code == code
+
+
 def test_a_sweep_outlives_an_outage_longer_than_the_retries(
     engine: EmbeddedSageMaker, runner: ExperimentRunner, workspace: Workspace, names: Callable[[], list[str]]
 ) -> None:

@@ -1,5 +1,6 @@
 """A sweep with a name: each point is trained once, by whichever program, and what is left is trained later."""
 
+import _thread
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from mnist_tracking import (
 from mnist_tracking._values.names import attempt_name, digest_of
 from mnist_tracking._values.records import Scalar
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.experiments.runner import launch_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 MakeJob = Callable[..., JobSpec]
@@ -73,10 +75,19 @@ def trained(board: Leaderboard) -> list[float]:
 def test_three_programs_train_each_point_once(driver: Driver) -> None:
     """optuna/optuna#5139: 12 jobs for 6 points."""
     driver.points = 6
-    children = [run_in_process(lambda: driver.run(max_parallel=2)) for _ in range(3)]
+    boards = driver.home.parent / "boards"
+    boards.mkdir()
+
+    def run() -> None:
+        board = driver.run(max_parallel=2)
+        (boards / str(os.getpid())).write_text(" ".join(trial.name for trial in board))
+
+    children = [run_in_process(run) for _ in range(3)]
 
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     board = driver.run()
+    names = " ".join(trial.name for trial in board)
+    assert [path.read_text() for path in boards.iterdir()] == [names] * 3
     assert trained(board) == [0, 1, 2, 3, 4, 5]
     assert len(board) == 6
     assert set(driver.jobs().values()) == {1}
@@ -109,6 +120,32 @@ def test_a_program_interrupted_anywhere_is_continued_by_resuming(driver: Driver)
 
     assert number > 8
     assert set(driver.jobs().values()) == {1}
+
+
+class Interrupting:
+    """A `TrialObserver` that interrupts the program at the first line of a log."""
+
+    def started(self, *_: object) -> None: ...
+
+    def logged(self, *_: object) -> None:
+        _thread.interrupt_main()
+
+    def ended(self, *_: object) -> None: ...
+
+
+def test_an_interrupt_does_not_stop_the_jobs_of_other_programs(runner: ExperimentRunner, workspace: Workspace) -> None:
+    hanging = {"behaviour": "hang"}
+    name = attempt_name("night", digest_of("lines", hanging), 1)
+    others = launch_of(runner, hanging, name)
+    assert others.claim()
+    others.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        HyperparameterSweep(runner, {"behaviour": ["hang"]}, name="night").run(observer=Interrupting())
+
+    submitted = workspace.submitted(name)
+    assert submitted.status == "InProgress"
+    submitted.stop()
 
 
 @pytest.mark.parametrize("operation", ["CreateTrial", "CreateTrainingJob", "AssociateTrialComponent", "PutObject"])

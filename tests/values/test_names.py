@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
-from mnist_tracking._values.names import check_name, unique_name
+from mnist_tracking._values.names import attempt_name, check_name, digest_of, unique_name
+from mnist_tracking._values.recordable import Scalar
 
 LONGEST = {"experiment": 120, "trial": 120, "trial component": 120, "training job": 63, "model": 63, "endpoint": 63}
 
@@ -34,6 +35,24 @@ def test_a_refused_name_comes_with_one_that_would_do(name: str, kind: str) -> No
 def test_a_name_that_is_no_text_is_told_so(name: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=rf"is not a string \({type(name).__name__}\); expected .*, such as {said}"):
         check_name("experiment", name)
+
+
+@given(
+    st.text(st.sampled_from("abcXYZ019-"), min_size=1, max_size=100),
+    st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()),
+    st.integers(1, 99),
+)
+def test_the_trials_of_a_sweep_and_their_jobs_have_names_that_sagemaker_takes(
+    sweep: str, hyperparameters: dict[str, Scalar], attempt: int
+) -> None:
+    try:
+        check_name("sweep", sweep)
+    except ConfigError:
+        return
+    name = attempt_name(sweep, digest_of("churn", hyperparameters), attempt)
+
+    assert check_name("trial", name) == name
+    assert check_name("training job", unique_name(name, "training job"))
 
 
 def test_names_differ_within_a_second() -> None:

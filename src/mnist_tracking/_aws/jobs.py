@@ -112,6 +112,7 @@ def wait_for_job(
     *,
     on_line: Callable[[datetime, str], object] | None = None,
     on_status: Callable[[str], None] | None = None,
+    on_poll: Callable[[], object] | None = None,
     timeout_s: float | None = None,
 ) -> Mapping[str, Any]:
     """
@@ -123,6 +124,7 @@ def wait_for_job(
         on_line: Called with each line of its log, and its time, as it is logged; if reading logs is not allowed, with
             none.
         on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
+        on_poll: Called before each look at the job.
         timeout_s: Give up waiting after this many seconds.
 
     Raises:
@@ -130,6 +132,8 @@ def wait_for_job(
     """
     log, shown = JobLog(account, job_name, is_optional=True), ""
     for _ in Polling(account, timeout_s=timeout_s):
+        if on_poll is not None:
+            on_poll()
         job = describe_job(account, job_name)
         ended, secondary = end_of(job), job.get("SecondaryStatus", "")
         if on_status is not None and secondary != shown:

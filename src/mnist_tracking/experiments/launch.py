@@ -55,12 +55,13 @@ class Launch:
     _make_estimator: MakeEstimator = attrs.field(alias="make_estimator")
     _attach_steps: Callable[[str], None] = attrs.field(alias="attach_steps")
     job_name: str = attrs.field(init=False)
+    _own_job_name: str = attrs.field(init=False)
     _estimator: Any = attrs.field(init=False)
     _inputs: Mapping[str, JobInput] = attrs.field(init=False, factory=dict)
     _is_ours: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        self.job_name = unique_name(self.trial_name, "training job")
+        self.job_name = self._own_job_name = unique_name(self.trial_name, "training job")
         self._estimator = self._make_estimator(job_name=self.job_name)  # rejects what is wrong before anything is sent
 
     def submit(self) -> SubmittedTrial:
@@ -84,7 +85,7 @@ class Launch:
         """
         Create the trial, and return whether it is this launch that created it.
 
-        Otherwise it was created by another launch of that name, and ``job_name`` is now the job that was chosen there.
+        Otherwise another launch of that name has created it, and ``job_name`` is the name that was chosen there.
 
         Raises:
             AlreadyExistsError: If the name of the trial is taken by a trial of another experiment, or by one that was
@@ -93,22 +94,23 @@ class Launch:
         if self._is_ours:
             return True
         self._inputs = self._prepare()
+        chosen = self._own_job_name
         try:
-            tags = {**self.tags, JOB_TAG: self.job_name}
-            create_trial(self.account, self.trial_name, self.experiment, tags, self.code)
+            create_trial(self.account, self.trial_name, self.experiment, {**self.tags, JOB_TAG: chosen}, self.code)
         except AlreadyExistsError:
-            chosen = claimed_job(self.account, self.trial_name, self.experiment)
-            if chosen is None:
+            found = claimed_job(self.account, self.trial_name, self.experiment)
+            if found is None:
                 raise
-            if chosen != self.job_name:
-                self.job_name = chosen
-                self._estimator = self._make_estimator(job_name=chosen, is_first=False)
-                return False
-        self._is_ours = True
-        return True
+            chosen = found
+        self._is_ours = chosen == self._own_job_name
+        if chosen != self.job_name:
+            self.job_name, self._estimator = chosen, None
+        return self._is_ours
 
     def start(self) -> SubmittedTrial:
         """Start the job of a trial that was claimed, unless somebody else has started it."""
+        if self._estimator is None:
+            self._estimator = self._make_estimator(job_name=self.job_name, is_first=self._is_ours)
         self._attach_steps(self.trial_name)
         start_job(
             self.account,
@@ -128,7 +130,7 @@ class Launch:
     def take_back(self, error: BaseException) -> None:
         """Delete the trial, or stop its job if that was started; if this fails, it is noted on the error."""
         try:
-            is_ours = self._is_ours or claimed_job(self.account, self.trial_name, self.experiment) == self.job_name
+            is_ours = self._is_ours or claimed_job(self.account, self.trial_name, self.experiment) == self._own_job_name
             if is_ours and not stop_job(self.account, self.job_name):
                 delete_trial(self.account, self.trial_name)
         except MnistTrackingError as second:

@@ -103,6 +103,7 @@ class SubmittedTrial:
         timeout_s: float | None = None,
         on_line: Callable[[str], None] | None = None,
         on_status: Callable[[str], None] | None = None,
+        on_poll: Callable[[], object] | None = None,
     ) -> Trial:
         """
         Wait until the job ends, and return the trial, whatever its status.
@@ -117,6 +118,7 @@ class SubmittedTrial:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             on_line: Called with each line of the log as it is logged.
             on_status: Called with the job's secondary status, such as ``"Downloading"``, whenever that changes.
+            on_poll: Called before each look at the job; an exception that it raises ends the wait.
 
         Raises:
             ConfigError: If *timeout_s* is negative or not a number.
@@ -132,7 +134,9 @@ class SubmittedTrial:
             if on_line is not None:
                 on_line(line)
 
-        job = wait_for_job(self._account, self.job_name, on_line=see, on_status=on_status, timeout_s=timeout_s)
+        job = wait_for_job(
+            self._account, self.job_name, on_line=see, on_status=on_status, on_poll=on_poll, timeout_s=timeout_s
+        )
         component, outstanding = wait_for_outcome(self._account, job)
         is_ours = CREATED_BY in tags_of(self._account, component.arn) or self._tag_as_trial()
         before, component = component, with_time_limit(component, job)
@@ -189,9 +193,12 @@ def follow(
     observer: TrialObserver,
     *,
     timeout_s: float | None = None,
+    on_poll: Callable[[], object] | None = None,
 ) -> Trial:
     """
     Wait for a trial and report to an observer; Ctrl-C also requests the job to stop.
+
+    What *on_poll*, which is called before each look at the job, raises ends the wait.
 
     Raises:
         JobFailedError: If training failed; carries the last lines of the log.
@@ -204,6 +211,7 @@ def follow(
             timeout_s=timeout_s,
             on_line=lambda line: observer.logged(name, line),
             on_status=lambda status: observers.status_changed(name, status),
+            on_poll=on_poll,
         )
     except KeyboardInterrupt:
         submitted.stop()

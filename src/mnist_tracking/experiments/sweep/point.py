@@ -74,8 +74,9 @@ class PointTraining:
                 self.submitted = self._submit(runner, scheduler, running, is_deferrable=is_deferrable)
             if self.submitted is None:
                 return False
+            on_poll = None if running.has_launched(self.submitted.name) else scheduler.check_interrupt
             try:
-                follow(self.submitted, self.hyperparameters, running)
+                follow(self.submitted, self.hyperparameters, running, on_poll=on_poll)
                 return True
             except JobFailedError as error:
                 if not is_fault_of_service(error.reason) or not self._attempts_left:
@@ -89,11 +90,15 @@ class PointTraining:
         """Start the job of the point, unless another program has; None if that is to be seen later."""
         if self._launch is None:
             self._launch = launch_of(runner, self.point, self.trial_name)
-        launch = self._launch
-        if not launch.claim():
-            if is_deferrable:
-                return None
-            if exists(lambda: describe_job(runner.workspace, launch.job_name)):
-                return launch.submitted
-        running.launching(launch.trial_name, launch.job_name)
-        return scheduler.start(launch.start)
+        is_ours = self._launch.claim()
+        if not is_ours and is_deferrable:
+            return None
+        return scheduler.start(partial(_start, self._launch, running, is_ours=is_ours))
+
+
+def _start(launch: Launch, running: Running, *, is_ours: bool) -> SubmittedTrial:
+    """Start the job of a trial, unless another program, which has created the trial, has started it."""
+    if not is_ours and exists(lambda: describe_job(launch.account, launch.job_name)):
+        return launch.submitted
+    running.launching(launch.trial_name, launch.job_name)
+    return launch.start()

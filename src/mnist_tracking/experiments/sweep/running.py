@@ -32,8 +32,12 @@ class Running(Observers):
         """Called before a job is started."""
         self._jobs[trial_name] = job_name
 
+    def has_launched(self, trial_name: str) -> bool:
+        """Whether this sweep has started the job of a trial that is running."""
+        return trial_name in self._jobs
+
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
-        if self._is_stopping and trial_name in self._jobs:  # the interrupt came while this job was being started
+        if self._is_stopping and self.has_launched(trial_name):  # the interrupt came while this job was being started
             stop_job(self._account, job_name)
         is_again, self._repeated[trial_name] = trial_name in self._repeated, self._lines[trial_name]
         if not is_again:

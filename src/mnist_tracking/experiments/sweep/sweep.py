@@ -94,9 +94,9 @@ class HyperparameterSweep:
         """
         Train every point, and rank all trials of the experiment.
 
-        Ctrl-C launches nothing more and requests the jobs that this call has started to stop. Any other error, such as
-        expired credentials, launches nothing more and waits for the running jobs as far as possible; they keep running
-        in any case, and a later call takes them up.
+        Ctrl-C launches nothing more and requests the jobs that this call has started to stop; those of other programs
+        keep running. Any other error, such as expired credentials, launches nothing more and waits for the running jobs
+        as far as possible; they keep running in any case, and a later call attaches to them.
 
         Args:
             observer: Called as the trials progress.
@@ -125,11 +125,11 @@ class HyperparameterSweep:
                 tasks = [partial(training.train, self.runner, scheduler, running) for training in trainings]
                 are_done = scheduler.run([partial(task, is_deferrable=True) for task in tasks])
                 scheduler.run([task for task, is_done in zip(tasks, are_done, strict=True) if not is_done])
+                return including(scheduler.outliving(self._board), running.ended_trials)
         except MnistTrackingError as error:
             again = "run(resume=True)" if self.name is None else "run()"
             error.add_note(f"Call {again} on this sweep to train the remaining points; running jobs are not affected.")
             raise
-        return including(self._board(), running.ended_trials)
 
     def _trainings(self, *, resume: bool) -> list[PointTraining]:
         """Return what is left to train; ConfigError if the experiment has no room for it."""
