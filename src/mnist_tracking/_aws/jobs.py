@@ -92,9 +92,9 @@ def _code_staged(estimator: Any) -> Iterator[None]:
                 setattr(estimator, name, value)
 
 
-def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> None:
+def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> bool:
     """
-    Tag the trial component that SageMaker creates for a job, so that searches by tag find it.
+    Tag the trial component that SageMaker creates for a job, so that searches by tag find it; return whether it did.
 
     SageMaker does not copy the job's tags, and may need some seconds to create the component: until then this does
     nothing. If adding tags is not allowed, it warns.
@@ -104,6 +104,8 @@ def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> N
     except ServiceError as error:
         if not is_missing(error):
             warnings.warn(f"The trial component of the job {job_name!r} has no tags: {error}", stacklevel=2)
+        return False
+    return True
 
 
 def wait_for_job(

@@ -15,8 +15,8 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import JOB_COMPONENT
 from mnist_tracking._aws.errors import is_missing
 from mnist_tracking._aws.experiments import read_component
-from mnist_tracking._aws.jobs import ENDED
-from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._aws.jobs import ENDED, end_of
+from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.records import Component, Metric
 from mnist_tracking.errors import JobTimeoutError, ServiceError
 
@@ -40,7 +40,7 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
     """
     name, within_s = job["TrainingJobName"], account.timing.settled_within_s
     component, missing = None, tuple[str, ...]()
-    for _ in Polling(account, timeout_s=within_s):
+    for _ in Polling(account, timeout_s=0.0 if is_settled(account, end_of(job)) else within_s):
         component = _component_of(account, name)
         if component is not None and component.status in ENDED:
             missing = outstanding_metrics(job, component.metrics)
@@ -49,8 +49,8 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
     if component is None or component.status not in ENDED:
         raise JobTimeoutError(name, within_s, _NOT_SHOWN)
     warnings.warn(
-        f"The job {name!r} ended {within_s:g} s ago, and its trial component does not show the final value of "
-        f"{', '.join(map(repr, missing))} yet.",
+        f"The job {name!r} has ended, and its trial component does not show the final value of "
+        f"{', '.join(map(repr, missing))} within {within_s:g} s.",
         stacklevel=2,
     )
     return component, missing

@@ -59,6 +59,7 @@ class Launch:
     _estimator: Any = attrs.field(init=False)
     _inputs: Mapping[str, JobInput] = attrs.field(init=False, factory=dict)
     _is_ours: bool = attrs.field(init=False, default=False)
+    _is_tagged: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self.job_name = self._own_job_name = unique_name(self.trial_name, "training job")
@@ -119,13 +120,13 @@ class Launch:
             trial_name=self.trial_name,
             inputs=self._inputs,
         )
-        tag_component(self.account, self.job_name, self.tags)
+        self._is_tagged = tag_component(self.account, self.job_name, self.tags)
         return self.submitted
 
     @property
     def submitted(self) -> SubmittedTrial:
         """A handle to the job."""
-        return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name)
+        return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name, is_tagged=self._is_tagged)
 
     def take_back(self, error: BaseException) -> None:
         """Delete the trial, or stop its job if that was started; if this fails, it is noted on the error."""

@@ -57,11 +57,12 @@ class SubmittedTrial:
         (['hello'], 'Completed')
     """
 
-    def __init__(self, account: Account, name: str, experiment: str, job_name: str) -> None:
+    def __init__(self, account: Account, name: str, experiment: str, job_name: str, *, is_tagged: bool = False) -> None:
         self.name = name
         self.experiment = experiment
         self.job_name = job_name
         self._account = account
+        self._is_tagged = is_tagged  # its trial component, which on AWS does not exist yet when the job was started
 
     def __repr__(self) -> str:
         return f"<SubmittedTrial {self.name!r}, job {self.job_name!r}>"
@@ -138,7 +139,8 @@ class SubmittedTrial:
             self._account, self.job_name, on_line=see, on_status=on_status, on_poll=on_poll, timeout_s=timeout_s
         )
         component, outstanding = wait_for_outcome(self._account, job)
-        is_ours = CREATED_BY in tags_of(self._account, component.arn) or self._tag_as_trial()
+        is_tagged = self._is_tagged or CREATED_BY in tags_of(self._account, component.arn)
+        is_ours = is_tagged or self._tag_as_trial()
         before, component = component, with_time_limit(component, job)
         if findings := check.findings(component.metrics):
             component = with_findings(component, findings)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
@@ -178,7 +179,7 @@ class Leaderboard(Sequence[Trial]):
         ]
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
 
-    @property
+    @cached_property
     def best(self) -> Trial:
         """
         The best completed trial.
