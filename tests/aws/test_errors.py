@@ -3,10 +3,21 @@
 from collections.abc import Callable
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
-from mnist_tracking import NotFoundError, ServiceError
-from mnist_tracking._aws.errors import described, exists, is_denied, is_missing, is_missing_or_invalid, is_taken
+from mnist_tracking import AccessDeniedError, NotFoundError, ServiceError, ThrottledError
+from mnist_tracking._aws.errors import (
+    described,
+    exists,
+    is_denied,
+    is_fault_of_service,
+    is_missing,
+    is_missing_or_invalid,
+    is_passing,
+    is_taken,
+    translated,
+)
 
 
 def aws(code: str, message: str = "") -> ClientError:
@@ -57,6 +68,43 @@ def test_taken(error: ClientError, taken: bool) -> None:
 def test_denied_is_a_permission_and_no_expired_token() -> None:
     assert all(is_denied(aws(code)) for code in ("403", "AccessDenied", "AccessDeniedException"))
     assert not any(is_denied(aws(code)) for code in ("ExpiredToken", "NoCredentials", "404"))
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (ThrottledError("ThrottlingException", "CreateTrial", ""), True),
+        (ServiceError("EndpointConnectionError", "A call", ""), True),
+        (ServiceError("ReadTimeoutError", "A call", ""), True),
+        (ServiceError("ServiceUnavailable", "CreateTrial", ""), True),
+        (ServiceError("503", "PutObject", ""), True),
+        (AccessDeniedError("ExpiredTokenException", "CreateTrial", ""), False),
+        (ServiceError("ResourceLimitExceeded", "CreateTrial", ""), False),
+        (ServiceError("SSLError", "A call", ""), False),
+    ],
+)
+def test_what_passes_by_itself(error: ServiceError, passes: bool) -> None:
+    assert is_passing(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_of_service"),
+    [
+        ("CapacityError: Unable to provision requested ML compute capacity. Please retry.", True),
+        ("InternalServerError: We encountered an internal error.  Please try again.", True),
+        ("AlgorithmError: ExecuteUserScriptError: CapacityError", False),
+        ("", False),
+    ],
+)
+def test_failures_that_are_the_services(reason: str, is_of_service: bool) -> None:
+    assert is_fault_of_service(reason) is is_of_service
+
+
+def test_a_failed_upload_without_a_response_keeps_its_class() -> None:
+    with pytest.raises(ServiceError, match="S3UploadFailedError") as caught, translated():
+        raise S3UploadFailedError("no response")
+
+    assert type(caught.value) is ServiceError
 
 
 def test_exists_is_false_only_for_what_is_missing() -> None:

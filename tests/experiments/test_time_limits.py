@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, StateError, Workspace
+from mnist_tracking._aws.jobs import time_limit
 
 
 @pytest.fixture
@@ -36,6 +37,11 @@ def test_a_trial_at_its_time_limit_is_deployed_by_name(limited: ExperimentRunner
     assert (trial.status, trial.stop_reason) == ("Stopped", "")
     with trial.deploy() as endpoint:
         assert endpoint.predict(np.array([2.0])).shape == (1,)
+
+
+def test_the_limit_of_the_wait_for_spot_instances_is_a_time_limit_too() -> None:
+    assert time_limit({"SecondaryStatus": "MaxWaitTimeExceeded"}) == "MaxWaitTimeExceeded"
+    assert time_limit({"SecondaryStatus": "Interrupted"}) == time_limit({}) == ""
 
 
 @pytest.mark.parametrize("name", [None, "night"])

@@ -260,6 +260,8 @@ class ExperimentRunner:
         """
         Start training one model as a trial of this experiment, without waiting for it.
 
+        After an error or an interrupt, the trial is deleted again, or its job is stopped if that was started.
+
         Args:
             hyperparameters: Overrides of the job's own hyperparameters.
             name: Trial name, unique in the account and region. Defaults to a sortable, generated one.

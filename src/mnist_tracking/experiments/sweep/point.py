@@ -23,7 +23,7 @@ _MORE_ATTEMPTS = 2
 @attrs.define(kw_only=True)
 class PointTraining:
     """
-    The training of one point.
+    The training of one point of a sweep.
 
     Attributes:
         point: The hyperparameters that the sweep varies.
@@ -57,8 +57,9 @@ class PointTraining:
         Args:
             runner: The experiment and its job.
             scheduler: Waits for a full quota, and for outages to pass.
-            running: Is told of the trial.
-            is_deferrable: Return False if another program has created the trial, whether its job has started or not.
+            running: Receives the events of the trial.
+            is_deferrable: Whether to return False if another program has created the trial, so that other points can be
+                trained before its job is waited for.
         """
         train = partial(self._train, runner, scheduler, running, is_deferrable=is_deferrable)
         try:
@@ -87,7 +88,7 @@ class PointTraining:
     def _submit(
         self, runner: ExperimentRunner, scheduler: Scheduler, running: Running, *, is_deferrable: bool
     ) -> SubmittedTrial | None:
-        """Start the job of the point, unless another program has; None if that is to be seen later."""
+        """Start the job of the point, unless another program has; None if the point is deferred."""
         if self._launch is None:
             self._launch = launch_of(runner, self.point, self.trial_name)
         is_ours = self._launch.claim()

@@ -13,7 +13,9 @@ from mnist_tracking.reading.trial import Trial
 
 class Running(Observers):
     """
-    Passes events on, each once although a trial may be followed again, and knows the jobs that this sweep has started.
+    Passes events on, and stores the jobs that this sweep has started.
+
+    If a trial is followed again, after an outage, the events that were passed on before are left out.
 
     Attributes:
         ended_trials: The trials that have ended.

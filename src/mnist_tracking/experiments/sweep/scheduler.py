@@ -15,7 +15,7 @@ _GROWTH, _MOST = 1.5, 6.0  # of the pauses; the longest is a multiple of `Timing
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
-    """Nothing more is launched."""
+    """Raised in a task that waits while nothing more is launched."""
 
 
 class Scheduler:
