@@ -86,7 +86,7 @@ nitpick_ignore_regex = [
     ("any", r"(boto3|sagemaker|time)\..*"),
     (
         "py:class",
-        r"Where|Format|ExportFormat|datetime|timedelta|OnProgress|mnist_tracking\.reading\.results\.T",
+        r"Where|Format|ExportFormat|Scalar|datetime|timedelta|OnProgress|mnist_tracking\.reading\.results\.T",
     ),  # aliases and a type variable have no page
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),
 ]
