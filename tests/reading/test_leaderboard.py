@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from mnist_tracking import (
     where,
 )
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking.embedded import EmbeddedSageMaker, Lag
 
 
 @pytest.fixture
@@ -175,3 +177,36 @@ def test_trials_of_several_experiments_are_ranked_together(workspace: Workspace)
     assert "experiment" in str(board).splitlines()[0].split()
     assert len(board.dataframe(layout="analytics")) == 3
     assert repr(board).startswith("<Leaderboard of 'one, two': 3 trials")
+
+
+def test_the_layout_of_analytics_drops_no_row(workspace: Workspace, client: Any) -> None:
+    """Whatever its step is called, and whoever else has it."""
+    runner = ExperimentRunner(workspace, "rows")
+    ExperimentRunner(workspace, "other")
+    with runner.trial({"C": 1.0}, name="mine"):
+        pass
+    client.create_trial(TrialName="theirs", ExperimentName="other")
+    client.associate_trial_component(TrialName="theirs", TrialComponentName=workspace.trial("mine").component_name)
+    run_tag = {"Key": "sagemaker:trial-component-source", "Value": "run"}
+    client.create_trial_component(TrialComponentName="run", DisplayName="my-run", Tags=[run_tag])
+    client.create_trial(TrialName="of-run", ExperimentName="rows")
+    client.associate_trial_component(TrialName="of-run", TrialComponentName="run")
+    board = Leaderboard.load(workspace, "rows")
+    assert [trial.name for trial in board] == ["mine", "of-run"]
+
+    frame = board.dataframe(layout="analytics")
+    assert frame["Trials"].tolist() == [["mine", "theirs"], ["of-run"]]
+    assert frame["Experiments"].tolist() == [["rows", "other"], ["rows"]]
+    few = Leaderboard.load(workspace, "rows", where=where.param("C") == 1).dataframe(layout="analytics")
+    assert few["Trials"].tolist() == [["mine", "theirs"]]
+
+
+def test_the_layout_of_analytics_has_what_search_does_not_show_yet(tmp_path: Path) -> None:
+    engine = EmbeddedSageMaker(tmp_path / "late", lag=Lag(search_s=60.0))
+    workspace = Workspace.embedded(engine=engine)
+    with ExperimentRunner(workspace, "rows").trial({"C": 1.0}, name="mine"):
+        pass
+    frame = Leaderboard.load(workspace, "rows").dataframe(layout="analytics")
+    engine.close()
+
+    assert (frame["Trials"].tolist(), frame["C"].tolist()) == ([["mine"]], [1.0])

@@ -9,7 +9,6 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
-from mnist_tracking._aws.convert import TRAINING
 from mnist_tracking._aws.experiments import objective_of, read_experiment, require_experiment, training_of, trial_arns
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
@@ -18,9 +17,9 @@ from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, main_metrics, plural, printable
-from mnist_tracking._values.where import display_name, parent
+from mnist_tracking._values.where import parent
 from mnist_tracking.errors import ConfigError, StateError
-from mnist_tracking.reading.search import experiment_names, find_trials, listed
+from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
     Trial,
     logged_metrics,
@@ -270,9 +269,9 @@ class Leaderboard(Sequence[Trial]):
 
         Args:
             layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, ``param.<name>``,
-                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` is exactly the SDK's
-                ``ExperimentAnalytics`` frame, in the order of Search, which knows nothing of NaN. objective_note is
-                ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty.
+                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` has exactly the
+                columns of the SDK's ``ExperimentAnalytics``, with one row for a training that several trials share.
+                objective_note is ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty.
 
         Raises:
             ConfigError: If *layout* is another value.
@@ -280,8 +279,11 @@ class Leaderboard(Sequence[Trial]):
         The parameters and metrics are in order of their names. Each column has one type: see `Results.dataframe`.
         """
         if layout == "analytics":
-            which = [display_name() == TRAINING, parent("experiment").isin(self.experiments)]
-            return analytics_frame(self._account, which, self.objective)
+            parents: dict[str, list[tuple[str, str]]] = {}
+            for trial in self.trials:
+                parents.setdefault(trial.component_name, []).append((trial.name, trial.experiment))
+            which = [IS_TRAINING, parent("experiment").isin(self.experiments)]
+            return analytics_frame(self._account, parents, which)
         if layout != "tidy":
             raise ConfigError(f"layout={layout!r}; expected 'tidy' or 'analytics'.")
         return leaderboard_table(self).dataframe()

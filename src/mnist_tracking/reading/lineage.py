@@ -97,7 +97,8 @@ class Lineage:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per step in order of creation, with the columns of the SDK's ``ExperimentAnalytics``."""
-        return analytics_frame(self._account, [parent("trial") == self.trial])
+        parents = {component.name: component.parents for component in self.components}
+        return analytics_frame(self._account, parents, [parent("trial") == self.trial])
 
 
 def overview(lineage: "Lineage") -> tuple[str, list[dict[str, object]]]:

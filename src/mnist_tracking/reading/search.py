@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 Where = Filter | Mapping[str, Any]
 OnProgress = Callable[[int], object]
-_IS_TRAINING = (
+IS_TRAINING = (
     (display_name() == TRAINING) | Condition("TrialComponentName", "Contains", JOB_COMPONENT) | (tag(RUN_TAG) == "run")
 )
 """
@@ -95,7 +95,7 @@ def find_trials(
 ) -> Results[Trial]:
     """Return trials, newest first; see `Workspace.trials`."""
     experiments = None if experiment is None else experiment_names(experiment)
-    components = filter(is_training, _components(account, experiments, [_IS_TRAINING, *listed(where)]))
+    components = filter(is_training, _components(account, experiments, [IS_TRAINING, *listed(where)]))
     found = _trials(account, components, experiments)
     return Results("trials", found, trial_table, on_progress)
 
