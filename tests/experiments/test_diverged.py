@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.late import late_account
 from tests.support.sent import count_calls
 
 from mnist_tracking import (
@@ -21,7 +22,7 @@ from mnist_tracking import (
     where,
 )
 from mnist_tracking._aws.search import expression_of
-from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.errors import StateError
 
 LOSS = Objective("loss", goal="minimize")
@@ -50,6 +51,12 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* of the metric 'loss' w", UserWarning)
         yield
+
+
+def is_logged(runner: ExperimentRunner) -> bool:
+    """Whether the script logs its metrics; then the job itself knows that it diverged."""
+    assert runner.job is not None
+    return runner.job.metrics[0].regex != PRINTED
 
 
 def losses(name: str) -> dict[str, str]:
@@ -188,7 +195,7 @@ def test_trial_of_another_program_is_not_checked_until_its_log_is_read(
     notes = {trial.name: note for trial, note in zip(board, board.dataframe()["objective_note"], strict=True)}
     checked = board.check_logs()
 
-    assert notes["healthy"] == "not checked"
+    assert notes == {"diverged": "ends with nan" if is_logged(runner) else "not checked", "healthy": "not checked"}
     assert "not checked" in str(board)
     assert [trial.name for trial in checked] == ["healthy", "diverged"]
     assert checked.dataframe()["objective_note"].tolist() == ["", "ends with nan"]
@@ -274,3 +281,29 @@ def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker,
 
     assert trial.is_checked
     assert not Leaderboard.load(runner.workspace, "losses")[0].is_checked
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_diverged_trial_is_not_the_best_on_an_account_that_is_late(tmp_path: Path, seed: int) -> None:
+    """Search shows how a trial ended before it shows what was found in its log."""
+    (tmp_path / "train.py").write_text(PRINTS)
+    job = JobSpec(tmp_path / "train.py", metrics={"loss": PRINTED}, objective=LOSS)
+    with late_account(tmp_path / "home", Lag.like_aws(seed=seed)) as (_, late, _):
+        runner = ExperimentRunner(late, "losses", job=job)
+        for name in ("healthy", "diverged"):
+            runner.submit(losses(name), name=name).wait()
+        board = Leaderboard.load(late, "losses")
+
+        assert board.best.name == "healthy"
+        assert [trial.name for trial in board.check_logs()] == ["healthy", "diverged"]
+
+
+def test_trial_that_is_out_of_date_is_read_again(workspace: Workspace, runner: ExperimentRunner) -> None:
+    for name in ("healthy", "diverged"):
+        list(runner.submit(losses(name), name=name).logs(follow=True))
+    board = Leaderboard.load(workspace, "losses")
+    for name in ("healthy", "diverged"):
+        workspace.submitted(name).wait()
+
+    assert not any(trial.is_checked for trial in board)
+    assert board.best.name == "healthy"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.jobs import describe_job, time_limit
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.metrics import metric_regexes
+from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, STOP_REASON
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, Metric, Scalar
@@ -28,11 +30,13 @@ class Findings:
         non_finite: The metrics that end with a value that is not finite, and that value.
         dropped: What SageMaker does not have of a metric, in words.
         is_complete: Whether every metric of the job was read to its end.
+        lacks_lines: Whether the log had fewer values than SageMaker has recorded: more lines should come.
     """
 
     non_finite: Mapping[str, str]
     dropped: Mapping[str, str]
     is_complete: bool
+    lacks_lines: bool
 
     @property
     def parameters(self) -> dict[str, Scalar]:
@@ -55,39 +59,49 @@ class MetricCheck:
 
     def __init__(self, account: Account, job_name: str) -> None:
         self._account, self._job_name = account, job_name
-        self._search: LogSearch | None = None
+        self._has_read = False
+
+    @cached_property
+    def _search(self) -> LogSearch:
+        return LogSearch(metric_regexes(describe_job(self._account, self._job_name)))
 
     def add(self, moment: datetime, line: str) -> None:
         """Read another line."""
-        if self._search is None:
-            self._search = LogSearch(metric_regexes(describe_job(self._account, self._job_name)))
+        self._has_read = True
         for _ in self._search.find(line, moment.timestamp()):
             pass  # the service has recorded the value
 
-    def findings(self, metrics: Mapping[str, Metric]) -> Findings | None:
+    def findings(self, metrics: Mapping[str, Metric]) -> Findings:
         """
-        Return what was found; None if nothing was read.
+        Return what was found so far.
 
         Args:
-            metrics: The metrics of the job as SageMaker has recorded them: one of which the log has fewer values was
-                not read to its end, because lines are missing, or was recorded in another way.
+            metrics: The metrics of the job as SageMaker has recorded them. One of which the log has fewer values was
+                not read to its end; nor was one that the job has not printed.
         """
-        if self._search is None:
-            return None
         kept = self._search.kept
-        ended = {name for name in kept if name not in metrics or kept[name] >= metrics[name].count}
-        non_finite = {name: value for name, value in self._search.non_finite.items() if name in ended}
-        return Findings(non_finite, self._search.dropped, is_complete=ended >= {*kept, *metrics})
+        behind = {name for name in kept if name in metrics and kept[name] < metrics[name].count}
+        is_complete = self._has_read and bool(kept) and not behind and kept.keys() >= metrics.keys()
+        non_finite = {name: value for name, value in self._search.non_finite.items() if name not in behind}
+        return Findings(non_finite, self._search.dropped, is_complete=is_complete, lacks_lines=bool(behind))
 
 
-def read_findings(
-    account: Account, job_name: str, metrics: Mapping[str, Metric], ended: datetime | None
-) -> Findings | None:
-    """Read the whole log of a job that has ended; None if it is empty, or reading logs is not allowed."""
-    check = MetricCheck(account, job_name)
-    for moment, line in JobLog(account, job_name, is_optional=True).last_lines(ended):
-        check.add(moment, line)
-    return check.findings(metrics)
+def read_findings(account: Account, job_name: str, metrics: Mapping[str, Metric], ended: datetime | None) -> Findings:
+    """
+    Read the whole log of a job that has ended, which CloudWatch may be behind.
+
+    If the job has ended just now, and the log has fewer values than SageMaker has recorded, this waits for the lines
+    until `Timing.settled_within_s`.
+    """
+    check, log = MetricCheck(account, job_name), JobLog(account, job_name, is_optional=True)
+    findings = check.findings(metrics)
+    for _ in Polling(account, timeout_s=account.timing.settled_within_s):
+        for moment, line in log.last_lines(ended):
+            check.add(moment, line)
+        findings = check.findings(metrics)
+        if not findings.lacks_lines or log.is_denied or is_settled(account, ended):
+            break
+    return findings
 
 
 def with_findings(component: Component, findings: Findings) -> Component:

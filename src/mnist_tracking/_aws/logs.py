@@ -22,6 +22,9 @@ class JobLog:
         account: Where the job is.
         job_name: The job; it need not have logged anything yet, nor even exist.
         is_optional: If reading logs is not allowed, warn and yield nothing.
+
+    Attributes:
+        is_denied: Whether reading logs turned out not to be allowed.
     """
 
     def __init__(self, account: Account, job_name: str, *, is_optional: bool = False) -> None:
@@ -29,7 +32,7 @@ class JobLog:
         self._client = account.client("logs")
         self._job_name = job_name
         self._is_optional = is_optional
-        self._is_denied = False
+        self.is_denied = False
         self._tokens: dict[str, str | None] = {}
         self._looked = 0.0
 
@@ -57,11 +60,11 @@ class JobLog:
                 quiet_since = account.clock()
                 yield line
             is_quiet = account.clock() - quiet_since >= timing.log_quiet_s
-            if is_quiet or self._is_denied or is_settled(account, ended):
+            if is_quiet or self.is_denied or is_settled(account, ended):
                 return
 
     def _new_lines(self, *, find_streams: bool) -> Iterator[tuple[datetime, str]]:
-        if self._is_denied:
+        if self.is_denied:
             return
         try:
             if find_streams:
@@ -71,7 +74,7 @@ class JobLog:
         except AccessDeniedError as error:
             if not (self._is_optional and is_denied(error)):
                 raise
-            self._is_denied = True
+            self.is_denied = True
             self._account.warn_once("logs", f"The logs of training jobs cannot be read: {error.detail}")
 
     def _find_streams(self) -> None:

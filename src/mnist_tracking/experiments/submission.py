@@ -9,7 +9,7 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.errors import exists
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
-from mnist_tracking._aws.findings import MetricCheck, record_findings, with_findings, with_time_limit
+from mnist_tracking._aws.findings import MetricCheck, read_findings, record_findings, with_findings, with_time_limit
 from mnist_tracking._aws.jobs import (
     describe_job,
     end_of,
@@ -142,12 +142,13 @@ class SubmittedTrial:
         is_tagged = self._is_tagged or CREATED_BY in tags_of(self._account, component.arn)
         is_ours = is_tagged or self._tag_as_trial()
         before, component = component, with_time_limit(component, job)
-        if findings := check.findings(component.metrics):
-            component = with_findings(component, findings)
+        findings = check.findings(component.metrics)
+        if findings.lacks_lines:  # the log is behind
+            findings = read_findings(self._account, self.job_name, component.metrics, component.ended)
+        component = with_findings(component, findings)
         if is_ours:
             record_findings(self._account, before, component)
-        if findings:
-            warn_of_dropped(self.name, findings.dropped.values())
+        warn_of_dropped(self.name, findings.dropped.values())
         trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
             warnings.warn(f"The trial {self.name!r} has no model: {lost}", stacklevel=2)

@@ -9,7 +9,14 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.analytics import analytics_frame
-from mnist_tracking._aws.experiments import objective_of, read_experiment, require_experiment, training_of, trial_arns
+from mnist_tracking._aws.experiments import (
+    objective_of,
+    read_component,
+    read_experiment,
+    require_experiment,
+    training_of,
+    trial_arns,
+)
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
 from mnist_tracking._aws.waiting import is_settled
@@ -187,7 +194,8 @@ class Leaderboard(Sequence[Trial]):
 
         On AWS, the values of a job's metrics may reach its trial some time after the job has ended. Each trial that has
         no value for the objective, or has ended in the two minutes before, is compared with the final values that
-        DescribeTrainingJob returns, which is up to date. Of a trial that ended earlier, the value counts as final.
+        DescribeTrainingJob returns, which is up to date. Of a trial that ended earlier, the value counts as final. An
+        unchecked trial that ended in these minutes is read again before it is returned: it may have diverged.
 
         Raises:
             ConfigError: If the leaderboard has no objective.
@@ -205,15 +213,26 @@ class Leaderboard(Sequence[Trial]):
                 f"has completed trials that do not show the final value of {self.objective.metric!r} yet: "
                 f"{', '.join(outstanding[:5])}; load the leaderboard again later, or choose a trial by its name",
             )
-        for trial in self.trials:
-            if trial.status == "Completed" and score(trial, self.objective) is not None:
-                return trial
+        for trial in filter(self._has_score, self.trials):
+            newest = self._newest(trial)
+            if self._has_score(newest):
+                return newest
         raise StateError(
             "experiment",
             self.experiment_name,
             "no-metric",
             f"has no completed trial with {self.objective.metric!r}{self._statuses()}",
         )
+
+    def _has_score(self, trial: Trial) -> bool:
+        return trial.status == "Completed" and self.objective is not None and score(trial, self.objective) is not None
+
+    def _newest(self, trial: Trial) -> Trial:
+        """Return a trial as it is now: what was found in its log is recorded after its end, and Search is behind."""
+        if trial.is_checked or not trial.job_name or is_settled(self._account, trial.ended):
+            return trial
+        component = read_component(self._account, trial.component_name)
+        return trial_from_component(self._account, component, trial.name, trial.experiment)
 
     def _is_outstanding(self, trial: Trial, metric: str) -> bool:
         """Whether the final value of a metric has not reached a completed trial; needs a call only if that may be."""

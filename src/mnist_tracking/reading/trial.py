@@ -308,8 +308,6 @@ def with_log_checked(trial: Trial) -> Trial:
     if not trial.job_name or trial.status not in ENDED:
         return trial
     findings = read_findings(trial._account, trial.job_name, trial.metrics, trial.ended)
-    if findings is None:
-        return trial
     return attrs.evolve(
         trial, non_finite=findings.non_finite, dropped=findings.dropped, is_checked=findings.is_complete
     )
