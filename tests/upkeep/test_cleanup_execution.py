@@ -97,8 +97,9 @@ def test_a_step_that_another_trial_has_meanwhile_stays_with_its_data(
     assert {reason for _, _, reason in report.kept} == {
         "attached to trial theirs since the plan was made",
         f"data of {component}",
+        "some of its data is in use",
     }
-    assert rest() == ["other", "theirs", "Training", "jobs/a/output/model.tar.gz"]
+    assert rest() == ["other", "lines", "theirs", "Training", "jobs/a/output/model.tar.gz"]
 
 
 def test_a_trial_that_was_made_meanwhile_stays(tracked: ExperimentRunner, rest: Rest, tmp_path: Path) -> None:

@@ -129,6 +129,22 @@ def test_model_of_somebody_else_keeps_its_archive(
     assert files() == ["jobs/model.tar.gz", "jobs/sourcedir.tar.gz"]
 
 
+def test_what_is_used_since_the_plan_was_made_is_kept(
+    workspace: Workspace, lines: ExperimentRunner, files: Files
+) -> None:
+    """The model with its code, and with them the experiment, by which a later cleanup finds them."""
+    plan = lines.cleanup_plan()
+    with ExperimentRunner(workspace, "other").trial(name="late") as trial:
+        trial.log_input("weights", model_of(workspace, "a"))
+    report = plan.execute()
+
+    assert {(kind, reason) for kind, _, reason in report.kept} == {
+        ("S3 objects", "used by trial late of experiment other"),
+        ("experiment", "some of its data is in use"),
+    }
+    assert files() == ["jobs/model.tar.gz", "jobs/sourcedir.tar.gz"]
+
+
 def test_own_deployments_are_no_readers(workspace: Workspace, lines: ExperimentRunner, client: Any) -> None:
     BestModelDeployer(workspace).deploy("a", wait=False)
     report = lines.cleanup()

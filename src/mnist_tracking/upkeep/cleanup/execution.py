@@ -1,6 +1,7 @@
 """Delete what a cleanup plan lists for deletion, and nothing else."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from typing import TypeVar
 
@@ -17,7 +18,15 @@ from mnist_tracking._aws.storage import abort_uploads, delete_objects, location_
 from mnist_tracking._aws.tags import add_tags
 from mnist_tracking.errors import AccessDeniedError, MnistTrackingError, ServiceError
 from mnist_tracking.upkeep.cleanup.pool import for_each
-from mnist_tracking.upkeep.cleanup.records import OBJECTS, UPLOAD, CleanupReport, PlannedDeletion, first_names
+from mnist_tracking.upkeep.cleanup.readers import find_readers
+from mnist_tracking.upkeep.cleanup.records import (
+    DATA_IN_USE,
+    OBJECTS,
+    UPLOAD,
+    CleanupReport,
+    PlannedDeletion,
+    first_names,
+)
 
 __all__ = ["execute"]
 
@@ -33,6 +42,7 @@ def execute(
     items: Items,
     *,
     prefix: str,
+    readers_since: datetime | None,
     max_parallel: int,
     on_progress: OnItemDone | None,
 ) -> CleanupReport:
@@ -45,7 +55,7 @@ def execute(
         AccessDeniedError: If the credentials expire.
     """
     ledger = _Ledger(items, on_progress)
-    execution = _Execution(account, experiment, items, prefix, ledger, max_parallel)
+    execution = _Execution(account, experiment, items, prefix, ledger, max_parallel, readers_since)
     execution.stop_jobs()
     execution.delete_hosted()
     leaving = execution.mark_components()
@@ -107,6 +117,8 @@ class _Execution:
     prefix: str
     ledger: _Ledger
     max_parallel: int
+    readers_since: datetime | None  # when others were looked for that use the objects; None if they are ignored
+    has_used_data: bool = attrs.field(default=False, init=False)
     trials: frozenset[str] = attrs.field(init=False)  # to delete
     kept_components: set[str] = attrs.field(factory=set, init=False)
     detachable: set[str] = attrs.field(factory=set, init=False)  # components to detach from the trials to delete
@@ -229,24 +241,44 @@ class _Execution:
 
     def delete_objects(self) -> None:
         """Delete the plan's objects, and those that its jobs wrote while they were stopped; keep data still needed."""
-        sizes, needed = sizes_below(self.account, f"{self.prefix}/"), self._needed_data()
+        sizes, needed = sizes_below(self.account, f"{self.prefix}/"), {**self._used_since(), **self._needed_data()}
         stopped = {f"{self.prefix}/jobs/{item.name}" for item in self.items if item.is_running}
         planned = {uri for item in self.to_delete(OBJECTS) for uri in item.uris}
         kept = {uri for item in self.items if item.kind == OBJECTS and not item.deletable for uri in item.uris}
         found = [uri for uri in sizes if uri in planned or (location_of(uri, stopped) and uri not in kept)]
         self._delete_in_batches([uri for uri in found if location_of(uri, needed) is None], sizes)
         for item in self.to_delete(OBJECTS):
-            users = {needed[location] for uri in item.uris if (location := location_of(uri, needed))}
-            if users:
-                self.ledger.kept(item, f"data of {min(users)}")
+            reasons = {needed[location] for uri in item.uris if (location := location_of(uri, needed))}
+            if reasons:
+                self.has_used_data = True
+                self.ledger.kept(item, min(reasons))
             else:
                 self.ledger.settled(item)
         self.delete(self.to_delete(UPLOAD))
 
     def _needed_data(self) -> Mapping[str, str]:
-        """Return the locations of the data of components that are kept, each with its component."""
+        """Return the locations of the data of components that are kept, each with its reason."""
         components = [i for i in self.items if i.kind == "trial component" and i.name in self.kept_components]
-        return {uri: item.name for item in components for uri in item.uris}
+        return {uri: f"data of {item.name}" for item in components for uri in item.uris}
+
+    def _used_since(self) -> Mapping[str, str]:
+        """
+        Return the locations that others use since the plan was made, each with its reason.
+
+        If they use one object of a folder, such as a model, the others, such as its code, are kept with it.
+        """
+        if self.readers_since is None:
+            return {}
+        known = {item.name for item in self.items}
+        readers = find_readers(self.account, self.prefix, since=self.readers_since, known=known)
+        used = {uri: f"used by {reader.description}" for reader in readers for uri in reader.uris}
+        folders = {
+            item.name.rstrip("/"): used[location]
+            for item in self.to_delete(OBJECTS)
+            for uri in item.uris
+            if (location := location_of(uri, used))
+        }
+        return {**used, **folders}
 
     def _delete_in_batches(self, uris: Sequence[str], sizes: Mapping[str, int]) -> None:
         batches = [uris[start : start + _BATCH] for start in range(0, len(uris), _BATCH)]
@@ -311,6 +343,10 @@ class _Execution:
         if self.ledger.failed:
             for experiment in experiments:
                 self.ledger.kept(experiment, "some of its contents could not be deleted; clean up again")
+            return
+        if self.has_used_data:
+            for experiment in experiments:
+                self.ledger.kept(experiment, DATA_IN_USE)
             return
         empty: list[PlannedDeletion] = []
 

@@ -21,6 +21,7 @@ from mnist_tracking.upkeep.cleanup.inventory import Inventory, take_inventory
 from mnist_tracking.upkeep.cleanup.layout import Layout
 from mnist_tracking.upkeep.cleanup.objects import ObjectPlanner
 from mnist_tracking.upkeep.cleanup.records import (
+    DATA_IN_USE,
     FOREIGN,
     KEPT_DATA,
     OBJECTS,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CleanupPlan", "make_plan"]
 
 _COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
+_CLOCKS_DIFFER_BY = timedelta(minutes=10)
 _JOB = "training jobs cannot be deleted on AWS"
 
 
@@ -70,6 +72,7 @@ class CleanupPlan:
     items: tuple[PlannedDeletion, ...]
     _account: Account = attrs.field(eq=False, alias="account")
     _prefix: str = attrs.field(eq=False, alias="prefix")
+    _readers_since: datetime | None = attrs.field(eq=False, alias="readers_since")
     _on_end: Callable[[], None] | None = attrs.field(default=None, eq=False, alias="on_end")
 
     def __copy__(self) -> Self:
@@ -79,7 +82,8 @@ class CleanupPlan:
         return self
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
-        return type(self), (self.experiment, self.items, self._account, self._prefix)  # without the runner
+        members = self.experiment, self.items, self._account, self._prefix, self._readers_since
+        return type(self), members  # without the runner
 
     def __repr__(self) -> str:
         counts = f"{len(self.to_delete)} to delete, {len(self.to_keep)} to keep"
@@ -161,6 +165,7 @@ class CleanupPlan:
                 self.experiment,
                 self.items,
                 prefix=self._prefix,
+                readers_since=self._readers_since,
                 max_parallel=max_parallel,
                 on_progress=on_progress,
             )
@@ -184,6 +189,7 @@ def make_plan(
     before = None if older_than is None else _moment(older_than)
     summary = read_experiment(account, experiment)
     prefix = experiment_folder(account, account.bucket_name, summary.name)
+    readers_since = None if ignore_readers else datetime.now(UTC) - _CLOCKS_DIFFER_BY
     inventory = take_inventory(account, summary, prefix, with_readers=not ignore_readers)
     planner = _Planner(
         inventory,
@@ -193,7 +199,7 @@ def make_plan(
         keep_data=keep_data,
         include_foreign=include_foreign,
     )
-    return CleanupPlan(summary.name, tuple(planner.items()), account, prefix)
+    return CleanupPlan(summary.name, tuple(planner.items()), account, prefix, readers_since)
 
 
 def _moment(older_than: timedelta | datetime) -> datetime:
@@ -346,5 +352,5 @@ class _Planner:
         elif any(item.reason == KEPT_DATA for item in contents):
             reason = KEPT_DATA
         elif any(item.kind == OBJECTS and item.reason not in ("", FOREIGN) for item in contents):
-            reason = "some of its data is in use"  # a later cleanup finds that by the experiment
+            reason = DATA_IN_USE
         return PlannedDeletion(kind="experiment", name=self.inventory.experiment, deletable=not reason, reason=reason)

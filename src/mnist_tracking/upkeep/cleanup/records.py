@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "DATA_IN_USE",
     "FOREIGN",
     "KEPT_DATA",
     "OBJECTS",
@@ -27,6 +28,7 @@ OBJECTS = "S3 objects"
 UPLOAD = "unfinished upload"
 FOREIGN = "not created by mnist-tracking"
 KEPT_DATA = "the data is kept"
+DATA_IN_USE = "some of its data is in use"  # a later cleanup finds the data by the experiment
 _MOST_NAMES = 3
 
 
