@@ -20,7 +20,7 @@ from mnist_tracking import (
 )
 from mnist_tracking._values.names import attempt_name, digest_of
 from mnist_tracking._values.records import Scalar
-from mnist_tracking.embedded import EmbeddedSageMaker, Fault
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.experiments.runner import launch_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
@@ -258,6 +258,17 @@ def test_a_job_that_failed_for_want_of_instances_is_repeated(runner: ExperimentR
 
     slot = digest_of("lines", {"behaviour": "raise"})
     assert sorted(trial.name for trial in board) == [attempt_name("night", slot, attempt) for attempt in (1, 2, 3)]
+
+
+def test_a_sweep_is_continued_though_search_is_behind(engine: EmbeddedSageMaker, runner: ExperimentRunner) -> None:
+    """By hours: the names of the trials are what counts, and those are never behind."""
+    engine.lag = Lag(search_s=36_000.0, components_s=(0.0, 0.2), seed=3)
+    first = HyperparameterSweep(runner, {"slope": [1.0, 2.0]}, name="night", max_parallel=2).run()
+    again = HyperparameterSweep(runner, {"slope": [1.0, 2.0, 3.0]}, name="night").run()
+
+    assert trained(first) == [1, 2]
+    assert trained(again) == [1, 2, 3]
+    assert len(again) == 3
 
 
 @pytest.mark.parametrize("name", ["", "night shift", "n" * 101, 3])

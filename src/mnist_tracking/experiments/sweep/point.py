@@ -75,7 +75,7 @@ class PointTraining:
                 self.submitted = self._submit(runner, scheduler, running, is_deferrable=is_deferrable)
             if self.submitted is None:
                 return False
-            on_poll = None if running.has_launched(self.submitted.name) else scheduler.check_interrupt
+            on_poll = None if running.has_launched(self.submitted.name) else scheduler.check
             try:
                 follow(self.submitted, self.hyperparameters, running, on_poll=on_poll)
                 return True

@@ -23,7 +23,7 @@ class Scheduler:
     Runs tasks, some at once, in threads.
 
     An error launches no further tasks, lets the running ones end, and is raised. Ctrl-C launches nothing more and calls
-    *on_interrupt*, which should end the running tasks; a task that it cannot end calls `check_interrupt` as it waits.
+    *on_interrupt*, which should end the running tasks. A task that waits for another program calls `check` meanwhile.
 
     Args:
         account: Its `Timing` decides how long to wait.
@@ -35,7 +35,7 @@ class Scheduler:
         self._timing = account.timing
         self._max_parallel = max_parallel
         self._on_interrupt = on_interrupt
-        self._is_cancelled = self._is_interrupted = False
+        self._is_cancelled = False
         self._news = threading.Condition()
         self._turn = threading.Lock()
 
@@ -47,16 +47,14 @@ class Scheduler:
                 while wait(futures, timeout=0.5).not_done:
                     pass  # an interrupt is noticed between two waits
             except KeyboardInterrupt as interrupt:
-                self._is_interrupted = True
                 self._cancel()
                 self._end_running(interrupt)
                 raise
         return [future.result() for future in futures]
 
     def _run(self, task: Callable[[], T]) -> T | None:
-        if self._is_cancelled:
-            return None
         try:
+            self.check()
             return task()
         except Cancelled:
             return None
@@ -84,9 +82,9 @@ class Scheduler:
         except MnistTrackingError as error:  # the interrupt is the one to report
             interrupt.add_note(f"Jobs may still be running: {error}")
 
-    def check_interrupt(self) -> None:
-        """Raise Cancelled after Ctrl-C: for a task that *on_interrupt* does not end."""
-        if self._is_interrupted:
+    def check(self) -> None:
+        """Raise Cancelled after an error or Ctrl-C: for a task that waits for another program."""
+        if self._is_cancelled:
             raise Cancelled
 
     def start(self, start: Callable[[], T]) -> T:
@@ -136,5 +134,4 @@ class Scheduler:
         with self._news:
             if not self._is_cancelled:
                 self._news.wait(seconds)
-        if self._is_cancelled:
-            raise Cancelled
+        self.check()
