@@ -74,6 +74,9 @@ def test_sweep_over_lists(workspace: Workspace, job: JobSpec) -> None:
     runner = ExperimentRunner(workspace, "kinds", job=job)
     board = HyperparameterSweep(runner, {"layers": [[64], [64, 128]]}).run()
 
+    first, second = (trial.name for trial in board)
+    (difference,) = workspace.compare(first, second).differences
+    assert sorted(map(str, difference.values)) == ["[64, 128]", "[64]"]
     assert sorted(json.dumps(trial.hyperparameters["layers"]) for trial in board) == ["[64, 128]", "[64]"]
 
 

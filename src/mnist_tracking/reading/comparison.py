@@ -1,6 +1,7 @@
 """What differs between trials, steps included."""
 
 import html
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -176,11 +177,16 @@ def compare(trials: Iterable[Trial]) -> Comparison:
     return Comparison(names, tuple(rows))
 
 
+def _hashable(value: object) -> tuple[bool, object]:
+    """Return a value so that True differs from 1; lists and mappings as their JSON."""
+    return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
+
+
 def _differs(key: _Key, facts: Iterable[Mapping[_Key, object]]) -> bool:
     """Whether not all trials have the same; only a trial that has a step has its provenance."""
     step, kind, _ = key
     having = (found for found in facts if kind != "provenance" or (step, "step", "recorded") in found)
-    return len({(key in found, isinstance(found.get(key), bool), found.get(key)) for found in having}) > 1
+    return len({(key in found, _hashable(found.get(key))) for found in having}) > 1
 
 
 def _provenance(found: Provenance) -> Iterator[tuple[str, object]]:

@@ -10,7 +10,7 @@ from tests.support.training_account import CODE, TrainingAccount
 
 from mnist_tracking.embedded.containment import signal_name
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
-from mnist_tracking.embedded.jobs.fixed_paths import loss_notes
+from mnist_tracking.embedded.jobs.fixed_paths import leftover_note, loss_notes
 
 SAVES = "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'model.pth').write_text('weights')\n"
 DATA = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}}
@@ -109,6 +109,10 @@ def test_files_in_the_folders_of_the_containers_are_named(tmp_path: Path) -> Non
     assert model.startswith(f"{tmp_path}/model of this machine is not the job's model folder")
     assert f": {tmp_path}/model/w.pt. Write to SM_MODEL_DIR instead" in model
     assert f": {tmp_path}/output/data/roc.csv. Write to SM_OUTPUT_DATA_DIR instead" in output
+    (tmp_path / "train.py").write_text(f"open('{tmp_path}/model/w.pt')")
+    assert f"{tmp_path}/model/old, {tmp_path}/model/w.pt, {tmp_path}/" in leftover_note(tmp_path / "train.py", tmp_path)
+    assert leftover_note(tmp_path / "code" / "x", tmp_path) == ""
+    assert leftover_note(tmp_path / "train.py", tmp_path / "missing") == ""
     assert list(loss_notes(4.0, tmp_path)) == list(loss_notes(0.0, tmp_path / "missing")) == []
 
 

@@ -1,7 +1,7 @@
 """Scripts with the paths of SageMaker's containers in them, which are not those of an embedded job."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mnist_tracking._values.files import files_below
@@ -24,6 +24,27 @@ def failure_note(lines: Iterable[str]) -> str:
     )
 
 
+def leftover_note(script: Path, root: Path = Path(OPT_ML)) -> str:
+    """
+    Return a line on files of others that a script may take for the job's own; empty if there are none.
+
+    Args:
+        script: The script; one that does not mention the folder does not look there.
+        root: The folder of SageMaker's containers.
+    """
+    there = [path for name in _VARIABLES for path in files_below(root / name)]
+    if not there or str(root).encode() not in script.read_bytes():
+        return ""
+    return (
+        f"The script mentions {root}, where this machine has files that are not of this job: {_several(there)}. Read "
+        "the paths from the variables, such as SM_MODEL_DIR, and delete those files."
+    )
+
+
+def _several(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths[:_SEVERAL])) + (", ..." if len(paths) > _SEVERAL else "")
+
+
 def loss_notes(since: float, root: Path = Path(OPT_ML)) -> Iterator[str]:
     """
     Yield a line for each output folder of SageMaker's containers that has new files on this machine.
@@ -35,8 +56,8 @@ def loss_notes(since: float, root: Path = Path(OPT_ML)) -> Iterator[str]:
     for name, variable in _VARIABLES.items():
         new = [path for path in files_below(root / name) if path.stat().st_mtime >= since]
         if new:
-            shown = ", ".join(str(path) for path in new[:_SEVERAL]) + (", ..." if len(new) > _SEVERAL else "")
             yield (
                 f"{root / name} of this machine is not the job's {name} folder, so what was written there during the "
-                f"job is not kept: {shown}. Write to {variable} instead, and delete it, or the next job finds it."
+                f"job is not kept: {_several(new)}. Write to {variable} instead, and delete it, or the next job "
+                "finds it."
             )

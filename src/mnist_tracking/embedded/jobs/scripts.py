@@ -17,6 +17,7 @@ from mnist_tracking.embedded.containment import kill_marked, kill_strays, kill_t
 from mnist_tracking.embedded.jobs.container import UPDATES, Placement, arguments, left_out
 from mnist_tracking.embedded.jobs.distribution import torchrun
 from mnist_tracking.embedded.jobs.failure import ErrorLines
+from mnist_tracking.embedded.jobs.fixed_paths import leftover_note
 from mnist_tracking.embedded.jobs.metric_values import Lines
 from mnist_tracking.embedded.jobs.transfers import JobError
 from mnist_tracking.embedded.lines import lines_of
@@ -258,3 +259,5 @@ def notes(placement: Placement) -> Iterator[str]:
         yield _TOO_LONG.format(", ".join(names))
     if placement.is_package:
         yield _WITHOUT_DEPENDENCIES
+    elif note := leftover_note(placement.layout.code / placement.program):
+        yield note
