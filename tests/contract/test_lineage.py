@@ -110,3 +110,18 @@ def test_an_artifact_that_has_associations_cannot_be_deleted(rig: Rig, links: li
     for artifact in (links[0][0], links[1][1]):
         with pytest.raises(ClientError, match="cannot be deleted"):
             rig.sagemaker().delete_artifact(ArtifactArn=artifact)
+
+
+def test_artifacts_are_listed_by_source_and_time(rig: Rig) -> None:
+    """CreatedAfter takes the earliest time of creation (botocore, ListArtifacts)."""
+    client = rig.sagemaker()
+    arns = {}
+    for name in ("one", "two"):
+        uri = f"s3://digits/{rig.prefix}{name}"
+        arns[uri] = client.create_artifact(ArtifactType="text/csv", Source={"SourceUri": uri})["ArtifactArn"]
+
+    for uri, arn in arns.items():
+        (found,) = client.list_artifacts(SourceUri=uri)["ArtifactSummaries"]
+        assert found["ArtifactArn"] == arn
+        assert client.list_artifacts(SourceUri=uri, CreatedAfter="2000-01-01T00:00:00Z")["ArtifactSummaries"] == [found]
+        assert client.list_artifacts(SourceUri=uri, CreatedAfter="2999-01-01T00:00:00Z")["ArtifactSummaries"] == []
