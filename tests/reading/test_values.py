@@ -1,11 +1,14 @@
 """The values of parameters are read back as they were given, and filters agree with what is read back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.support.sent import count_calls
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Leaderboard, Workspace, where
+from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.recordable import Scalar, same_value
 
 VALUES: tuple[Scalar, ...] = (
@@ -113,3 +116,36 @@ def test_frames_have_typed_columns_in_the_order_of_their_names(workspace: Worksp
     assert board["param.patience"].tolist() == [None, 3]
     assert board["param.alpha"].isna().tolist() == [False, True]
     assert str(found["created"].dtype) == "datetime64[us, UTC]"
+
+
+def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
+    workspace: Workspace, runner: ExperimentRunner, tmp_path: Path
+) -> None:
+    """Their components have numbers alone; the jobs have what was given, and one search returns them all."""
+    given = {"epochs": 2, "lr": 2.0, "seed": 2**60 + 1, "half": 0.5, "name": "2"}
+    (tmp_path / "train.py").write_text("")
+    with quiet():
+        from sagemaker.pytorch import PyTorch
+
+        for number in range(3):
+            workspace.client("sagemaker").create_trial(TrialName=f"trial-{number}", ExperimentName=runner.name)
+            PyTorch(
+                entry_point="train.py",
+                source_dir=str(tmp_path),
+                role=workspace.role,
+                framework_version="2.6.0",
+                py_version="py312",
+                instance_type="ml.m5.xlarge",
+                instance_count=1,
+                hyperparameters=dict(given),  # which the SDK changes
+                sagemaker_session=workspace.sagemaker_session,
+            ).fit(job_name=f"job-{number}", experiment_config={"TrialName": f"trial-{number}"}, wait=False)
+    searches = count_calls(workspace, "Search")
+
+    board = Leaderboard.load(workspace, "lines")
+
+    assert len(searches) == 2
+    for trial in (*board, workspace.trial("trial-0")):
+        assert {name: repr(value) for name, value in trial.hyperparameters.items()} == {
+            name: repr(value) for name, value in given.items()
+        }

@@ -17,6 +17,7 @@ from mnist_tracking._aws.experiments import (
     tags_of_trial,
     trial_arns,
 )
+from mnist_tracking._aws.hyperparameters import exact_components
 from mnist_tracking._values.records import Component, ListedTrial
 from mnist_tracking._values.where import Condition, Filter, Junction, created
 from mnist_tracking.errors import ConfigError
@@ -129,8 +130,7 @@ def iter_search(
 def iter_components(client: Any, **filters: str) -> Iterator[Component]:
     """Yield components in order of creation; the keyword ``Parents_TrialName`` filters by ``Parents.TrialName``."""
     conditions = [Condition(name.replace("_", "."), "Equals", value) for name, value in filters.items()]
-    for result in iter_search(client, "ExperimentTrialComponent", expression_of(conditions)):
-        yield component_from_aws(result["TrialComponent"])
+    return exact_components(client, iter_search(client, "ExperimentTrialComponent", expression_of(conditions)))
 
 
 def components_since(account: Account, moment: datetime) -> Iterator[Component]:

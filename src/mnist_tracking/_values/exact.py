@@ -48,7 +48,7 @@ def is_inexact(number: float) -> bool:
     return abs(number) >= _FIRST_INEXACT
 
 
-def _is_lost(value: Scalar) -> bool:
+def is_lost(value: Scalar) -> bool:
     """Whether a value is not read back from its number alone."""
     if isinstance(value, float):
         return value.is_integer() and not is_inexact(value)
@@ -73,7 +73,7 @@ def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -
     return {
         check_key("parameter", f"{EXACT}{name}"): json.dumps(value)
         for name, value in values.items()
-        if _is_lost(value) or (type(value) in (int, float) and f"{EXACT}{name}" in known)
+        if is_lost(value) or (type(value) in (int, float) and f"{EXACT}{name}" in known)
     }
 
 
@@ -88,7 +88,7 @@ def exact_hyperparameters(values: Mapping[str, Scalar]) -> dict[str, Any]:
         >>> exact_hyperparameters({"lr": 2.0, "seed": 2**60 + 1})
         {'sagemaker_mnist_tracking_exact.seed': '1152921504606846977', 'sagemaker_mnist_tracking_floats': ['lr']}
     """
-    lost = {name: value for name, value in values.items() if _is_lost(value)}
+    lost = {name: value for name, value in values.items() if is_lost(value)}
     lists = _lists([name for name, value in lost.items() if isinstance(value, float)])
     return {
         **{_job_key(name): str(value) for name, value in lost.items() if isinstance(value, int)},

@@ -9,11 +9,11 @@ from mnist_tracking._aws.convert import (
     JOB_COMPONENT,
     RUN_TAG,
     TRAINING,
-    component_from_aws,
     experiment_from_aws,
     is_training,
 )
 from mnist_tracking._aws.experiments import require_experiment
+from mnist_tracking._aws.hyperparameters import exact_components
 from mnist_tracking._aws.search import expression_of, iter_search
 from mnist_tracking._values.checks import require_moment, require_name
 from mnist_tracking._values.records import Component, ExperimentSummary
@@ -129,7 +129,7 @@ def _components(account: Account, experiments: Sequence[str] | None, where: Sequ
     def search(names: Sequence[str] | None) -> Iterator[Component]:
         of_them = [] if names is None else [parent("experiment").isin(names)]
         found = _search(account, "ExperimentTrialComponent", [*where, *of_them])
-        return (component_from_aws(item["TrialComponent"]) for item in found)
+        return exact_components(account.client("sagemaker"), found)
 
     found = search(experiments)  # built now, so that a wrong filter is reported at once
     return found if experiments is None else _or_by_stored_names(account, found, experiments, search)
