@@ -253,6 +253,25 @@ def test_a_job_that_runs_is_stopped_and_what_it_writes_then_goes_too(
     assert files() == []
 
 
+def test_a_job_is_stopped_before_its_component_exists(
+    engine: EmbeddedSageMaker, runner: ExperimentRunner, client: Any
+) -> None:
+    """SageMaker creates the component some seconds after the job, which the tag of the trial names."""
+    engine.lag = Lag(components_s=3600.0)
+    submitted = runner.submit({"behaviour": "hang"}, name="young")
+
+    plan = runner.cleanup_plan()
+    report = plan.execute()
+
+    assert f"stops 1 training job: {submitted.job_name}" in str(plan)
+    assert submitted.status == "Stopped"
+    assert [name for _, name, _ in report.failed] == ["young"]  # as long as it has a component that is not visible
+
+    engine.lag = Lag()
+    runner.cleanup()
+    assert client.list_trials()["TrialSummaries"] == client.list_trial_components()["TrialComponentSummaries"] == []
+
+
 def test_a_runner_goes_on_after_a_plan_was_executed(
     workspace: Workspace, tracked: ExperimentRunner, files: Names, tmp_path: Path
 ) -> None:

@@ -1,7 +1,8 @@
 """Everything that exists of an experiment, no matter who created it. Only reads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -10,14 +11,16 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import (
     CREATED_BY,
     EXPERIMENT_TAG,
+    JOB_TAG,
     LEAVING_TAG,
     TRIAL_TAG,
     component_from_aws,
     tags_to_aws,
 )
 from mnist_tracking._aws.endpoints import HOSTING
-from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.errors import exists, translated
 from mnist_tracking._aws.experiments import PAGES, component_names, require_trial, trials_with
+from mnist_tracking._aws.jobs import describe_job, job_status
 from mnist_tracking._aws.search import iter_components
 from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
@@ -32,11 +35,20 @@ _MAX_PARALLEL = 4
 
 @attrs.frozen
 class FoundTrial:
-    """A trial: when it was created, and whether by this library."""
+    """
+    A trial.
+
+    Attributes:
+        name: Its name.
+        created: When it was created.
+        is_ours: Whether this library created it.
+        hidden_job: Its training job, if that is running, and SageMaker has not created its trial component yet.
+    """
 
     name: str
     created: datetime
     is_ours: bool
+    hidden_job: str | None = None
 
 
 @attrs.frozen
@@ -90,7 +102,7 @@ def take_inventory(account: Account, summary: ExperimentSummary, prefix: str, *,
     return Inventory(
         experiment=summary.name,
         is_ours=CREATED_BY in summary.tags,
-        trials=reader.trials(),
+        trials=reader.trials({component.job_name for component in components}),
         components=tuple(components),
         ours=ours,
         hosted=hosted,
@@ -139,7 +151,13 @@ class _Reader:
         arns = results(self._is_ours, set(sources.values()), max_parallel=_MAX_PARALLEL)
         return frozenset(tagged | {name for name, arn in sources.items() if arns[arn]})
 
-    def trials(self) -> dict[str, FoundTrial]:
+    def trials(self, shown: Container[str | None]) -> dict[str, FoundTrial]:
+        """
+        Return the trials by name.
+
+        Args:
+            shown: The jobs that trial components show.
+        """
         with translated():
             pages = self.client.get_paginator("list_trials").paginate(
                 ExperimentName=self.experiment,
@@ -148,9 +166,22 @@ class _Reader:
                 PaginationConfig=PAGES,
             )
             listed = {trial["TrialArn"]: trial for page in pages for trial in page["TrialSummaries"]}
-        ours = results(self._is_ours, listed, max_parallel=_MAX_PARALLEL)
-        found = (FoundTrial(trial["TrialName"], trial["CreationTime"], ours[arn]) for arn, trial in listed.items())
-        return {trial.name: trial for trial in found}
+        tags = results(partial(tags_if_ours, self.account), listed, max_parallel=_MAX_PARALLEL)
+        return {
+            trial["TrialName"]: FoundTrial(
+                trial["TrialName"],
+                trial["CreationTime"],
+                is_ours=tags[arn] is not None,
+                hidden_job=self._hidden_job((tags[arn] or {}).get(JOB_TAG), shown),
+            )
+            for arn, trial in listed.items()
+        }
+
+    def _hidden_job(self, name: str | None, shown: Container[str | None]) -> str | None:
+        """Return the job of a trial if no component shows that it runs."""
+        if name is None or name in shown or not exists(lambda: describe_job(self.account, name)):
+            return None
+        return name if job_status(self.account, name) in ("InProgress", "Stopping") else None
 
     def hosted(self, components: Iterable[Component]) -> Iterator[Hosted]:
         """Yield what was deployed and still exists; the configuration and the model may outlive their endpoint."""

@@ -332,6 +332,17 @@ class _Planner:
                     is_running=component.status in ("InProgress", "Stopping"),
                 )
 
+        for trial in self.inventory.trials.values():
+            if trial.hidden_job and self._deletes_trial(trial.name):
+                yield PlannedDeletion(
+                    kind="training job",
+                    name=trial.hidden_job,
+                    trial=trial.name,
+                    deletable=False,
+                    reason=_JOB,
+                    is_running=True,
+                )
+
     def _hosted(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
         hosted = [found for found in self.inventory.hosted if found.component.name in deletable]
         for kind in ("endpoint", "endpoint config", "model"):
