@@ -44,7 +44,7 @@ class Difference:
     step: str
     kind: str
     name: str
-    values: tuple[object, ...]
+    values: tuple[object, ...] = attrs.field(hash=False)  # lists and mappings may be among them
     recorded: tuple[bool, ...]
 
 

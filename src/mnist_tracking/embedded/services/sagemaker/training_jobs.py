@@ -110,6 +110,8 @@ def create_training_job(call: Call) -> Response:
     The output of all hosts is packed into one archive. AWS asks the hosts to use different names; here, the file of the
     later host wins. The supported launcher is torchrun; all others raise UnsupportedOperationError.
 
+    The component's ``SageMaker.ImageUri`` is the interpreter that runs the script: the container image never does.
+
     With ``ExperimentConfig.RunName``, the job's parameters, artifacts and metrics are added to the component of that
     run, which must exist and lists the job among its Sources. The job gets no component of its own, and the status and
     times of the run do not change.
