@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from mnist_tracking import (
     StateError,
     Workspace,
 )
+from mnist_tracking._aws.jobs import wait_for_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
 from mnist_tracking.embedded import EmbeddedSageMaker, Lag
 from mnist_tracking.types import Metric
@@ -149,6 +151,22 @@ def test_a_trial_whose_job_was_never_started_is_a_clear_error(account: Account, 
 
     with pytest.raises(StateError, match="has no training job to wait for"):
         workspace.submitted("left")
+
+
+def test_a_trial_is_read_from_its_job_until_its_component_appears(account: Account, runner: ExperimentRunner) -> None:
+    engine, workspace, clock = account
+    engine.lag = Lag(components_s=10_000.0)
+    submitted = runner.submit({"slope": 4.0}, name="early")
+    wait_for_job(workspace, submitted.job_name)
+    early = workspace.trial("early")
+    (ranked,) = Leaderboard.load(workspace, "lines")
+    clock.seconds += 20_000
+    late = workspace.trial("early")
+
+    assert early.metrics == {}
+    assert early == ranked == attrs.evolve(late, metrics={}, provenance=early.provenance)
+    assert (early.status, early.hyperparameters) == ("Completed", {"slope": 4.0})
+    assert early.model_uri is not None
 
 
 def test_search_is_not_asked_while_a_trial_trains(calls: Sent, runner: ExperimentRunner) -> None:

@@ -105,6 +105,40 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
     )
 
 
+def component_of_job(job: Mapping[str, Any]) -> Component:
+    """
+    Convert a training job to what its component will show of it, when SageMaker has created that.
+
+    Args:
+        job: The response of DescribeTrainingJob.
+    """
+    name, has_model = job["TrainingJobName"] + JOB_COMPONENT, job["TrainingJobStatus"] in ("Completed", "Stopped")
+    model = {"SageMaker.ModelArtifact": {"Value": job["ModelArtifacts"]["S3ModelArtifacts"]}} if has_model else {}
+    return component_from_aws(
+        {
+            "TrialComponentName": name,
+            "TrialComponentArn": job["TrainingJobArn"],
+            "DisplayName": TRAINING,
+            "Status": {"PrimaryStatus": job["TrainingJobStatus"], "Message": job.get("FailureReason", "")},
+            "Source": {"SourceArn": job["TrainingJobArn"]},
+            "CreationTime": job["CreationTime"],
+            "StartTime": job.get("TrainingStartTime"),
+            "EndTime": job.get("TrainingEndTime"),
+            "Parameters": {name: _hyperparameter(value) for name, value in job.get("HyperParameters", {}).items()},
+            "OutputArtifacts": model,
+        }
+    )
+
+
+def _hyperparameter(text: str) -> dict[str, Any]:
+    """Convert a hyperparameter of a job to the parameter that SageMaker makes of it: a number, if it is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return {"StringValue": text}
+    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": text}
+
+
 def _artifacts(artifacts: Mapping[str, Mapping[str, str]]) -> tuple[Artifact, ...]:
     return tuple(Artifact(name, a["Value"], a.get("MediaType")) for name, a in sorted(artifacts.items()))
 

@@ -12,16 +12,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import JOB_COMPONENT
-from mnist_tracking._aws.errors import is_missing
-from mnist_tracking._aws.experiments import read_component
-from mnist_tracking._aws.jobs import ENDED, end_of
+from mnist_tracking._aws.convert import JOB_COMPONENT, component_of_job
+from mnist_tracking._aws.errors import exists, is_missing
+from mnist_tracking._aws.experiments import claimed_job, read_component
+from mnist_tracking._aws.jobs import ENDED, describe_job, end_of
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.records import Component, Metric
 from mnist_tracking.errors import JobTimeoutError, ServiceError
 
 _NOT_SHOWN = "The job has ended, but its trial component does not show that yet. Try again later."
 _PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers, with one bit to spare
+
+
+def started_training(account: Account, trial: str, experiment: str) -> Component | None:
+    """Return the training of a trial whose job has no component yet, as the job shows it; None without a job."""
+    name = claimed_job(account, trial, experiment)
+    if name is None or not exists(lambda: describe_job(account, name)):
+        return None
+    return component_of_job(describe_job(account, name))
 
 
 def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:

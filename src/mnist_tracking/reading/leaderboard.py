@@ -18,7 +18,7 @@ from mnist_tracking._aws.experiments import (
     trial_arns,
 )
 from mnist_tracking._aws.jobs import describe_job
-from mnist_tracking._aws.outcomes import outstanding_metrics
+from mnist_tracking._aws.outcomes import outstanding_metrics, started_training
 from mnist_tracking._aws.waiting import is_settled
 from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.specs import Objective
@@ -365,7 +365,7 @@ def _not_shown(board: Leaderboard) -> Iterator[Trial]:
     shown = {trial.name for trial in board}
     for experiment in board.experiments:
         for name in set(trial_arns(board._account, experiment)) - shown:
-            training = training_of(board._account, name)
+            training = training_of(board._account, name) or started_training(board._account, name, experiment)
             if training is not None:
                 yield trial_from_component(board._account, training, name, experiment)
 

@@ -14,6 +14,7 @@ from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.findings import read_findings
 from mnist_tracking._aws.jobs import ENDED, describe_job, time_limit
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
+from mnist_tracking._aws.outcomes import started_training
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.markers import STOP_REASON
@@ -323,8 +324,9 @@ def read_trial(account: Account, name: str) -> Trial:
     listed = require_trial(account, trial_name_of(name))
     steps = components_of(account, listed.name)
     trainings = [step for step in steps if is_training(step)]
-    if trainings:
-        trial = trial_from_component(account, trainings[-1], listed.name, listed.experiment)
+    training = trainings[-1] if trainings else started_training(account, listed.name, listed.experiment)
+    if training is not None:
+        trial = trial_from_component(account, training, listed.name, listed.experiment)
     else:
         trial = Trial(
             name=listed.name,

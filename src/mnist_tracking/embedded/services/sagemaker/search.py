@@ -8,7 +8,7 @@ from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
 from mnist_tracking.embedded.lag import View
 from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import next_token, page_size, read_offset
+from mnist_tracking.embedded.services.resources import has_appeared, next_token, page_size, read_offset
 from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
 from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, Searchable, compile_expression
 from mnist_tracking.embedded.store.components import Component
@@ -26,8 +26,10 @@ def _trial(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Res
     return {"Trial": {**trials.describe(found), "Tags": read_tags(connection, found.arn)}}
 
 
-def _component(connection: sqlite3.Connection, row: sqlite3.Row, view: View) -> Response:
+def _component(connection: sqlite3.Connection, row: sqlite3.Row, view: View) -> Response | None:
     found = typed(Component, row)
+    if not has_appeared(found, view):
+        return None
     horizon = view.until("search", found.name)
     return {
         "TrialComponent": {
@@ -45,7 +47,7 @@ def _training_job(connection: sqlite3.Connection, row: sqlite3.Row, _view: View)
     return {"TrainingJob": {**training_jobs.describe(connection, row), "Tags": read_tags(connection, row["arn"])}}
 
 
-_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row, View], Response]] = {
+_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row, View], Response | None]] = {
     "Experiment": _experiment,
     "ExperimentTrial": _trial,
     "ExperimentTrialComponent": _component,
@@ -74,7 +76,8 @@ def search(call: Call) -> Response:
         connection.create_function("horizon", 1, lambda name: view.until("search", name), deterministic=True)
         sql, args = _query(resource, params)
         rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
-        results = [_RESULTS[params["Resource"]](connection, row, view) for row in rows[:size]]
+        found = (_RESULTS[params["Resource"]](connection, row, view) for row in rows[:size])
+        results = [result for result in found if result is not None]
     return {"Results": results, **next_token(offset, size, len(rows))}
 
 
