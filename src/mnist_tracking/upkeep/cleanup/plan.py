@@ -14,6 +14,7 @@ from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_count, require_name, require_zone
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.shared import PREPROCESSING, latest_data, latest_good
+from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, nearest, plural, printable, short_repr
 from mnist_tracking.errors import ConfigError, NotFoundError
 from mnist_tracking.upkeep.cleanup.execution import execute
@@ -37,7 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CleanupPlan", "make_plan"]
 
-_COLUMNS = ("kind", "name", "trial", "objects", "size_bytes", "deletable", "reason")
+_COLUMNS: dict[str, Kind] = {
+    "kind": "string",
+    "name": "string",
+    "trial": "string",
+    "objects": "integer",
+    "size_bytes": "integer",
+    "deletable": "boolean",
+    "reason": "string",
+}
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
 _JOB = "training jobs cannot be deleted on AWS"
 
@@ -134,10 +143,7 @@ class CleanupPlan:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per item: kind, name, trial, objects, size_bytes, deletable and reason."""
-        import pandas as pd
-
-        rows = [{name: getattr(item, name) for name in _COLUMNS} for item in self.items]
-        return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"objects": "Int64", "size_bytes": "Int64"})
+        return Table(_COLUMNS, [{name: getattr(item, name) for name in _COLUMNS} for item in self.items]).dataframe()
 
     def execute(self, *, max_parallel: int = 4, on_progress: Callable[[int, int], None] | None = None) -> CleanupReport:
         """

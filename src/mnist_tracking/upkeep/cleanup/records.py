@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._values.tables import Table
 from mnist_tracking._values.text import html_table, plural, printable
 from mnist_tracking.errors import MnistTrackingError
 
@@ -97,14 +98,15 @@ class CleanupReport:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per item: kind, name, outcome (deleted, kept or failed) and reason."""
-        import pandas as pd
-
         rows = [
             *((kind, name, "deleted", "") for kind, name in self.deleted),
             *((kind, name, "kept", reason) for kind, name, reason in self.kept),
             *((kind, name, "failed", str(error)) for kind, name, error in self.failed),
         ]
-        return pd.DataFrame(rows, columns=["kind", "name", "outcome", "reason"])
+        columns = ("kind", "name", "outcome", "reason")
+        return Table(
+            dict.fromkeys(columns, "string"), [dict(zip(columns, row, strict=True)) for row in rows]
+        ).dataframe()
 
     def _repr_html_(self) -> str:
         return html_table(self.dataframe())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from mnist_tracking._values.tables import Table
 from mnist_tracking._values.text import html_table, printable
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ class Diagnosis:
 
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per check, with the columns name, outcome, detail and remedy."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows(), columns=[field.name for field in attrs.fields(Check)])
+        return Table({field.name: "string" for field in attrs.fields(Check)}, self.rows()).dataframe()
 
     def rows(self) -> list[dict[str, str]]:
         """Return the checks as dictionaries, for ``json.dumps``."""
