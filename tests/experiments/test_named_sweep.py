@@ -241,6 +241,20 @@ def test_a_full_quota_is_waited_out_with_the_trials_kept_and_the_code_uploaded_o
     assert created["CreateTrainingJob"] > 3
 
 
+def test_a_job_whose_response_was_lost_does_not_wait_for_the_quota_that_it_uses(
+    tmp_path: Path, toy_job: MakeJob
+) -> None:
+    engine = EmbeddedSageMaker(tmp_path / "home", quotas={"ml.m5.xlarge": 1}, sleep=lambda _: None)
+    with Workspace.embedded(engine=engine) as workspace:
+        runner = ExperimentRunner(workspace, "lines", job=toy_job())
+        full = Fault("ResourceLimitExceeded", operation="CreateTrainingJob", lost=True)
+        with engine.inject(full) as injection:
+            board = HyperparameterSweep(runner, {"slope": [1.0]}, name="night").run()
+
+    assert injection.failures == 1
+    assert trained(board) == [1]
+
+
 def test_a_job_that_failed_for_want_of_instances_is_repeated(runner: ExperimentRunner, workspace: Workspace) -> None:
     """As another trial; a failure of the script is not repeated."""
     reasons = ["CapacityError: Unable to provision requested ML compute capacity.", "InternalServerError: We ..."]

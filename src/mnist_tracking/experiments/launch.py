@@ -128,6 +128,11 @@ class Launch:
         """A handle to the job."""
         return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name, is_tagged=self._is_tagged)
 
+    def stop(self) -> None:
+        """Stop the job, unless another launch has created the trial; nothing happens if it does not exist."""
+        if self._is_ours:
+            stop_job(self.account, self.job_name)
+
     def take_back(self, error: BaseException) -> None:
         """Delete the trial, or stop its job if that was started; if this fails, it is noted on the error."""
         try:

@@ -20,7 +20,7 @@ from mnist_tracking._aws.experiments import (
     remember_objective,
     require_trial,
 )
-from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, code_of, make_estimator, stop_job
+from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, code_of, make_estimator
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
@@ -325,7 +325,7 @@ class ExperimentRunner:
             with reporting(self._require_job(), [merged], observer=observer, progress=progress) as report:
                 return follow(submitted, merged, report, timeout_s=timeout_s)
         except KeyboardInterrupt:
-            stop_job(self.workspace, launch.job_name)
+            launch.stop()
             raise
 
     def cleanup_plan(

@@ -98,8 +98,13 @@ class PointTraining:
 
 
 def _start(launch: Launch, running: Running, *, is_ours: bool) -> SubmittedTrial:
-    """Start the job of a trial, unless another program, which has created the trial, has started it."""
-    if not is_ours and exists(lambda: describe_job(launch.account, launch.job_name)):
+    """
+    Start the job of a trial, unless it was started: by another program, or by an earlier call whose response was lost.
+
+    It is looked for first, since its own instances may exhaust the quota.
+    """
+    may_be_started = not is_ours or running.has_launched(launch.trial_name)
+    if may_be_started and exists(lambda: describe_job(launch.account, launch.job_name)):
         return launch.submitted
     running.launching(launch.trial_name, launch.job_name)
     return launch.start()
