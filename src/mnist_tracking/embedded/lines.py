@@ -100,7 +100,7 @@ class LineSplitter:
         found, start = [], 0
         while len(line) - start > self._longest:
             stop = _end_of_part(line, start, start + self._longest)
-            found.append(_decoded(line[start:stop]))
+            found.append(line[start:stop].decode("utf-8", "replace"))  # a \r at its end shows that nothing was cut
             start = stop
         self._add(line[start:])
         return found

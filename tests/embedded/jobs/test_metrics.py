@@ -69,11 +69,14 @@ def test_good_lines_after_a_slow_one_count(account: TrainingAccount) -> None:
 
 
 def test_redraws_of_a_progress_bar_are_one_line_of_the_log_and_a_value_each(account: TrainingAccount) -> None:
-    script = "for i in range(10_000): print(f'\\r{i}% loss={i}', end='', flush=i % 100 == 0)\nprint('\\ndone')"
-    account.run(script, AlgorithmSpecification=defined(("loss", r"loss=(\d+)")))
+    """A line of more than 256 KiB is split between two redraws."""
+    bar = f"print('\\r|{'#' * 40}| loss=' + str(i), end='', flush=i % 100 == 0)"
+    account.run(
+        f"for i in range(10_000): {bar}\nprint('\\ndone')", AlgorithmSpecification=defined(("loss", r"loss=(\d+)"))
+    )
 
     assert (account.metrics()["loss"]["Count"], account.metrics()["loss"]["Last"]) == (10_000, 9999.0)
-    assert len(account.log()) == 2
+    assert (len(account.log()), account.log()[-1]) == (4, "done")
 
 
 def test_values_written_to_files_are_recorded_with_their_steps(account: TrainingAccount) -> None:
