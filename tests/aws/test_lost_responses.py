@@ -105,7 +105,7 @@ def test_workflow_survives_the_loss_of_every_first_response(
 def test_workflow_survives_losses_at_random(
     engine: EmbeddedSageMaker, workspace: Workspace, toy_job: Any, tmp_path: Path, seed: int
 ) -> None:
-    """Half of the responses, up to two in a row: the SDK's own client for S3 makes no more than five attempts."""
+    """Half of the responses, up to two in a row."""
     draw = random.Random(seed)
     with responses_lost(engine, draw.choice(LOST), CHANGES, when=partial(is_drawn, draw)) as lost:
         whole_workflow(workspace, toy_job(), tmp_path)
@@ -114,6 +114,17 @@ def test_workflow_survives_losses_at_random(
     assert sum(lost.values()) > 20
     assert report.failed == ()
     assert left(engine) == {}
+
+
+def test_uploads_of_the_sdk_are_retried_as_ours_are(
+    engine: EmbeddedSageMaker, workspace: Workspace, toy_job: Any
+) -> None:
+    """Its own client for S3 gives up after five attempts."""
+    runner = ExperimentRunner(workspace, "lines", job=toy_job())
+    with engine.inject(Fault("SlowDown", operation="PutObject", times=8)) as injection:
+        runner.run({"steps": 1})
+
+    assert injection.failures == 8
 
 
 @pytest.mark.parametrize("code", LOST)

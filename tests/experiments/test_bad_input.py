@@ -146,7 +146,7 @@ def test_max_parallel_is_a_whole_number_from_1(runner: ExperimentRunner, max_par
     ("arguments", "said"),
     [
         ({"description": "x" * 3073}, "3073 characters; SageMaker allows at most 3072"),
-        ({"tags": {f"t{n}": "" for n in range(48)}}, "48 tags; expected at most 47"),
+        ({"tags": {f"t{n}": "" for n in range(47)}}, "47 tags; expected at most 46"),
         ({"tags": {"aws:team": "cv"}}, "tag key 'aws:team' is not allowed"),
         ({"tags": {"team": 1}}, "value 1 of tag 'team'"),
         ({"tags": {"team": "x" * 257}}, "at most 256"),

@@ -301,13 +301,15 @@ class Account:
         with quiet(), translated():
             import sagemaker
 
-            return sagemaker.Session(
+            session = sagemaker.Session(
                 boto_session=self.boto_session,
                 sagemaker_client=self.client("sagemaker"),
                 sagemaker_metrics_client=self.client("sagemaker-metrics"),
                 sagemaker_config=config,
                 default_bucket=self.settings.bucket,
             )
+        session.s3_client = session.s3_resource.meta.client = self.client("s3")
+        return session
 
     @property
     def _sdk_config(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _KEY_ID = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 _KEY = re.compile(rf"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:key/)?{_KEY_ID}")
 _NETWORK = {"subnets": ("subnet-", 16), "security_group_ids": ("sg-", 5)}
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
-_MAX_TAGS = 47  # SageMaker allows 50, and this library needs three
+_MAX_TAGS = 46  # SageMaker allows 50, and this library adds up to four
 _MAX_TAG_KEY, _MAX_TAG_VALUE = 128, 256
 
 
@@ -153,7 +153,7 @@ def check_tags(tags: Mapping[str, str]) -> None:
     """
     if len(tags) > _MAX_TAGS:
         raise ConfigError(
-            f"{len(tags)} tags; expected at most {_MAX_TAGS}: SageMaker allows 50, and three are reserved."
+            f"{len(tags)} tags; expected at most {_MAX_TAGS}: SageMaker allows 50, and four are reserved."
         )
     for key, value in tags.items():
         for what, text, most in (("key", key, _MAX_TAG_KEY), ("value", value, _MAX_TAG_VALUE)):
