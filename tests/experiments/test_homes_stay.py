@@ -177,6 +177,15 @@ def test_what_cannot_be_sent_is_named_before_anything_is(
     assert [trial.model_uri for trial in workspace.trials("lines")] in ([], [None])
 
 
+def test_artifact_whose_name_is_not_utf_8_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff.csv")
+    path.touch()
+
+    said = "has a name that is not UTF-8, so it cannot be sent"
+    with ExperimentRunner(workspace, "lines").step("Evaluation") as step, pytest.raises(ConfigError, match=said):
+        step.log_artifact(path)
+
+
 @pytest.mark.parametrize("use", ["code", "dependency", "data", "model"])
 def test_home_itself_is_rejected(inside: Workspace, use: str) -> None:
     shutil.copy("train.py", ".mnist-tracking")

@@ -16,6 +16,7 @@ from mnist_tracking._aws.convert import metadata_to_aws, tags_to_aws
 from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.findings import mark
 from mnist_tracking._aws.sdk import quiet_experiments
+from mnist_tracking._aws.staging import check_names
 from mnist_tracking._aws.storage import split_uri
 from mnist_tracking._values.exact import exact_parameters
 from mnist_tracking._values.files import is_home
@@ -185,6 +186,7 @@ class ComponentTracker:
         _check_media_type(media_type)
         if not os.path.isfile(path):
             raise ConfigError(f"{str(path)!r} is not a file that can be uploaded.")
+        check_names([path])
         if is_home(path.parent):
             raise ConfigError(f"{str(path)!r} belongs to the home of an embedded SageMaker.")
         with self._changing() as tracker:
