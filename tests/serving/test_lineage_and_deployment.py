@@ -80,7 +80,7 @@ def test_a_failed_trial_cannot_be_deployed(runner: ExperimentRunner, workspace: 
     with pytest.raises(JobFailedError):
         runner.run({"behaviour": "exit"}, name="broken")
 
-    with pytest.raises(StateError, match="is Failed; only a completed trial can be deployed"):
+    with pytest.raises(StateError, match="is Failed; only a trial that has completed"):
         BestModelDeployer(workspace).deploy("broken")
     assert workspace.client("sagemaker").list_endpoints()["Endpoints"] == []
 
