@@ -64,7 +64,7 @@ def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
 
     assert last[-3].startswith("2 completed 1/1 100% 1.5 0.5 87.125")
     assert last[-2] == "5 waiting"
-    assert "Each job runs for at most 1 h." in last
+    assert last[0].endswith("Each job runs for at most 1 h.")
 
 
 def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
@@ -120,6 +120,7 @@ def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest
     first, *others = shown.outputs
 
     assert "waiting" in first.data["text/plain"]
+    assert all("Each job runs for at most 1 h." in first.data[kind] for kind in ("text/plain", "text/html"))
     assert "completed" in others[-1].data["text/plain"]
     assert "completed" in others[-1].data["text/html"]
 
@@ -211,11 +212,12 @@ def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytes
         ["display_data", "error"],
     ]
     one, swept, broken = ([*cell.outputs[0].data["text/plain"].splitlines()] for cell in done.cells[1:])
-    assert [one[0].split(), one[1].split()[:3]] == [
+    assert one[0] == swept[0] == broken[0] == "Each job runs for at most 24 h."
+    assert [one[1].split(), one[2].split()[:3]] == [
         ["trial", "status", "loss", "seconds"],
         ["steep", "completed", "0.5"],
     ]
-    assert [line.split()[:3] for line in swept[1:]] == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
-    assert broken[1].split()[:2] == ["broken", "failed"]
+    assert [line.split()[:3] for line in swept[2:]] == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
+    assert broken[2].split()[:2] == ["broken", "failed"]
     assert "<td>steep</td>" in done.cells[1].outputs[0].data["text/html"]
     assert done.cells[3].outputs[1].ename == "JobFailedError"

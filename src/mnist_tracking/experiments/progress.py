@@ -102,8 +102,8 @@ class _NotebookTable:
     rich draws live tables with ipywidgets, which are often not installed, and leave nothing in a saved notebook.
     """
 
-    def __init__(self, frame: "Callable[[], pd.DataFrame]") -> None:
-        self._frame = frame
+    def __init__(self, frame: "Callable[[], pd.DataFrame]", title: str) -> None:
+        self._frame, self._title = frame, title
         self._shown: dict[str, str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
@@ -132,7 +132,8 @@ class _NotebookTable:
 
     def _drawn(self) -> dict[str, str]:
         frame = self._frame()
-        return {"text/plain": str(frame.to_string(index=False)), "text/html": html_table(frame)}
+        plain = f"{self._title}\n{frame.to_string(index=False)}"
+        return {"text/plain": plain, "text/html": html_table(frame, title=self._title)}
 
 
 class Progress:
@@ -153,6 +154,7 @@ class Progress:
         self._names = list(names)
         self._objective = job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
+        self._title = f"Each job runs for {self._limit}."
         self._regexes = {item.name: item.regex for item in job.metrics}
         self._shown = _shown_metrics(job)
         epochs = [job.merged(point).get("epochs") for point in points]
@@ -165,7 +167,7 @@ class Progress:
     def _live_table(self) -> "_NotebookTable | Live | None":
         """Return a table that can be redrawn; None where a line per event is shown instead."""
         if self._console.is_jupyter:
-            return _NotebookTable(self._frame)
+            return _NotebookTable(self._frame, self._title)
         if not self._console.is_terminal or self._console.is_dumb_terminal:
             return None
         from rich.live import Live
@@ -245,7 +247,7 @@ class Progress:
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
-        table.title, table.title_justify = f"Each job runs for {self._limit}.", "left"
+        table.title, table.title_justify = self._title, "left"
         for name in self._names or ["trial"]:
             table.add_column(
                 _styled(_heading(name)), no_wrap=True, justify="right" if self._names else "left", min_width=5
