@@ -11,6 +11,7 @@ import pytest
 
 from mnist_tracking import ExperimentRunner, JobSpec, Workspace
 from mnist_tracking._values.repository import forget_checkouts
+from mnist_tracking._values.version import __version__
 from mnist_tracking.types import Provenance
 
 
@@ -67,7 +68,7 @@ def test_a_job_records_the_code_that_was_sent_and_the_interpreter_that_ran(
     assert found.python.startswith("CPython 3.")
     assert "mnist-tracking" in found.packages
     assert clean.hyperparameters == {**changed.hyperparameters, "rows": 3}
-    assert (changed.provenance.is_dirty, changed.provenance.packages) == (True, {})
+    assert (changed.provenance.is_dirty, changed.provenance.packages) == (True, {"mnist-tracking": __version__})
     described = workspace.client("sagemaker").describe_trial(TrialName="clean")["MetadataProperties"]
     assert (described["CommitId"], described["Repository"]) == (found.commit, found.repository)
     assert workspace.trial("clean") == clean

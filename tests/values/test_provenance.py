@@ -189,7 +189,18 @@ def test_code_is_looked_for_where_it_is_sent_from(checkout: Path, tmp_path: Path
     assert folder_of_code("train.py", str(checkout)) == folder_of_code(str(checkout / "train.py"), None) == checkout
     assert folder_of_code("train.py", "s3://bucket/code.tar.gz") is None
     assert code_in(checkout)["commit"] == git(checkout, "rev-parse", "HEAD")
-    assert code_in(tmp_path).keys() == code_in(None).keys() == {"command"}
+    assert code_in(tmp_path).keys() == code_in(None).keys() == {"command", "packages"}
+
+
+def test_installed_code_has_no_commit_of_the_repository_around_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = checkout / ".venv" / "lib" / "package"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(checkout / ".venv"))
+
+    assert "commit" not in code_in(installed)
+    assert "commit" in code_in(checkout)
 
 
 @pytest.mark.parametrize("value", ["", "{", [1], {"commit": 1, "packages": [], "is_dirty": "yes", "unknown": "x"}])

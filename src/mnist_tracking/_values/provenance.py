@@ -1,5 +1,7 @@
 """Provenance: the code that a trial or a step comes from, and what it ran in."""
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import attrs
 from mnist_tracking._values.recordable import Scalar
 from mnist_tracking._values.repository import checkout_of
 from mnist_tracking._values.runtime import RUNTIME, folder_of_program, this_command
+from mnist_tracking._values.version import __version__
 
 __all__ = [
     "CODE",
@@ -48,7 +51,8 @@ class Provenance:
             `mnist_tracking.job` to record parameters.
         executable: The path of that Python.
         platform: The operating system and the processor.
-        packages: The versions of the main packages, by name.
+        packages: The versions of the main packages, by name; of a job, of this library alone, unless the script uses
+            `mnist_tracking.job` to record parameters.
         image: The container image of a job; on the embedded SageMaker, the interpreter that ran the script.
     """
 
@@ -64,9 +68,14 @@ class Provenance:
 
 
 def code_in(folder: Path | None) -> dict[str, Any]:
-    """Return the provenance of the code in a folder, as it is recorded; without one, the command alone."""
-    state = checkout_of(folder)._asdict() if folder is not None else {}
-    found = {**state, "command": this_command()}
+    """
+    Return the provenance of the code in a folder, as it is recorded, with the version of this library.
+
+    Without a folder, and for installed code, which is no part of the repository that it may lie in, no commit is known.
+    """
+    has_commit = folder is not None and not Path(os.path.abspath(folder)).is_relative_to(sys.prefix)
+    state = checkout_of(folder)._asdict() if folder is not None and has_commit else {}
+    found = {**state, "command": this_command(), "packages": {"mnist-tracking": __version__}}
     return {name: value for name, value in found.items() if value is not None}
 
 

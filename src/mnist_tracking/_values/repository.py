@@ -8,7 +8,6 @@ only.
 import os
 import re
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +39,6 @@ class Checkout(NamedTuple):
     repository: str | None = None
 
 
-_lock = threading.Lock()
 _found: dict[str, tuple[Checkout, float]] = {}  # by folder, with the time until which it is used
 
 
@@ -51,20 +49,18 @@ def checkout_of(folder: Path) -> Checkout:
     Git is asked again from time to time, so that it takes at most a fiftieth of a program's time.
     """
     key = os.path.realpath(folder)
-    with _lock:
-        begin = time.monotonic()
-        known = _found.get(key)
-        if known is None or known[1] < begin:
-            state = _read(key)
-            end = time.monotonic()
-            known = _found[key] = (state, end + _SHARE * (end - begin))
+    begin = time.monotonic()
+    known = _found.get(key)
+    if known is None or known[1] < begin:
+        state = _read(key)
+        end = time.monotonic()
+        known = _found[key] = (state, end + _SHARE * (end - begin))
     return known[0]
 
 
 def forget_checkouts() -> None:
     """Ask git again, the next time."""
-    with _lock:
-        _found.clear()
+    _found.clear()
 
 
 def _read(folder: str) -> Checkout:

@@ -15,6 +15,7 @@ from mnist_tracking.embedded.faults import (
 )
 from mnist_tracking.embedded.jobs import checks, state
 from mnist_tracking.embedded.jobs.hosts import instances_of
+from mnist_tracking.embedded.jobs.interpreter import interpreter
 from mnist_tracking.embedded.jobs.launcher import Launch, recover_lost_jobs, signal_stop
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.resources import (
@@ -122,6 +123,7 @@ def create_training_job(call: Call) -> Response:
     check_role(context.identity, call.params["RoleArn"])
     if context.quotas:
         recover_lost_jobs(context.store, context.now())  # jobs that have lost their process use no instances
+    interpreter(context.python)  # may run it: before the store is locked
     launch = Launch(context.store, name, SupervisorSettings.of(context))
     try:
         with context.store.write() as connection:
