@@ -26,7 +26,7 @@ class Context:
         sleep: Sleeps for a number of seconds.
         timing: How long to wait for things.
         disk_reserve_bytes: How much of the disk unpacking leaves free.
-        unlinked: When something was last removed from a trial or a component, by its ARN, or from an experiment.
+        unlinked: When a link of a resource was last removed, by its ARN; filled only if links are late.
     """
 
     store: Store

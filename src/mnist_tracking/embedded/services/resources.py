@@ -110,6 +110,12 @@ def has_appeared(found: Component, view: View) -> bool:
     return found.source_arn is None or view.shows("components", found.name, found.created)
 
 
+def note_unlinked(context: Context, *arns: str) -> None:
+    """Remember that links between resources were removed just now, if anybody is to see them for a while."""
+    if context.lag().links_s:
+        context.unlinked.update(dict.fromkeys(arns, context.now()))
+
+
 def check_unlinked(context: Context, arn: str, *, is_linked: bool, message: str) -> None:
     """Raise AWS's error if a resource is linked to others, or if a link that was removed can still be seen."""
     if is_linked:

@@ -94,24 +94,25 @@ _IN_STREAM = "log_group = ? AND stream = ?"
 
 def has_stream(connection: sqlite3.Connection, page: LogPage) -> bool:
     """Whether the stream of a page exists: it appears with its first line."""
-    sql = f"SELECT 1 FROM log_events WHERE {_IN_STREAM} AND timestamp <= ? LIMIT 1"
+    sql = f"SELECT 1 FROM log_events WHERE {_IN_STREAM} AND {_MILLISECONDS} / 1000.0 <= ? LIMIT 1"
     return connection.execute(sql, (page.group, page.stream, page.until)).fetchone() is not None
+
+
+def _first_unseen(connection: sqlite3.Connection, page: LogPage) -> int:
+    """Return the number of the first event of a stream that cannot be seen yet, or a number above all."""
+    if page.until == math.inf:
+        return _LAST_ID
+    sql = f"SELECT min(id) FROM log_events WHERE {_IN_STREAM} AND {_MILLISECONDS} / 1000.0 > ?"
+    first: int | None = connection.execute(sql, (page.group, page.stream, page.until)).fetchone()[0]
+    return _LAST_ID if first is None else first
 
 
 def lines_of(connection: sqlite3.Connection, page: LogPage) -> list[LogLine]:
     """Return the lines of a page, the oldest first."""
     side, order = ("id > ?", "ASC") if page.is_forward else ("id < ?", "DESC")
-    of_stream = (page.group, page.stream)
-    (end,) = (
-        connection.execute(
-            f"SELECT min(id) FROM log_events WHERE {_IN_STREAM} AND timestamp > ?", (*of_stream, page.until)
-        ).fetchone()
-        if page.until < math.inf
-        else (None,)
-    )
     rows = connection.execute(
         f"SELECT id, {_MILLISECONDS}, message FROM log_events WHERE {_IN_STREAM} AND {side} AND id < ? "
         f"AND {_MILLISECONDS} >= ? AND {_MILLISECONDS} < ? ORDER BY id {order} LIMIT ?",
-        (*of_stream, page.place, _LAST_ID if end is None else end, *page.span, page.limit),
+        (page.group, page.stream, page.place, _first_unseen(connection, page), *page.span, page.limit),
     )
     return sorted((LogLine(*row) for row in rows), key=lambda line: line.id)

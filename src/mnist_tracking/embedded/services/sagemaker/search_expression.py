@@ -4,7 +4,7 @@ Compile a SearchExpression into a SQL condition over one table, here always call
 Choices where AWS's documentation is silent: names of properties compare without case, names of parameters, metrics and
 tags with it; a bare ``Metrics.<name>`` is the last value; a missing property sorts last.
 
-The caller defines the SQL function ``horizon(name)``: the time up to which Search is up to date about a resource.
+The caller defines what is in ``HORIZON``, or replaces it.
 """
 
 import math
@@ -16,12 +16,15 @@ import attrs
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.times import read_iso
 
+HORIZON = "horizon(t.name)"
+"""SQL for the time up to which Search is up to date about a resource."""
+
 _STATISTICS = {"max": "maximum", "min": "minimum", "avg": "mean", "last": "last", "count": "count"}
 _DEVIATION = "CASE WHEN count > 1 THEN sqrt(max(squares, 0) / (count - 1)) ELSE 0.0 END"
 _PARENTS = (  # CROSS JOIN keeps the order: SQLite would read all trials of an experiment for each of its components
     "FROM associations a CROSS JOIN trials pt ON pt.id = a.trial_id "
     "CROSS JOIN experiments pe ON pe.id = pt.experiment_id "
-    "WHERE a.component_id = t.id AND a.created <= horizon(t.name)"
+    f"WHERE a.component_id = t.id AND a.created <= {HORIZON}"
 )
 _CHANNELS = "FROM json_each(t.request, '$.InputDataConfig') c WHERE 1"
 Sql = tuple[str, list[Any]]

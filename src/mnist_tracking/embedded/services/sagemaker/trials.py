@@ -9,6 +9,7 @@ from mnist_tracking.embedded.services.resources import (
     metadata_in,
     metadata_of,
     name_is_taken,
+    note_unlinked,
     page_of,
     present,
     require_component,
@@ -101,7 +102,7 @@ def delete_trial(call: Call) -> Response:
         stored.delete_trial(connection, found)
         remove_all_tags(connection, found.arn)
         experiment = require_experiment(connection, found.experiment_name, call.context.identity)
-    call.context.unlinked[experiment.arn] = call.context.now()
+    note_unlinked(call.context, experiment.arn)
     return {"TrialArn": found.arn}
 
 
@@ -146,5 +147,5 @@ def disassociate_trial_component(call: Call) -> Response:
         trial = require_trial(connection, call.params["TrialName"], call.context.identity)
         component = require_component(connection, call.params["TrialComponentName"], call.context)
         stored.remove_component(connection, trial.id, component.id)
-    call.context.unlinked.update(dict.fromkeys((trial.arn, component.arn), call.context.now()))
+    note_unlinked(call.context, trial.arn, component.arn)
     return {"TrialArn": trial.arn, "TrialComponentArn": component.arn}
