@@ -7,7 +7,7 @@ run in an account that other people use.
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -37,12 +37,10 @@ class Namespace:
     Attributes:
         prefix: Of all names; the value of `LIVE_TAG`.
         search_lag_s: How long a search waits after the last change: Search is eventually consistent.
-        sleep: Sleeps for a number of seconds.
     """
 
     prefix: str
     search_lag_s: float
-    sleep: Callable[[float], None] = time.sleep
     _changed: float = attrs.field(factory=time.monotonic, init=False)
 
     def connect(self, client: Any) -> None:
@@ -52,7 +50,7 @@ class Namespace:
 
     def _on_request(self, params: dict[str, Any], model: OperationModel, **_: object) -> dict[str, Any]:
         if model.name == "Search":
-            self.sleep(max(0.0, self._changed + self.search_lag_s - time.monotonic()))
+            time.sleep(max(0.0, self._changed + self.search_lag_s - time.monotonic()))
         elif not model.name.startswith(_READS):
             self._changed = time.monotonic()
         changed: dict[str, Any] = self._entered(params)
