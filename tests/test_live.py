@@ -21,6 +21,7 @@ from mnist_tracking import Workspace
 ROOT = Path(__file__).parents[1]
 MAIN = [sys.executable, "-c", "from mnist_tracking.cli import main; main()"]
 ACCOUNT = {"MNIST_TRACKING_LIVE_ACCOUNT": "000000000000"}
+ROLE = ["--role", "arn:aws:iam::000000000000:role/mnist-tracking-embedded"]
 KINDS = (
     *("experiments", "trials", "trial_components", "artifacts", "associations"),
     *("models", "endpoint_configs", "endpoints"),
@@ -30,7 +31,7 @@ KINDS = (
 def live(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run the script; its calls, and those of its tests, go to the embedded SageMaker in *home*."""
     return subprocess.run(
-        [*MAIN, "--home", str(home), "exec", "--", sys.executable, str(ROOT / "scripts" / "live"), *arguments],
+        [*MAIN, "--home", str(home), "exec", "--", sys.executable, str(ROOT / "scripts" / "live"), *ROLE, *arguments],
         env={**os.environ, "MNIST_TRACKING_LIVE_PAUSE_S": "0.02", **variables},
         capture_output=True,
         check=False,

@@ -1,7 +1,7 @@
 """
 Recorded calls: what AWS answered to the calls of a test, without anything that says whose account it was.
 
-A recording is JSON. Times of metrics are written as an age, other times as a mark, contents as base64 or text.
+A recording is JSON. Times of requests are written as an age, those of responses as a mark, and contents as base64.
 """
 
 import base64
@@ -9,7 +9,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -59,14 +59,14 @@ class Recorder:
         client.meta.events.register("after-call", self._on_response)
 
     def _on_request(self, params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-        context["recorded_request"] = _plain(params)
+        context["recorded_request"] = _plain(params, _age)
 
     def _on_response(self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object) -> None:
         call: Call = {
             "service": model.service_model.service_name,
             "operation": model.name,
             "request": context["recorded_request"],
-            "response": {name: _plain(value) for name, value in _read(parsed).items() if name != "ResponseMetadata"},
+            "response": _plain(_read(parsed), lambda _: TIME),
         }
         clean: Call = json.loads(_replaced(json.dumps(call), self.secrets))
         last = self.calls[-1] if self.calls else None
@@ -87,22 +87,24 @@ def _read(parsed: dict[str, Any]) -> dict[str, Any]:
     return {**parsed, "Body": content}
 
 
-def _plain(value: Any, member: str = "") -> Any:
+def _plain(value: Any, time_of: Callable[[float], Any], member: str = "") -> Any:
     """Return a value as JSON has it."""
     match value:
         case dict():
-            return {name: _plain(item, name) for name, item in value.items()}
+            return {name: _plain(item, time_of, name) for name, item in value.items() if name != "ResponseMetadata"}
         case list() | tuple():
-            return [_plain(item, member) for item in value]
-        case datetime() if member == "Timestamp":
-            return {"age": time.time() - value.timestamp()}
-        case int() | float() if member == "Timestamp":
-            return {"age": time.time() - value}
+            return [_plain(item, time_of, member) for item in value]
         case datetime():
-            return TIME
+            return time_of(value.timestamp())
+        case int() | float() if member == "Timestamp":
+            return time_of(value)
         case bytes() | bytearray():
             return {"base64": base64.b64encode(value[:_LONGEST_BODY]).decode()}
     return value
+
+
+def _age(seconds: float) -> dict[str, float]:
+    return {"age": time.time() - seconds}
 
 
 def sent(value: Any) -> Any:

@@ -130,7 +130,7 @@ def _kind(value: Any) -> str:
         case dict() if value.keys() == {"base64"}:
             return "a content"
         case dict():
-            return "a time" if value.keys() == {"age"} else "a structure"
+            return "a structure"
         case list():
             return "a list"
         case None:
