@@ -45,12 +45,13 @@ def calls(filled: Workspace) -> Iterator[Count]:
     events.unregister("before-parameter-build.sagemaker.*", note)
 
 
-def test_a_leaderboard_of_many_takes_a_call_for_each_hundred(filled: Workspace, calls: Count) -> None:
+def test_a_leaderboard_of_many_takes_two_calls_for_each_hundred(filled: Workspace, calls: Count) -> None:
+    """One of Search, and one of ListTrials, which is never behind."""
     board = Leaderboard.load(filled, "many", objective="score")
 
     assert [trial.name for trial in board[:2]] == ["t-10000", "t-9999"]
     assert len(board) == MANY
-    assert calls() <= MANY / 100 + 1
+    assert calls() <= 2 * MANY / 100 + 1
 
 
 def test_many_trials_are_read_as_they_are_looked_at(filled: Workspace, calls: Count) -> None:
