@@ -92,8 +92,9 @@ def test_the_commands_of_a_page_exist(page: str) -> None:
                 assert all(
                     re.fullmatch(r"\.(\[\w+\])?|setuptools<81", name) or name in extras() for name in requirements
                 )
-            case ["python", program]:
-                assert (ROOT / page).with_name(program).exists()
+            case ["python" | ".venv/bin/python", program, *arguments]:
+                source = ((ROOT / page).parent / program).read_text()
+                assert all(f'"{option}"' in source for option in arguments if option.startswith("--"))
             case [] as _nothing:
                 pass
             case words:
