@@ -175,7 +175,7 @@ def test_a_trial_that_goes_on_or_has_no_model_cannot_be_deployed(
     recording: ExperimentRunner, workspace: Workspace, model: Path
 ) -> None:
     deployer = BestModelDeployer(workspace)
-    with recording.trial() as trial, pytest.raises(StateError, match="is InProgress; only a completed trial"):
+    with recording.trial() as trial, pytest.raises(StateError, match="is InProgress; only a trial that has completed"):
         deployer.deploy(trial.name)
     with pytest.raises(StateError, match="has no model to deploy"):
         deployer.deploy(trial.name)
