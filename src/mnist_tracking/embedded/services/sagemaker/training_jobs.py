@@ -252,7 +252,7 @@ def _as_float32(value: float) -> float:
 
 @serves("sagemaker", "StopTrainingJob")
 def stop_training_job(call: Call) -> Response:
-    """Stop a job. An unknown one is reported as by DescribeTrainingJob, which is a guess: nobody has published it."""
+    """Stop a job. AWS does not document the error for an unknown one; here, it is that of DescribeTrainingJob."""
     name, now = call.params["TrainingJobName"], call.context.now()
     recover_lost_jobs(call.context.store, now, name)
     with call.context.store.write() as connection:
