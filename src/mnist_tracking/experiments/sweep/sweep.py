@@ -31,9 +31,10 @@ class HyperparameterSweep:
     The grid is counted before it is built, and every point is checked before the first trial starts. Failed trials are
     kept, with their reason, and do not stop the others.
 
-    **What passes is waited for.** While the account's quota of running jobs is exhausted, launching waits. So it does
-    during throttling and outages of the service or the network, up to `Timing.outage_s` for each trial. A job that
-    fails for want of instances, or by an error of SageMaker's own, is repeated twice, as another trial.
+    **Waiting.** While the account's quota of running jobs is exhausted, no more jobs are started. The same applies
+    during throttling, and during outages of the service or the network, for up to ``Timing.outage_s`` for each trial. A
+    job that fails for lack of capacity, or because of an internal error of SageMaker, is repeated up to twice, as
+    another trial.
 
     **Several programs.** Programs that run a sweep of the same *name* in the same experiment, also on other machines,
     train each point once between them. Each waits for all points, and returns the same leaderboard.
