@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.jobs import describe_job, time_limit
+from mnist_tracking._aws.jobs import end_of, time_limit
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.metrics import metric_regexes
 from mnist_tracking._aws.waiting import Polling, is_settled
@@ -53,17 +52,12 @@ class MetricCheck:
     Reads the log of a job, line by line, for what SageMaker does not keep of its metrics.
 
     Args:
-        account: Where the job is.
-        job_name: The job.
+        job: The response of DescribeTrainingJob, at any time.
     """
 
-    def __init__(self, account: Account, job_name: str) -> None:
-        self._account, self._job_name = account, job_name
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        self._search = LogSearch(metric_regexes(job))
         self._has_read = False
-
-    @cached_property
-    def _search(self) -> LogSearch:
-        return LogSearch(metric_regexes(describe_job(self._account, self._job_name)))
 
     def add(self, moment: datetime, line: str) -> None:
         """Read another line."""
@@ -86,14 +80,19 @@ class MetricCheck:
         return Findings(non_finite, self._search.dropped, is_complete=is_complete, lacks_lines=bool(behind))
 
 
-def read_findings(account: Account, job_name: str, metrics: Mapping[str, Metric], ended: datetime | None) -> Findings:
+def read_findings(account: Account, job: Mapping[str, Any], metrics: Mapping[str, Metric]) -> Findings:
     """
     Read the whole log of a job that has ended, which CloudWatch may be behind.
 
     If the job has ended just now, and the log has fewer values than SageMaker has recorded, this waits for the lines
     until `Timing.settled_within_s`.
+
+    Args:
+        account: Where the job is.
+        job: The response of DescribeTrainingJob after the end of the job.
+        metrics: The metrics of the job as SageMaker has recorded them.
     """
-    check, log = MetricCheck(account, job_name), JobLog(account, job_name, is_optional=True)
+    check, log, ended = MetricCheck(job), JobLog(account, job["TrainingJobName"], is_optional=True), end_of(job)
     findings = check.findings(metrics)
     for _ in Polling(account, timeout_s=account.timing.settled_within_s):
         for moment, line in log.last_lines(ended):

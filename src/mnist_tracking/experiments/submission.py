@@ -127,7 +127,7 @@ class SubmittedTrial:
                 within two minutes.
         """
         check_timeout(timeout_s)
-        check, tail = MetricCheck(self._account, self.job_name), deque[str](maxlen=_TAIL)
+        check, tail = MetricCheck(describe_job(self._account, self.job_name)), deque[str](maxlen=_TAIL)
 
         def see(moment: datetime, line: str) -> None:
             check.add(moment, line)
@@ -144,7 +144,7 @@ class SubmittedTrial:
         before, component = component, with_time_limit(component, job)
         findings = check.findings(component.metrics)
         if findings.lacks_lines:  # the log is behind
-            findings = read_findings(self._account, self.job_name, component.metrics, component.ended)
+            findings = read_findings(self._account, job, component.metrics)
         component = with_findings(component, findings)
         if is_ours:
             record_findings(self._account, before, component)

@@ -308,7 +308,7 @@ def with_log_checked(trial: Trial) -> Trial:
     """Return a trial with what the log of its job shows of its metrics; unchanged if it is running or has no log."""
     if not trial.job_name or trial.status not in ENDED:
         return trial
-    findings = read_findings(trial._account, trial.job_name, trial.metrics, trial.ended)
+    findings = read_findings(trial._account, describe_job(trial._account, trial.job_name), trial.metrics)
     return attrs.evolve(
         trial, non_finite=findings.non_finite, dropped=findings.dropped, is_checked=findings.is_complete
     )
