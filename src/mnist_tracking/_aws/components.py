@@ -42,41 +42,43 @@ _LONGEST_URI = 2048
 _SENT = ("parameters", "input_artifacts", "output_artifacts", "status", "start_time", "end_time")
 
 
-def create_component(account: Account, name: str, display_name: str, tags: Mapping[str, str]) -> None:
-    """Create a trial component with the provenance of this program."""
+def create_component(
+    account: Account,
+    name: str,
+    display_name: str,
+    tags: Mapping[str, str],
+    *,
+    parameters: Mapping[str, Scalar] | None = None,
+    inputs: Mapping[str, str] | None = None,
+    outputs: Mapping[str, str] | None = None,
+) -> None:
+    """
+    Create a trial component with the provenance of this program, and with all that is known of it already.
+
+    Args:
+        account: Where to create it.
+        name: Its name.
+        display_name: The kind of step.
+        tags: Its tags.
+        parameters: What is recorded with it.
+        inputs: The locations in S3 of its inputs, by name.
+        outputs: The URIs of its outputs, by name.
+    """
     code = program_code()
+    provenance = {CODE: json.dumps(code), RUNTIME: json.dumps(runtime())}
     with translated():
         account.client("sagemaker").create_trial_component(
             TrialComponentName=name,
             DisplayName=display_name,
             Tags=tags_to_aws(tags),
             MetadataProperties=metadata_to_aws(code),
-            Parameters={key: {"StringValue": json.dumps(value)} for key, value in ((CODE, code), (RUNTIME, runtime()))},
+            Parameters={
+                key: {"StringValue": value} if isinstance(value, str) else {"NumberValue": value}
+                for key, value in {**provenance, **encode_parameters(parameters or {})}.items()
+            },
+            InputArtifacts={key: {"Value": uri, "MediaType": "s3/uri"} for key, uri in (inputs or {}).items()},
+            OutputArtifacts={key: {"Value": uri} for key, uri in (outputs or {}).items()},
         )
-
-
-def record_step(
-    account: Account,
-    name: str,
-    display_name: str,
-    *,
-    parameters: Mapping[str, Scalar],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
-    tags: Mapping[str, str],
-) -> None:
-    """Record a finished step as a component, in one update."""
-    create_component(account, name, display_name, tags)
-    client = account.client("sagemaker")
-    with quiet_experiments(), translated():
-        from smexperiments.tracker import Tracker
-
-        with Tracker.load(trial_component_name=name, sagemaker_boto_client=client, boto3_session=account) as tracker:
-            _log_parameters(tracker, parameters)
-            for key, uri in inputs.items():
-                tracker.log_input(key, uri, media_type="s3/uri")
-            for key, uri in outputs.items():
-                tracker.log_output(key, uri)
 
 
 class ComponentTracker:
@@ -140,7 +142,7 @@ class ComponentTracker:
             tracker.trial_component.end_time = datetime.now(UTC)
             self._set_status(status, message)
         with quiet_experiments(), translated():
-            self._tracker.close()
+            self._tracker._lineage_artifact_tracker.save()  # Tracker.close() would send the component once more
 
     def _set_status(self, status: Status, message: str = "") -> None:
         from smexperiments.api_types import TrialComponentStatus

@@ -6,7 +6,7 @@ import warnings
 import attrs
 
 from mnist_tracking._aws.account import Account, check_account
-from mnist_tracking._aws.components import record_step
+from mnist_tracking._aws.components import create_component
 from mnist_tracking._aws.convert import ADAPTER, LEAVING_TAG, TRIAL_TAG, program
 from mnist_tracking._aws.endpoints import (
     EndpointFacts,
@@ -289,10 +289,11 @@ class BestModelDeployer:
 
     def _record(self, plan: "DeploymentPlan", step: str) -> None:
         """Record the deployment; until it is attached to its trial, a cleanup finds it by its tag."""
-        record_step(
+        create_component(
             self._account,
             step,
             DEPLOYMENT,
+            {**self._account.tags, LEAVING_TAG: plan.trial.experiment},
             parameters={
                 "endpoint_name": plan.name,
                 "instance_type": plan.instance_type,
@@ -300,7 +301,6 @@ class BestModelDeployer:
             },
             inputs={"model": plan.model_uri},
             outputs={"endpoint": hosting_arn(self._account, "endpoint", plan.name)},
-            tags={**self._account.tags, LEAVING_TAG: plan.trial.experiment},
         )
         attach(self._account, plan.trial.name, step)
 
