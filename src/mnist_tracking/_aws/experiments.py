@@ -171,10 +171,13 @@ def remember_objective(account: Account, experiment: str, objective: Objective) 
         False if another attempt may succeed.
     """
     value = f"{objective.goal} {objective.statistic} {objective.metric}"
-    if not _TAG_VALUE.fullmatch(value) or objective == stored_objective(account, experiment):
+    if not _TAG_VALUE.fullmatch(value):
+        return True
+    found = read_experiment(account, experiment)
+    if objective == objective_of(found):
         return True
     try:
-        add_tags(account, _describe_experiment(account, experiment)["ExperimentArn"], {OBJECTIVE_TAG: value})
+        add_tags(account, found.arn, {OBJECTIVE_TAG: value})
     except ServiceError as error:
         warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
         return isinstance(error, AccessDeniedError)
