@@ -198,7 +198,7 @@ class _Execution:
             if is_missing(error):
                 return None
             raise
-        if not self._kept_trials(trials):
+        if not component.is_tagged and not self._kept_trials(trials):
             add_tags(self.account, component.arn, {LEAVING_TAG: self.experiment})
         return trials
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import attrs
@@ -19,9 +18,9 @@ from mnist_tracking._aws.convert import (
 )
 from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.errors import exists, translated
-from mnist_tracking._aws.experiments import PAGES, component_names, require_trial, trials_with
+from mnist_tracking._aws.experiments import component_names, require_trial, trials_with
 from mnist_tracking._aws.jobs import describe_job, job_status
-from mnist_tracking._aws.search import iter_components
+from mnist_tracking._aws.search import iter_components, trials_in
 from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
 from mnist_tracking._values.records import Component, ExperimentSummary
@@ -158,23 +157,14 @@ class _Reader:
         Args:
             shown: The jobs that trial components show.
         """
-        with translated():
-            pages = self.client.get_paginator("list_trials").paginate(
-                ExperimentName=self.experiment,
-                SortBy="CreationTime",
-                SortOrder="Ascending",
-                PaginationConfig=PAGES,
-            )
-            listed = {trial["TrialArn"]: trial for page in pages for trial in page["TrialSummaries"]}
-        tags = results(partial(tags_if_ours, self.account), listed, max_parallel=_MAX_PARALLEL)
         return {
-            trial["TrialName"]: FoundTrial(
-                trial["TrialName"],
-                trial["CreationTime"],
-                is_ours=tags[arn] is not None,
-                hidden_job=self._hidden_job((tags[arn] or {}).get(JOB_TAG), shown),
+            trial.name: FoundTrial(
+                trial.name,
+                trial.created,
+                is_ours=CREATED_BY in trial.tags,
+                hidden_job=self._hidden_job(trial.tags.get(JOB_TAG), shown) if CREATED_BY in trial.tags else None,
             )
-            for arn, trial in listed.items()
+            for trial in sorted(trials_in(self.account, self.experiment), key=lambda trial: trial.created)
         }
 
     def _hidden_job(self, name: str | None, shown: Container[str | None]) -> str | None:

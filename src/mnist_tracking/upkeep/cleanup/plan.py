@@ -284,6 +284,7 @@ class _Planner:
             reason=reason,
             arn=component.arn,
             uris=tuple(self.layout.data_of(component)),
+            is_tagged=component.tags.get(LEAVING_TAG) == self.inventory.experiment,
         )
 
     def _reason_to_keep(self, component: Component) -> str:

@@ -50,6 +50,7 @@ class PlannedDeletion:
         is_running: Whether it is a running job, which is stopped first.
         arn: The ARN of a trial component.
         uris: The URIs of the S3 objects; for a trial component, of its data.
+        is_tagged: Whether a cleanup finds a trial component without its trials.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class PlannedDeletion:
     is_running: bool = False
     arn: str = attrs.field(default="", repr=False)
     uris: tuple[str, ...] = attrs.field(default=(), repr=False)
+    is_tagged: bool = attrs.field(default=False, repr=False)
 
 
 @attrs.frozen
