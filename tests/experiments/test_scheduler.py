@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from mnist_tracking import ServiceError, ThrottledError, Workspace
-from mnist_tracking.experiments.sweep.scheduler import Scheduler
+from mnist_tracking.experiments.sweep.scheduler import Cancelled, Scheduler
 from mnist_tracking.types import Timing
 
 MakeScheduler = Callable[..., Scheduler]
@@ -109,6 +109,18 @@ def test_one_task_waits_for_a_full_quota_and_the_others_wait_behind_it(make: Mak
     waiter = attempts[4]
     assert attempts[4:52] == [waiter] * 48
     assert sorted(attempts[52:]) == sorted({0, 1, 2, 3} - {waiter})
+
+
+def test_no_job_is_started_after_an_error(make: MakeScheduler) -> None:
+    """Not even by a task that waited behind the one that waits for the quota."""
+    scheduler, started = make(), list[str]()
+    with pytest.raises(ServiceError, match="no 1"):
+        scheduler.run([partial(refuse, 1)])
+
+    with pytest.raises(Cancelled):
+        scheduler.start(partial(started.append, "a job"))
+
+    assert started == []
 
 
 def test_an_outage_is_outlived_for_some_time(make: MakeScheduler) -> None:

@@ -91,10 +91,10 @@ class Scheduler:
         """
         Return what *start*, which starts a job, returns, once the account's quota of running jobs allows it.
 
-        One task waits for a full quota; the others wait behind it.
+        One task waits for a full quota; the others wait behind it. After an error or Ctrl-C, nothing is started.
         """
         with self._turn:
-            pass
+            self.check()
         try:
             return start()
         except ServiceError as error:
