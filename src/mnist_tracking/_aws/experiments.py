@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -21,6 +21,7 @@ from mnist_tracking._aws.convert import (
 from mnist_tracking._aws.errors import described, is_missing, is_taken, translated
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.tags import add_tags, tags_of
+from mnist_tracking._aws.waiting import is_settled
 from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial, Status
 from mnist_tracking._values.specs import Objective
@@ -206,11 +207,34 @@ def objective_of(experiment: ExperimentSummary) -> Objective | None:
 
 def iter_trial_names(account: Account, experiment: str | None = None) -> Iterator[str]:
     """Yield the names of the trials of an experiment, or of all, the newest first; unlike Search, never behind."""
-    of_it = {} if experiment is None else {"ExperimentName": experiment}
+    for page in _newest_trials(account, {} if experiment is None else {"ExperimentName": experiment}):
+        yield from (trial["TrialName"] for trial in page)
+
+
+def trials_not_shown(account: Account, experiment: str, shown: Container[str]) -> Iterator[str]:
+    """
+    Yield the trials of an experiment that Search does not show, the newest first.
+
+    They are listed as far back as Search may be behind: to the first page whose trials are all old enough, and shown.
+
+    Args:
+        account: Where the trials are.
+        experiment: The experiment's name.
+        shown: The names of the trials that Search shows.
+    """
+    for page in _newest_trials(account, {"ExperimentName": experiment}):
+        hidden = [trial["TrialName"] for trial in page if trial["TrialName"] not in shown]
+        yield from hidden
+        if page and not hidden and all(is_settled(account, trial["CreationTime"]) for trial in page):
+            return
+
+
+def _newest_trials(account: Account, scope: Mapping[str, str]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield pages of the trials of an experiment, or of all, the newest first."""
     order = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
     with translated():
-        for page in account.client("sagemaker").get_paginator("list_trials").paginate(**of_it, **order):
-            yield from (trial["TrialName"] for trial in page["TrialSummaries"])
+        for page in account.client("sagemaker").get_paginator("list_trials").paginate(**scope, **order):
+            yield page["TrialSummaries"]
 
 
 def experiment_names_of(account: Account) -> list[str]:

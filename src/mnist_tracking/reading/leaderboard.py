@@ -15,7 +15,7 @@ from mnist_tracking._aws.experiments import (
     read_experiment,
     require_experiment,
     training_of,
-    trial_arns,
+    trials_not_shown,
 )
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics, started_training
@@ -364,7 +364,7 @@ def _not_shown(board: Leaderboard) -> Iterator[Trial]:
     """Read the trained trials of a leaderboard's experiments that it does not have."""
     shown = {trial.name for trial in board}
     for experiment in board.experiments:
-        for name in set(trial_arns(board._account, experiment)) - shown:
+        for name in trials_not_shown(board._account, experiment, shown):
             training = training_of(board._account, name) or started_training(board._account, name, experiment)
             if training is not None:
                 yield trial_from_component(board._account, training, name, experiment)
