@@ -37,11 +37,11 @@ def make(workspace: Workspace) -> MakeScheduler:
 
 def failing(times: int, error: ServiceError) -> Callable[[], str]:
     """Make an action that fails some times before it succeeds."""
-    left = [error] * times
+    left = iter(range(times))
 
     def act() -> str:
-        if left:
-            raise left.pop()
+        if next(left, None) is not None:
+            raise error
         return "started"
 
     return act
