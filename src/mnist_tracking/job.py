@@ -92,8 +92,8 @@ def log_metrics(values: Mapping[str, float], *, step: int | None = None) -> None
     """
     Record one value for each of several metrics, printing a line for each.
 
-    A value that is not finite is printed but not recorded, since SageMaker accepts only finite ones. That the metric
-    ends with it is recorded, until another value follows: such a trial is never the best.
+    A value that is not finite is printed but not recorded, since SageMaker accepts only finite ones. The trial is
+    marked as ending with it, until a finite value follows; a marked trial is never the best.
 
     Args:
         values: The values by metric: numbers, including NumPy and torch scalars.

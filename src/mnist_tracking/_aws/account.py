@@ -66,18 +66,18 @@ class Timing:
 
     Attributes:
         poll_s: The longest pause between two requests for a status.
-        first_poll_s: The first pause; the pauses grow by 30 % each.
-        jitter: By which share a pause may be shorter or longer, so that programs that start together do not poll
+        first_poll_s: The first pause; each further one is 30 % longer.
+        jitter: The fraction by which a pause may be shorter or longer, so that programs that start together do not poll
             together.
         settled_within_s: How long after the end of a job to wait until its trial component shows the outcome and the
             final value of each metric.
-        log_quiet_s: For how long nothing new must be logged after the end of a job, until its log counts as complete.
+        log_quiet_s: How long the log of an ended job must be quiet to count as complete.
         predicted_within_s: How long to wait for the response of an endpoint. SageMaker allows a model 60 seconds.
         deletable_within_s: How long to wait for an endpoint that is being created or updated before deleting it.
-        outage_s: How long each trial of a sweep waits, in all, for outages of the service or the network to pass.
+        outage_s: How long each trial of a sweep waits in total for outages of the service or the network to end.
 
     Raises:
-        ConfigError: If a time is negative, or *jitter* is not a share.
+        ConfigError: If a time is negative, or *jitter* is not a fraction.
     """
 
     poll_s: float = _seconds(10.0)

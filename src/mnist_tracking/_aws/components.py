@@ -152,7 +152,7 @@ class ComponentTracker:
         self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **details)
 
     def mark(self, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
-        """Set reserved parameters, and remove others; the Tracker knows nothing of them."""
+        """Set reserved parameters, and remove others; the Tracker does not handle them."""
         with self._lock:
             mark(self._account, self._name, values, removed)
 

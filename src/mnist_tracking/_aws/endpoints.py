@@ -58,7 +58,7 @@ HOSTING = {"endpoint": "endpoint", "endpoint config": "endpoint-config", "model"
 _UNREADABLE = (ArchiveError, tarfile.TarError, zlib.error, EOFError, OSError)
 _LOG_LINES = 20
 _LEFT_OVER = (
-    "It is left of an interrupted deployment, or part of one in progress: delete it with "
+    "It was left by an interrupted deployment, or belongs to one in progress. Delete it with "
     "workspace.endpoint({0!r}).delete() or 'mnist-tracking undeploy {0}', or choose another name."
 )
 

@@ -219,12 +219,12 @@ _OUTAGES = {
 
 
 def is_passing(error: ServiceError) -> bool:
-    """Whether an error passes by itself: throttling, or an outage of the service or the network."""
+    """Whether an error is temporary: throttling, or an outage of the service or the network."""
     return isinstance(error, ThrottledError) or error.code in _OUTAGES
 
 
 def is_fault_of_service(failure_reason: str) -> bool:
-    """Whether a job failed for want of instances, or by an error of SageMaker's own, so that another may complete."""
+    """Whether a job failed for lack of capacity, or because of an internal error of SageMaker: another may complete."""
     return failure_reason.startswith(("CapacityError", "InternalServerError"))
 
 
@@ -255,7 +255,7 @@ def _pause_after(attempts: int) -> float:
 
 
 def _is_momentary(operation: str, code: str, message: str) -> bool:
-    """Whether an error passes by itself; links that were just removed may still be visible to a deletion."""
+    """Whether an error is temporary; links that were just removed may still be visible to a deletion."""
     is_still_linked = operation.startswith("Delete") and "cannot be deleted" in message
     return code == "ConflictException" or (code == "ValidationException" and is_still_linked)
 

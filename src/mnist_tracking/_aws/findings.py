@@ -127,7 +127,8 @@ def record_findings(account: Account, before: Component, after: Component) -> No
         mark(account, after.name, changed, removed)
     except ServiceError as error:
         account.warn_once(
-            "findings", f"What jobs show of their metrics and their end is not recorded with the trials: {error}"
+            "findings",
+            f"Diverged metrics, dropped values and time limits cannot be recorded with their trials: {error}",
         )
 
 

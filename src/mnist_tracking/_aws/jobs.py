@@ -126,7 +126,7 @@ def wait_for_job(
         on_line: Called with each line of its log, and its time, as it is logged; if reading logs is not allowed, with
             none.
         on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
-        on_poll: Called before each look at the job.
+        on_poll: Called before each request for the job's status.
         timeout_s: Give up waiting after this many seconds.
 
     Raises:

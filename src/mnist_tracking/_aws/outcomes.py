@@ -2,7 +2,7 @@
 The outcome of a training job: when its trial component shows all of it.
 
 DescribeTrainingJob is never behind. The component is: its status and the values of its metrics may reach it some time
-after the job has ended, each at a time of its own.
+after the job has ended, each at its own time.
 """
 
 import ctypes

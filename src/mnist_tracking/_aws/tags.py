@@ -21,7 +21,7 @@ def is_ours(account: Account, arn: str) -> bool:
 
 
 def tags_if_ours(account: Account, arn: str) -> dict[str, str] | None:
-    """Return the tags of a resource that this library created; None if it does not exist, or somebody else did."""
+    """Return the tags of a resource that this library created; None if it does not exist, or another tool did."""
     try:
         tags = tags_of(account, arn)
     except ServiceError as error:

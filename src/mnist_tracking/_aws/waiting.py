@@ -10,7 +10,7 @@ _GROWTH = 1.3
 
 
 def is_settled(account: Account, ended: datetime | None) -> bool:
-    """Whether something ended so long ago that nothing of it is still to come; without a time, it did."""
+    """Whether something ended so long ago that nothing more will arrive; true without a time."""
     return ended is None or (datetime.now(UTC) - ended).total_seconds() > account.timing.settled_within_s
 
 

@@ -51,7 +51,7 @@ def parsed(argument: str) -> list[_Part]:
             raise ValueError("expected '{name}', '{name:text if true|text if false}' or '{}={}'")
         parts.append(_Part(text, name, choice or ""))
     if sum(part.name == "" for part in parts) not in (0, _EACH):
-        raise ValueError("'{}' is written twice: for the name and for the value of each other hyperparameter")
+        raise ValueError("'{}' must occur twice: for the name and for the value of each other hyperparameter")
     if is_pattern(parts) and any(part.name for part in parts):
         raise ValueError("an argument has either '{}={}' or named placeholders")
     return parts

@@ -64,7 +64,7 @@ def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -
         known: The names of the component's parameters: an exact value that is there already is replaced.
 
     Raises:
-        ConfigError: If a name becomes too long by it.
+        ConfigError: If the name of an exact value would be too long.
 
     Example:
         >>> exact_parameters({"lr": 2.0, "epochs": 2, "seed": 2**60 + 1})
@@ -82,7 +82,7 @@ def exact_hyperparameters(values: Mapping[str, Scalar]) -> dict[str, Any]:
     Return the hyperparameters that preserve exact values, for the SDK to encode as JSON.
 
     Raises:
-        ConfigError: If a name becomes too long by it.
+        ConfigError: If the name of an exact value would be too long.
 
     Example:
         >>> exact_hyperparameters({"lr": 2.0, "seed": 2**60 + 1})

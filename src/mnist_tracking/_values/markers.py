@@ -1,7 +1,7 @@
 """
 Reserved parameters of trial components: what this library has found out about their metrics, and how they ended.
 
-SageMaker keeps finite values only, so a training that diverged looks like a short one. Whoever sees it, the job, the
+SageMaker keeps finite values only, so a training that diverged looks like a short one. The job, the
 program that trains or the one that waits for the job, writes it down once. Standard library only: this module travels
 with training jobs.
 """

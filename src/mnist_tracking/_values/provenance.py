@@ -43,16 +43,16 @@ class Provenance:
     Where a trial or a step comes from, as far as it was recorded.
 
     Attributes:
-        commit: The git commit of the code that was sent to the job; for what is computed in a program, of that program.
+        commit: The git commit of the code that was sent to the job, or of the program that computed the trial or step.
         is_dirty: Whether the code differed from that commit: a tracked file had changed, or a script was not tracked.
         repository: The URL of the git repository, without credentials.
         command: The command that submitted the job, or computed the trial or the step, without secrets.
-        python: The Python that it ran in, such as ``"CPython 3.12.3"``; of a job, known if the script uses
-            `mnist_tracking.job` to record parameters.
+        python: The Python that it ran in, such as ``"CPython 3.12.3"``; for a job, only if the script records
+            parameters with `mnist_tracking.job`.
         executable: The path of that Python.
         platform: The operating system and the processor.
-        packages: The versions of the main packages, by name; of a job, of this library alone, unless the script uses
-            `mnist_tracking.job` to record parameters.
+        packages: The versions of the main packages, by name; for a job, only that of this library, unless the script
+            records parameters with `mnist_tracking.job`.
         image: The container image of a job; on the embedded SageMaker, the interpreter that ran the script.
     """
 

@@ -124,7 +124,7 @@ class MetricSeries(Sequence[MetricPoint]):
         name: Such as ``"train:loss"``.
         points: The values.
         non_finite: ``"nan"``, ``"inf"`` or ``"-inf"`` if that was logged last; empty if a finite value was.
-        dropped: How many logged values are missing here and in SageMaker, and why; empty if there are all.
+        dropped: How many logged values are missing here and in SageMaker, and why; empty if none are.
     """
 
     name: str

@@ -46,7 +46,7 @@ def checkout_of(folder: Path) -> Checkout:
     """
     Return the state of the repository that a folder of code is in.
 
-    Git is asked again from time to time, so that it takes at most a fiftieth of a program's time.
+    Git is called again from time to time, so that it takes at most a fiftieth of a program's time.
     """
     key = os.path.realpath(folder)
     begin = time.monotonic()
@@ -59,7 +59,7 @@ def checkout_of(folder: Path) -> Checkout:
 
 
 def forget_checkouts() -> None:
-    """Ask git again, the next time."""
+    """Call git again, the next time."""
     _found.clear()
 
 

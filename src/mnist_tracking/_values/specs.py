@@ -348,11 +348,12 @@ class JobSpec:
         source_dir: The folder to send with the script; None sends the script alone.
         dependencies: More folders or files to send, next to the script.
         hyperparameters: Hyperparameters of every trial, which a trial may override.
-        arguments: How the script is called, if not with ``--name value`` for each hyperparameter. In each argument,
-            ``{lr}`` is the hyperparameter ``lr``, ``{SM_CHANNEL_TRAIN}`` a variable of the container, ``{amp:--amp}``
-            the text ``--amp`` if the hyperparameter ``amp`` is true and ``{amp:--amp|--no-amp}`` one of two texts.
-            ``{}={}`` stands for the name and the value of every hyperparameter that no other argument mentions, each
-            an argument. An argument whose hyperparameter is None is left out, as one of which nothing is left.
+        arguments: A template of the script's arguments, in place of ``--name value`` for each hyperparameter. In each
+            argument, ``{lr}`` is the hyperparameter ``lr``, and ``{SM_CHANNEL_TRAIN}`` an environment variable of the
+            container. ``{amp:--amp}`` is ``--amp`` if the hyperparameter ``amp`` is true, and ``{amp:--amp|--no-amp}``
+            is ``--no-amp`` otherwise. ``{}={}`` becomes one argument, with name and value, for each hyperparameter that
+            no other argument mentions. An argument is left out if its hyperparameter is None, or if it consists of a
+            flag that is off.
         metrics: Names of metrics, if the script records them with `mnist_tracking.job.log_metric`; otherwise a mapping
             of names to the regular expressions that find them in the log, or metric definitions.
         objective: What makes one trial better than another, if known: one of *metrics*. Only a job with *image_uri*
@@ -366,7 +367,7 @@ class JobSpec:
         image_uri: Your own container image, in place of the PyTorch container.
         environment: Environment variables of the job.
         max_run_s: The maximum run time of the job, in seconds, after which SageMaker stops it. The default is
-            SageMaker's own, 24 hours: on AWS, a job that hangs costs as much as one that trains for so long.
+            SageMaker's, 24 hours; on AWS, a job that hangs costs money until then.
         estimator: More keywords of the SDK's ``PyTorch``, passed on verbatim, such as
             ``{"keep_alive_period_in_seconds": 600, "volume_size": 100}``.
         check: Called with the hyperparameters of each trial before anything is sent; raises ConfigError.

@@ -42,10 +42,9 @@ class Table:
         Return the table as a frame.
 
         Strings have the type ``string``, integers ``Int64``, truth values ``boolean``, other numbers ``float64``, and
-        times ``datetime64[us, UTC]``; so they have with no rows at all. A column of parameters has the type that all of
-        its values have. It is ``float64`` for floats and integers together, and ``object`` for other mixtures, for
-        integers that the common type would change, and if one of the values is None, which is then None. Whatever is
-        missing is missing in the sense of pandas.
+        times ``datetime64[us, UTC]``, even without rows. A column of parameters has the common type of its values. It
+        is ``float64`` for floats and integers together, and ``object`` for other mixtures, for integers that the common
+        type would change, and if one of the values is None, which is then None. Missing values are those of pandas.
         """
         import pandas as pd
 

@@ -271,7 +271,7 @@ def metric(name: str, statistic: str = "last") -> Property:
     Filter by a metric.
 
     A metric that ends with NaN or infinity has no number: ``==``, ``<``, ``<=``, ``>`` and ``>=`` do not match it, for
-    any statistic but ``"count"``. SageMaker keeps finite values only, so this is known of trials that were checked: see
+    any statistic but ``"count"``. SageMaker keeps finite values only, so this applies to checked trials only: see
     `Leaderboard.check_logs`.
 
     Args:

@@ -54,7 +54,7 @@ def cleanup(  # noqa: PLR0913 - one for each option
     Delete an experiment and all that mnist-tracking made for it: endpoints, models, components, trials and S3 objects.
 
     Lists what will be deleted and kept, and asks for confirmation. Running jobs are stopped first. What other tools
-    created is kept, and so are data and models that trials of other experiments, or models, use. The exit status is 1
+    created is kept, and so are data and models that other experiments, or SageMaker models, use. The exit status is 1
     if something could not be deleted. If interrupted, run the command again.
 
     --trial takes a name, a unique prefix or suffix of one, 'latest' or 'best'.

@@ -43,7 +43,7 @@ __all__ = ["sweep"]
 @click.option(
     "--name",
     metavar="NAME",
-    help="Name of the sweep. Programs that run a sweep of one name train each point once between them.",
+    help="Name of the sweep. Programs that run a sweep of the same name train each point only once between them.",
 )
 @click.option("--resume", is_flag=True, help="Train only the points that have not been trained successfully before.")
 @objective_options

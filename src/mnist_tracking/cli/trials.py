@@ -95,7 +95,7 @@ def write_trial(trial: Trial, page: Page) -> None:
     for text in trial.dropped.values():
         page.say(text)
     if trial.metrics and not trial.is_checked and trial.status != "InProgress":
-        page.say("Not checked: a metric may have ended with NaN. Its log was not read to the end when the job ended.")
+        page.say("Not checked: a metric may have ended with NaN, since the log was not read to its end.")
 
 
 def _metric_row(name: str, last: float | str, metric: Metric | None) -> dict[str, Any]:

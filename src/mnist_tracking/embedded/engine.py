@@ -73,7 +73,7 @@ class EmbeddedSageMaker:
         roles: The names of the IAM roles that exist besides its own; jobs and models under another one fail. By default
             every role of the account exists.
         lag: How late Search, trial components, metrics and logs show what has happened. By default, they are up to
-            date, as they never are on AWS.
+            date, unlike on AWS.
         timing: How long to wait for things; by default as `EngineTiming` has it.
         disk_reserve_bytes: How much of the disk stays free when the archive of a model or of a script is unpacked; a
             larger archive fails its job or endpoint with the reason "disk full" before it fills anything.
@@ -82,7 +82,7 @@ class EmbeddedSageMaker:
             replace it.
 
     Attributes:
-        lag: As given; can be set at any time. It belongs to this engine, in this process.
+        lag: The lag; can be set at any time. It belongs to this engine, in this process.
 
     Raises:
         ConfigError: If *home* cannot be written or is on a network file system, or *disk_reserve_bytes* is negative.

@@ -34,7 +34,7 @@ class ValidationFault(AwsFault):
 
 
 class MomentaryFault(ValidationFault):
-    """An error that passes by itself: the client's own settings decide whether it makes another attempt."""
+    """A temporary error: the client's own settings decide whether it makes another attempt."""
 
 
 class SerializationFault(AwsFault):

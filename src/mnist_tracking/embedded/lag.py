@@ -33,20 +33,19 @@ class Lag:
     """
     How late an embedded SageMaker shows what has happened, as AWS does. By default, it is never late.
 
-    Each delay is a number of seconds, or a pair: the shortest and the longest. Of a pair, a delay is drawn for each
-    thing by its name and the seed, so that things appear in another order than they happened, and in the same order for
-    the same names and the same seed.
+    Each delay is a number of seconds, or a pair: the least and the most. For a pair, each resource has a random delay
+    that is determined by its name and the seed. So changes appear out of order, but in the same order in each run.
 
     Attributes:
-        seed: Of the delays that are drawn.
+        seed: Seed of the delays.
         search_s: Until Search shows what was created or changed, or added to a trial.
         components_s: Until the trial component of a training job exists, and after the end of the job until the
             component shows it. DescribeTrainingJob is up to date.
-        metrics_s: Until a value of a training job's metric reaches its trial component; drawn for each metric.
-        logs_s: Until a line appears in its log stream, which appears with its first line; drawn for each stream.
+        metrics_s: Until a value of a training job's metric reaches its trial component; each metric has its delay.
+        logs_s: Until a line appears in its log stream, which appears with its first line; each stream has its delay.
         links_s: After a component was removed from a trial, until either can be deleted; likewise for a trial that was
             deleted, and its experiment.
-        empty_pages: How many empty pages of a log may come before a page with lines; drawn for each page.
+        empty_pages: How many empty pages of a log may come before a page with lines.
 
     Raises:
         ConfigError: If a value is negative, or not a number.
@@ -67,7 +66,7 @@ class Lag:
     @classmethod
     def like_aws(cls, seed: int = 0) -> "Lag":
         """
-        Return a lag as reports about AWS describe it, on a bad day.
+        Return the lag of AWS on a bad day, as public reports describe it.
 
         Example:
             >>> Lag.like_aws(seed=7).seed

@@ -1,4 +1,4 @@
-"""Launch: a trial and its training job, each created once, whoever creates them and however often it is tried."""
+"""Launch: a trial and its training job, each created once, by any number of programs and attempts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,22 +25,22 @@ class Launch:
     A trial and the job that trains it.
 
     SageMaker accepts the name of a trial once, and the trial is created with a tag that holds the name of its job. So
-    of several programs that launch a trial of the same name, one creates it, and all of them know the name of its job.
-    SageMaker accepts that once, too: whoever finds a trial without a job can start it. The name of a job is never used
-    again, since jobs cannot be deleted.
+    of several programs that launch a trial of the same name, one creates it, and all of them use the same name for its
+    job. SageMaker accepts that name once, too: any program that finds a trial without a job can start it. The name of a
+    job is never used again, since jobs cannot be deleted.
 
     **Idempotence.** After an error, `claim` and `start` may be called again: they continue, and code that was uploaded
     is not uploaded again.
 
     Attributes:
-        account: Where the calls go.
+        account: Where to create them.
         experiment: The experiment's name.
         trial_name: The trial's name.
         hyperparameters: The trial's hyperparameters.
         tags: The tags of the trial and its job.
         code: The provenance of the job's code.
         prepare: Called before the trial is created; returns the inputs of the job, in S3.
-        make_estimator: Called with the keywords *job_name* and *is_first*: whether nobody else starts the job.
+        make_estimator: Called with the keywords *job_name* and *is_first*: whether no other launch starts the job.
         attach_steps: Attaches the experiment's shared steps to the trial of that name.
         job_name: The job's name.
     """
@@ -109,7 +109,7 @@ class Launch:
         return self._is_ours
 
     def start(self) -> SubmittedTrial:
-        """Start the job of a trial that was claimed, unless somebody else has started it."""
+        """Start the job of a trial that was claimed, unless another program has started it."""
         if self._estimator is None:
             self._estimator = self._make_estimator(job_name=self.job_name, is_first=self._is_ours)
         self._attach_steps(self.trial_name)

@@ -119,7 +119,7 @@ class SubmittedTrial:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             on_line: Called with each line of the log as it is logged.
             on_status: Called with the job's secondary status, such as ``"Downloading"``, whenever that changes.
-            on_poll: Called before each look at the job; an exception that it raises ends the wait.
+            on_poll: Called before each request for the job's status; an exception that it raises ends the wait.
 
         Raises:
             ConfigError: If *timeout_s* is negative or not a number.
@@ -201,7 +201,7 @@ def follow(
     """
     Wait for a trial and report to an observer; Ctrl-C also requests the job to stop.
 
-    What *on_poll*, which is called before each look at the job, raises ends the wait.
+    *on_poll* is called before each request for the job's status; an exception that it raises ends the wait.
 
     Raises:
         JobFailedError: If training failed; carries the last lines of the log.

@@ -50,9 +50,9 @@ class Leaderboard(Sequence[Trial]):
     """
     A snapshot of trials, sorted by an objective: the best first, those without a value for it last.
 
-    **Diverged trials** have no value: the metric of the objective ends with NaN or infinity, so the weights that were
-    saved are worth nothing, however good an earlier value was. They come after all others that have logged the metric.
-    SageMaker keeps finite values only, so this is known of the trials that were *checked*: by the program that trained
+    **Diverged trials** have no value: the metric of the objective ends with NaN or infinity, so the saved
+    weights are worthless, however good an earlier value was. They come after all others that have logged the metric.
+    SageMaker keeps finite values only, so this applies only to trials that were *checked*: by the program that trained
     them, or that waited for their job. `check_logs` checks the others.
 
     **Ties** are won by the trial that was created first. Failed and running trials are kept.
@@ -166,7 +166,7 @@ class Leaderboard(Sequence[Trial]):
         """
         Return what fits a screen: the last values of the main metrics, and the hyperparameters that differ.
 
-        The last column says what to know about the ranks, if there is anything.
+        The last column has notes on the ranks, if any.
         """
         import pandas as pd
 
@@ -190,12 +190,13 @@ class Leaderboard(Sequence[Trial]):
         """
         The best completed trial.
 
-        A trial that a time limit has ended is ranked, but never the best: its model need not be the one that scored.
+        A trial that a time limit has ended is ranked, but never the best: its saved model may not be the one that was
+        scored.
 
         On AWS, the values of a job's metrics may reach its trial some time after the job has ended. Each trial that has
-        no value for the objective, or has ended in the two minutes before, is compared with the final values that
-        DescribeTrainingJob returns, which is up to date. Of a trial that ended earlier, the value counts as final. An
-        unchecked trial that ended in these minutes is read again before it is returned: it may have diverged.
+        no value for the objective, or has ended within the last two minutes, is compared with the final values that
+        DescribeTrainingJob returns, which is up to date. The value of a trial that ended earlier counts as final. An
+        unchecked trial that ended within these minutes is read again before it is returned, since it may have diverged.
 
         Raises:
             ConfigError: If the leaderboard has no objective.
@@ -258,10 +259,10 @@ class Leaderboard(Sequence[Trial]):
         """
         Return a leaderboard whose trials are checked: ranked with what their logs show of NaN and infinite values.
 
-        Needed for trials that another tool trained, or whose job nobody has waited for: ``objective_note`` is
+        Needed for trials that another tool trained, or whose job no program has waited for: ``objective_note`` is
         ``"not checked"`` for them. The log of each such job that has ended is read once. Nothing is written, so another
-        leaderboard does not know of it. A trial remains unchecked if it was trained without a job, if its log was
-        deleted or must not be read, or if one of its metrics was not printed.
+        leaderboard does not show it. A trial remains unchecked if it was trained without a job, if its log was
+        deleted or may not be read, or if one of its metrics was not printed.
 
         Raises:
             ServiceError: If a log cannot be read for another reason.
@@ -326,7 +327,7 @@ def score(trial: Trial, objective: Objective) -> float | None:
 
 def score_note(trial: Trial, objective: Objective | None) -> str:
     """
-    Return what to know about a trial's value for an objective.
+    Return a note on a trial's value for an objective.
 
     It is ``"ends with nan"``, or with ``inf``, if that is why there is no value; ``"not checked"`` if the metric may
     end so, without a trace of it; empty otherwise.

@@ -114,8 +114,8 @@ class Trial:
         duration_s: How long its training took, in seconds; None until it ends.
         ended: When its training ended; None until then.
         non_finite: The metrics that end with a value that is not finite, and that value: ``"nan"``, ``"inf"`` or
-            ``"-inf"``. Their summaries have the finite values before it alone.
-        dropped: How many values SageMaker does not have of a metric, and why, by metric.
+            ``"-inf"``. Their summaries include only the finite values before it.
+        dropped: By metric, how many logged values SageMaker does not have, and why.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
         stop_reason: The time limit of its job that ended its training, by SageMaker's name: ``"MaxRuntimeExceeded"`` or

@@ -37,7 +37,7 @@ def test_what_a_link_out_of_the_model_points_to_is_kept(
     assert account.members("jobs/job/output/model.tar.gz") == {"own": b"own", **members}
     (line,) = log(account)
     assert line.startswith("'/opt/ml/model/w' is a link to '")
-    assert "on AWS it may be the link, which leads nowhere" in line
+    assert "on AWS it may contain the link itself, which is broken" in line
 
 
 def test_links_inside_the_model_are_its_files(account: TrainingAccount) -> None:

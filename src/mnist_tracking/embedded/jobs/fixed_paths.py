@@ -36,8 +36,8 @@ def leftover_note(script: Path, root: Path = Path(OPT_ML)) -> str:
     if not there or str(root).encode() not in script.read_bytes():
         return ""
     return (
-        f"The script mentions {root}, where this machine has files that are not of this job: {_several(there)}. Read "
-        "the paths from the variables, such as SM_MODEL_DIR, and delete those files."
+        f"The script mentions {root}, where this machine has files that do not belong to this job: {_several(there)}. "
+        "Read the paths from the variables, such as SM_MODEL_DIR, and delete those files."
     )
 
 
@@ -58,6 +58,6 @@ def loss_notes(since: float, root: Path = Path(OPT_ML)) -> Iterator[str]:
         if new:
             yield (
                 f"{root / name} of this machine is not the job's {name} folder, so what was written there during the "
-                f"job is not kept: {_several(new)}. Write to {variable} instead, and delete it, or the next job "
-                "finds it."
+                f"job is not kept: {_several(new)}. Write to {variable} instead, and delete these files, or the next "
+                "job finds them."
             )

@@ -16,8 +16,8 @@ from mnist_tracking.embedded.store.objects import download, get_object, has_buck
 
 _OPT_ML = "/opt/ml/"
 _LINK = (
-    "{path!r} is a link to {target!r}. {name} has a copy of what it points to; on AWS it may be the link, which leads "
-    "nowhere where the archive is unpacked. Copy the file instead."
+    "{path!r} is a link to {target!r}. {name} contains a copy of the target; on AWS it may contain the link itself, "
+    "which is broken wherever the archive is unpacked. Copy the file instead."
 )
 
 
@@ -153,7 +153,7 @@ def _upload_packed(store: Store, folders: list[Path], uri: str, base: Path, say:
 
 
 def _links_out_of(folder: Path) -> list[Path]:
-    """Return the links that would lead nowhere if only the folder were somewhere else."""
+    """Return the links that would be broken if the folder were moved."""
     links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and (path.is_file() or path.is_dir()))
     root = os.path.realpath(folder)
     return [link for link in links if os.path.isabs(os.readlink(link)) or not link.resolve().is_relative_to(root)]

@@ -22,7 +22,7 @@ class Scheduler:
     """
     Runs tasks, some at once, in threads.
 
-    An error launches no further tasks, lets the running ones end, and is raised. Ctrl-C launches nothing more and calls
+    After an error, no further tasks start, the running ones end, and it is raised. Ctrl-C starts nothing more and calls
     *on_interrupt*, which should end the running tasks. A task that waits for another program calls `check` meanwhile.
 
     Args:
@@ -111,7 +111,7 @@ class Scheduler:
                         raise
 
     def outliving(self, action: Callable[[], T]) -> T:
-        """Return what *action* returns, repeating it after errors that pass, for `Timing.outage_s` in all."""
+        """Return what *action* returns, repeating it after temporary errors, for `Timing.outage_s` in total."""
         pauses, left = self._pauses(), self._timing.outage_s
         while True:
             try:

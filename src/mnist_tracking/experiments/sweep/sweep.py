@@ -95,17 +95,17 @@ class HyperparameterSweep:
         """
         Train every point, and rank all trials of the experiment.
 
-        Ctrl-C launches nothing more and requests the jobs that this call has started to stop; those of other programs
-        keep running. Any other error, such as expired credentials, launches nothing more and waits for the running jobs
-        as far as possible; they keep running in any case, and a later call attaches to them.
+        On Ctrl-C, no more trials start, and the jobs that this call has started are stopped; those of other programs
+        keep running. After any other error, such as expired credentials, no more trials start either, and the running
+        jobs are waited for as far as possible. They keep running in any case, and a later call attaches to them.
 
         Args:
             observer: Called as the trials progress.
             resume: Continue an earlier call, of any program: a point that a job of this experiment has trained with the
                 same hyperparameters is not trained again, and one that a job is training is waited for. A point counts
-                as trained if its job has completed or reached its time limit. Of a sweep with a name, this trains again
-                the points that have failed or were stopped; the others are never trained again. Whether the script and
-                the data are still the same is not checked.
+                as trained if its job has completed or reached its time limit. In a sweep with a name, this retrains the
+                points that have failed or were stopped; other points are never retrained. Whether the script and the
+                data are still the same is not checked.
             progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
                 notebook, unless there is an *observer*.
 
@@ -165,7 +165,7 @@ class HyperparameterSweep:
             yield PointTraining(point=point, hyperparameters=merged, sweep=sweep, slot=slot, attempt=attempt)
 
     def _unnamed(self, earlier: Sequence[Trial]) -> Iterator[PointTraining]:
-        """Yield the points that no earlier trial has trained; with the job that is training one, if there is."""
+        """Yield the points that no earlier trial has trained; with the job that is training it, if any."""
         trained = [(_comparable(trial.hyperparameters), trial) for trial in earlier]
         for point in self.points:
             merged = self._job.merged(point)
