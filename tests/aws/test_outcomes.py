@@ -17,7 +17,6 @@ from mnist_tracking import (
     ExperimentRunner,
     HyperparameterSweep,
     JobSpec,
-    JobTimeoutError,
     Leaderboard,
     StateError,
     Workspace,
@@ -131,16 +130,32 @@ def test_an_earlier_value_is_not_taken_for_the_final_one(account: Account, runne
     assert Leaderboard.load(workspace, "lines").best.metrics["score"].last == 1.75
 
 
-def test_a_component_that_does_not_appear_is_a_clear_error(account: Account, runner: ExperimentRunner) -> None:
+def test_a_component_that_does_not_appear_is_read_from_its_job(account: Account, runner: ExperimentRunner) -> None:
     engine, workspace, clock = account
     engine.lag = Lag(components_s=10_000.0)
-    with pytest.raises(JobTimeoutError, match=r"took longer than 120 s\. The job has ended, but its trial component"):
-        runner.run(name="late")
+    with pytest.warns(UserWarning, match=r"does not show its end and the final value of .*'score' within 120 s"):
+        late = runner.run(name="late")
 
+    assert (late.status, late.hyperparameters, late.metrics) == ("Completed", {}, {})
     clock.seconds += 10_000
     trial = workspace.submitted("late").result()
     assert trial.status == "Completed"
     assert workspace.trial("late").steps[0].tags["mnist-tracking:created-by"]
+
+
+def test_a_sweep_trains_every_point_though_components_are_later_than_it_waits(
+    account: Account, runner: ExperimentRunner
+) -> None:
+    engine, workspace, clock = account
+    engine.lag = Lag(components_s=10_000.0)
+    with pytest.warns(UserWarning, match="does not show its end"):
+        board = HyperparameterSweep(runner, {"slope": [1.0, 2.0, 3.0]}, name="late").run()
+
+    assert [trial.status for trial in board] == ["Completed"] * 3
+    with pytest.raises(StateError, match="late-"):
+        _ = board.best
+    clock.seconds += 10_000
+    assert Leaderboard.load(workspace, "lines").best.hyperparameters["slope"] == 3.0
 
 
 def test_a_trial_whose_job_was_never_started_is_a_clear_error(account: Account, runner: ExperimentRunner) -> None:

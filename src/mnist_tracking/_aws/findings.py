@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import translated
+from mnist_tracking._aws.errors import is_missing, translated
 from mnist_tracking._aws.jobs import end_of, time_limit
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.metrics import metric_regexes
@@ -118,7 +118,7 @@ def with_time_limit(component: Component, job: Mapping[str, Any]) -> Component:
 
 
 def record_findings(account: Account, before: Component, after: Component) -> None:
-    """Record the reserved parameters in which two versions of a component differ; warn if that is not possible."""
+    """Record the reserved parameters in which two versions of a component differ; warn if that is not allowed."""
     changed = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}
     removed = before.parameters.keys() - after.parameters.keys()
     if not changed and not removed:
@@ -126,6 +126,8 @@ def record_findings(account: Account, before: Component, after: Component) -> No
     try:
         mark(account, after.name, changed, removed)
     except ServiceError as error:
+        if is_missing(error):
+            return  # whoever waits for the job once it exists records them
         account.warn_once(
             "findings",
             f"Diverged metrics, dropped values and time limits cannot be recorded with their trials: {error}",

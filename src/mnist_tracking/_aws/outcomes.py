@@ -18,9 +18,8 @@ from mnist_tracking._aws.experiments import claimed_job, read_component
 from mnist_tracking._aws.jobs import ENDED, describe_job, end_of
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.records import Component, Metric
-from mnist_tracking.errors import JobTimeoutError, ServiceError
+from mnist_tracking.errors import ServiceError
 
-_NOT_SHOWN = "The job has ended, but its trial component does not show that yet. Try again later."
 _PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers, with one bit to spare
 
 
@@ -36,18 +35,16 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
     """
     Wait until the component of a job shows how the job ended, and the final value of each metric.
 
-    Return the component, without its trials and tags, and the metrics whose final value is outstanding.
+    Return the component, without its trials and tags, and the metrics whose final value is outstanding. If something is
+    outstanding after `Timing.settled_within_s`, it warns; a component that does not show the end is then read from the
+    job itself.
 
     Args:
         account: Where the job is.
         job: The response of DescribeTrainingJob after the end of the job.
-
-    Raises:
-        JobTimeoutError: If the component does not show how the job ended within `Timing.settled_within_s`. If only
-            values are outstanding by then, it warns.
     """
     name, within_s = job["TrainingJobName"], account.timing.settled_within_s
-    component, missing = None, tuple[str, ...]()
+    component, missing, late = None, tuple[str, ...](), list[str]()
     for _ in Polling(account, timeout_s=0.0 if is_settled(account, end_of(job)) else within_s):
         component = _component_of(account, name)
         if component is not None and component.status in ENDED:
@@ -55,10 +52,12 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
             if not missing:
                 return component, ()
     if component is None or component.status not in ENDED:
-        raise JobTimeoutError(name, within_s, _NOT_SHOWN)
+        component, late = component_of_job(job), ["its end"]
+        missing = outstanding_metrics(job, component.metrics)
+    late += [f"the final value of {', '.join(map(repr, missing))}"] if missing else []
     warnings.warn(
-        f"The job {name!r} has ended, and its trial component does not show the final value of "
-        f"{', '.join(map(repr, missing))} within {within_s:g} s.",
+        f"The job {name!r} has ended, and its trial component does not show {' and '.join(late)} "
+        f"within {within_s:g} s.",
         stacklevel=2,
     )
     return component, missing

@@ -113,7 +113,8 @@ class SubmittedTrial:
         ``Trial.non_finite`` and ``Trial.dropped``. A warning is issued for each metric with values that were dropped.
 
         The trial has the final value of each metric. On AWS, these may reach the trial component some time after the
-        end of the job; if one is missing after two minutes, the trial is returned without it, with a warning.
+        end of the job; if one is missing after two minutes, the trial is returned without it, with a warning. A trial
+        component that does not show the end of the job by then is not waited for either.
 
         Args:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
@@ -123,8 +124,7 @@ class SubmittedTrial:
 
         Raises:
             ConfigError: If *timeout_s* is negative or not a number.
-            JobTimeoutError: If it takes longer than *timeout_s*, or the trial component does not show the outcome
-                within two minutes.
+            JobTimeoutError: If it takes longer than *timeout_s*.
         """
         check_timeout(timeout_s)
         check, tail = MetricCheck(describe_job(self._account, self.job_name)), deque[str](maxlen=_TAIL)
