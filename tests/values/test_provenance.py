@@ -1,6 +1,7 @@
 """Where code comes from, and what it runs in, as it is found out here."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from mnist_tracking._values.runtime import command_of, folder_of_program, this_c
 @pytest.fixture(autouse=True)
 def _git_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setattr(repository, "_TIMEOUT_S", 120.0)  # however many tests run beside this one
     forget_checkouts()
     yield
     forget_checkouts()
@@ -94,6 +96,20 @@ def test_git_that_takes_too_long_is_given_up(checkout: Path, tmp_path: Path, mon
     monkeypatch.setattr(repository, "_TIMEOUT_S", 0.1)
 
     assert checkout_of(checkout) == Checkout()
+
+
+@pytest.mark.parametrize(("slow", "is_dirty"), [("status", None), ("ls-files", None), ("config", False)])
+def test_what_git_is_too_slow_for_is_unknown_and_the_commit_is_not(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str, is_dirty: bool | None
+) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *" {slow} "*) exit 1;; esac\nexec {shutil.which("git")} "$@"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
+
+    assert checkout_of(checkout) == Checkout(commit, is_dirty, None)
 
 
 def test_the_variables_of_a_hook_do_not_lead_to_another_repository(

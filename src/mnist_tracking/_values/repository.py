@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["Checkout", "checkout_of", "without_credentials"]
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 10.0  # a machine under load takes seconds to start a process
 _LONGEST_URL = 250
 _SHARE = 50  # what was found is used again for that many times as long as it took to find
 _REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE")  # set in git's hooks
@@ -65,16 +65,22 @@ def forget_checkouts() -> None:
 
 def _read(folder: str) -> Checkout:
     state = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if state is None:
-        return Checkout()
+    if state is None:  # too many files to look at, or no repository
+        commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+        return Checkout(commit.strip(), None, _remote(folder)) if commit else Checkout()
     lines = state.splitlines()
     heads = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
     is_changed = any(not line.startswith("#") for line in lines)
     return Checkout(
         commit=next((head for head in heads if head != "(initial)"), None),
-        is_dirty=is_changed or bool(_git(folder, "ls-files", "--others", "--exclude-standard", "--", "*.py")),
+        is_dirty=is_changed or _has_new_script(folder),
         repository=_remote(folder),
     )
+
+
+def _has_new_script(folder: str) -> bool | None:
+    names = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "*.py")
+    return None if names is None else bool(names)
 
 
 def _remote(folder: str) -> str | None:
