@@ -5,7 +5,6 @@ import os
 import pickle
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -33,6 +32,7 @@ from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
 from mnist_tracking._values.version import __version__
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class Account:
 
     def warn_once(self, about: str, message: str) -> None:
         """Warn of something that is wrong with the whole account, the first time that this is called *about* it."""
-        self._once(f"warning about {about}", lambda: warnings.warn(message, stacklevel=4))
+        self._once(f"warning about {about}", lambda: warn(message))
 
     def _find_account_id(self) -> str:
         with translated():

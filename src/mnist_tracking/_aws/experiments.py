@@ -1,7 +1,6 @@
 """Experiments, trials and the components attached to them: created and read."""
 
 import re
-import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from mnist_tracking._values.checks import require_name
 from mnist_tracking._values.records import Component, ExperimentSummary, ListedTrial, Status
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import AccessDeniedError, AlreadyExistsError, ConfigError, NotFoundError, ServiceError
 
 PAGES = {"PageSize": 100}  # the maximum; the default is 10
@@ -180,7 +180,7 @@ def remember_objective(account: Account, experiment: str, objective: Objective) 
     try:
         add_tags(account, found.arn, {OBJECTIVE_TAG: value})
     except ServiceError as error:
-        warnings.warn(f"The objective of {experiment!r} is not stored with it: {error}", stacklevel=2)
+        warn(f"The objective of {experiment!r} is not stored with it: {error}")
         return isinstance(error, AccessDeniedError)
     return True
 

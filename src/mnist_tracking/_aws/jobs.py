@@ -3,7 +3,6 @@
 import inspect
 import re
 import secrets
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,6 +26,7 @@ from mnist_tracking._values.provenance import JOB_CODE, code_in, folder_of_code
 from mnist_tracking._values.records import Scalar, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError, StateError
 from mnist_tracking.job import OUTPUT_URI, metric_regex
 
@@ -103,7 +103,7 @@ def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> b
         add_tags(account, read_component(account, job_name + JOB_COMPONENT).arn, tags)
     except ServiceError as error:
         if not is_missing(error):
-            warnings.warn(f"The trial component of the job {job_name!r} has no tags: {error}", stacklevel=2)
+            warn(f"The trial component of the job {job_name!r} has no tags: {error}")
         return False
     return True
 

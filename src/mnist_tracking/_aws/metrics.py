@@ -1,7 +1,6 @@
 """Metrics: values sent to a component, and every value read back."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, MetricPoint, MetricSeries
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ServiceError
 
 _MOST_PER_CALL = 10
@@ -75,7 +75,7 @@ def job_series(
 def warn_of_dropped(trial: str, dropped: Iterable[str]) -> None:
     """Warn of values that a trial has logged, and that SageMaker does not have: one text for each metric."""
     for text in dropped:
-        warnings.warn(f"Trial {trial!r}: {text}", stacklevel=3)
+        warn(f"Trial {trial!r}: {text}")
 
 
 def metric_regexes(job: Mapping[str, Any]) -> dict[str, str]:

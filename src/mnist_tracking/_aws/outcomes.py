@@ -7,7 +7,6 @@ after the job has ended, each at its own time.
 
 import ctypes
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from mnist_tracking._aws.experiments import claimed_job, read_component
 from mnist_tracking._aws.jobs import ENDED, describe_job, end_of
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.records import Component, Metric
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ServiceError
 
 _PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers, with one bit to spare
@@ -55,10 +55,8 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
         component, late = component_of_job(job), ["its end"]
         missing = outstanding_metrics(job, component.metrics)
     late += [f"the final value of {', '.join(map(repr, missing))}"] if missing else []
-    warnings.warn(
-        f"The job {name!r} has ended, and its trial component does not show {' and '.join(late)} "
-        f"within {within_s:g} s.",
-        stacklevel=2,
+    warn(
+        f"The job {name!r} has ended, and its trial component does not show {' and '.join(late)} within {within_s:g} s."
     )
     return component, missing
 

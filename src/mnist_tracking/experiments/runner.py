@@ -1,7 +1,6 @@
 """ExperimentRunner: an experiment, its data, its steps, and the trials that are trained for it."""
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_
 from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobInput, JobSpec
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
 from mnist_tracking.experiments.launch import Launch
@@ -450,7 +450,7 @@ def launch_of(
     merged = job.merged({} if hyperparameters is None else hyperparameters)
     inputs = job.inputs_with(runner.data_uri)
     for mistake in mistakes(job, merged):
-        warnings.warn(mistake, stacklevel=3)
+        warn(mistake)
     name = runner._trial_name(trial_name)
     checkpoint_uri = _checkpoint_uri(runner, job, name, resume_from)
     return Launch(

@@ -1,6 +1,5 @@
 """SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -25,6 +24,7 @@ from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.experiments.hints import failure_hint, loss_hint
 from mnist_tracking.experiments.observers import Observers, TrialObserver
@@ -151,7 +151,7 @@ class SubmittedTrial:
         warn_of_dropped(self.name, findings.dropped.values())
         trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
-            warnings.warn(f"The trial {self.name!r} has no model: {lost}", stacklevel=2)
+            warn(f"The trial {self.name!r} has no model: {lost}")
         return trial
 
     def _tag_as_trial(self) -> bool:

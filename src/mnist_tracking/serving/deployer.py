@@ -1,7 +1,6 @@
 """BestModelDeployer: puts the model of a trial, or the best model of an experiment, behind an endpoint."""
 
 import os
-import warnings
 
 import attrs
 
@@ -27,6 +26,7 @@ from mnist_tracking._values.formats import Deserializer, Format, Serializer, des
 from mnist_tracking._values.names import check_name, unique_name
 from mnist_tracking._values.records import Component, NamedTrial, trial_name_of
 from mnist_tracking._values.specs import Objective, check_image, check_instance_type
+from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import (
     AlreadyExistsError,
     ConfigError,
@@ -334,7 +334,7 @@ class DeploymentPlan:
 def _warn_if_diverged(trial: Trial) -> None:
     if trial.non_finite:
         ends = ", ".join(f"{metric!r} ends with {last}" for metric, last in trial.non_finite.items())
-        warnings.warn(f"The training of {trial.name!r} diverged, and its model is deployed: {ends}.", stacklevel=4)
+        warn(f"The training of {trial.name!r} diverged, and its model is deployed: {ends}.")
 
 
 def _served(
