@@ -82,6 +82,7 @@ def test_endpoint_runs_the_script_and_not_its_launcher(workspace: Workspace, toy
         ([1], "is not a string"),
         (["--lr={lr"], "is not allowed: .*braces"),
         (["{lr!r}"], "is not allowed"),
+        (["{lr}\0"], "is not allowed: it has a null character"),
         (["x" * 2500], "longer than 2500 characters"),
     ],
 )

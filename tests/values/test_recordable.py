@@ -134,8 +134,21 @@ def test_an_integer_without_end_is_refused(kind: Any) -> None:
 def test_a_name_that_is_too_long_for_exact_digits_is_refused() -> None:
     with pytest.raises(ConfigError, match="at most 225 characters"):
         exact_hyperparameters({"x" * 226: 2**60 + 1})
-    with pytest.raises(ConfigError, match="1 to 320 characters"):
+    with pytest.raises(ConfigError, match="at most 299 characters"):
         encode_parameters({"x" * 300: 2.0})
+
+
+@pytest.mark.parametrize("value", ["\udcff", ["a", "\udcff"], {"\udcff": 1}])
+def test_text_that_is_not_unicode_is_refused(value: Any) -> None:
+    for kind in ("parameter", "hyperparameter"):
+        with pytest.raises(ConfigError, match=f"The {kind} 'x' is .* not valid Unicode"):
+            check_parameters(kind, {"x": value})
+
+
+def test_null_character_is_no_part_of_an_argument() -> None:
+    assert check_parameters("parameter", {"x": "a\0b"}) == {"x": "a\0b"}
+    with pytest.raises(ConfigError, match="null character"):
+        check_parameters("hyperparameter", {"x": "a\0b"})
 
 
 @given(one=SCALARS, other=SCALARS)

@@ -116,7 +116,7 @@ class ComponentTracker:
     @contextmanager
     def marked(self, parameters: Mapping[str, Scalar]) -> Iterator[None]:
         """Mark the step as started, with its parameters, and after the block as completed, failed or stopped."""
-        self._start(check_parameters("parameter", parameters))
+        self._start(parameters)
         try:
             yield
         except BaseException as error:

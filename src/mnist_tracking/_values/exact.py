@@ -15,7 +15,7 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from mnist_tracking._values.recordable import Scalar, check_key, container_in, stored_form
+from mnist_tracking._values.recordable import Scalar, container_in, stored_form
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -29,7 +29,7 @@ JOB_EXACT = "sagemaker_mnist_tracking_exact."
 JOB_FLOATS = "sagemaker_mnist_tracking_floats"
 
 _FIRST_INEXACT = 2**53
-_LONGEST_KEY, _LONGEST_LIST = 256, 2500
+_LONGEST_HYPERPARAMETER, _LONGEST_PARAMETER, _LONGEST_LIST = 256, 320, 2500
 
 
 def from_number(number: float) -> int | float:
@@ -71,7 +71,7 @@ def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -
         {'mnist-tracking:exact.lr': '2.0', 'mnist-tracking:exact.seed': '1152921504606846977'}
     """
     return {
-        check_key("parameter", f"{EXACT}{name}"): json.dumps(value)
+        _key(EXACT, name, _LONGEST_PARAMETER): json.dumps(value)
         for name, value in values.items()
         if is_lost(value) or (type(value) in (int, float) and f"{EXACT}{name}" in known)
     }
@@ -91,18 +91,22 @@ def exact_hyperparameters(values: Mapping[str, Scalar]) -> dict[str, Any]:
     lost = {name: value for name, value in values.items() if is_lost(value)}
     lists = _lists([name for name, value in lost.items() if isinstance(value, float)])
     return {
-        **{_job_key(name): str(value) for name, value in lost.items() if isinstance(value, int)},
+        **{
+            _key(JOB_EXACT, name, _LONGEST_HYPERPARAMETER): str(value)
+            for name, value in lost.items()
+            if isinstance(value, int)
+        },
         **{f"{JOB_FLOATS}{number or ''}": names for number, names in enumerate(lists)},
     }
 
 
-def _job_key(name: str) -> str:
-    if len(name) > _LONGEST_KEY - len(JOB_EXACT):
+def _key(prefix: str, name: str, longest: int) -> str:
+    if len(name) > longest - len(prefix):
         raise ConfigError(
-            f"The name {short_repr(name)} of an integer beyond 2**53 is too long: expected at most "
-            f"{_LONGEST_KEY - len(JOB_EXACT)} characters."
+            f"The name {short_repr(name)} is too long for a whole float, or an integer beyond 2**53: expected at most "
+            f"{longest - len(prefix)} characters."
         )
-    return f"{JOB_EXACT}{name}"
+    return f"{prefix}{name}"
 
 
 def _lists(names: list[str]) -> Iterator[list[str]]:

@@ -34,7 +34,10 @@ _LONGEST_KEY: dict[Kind, int] = {
     "output": 128,
     "parameter": 320,
 }
-_SDK_PREFIX = "sagemaker_"  # of the SDK's own hyperparameters
+_RESERVED: dict[Kind, tuple[str, ...]] = {
+    "hyperparameter": ("sagemaker_", RESERVED),  # the first one begins the SDK's own
+    "parameter": (RESERVED,),
+}
 
 
 def check_key(kind: Kind, name: object) -> str:
@@ -45,10 +48,11 @@ def check_key(kind: Kind, name: object) -> str:
         ConfigError: If it is not a string, or is empty, too long, has several lines, or is reserved for the SDK or this
             library.
     """
-    is_taken = kind == "hyperparameter" and isinstance(name, str) and name.startswith((_SDK_PREFIX, RESERVED))
+    prefixes = _RESERVED.get(kind, ())
+    is_taken = isinstance(name, str) and name.startswith(prefixes)
     if isinstance(name, str) and len(name) <= _LONGEST_KEY[kind] and name.splitlines() == [name] and not is_taken:
         return name
-    own = f", without the prefix {_SDK_PREFIX!r} or {RESERVED!r}" if kind == "hyperparameter" else ""
+    own = f", without the prefix {' or '.join(map(repr, prefixes))}" if prefixes else ""
     raise ConfigError(
         f"The {kind} name {short_repr(name)} is not allowed: expected a string of 1 to {_LONGEST_KEY[kind]} characters "
         f"on one line{own}."
@@ -115,11 +119,16 @@ def recordable(kind: Kind, name: str, value: object) -> Scalar:
     Return the value as `scalar` does, checked against what SageMaker can store.
 
     Raises:
-        ConfigError: If the value is of another type, not finite, or too long.
+        ConfigError: If the value is of another type, not finite, too long, or text that cannot be sent.
     """
     found = scalar(kind, name, value)
     if not _is_finite(found):
         raise _refusal(kind, name, value)
+    written = json.dumps(found, ensure_ascii=False)
+    if written != written.encode("utf-8", "replace").decode():
+        raise ConfigError(f"The {kind} {name!r} is {short_repr(value)}, which is not valid Unicode.")
+    if kind == "hyperparameter" and isinstance(found, str) and "\0" in found:
+        raise ConfigError(f"The {kind} {name!r} is {short_repr(value)}; no argument of a program has a null character.")
     length = len(json.dumps(found) if kind == "hyperparameter" else str(stored_form(found)))
     if length > _MAX_STRING:
         raise ConfigError(f"The {kind} {name!r} has {length} characters; SageMaker stores at most {_MAX_STRING}.")

@@ -161,6 +161,8 @@ def _template(arguments: Iterable[str] | None) -> tuple[str, ...] | None:
 def _check_argument(argument: object) -> None:
     if not isinstance(argument, str):
         raise ConfigError(f"The argument {short_repr(argument)} is not a string; write numbers as '1'.")
+    if "\0" in argument:
+        raise ConfigError(f"The argument {short_repr(argument)} is not allowed: it has a null character.")
     try:
         parsed(argument)
     except ValueError as error:
