@@ -22,8 +22,9 @@ from mnist_tracking import (
     where,
 )
 from mnist_tracking._aws.search import expression_of
+from mnist_tracking._values.json import to_json
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
-from mnist_tracking.errors import StateError
+from mnist_tracking.errors import ConfigError, StateError
 
 LOSS = Objective("loss", goal="minimize")
 PRINTED = "loss=(.*?);"
@@ -141,6 +142,34 @@ def test_trial_without_a_single_finite_value_is_known_by_its_metric(workspace: W
     assert board.unranked == ""
     assert "nan" in str(board)
     assert "loss = nan" in str(board[0])
+    assert board.dataframe()["metric.loss.last"].isna().all()
+    assert workspace.trials("losses").dataframe()["metric.loss.last"].isna().all()
+
+
+@pytest.mark.parametrize("last", [math.nan, math.inf, -math.inf])
+def test_last_value_is_missing_in_every_table_if_it_is_not_finite(workspace: Workspace, last: float) -> None:
+    with ExperimentRunner(workspace, "losses").trial(name="diverged") as recording:
+        for loss in (0.4, last):
+            recording.log_metric("loss", loss)
+    board = Leaderboard.load(workspace, "losses", objective=LOSS)
+    [row] = board.dataframe().to_dict("records")
+
+    assert math.isnan(row["metric.loss.last"])
+    assert (row["metric.loss.min"], row["metric.loss.max"], row["metric.loss.count"]) == (0.4, 0.4, 1)
+    assert math.isnan(workspace.trials("losses").dataframe()["metric.loss.last"][0])
+    assert to_json(board[0])["metrics"]["loss"] == {**to_json(board[0].metrics["loss"]), "last": None}
+    assert to_json(board[0].steps[0])["metrics"]["loss"]["last"] is None
+    assert board[0].metrics["loss"].last == 0.4  # SageMaker's own
+
+
+@pytest.mark.parametrize("name", ["mnist-tracking:checked", "mnist-tracking:non-finite.loss"])
+def test_parameter_cannot_pretend_to_be_a_finding(workspace: Workspace, name: str) -> None:
+    with ExperimentRunner(workspace, "losses").trial(name="healthy") as recording:
+        recording.log_metric("loss", 0.7)
+        with pytest.raises(ConfigError, match="without the prefix 'mnist-tracking:'"):
+            recording.log_parameter(name, "nan")
+
+    assert not workspace.trial("healthy").non_finite
 
 
 @pytest.fixture
@@ -220,6 +249,7 @@ def test_what_was_dropped_is_said_once_for_each_metric(runner: ExperimentRunner)
     said = "2 of 3 values of the metric 'loss' were dropped: 2 not finite (nan)."
     assert [str(one.message) for one in found] == [f"Trial 'diverged': {said}"]
     assert trial.dropped == {"loss": said}
+    assert found[0].filename == __file__
 
 
 def test_progress_shows_that_a_trial_diverged(runner: ExperimentRunner, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,15 @@ def to_json(value: object) -> Any:
     """
     Convert records, times and NumPy values to JSON values: a record becomes an object of its public attributes.
 
-    Times become ISO 8601 in UTC. NaN and infinity become null.
+    Times become ISO 8601 in UTC. NaN and infinity become null, and so does the last value of a metric that ends so.
     """
     if attrs.has(type(value)):
         names = [field.name for field in attrs.fields(type(value)) if not field.name.startswith("_")]  # type: ignore[arg-type]
-        return {name: to_json(getattr(value, name)) for name in names}
+        record = {name: to_json(getattr(value, name)) for name in names}
+        for name, last in getattr(value, "last_values", {}).items():
+            if isinstance(last, str) and name in record["metrics"]:
+                record["metrics"][name]["last"] = None
+        return record
     match value:
         case Mapping():
             return {str(name): to_json(item) for name, item in value.items()}

@@ -29,6 +29,7 @@ from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
     Trial,
+    last_columns,
     logged_metrics,
     parameter_columns,
     trial_from_component,
@@ -291,7 +292,9 @@ class Leaderboard(Sequence[Trial]):
             layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, ``param.<name>``,
                 ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` has exactly the
                 columns of the SDK's ``ExperimentAnalytics``, with one row for a training that several trials share.
-                objective_note is ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty.
+                objective_note is ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty. The
+                ``last`` of a metric that ends with NaN or infinity is NaN; the other statistics are SageMaker's, which
+                has the finite values alone. So are all of ``"analytics"``.
 
         Raises:
             ConfigError: If *layout* is another value.
@@ -387,7 +390,7 @@ _STATISTICS: dict[str, Kind] = {
 
 def leaderboard_table(board: Leaderboard) -> Table:
     """Return the tidy table of a leaderboard."""
-    metrics = sorted({name for trial in board for name in trial.metrics})
+    metrics = sorted(logged_metrics(board))
     columns: dict[str, Kind] = {
         **_FIRST,
         **parameter_columns(board),
@@ -412,5 +415,6 @@ def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
         "objective_note": score_note(trial, objective),
         **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
         **metrics,
+        **last_columns(trial),
         "failure_reason": trial.failure_reason,
     }

@@ -1,5 +1,6 @@
 """Trial: one configuration that was trained once, as it was recorded."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -351,6 +352,12 @@ def logged_metrics(trials: Iterable[Trial]) -> set[str]:
     return {name for trial in trials for name in trial.last_values}
 
 
+def last_columns(trial: Trial) -> dict[str, float]:
+    """Return the last value of each metric, by its column in tables; NaN for any that is not finite."""
+    last = trial.last_values.items()
+    return {f"metric.{name}.last": math.nan if isinstance(value, str) else value for name, value in last}
+
+
 def trial_row(trial: Trial) -> dict[str, object]:
     """Return what a trial is in a table: its last metrics and its hyperparameters, by tidy names."""
     return {
@@ -362,14 +369,13 @@ def trial_row(trial: Trial) -> dict[str, object]:
         "non_finite": ", ".join(f"{name}={value}" for name, value in sorted(trial.non_finite.items())),
         "is_checked": trial.is_checked,
         **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
-        **{f"metric.{name}.last": metric.last for name, metric in trial.metrics.items()},
+        **last_columns(trial),
         "failure_reason": trial.failure_reason,
     }
 
 
 def trial_table(trials: Sequence[Trial]) -> Table:
     """Return the table of trials, as a search returns it."""
-    metrics = sorted({name for trial in trials for name in trial.metrics})
     columns: dict[str, Kind] = {
         "trial": "string",
         "experiment": "string",
@@ -379,7 +385,7 @@ def trial_table(trials: Sequence[Trial]) -> Table:
         "non_finite": "string",
         "is_checked": "boolean",
         **parameter_columns(trials),
-        **{f"metric.{name}.last": "number" for name in metrics},
+        **{f"metric.{name}.last": "number" for name in sorted(logged_metrics(trials))},
         "failure_reason": "string",
     }
     return Table(columns, [trial_row(trial) for trial in trials])
