@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from mnist_tracking._aws.convert import decode_parameters
+from mnist_tracking._values.runtime import RUNTIME
 from mnist_tracking.embedded import EmbeddedSageMaker
 from mnist_tracking.job import _send, log_metric, log_metrics, log_parameter, log_parameters
 
@@ -35,9 +36,9 @@ class Service:
         return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
     def parameters(self) -> dict[str, object]:
-        """Read the parameters of the component."""
+        """Read the parameters of the component, without what the process runs in."""
         told = self.client.describe_trial_component(TrialComponentName=COMPONENT)
-        return {**decode_parameters(told["Parameters"])}
+        return {name: value for name, value in decode_parameters(told["Parameters"]).items() if name != RUNTIME}
 
 
 @pytest.fixture
