@@ -15,18 +15,19 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
+from mnist_tracking._values.markers import JOB_RESERVED, RESERVED
 from mnist_tracking._values.recordable import Scalar, container_in, stored_form
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
 #: Begins the name of the parameter with the exact value of another parameter, whose name follows.
-EXACT = "mnist-tracking:exact."
+EXACT = f"{RESERVED}exact."
 
 #: Begins the name of the hyperparameter with the exact digits of another one, an integer, whose name follows.
-JOB_EXACT = "sagemaker_mnist_tracking_exact."
+JOB_EXACT = f"{JOB_RESERVED}exact."
 
 #: Begins the names of hyperparameters that list others: whole numbers that are floats.
-JOB_FLOATS = "sagemaker_mnist_tracking_floats"
+JOB_FLOATS = f"{JOB_RESERVED}floats"
 
 _FIRST_INEXACT = 2**53
 _LONGEST_HYPERPARAMETER, _LONGEST_PARAMETER, _LONGEST_LIST = 256, 320, 2500

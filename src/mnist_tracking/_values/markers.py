@@ -11,6 +11,9 @@ from collections.abc import Mapping
 #: Begins the names of all parameters that this library reserves.
 RESERVED = "mnist-tracking:"
 
+#: Begins the names of all hyperparameters that it reserves: SageMaker's toolkits pass none with ``sagemaker_`` on.
+JOB_RESERVED = "sagemaker_mnist_tracking_"
+
 #: Begins the name of a parameter with the value, not finite, that a metric ends with; the metric's name follows.
 NON_FINITE = f"{RESERVED}non-finite."
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from mnist_tracking._values.markers import JOB_RESERVED, RESERVED
 from mnist_tracking._values.recordable import Scalar
 from mnist_tracking._values.repository import checkout_of
 from mnist_tracking._values.runtime import RUNTIME, folder_of_program, this_command
@@ -24,10 +25,10 @@ __all__ = [
 ]
 
 #: The parameter of a component that this library creates, with the code that recorded it, as JSON.
-CODE = "mnist-tracking:code"
+CODE = f"{RESERVED}code"
 
 #: The hyperparameter of a job with the code that was sent; SageMaker copies it to the component.
-JOB_CODE = "sagemaker_mnist_tracking_code"
+JOB_CODE = f"{JOB_RESERVED}code"
 
 _IMAGE = "SageMaker.ImageUri"
 _TEXTS = ("commit", "repository", "command", "python", "executable", "platform", "image")

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.repository import without_credentials
 from mnist_tracking._values.text import ellipsize
 from mnist_tracking._values.version import __version__
@@ -22,7 +23,7 @@ from mnist_tracking._values.version import __version__
 __all__ = ["RUNTIME", "command_of", "folder_of_program", "runtime", "this_command"]
 
 #: The parameter of a component with what the program ran in, as JSON.
-RUNTIME = "mnist-tracking:runtime"
+RUNTIME = f"{RESERVED}runtime"
 
 _PACKAGES = (  # whose versions decide what a training does
     *("boto3", "catboost", "datasets", "jax", "keras", "lightgbm", "lightning", "numpy", "optuna", "pandas"),
