@@ -122,7 +122,14 @@ def test_numpy_values_are_parameters(value: object, shown: str, capsys: pytest.C
     assert capsys.readouterr().out == f'parameter "x"={shown};\n'
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, Path("a"), np.zeros(2)])
+@pytest.mark.parametrize(("value", "shown"), [([1], "[1]"), ({"a": 1}, '{"a": 1}'), (Path("a"), '"a"')])
+def test_lists_mappings_and_paths_are_parameters(value: object, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log_parameter("x", value)
+
+    assert capsys.readouterr().out == f'parameter "x"={shown};\n'
+
+
+@pytest.mark.parametrize("value", [[object()], {1, 2}, np.zeros(2)])
 def test_a_parameter_of_another_type_is_refused_and_none_is_recorded(
     value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
