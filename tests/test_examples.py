@@ -181,7 +181,7 @@ def test_experiments_are_searched_ranked_and_compared_together(tmp_path: Path) -
     assert "\n1 forest with fewer than 5 trees\n" in printed
     assert re.search(r"^good: wine-forest-\S+ \{'n_estimators': 10\}$", printed, re.M)
     assert re.findall(r"^\d +(wine-\w+)", printed, re.M) == ["wine-forest"] * 2 + ["wine-neighbours"] * 2
-    assert re.search(r"^Training +parameter +n_neighbors +None +\d+$", printed, re.M)
+    assert re.search(r"^Training +parameter +n_neighbors +\d+$", printed, re.M)
 
 
 def test_a_job_that_was_stopped_is_carried_on_with_from_its_checkpoint(tmp_path: Path) -> None:
