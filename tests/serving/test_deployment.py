@@ -164,7 +164,8 @@ def test_a_taken_name_is_refused_and_its_endpoint_untouched(runner: ExperimentRu
         ("CreateEndpoint", "mine"),
         ("DescribeEndpoint", None),
         ("ListTags", None),
-        ("UpdateTrialComponent", None),
+        ("CreateTrialComponent", None),
+        ("AssociateTrialComponent", None),
     ],
 )
 def test_an_interrupt_leaves_nothing(
