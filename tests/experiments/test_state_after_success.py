@@ -101,6 +101,7 @@ def test_an_objective_that_was_not_stored_is_stored_by_the_next_trial_unless_tha
 ) -> None:
     (tmp_path / "train.py").write_text("")
     job = JobSpec("train.py", source_dir=tmp_path, metrics={"loss": "loss=(.*)"}, objective="loss")
+    ExperimentRunner(workspace, "churn")  # creates the experiment without an objective
     runner = ExperimentRunner(workspace, "churn", job=job)
     fault = Fault(code, operation="AddTags", times=None, when=lambda params: ":experiment/" in params["ResourceArn"])
     with engine.inject(fault), pytest.warns(UserWarning, match="is not stored"), runner.trial(name="first"):

@@ -35,12 +35,20 @@ _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 
 
 def load_or_create_experiment(
-    account: Account, name: str, *, description: str | None, tags: Mapping[str, str], create: bool
-) -> str:
+    account: Account,
+    name: str,
+    *,
+    description: str | None,
+    objective: Objective | None,
+    tags: Mapping[str, str],
+    create: bool,
+) -> tuple[str, bool]:
     """
-    Make sure that an experiment exists, and return its name. An existing one keeps its description.
+    Make sure that an experiment exists. An existing one keeps its description, and its objective.
 
-    The name may differ in case from the given one: names that differ in case alone are one experiment.
+    Returns:
+        Its name, and whether it was created. The name of an existing experiment may differ in case from the given one:
+        names that differ in case alone are one experiment.
 
     Raises:
         ConfigError: If the description is not a string, or too long.
@@ -60,15 +68,15 @@ def load_or_create_experiment(
                 experiment_name=name,
                 description=description,
                 sagemaker_boto_client=account.client("sagemaker"),
-                tags=tags_to_aws(tags),
+                tags=tags_to_aws({**tags, **(_objective_tag(objective) if objective else {})}),
             )
         except ClientError as error:
             if not is_taken(error):
                 raise
             if create:
                 raise AlreadyExistsError("experiment", name) from error
-            return require_experiment(account, name)
-    return name
+            return require_experiment(account, name), False
+    return name, True
 
 
 def create_trial(
@@ -171,18 +179,24 @@ def remember_objective(account: Account, experiment: str, objective: Objective) 
     Returns:
         False if another attempt may succeed.
     """
-    value = f"{objective.goal} {objective.statistic} {objective.metric}"
-    if not _TAG_VALUE.fullmatch(value):
+    tag = _objective_tag(objective)
+    if not tag:
         return True
     found = read_experiment(account, experiment)
     if objective == objective_of(found):
         return True
     try:
-        add_tags(account, found.arn, {OBJECTIVE_TAG: value})
+        add_tags(account, found.arn, tag)
     except ServiceError as error:
         warn(f"The objective of {experiment!r} is not stored with it: {error}")
         return isinstance(error, AccessDeniedError)
     return True
+
+
+def _objective_tag(objective: Objective) -> dict[str, str]:
+    """Return the tag that holds an objective; none if it cannot hold the name of the metric."""
+    value = f"{objective.goal} {objective.statistic} {objective.metric}"
+    return {OBJECTIVE_TAG: value} if _TAG_VALUE.fullmatch(value) else {}
 
 
 def stored_objective(account: Account, experiment: str) -> Objective | None:

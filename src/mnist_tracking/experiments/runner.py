@@ -98,8 +98,15 @@ class ExperimentRunner:
         own = copied_tags(tags)
         check_tags({**own, **workspace.settings.tags})
         self._tags = {**own, **workspace.tags}
-        self.name = load_or_create_experiment(workspace, name, description=description, tags=self._tags, create=create)
-        self._is_objective_remembered = False
+        self.name, is_new = load_or_create_experiment(
+            workspace,
+            name,
+            description=description,
+            objective=job.objective if job else None,
+            tags=self._tags,
+            create=create,
+        )
+        self._is_objective_remembered = is_new and job is not None
         self._find_steps()
 
     def _find_steps(self) -> None:
