@@ -86,7 +86,7 @@ nitpick_ignore_regex = [
     ("any", r"(boto3|sagemaker|time)\..*"),
     (
         "py:class",
-        r"Where|Format|ExportFormat|Scalar|datetime|timedelta|OnProgress"
+        r"Where|Format|ExportFormat|ParameterValue|datetime|timedelta|OnProgress"
         r"|mnist_tracking\.reading\.results\.T|mnist_tracking\._values\.tables\.Table",
     ),  # aliases, a type variable and what only the library passes have no page
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),

@@ -42,14 +42,14 @@ from mnist_tracking._values.files import copy_tree
 from mnist_tracking._values.markers import NON_FINITE
 from mnist_tracking._values.recordable import (
     MEDIA_TYPE,
-    Scalar,
+    ParameterValue,
     check_key,
     check_mapping,
     check_metrics,
     check_step,
     encode,
     metric_regex,
-    scalar,
+    plain_value,
 )
 from mnist_tracking._values.runtime import RUNTIME, runtime
 from mnist_tracking.errors import ConfigError
@@ -143,7 +143,8 @@ def log_parameters(values: Mapping[str, object]) -> None:
     Values are read back as they were recorded.
 
     Args:
-        values: Numbers, including NumPy and torch scalars, strings of up to 2500 characters, booleans and None.
+        values: Numbers, including NumPy and torch scalars, strings of up to 2500 characters, booleans, None, and lists
+            and mappings of them.
 
     Raises:
         ConfigError: If a value is of another type. Nothing was recorded.
@@ -155,24 +156,24 @@ def log_parameters(values: Mapping[str, object]) -> None:
         parameter "patience"=null;
     """
     check_mapping("parameter", values)
-    scalars = {name: scalar("parameter", name, value) for name, value in values.items()}
-    recorded = dict(_recordable(scalars))
+    plain = {name: plain_value("parameter", name, value) for name, value in values.items()}
+    recorded = dict(_recordable(plain))
     if recorded and _is_in_job():
-        _record("Parameters", {**recorded, **_beside(scalars)})
-    for name, value in scalars.items():
+        _record("Parameters", {**recorded, **_beside(plain)})
+    for name, value in plain.items():
         _print("parameter", name, json.dumps(value))
 
 
-def _beside(scalars: Mapping[str, Scalar]) -> dict[str, dict[str, object]]:
+def _beside(plain: Mapping[str, ParameterValue]) -> dict[str, dict[str, object]]:
     """Return what is recorded beside parameters: their exact values, and once, what this process runs in."""
-    exact = exact_parameters(scalars, known=_beside_names)
+    exact = exact_parameters(plain, known=_beside_names)
     texts = exact if RUNTIME in _beside_names else {**exact, RUNTIME: json.dumps(runtime())}
     _beside_names.update(texts)
     return {name: {"StringValue": text} for name, text in texts.items()}
 
 
-def _recordable(scalars: Mapping[str, Scalar]) -> Iterator[tuple[str, dict[str, object]]]:
-    for name, value in scalars.items():
+def _recordable(plain: Mapping[str, ParameterValue]) -> Iterator[tuple[str, dict[str, object]]]:
+    for name, value in plain.items():
         match encode(value):
             case None:
                 _warn(f"the parameter {name!r} is not finite or too long; SageMaker does not record it.")

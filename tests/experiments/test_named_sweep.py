@@ -19,7 +19,7 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._values.names import attempt_name, digest_of
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.experiments.runner import launch_of
 
@@ -166,7 +166,7 @@ def test_a_lost_answer_makes_nothing_twice(tmp_path: Path, driver: Driver, opera
 
 
 def test_running_again_trains_what_is_new_and_resuming_also_what_failed(runner: ExperimentRunner) -> None:
-    space: dict[str, list[Scalar]] = {"behaviour": ["train", "raise"], "slope": [1.0]}
+    space: dict[str, list[ParameterValue]] = {"behaviour": ["train", "raise"], "slope": [1.0]}
     first = HyperparameterSweep(runner, space, name="night").run()
     again = HyperparameterSweep(runner, space, name="night").run()
     finer = HyperparameterSweep(runner, {**space, "slope": [1.0, 2.0]}, name="night").run()

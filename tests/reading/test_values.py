@@ -9,13 +9,13 @@ from tests.support.sent import count_calls
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Leaderboard, Workspace, where
 from mnist_tracking._aws.sdk import quiet
-from mnist_tracking._values.recordable import Scalar, same_value
+from mnist_tracking._values.recordable import ParameterValue, same_value
 
-VALUES: tuple[Scalar, ...] = (
+VALUES: tuple[ParameterValue, ...] = (
     *(2, 2.0, 0.1, 2**53, 2**53 + 1, 2**60, 2**60 + 1, 2.0**60, 10**400),
     *(True, False, None, 1, "2", "2.0", "true", "null", "None", "1e5", "007", "sgd", "sch\u00f6n", 'say "hi"', "a\nb"),
 )
-GIVEN: dict[str, Scalar] = {"empty": "", **{f"x{number}": value for number, value in enumerate(VALUES)}}
+GIVEN: dict[str, ParameterValue] = {"empty": "", **{f"x{number}": value for number, value in enumerate(VALUES)}}
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_the_hyperparameters_that_preserve_values_count(workspace: Workspace, to
 
 def test_frames_have_typed_columns_in_the_order_of_their_names(workspace: Workspace) -> None:
     runner = ExperimentRunner(workspace, "frames")
-    given: dict[str, dict[str, Scalar]] = {
+    given: dict[str, dict[str, ParameterValue]] = {
         "first": {"zeta": 1, "alpha": "a", "lr": 2.0, "flag": True, "patience": None},
         "second": {"beta": 0.5, "zeta": 2, "lr": 1, "flag": False, "patience": 3},
     }

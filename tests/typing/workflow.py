@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, assert_type
 
 import mnist_tracking as mt
-from mnist_tracking._values.recordable import Scalar
+from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking.types import CleanupPlan, CleanupReport, Component, MetricSeries, TrialDownload
 
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -52,7 +52,7 @@ def sweeps(runner: mt.ExperimentRunner) -> None:
 def reads_a_trial(trial: mt.Trial) -> None:
     assert_type((trial.name, trial.experiment), tuple[str, str])
     assert_type(trial.status, Status | None)
-    assert_type(trial.hyperparameters, Mapping[str, Scalar])
+    assert_type(trial.hyperparameters, Mapping[str, ParameterValue])
     assert_type(trial.created, datetime)
     assert_type(trial.duration_s, float | None)
     assert_type(trial.steps, tuple[Component, ...])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mnist_tracking import ConfigError
 from mnist_tracking._values.names import attempt_name, check_name, digest_of, unique_name
-from mnist_tracking._values.recordable import Scalar
+from mnist_tracking._values.recordable import ParameterValue
 
 LONGEST = {"experiment": 120, "trial": 120, "trial component": 120, "training job": 63, "model": 63, "endpoint": 63}
 
@@ -43,7 +43,7 @@ def test_a_name_that_is_no_text_is_told_so(name: Any, said: str) -> None:
     st.integers(1, 99),
 )
 def test_the_trials_of_a_sweep_and_their_jobs_have_names_that_sagemaker_takes(
-    sweep: str, hyperparameters: dict[str, Scalar], attempt: int
+    sweep: str, hyperparameters: dict[str, ParameterValue], attempt: int
 ) -> None:
     try:
         check_name("sweep", sweep)

@@ -14,7 +14,7 @@ from mnist_tracking._aws.components import check_parameters, encode_parameters
 from mnist_tracking._aws.convert import decode_parameters
 from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.recordable import encode, recordable, same_value
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 
 SCALARS = (
     st.none()
@@ -50,7 +50,7 @@ def _typed(text: str) -> str | float:
     return number if math.isfinite(number) else text
 
 
-def _repr(values: Mapping[str, Scalar]) -> dict[str, str]:
+def _repr(values: Mapping[str, ParameterValue]) -> dict[str, str]:
     """Return values so that 2 differs from 2.0 and 0.0 from -0.0."""
     return {name: repr(value) for name, value in values.items()}
 
@@ -62,7 +62,7 @@ def _repr(values: Mapping[str, Scalar]) -> dict[str, str]:
 @example(values={"x": 2.0, "y": 2, "z": -0.0})
 @example(values={"x": 2**53, "y": 2**53 + 1, "z": 2.0**53})
 @example(values={"x": 10**400, "y": str(10**400), "z": 1e300})
-def test_it_comes_back_from_a_step(values: dict[str, Scalar]) -> None:
+def test_it_comes_back_from_a_step(values: dict[str, ParameterValue]) -> None:
     assert _repr(decode_parameters(_stored(encode_parameters(values)))) == _repr(values)
 
 
@@ -71,7 +71,7 @@ def test_it_comes_back_from_a_step(values: dict[str, Scalar]) -> None:
 @example(values={"x": 2**53, "y": 2**53 + 1, "z": 2.0**53})
 @example(values={"x": 10**400, "y": str(10**400), "z": 1e300})
 @example(values={f"{number:050}": float(number) for number in range(90)})
-def test_it_comes_back_from_a_job(values: dict[str, Scalar]) -> None:
+def test_it_comes_back_from_a_job(values: dict[str, ParameterValue]) -> None:
     sent = {**values, **exact_hyperparameters(values)}
 
     assert _repr(decode_parameters(_as_the_service_types(sent))) == _repr(values)
@@ -82,7 +82,7 @@ def test_it_comes_back_from_a_job(values: dict[str, Scalar]) -> None:
 @example(one=2.0, other=2)
 @example(one=2**60 + 1, other=0.5)
 @example(one=2**60 + 1, other="x")
-def test_the_last_value_of_several_comes_back(one: Scalar, other: Scalar) -> None:
+def test_the_last_value_of_several_comes_back(one: ParameterValue, other: ParameterValue) -> None:
     first = encode_parameters({"x": one})
     both = {**first, **encode_parameters({"x": other}, known=first)}
 
@@ -152,6 +152,8 @@ def test_null_character_is_no_part_of_an_argument() -> None:
 
 
 @given(one=SCALARS, other=SCALARS)
-def test_values_are_the_same_as_python_compares_them_except_for_truth_values(one: Scalar, other: Scalar) -> None:
+def test_values_are_the_same_as_python_compares_them_except_for_truth_values(
+    one: ParameterValue, other: ParameterValue
+) -> None:
     assert same_value(one, one)
     assert same_value(one, other) == (one == other and isinstance(one, bool) == isinstance(other, bool))

@@ -31,7 +31,7 @@ from mnist_tracking._values.recordable import (
     recordable,
     stored_form,
 )
-from mnist_tracking._values.records import Scalar, Status
+from mnist_tracking._values.records import ParameterValue, Status
 from mnist_tracking._values.runtime import RUNTIME, runtime
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MissingDependencyError, MnistTrackingError
@@ -48,7 +48,7 @@ def create_component(
     display_name: str,
     tags: Mapping[str, str],
     *,
-    parameters: Mapping[str, Scalar] | None = None,
+    parameters: Mapping[str, ParameterValue] | None = None,
     inputs: Mapping[str, str] | None = None,
     outputs: Mapping[str, str] | None = None,
 ) -> None:
@@ -114,7 +114,7 @@ class ComponentTracker:
             )
 
     @contextmanager
-    def marked(self, parameters: Mapping[str, Scalar]) -> Iterator[None]:
+    def marked(self, parameters: Mapping[str, ParameterValue]) -> Iterator[None]:
         """Mark the step as started, with its parameters, and after the block as completed, failed or stopped."""
         self._start(parameters)
         try:
@@ -128,7 +128,7 @@ class ComponentTracker:
             raise
         self._finish("Completed")
 
-    def _start(self, parameters: Mapping[str, Scalar]) -> None:
+    def _start(self, parameters: Mapping[str, ParameterValue]) -> None:
         with self._changing() as tracker:
             _log_parameters(tracker, parameters)
             tracker.trial_component.start_time = datetime.now(UTC)
@@ -151,12 +151,12 @@ class ComponentTracker:
         details = {"message": line} if line else {}
         self._tracker.trial_component.status = TrialComponentStatus(primary_status=status, **details)
 
-    def mark(self, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
+    def mark(self, values: Mapping[str, ParameterValue], removed: Iterable[str] = ()) -> None:
         """Set reserved parameters, and remove others; the Tracker does not handle them."""
         with self._lock:
             mark(self._account, self._name, values, removed)
 
-    def parameters(self, values: Mapping[str, Scalar]) -> None:
+    def parameters(self, values: Mapping[str, ParameterValue]) -> None:
         """Record parameters in a form that `decode_parameters` reads back."""
         checked = check_parameters("parameter", values)
         with self._changing() as tracker:
@@ -266,7 +266,7 @@ def _guessed_media_type(path: Path) -> str | None:
     return guessed if guessed is None or MEDIA_TYPE.fullmatch(guessed) else "application/octet-stream"
 
 
-def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def check_parameters(kind: Kind, values: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
     """
     Return parameters, or hyperparameters, as Python scalars.
 
@@ -277,7 +277,7 @@ def check_parameters(kind: Kind, values: Mapping[str, Scalar]) -> dict[str, Scal
     return {name: recordable(kind, name, value) for name, value in values.items()}
 
 
-def encode_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -> dict[str, str | float]:
+def encode_parameters(values: Mapping[str, ParameterValue], known: Container[str] = ()) -> dict[str, str | float]:
     """
     Return parameters, and what preserves their exact values, in the form that a component stores.
 
@@ -292,7 +292,7 @@ def encode_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) 
     return {**{name: stored_form(value) for name, value in values.items()}, **exact_parameters(values, known)}
 
 
-def _log_parameters(tracker: Any, values: Mapping[str, Scalar]) -> None:
+def _log_parameters(tracker: Any, values: Mapping[str, ParameterValue]) -> None:
     tracker.log_parameters(encode_parameters(values, known=tracker.trial_component.parameters))
 
 

@@ -10,7 +10,7 @@ from mnist_tracking._values.exact import from_number, take_exact
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import take_provenance
 from mnist_tracking._values.recordable import container_in
-from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, Scalar
+from mnist_tracking._values.records import Artifact, Component, ExperimentSummary, Metric, ParameterValue
 
 TRAINING = "Training"
 """The display name of a trial's training step."""
@@ -47,7 +47,7 @@ _CHANNELS = "/opt/ml/input/data/"
 _NOT_OF_THE_USER = ("sagemaker_", "SageMaker.", RESERVED)
 
 
-def decode_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Scalar]:
+def decode_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, ParameterValue]:
     """
     Decode a component's parameters to the values that were recorded.
 
@@ -67,12 +67,12 @@ def _stored(value: Mapping[str, Any]) -> str | float:
     return float(value["NumberValue"]) if "NumberValue" in value else str(value.get("StringValue", ""))
 
 
-def _decoded(text: str | float) -> Scalar:
+def _decoded(text: str | float) -> ParameterValue:
     if isinstance(text, float):
         return from_number(text)
     if text in ("true", "false", "null") or (len(text) > 1 and text[0] == text[-1] == '"'):
         try:
-            decoded: Scalar = json.loads(text)
+            decoded: ParameterValue = json.loads(text)
         except ValueError:
             return text
         return decoded

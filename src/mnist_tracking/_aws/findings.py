@@ -14,7 +14,7 @@ from mnist_tracking._aws.metrics import metric_regexes
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, STOP_REASON
 from mnist_tracking._values.metric_lines import LogSearch
-from mnist_tracking._values.records import Component, Metric, Scalar
+from mnist_tracking._values.records import Component, Metric, ParameterValue
 from mnist_tracking.errors import ServiceError
 
 _LONGEST_VALUE = 2500
@@ -38,7 +38,7 @@ class Findings:
     lacks_lines: bool
 
     @property
-    def parameters(self) -> dict[str, Scalar]:
+    def parameters(self) -> dict[str, ParameterValue]:
         """The parameters that record them on the trial component."""
         return {
             **{f"{NON_FINITE}{name}": value for name, value in self.non_finite.items()},
@@ -134,7 +134,7 @@ def record_findings(account: Account, before: Component, after: Component) -> No
         )
 
 
-def mark(account: Account, component: str, values: Mapping[str, Scalar], removed: Iterable[str] = ()) -> None:
+def mark(account: Account, component: str, values: Mapping[str, ParameterValue], removed: Iterable[str] = ()) -> None:
     """Set reserved parameters of a component, which are strings or true, and remove others."""
     with translated():
         account.client("sagemaker").update_trial_component(

@@ -23,7 +23,7 @@ from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.provenance import JOB_CODE, code_in, folder_of_code
-from mnist_tracking._values.records import Scalar, Status
+from mnist_tracking._values.records import ParameterValue, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
 from mnist_tracking._values.warning import warn
@@ -235,7 +235,7 @@ def make_estimator(
     spec: JobSpec,
     *,
     job_name: str,
-    hyperparameters: Mapping[str, Scalar],
+    hyperparameters: Mapping[str, ParameterValue],
     prefix: str,
     tags: Mapping[str, str],
     checkpoint_uri: str | None = None,

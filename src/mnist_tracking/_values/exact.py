@@ -16,7 +16,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from mnist_tracking._values.markers import JOB_RESERVED, RESERVED
-from mnist_tracking._values.recordable import Scalar, container_in, stored_form
+from mnist_tracking._values.recordable import ParameterValue, container_in, stored_form
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -49,14 +49,14 @@ def is_inexact(number: float) -> bool:
     return abs(number) >= _FIRST_INEXACT
 
 
-def is_lost(value: Scalar) -> bool:
+def is_lost(value: ParameterValue) -> bool:
     """Whether a value is not read back from its number alone."""
     if isinstance(value, float):
         return value.is_integer() and not is_inexact(value)
     return isinstance(value, int) and is_inexact(value)
 
 
-def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -> dict[str, str]:
+def exact_parameters(values: Mapping[str, ParameterValue], known: Container[str] = ()) -> dict[str, str]:
     """
     Return the parameters that preserve exact values.
 
@@ -78,7 +78,7 @@ def exact_parameters(values: Mapping[str, Scalar], known: Container[str] = ()) -
     }
 
 
-def exact_hyperparameters(values: Mapping[str, Scalar]) -> dict[str, Any]:
+def exact_hyperparameters(values: Mapping[str, ParameterValue]) -> dict[str, Any]:
     """
     Return the hyperparameters that preserve exact values, for the SDK to encode as JSON.
 
@@ -122,7 +122,7 @@ def _lists(names: list[str]) -> Iterator[list[str]]:
         yield fitting
 
 
-def take_exact(decoded: dict[str, Scalar], stored: Mapping[str, str | float]) -> None:
+def take_exact(decoded: dict[str, ParameterValue], stored: Mapping[str, str | float]) -> None:
     """
     Put exact values in place of what was decoded from numbers, and remove what preserved them.
 
@@ -140,7 +140,7 @@ def take_exact(decoded: dict[str, Scalar], stored: Mapping[str, str | float]) ->
                 decoded[name] = exact
 
 
-def _number_in(text: Scalar) -> int | float | None:
+def _number_in(text: ParameterValue) -> int | float | None:
     try:
         number = json.loads(str(text))
     except ValueError:

@@ -8,7 +8,7 @@ import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from mnist_tracking._values.recordable import Scalar
+from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -93,7 +93,7 @@ def attempt_name(sweep: str, slot: str, attempt: int) -> str:
     return f"{sweep}-{slot}" if attempt == 1 else f"{sweep}-{slot}-{attempt}"
 
 
-def digest_of(experiment: str, hyperparameters: Mapping[str, Scalar]) -> str:
+def digest_of(experiment: str, hyperparameters: Mapping[str, ParameterValue]) -> str:
     """
     Return ten characters that stand for the hyperparameters of a trial of an experiment, on every machine.
 

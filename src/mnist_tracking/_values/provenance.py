@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from mnist_tracking._values.markers import JOB_RESERVED, RESERVED
-from mnist_tracking._values.recordable import Scalar
+from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.repository import checkout_of
 from mnist_tracking._values.runtime import RUNTIME, folder_of_program, this_command
 from mnist_tracking._values.version import __version__
@@ -92,7 +92,7 @@ def program_code() -> dict[str, Any]:
     return code_in(folder_of_program())
 
 
-def take_provenance(parameters: dict[str, Scalar], metadata: Mapping[str, str]) -> Provenance:
+def take_provenance(parameters: dict[str, ParameterValue], metadata: Mapping[str, str]) -> Provenance:
     """
     Remove from a component's parameters what records its provenance, and return it.
 

@@ -59,7 +59,7 @@ def check_key(kind: Kind, name: object) -> str:
     )
 
 
-Scalar = str | int | float | bool | None | list["Scalar"] | dict[str, "Scalar"]
+ParameterValue = str | int | float | bool | None | list["ParameterValue"] | dict[str, "ParameterValue"]
 """The value of a parameter: a scalar, or a list or a mapping of values, which is stored as JSON."""
 _MAX_STRING = 2500
 _MAX_BITS = 8304  # of an integer with that many digits
@@ -85,7 +85,7 @@ def check_mapping(kind: Kind, values: object) -> None:
         raise ConfigError(f"The {kind}s are {short_repr(values)}; expected a mapping, such as {{'epochs': 2}}.")
 
 
-def scalar(kind: Kind, name: str, value: object) -> Scalar:
+def plain_value(kind: Kind, name: str, value: object) -> ParameterValue:
     """
     Return the value of a parameter or hyperparameter as plain Python has it.
 
@@ -100,9 +100,9 @@ def scalar(kind: Kind, name: str, value: object) -> Scalar:
         case None | bool() | str():
             return found
         case list():
-            return [scalar(kind, name, item) for item in found]
+            return [plain_value(kind, name, item) for item in found]
         case dict() if all(isinstance(key, str) for key in found):
-            return {key: scalar(kind, name, item) for key, item in found.items()}
+            return {key: plain_value(kind, name, item) for key, item in found.items()}
         case Integral():
             if int(found).bit_length() > _MAX_BITS:
                 raise ConfigError(
@@ -114,14 +114,14 @@ def scalar(kind: Kind, name: str, value: object) -> Scalar:
     raise _refusal(kind, name, value)
 
 
-def recordable(kind: Kind, name: str, value: object) -> Scalar:
+def recordable(kind: Kind, name: str, value: object) -> ParameterValue:
     """
-    Return the value as `scalar` does, checked against what SageMaker can store.
+    Return the value as `plain_value` does, checked against what SageMaker can store.
 
     Raises:
         ConfigError: If the value is of another type, not finite, too long, or text that cannot be sent.
     """
-    found = scalar(kind, name, value)
+    found = plain_value(kind, name, value)
     if not _is_finite(found):
         raise _refusal(kind, name, value)
     written = json.dumps(found, ensure_ascii=False)
@@ -156,7 +156,7 @@ def _plain(value: Any) -> Any:
     return python_scalar(value)
 
 
-def _is_finite(value: Scalar) -> bool:
+def _is_finite(value: ParameterValue) -> bool:
     match value:
         case list():
             return all(map(_is_finite, value))
@@ -165,7 +165,7 @@ def _is_finite(value: Scalar) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def encode(value: Scalar) -> str | float | None:
+def encode(value: ParameterValue) -> str | float | None:
     """
     Return a value in the form that a component stores; None if it cannot store it.
 
@@ -180,7 +180,7 @@ def encode(value: Scalar) -> str | float | None:
     return encoded if is_stored else None
 
 
-def stored_form(value: Scalar) -> str | float:
+def stored_form(value: ParameterValue) -> str | float:
     """Return a value in the form that a component stores, even if it is too long or not finite."""
     match value:
         case None | bool() | list() | dict():
@@ -204,7 +204,7 @@ def _is_ambiguous(text: str) -> bool:
     return not text or is_json or container_in(text) is not None or _is_like_number(text)
 
 
-def container_in(text: str) -> list[Scalar] | dict[str, Scalar] | None:
+def container_in(text: str) -> list[ParameterValue] | dict[str, ParameterValue] | None:
     """
     Return the list or the mapping that a text is the stored form of; None for any other text.
 
@@ -215,7 +215,7 @@ def container_in(text: str) -> list[Scalar] | dict[str, Scalar] | None:
     if not text.startswith(("[", "{")):
         return None
     try:
-        found: list[Scalar] | dict[str, Scalar] = json.loads(text)
+        found: list[ParameterValue] | dict[str, ParameterValue] = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return found if json.dumps(found) == text else None
@@ -229,7 +229,7 @@ def _is_like_number(text: str) -> bool:
     return True
 
 
-def as_text(value: Scalar) -> str:
+def as_text(value: ParameterValue) -> str:
     """
     Return a value as text that shows its type: a string that could be another value is in quotes.
 
@@ -241,7 +241,7 @@ def as_text(value: Scalar) -> str:
     return str(value) if is_bare else json.dumps(value, ensure_ascii=False)
 
 
-def same_value(one: Scalar, other: Scalar) -> bool:
+def same_value(one: ParameterValue, other: ParameterValue) -> bool:
     """
     Whether two values of a parameter are the same, as filters compare them: 2 and 2.0 are, True and 1 are not.
 
@@ -252,7 +252,7 @@ def same_value(one: Scalar, other: Scalar) -> bool:
     return comparable(one) == comparable(other)
 
 
-def comparable(value: Scalar) -> tuple[bool, Scalar]:
+def comparable(value: ParameterValue) -> tuple[bool, ParameterValue]:
     """Return a hashable that is equal for values that are the `same_value`."""
     return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
 

@@ -8,7 +8,7 @@ import attrs
 
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, marked
 from mnist_tracking._values.provenance import Provenance
-from mnist_tracking._values.recordable import Scalar as Scalar
+from mnist_tracking._values.recordable import ParameterValue as ParameterValue
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, plural
 from mnist_tracking.errors import ConfigError
@@ -25,7 +25,7 @@ __all__ = [
     "MetricPoint",
     "MetricSeries",
     "NamedTrial",
-    "Scalar",
+    "ParameterValue",
     "Status",
     "trial_name_of",
 ]
@@ -209,7 +209,7 @@ class Component:
     created: datetime
     started: datetime | None
     ended: datetime | None
-    parameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    parameters: Mapping[str, ParameterValue] = attrs.field(converter=own_copy, hash=False)
     inputs: tuple[Artifact, ...]
     outputs: tuple[Artifact, ...]
     metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)

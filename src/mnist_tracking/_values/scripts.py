@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
 
 _FLAG_ACTIONS = ("store_true", "store_false", "store_const", "append_const", "count", "BooleanOptionalAction")
@@ -15,7 +15,7 @@ _ABSL = ("DEFINE_bool", "DEFINE_boolean")
 _ADVICE = "Pass it as JobSpec(arguments=['{{{0}:{1}}}', ...])"
 
 
-def mistakes(job: JobSpec, hyperparameters: Mapping[str, Scalar]) -> list[str]:
+def mistakes(job: JobSpec, hyperparameters: Mapping[str, ParameterValue]) -> list[str]:
     """
     Return what will go wrong in a job, as far as its script shows it; nothing for code in S3 or other languages.
 
@@ -74,7 +74,7 @@ def _imported(tree: ast.Module) -> set[str]:
     return names
 
 
-def _lost_values(script: str, tree: ast.Module, hyperparameters: Mapping[str, Scalar]) -> Iterator[str]:
+def _lost_values(script: str, tree: ast.Module, hyperparameters: Mapping[str, ParameterValue]) -> Iterator[str]:
     """Yield a line for each boolean that an option of the script does not get as it is."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for name, value in hyperparameters.items():

@@ -27,7 +27,7 @@ from mnist_tracking._values.dotted import check_dotted
 from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.metric_lines import compile_regex
 from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -388,7 +388,7 @@ class JobSpec:
     entry_point: str = attrs.field(converter=_entry_point, kw_only=False)
     source_dir: str | None = attrs.field(default=None, converter=_source_dir)
     dependencies: tuple[str, ...] = attrs.field(default=(), converter=_dependencies)
-    hyperparameters: Mapping[str, Scalar] = attrs.field(factory=dict, converter=copied, hash=False)
+    hyperparameters: Mapping[str, ParameterValue] = attrs.field(factory=dict, converter=copied, hash=False)
     arguments: tuple[str, ...] | None = attrs.field(default=None, converter=_template)
     metrics: tuple[MetricDefinition, ...] = attrs.field(default=(), converter=_definitions)
     objective: Objective | None = attrs.field(default=None, converter=_objective)
@@ -401,7 +401,7 @@ class JobSpec:
     environment: Mapping[str, str] = attrs.field(factory=dict, converter=copied, hash=False)
     max_run_s: int = 86_400
     estimator: Mapping[str, Any] = attrs.field(factory=dict, converter=copied, hash=False)
-    check: Callable[[Mapping[str, Scalar]], object] | None = attrs.field(default=None, eq=False, repr=False)
+    check: Callable[[Mapping[str, ParameterValue]], object] | None = attrs.field(default=None, eq=False, repr=False)
     required_inputs: tuple[str, ...] = attrs.field(default=(), converter=channels)
     dataset_reader: str | None = None
     adapter: str | None = None
@@ -431,7 +431,7 @@ class JobSpec:
         if self.objective is not None:
             check_objective(self.objective, self.metrics, self.image_uri)
 
-    def merged(self, hyperparameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    def merged(self, hyperparameters: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
         """
         Return the job's hyperparameters, overridden by a trial's own, as Python scalars.
 
@@ -450,7 +450,7 @@ class JobSpec:
             self.check(merged)
         return merged
 
-    def _check_arguments(self, hyperparameters: Mapping[str, Scalar]) -> None:
+    def _check_arguments(self, hyperparameters: Mapping[str, ParameterValue]) -> None:
         """Check that the arguments mention every hyperparameter, and nothing else."""
         if not self.arguments:  # none at all, for a script that reads SM_HPS
             return
@@ -486,7 +486,7 @@ class JobSpec:
         return inputs
 
 
-def _check_placeholder(name: str, choice: str, hyperparameters: Mapping[str, Scalar]) -> None:
+def _check_placeholder(name: str, choice: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
     if name not in hyperparameters:
         if choice or not name.startswith(VARIABLE):
             raise ConfigError(f"The arguments mention {name!r}, which is not a hyperparameter of the trial.")

@@ -23,7 +23,7 @@ from mnist_tracking._values.checks import require_name, require_text, require_zo
 from mnist_tracking._values.exact import EXACT, JOB_EXACT, is_inexact
 from mnist_tracking._values.markers import NON_FINITE
 from mnist_tracking._values.recordable import is_plain, python_scalar
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
@@ -153,7 +153,7 @@ class Property:
     def __le__(self, value: float | datetime) -> Filter:
         return self._ordered("LessThanOrEqualTo", value)
 
-    def isin(self, values: Iterable[Scalar]) -> Filter:
+    def isin(self, values: Iterable[ParameterValue]) -> Filter:
         """
         Match any of *values*.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec, MetricDefinition, Objective
 from mnist_tracking.cli.names import experiment_names
 from mnist_tracking.cli.options import Command, options_in
@@ -133,7 +133,7 @@ class JobOptions:
     experiment: str
     mnist: bool
     source_dir: str | None
-    parameters: tuple[tuple[str, Scalar], ...]
+    parameters: tuple[tuple[str, ParameterValue], ...]
     arguments: tuple[str, ...]
     metrics: tuple[str, ...]
     data: str | None
@@ -228,7 +228,7 @@ def _metric(text: str) -> str | MetricDefinition:
     return MetricDefinition(name, regex) if equals else name
 
 
-def write_points(points: Sequence[Mapping[str, Scalar]], form: Form) -> None:
+def write_points(points: Sequence[Mapping[str, ParameterValue]], form: Form) -> None:
     """Write the hyperparameters of trials that a dry run would train."""
     match form:
         case "json":

@@ -14,7 +14,7 @@ import attrs
 import click
 
 from mnist_tracking._values.json import to_cell, to_json
-from mnist_tracking._values.recordable import Scalar, as_text
+from mnist_tracking._values.recordable import ParameterValue, as_text
 from mnist_tracking._values.tables import Table
 from mnist_tracking._values.text import CONTROLS, number, printable, redraws
 
@@ -163,7 +163,7 @@ class Recorded:
         value: Its value.
     """
 
-    value: Scalar
+    value: ParameterValue
 
     def __str__(self) -> str:
         return as_text(self.value)

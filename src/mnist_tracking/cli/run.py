@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import duration
 from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
 from mnist_tracking.cli.job_options import JobCommand, JobOptions, job_options, write_points
@@ -79,7 +79,7 @@ class _Follower:
     left = "Its job, if it was started, will stop."
     trial: "Trial | None" = None
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         del hyperparameters
         self.left = f"The job {job_name} will stop; the trial {trial_name} stays."
         echo(f"Trial {trial_name}, job {job_name}", err=True)

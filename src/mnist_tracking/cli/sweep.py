@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_tracking._values.names import check_name
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import Statistic
 from mnist_tracking._values.text import duration
 from mnist_tracking.cli.confirm import confirm_cost, dry_run_option, yes_option
@@ -55,7 +55,7 @@ def sweep(  # noqa: PLR0913 - one for each option
     settings: Settings,
     /,
     *,
-    grid: tuple[tuple[str, list[Scalar]], ...],
+    grid: tuple[tuple[str, list[ParameterValue]], ...],
     max_parallel: int,
     name: str | None,
     resume: bool,
@@ -118,7 +118,7 @@ class _Tally:
         self._started: set[str] = set()
         self._ended: dict[str, bool] = {}
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         del job_name, hyperparameters
         self._started.add(trial_name)
 

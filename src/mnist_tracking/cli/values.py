@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 
 __all__ = ["DURATION", "GRID", "INPUT_PAIR", "MOMENT", "PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
 
@@ -18,7 +18,7 @@ _LENGTH = re.compile(r"(\d+)\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def parse_scalar(text: str) -> Scalar:
+def parse_scalar(text: str) -> ParameterValue:
     """
     Read JSON: a number, ``true``, ``false``, ``null``, a list or an object; anything else is a string, as if quoted.
 
@@ -27,7 +27,7 @@ def parse_scalar(text: str) -> Scalar:
         [2, 0.001, True, 'sgd', '2', [64, 128]]
     """
     try:
-        value: Scalar = json.loads(text, parse_constant=_refuse)
+        value: ParameterValue = json.loads(text, parse_constant=_refuse)
     except ValueError:
         return text
     return value
@@ -62,7 +62,7 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic only since cl
 class _ValuePair(_Pair):
     example = "lr=0.1"
 
-    def read(self, text: str) -> Scalar:
+    def read(self, text: str) -> ParameterValue:
         return parse_scalar(text)
 
 
@@ -75,7 +75,7 @@ class _Grid(_Pair):
     name = "NAME=VALUE,..."
     example = "lr=0.1,0.01"
 
-    def read(self, text: str) -> list[Scalar]:
+    def read(self, text: str) -> list[ParameterValue]:
         """Read values separated by commas, or a JSON list, whose strings may contain commas."""
         try:
             values = json.loads(text, parse_constant=_refuse)

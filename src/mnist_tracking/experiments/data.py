@@ -17,7 +17,7 @@ from mnist_tracking._values.checks import check_path, is_in_s3
 from mnist_tracking._values.dotted import resolve
 from mnist_tracking._values.files import is_home
 from mnist_tracking._values.names import suggest_name
-from mnist_tracking._values.records import Component, Scalar
+from mnist_tracking._values.records import Component, ParameterValue
 from mnist_tracking._values.shared import FINGERPRINT, PREPROCESSING, data_uri, latest_data
 from mnist_tracking._values.specs import JobInput, JobSpec, is_local
 from mnist_tracking._values.text import short_repr
@@ -49,7 +49,7 @@ class DatasetFiles(Protocol):
     def input_name(self) -> str:
         """The name of the step's input: ``"dataset"`` or ``"mnist-dataset"``."""
 
-    def parameters(self) -> Mapping[str, Scalar]:
+    def parameters(self) -> Mapping[str, ParameterValue]:
         """Return what to record about the data."""
 
 
@@ -103,7 +103,7 @@ class ExperimentData:
         self,
         directory: str | os.PathLike[str],
         *,
-        parameters: Mapping[str, Scalar] | None,
+        parameters: Mapping[str, ParameterValue] | None,
         fingerprint: str | None,
         files: Sequence[Path] | None,
     ) -> Component:
@@ -117,7 +117,7 @@ class ExperimentData:
             raise ConfigError(f"fingerprint={short_repr(fingerprint)}; expected a string, such as a SHA-256.")
         return self._use(self._upload(folder, fingerprint, chosen), fingerprint, given)
 
-    def use(self, uri: str, *, parameters: Mapping[str, Scalar] | None) -> Component:
+    def use(self, uri: str, *, parameters: Mapping[str, ParameterValue] | None) -> Component:
         """Record data that is in S3 already; see `ExperimentRunner.use_dataset`."""
         if not is_in_s3(uri):
             raise ConfigError(
@@ -177,7 +177,7 @@ class ExperimentData:
         return f"{self._folder()}/data/{digest[:16]}"
 
     def _use(
-        self, uri: str, fingerprint: str, parameters: Mapping[str, Scalar], input_name: str = "dataset"
+        self, uri: str, fingerprint: str, parameters: Mapping[str, ParameterValue], input_name: str = "dataset"
     ) -> Component:
         if self.component is None or not _is_same_data(self.component, uri, fingerprint):
             with self._step(PREPROCESSING) as step:

@@ -11,7 +11,7 @@ from mnist_tracking._aws.experiments import claimed_job, create_trial
 from mnist_tracking._aws.jobs import start_job, stop_job, tag_component
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._values.names import unique_name
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobInput
 from mnist_tracking.errors import AlreadyExistsError, MnistTrackingError
 from mnist_tracking.experiments.submission import SubmittedTrial
@@ -48,7 +48,7 @@ class Launch:
     account: Account
     experiment: str
     trial_name: str
-    hyperparameters: Mapping[str, Scalar]
+    hyperparameters: Mapping[str, ParameterValue]
     tags: Mapping[str, str]
     code: Mapping[str, Any]
     _prepare: Callable[[], Mapping[str, JobInput]] = attrs.field(alias="prepare")

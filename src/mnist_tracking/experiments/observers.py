@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
@@ -21,7 +21,7 @@ class TrialObserver(Protocol):
     whenever that changes: ``"Starting"``, ``"Downloading"``, ``"Training"``, ``"Uploading"`` and so on.
     """
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         """Called once a trial's job was started."""
 
     def logged(self, trial_name: str, line: str) -> None:
@@ -42,7 +42,7 @@ class Observers:
     def __init__(self, *observers: TrialObserver | None) -> None:
         self._observers = [observer for observer in observers if observer is not None]
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         for observer in self._observers:
             observer.started(trial_name, job_name, hyperparameters)
 

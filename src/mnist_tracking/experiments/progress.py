@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mnist_tracking._values.metric_lines import LogSearch
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import duration, ellipsize, html_table, last_redraw, number, printable
 from mnist_tracking.experiments.observers import Observers, TrialObserver
@@ -33,7 +33,7 @@ _LONGEST_STATUS, _LONGEST_LABEL, _METRICS = len("downloading"), 28, 3
 @contextmanager
 def reporting(
     job: JobSpec,
-    points: Sequence[Mapping[str, Scalar]],
+    points: Sequence[Mapping[str, ParameterValue]],
     *,
     names: Sequence[str] = (),
     observer: TrialObserver | None = None,
@@ -74,7 +74,7 @@ def _is_watched() -> bool:
 
 @attrs.define
 class _Row:
-    point: Mapping[str, Scalar]
+    point: Mapping[str, ParameterValue]
     place: int = 0
     trial: str = ""
     begun: float | None = None
@@ -148,7 +148,11 @@ class Progress:
     """
 
     def __init__(
-        self, console: "Console", job: JobSpec, points: Sequence[Mapping[str, Scalar]], names: Sequence[str] = ()
+        self,
+        console: "Console",
+        job: JobSpec,
+        points: Sequence[Mapping[str, ParameterValue]],
+        names: Sequence[str] = (),
     ) -> None:
         self._console = console
         self._names = list(names)
@@ -185,7 +189,7 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         """Show that a trial was started."""
         del job_name
         with self._lock:
@@ -194,7 +198,7 @@ class Progress:
             row.status, row.begun, row.search = "starting", time.monotonic(), LogSearch(self._regexes)
         self._say(row, f"training as trial {trial_name}, for {self._limit}")
 
-    def _row_of(self, hyperparameters: Mapping[str, Scalar]) -> _Row:
+    def _row_of(self, hyperparameters: Mapping[str, ParameterValue]) -> _Row:
         for row in self._rows:
             if not row.trial and all(hyperparameters.get(name) == value for name, value in row.point.items()):
                 return row
@@ -302,7 +306,7 @@ def _heading(name: str) -> str:
     return re.sub(r"(?<=[:_])(?=\w)", "\n", name, count=1)
 
 
-def _text(value: Scalar) -> str:
+def _text(value: ParameterValue) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 

@@ -25,7 +25,7 @@ from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
 from mnist_tracking._values.names import check_name, unique_name
 from mnist_tracking._values.provenance import program_code
-from mnist_tracking._values.records import Component, NamedTrial, Scalar, trial_name_of
+from mnist_tracking._values.records import Component, NamedTrial, ParameterValue, trial_name_of
 from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobInput, JobSpec
@@ -152,7 +152,7 @@ class ExperimentRunner:
         self,
         directory: str | os.PathLike[str],
         *,
-        parameters: Mapping[str, Scalar] | None = None,
+        parameters: Mapping[str, ParameterValue] | None = None,
         fingerprint: str | None = None,
         files: Sequence[Path] | None = None,
     ) -> Component:
@@ -177,7 +177,7 @@ class ExperimentRunner:
         """
         return self._data.upload(directory, parameters=parameters, fingerprint=fingerprint, files=files)
 
-    def use_dataset(self, uri: str, *, parameters: Mapping[str, Scalar] | None = None) -> Component:
+    def use_dataset(self, uri: str, *, parameters: Mapping[str, ParameterValue] | None = None) -> Component:
         """
         Record data that is in S3 already, as `upload_dataset` does; nothing is copied.
 
@@ -220,7 +220,9 @@ class ExperimentRunner:
         around = self._around_step(name, component, trial_name)
         return Step(self.workspace, name, component, self._steps_folder, around=around)
 
-    def trial(self, hyperparameters: Mapping[str, Scalar] | None = None, *, name: str | None = None) -> LocalTrial:
+    def trial(
+        self, hyperparameters: Mapping[str, ParameterValue] | None = None, *, name: str | None = None
+    ) -> LocalTrial:
         """
         Track a trial that is computed in this process, without a training job, on the same leaderboard.
 
@@ -259,7 +261,7 @@ class ExperimentRunner:
 
     def submit(
         self,
-        hyperparameters: Mapping[str, Scalar] | None = None,
+        hyperparameters: Mapping[str, ParameterValue] | None = None,
         *,
         name: str | None = None,
         resume_from: NamedTrial | str | None = None,
@@ -289,7 +291,7 @@ class ExperimentRunner:
 
     def run(
         self,
-        hyperparameters: Mapping[str, Scalar] | None = None,
+        hyperparameters: Mapping[str, ParameterValue] | None = None,
         *,
         name: str | None = None,
         resume_from: NamedTrial | str | None = None,
@@ -440,7 +442,7 @@ class ExperimentRunner:
 
 def launch_of(
     runner: ExperimentRunner,
-    hyperparameters: Mapping[str, Scalar] | None,
+    hyperparameters: Mapping[str, ParameterValue] | None,
     trial_name: str | None = None,
     *,
     resume_from: NamedTrial | str | None = None,

@@ -22,7 +22,7 @@ from mnist_tracking._aws.storage import upload_model
 from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE
 from mnist_tracking._values.recordable import LAST_STEP, check_key, check_metrics, check_step
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.tally import Tally
 from mnist_tracking.errors import ConfigError, StateError, StateReason
 
@@ -47,7 +47,7 @@ class _Recording:
         folder: str,
         *,
         around: AbstractContextManager[None],
-        parameters: Mapping[str, Scalar] | None = None,
+        parameters: Mapping[str, ParameterValue] | None = None,
     ) -> None:
         self.name = name
         self.component_name = component_name
@@ -96,17 +96,17 @@ class _Recording:
     def _refusal(self, reason: StateReason, detail: str) -> StateError:
         return StateError(self._noun, self.name, reason, f"{detail}: {self._hint.format(self.name)}")
 
-    def log_parameter(self, name: str, value: Scalar) -> None:
+    def log_parameter(self, name: str, value: ParameterValue) -> None:
         """
         Record one parameter; see `log_parameters`.
 
         Args:
             name: Its name.
-            value: A finite number, a string of up to 2500 characters, a boolean or None.
+            value: A finite number, a string of up to 2500 characters, a boolean, None, or a list or mapping of them.
         """
         self.log_parameters({check_key("parameter", name): value})
 
-    def log_parameters(self, values: Mapping[str, Scalar]) -> None:
+    def log_parameters(self, values: Mapping[str, ParameterValue]) -> None:
         """
         Record parameters, which are read back as they were recorded; an existing name is replaced.
 
@@ -292,7 +292,7 @@ class LocalTrial(_Recording):
         *,
         experiment: str,
         around: AbstractContextManager[None],
-        parameters: Mapping[str, Scalar],
+        parameters: Mapping[str, ParameterValue],
         output_uri: str,
     ) -> None:
         marked = {**parameters, CHECKED: True}  # every value passes through this process

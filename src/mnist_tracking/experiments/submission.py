@@ -23,7 +23,7 @@ from mnist_tracking._aws.outcomes import wait_for_outcome
 from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.checks import check_timeout
-from mnist_tracking._values.records import MetricSeries, Scalar, Status, trial_name_of
+from mnist_tracking._values.records import MetricSeries, ParameterValue, Status, trial_name_of
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.experiments.hints import failure_hint, loss_hint
@@ -192,7 +192,7 @@ class SubmittedTrial:
 
 def follow(
     submitted: SubmittedTrial,
-    hyperparameters: Mapping[str, Scalar],
+    hyperparameters: Mapping[str, ParameterValue],
     observer: TrialObserver,
     *,
     timeout_s: float | None = None,

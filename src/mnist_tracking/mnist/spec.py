@@ -1,6 +1,6 @@
 """The specification of the job that trains the CNN."""
 
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import DATA, JobSpec, Objective
 from mnist_tracking.training import entry
 from mnist_tracking.training.hyperparameters import check_overrides
@@ -13,7 +13,7 @@ def mnist_job(
     instance_type: str = "ml.m5.xlarge",
     instance_count: int = 1,
     max_run_s: int = 3600,
-    **hyperparameters: Scalar,
+    **hyperparameters: ParameterValue,
 ) -> JobSpec:
     """
     Return the specification of a job that trains the CNN of `mnist_tracking.training`. Does not need torch.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_tracking._values.records import MetricSeries, Scalar
+from mnist_tracking._values.records import MetricSeries, ParameterValue
 from mnist_tracking._values.text import ellipsize, main_metrics, number
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
@@ -218,7 +218,7 @@ def _the_parameter(board: Leaderboard, parameter: str | None) -> str:
     raise ConfigError(f"The effect of which hyperparameter? Pass parameter=. {available}.")
 
 
-def _effect(board: Leaderboard, parameter: str, metric: str) -> list[tuple[Scalar, float]]:
+def _effect(board: Leaderboard, parameter: str, metric: str) -> list[tuple[ParameterValue, float]]:
     pairs = []
     for trial in board:
         value = _value(board, trial, metric)
@@ -234,7 +234,7 @@ def _value(board: Leaderboard, trial: Trial, metric: str) -> float | None:
     return None if isinstance(last, str) else last
 
 
-def _best(board: Leaderboard, parameter: str) -> tuple[Scalar, float] | None:
+def _best(board: Leaderboard, parameter: str) -> tuple[ParameterValue, float] | None:
     """Return the hyperparameter and the value of the trial that `Leaderboard.best` is; None without one."""
     for trial in board:
         value = score(trial, board.objective) if board.objective else None
@@ -243,7 +243,7 @@ def _best(board: Leaderboard, parameter: str) -> tuple[Scalar, float] | None:
     return None
 
 
-def _ticks(values: Sequence[Scalar]) -> dict[str, float]:
+def _ticks(values: Sequence[ParameterValue]) -> dict[str, float]:
     """Place values on an axis: numbers as they are, anything else, and what spans a wide range, evenly."""
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
@@ -254,7 +254,9 @@ def _ticks(values: Sequence[Scalar]) -> dict[str, float]:
     return {number(value): value for value in ordered}
 
 
-def _means(pairs: Sequence[tuple[Scalar, float]], ticks: Mapping[str, float]) -> tuple[list[float], list[float]]:
+def _means(
+    pairs: Sequence[tuple[ParameterValue, float]], ticks: Mapping[str, float]
+) -> tuple[list[float], list[float]]:
     by_place: dict[float, list[float]] = {}
     for value, y in pairs:
         by_place.setdefault(ticks[_text(value)], []).append(y)
@@ -334,5 +336,5 @@ def _counted(true: NDArray[Any], guessed: NDArray[Any], classes: NDArray[Any]) -
     return counts
 
 
-def _text(value: Scalar) -> str:
+def _text(value: ParameterValue) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ from mnist_tracking._values.records import (
     Component,
     Metric,
     MetricSeries,
-    Scalar,
+    ParameterValue,
     Status,
     last_values,
     own_copy,
@@ -142,7 +142,7 @@ class Trial:
     experiment: str
     status: Status | None
     failure_reason: str
-    hyperparameters: Mapping[str, Scalar] = attrs.field(converter=own_copy, hash=False)
+    hyperparameters: Mapping[str, ParameterValue] = attrs.field(converter=own_copy, hash=False)
     metrics: Mapping[str, Metric] = attrs.field(converter=own_copy, hash=False)
     job_name: str
     component_name: str

@@ -8,7 +8,7 @@ import attrs
 from mnist_tracking._aws.errors import exists, is_fault_of_service
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._values.names import attempt_name
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.errors import JobFailedError
 from mnist_tracking.experiments.launch import Launch
 from mnist_tracking.experiments.runner import ExperimentRunner, launch_of
@@ -34,8 +34,8 @@ class PointTraining:
         submitted: Its trial, if that is known to have a job.
     """
 
-    point: Mapping[str, Scalar]
-    hyperparameters: Mapping[str, Scalar]
+    point: Mapping[str, ParameterValue]
+    hyperparameters: Mapping[str, ParameterValue]
     sweep: str | None = None
     slot: str = ""
     attempt: int = 1

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.jobs import stop_job
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.errors import MnistTrackingError
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.trial import Trial
@@ -38,7 +38,7 @@ class Running(Observers):
         """Whether this sweep has started the job of a trial that is running."""
         return trial_name in self._jobs
 
-    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, Scalar]) -> None:
+    def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         if self._is_stopping and self.has_launched(trial_name):  # the interrupt came while this job was being started
             stop_job(self._account, job_name)
         is_again, self._repeated[trial_name] = trial_name in self._repeated, self._lines[trial_name]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from mnist_tracking._values.recordable import python_scalar
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import ellipsize, short_repr
 from mnist_tracking.errors import ConfigError
@@ -15,8 +15,8 @@ TRIAL_QUOTA = 300
 
 
 def expand_grid(
-    space: Mapping[str, Iterable[Scalar]], job: JobSpec, *, at_most: int = TRIAL_QUOTA
-) -> list[dict[str, Scalar]]:
+    space: Mapping[str, Iterable[ParameterValue]], job: JobSpec, *, at_most: int = TRIAL_QUOTA
+) -> list[dict[str, ParameterValue]]:
     """
     Return every combination, the last hyperparameter varying fastest.
 
@@ -49,7 +49,7 @@ def expand_grid(
     return points
 
 
-def _values(name: str, values: Iterable[Scalar], at_most: int) -> list[Scalar]:
+def _values(name: str, values: Iterable[ParameterValue], at_most: int) -> list[ParameterValue]:
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise ConfigError(f"The values of {name!r} are {values!r}; expected a list, such as [1, 2].")
     found = list(itertools.islice(values, at_most + 1))
@@ -66,12 +66,12 @@ def _too_many(at_most: int) -> str:
     return f"An experiment may have {at_most} trials. Split the sweep, or pass trial_quota= if yours is higher."
 
 
-def _check_point(job: JobSpec, point: Mapping[str, Scalar]) -> None:
+def _check_point(job: JobSpec, point: Mapping[str, ParameterValue]) -> None:
     try:
         job.merged(point)
     except ConfigError as error:
         raise ConfigError(f"The point {_named(point)} of the grid is not allowed: {error}") from error
 
 
-def _named(point: Mapping[str, Scalar]) -> str:
+def _named(point: Mapping[str, ParameterValue]) -> str:
     return ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())

@@ -7,7 +7,7 @@ from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.names import attempt_name, check_name, digest_of
 from mnist_tracking._values.recordable import comparable
-from mnist_tracking._values.records import Scalar
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.observers import TrialObserver, check_observer
@@ -67,7 +67,7 @@ class HyperparameterSweep:
     def __init__(
         self,
         runner: ExperimentRunner,
-        space: Mapping[str, Iterable[Scalar]],
+        space: Mapping[str, Iterable[ParameterValue]],
         *,
         max_parallel: int = 1,
         trial_quota: int = TRIAL_QUOTA,
@@ -184,5 +184,5 @@ class HyperparameterSweep:
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._job.objective)
 
 
-def _comparable(hyperparameters: Mapping[str, Scalar]) -> dict[str, tuple[bool, Scalar]]:
+def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, ParameterValue]]:
     return {name: comparable(value) for name, value in hyperparameters.items()}
