@@ -87,6 +87,13 @@ def run(bare_workspace: Workspace, tmp_path: Path) -> Callable[..., Trial]:
     return run
 
 
+@pytest.fixture
+def trial(run: Callable[..., Trial]) -> Trial:
+    """A trial that SCRIPT has trained."""
+    with pytest.warns(UserWarning, match="1 of 4 values of the metric 'loss' was dropped: 1 not finite"):
+        return run(SCRIPT, metrics=NAMES)
+
+
 def files(workspace: Workspace, uri: str) -> dict[str, bytes]:
     """Read the files of an archive in S3."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -95,16 +102,13 @@ def files(workspace: Workspace, uri: str) -> dict[str, bytes]:
         return {item.name: file.read() for item in tar if (file := tar.extractfile(item))}
 
 
-def test_what_a_script_records_is_read_back_as_it_was_put_in(run: Callable[..., Trial]) -> None:
-    trial = run(SCRIPT, metrics=NAMES)
-
+def test_what_a_script_records_is_read_back_as_it_was_put_in(trial: Trial) -> None:
     assert trial.hyperparameters == {"lr": 0.1, **RECORDED}
     assert (trial.metrics["loss"].count, trial.metrics["loss"].last) == (3, 0.1 / 3)
     assert trial.metrics["validation:accuracy"].last == 0.1 + 0.2
 
 
-def test_values_keep_the_steps_that_they_were_logged_with(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
-    trial = run(SCRIPT, metrics=NAMES)
+def test_values_keep_the_steps_that_they_were_logged_with(trial: Trial, bare_workspace: Workspace) -> None:
     with pytest.warns(UserWarning, match=f"Trial '{trial.name}': 1 of 4 values of the metric 'loss' was dropped"):
         series = bare_workspace.trial(trial.name).series()
 
@@ -123,8 +127,8 @@ def test_a_metric_that_no_line_matches_has_no_series() -> None:
     assert series_in_log([(datetime.now(UTC), "win=1")], {"loss": r"loss=(\w+)?"}) == {}
 
 
-def test_artifacts_are_where_their_uri_says(run: Callable[..., Trial], bare_workspace: Workspace) -> None:
-    run(SCRIPT, metrics=NAMES)
+@pytest.mark.usefixtures("trial")
+def test_artifacts_are_where_their_uri_says(bare_workspace: Workspace) -> None:
     (found,) = list_outputs(bare_workspace)
     archive = found["plots"]["Value"].removesuffix("#plots")
 
