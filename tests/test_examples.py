@@ -198,7 +198,7 @@ def test_a_job_that_was_stopped_is_carried_on_with_from_its_checkpoint(tmp_path:
             sent = client.describe_training_job(TrainingJobName=job["TrainingJobName"])
             assert sent["EnableManagedSpotTraining"]
             assert sent["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
-            assert sent["CheckpointConfig"]["S3Uri"].endswith("/slopes/checkpoints")
+            assert "/slopes/checkpoints/slopes-" in sent["CheckpointConfig"]["S3Uri"]  # a folder of each trial
 
 
 def test_a_project_in_a_companys_account_outlives_its_kernel(tmp_path: Path) -> None:
