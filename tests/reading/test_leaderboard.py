@@ -151,8 +151,9 @@ def test_html_is_escaped(runner: ExperimentRunner, client: Any) -> None:
     assert "<script>" not in page
 
 
-def test_an_unknown_layout_names_those_that_exist(runner: ExperimentRunner) -> None:
-    board = Leaderboard.load(runner.workspace, runner.name)
+def test_an_unknown_layout_names_those_that_exist(workspace: Workspace) -> None:
+    ExperimentRunner(workspace, "churn")  # without a job, and so without an objective
+    board = Leaderboard.load(workspace, "churn")
 
     with pytest.raises(ConfigError, match="expected 'tidy' or 'analytics'"):
         board.dataframe(layout="wide")  # type: ignore[call-overload, arg-type, unused-ignore]
