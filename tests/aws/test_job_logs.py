@@ -204,7 +204,7 @@ def test_the_command_line_of_who_may_not_read_logs(account: Account, monkeypatch
     assert failed.exit_code == 1
     assert "the data are upside down" in failed.output
     assert (logs.exit_code, logs.stdout) == (1, "")
-    assert "DescribeLogStreams failed (AccessDeniedException)" in logs.stderr
+    assert "DescribeLogStreams failed (AccessDeniedException)" in logs.output
     assert len(told) == 1
 
 

@@ -62,7 +62,7 @@ def test_left_over_is_deleted_by_the_command(
     asked = CliRunner().invoke(cli, arguments, input="n\n")
     done = CliRunner().invoke(cli, [*arguments, "--yes"])
 
-    assert "This deletes what an interrupted deployment left of endpoint 'mine'." in asked.stderr
+    assert "This deletes what an interrupted deployment left of endpoint 'mine'." in asked.output
     assert (done.exit_code, hosted(client)) == (0, [0, 0, 0])
 
 

@@ -172,7 +172,9 @@ class Account:
         """
         session: Any = self.boto_session
         if service == "sagemaker-runtime":
-            once = Config(read_timeout=self.timing.predicted_within_s, retries={"total_max_attempts": 1})
+            once = Config(
+                read_timeout=self.timing.predicted_within_s, retries={"mode": "standard", "total_max_attempts": 1}
+            )
             return retry_unsent(session.client(service, config=once))
         client = session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
         if service == "s3":
