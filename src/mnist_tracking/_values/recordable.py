@@ -206,7 +206,7 @@ def _is_ambiguous(text: str) -> bool:
 
 def container_in(text: str) -> list[ParameterValue] | dict[str, ParameterValue] | None:
     """
-    Return the list or the mapping that a text is the stored form of; None for any other text.
+    Return the list or mapping that a string stores; None if it stores neither.
 
     Example:
         >>> container_in("[64, 128]"), container_in("[64,128]"), container_in("{0}")
@@ -252,7 +252,7 @@ def same_value(one: ParameterValue, other: ParameterValue) -> bool:
     return comparable(one) == comparable(other)
 
 
-def comparable(value: ParameterValue) -> tuple[bool, ParameterValue]:
+def comparable(value: object) -> tuple[bool, object]:
     """Return a hashable that is equal for values that are the `same_value`."""
     return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
 

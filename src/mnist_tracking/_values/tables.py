@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from mnist_tracking._values.exact import is_inexact
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,7 +22,6 @@ _DTYPES = {
     "number": "float64",
     "time": "datetime64[us, UTC]",
 }
-_FIRST_INEXACT = 2**53  # a float may stand for several integers from here on
 _MOST_INT64 = 2**63
 
 
@@ -82,4 +83,4 @@ def _kind_of(values: Sequence[object]) -> Kind:
 
 
 def _is_exact(value: object) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and abs(value) < _FIRST_INEXACT)
+    return isinstance(value, float) or (isinstance(value, int) and not is_inexact(value))

@@ -1,7 +1,6 @@
 """What differs between trials, steps included."""
 
 import html
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import attrs
 
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import Provenance
-from mnist_tracking._values.recordable import as_text
+from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.records import Component
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import ellipsize, html_table, plural, printable
@@ -119,18 +118,17 @@ def _table(comparison: Comparison) -> str:
     return _aligned([["step", "kind", "name", *titles], *rows])
 
 
-def texts(difference: Difference) -> list[str]:
-    """Return the values as strings, a recorded parameter so that it shows its type; empty for what a trial has not."""
+def _distinct(difference: Difference, room: int) -> list[str]:
+    """
+    Return the values as strings, a recorded parameter so that it shows its type, and nothing for a missing value.
+
+    Long locations lose the folders that they share.
+    """
     as_string = as_text if difference.kind == "parameter" else str
-    return [
+    shown = [
         as_string(value) if there else ""  # type: ignore[arg-type]
         for value, there in zip(difference.values, difference.recorded, strict=True)
     ]
-
-
-def _distinct(difference: Difference, room: int) -> list[str]:
-    """Return the values as strings; long locations lose the folders that they share."""
-    shown = texts(difference)
     places = [text for text in shown if "://" in text]
     if len(places) < sum(difference.recorded) or max(map(len, shown)) <= room:
         return shown
@@ -177,16 +175,11 @@ def compare(trials: Iterable[Trial]) -> Comparison:
     return Comparison(names, tuple(rows))
 
 
-def _hashable(value: object) -> tuple[bool, object]:
-    """Return a value so that True differs from 1; lists and mappings as their JSON."""
-    return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
-
-
 def _differs(key: _Key, facts: Iterable[Mapping[_Key, object]]) -> bool:
     """Whether not all trials have the same; only a trial that has a step has its provenance."""
     step, kind, _ = key
     having = (found for found in facts if kind != "provenance" or (step, "step", "recorded") in found)
-    return len({(key in found, _hashable(found.get(key))) for found in having}) > 1
+    return len({(key in found, comparable(found.get(key))) for found in having}) > 1
 
 
 def _provenance(found: Provenance) -> Iterator[tuple[str, object]]:

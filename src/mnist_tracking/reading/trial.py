@@ -169,7 +169,7 @@ class Trial:
         lines = [
             head,
             *named("hyperparameters", self.hyperparameters),
-            *named("metrics", dict(sorted(metrics.items()))),
+            *named("metrics", metrics),
         ]
         return printable("\n".join(lines))
 

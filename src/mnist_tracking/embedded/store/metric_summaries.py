@@ -128,9 +128,9 @@ def summaries_until(
 ) -> Iterator[MetricSummary]:
     """Yield the statistics of a component's metrics, by name, of the values up to a time for each metric."""
     for whole in list(summaries_of(connection, component_id)):
-        found: MetricSummary | None = None
+        found, latest = None, until(whole.name)
         for _, value, timestamp in values_of(connection, component_id, whole.name):
-            if timestamp <= until(whole.name):
+            if timestamp <= latest:
                 found = _first(whole.name, value, timestamp) if found is None else found.with_value(value, timestamp)
         if found is not None:
             yield found

@@ -184,5 +184,5 @@ class HyperparameterSweep:
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._job.objective)
 
 
-def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, ParameterValue]]:
+def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, object]]:
     return {name: comparable(value) for name, value in hyperparameters.items()}
