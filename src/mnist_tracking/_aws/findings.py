@@ -127,7 +127,7 @@ def record_findings(account: Account, before: Component, after: Component) -> No
         mark(account, after.name, changed, removed)
     except ServiceError as error:
         if is_missing(error):
-            return  # whoever waits for the job once it exists records them
+            return  # a program that waits for the job later records them
         account.warn_once(
             "findings",
             f"Diverged metrics, dropped values and time limits cannot be recorded with their trials: {error}",

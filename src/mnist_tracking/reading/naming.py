@@ -35,7 +35,7 @@ def resolve_trial(
 
 
 def _stored(account: Account, name: str, experiment: str | None) -> str | None:
-    """Return the name of a trial, which may differ in case from the given one; None if there is none."""
+    """Return the stored name of a trial, which may differ in case from the given one; None if it does not exist."""
     try:
         found = require_trial(account, name)
     except NotFoundError:

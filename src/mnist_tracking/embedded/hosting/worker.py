@@ -157,9 +157,8 @@ class Handlers:
         if accept in ("", "*/*"):
             accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", _JSON)
         context = Context(self._model_dir, headers)
-        data = (
-            body.decode("utf-8") if content_type in (_JSON, _CSV) else body
-        )  # not with "; charset=...": as the toolkit
+        is_text = content_type in (_JSON, _CSV)  # as the toolkit, which does not know "; charset=..."
+        data = body.decode("utf-8") if is_text else body
         result = self._run(data, content_type, accept, context)
         output, content_type = result if isinstance(result, tuple) else (result, accept)
         if not isinstance(output, str | bytes | bytearray | memoryview):

@@ -26,7 +26,7 @@ _OUT_OF_MEMORY = 137
 
 
 class ErrorLines:
-    """The lines of one stream that explain a failure, and its last lines, in case there are none."""
+    """The lines of one stream that explain a failure, and its last lines, for a failure that none explains."""
 
     def __init__(self) -> None:
         self.found: list[str] = []

@@ -26,7 +26,7 @@ def failure_note(lines: Iterable[str]) -> str:
 
 def leftover_note(script: Path, root: Path = Path(OPT_ML)) -> str:
     """
-    Return a line on files of others that a script may take for the job's own; empty if there are none.
+    Return a note about other programs' files that a script may take for the job's own; empty without such files.
 
     Args:
         script: The script; one that does not mention the folder does not look there.
