@@ -14,6 +14,7 @@ from mnist_tracking._aws.convert import ADAPTER, CREATED_BY, TRIAL_TAG, tags_to_
 from mnist_tracking._aws.errors import (
     described,
     exists,
+    if_exists,
     is_in_progress,
     is_missing,
     is_not_in_service,
@@ -383,13 +384,7 @@ def delete_endpoint_alone(account: Account, name: str, *, within_s: float | None
 
 def model_locations(account: Account, name: str) -> tuple[str, ...]:
     """Return the locations of a model's data and of its code; none if the model does not exist."""
-    try:
-        with translated():
-            found = account.client("sagemaker").describe_model(ModelName=name)
-    except ServiceError as error:
-        if is_missing(error):
-            return ()
-        raise
+    found = _find_model(account, name) or {}
     containers = [found.get("PrimaryContainer", {}), *found.get("Containers", ())]
     return tuple(uri for container in containers for uri in _locations_in(container) if uri.startswith("s3://"))
 
@@ -400,14 +395,12 @@ def _locations_in(container: Mapping[str, Any]) -> Iterator[str]:
     yield container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
 
 
+def _find_model(account: Account, name: str) -> Mapping[str, Any] | None:
+    return if_exists(lambda: account.client("sagemaker").describe_model(ModelName=name))
+
+
 def _packed_archive(account: Account, name: str) -> tuple[str, str] | None:
     """Return bucket and key of the archive that the SDK packed for a model; None if it packed none."""
-    try:
-        with translated():
-            found = account.client("sagemaker").describe_model(ModelName=name)
-    except ServiceError as error:
-        if is_missing(error):
-            return None
-        raise
+    found = _find_model(account, name) or {}
     bucket, key = split_uri(found.get("PrimaryContainer", {}).get("ModelDataUrl", ""))
     return (bucket, key) if key.endswith(f"/models/{name}/model.tar.gz") else None

@@ -112,16 +112,20 @@ def is_missing_or_invalid(error: ClientError | ServiceError) -> bool:
     return is_missing(error) or _code_and_message(error)[0] == "ValidationException"
 
 
-def exists(call: Callable[[], object]) -> bool:
-    """Make a call about something that has a name, and return whether it exists."""
+def if_exists(call: Callable[[], T]) -> T | None:
+    """Make a call about something that has a name, and return its result; None if that does not exist."""
     try:
         with translated():
-            call()
+            return call()
     except ServiceError as error:
         if not is_missing(error):
             raise
-        return False
-    return True
+        return None
+
+
+def exists(call: Callable[[], object]) -> bool:
+    """Make a call about something that has a name, and return whether it exists."""
+    return if_exists(lambda: (call(),)) is not None
 
 
 def described(kind: str, name: str, describe: Callable[[], T], names: Callable[[], Iterable[str]]) -> T:

@@ -17,7 +17,7 @@ from mnist_tracking._aws.convert import (
     metadata_to_aws,
     tags_to_aws,
 )
-from mnist_tracking._aws.errors import described, is_missing, is_taken, translated
+from mnist_tracking._aws.errors import described, if_exists, is_missing, is_taken, translated
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.tags import add_tags, tags_of
 from mnist_tracking._aws.waiting import is_settled
@@ -114,15 +114,13 @@ def create_trial(
 
 def claimed_job(account: Account, trial: str, experiment: str) -> str | None:
     """Return the name of the training job that a trial of an experiment was created for; None without such a trial."""
-    try:
-        with translated():
-            found = account.client("sagemaker").describe_trial(TrialName=trial)
-            is_of_it = found["ExperimentName"].lower() == experiment.lower()
-            return tags_of(account, found["TrialArn"]).get(JOB_TAG) if is_of_it else None
-    except ServiceError as error:
-        if is_missing(error):
-            return None
-        raise
+
+    def claimed() -> str | None:
+        found = account.client("sagemaker").describe_trial(TrialName=trial)
+        is_of_it = found["ExperimentName"].lower() == experiment.lower()
+        return tags_of(account, found["TrialArn"]).get(JOB_TAG) if is_of_it else None
+
+    return if_exists(claimed)
 
 
 def attach(account: Account, trial: str, component: str) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
-from mnist_tracking._aws.errors import exists, is_already_ended, is_missing, is_taken, may_be_executed, translated
+from mnist_tracking._aws.errors import if_exists, is_already_ended, is_missing, is_taken, may_be_executed, translated
 from mnist_tracking._aws.experiments import jobs_of, read_component, require_trial
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.sdk import quiet
@@ -48,7 +48,7 @@ def start_job(
     try:
         _fit(estimator, job_name, trial_name, inputs)
     except ServiceError as error:
-        was_started = may_be_executed(error) and exists(lambda: describe_job(account, job_name))
+        was_started = may_be_executed(error) and find_job(account, job_name) is not None
         if not is_taken(error) and not was_started:
             raise
 
@@ -182,6 +182,11 @@ def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:
     with translated():
         job: Mapping[str, Any] = account.client("sagemaker").describe_training_job(TrainingJobName=job_name)
     return job
+
+
+def find_job(account: Account, job_name: str) -> Mapping[str, Any] | None:
+    """Return the response of DescribeTrainingJob; None if the job does not exist."""
+    return if_exists(lambda: describe_job(account, job_name))
 
 
 def stop_job(account: Account, job_name: str) -> bool:
@@ -440,6 +445,4 @@ def _needs_package(spec: JobSpec) -> bool:
 
 def _scripts(spec: JobSpec) -> Iterator[Path]:
     paths = code_files(spec.source_dir) if spec.source_dir else (Path(spec.entry_point),)
-    return (
-        path for path in paths if path.suffix == ".py" and path.is_file()
-    )  # the SDK rejects a script that no longer exists
+    return (path for path in paths if path.suffix == ".py" and path.is_file())  # the SDK rejects one that is gone

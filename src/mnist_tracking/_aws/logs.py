@@ -106,11 +106,11 @@ class JobLog:
                 return
 
 
-def log_tail(account: Account, job_name: str, ended: datetime | None, lines: int = 20) -> list[str]:
+def log_tail(account: Account, job_name: str, ended: datetime | None, lines: int) -> list[str]:
     """
     Return the last lines of the log of a job that ended then, oldest first, each as a terminal shows it.
 
-    There are none if reading logs is not allowed.
+    If reading logs is not allowed, the list is empty.
     """
     log = JobLog(account, job_name, is_optional=True)
     return [last_redraw(line) for _, line in deque(log.last_lines(ended), maxlen=lines)]

@@ -12,13 +12,12 @@ from typing import Any
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import JOB_COMPONENT, component_of_job
-from mnist_tracking._aws.errors import exists, is_missing
+from mnist_tracking._aws.errors import if_exists
 from mnist_tracking._aws.experiments import claimed_job, read_component
-from mnist_tracking._aws.jobs import ENDED, describe_job, end_of
+from mnist_tracking._aws.jobs import ENDED, end_of, find_job
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.records import Component, Metric
 from mnist_tracking._values.warning import warn
-from mnist_tracking.errors import ServiceError
 
 _PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers, with one bit to spare
 
@@ -26,9 +25,8 @@ _PRECISION, _SMALLEST = 2.0**-22, 2.0**-126  # of 32-bit floating-point numbers,
 def started_training(account: Account, trial: str, experiment: str) -> Component | None:
     """Return the training of a trial whose job has no component yet, as the job shows it; None without a job."""
     name = claimed_job(account, trial, experiment)
-    if name is None or not exists(lambda: describe_job(account, name)):
-        return None
-    return component_of_job(describe_job(account, name))
+    job = None if name is None else find_job(account, name)
+    return None if job is None else component_of_job(job)
 
 
 def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:
@@ -46,7 +44,7 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
     name, within_s = job["TrainingJobName"], account.timing.settled_within_s
     component, missing, late = None, tuple[str, ...](), list[str]()
     for _ in Polling(account, timeout_s=0.0 if is_settled(account, end_of(job)) else within_s):
-        component = _component_of(account, name)
+        component = if_exists(lambda: read_component(account, name + JOB_COMPONENT))  # SageMaker creates it later
         if component is not None and component.status in ENDED:
             missing = outstanding_metrics(job, component.metrics)
             if not missing:
@@ -59,16 +57,6 @@ def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Componen
         f"The job {name!r} has ended, and its trial component does not show {' and '.join(late)} within {within_s:g} s."
     )
     return component, missing
-
-
-def _component_of(account: Account, job_name: str) -> Component | None:
-    """Read the component of a job; None until SageMaker has created it."""
-    try:
-        return read_component(account, job_name + JOB_COMPONENT)
-    except ServiceError as error:
-        if not is_missing(error):
-            raise
-        return None
 
 
 def outstanding_metrics(job: Mapping[str, Any], metrics: Mapping[str, Metric]) -> tuple[str, ...]:

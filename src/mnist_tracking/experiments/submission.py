@@ -6,12 +6,12 @@ from datetime import datetime
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
-from mnist_tracking._aws.errors import exists
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
 from mnist_tracking._aws.findings import MetricCheck, read_findings, record_findings, with_findings, with_time_limit
 from mnist_tracking._aws.jobs import (
     describe_job,
     end_of,
+    find_job,
     job_status,
     stop_job,
     tag_component,
@@ -185,7 +185,7 @@ class SubmittedTrial:
         """
         if trial.status == "Failed":
             job = describe_job(self._account, self.job_name)
-            tail, reason = log_tail(self._account, self.job_name, end_of(job)), str(job.get("FailureReason", ""))
+            tail, reason = log_tail(self._account, self.job_name, end_of(job), _TAIL), str(job.get("FailureReason", ""))
             hint = failure_hint([*tail, reason], [channel["ChannelName"] for channel in job.get("InputDataConfig", ())])
             raise JobFailedError(self.job_name, reason, tail, hint)
 
@@ -235,7 +235,7 @@ def attach_to_trial(account: Account, trial_name: str) -> SubmittedTrial:
     listed = require_trial(account, trial_name_of(trial_name))
     jobs = jobs_of(account, trial_name)
     job = jobs[-1] if jobs else claimed_job(account, listed.name, listed.experiment)
-    if job is None or not (jobs or exists(lambda: describe_job(account, job))):
+    if job is None or not (jobs or find_job(account, job)):
         raise StateError(
             "trial", trial_name, "no-job", "has no training job to wait for; workspace.trial() reads what was recorded"
         )

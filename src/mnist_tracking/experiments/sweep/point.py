@@ -5,8 +5,8 @@ from functools import partial
 
 import attrs
 
-from mnist_tracking._aws.errors import exists, is_fault_of_service
-from mnist_tracking._aws.jobs import describe_job
+from mnist_tracking._aws.errors import is_fault_of_service
+from mnist_tracking._aws.jobs import find_job
 from mnist_tracking._values.names import attempt_name
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.errors import JobFailedError
@@ -104,7 +104,7 @@ def _start(launch: Launch, running: Running, *, is_ours: bool) -> SubmittedTrial
     It is looked for first, since its own instances may exhaust the quota.
     """
     may_be_started = not is_ours or running.has_launched(launch.trial_name)
-    if may_be_started and exists(lambda: describe_job(launch.account, launch.job_name)):
+    if may_be_started and find_job(launch.account, launch.job_name):
         return launch.submitted
     running.launching(launch.trial_name, launch.job_name)
     return launch.start()

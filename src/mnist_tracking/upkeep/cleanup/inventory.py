@@ -17,9 +17,9 @@ from mnist_tracking._aws.convert import (
     tags_to_aws,
 )
 from mnist_tracking._aws.endpoints import HOSTING
-from mnist_tracking._aws.errors import exists, translated
+from mnist_tracking._aws.errors import translated
 from mnist_tracking._aws.experiments import component_names, require_trial, trials_with
-from mnist_tracking._aws.jobs import describe_job, job_status
+from mnist_tracking._aws.jobs import end_of, find_job
 from mnist_tracking._aws.search import iter_components, trials_in
 from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
@@ -28,8 +28,6 @@ from mnist_tracking.upkeep.cleanup.pool import results
 from mnist_tracking.upkeep.cleanup.readers import Reader, find_readers
 
 __all__ = ["FoundTrial", "Hosted", "Inventory", "take_inventory"]
-
-_MAX_PARALLEL = 4
 
 
 @attrs.frozen
@@ -129,7 +127,7 @@ class _Reader:
         )
         found = {c.name: c for filters in searches for c in iter_components(self.client, **filters)}
         names = component_names(self.account, ExperimentName=self.experiment)
-        found |= results(self._read, [name for name in names if name not in found], max_parallel=_MAX_PARALLEL)
+        found |= results(self._read, [name for name in names if name not in found])
         return sorted(found.values(), key=lambda component: component.created)
 
     def _read(self, name: str) -> Component:
@@ -147,7 +145,7 @@ class _Reader:
         """A job's component has no tags of its own, but the job has."""
         tagged = {component.name for component in components if CREATED_BY in component.tags}
         sources = {c.name: c.source_arn for c in components if c.source_arn and c.name not in tagged}
-        arns = results(self._is_ours, set(sources.values()), max_parallel=_MAX_PARALLEL)
+        arns = results(self._is_ours, set(sources.values()))
         return frozenset(tagged | {name for name, arn in sources.items() if arns[arn]})
 
     def trials(self, shown: Container[str | None]) -> dict[str, FoundTrial]:
@@ -169,9 +167,8 @@ class _Reader:
 
     def _hidden_job(self, name: str | None, shown: Container[str | None]) -> str | None:
         """Return the job of a trial if no component shows that it runs."""
-        if name is None or name in shown or not exists(lambda: describe_job(self.account, name)):
-            return None
-        return name if job_status(self.account, name) in ("InProgress", "Stopping") else None
+        job = None if name is None or name in shown else find_job(self.account, name)
+        return name if job is not None and end_of(job) is None else None
 
     def hosted(self, components: Iterable[Component]) -> Iterator[Hosted]:
         """Yield what was deployed and still exists; the configuration and the model may outlive their endpoint."""

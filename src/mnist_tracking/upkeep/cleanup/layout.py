@@ -6,12 +6,13 @@ from functools import cached_property
 
 import attrs
 
-from mnist_tracking._aws.convert import EXPERIMENT_TAG, code_uri
+from mnist_tracking._aws.convert import EXPERIMENT_TAG
 from mnist_tracking._aws.storage import location_of
 from mnist_tracking._values.names import is_generated
 from mnist_tracking._values.records import Component
 from mnist_tracking._values.shared import uploaded_data_uri
 from mnist_tracking.upkeep.cleanup.inventory import Inventory
+from mnist_tracking.upkeep.cleanup.readers import locations_of
 
 __all__ = ["Layout"]
 
@@ -48,9 +49,7 @@ class Layout:
     def data_of(self, component: Component) -> Iterator[str]:
         """Yield the locations of a component's data: its own folders, the artifacts it names, and its code."""
         yield from self.folders_of(component)
-        yield from (artifact.uri.rstrip("/") for artifact in (*component.inputs, *component.outputs))
-        if code := code_uri(component):
-            yield code
+        yield from (uri.rstrip("/") for uri in locations_of(component))
 
     def folder_of(self, uri: str) -> str:
         """Return the folder of the job, step, dataset or model that an object belongs to."""

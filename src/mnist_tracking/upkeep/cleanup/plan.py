@@ -9,6 +9,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import LEAVING_TAG
+from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.experiments import read_experiment
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_count, require_name, require_zone
@@ -330,29 +331,15 @@ class _Planner:
     def _jobs(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
         for component in self._components:
             if component.job_name and component.name in deletable:
-                yield PlannedDeletion(
-                    kind="training job",
-                    name=component.job_name,
-                    trial=next(iter(component.trials), None),
-                    deletable=False,
-                    reason=_JOB,
-                    is_running=component.status in ("InProgress", "Stopping"),
-                )
-
+                is_running = component.status in ("InProgress", "Stopping")
+                yield _job(component.job_name, next(iter(component.trials), None), is_running=is_running)
         for trial in self.inventory.trials.values():
             if trial.hidden_job and self._deletes_trial(trial.name):
-                yield PlannedDeletion(
-                    kind="training job",
-                    name=trial.hidden_job,
-                    trial=trial.name,
-                    deletable=False,
-                    reason=_JOB,
-                    is_running=True,
-                )
+                yield _job(trial.hidden_job, trial.name, is_running=True)
 
     def _hosted(self, deletable: frozenset[str]) -> Iterator[PlannedDeletion]:
         hosted = [found for found in self.inventory.hosted if found.component.name in deletable]
-        for kind in ("endpoint", "endpoint config", "model"):
+        for kind in HOSTING:
             for found in hosted:
                 if found.kind == kind:
                     yield PlannedDeletion(kind=kind, name=found.name, trial=next(iter(found.component.trials), None))
@@ -372,3 +359,9 @@ class _Planner:
         elif any(item.kind == OBJECTS and item.reason not in ("", FOREIGN) for item in contents):
             reason = DATA_IN_USE
         return PlannedDeletion(kind="experiment", name=self.inventory.experiment, deletable=not reason, reason=reason)
+
+
+def _job(name: str, trial: str | None, *, is_running: bool) -> PlannedDeletion:
+    return PlannedDeletion(
+        kind="training job", name=name, trial=trial, deletable=False, reason=_JOB, is_running=is_running
+    )

@@ -8,6 +8,7 @@ from mnist_tracking.errors import MnistTrackingError
 
 T = TypeVar("T")
 R = TypeVar("R")
+_MOST_READS = 4  # at once
 
 
 def for_each(
@@ -30,7 +31,7 @@ def for_each(
             raise
 
 
-def results(act: Callable[[T], R], items: Iterable[T], *, max_parallel: int) -> dict[T, R]:
+def results(act: Callable[[T], R], items: Iterable[T]) -> dict[T, R]:
     """Return the result of *act* for each item; the first error is raised."""
     found: dict[T, R] = {}
 
@@ -39,5 +40,5 @@ def results(act: Callable[[T], R], items: Iterable[T], *, max_parallel: int) -> 
             raise outcome
         found[item] = outcome
 
-    for_each(act, items, keep, max_parallel=max_parallel)
+    for_each(act, items, keep, max_parallel=_MOST_READS)
     return found

@@ -15,9 +15,7 @@ from mnist_tracking._aws.storage import location_of
 from mnist_tracking._values.records import Component
 from mnist_tracking.upkeep.cleanup.pool import results
 
-__all__ = ["Reader", "find_readers"]
-
-_MAX_PARALLEL = 4
+__all__ = ["Reader", "find_readers", "locations_of"]
 
 
 @attrs.frozen
@@ -47,14 +45,15 @@ def find_readers(account: Account, prefix: str, *, since: datetime, known: Conta
         known: The names of the steps and models to leave out.
     """
     for component in components_since(account, since):
-        if component.name not in known and (used := _overlapping(_locations_of(component), prefix)):
+        if component.name not in known and (used := _overlapping(locations_of(component), prefix)):
             yield Reader(_describe(component), used)
     for name, locations in _models(account, since, known).items():
         if used := _overlapping(locations, prefix):
             yield Reader(f"model {name}", used)
 
 
-def _locations_of(component: Component) -> Iterator[str]:
+def locations_of(component: Component) -> Iterator[str]:
+    """Yield the locations that a step has recorded: its artifacts, and the code that was trained."""
     yield from (artifact.uri for artifact in (*component.inputs, *component.outputs))
     if code := code_uri(component):
         yield code
@@ -82,4 +81,4 @@ def _models(account: Account, since: datetime, known: Container[str]) -> dict[st
         found = pages.paginate(CreationTimeAfter=since, PaginationConfig=PAGES)
         names = [model["ModelName"] for page in found for model in page["Models"]]
     others = [name for name in names if name not in known]
-    return results(lambda name: model_locations(account, name), others, max_parallel=_MAX_PARALLEL)
+    return results(lambda name: model_locations(account, name), others)
