@@ -19,6 +19,7 @@ from tests.support.sent import Sent, record_calls
 from tests.support.toy_job import TOY
 
 from mnist_tracking import ExperimentRunner, JobSpec, Objective, Workspace
+from mnist_tracking._values import repository
 from mnist_tracking.embedded import EmbeddedSageMaker, transport
 
 settings.register_profile("quick", deadline=None, max_examples=50)
@@ -150,6 +151,16 @@ def limited_workspace(tmp_path: Path) -> Iterator[Workspace]:
     engine = EmbeddedSageMaker(tmp_path / "home", quotas={"ml.m5.xlarge": 1})
     yield Workspace.embedded(engine=engine)
     engine.close()
+
+
+@pytest.fixture
+def fresh_git(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Git without this machine's configuration, and nothing that was found out with it before."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setattr(repository, "_TIMEOUT_S", 120.0)  # however many tests run beside this one
+    repository.forget_checkouts()
+    yield
+    repository.forget_checkouts()
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.clocks import Ahead
-from tests.support.late import command_line, late_account
-from tests.support.sent import Sent, record_calls
+from tests.support.late import Account, command_line
+from tests.support.sent import Sent
 from tests.support.toy_job import TOY
 
 from mnist_tracking import (
@@ -26,21 +25,8 @@ from mnist_tracking._aws.waiting import Polling
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.types import Timing
 
-Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
 GROUP = "/aws/sagemaker/TrainingJobs"
 DENIED = Fault("AccessDeniedException", service="logs", times=None)
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
-    with late_account(tmp_path / "home", Lag()) as account:
-        yield account
-
-
-@pytest.fixture
-def calls(account: Account) -> Sent:
-    """The calls of the account's workspace, from its first one."""
-    return record_calls(account[1])
 
 
 @pytest.fixture
@@ -187,7 +173,7 @@ def test_who_asks_for_a_log_that_must_not_be_read_gets_an_error(account: Account
     with pytest.raises(AccessDeniedError, match="DescribeLogStreams"):
         list(submitted.logs())
     with pytest.warns(UserWarning, match="cannot be read"):
-        assert log_tail(account[1], submitted.job_name, datetime.now(UTC)) == []
+        assert log_tail(account[1], submitted.job_name, datetime.now(UTC), 20) == []
 
 
 def test_the_command_line_of_who_may_not_read_logs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.clocks import Ahead
-from tests.support.late import late_account
-from tests.support.sent import Sent, record_calls
+from tests.support.late import Account
+from tests.support.sent import Sent
 
 from mnist_tracking import (
     ExperimentRunner,
@@ -19,26 +17,11 @@ from mnist_tracking import (
     JobSpec,
     Leaderboard,
     StateError,
-    Workspace,
 )
 from mnist_tracking._aws.jobs import wait_for_job
 from mnist_tracking._aws.outcomes import outstanding_metrics
-from mnist_tracking.embedded import EmbeddedSageMaker, Lag
+from mnist_tracking.embedded import Lag
 from mnist_tracking.types import Metric
-
-Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
-    with late_account(tmp_path / "home", Lag()) as account:
-        yield account
-
-
-@pytest.fixture
-def calls(account: Account) -> Sent:
-    """The calls of the account's workspace, from its first one."""
-    return record_calls(account[1])
 
 
 @pytest.fixture

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.clocks import Ahead
-from tests.support.late import command_line, late_account
+from tests.support.late import Account, command_line, late_account
 from tests.support.sent import Sent, record_calls
 from tests.support.toy_job import TOY
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Workspace
-from mnist_tracking.embedded import EmbeddedSageMaker, Lag
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard
+from mnist_tracking.embedded import Lag
 
-Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
 SPACE = {"slope": [1.0, 4.0, 2.0]}
 SCORES = {4: 3.5, 2: 1.75, 1: 0.875}
 

@@ -4,25 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mnist_tracking import ExperimentRunner, JobSpec, Workspace
-from mnist_tracking._values import repository
 from mnist_tracking._values.repository import forget_checkouts
 from mnist_tracking._values.version import __version__
 from mnist_tracking.types import Provenance
 
-
-@pytest.fixture(autouse=True)
-def _git_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setattr(repository, "_TIMEOUT_S", 120.0)  # however many tests run beside this one
-    forget_checkouts()
-    yield
-    forget_checkouts()
+pytestmark = pytest.mark.usefixtures("fresh_git")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from mnist_tracking.cli.app import cli
 from mnist_tracking.embedded import EmbeddedSageMaker, Lag
 from mnist_tracking.types import Timing
 
+Account = tuple[EmbeddedSageMaker, Workspace, Ahead]
 Ask = Callable[..., Result]
 _BUSY = (
     "SELECT 1 FROM training_jobs WHERE status IN ('InProgress', 'Stopping') "
@@ -22,7 +23,7 @@ _BUSY = (
 
 
 @contextmanager
-def late_account(home: Path, lag: Lag, **settings: Any) -> Iterator[tuple[EmbeddedSageMaker, Workspace, Ahead]]:
+def late_account(home: Path, lag: Lag, **settings: Any) -> Iterator[Account]:
     """An engine with a lag, a workspace that polls it as it polls AWS, and the clock of both."""
     clock = Ahead()
     engine = EmbeddedSageMaker(home, lag=lag, clock=clock, sleep=clock.sleep, **settings)

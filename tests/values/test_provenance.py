@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,7 @@ from mnist_tracking._values.provenance import Provenance, code_in, folder_of_cod
 from mnist_tracking._values.repository import Checkout, checkout_of, forget_checkouts, without_credentials
 from mnist_tracking._values.runtime import command_of, folder_of_program, this_command
 
-
-@pytest.fixture(autouse=True)
-def _git_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setattr(repository, "_TIMEOUT_S", 120.0)  # however many tests run beside this one
-    forget_checkouts()
-    yield
-    forget_checkouts()
+pytestmark = pytest.mark.usefixtures("fresh_git")
 
 
 def git(folder: Path, *arguments: str) -> str:
