@@ -1,6 +1,5 @@
 """The log of a job, read as it grows: streams and lines that appear late, and logs that must not be read."""
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -8,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.late import Account, command_line
+from tests.support.late import Account
 from tests.support.sent import Sent
-from tests.support.toy_job import TOY
 
 from mnist_tracking import (
     AccessDeniedError,
@@ -174,24 +172,6 @@ def test_who_asks_for_a_log_that_must_not_be_read_gets_an_error(account: Account
         list(submitted.logs())
     with pytest.warns(UserWarning, match="cannot be read"):
         assert log_tail(account[1], submitted.job_name, datetime.now(UTC), 20) == []
-
-
-def test_the_command_line_of_who_may_not_read_logs(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, workspace, _ = account
-    engine.inject(DENIED)
-    ask = command_line(monkeypatch, engine, workspace)
-    script = ["train.py", "--source-dir", str(TOY), "-e", "lines", "--metric", "score=score=(.*?);", "--name"]
-    with pytest.warns(UserWarning, match="cannot be read") as told:
-        trained = ask("run", *script, "good", "--format", "json")
-    failed = ask("run", *script, "bad", "--param", "behaviour=raise")  # without another warning
-    logs = ask("logs", "good")
-
-    assert (trained.exit_code, json.loads(trained.stdout)["metrics"]["score"]["last"]) == (0, 1.75)
-    assert failed.exit_code == 1
-    assert "the data are upside down" in failed.output
-    assert (logs.exit_code, logs.stdout) == (1, "")
-    assert "DescribeLogStreams failed (AccessDeniedException)" in logs.output
-    assert len(told) == 1
 
 
 def test_expired_credentials_are_not_taken_for_a_missing_permission(account: Account, runner: ExperimentRunner) -> None:
