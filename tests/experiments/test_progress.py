@@ -15,8 +15,9 @@ from nbclient import NotebookClient
 from rich.console import Console
 
 from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Trial, Workspace, mnist_job
+from mnist_tracking.experiments.observers import Observers
 from mnist_tracking.experiments.progress import Progress
-from mnist_tracking.types import Metric
+from mnist_tracking.types import Metric, MetricPoint
 
 LOG = (
     "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",
@@ -177,6 +178,43 @@ def test_an_observer_gets_the_secondary_status(workspace: Workspace, toy_job: Ca
     assert ("status_changed", "steep", "Completed") in seen
     assert seen[0][:2] == ("started", "steep")
     assert seen[-1][0] == "ended"
+
+
+def test_trials_that_were_not_announced_are_counted_against_the_total(workspace: Workspace) -> None:
+    told = StringIO()
+    console = Console(file=told, width=120)
+    with Progress(console, mnist_job(epochs=1), [], ["lr", "momentum"], total=12, max_parallel=2) as view:
+        view.started("digits-0", "job", {"lr": 0.1, "epochs": 1})
+        view.pruned("digits-0", "pruned at step 3 by asha")
+
+    assert told.getvalue().splitlines() == [
+        " 1/12 lr=0.1: training as trial digits-0, for at most 1 h",
+        " 1/12 lr=0.1: pruned at step 3 by asha",
+    ]
+
+
+def test_optional_methods_of_an_observer_are_called_where_it_has_them(workspace: Workspace) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    class Quiet:
+        def started(self, *event: object) -> None: ...
+
+        def logged(self, *event: object) -> None: ...
+
+        def ended(self, *event: object) -> None: ...
+
+    class Curious(Quiet):
+        def reported(self, *event: object) -> None:
+            seen.append(event)
+
+        pruned = reported
+
+    observers = Observers(Quiet(), None, Observers(Curious()))
+    point = MetricPoint(1, 0.5, None)
+    observers.reported("digits-0", point)
+    observers.pruned("digits-0", "pruned at step 3 by asha")
+
+    assert seen == [("digits-0", point), ("digits-0", "pruned at step 3 by asha")]
 
 
 NOTEBOOK = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from mnist_tracking._values.records import ParameterValue
+from mnist_tracking._values.records import MetricPoint, ParameterValue
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.trial import Trial
@@ -17,8 +17,13 @@ class TrialObserver(Protocol):
     """
     Follows trials while they train. Called from the threads that run them; its methods must not raise.
 
-    An observer may also have ``status_changed(trial_name, status)``, called with the secondary status of a trial's job
-    whenever that changes: ``"Starting"``, ``"Downloading"``, ``"Training"``, ``"Uploading"`` and so on.
+    An observer may also have these methods:
+
+    - ``status_changed(trial_name, status)``, called with the secondary status of a trial's job whenever that changes:
+      ``"Starting"``, ``"Downloading"``, ``"Training"``, ``"Uploading"`` and so on;
+    - ``reported(trial_name, point)``, called with each value of a metric, a `mnist_tracking.types.MetricPoint`, as soon
+      as it is read from the log;
+    - ``pruned(trial_name, reason)``, called when a sweep stops a trial that is not promising; ``ended`` follows.
     """
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
@@ -47,10 +52,13 @@ class Observers:
             observer.started(trial_name, job_name, hyperparameters)
 
     def status_changed(self, trial_name: str, status: str) -> None:
-        for observer in self._observers:
-            report = getattr(observer, "status_changed", None)
-            if report is not None:
-                report(trial_name, status)
+        self._report("status_changed", trial_name, status)
+
+    def reported(self, trial_name: str, point: MetricPoint) -> None:
+        self._report("reported", trial_name, point)
+
+    def pruned(self, trial_name: str, reason: str) -> None:
+        self._report("pruned", trial_name, reason)
 
     def logged(self, trial_name: str, line: str) -> None:
         for observer in self._observers:
@@ -59,6 +67,13 @@ class Observers:
     def ended(self, trial: Trial) -> None:
         for observer in self._observers:
             observer.ended(trial)
+
+    def _report(self, method: str, trial_name: str, news: object) -> None:
+        """Call an optional method of the observers that have it."""
+        for observer in self._observers:
+            report = getattr(observer, method, None)
+            if report is not None:
+                report(trial_name, news)
 
 
 def check_observer(observer: object) -> None:

@@ -38,16 +38,20 @@ def reporting(
     names: Sequence[str] = (),
     observer: TrialObserver | None = None,
     progress: bool | None = None,
-) -> Iterator[TrialObserver]:
+    total: int | None = None,
+    max_parallel: int = 1,
+) -> Iterator[Observers]:
     """
     Show the progress of trials inside the block.
 
     Args:
         job: What the trials train.
-        points: The hyperparameters of the trials to come.
+        points: The hyperparameters of the trials to come, as far as they are known; `started` adds the others.
         names: The hyperparameters that label the trials; without any, their names do.
         observer: Called as well.
         progress: Whether to show anything; None shows it on a terminal and in a notebook, unless there is an observer.
+        total: How many trials are to come in all, if more than *points*.
+        max_parallel: How many of them may train at once.
 
     Yields:
         The observer to report to.
@@ -57,7 +61,7 @@ def reporting(
         return
     from rich.console import Console
 
-    with Progress(Console(stderr=True), job, points, names) as display:
+    with Progress(Console(stderr=True), job, points, names, total=total, max_parallel=max_parallel) as display:
         yield Observers(display, observer)
 
 
@@ -153,8 +157,12 @@ class Progress:
         job: JobSpec,
         points: Sequence[Mapping[str, ParameterValue]],
         names: Sequence[str] = (),
+        *,
+        total: int | None = None,
+        max_parallel: int = 1,
     ) -> None:
         self._console = console
+        self._total, self._max_parallel = max(total or 0, len(points)), max_parallel
         self._names = list(names)
         self._objective = job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
@@ -224,6 +232,12 @@ class Progress:
             of = f" of {self._epochs}" if self._epochs else ""
             self._say(row, ", ".join([f"epoch {row.epoch}{of}", *(f"{n} {number(v)}" for n, v in found.items())]))
 
+    def pruned(self, trial_name: str, reason: str) -> None:
+        """Show that a trial is stopped early, and why."""
+        with self._lock:
+            row = self._by_trial[trial_name]
+        self._say(row, reason)
+
     def ended(self, trial: Trial) -> None:
         """Show how a trial ended."""
         with self._lock:
@@ -241,8 +255,8 @@ class Progress:
     def _say(self, row: _Row, text: str) -> None:
         if self._live is not None:
             return
-        label = ", ".join(f"{name}={_text(row.point.get(name))}" for name in self._names) or row.trial
-        count = len(self._rows)
+        label = ", ".join(f"{name}={_text(row.point[name])}" for name in self._names if name in row.point) or row.trial
+        count = max(len(self._rows), self._total)
         place = f"{row.place:{len(str(count))}}/{count} " if count > 1 else ""
         self._console.print(printable(f"{place}{label}: {text}"), markup=False, highlight=False, soft_wrap=True)
 
@@ -276,7 +290,7 @@ class Progress:
         return pd.DataFrame(rows, columns=[*(self._names or ["trial"]), "status", *epoch, *self._shown, "seconds"])
 
     def _cells(self, row: _Row) -> list[str]:
-        labels = [_text(row.point.get(name)) for name in self._names] or [row.trial]
+        labels = [_text(row.point[name]) if name in row.point else "" for name in self._names] or [row.trial]
         epoch = [self._epoch(row)] if self._epochs else []
         last = {name: number(value) for name, value in row.values.items()} | row.search.non_finite
         values = [last.get(name, "") for name in self._shown]
