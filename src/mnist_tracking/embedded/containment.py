@@ -32,6 +32,7 @@ _PASSES, _PAUSE_S = 500, 0.002  # a killed process may have started another one,
 _IGNORED_BY_GUARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _GROUPS_SIZE = 4096  # bytes, for the ids of the process groups that were started
 _ZOMBIE = "Z"
+_ENVIRONMENT = slice(47, 49)  # of the fields of a process: where its variables begin and end in memory
 _PRIVATE = 0o077
 
 
@@ -208,16 +209,27 @@ def _kill_group(pid: int) -> None:
 def _marked(mark: bytes) -> list[int]:
     """Return the processes with a variable; look again while the kernel has not yet set those of a new program."""
     found: list[int] = []
-    settled: set[int] = set()
+    before: dict[int, int] = {}
     for _ in range(_PASSES):
         contents = dict(_read_all("environ"))
         found = [pid for pid, content in contents.items() if mark in content.split(b"\0")]
-        empty = {pid for pid, content in contents.items() if not content and os.path.exists(f"{_PROC}/{pid}/exe")}
-        if found or empty <= settled:
+        empty = [pid for pid, content in contents.items() if not content and os.path.exists(f"{_PROC}/{pid}/exe")]
+        settled = _places_without_variables()
+        if found or all(pid in settled and settled[pid] == before.get(pid) for pid in empty):
             break
-        settled = {pid for pid, arguments in _read_all("cmdline") if pid in empty and arguments}
+        before = settled
         time.sleep(_PAUSE_S)
     return found
+
+
+def _places_without_variables() -> dict[int, int]:
+    """Return each process that has no variables, with the address of where they would be: a new program has another."""
+    places = {}
+    for pid, content in _read_all("stat"):
+        start, end = map(int, _fields(content)[_ENVIRONMENT])
+        if start == end != 0:  # 0 until the kernel has set them
+            places[pid] = start
+    return places
 
 
 def _read_all(name: str) -> Iterator[tuple[int, bytes]]:
@@ -228,11 +240,16 @@ def _read_all(name: str) -> Iterator[tuple[int, bytes]]:
                 yield int(pid), file.read()
 
 
+def _fields(stat: bytes) -> list[str]:
+    """Return the fields of ``/proc/<pid>/stat`` after the name, from the third one on; see proc_pid_stat(5)."""
+    return stat.decode(errors="replace").rpartition(")")[2].split()
+
+
 def _processes() -> Iterator[tuple[int, int, str]]:
     """Yield each process of this machine, with its parent and its state."""
     if os.path.exists(f"{_PROC}/self/stat"):
         for pid, content in _read_all("stat"):
-            state, parent = content.decode(errors="replace").rpartition(")")[2].split()[:2]
+            state, parent = _fields(content)[:2]
             yield pid, int(parent), state
         return
     with subprocess.Popen(["/bin/ps", "-A", "-o", "pid=,ppid=,stat="], stdout=subprocess.PIPE, text=True) as ps:
