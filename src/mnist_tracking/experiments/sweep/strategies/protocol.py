@@ -1,0 +1,63 @@
+"""Strategy, which chooses the points of a sweep and stops its trials, and SweepTrial, a trial as it sees one."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import attrs
+
+from mnist_tracking._values.records import ParameterValue, own_copy
+
+__all__ = ["Strategy", "SweepTrial", "TrialState"]
+
+TrialState = Literal["running", "completed", "pruned", "stopped", "failed"]
+
+
+@attrs.frozen
+class SweepTrial:
+    """
+    A trial of a sweep, as its strategy sees it.
+
+    Attributes:
+        number: Its slot in the sweep, from 0; trials of earlier experiments have negative numbers.
+        point: Its values, by parameter of the space.
+        status: ``"running"``, or how it ended: ``"completed"``; ``"pruned"``, if the strategy has stopped it;
+            ``"stopped"``, by a time limit or a person; or ``"failed"``.
+        value: Its value for the objective, as a leaderboard computes it; None if it has none, as when it diverged.
+        values: The values of the objective's metric that it has reported, by step.
+    """
+
+    number: int
+    point: Mapping[str, ParameterValue] = attrs.field(converter=own_copy, hash=False)
+    status: TrialState = "running"
+    value: float | None = attrs.field(default=None, kw_only=True)
+    values: Mapping[int, float] = attrs.field(factory=dict, converter=own_copy, hash=False, kw_only=True)
+
+
+class Strategy(Protocol):
+    """
+    Chooses the points of a sweep, and stops trials that are not worth finishing.
+
+    The experiment is the only state: a sweep that is resumed, or that another program has joined, calls `tell` with
+    all of its trials before the first `ask`, in the order of their numbers, running ones included. The methods are
+    called from several threads, one at a time unless the strategy says otherwise.
+    """
+
+    def ask(self) -> Mapping[str, ParameterValue] | None:
+        """Return the next point, another one in each call; None if there is nothing left to try for now."""
+
+    def report(self, trial: SweepTrial, step: int, value: float) -> bool:
+        """
+        Return whether to stop a running trial.
+
+        Args:
+            trial: The trial; its ``values`` are those before this one.
+            step: The step of the value; steps may be late, repeated or missing.
+            value: The value of the objective's metric at that step.
+        """
+
+    def tell(self, trial: SweepTrial) -> None:
+        """
+        Take a trial into account: one that has started or ended, whoever has asked for it.
+
+        A later call with the same number replaces an earlier one. Its point counts as tried from then on.
+        """
