@@ -5,11 +5,13 @@ import io
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from mnist_tracking import ExperimentRunner, Workspace
+from mnist_tracking.cli.app import cli
 
 Ask = Callable[..., Result]
 COMPONENT = {
@@ -65,6 +67,28 @@ def test_history_is_every_value(ask: Ask) -> None:
     assert [(row["metric"], row["value"]) for row in told] == [("score", "0.45"), ("score", "0.9")]
     assert [point["value"] for point in series["score"]] == [0.45, 0.9]
     assert re.search(r"^score .*0\.9$", ask("show", "steep", "--history").stdout, re.M)
+
+
+def test_history_ends_with_the_curve_of_each_metric(ask: Ask, lines: ExperimentRunner) -> None:
+    with lines.trial({"slope": 3.0}, name="broken") as trial:
+        for loss in (0.5, 0.25, 0.125, 1.0, float("nan")):
+            trial.log_metric("loss", loss)
+        trial.log_metric("score", 0.7)
+
+    with pytest.warns(UserWarning, match="not finite"):
+        page = ask("show", "broken", "--history").stdout
+
+    assert page.endswith(
+        "\n\nmetric  curve  first  last  min    max  values\n"
+        "loss    ▄▂▁█   0.5    nan   0.125  1    4\n"
+        "score   ▄      0.7    0.7   0.7    0.7  1\n"
+    )
+
+
+def test_a_stream_that_has_no_bars_gets_other_characters(tmp_path: Path) -> None:
+    arguments = ["--home", str(tmp_path / "home"), "show", "steep", "--history"]
+
+    assert "score   .@     0.45   0.9" in CliRunner(charset="ascii").invoke(cli, arguments).stdout
 
 
 def test_a_name_that_is_not_there_is_one_line_and_status_1(ask: Ask) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "printable",
     "redraws",
     "short_repr",
+    "value_text",
 ]
 
 
@@ -136,6 +137,17 @@ def number(value: float) -> str:
         ('97.3457', '2', '1e-05')
     """
     return f"{value:.6g}"
+
+
+def value_text(value: object) -> str:
+    """
+    Return the value of a parameter for people: a number as `number` does.
+
+    Example:
+        >>> value_text(0.1 + 0.2), value_text("sgd"), value_text(True)
+        ('0.3', 'sgd', 'True')
+    """
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def duration(seconds: int) -> str:

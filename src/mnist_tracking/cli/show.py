@@ -1,5 +1,7 @@
 """``mnist-tracking show``, ``compare``, ``lineage`` and ``logs``: what was recorded of a trial, or of several."""
 
+import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,8 @@ import click
 
 from mnist_tracking._values.json import to_json
 from mnist_tracking._values.markers import RESERVED
-from mnist_tracking._values.records import Component
+from mnist_tracking._values.records import Component, MetricSeries
+from mnist_tracking._values.sparkline import bars_for, sparkline
 from mnist_tracking.cli.names import Choice, choice_options, trial_names
 from mnist_tracking.cli.options import Settings, command, pass_settings
 from mnist_tracking.cli.output import (
@@ -36,7 +39,11 @@ _NOT_SHOWN = ("sagemaker_", RESERVED)
 
 @command(short_help="Show everything that was recorded for a trial.")
 @click.argument("trial", shell_complete=trial_names)
-@click.option("--history", is_flag=True, help="Show every value of every metric, also while the trial is training.")
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Show the values and the curve of every metric, also while the trial is training.",
+)
 @choice_options
 @format_option()
 @pass_settings
@@ -131,9 +138,30 @@ def _write_history(trial: "Trial", form: Form) -> None:
     if form == "csv":
         write_csv(rows)
     elif rows:
-        Page().table([{**row, "time": _to_the_second(row["time"])} for row in rows])
+        page = Page()
+        page.table([{**row, "time": _to_the_second(row["time"])} for row in rows])
+        page.say("")
+        page.table(_curves(series))
     else:
         echo("No metrics.", err=True)
+
+
+def _curves(series: Mapping[str, MetricSeries]) -> list[dict[str, object]]:
+    """Return a row for each metric: how it developed, drawn in a line, and in numbers."""
+    bars = bars_for(sys.stdout.encoding)
+    return [
+        {
+            "metric": name,
+            "curve": sparkline(one.values, bars=bars),
+            "first": one.values[0],
+            "last": one.non_finite or one.values[-1],
+            "min": min(one.values),
+            "max": max(one.values),
+            "values": len(one),
+        }
+        for name, one in series.items()
+        if one
+    ]
 
 
 def _to_the_second(time: datetime | None) -> str:

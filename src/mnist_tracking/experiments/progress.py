@@ -13,7 +13,7 @@ import attrs
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import duration, ellipsize, html_table, last_redraw, number, printable
+from mnist_tracking._values.text import duration, ellipsize, html_table, last_redraw, number, printable, value_text
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.reading.leaderboard import score
 from mnist_tracking.reading.trial import Trial
@@ -255,10 +255,13 @@ class Progress:
     def _say(self, row: _Row, text: str) -> None:
         if self._live is not None:
             return
-        label = ", ".join(f"{name}={_text(row.point[name])}" for name in self._names if name in row.point) or row.trial
+        label = (
+            ", ".join(f"{name}={value_text(row.point[name])}" for name in self._names if name in row.point) or row.trial
+        )
         count = max(len(self._rows), self._total)
         place = f"{row.place:{len(str(count))}}/{count} " if count > 1 else ""
-        self._console.print(printable(f"{place}{label}: {text}"), markup=False, highlight=False, soft_wrap=True)
+        line = printable(f"{place}{label or row.trial}: {text}")
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> "Table":
         from rich import box
@@ -290,7 +293,7 @@ class Progress:
         return pd.DataFrame(rows, columns=[*(self._names or ["trial"]), "status", *epoch, *self._shown, "seconds"])
 
     def _cells(self, row: _Row) -> list[str]:
-        labels = [_text(row.point[name]) if name in row.point else "" for name in self._names] or [row.trial]
+        labels = [value_text(row.point[name]) if name in row.point else "" for name in self._names] or [row.trial]
         epoch = [self._epoch(row)] if self._epochs else []
         last = {name: number(value) for name, value in row.values.items()} | row.search.non_finite
         values = [last.get(name, "") for name in self._shown]
@@ -318,10 +321,6 @@ def _styled(text: str) -> "Text":
 
 def _heading(name: str) -> str:
     return re.sub(r"(?<=[:_])(?=\w)", "\n", name, count=1)
-
-
-def _text(value: ParameterValue) -> str:
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 if TYPE_CHECKING:

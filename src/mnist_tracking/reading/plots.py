@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_tracking._values.records import MetricSeries, ParameterValue
-from mnist_tracking._values.text import ellipsize, main_metrics, number
+from mnist_tracking._values.text import ellipsize, main_metrics, number, value_text
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
 from mnist_tracking.reading.leaderboard import Leaderboard, differing, score
@@ -153,7 +153,7 @@ def _labels(trials: Sequence[Trial]) -> dict[str, str]:
     """Tell trials apart by the hyperparameters that differ; if none do, by their names."""
     names = differing(trials)[:2]
     return {
-        trial.name: ", ".join(f"{name} {_text(trial.hyperparameters.get(name))}" for name in names)
+        trial.name: ", ".join(f"{name} {value_text(trial.hyperparameters.get(name))}" for name in names)
         or ellipsize(trial.name, 30)
         for trial in trials
     }
@@ -196,11 +196,11 @@ def parameter_effect(
     for place, (name, pairs) in enumerate(drawn.items()):
         colour = _COLOURS[place % len(_COLOURS)]
         axes.plot(*_means(pairs, ticks), color=colour, linewidth=1.5, label=name, linestyle=_STYLES[place % 4])
-        places = [ticks[_text(value)] for value, _ in pairs]
+        places = [ticks[value_text(value)] for value, _ in pairs]
         axes.scatter(places, [y for _, y in pairs], color=colour, s=24, zorder=3)
     _spread(axes, ticks)
     if objective is not None and (best := _best(board, chosen)) is not None and drawn.get(objective.metric):
-        _mark(axes, ticks[_text(best[0])], best[1], f"chosen: {number(best[1])}")
+        _mark(axes, ticks[value_text(best[0])], best[1], f"chosen: {number(best[1])}")
     if len(drawn) > 1:
         axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
     axes.margins(x=0.08, y=0.2)
@@ -247,7 +247,7 @@ def _ticks(values: Sequence[ParameterValue]) -> dict[str, float]:
     """Place values on an axis: numbers as they are, anything else, and what spans a wide range, evenly."""
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
-        return {text: float(place) for place, text in enumerate(sorted({_text(v) for v in values}))}
+        return {text: float(place) for place, text in enumerate(sorted({value_text(v) for v in values}))}
     ordered = sorted(set(numbers))
     if ordered[0] > 0 and ordered[-1] > _LOG_SPAN * ordered[0]:
         return {number(value): float(np.log2(value)) for value in ordered}
@@ -259,7 +259,7 @@ def _means(
 ) -> tuple[list[float], list[float]]:
     by_place: dict[float, list[float]] = {}
     for value, y in pairs:
-        by_place.setdefault(ticks[_text(value)], []).append(y)
+        by_place.setdefault(ticks[value_text(value)], []).append(y)
     places = sorted(by_place)
     return places, [float(np.mean(by_place[place])) for place in places]
 
@@ -334,7 +334,3 @@ def _counted(true: NDArray[Any], guessed: NDArray[Any], classes: NDArray[Any]) -
     counts = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(counts, ([places[str(one)] for one in true], [places[str(one)] for one in guessed]), 1)
     return counts
-
-
-def _text(value: ParameterValue) -> str:
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
