@@ -4,6 +4,7 @@ from mnist_tracking._aws.account import Timing as Timing
 from mnist_tracking._values.formats import Deserializer as Deserializer
 from mnist_tracking._values.formats import Format as Format
 from mnist_tracking._values.formats import Serializer as Serializer
+from mnist_tracking._values.prices import Prices as Prices
 from mnist_tracking._values.provenance import Provenance as Provenance
 from mnist_tracking._values.records import Artifact as Artifact
 from mnist_tracking._values.records import Component as Component

@@ -87,11 +87,10 @@ class Workspace(Account):
         """
         from mnist_tracking.embedded import EmbeddedSageMaker
 
-        is_described = engine is None
+        checked, is_described = Settings(**settings), engine is None
         if engine is None:
             home = home or os.environ.get("MNIST_TRACKING_HOME") or ".mnist-tracking"
             engine = EmbeddedSageMaker(home, python=python)
-        checked = Settings(**settings)
         if checked.create_bucket is None:
             checked = attrs.evolve(checked, create_bucket=True)
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
@@ -124,7 +123,7 @@ class Workspace(Account):
             region: The region; defaults to the session's.
             timing: How often and how long to poll. By default, pauses grow from 2 s to 10 s.
             **settings: ``role``, ``bucket``, ``prefix``, ``create_bucket``, ``kms_key``, ``subnets``,
-                ``security_group_ids``, ``network_isolation``, ``encrypt_traffic`` and ``tags``, described in
+                ``security_group_ids``, ``network_isolation``, ``encrypt_traffic``, ``tags`` and ``prices``: see
                 `mnist_tracking.types.Settings`.
 
         Raises:

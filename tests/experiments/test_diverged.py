@@ -305,7 +305,9 @@ def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker,
     refused = Fault("AccessDeniedException", operation="UpdateTrialComponent", times=None)
     with (
         engine.inject(refused),
-        pytest.warns(UserWarning, match="Diverged metrics, dropped values and time limits cannot be recorded"),
+        pytest.warns(
+            UserWarning, match="What was found out about metrics, time limits and billed times cannot be recorded"
+        ),
     ):
         trial = runner.run(losses("healthy"))
 

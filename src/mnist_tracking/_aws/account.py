@@ -29,6 +29,7 @@ from mnist_tracking._aws.errors import (
 )
 from mnist_tracking._aws.idempotency import make_s3_idempotent, make_sagemaker_idempotent
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._values.prices import Prices, default_prices
 from mnist_tracking._values.settings import Settings
 from mnist_tracking._values.text import short_repr
 from mnist_tracking._values.version import __version__
@@ -195,6 +196,11 @@ class Account:
     def region(self) -> str:
         """The AWS region."""
         return str(self.boto_session.region_name)
+
+    @property
+    def prices(self) -> Prices:
+        """The prices of instances that costs are computed with."""
+        return self.settings.prices or default_prices()
 
     @property
     def prefix(self) -> str:

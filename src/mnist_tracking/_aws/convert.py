@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mnist_tracking._values.arguments import PROGRAM
@@ -41,6 +41,9 @@ LEAVING_TAG = "mnist-tracking:leaving"
 
 REQUEST_TAG = "mnist-tracking:request"
 """The tag of everything that this library creates by name: a random value, by which it finds its own creations."""
+
+INSTANCE_TYPE, INSTANCE_COUNT = "SageMaker.InstanceType", "SageMaker.InstanceCount"
+"""The parameters of a job's component that show what the job runs on."""
 
 RUN_TAG = "sagemaker:trial-component-source"  # set by the SDK's Run
 _CHANNELS = "/opt/ml/input/data/"
@@ -124,10 +127,22 @@ def component_of_job(job: Mapping[str, Any]) -> Component:
             "CreationTime": job["CreationTime"],
             "StartTime": job.get("TrainingStartTime"),
             "EndTime": job.get("TrainingEndTime"),
-            "Parameters": {name: _hyperparameter(value) for name, value in job.get("HyperParameters", {}).items()},
+            "Parameters": {
+                **_instances(job["ResourceConfig"]),
+                **{name: _hyperparameter(value) for name, value in job.get("HyperParameters", {}).items()},
+            },
             "OutputArtifacts": model,
         }
     )
+
+
+def _instances(resources: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters of a component that show what its job runs on."""
+    groups: Sequence[Mapping[str, Any]] = resources.get("InstanceGroups") or (resources,)
+    return {
+        INSTANCE_TYPE: {"StringValue": ", ".join(dict.fromkeys(str(group["InstanceType"]) for group in groups))},
+        INSTANCE_COUNT: {"NumberValue": float(sum(group["InstanceCount"] for group in groups))},
+    }
 
 
 def _hyperparameter(text: str) -> dict[str, Any]:

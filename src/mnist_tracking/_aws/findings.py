@@ -12,7 +12,15 @@ from mnist_tracking._aws.jobs import end_of, time_limit
 from mnist_tracking._aws.logs import JobLog
 from mnist_tracking._aws.metrics import metric_regexes
 from mnist_tracking._aws.waiting import Polling, is_settled
-from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, STOP_REASON
+from mnist_tracking._values.markers import (
+    BILLABLE,
+    CHECKED,
+    DROPPED,
+    NON_FINITE,
+    STOP_REASON,
+    TAIL,
+    tail_parameters,
+)
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, Metric, ParameterValue
 from mnist_tracking.errors import ServiceError
@@ -28,12 +36,14 @@ class Findings:
     Attributes:
         non_finite: The metrics that end with a value that is not finite, and that value.
         dropped: What SageMaker does not have of a metric, in words.
+        tails: The last finite values of each metric, the oldest first.
         is_complete: Whether every metric of the job was read to its end.
         lacks_lines: Whether the log had fewer values than SageMaker has recorded: more lines should come.
     """
 
     non_finite: Mapping[str, str]
     dropped: Mapping[str, str]
+    tails: Mapping[str, tuple[float, ...]]
     is_complete: bool
     lacks_lines: bool
 
@@ -43,6 +53,7 @@ class Findings:
         return {
             **{f"{NON_FINITE}{name}": value for name, value in self.non_finite.items()},
             **{f"{DROPPED}{name}": text[:_LONGEST_VALUE] for name, text in self.dropped.items()},
+            **tail_parameters(self.tails),
             **({CHECKED: True} if self.is_complete else {}),
         }
 
@@ -77,7 +88,8 @@ class MetricCheck:
         behind = {name for name in kept if name in metrics and kept[name] < metrics[name].count}
         is_complete = self._has_read and bool(kept) and not behind and kept.keys() >= metrics.keys()
         non_finite = {name: value for name, value in self._search.non_finite.items() if name not in behind}
-        return Findings(non_finite, self._search.dropped, is_complete=is_complete, lacks_lines=bool(behind))
+        tails = {name: tail for name, tail in self._search.tails.items() if name not in behind}
+        return Findings(non_finite, self._search.dropped, tails, is_complete=is_complete, lacks_lines=bool(behind))
 
 
 def read_findings(account: Account, job: Mapping[str, Any], metrics: Mapping[str, Metric]) -> Findings:
@@ -106,7 +118,9 @@ def read_findings(account: Account, job: Mapping[str, Any], metrics: Mapping[str
 def with_findings(component: Component, findings: Findings) -> Component:
     """Return a component as it is with the findings recorded."""
     names = {*findings.non_finite, *findings.dropped, *component.metrics}
-    outdated = {f"{kind}{name}" for kind in (NON_FINITE, DROPPED) for name in names} if findings.is_complete else set()
+    outdated = (
+        {f"{kind}{name}" for kind in (NON_FINITE, DROPPED, TAIL) for name in names} if findings.is_complete else set()
+    )
     parameters = {name: value for name, value in component.parameters.items() if name not in outdated}
     return attrs.evolve(component, parameters={**parameters, **findings.parameters})
 
@@ -115,6 +129,13 @@ def with_time_limit(component: Component, job: Mapping[str, Any]) -> Component:
     """Return the component of a job as it is with the time limit recorded that ended the job, if one did."""
     limit = time_limit(job)
     return attrs.evolve(component, parameters={**component.parameters, STOP_REASON: limit}) if limit else component
+
+
+def with_billable_time(component: Component, job: Mapping[str, Any]) -> Component:
+    """Return the component of a job as it is with the seconds recorded that SageMaker bills for each instance."""
+    seconds = job.get("BillableTimeInSeconds")
+    recorded = {} if seconds is None else {BILLABLE: str(seconds)}
+    return attrs.evolve(component, parameters={**component.parameters, **recorded})
 
 
 def record_findings(account: Account, before: Component, after: Component) -> None:
@@ -130,7 +151,7 @@ def record_findings(account: Account, before: Component, after: Component) -> No
             return  # a program that waits for the job later records them
         account.warn_once(
             "findings",
-            f"Diverged metrics, dropped values and time limits cannot be recorded with their trials: {error}",
+            f"What was found out about metrics, time limits and billed times cannot be recorded with trials: {error}",
         )
 
 

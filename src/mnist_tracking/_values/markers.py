@@ -6,7 +6,7 @@ program that trains or the one that waits for the job, writes it down once. Stan
 with training jobs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 #: Begins the names of all parameters that this library reserves.
 RESERVED = "mnist-tracking:"
@@ -20,11 +20,17 @@ NON_FINITE = f"{RESERVED}non-finite."
 #: Begins the name of a parameter with what SageMaker does not have of a metric, in words; the metric's name follows.
 DROPPED = f"{RESERVED}dropped."
 
+#: Begins the name of a parameter with the last finite values of a metric, the oldest first; the metric's name follows.
+TAIL = f"{RESERVED}tail."
+
 #: The parameter of a component whose metrics were read to the end of the training, whether they are finite or not.
 CHECKED = f"{RESERVED}checked"
 
 #: The parameter of a component whose job was ended by a time limit: SageMaker's name of that limit.
 STOP_REASON = f"{RESERVED}stop-reason"
+
+#: The parameter of a component with the seconds that SageMaker bills for each instance of its job.
+BILLABLE = f"{RESERVED}billable-s"
 
 
 def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:
@@ -42,3 +48,14 @@ def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:
     return {
         name.removeprefix(kind): str(value) for name, value in parameters.items() if name.startswith(kind) and value
     }
+
+
+def tail_parameters(tails: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """
+    Return the parameters that record the last values of metrics; up to two values follow from SageMaker's statistics.
+
+    Example:
+        >>> tail_parameters({"loss": (0.5, 0.25, 0.125), "accuracy": (0.9,)})
+        {'mnist-tracking:tail.loss': '0.5 0.25 0.125'}
+    """
+    return {f"{TAIL}{name}": " ".join(map(repr, tail)) for name, tail in tails.items() if len(tail) > 2}

@@ -92,6 +92,11 @@ class LogSearch:
         return {search.name: search.tally.kept for search in self._searches}
 
     @property
+    def tails(self) -> dict[str, tuple[float, ...]]:
+        """The last finite values of each metric, the oldest first."""
+        return {search.name: search.tally.tail for search in self._searches}
+
+    @property
     def dropped(self) -> dict[str, str]:
         """What was dropped of each metric, and why, in words; without the metrics that have all of their values."""
         return {search.name: text for search in self._searches if (text := " ".join(search.sentences()))}

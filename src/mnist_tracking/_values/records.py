@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
-from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, marked
+from mnist_tracking._values.markers import BILLABLE, CHECKED, DROPPED, NON_FINITE, TAIL, marked
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.recordable import ParameterValue as ParameterValue
 from mnist_tracking._values.tables import Kind, Table
@@ -246,6 +246,17 @@ class Component:
     def dropped(self) -> Mapping[str, str]:
         """How many values SageMaker does not have of a metric, and why, by metric."""
         return marked(self.parameters, DROPPED)
+
+    @property
+    def tails(self) -> Mapping[str, tuple[float, ...]]:
+        """The last finite values of each metric that has more than two, the oldest first, if they were recorded."""
+        return {name: tuple(map(float, text.split())) for name, text in marked(self.parameters, TAIL).items()}
+
+    @property
+    def billable_s(self) -> int | None:
+        """The seconds that SageMaker bills for each instance of its job; None if they were not recorded."""
+        seconds = str(self.parameters.get(BILLABLE, ""))
+        return int(seconds) if seconds else None
 
     @property
     def is_checked(self) -> bool:

@@ -1,11 +1,13 @@
 """Settings for everything that a workspace creates, checked before anything is sent."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import attrs
 
+from mnist_tracking._values.prices import Prices
 from mnist_tracking.errors import ConfigError
 
 __all__ = ["Settings"]
@@ -39,6 +41,10 @@ def copied_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
     return dict(tags or {})
 
 
+def _prices(value: Prices | str | os.PathLike[str] | Mapping[str, Any] | None) -> Prices | None:
+    return None if value is None else Prices.of(value)
+
+
 class SettingsOptions(TypedDict, total=False):
     """The keywords of `Workspace.aws` and `Workspace.embedded`; `Settings` describes them."""
 
@@ -52,6 +58,7 @@ class SettingsOptions(TypedDict, total=False):
     network_isolation: bool | None
     encrypt_traffic: bool | None
     tags: Mapping[str, str] | None
+    prices: Prices | str | os.PathLike[str] | Mapping[str, Any] | None
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +82,9 @@ class Settings:
         network_isolation: Whether jobs and models have no network access at all.
         encrypt_traffic: Whether to encrypt the traffic between the hosts of a job.
         tags: Tags for everything that is created; S3 objects get none.
+        prices: The prices of instances that costs are computed with: the path of a file, or a
+            `mnist_tracking.types.Prices`. Defaults to the file that the environment variable ``MNIST_TRACKING_PRICES``
+            names, then to the list prices in the package.
 
     Raises:
         ConfigError: If AWS would reject one of them.
@@ -90,6 +100,7 @@ class Settings:
     network_isolation: bool | None = None
     encrypt_traffic: bool | None = None
     tags: Mapping[str, str] = attrs.field(factory=dict, converter=copied_tags, hash=False)
+    prices: Prices | None = attrs.field(default=None, converter=_prices)
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):

@@ -28,6 +28,7 @@ from mnist_tracking._values.exact import exact_hyperparameters
 from mnist_tracking._values.metric_lines import compile_regex
 from mnist_tracking._values.recordable import check_key, check_mapping, metric_regex, recordable
 from mnist_tracking._values.records import ParameterValue
+from mnist_tracking._values.tally import LONGEST_TAIL
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 
@@ -38,7 +39,11 @@ __all__ = ["JobSpec", "MetricDefinition", "Objective"]
 
 Goal = Literal["maximize", "minimize"]
 JobInput: TypeAlias = "str | os.PathLike[str] | sagemaker.inputs.TrainingInput | sagemaker.inputs.FileSystemInput"
-Statistic = Literal["last", "max", "min", "avg"]
+Statistic: TypeAlias = str
+"""Which value of a series counts: ``"last"``, ``"max"``, ``"min"``, ``"avg"``, or ``"last-5-mean"``, for 2 to 20."""
+
+_STATISTICS = ("last", "max", "min", "avg")
+_LAST_MEAN = re.compile(r"last-([1-9][0-9]?)-mean")
 _MAX_REGEX = 500
 _MAX_METRICS = 40
 _MAX_HYPERPARAMETERS = 94  # SageMaker allows 100, its SDK needs five, and the provenance of the code one
@@ -95,8 +100,9 @@ class Objective:
     Attributes:
         metric: The metric's name.
         goal: ``"maximize"`` or ``"minimize"``.
-        statistic: Which value of the series counts: ``"last"``, ``"max"``, ``"min"`` or ``"avg"``. It should
-            be the value of the weights that are saved.
+        statistic: Which value of the series counts: ``"last"``, ``"max"``, ``"min"`` or ``"avg"``, which should be the
+            value of the weights that are saved; or ``"last-5-mean"``, the mean of the last five values, or of up to 20.
+            A mean varies less from run to run than a single value.
 
     Raises:
         ConfigError: If one of them is not allowed.
@@ -104,6 +110,8 @@ class Objective:
     Example:
         >>> Objective("validation:loss", goal="minimize").statistic
         'last'
+        >>> Objective("validation:accuracy", statistic="last-5-mean").window
+        5
     """
 
     metric: str
@@ -115,7 +123,17 @@ class Objective:
             raise ConfigError(f"metric={self.metric!r}; expected the name of a metric, such as 'test:accuracy'.")
         check_key("metric", self.metric)
         check_choice("goal", self.goal, ("maximize", "minimize"))
-        check_choice("statistic", self.statistic, ("last", "max", "min", "avg"))
+        if self.statistic not in _STATISTICS and not (self.window and 2 <= self.window <= LONGEST_TAIL):
+            raise ConfigError(
+                f"statistic={self.statistic!r}; expected one of {', '.join(map(repr, _STATISTICS))}, or "
+                f"'last-5-mean' with a number from 2 to {LONGEST_TAIL}."
+            )
+
+    @property
+    def window(self) -> int | None:
+        """How many of the last values a mean is of; None for every other statistic."""
+        found = _LAST_MEAN.fullmatch(self.statistic) if isinstance(self.statistic, str) else None
+        return int(found[1]) if found else None
 
     @classmethod
     def of(cls, value: "Objective | str") -> "Objective":

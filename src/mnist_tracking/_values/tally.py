@@ -1,9 +1,14 @@
 """Count the values of a metric that SageMaker keeps, which are finite numbers, and those that it drops."""
 
 import math
+from bisect import insort
 from collections import Counter
+from operator import itemgetter
 
 from mnist_tracking._values.text import plural
+
+LONGEST_TAIL = 20
+"""How many of a metric's last values are kept, for statistics of them."""
 
 _MOST_EXAMPLES = 3
 _NOT_FINITE = "not finite"
@@ -22,8 +27,8 @@ class Tally:
         >>> tally = Tally("loss")
         >>> [tally.add(value) for value in (0.5, math.nan)]
         [True, False]
-        >>> tally.last, tally.dropped
-        ('nan', "1 of 2 values of the metric 'loss' was dropped: 1 not finite (nan).")
+        >>> tally.last, tally.tail, tally.dropped
+        ('nan', (0.5,), "1 of 2 values of the metric 'loss' was dropped: 1 not finite (nan).")
     """
 
     def __init__(self, name: str) -> None:
@@ -33,6 +38,7 @@ class Tally:
         self._dropped: Counter[str] = Counter()
         self._examples: dict[str, dict[str, None]] = {}
         self._last_at = -math.inf
+        self._tail: list[tuple[float, float]] = []  # times and finite values, in order of the times
 
     def add(self, value: float, when: float = 0.0) -> bool:
         """Count a number; return whether it is finite. The last value is the one with the latest time."""
@@ -41,6 +47,8 @@ class Tally:
             self._last_at, self.last = when, "" if is_kept else str(value)
         if is_kept:
             self.kept += 1
+            insort(self._tail, (when, value), key=itemgetter(0))
+            del self._tail[:-LONGEST_TAIL]
         else:
             self.drop(_NOT_FINITE, str(value))
         return is_kept
@@ -51,6 +59,11 @@ class Tally:
         examples = self._examples.setdefault(reason, {})
         if example and len(examples) < _MOST_EXAMPLES:
             examples[example] = None
+
+    @property
+    def tail(self) -> tuple[float, ...]:
+        """The last finite values, the oldest first: at most `LONGEST_TAIL`."""
+        return tuple(value for _, value in self._tail)
 
     @property
     def dropped(self) -> str:

@@ -80,7 +80,7 @@ def _is_ranked(board: "Leaderboard") -> bool:
 
 
 def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
-    from mnist_tracking.reading.leaderboard import score, score_note
+    from mnist_tracking.reading.scores import score, score_note
 
     trial = board[place]
     if not _is_ranked(board) or board.objective is None:
@@ -90,7 +90,8 @@ def _ranked(board: "Leaderboard", place: int) -> dict[str, Any]:
 
 
 def _write_table(board: "Leaderboard", wanted: Collection[str]) -> None:
-    from mnist_tracking.reading.leaderboard import differing, score, score_note
+    from mnist_tracking.reading.leaderboard import differing
+    from mnist_tracking.reading.scores import score, score_note
 
     if not board:
         echo("No trials.", err=True)

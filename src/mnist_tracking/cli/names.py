@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 import attrs
 import click
@@ -23,10 +23,10 @@ _OBJECTIVE: tuple[Declaration, ...] = (
     (
         ("--statistic",),
         {
-            "type": click.Choice(get_args(Statistic)),
+            "metavar": "NAME",
             "default": "last",
             "show_default": True,
-            "help": "Which value of the metric counts.",
+            "help": "Which value of the metric counts: last, max, min, avg, or a mean such as last-5-mean.",
         },
     ),
 )

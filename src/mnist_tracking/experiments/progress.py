@@ -15,7 +15,7 @@ from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import duration, ellipsize, html_table, last_redraw, number, printable, value_text
 from mnist_tracking.experiments.observers import Observers, TrialObserver
-from mnist_tracking.reading.leaderboard import score
+from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from mnist_tracking._aws.components import (
 from mnist_tracking._aws.metrics import put_metrics
 from mnist_tracking._aws.storage import upload_model
 from mnist_tracking._values.checks import check_path
-from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE
+from mnist_tracking._values.markers import CHECKED, DROPPED, NON_FINITE, tail_parameters
 from mnist_tracking._values.recordable import LAST_STEP, check_key, check_metrics, check_step
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.tally import Tally
@@ -217,6 +217,7 @@ class _Recording:
                 self._count(name, numbers[name], steps[name])
             dropped = {name: text for name, tally in self._tallies.items() if (text := tally.dropped)}
             tracker.at_end.update({f"{DROPPED}{name}": text for name, text in dropped.items()})
+            tracker.at_end.update(tail_parameters({name: self._tallies[name].tail for name in numbers}))
 
     def _count(self, name: str, number: float, step: int) -> None:
         self._counts[name] = step + 1

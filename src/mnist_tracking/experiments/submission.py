@@ -7,7 +7,14 @@ from datetime import datetime
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
-from mnist_tracking._aws.findings import MetricCheck, read_findings, record_findings, with_findings, with_time_limit
+from mnist_tracking._aws.findings import (
+    MetricCheck,
+    read_findings,
+    record_findings,
+    with_billable_time,
+    with_findings,
+    with_time_limit,
+)
 from mnist_tracking._aws.jobs import (
     describe_job,
     end_of,
@@ -141,7 +148,7 @@ class SubmittedTrial:
         component, outstanding = wait_for_outcome(self._account, job)
         is_tagged = self._is_tagged or CREATED_BY in tags_of(self._account, component.arn)
         is_ours = is_tagged or self._tag_as_trial()
-        before, component = component, with_time_limit(component, job)
+        before, component = component, with_billable_time(with_time_limit(component, job), job)
         findings = check.findings(component.metrics)
         if findings.lacks_lines:  # the log is behind
             findings = read_findings(self._account, job, component.metrics)

@@ -1,6 +1,5 @@
 """Leaderboard: the trials of one or several experiments, best first."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
@@ -26,6 +25,7 @@ from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import parent
 from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.reading.scores import is_scorable, score, score_note
 from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
     Trial,
@@ -258,12 +258,13 @@ class Leaderboard(Sequence[Trial]):
 
     def check_logs(self) -> "Leaderboard":
         """
-        Return a leaderboard whose trials are checked: ranked with what their logs show of NaN and infinite values.
+        Return a leaderboard whose trials are checked: ranked with what their logs show of their metrics.
 
-        Needed for trials that another tool trained, or whose job no program has waited for: ``objective_note`` is
-        ``"not checked"`` for them. The log of each such job that has ended is read once. Nothing is written, so another
-        leaderboard does not show it. A trial remains unchecked if it was trained without a job, if its log was
-        deleted or may not be read, or if one of its metrics was not printed.
+        These are NaN and infinite values, and the last values. Needed for trials that another tool trained, or whose
+        job no program has waited for: ``objective_note`` is ``"not checked"`` for them, or ``"last values not
+        recorded"``. The log of each such job that has ended is read once. Nothing is written, so another leaderboard
+        does not show it. A trial remains unchecked if it was trained without a job, if its log was deleted or may not
+        be read, or if one of its metrics was not printed.
 
         Raises:
             ServiceError: If a log cannot be read for another reason.
@@ -281,7 +282,11 @@ class Leaderboard(Sequence[Trial]):
             ['not checked']
             ['ends with nan']
         """
-        checked = (with_log_checked(trial) for trial in self.trials if not trial.is_checked and trial.job_name)
+
+        def is_known(trial: Trial) -> bool:
+            return trial.is_checked and (self.objective is None or is_scorable(trial, self.objective))
+
+        checked = (with_log_checked(trial) for trial in self.trials if trial.job_name and not is_known(trial))
         return including(self, checked)
 
     def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
@@ -317,29 +322,6 @@ def differing(trials: Iterable[Trial]) -> list[str]:
     every = [trial.hyperparameters for trial in trials]
     names = sorted({name for parameters in every for name in parameters})
     return [name for name in names if len({(name in one, comparable(one.get(name))) for one in every}) > 1]
-
-
-def score(trial: Trial, objective: Objective) -> float | None:
-    """Return a trial's value for an objective; None if it has none, or its metric does not end with a finite value."""
-    metric = trial.metrics.get(objective.metric)
-    if metric is None or not metric.count or objective.metric in trial.non_finite:
-        return None
-    value = metric.statistic(objective.statistic)
-    return value if math.isfinite(value) else None
-
-
-def score_note(trial: Trial, objective: Objective | None) -> str:
-    """
-    Return a note on a trial's value for an objective.
-
-    It is ``"ends with nan"``, or with ``inf``, if that is why there is no value; ``"not checked"`` if the metric may
-    end so, without a trace of it; empty otherwise.
-    """
-    if objective is None:
-        return ""
-    if last := trial.non_finite.get(objective.metric):
-        return f"ends with {last}"
-    return "not checked" if objective.metric in trial.metrics and not trial.is_checked else ""
 
 
 def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:

@@ -16,7 +16,8 @@ from mnist_tracking._values.records import MetricSeries, ParameterValue
 from mnist_tracking._values.text import ellipsize, main_metrics, number, value_text
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.reading.figures import BAD, GOOD, INK, SavePath, label_axes, new_figure, save
-from mnist_tracking.reading.leaderboard import Leaderboard, differing, score
+from mnist_tracking.reading.leaderboard import Leaderboard, differing
+from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:

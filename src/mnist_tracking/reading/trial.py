@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import code_uri, is_sdk_parameter, is_training
+from mnist_tracking._aws.convert import INSTANCE_COUNT, INSTANCE_TYPE, code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.findings import read_findings
 from mnist_tracking._aws.jobs import ENDED, describe_job, time_limit
@@ -117,10 +117,16 @@ class Trial:
         non_finite: The metrics that end with a value that is not finite, and that value: ``"nan"``, ``"inf"`` or
             ``"-inf"``. Their summaries include only the finite values before it.
         dropped: By metric, how many logged values SageMaker does not have, and why.
+        tails: The last finite values of each metric that has more than two, the oldest first, at most 20. They are
+            recorded by the program that waits for the job; a trial without them has none.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
         stop_reason: The time limit of its job that ended its training, by SageMaker's name: ``"MaxRuntimeExceeded"`` or
             ``"MaxWaitTimeExceeded"``; empty otherwise. It is recorded by the program that waits for the job.
+        instance_type: What its job ran on, such as ``"ml.m5.xlarge"``; several types are separated by commas.
+        instance_count: The number of instances of its job; 0 if it was trained without one.
+        billable_s: The seconds that SageMaker bills for each instance of its job. They are recorded by the program that
+            waits for the job; None until then.
         provenance: The code that was trained, and what it ran in; a `mnist_tracking.types.Provenance`.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
@@ -154,8 +160,12 @@ class Trial:
     ended: datetime | None = None
     non_finite: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     dropped: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
+    tails: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict, converter=own_copy, hash=False)
     is_checked: bool = False
     stop_reason: str = ""
+    instance_type: str = ""
+    instance_count: int = 0
+    billable_s: int | None = None
     provenance: Provenance = attrs.field(factory=Provenance)
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
@@ -183,6 +193,18 @@ class Trial:
     def last_values(self) -> dict[str, float | str]:
         """The last value of each metric: a number, or ``"nan"``, ``"inf"`` or ``"-inf"``."""
         return last_values(self.metrics, self.non_finite)
+
+    @property
+    def cost(self) -> float | None:
+        """
+        What its training job costs, in US dollars: the billable seconds of its instances, at their list price.
+
+        For an embedded SageMaker, it is what the same seconds would cost on AWS. None without a job, for an instance
+        type whose price is not known, and until a program has waited for the job. See `mnist_tracking.types.Prices`.
+        """
+        if self.billable_s is None:
+            return None
+        return self._account.prices.cost(self.instance_type, self.instance_count, self.billable_s)
 
     @cached_property
     def steps(self) -> tuple[Component, ...]:
@@ -283,8 +305,12 @@ def trial_from_component(
         metrics=component.metrics,
         non_finite=component.non_finite,
         dropped=component.dropped,
+        tails=component.tails,
         is_checked=component.is_checked,
         stop_reason=limit,
+        instance_type=str(component.parameters.get(INSTANCE_TYPE, "")),
+        instance_count=int(str(component.parameters.get(INSTANCE_COUNT, 0))),
+        billable_s=component.billable_s,
         job_name=component.job_name or "",
         component_name=component.name,
         model_uri=outputs.get("SageMaker.ModelArtifact"),
@@ -311,7 +337,11 @@ def with_log_checked(trial: Trial) -> Trial:
         return trial
     findings = read_findings(trial._account, describe_job(trial._account, trial.job_name), trial.metrics)
     return attrs.evolve(
-        trial, non_finite=findings.non_finite, dropped=findings.dropped, is_checked=findings.is_complete
+        trial,
+        non_finite=findings.non_finite,
+        dropped=findings.dropped,
+        tails={**trial.tails, **findings.tails},
+        is_checked=findings.is_complete,
     )
 
 
