@@ -22,6 +22,13 @@ from mnist_tracking.experiments.steps import LocalTrial as LocalTrial
 from mnist_tracking.experiments.steps import Step as Step
 from mnist_tracking.experiments.submission import SubmittedTrial as SubmittedTrial
 from mnist_tracking.experiments.sweep import HyperparameterSweep as HyperparameterSweep
+from mnist_tracking.experiments.sweep.conditions import when as when
+from mnist_tracking.experiments.sweep.dimensions import choice as choice
+from mnist_tracking.experiments.sweep.dimensions import fixed as fixed
+from mnist_tracking.experiments.sweep.dimensions import integers as integers
+from mnist_tracking.experiments.sweep.dimensions import loguniform as loguniform
+from mnist_tracking.experiments.sweep.dimensions import uniform as uniform
+from mnist_tracking.experiments.sweep.space import Space as Space
 from mnist_tracking.mnist.spec import mnist_job as mnist_job
 from mnist_tracking.reading import plots as plots
 from mnist_tracking.reading.leaderboard import Leaderboard as Leaderboard

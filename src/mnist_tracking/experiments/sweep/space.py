@@ -1,77 +1,330 @@
-"""The space of a sweep: lists of values, counted, then expanded to a grid."""
+"""Space: what a sweep searches, as dimensions, conditions and a rule; counted, never built."""
 
 import itertools
-import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeAlias
 
-from mnist_tracking._values.recordable import python_scalar
+import attrs
+
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, short_repr
+from mnist_tracking._values.text import did_you_mean, ellipsize, short_repr
 from mnist_tracking.errors import ConfigError
+from mnist_tracking.experiments.sweep.applying import apply_point
+from mnist_tracking.experiments.sweep.building import Point, build
+from mnist_tracking.experiments.sweep.conditions import Condition
+from mnist_tracking.experiments.sweep.dimensions import Choice, Dimension, Fixed, Integers, Uniform
+from mnist_tracking.experiments.sweep.parameters import from_parameter, to_parameter
+
+__all__ = ["Choice", "Dimension", "Fixed", "Integers", "Point", "Space", "Uniform", "apply_point", "expand_grid"]
+
+Rule: TypeAlias = Callable[[Point], object]
+Suggest: TypeAlias = Callable[[str, Dimension], ParameterValue]
+
+
+@attrs.frozen(kw_only=True)
+class Space:
+    """
+    What a sweep searches.
+
+    A point is a flat mapping; nested parameters have dotted names, such as ``"optimizer.lr"``. The names of dimensions
+    that are no hyperparameters begin with ``job:``.
+
+    Attributes:
+        dimensions: What each parameter may be, nested and conditional ones included; a condition's parameter comes
+            after the one it depends on.
+        conditions: The conditions of those parameters that only some points have.
+        explicit: The points, if they were listed one by one; then nothing is drawn.
+        first: Points to try first.
+        where: Returns whether to keep a point; None keeps all.
+        is_ruled: Whether there is a rule, also if it could not be stored.
+
+    Example:
+        >>> space = Space.of({"lr": [0.1, 0.01], "epochs": [1]})
+        >>> len(space), next(space.points())
+        (2, {'lr': 0.1, 'epochs': 1})
+    """
+
+    dimensions: Mapping[str, Dimension]
+    conditions: Mapping[str, tuple[Condition, ...]] = attrs.field(factory=dict)
+    explicit: tuple[Point, ...] = ()
+    first: tuple[Point, ...] = ()
+    where: Rule | None = None
+    is_ruled: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        given: "Space | Mapping[str, Any] | Sequence[Mapping[str, ParameterValue]]",
+        *,
+        where: Rule | None = None,
+        first: Sequence[Mapping[str, ParameterValue]] = (),
+    ) -> "Space":
+        """
+        Return the space of what was given.
+
+        Args:
+            given: Names, and for each a dimension, a list of values, a mapping (nested parameters), a `when`, one of
+                Optuna's distributions or a parameter of SageMaker's tuner; or a list of points.
+            where: Called with a point; returns whether to keep it.
+            first: Points to try first.
+
+        Raises:
+            ConfigError: If it is empty, a dimension is wrong, two names are the same, a condition can never hold, or a
+                point to try first is not in the space.
+        """
+        space = given if isinstance(given, Space) else cls(**attrs.asdict(build(given), recurse=False))
+        if where is not None:
+            space = attrs.evolve(space, where=_rule(where), is_ruled=True)
+        return attrs.evolve(space, first=tuple(map(space.checked, first))) if first else space
+
+    def draw(self, suggest: Suggest) -> Point:
+        """
+        Return a point whose values *suggest* has chosen.
+
+        Args:
+            suggest: Called with the name and the dimension of each parameter that the point has, in order, and that is
+                not fixed.
+
+        Raises:
+            ConfigError: If the points are explicit.
+        """
+        if self.explicit:
+            raise ConfigError("The points of this space are listed one by one; only strategy='grid' runs them.")
+        point: Point = {}
+        for name, dimension in self.dimensions.items():
+            if self._is_active(name, point):
+                point[name] = dimension.value if isinstance(dimension, Fixed) else suggest(name, dimension)
+        return point
+
+    def allows(self, point: Mapping[str, ParameterValue]) -> bool:
+        """
+        Whether the rule keeps a point.
+
+        Raises:
+            ConfigError: If the space has a rule that could not be stored.
+        """
+        if self.is_ruled and self.where is None:
+            raise ConfigError("This space has a rule, which cannot be stored. Pass where= again.")
+        return self.where is None or bool(self.where(dict(point)))
+
+    def contains(self, point: Mapping[str, ParameterValue]) -> bool:
+        """Whether a point has exactly the parameters that it should, each with a value of its dimension."""
+        return self._fault(point) is None
+
+    def checked(self, point: Mapping[str, ParameterValue]) -> Point:
+        """
+        Return a copy of a point that the space contains.
+
+        Raises:
+            ConfigError: If it does not contain it; the message names the parameter.
+        """
+        fault = self._fault(point)
+        if fault is not None:
+            raise ConfigError(f"The point {short_repr(point)} is not in the space: {fault}")
+        return dict(point)
+
+    def _fault(self, point: Mapping[str, ParameterValue]) -> str | None:
+        """Return why a point is not in the space; None if it is."""
+        for name in point:
+            if name not in self.dimensions:
+                return f"it has no parameter {name!r}.{did_you_mean(name, self.dimensions)}"
+        if self.explicit:
+            return None if dict(point) in self.explicit else "it is not one of the listed points."
+        faults = (self._fault_of(name, dimension, point) for name, dimension in self.dimensions.items())
+        return next(filter(None, faults), None)
+
+    def _fault_of(self, name: str, dimension: Dimension, point: Mapping[str, ParameterValue]) -> str | None:
+        is_active = self._is_active(name, point)
+        if is_active and name not in point:
+            return f"{name!r} is missing."
+        if not is_active and name in point:
+            return f"{name!r} does not apply to it."
+        if is_active and not dimension.contains(point[name]):
+            return f"{name!r} is {short_repr(point[name])}; expected a value of {short_repr(dimension)}."
+        return None
+
+    @property
+    def size(self) -> int | None:
+        """
+        The number of points of the grid, before the rule; None for infinitely many.
+
+        Points that differ in nothing that decides on later parameters are counted together.
+        """
+        if self.explicit:
+            return len(self.explicit)
+        if any(dimension.size is None for dimension in self.dimensions.values()):
+            return None
+        counts: Counter[_State] = Counter({frozenset(): 1})
+        for name in self.dimensions:
+            counts = self._counted(name, counts)
+        return counts.total()
+
+    def _counted(self, name: str, counts: "Counter[_State]") -> "Counter[_State]":
+        """Count with one more parameter: by those values of it that later parameters depend on."""
+        deciding, later = self._deciding(name), self._later(name)
+        grown: Counter[_State] = Counter()
+        for state, count in counts.items():
+            kept = frozenset(pair for pair in state if pair[0] in later)
+            if not self._is_active_in(name, state):
+                grown[kept] += count
+                continue
+            grown[kept] += count * ((self.dimensions[name].size or 0) - len(deciding))
+            for value in deciding:
+                grown[kept | {(name, value)}] += count
+        return +grown
+
+    def _deciding(self, name: str) -> set[str]:
+        """Return the values of a parameter that others depend on."""
+        conditions = itertools.chain.from_iterable(self.conditions.values())
+        return {repr(value) for condition in conditions if condition.parent == name for value in condition.values}
+
+    def _later(self, name: str) -> set[str]:
+        """Return the parameters that those after *name* depend on."""
+        names = list(self.dimensions)
+        after = names[names.index(name) + 1 :]
+        return {condition.parent for other in after for condition in self.conditions.get(other, ())}
+
+    def _is_active_in(self, name: str, state: "_State") -> bool:
+        return all(
+            any((condition.parent, repr(value)) in state for value in condition.values)
+            for condition in self.conditions.get(name, ())
+        )
+
+    def _is_active(self, name: str, point: Mapping[str, ParameterValue]) -> bool:
+        return all(condition.holds(point) for condition in self.conditions.get(name, ()))
+
+    def __len__(self) -> int:
+        return self._finite()
+
+    def _finite(self) -> int:
+        size = self.size
+        if size is None:
+            endless = [name for name, dimension in self.dimensions.items() if dimension.size is None]
+            raise ConfigError(
+                f"{endless[0]!r} is {self.dimensions[endless[0]]!r}, which has infinitely many values; a grid needs a "
+                "list, or a range with a step. Pass step= to uniform(), or choose a strategy that draws, such as "
+                "strategy='random'."
+            )
+        return size
+
+    def points(self) -> Iterator[Point]:
+        """
+        Yield the points of the grid, also those that the rule skips; the last parameter varies fastest.
+
+        Raises:
+            ConfigError: If a range has infinitely many values.
+        """
+        self._finite()
+        return map(dict, self.explicit) if self.explicit else self._grid(list(self.dimensions), {})
+
+    def _grid(self, names: list[str], point: Point) -> Iterator[Point]:
+        if not names:
+            yield dict(point)
+            return
+        name, *others = names
+        if not self._is_active(name, point):
+            yield from self._grid(others, point)
+            return
+        for value in self.dimensions[name].grid():
+            yield from self._grid(others, {**point, name: value})
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return the space as JSON values, from which `from_json` makes an equal one; without the rule.
+
+        Example:
+            >>> space = Space.of({"depth": Integers(2, 8)})
+            >>> space.to_json()
+            {'parameters': {'depth': {'distribution': 'int_uniform', 'min': 2, 'max': 8}}}
+            >>> Space.from_json(space.to_json()) == space
+            True
+        """
+        found: dict[str, Any] = {"parameters": {name: self._parameter(name) for name in self.dimensions}}
+        if self.explicit:
+            found["points"] = [dict(point) for point in self.explicit]
+        if self.first:
+            found["first"] = [dict(point) for point in self.first]
+        return {**found, "is_ruled": True} if self.is_ruled else found
+
+    def _parameter(self, name: str) -> dict[str, Any]:
+        found = to_parameter(self.dimensions[name])
+        conditions = {each.parent: list(each.values) for each in self.conditions.get(name, ())}
+        return {**found, "when": conditions} if conditions else found
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any], *, where: Rule | None = None) -> Self:
+        """Return the space that `to_json` wrote; *where* is its rule, which is not stored."""
+        parameters = found["parameters"]
+        return cls(
+            dimensions={name: from_parameter(parameter) for name, parameter in parameters.items()},
+            conditions={
+                name: tuple(Condition(parent, tuple(values)) for parent, values in parameter["when"].items())
+                for name, parameter in parameters.items()
+                if "when" in parameter
+            },
+            explicit=tuple(found.get("points", ())),
+            first=tuple(found.get("first", ())),
+            where=where,
+            is_ruled=where is not None or found.get("is_ruled", False),
+        )
+
+
+_State: TypeAlias = frozenset[tuple[str, str]]
+"""Values that a count must keep apart: of parameters that later ones depend on."""
+
+
+def _rule(where: object) -> Rule:
+    if not callable(where):
+        raise ConfigError(f"where={short_repr(where)}; expected a function of a point that returns whether to keep it.")
+    return where
+
 
 TRIAL_QUOTA = 300
 """The number of trials that an experiment may have by AWS's default."""
 
 
-def expand_grid(
-    space: Mapping[str, Iterable[ParameterValue]], job: JobSpec, *, at_most: int = TRIAL_QUOTA
-) -> list[dict[str, ParameterValue]]:
+def expand_grid(space: Space, job: JobSpec, *, at_most: int = TRIAL_QUOTA) -> list[Point]:
     """
-    Return every combination, the last hyperparameter varying fastest.
+    Return every point of the grid that the rule keeps.
 
     Raises:
-        ConfigError: If there are no hyperparameters, one has no values or the same value twice, there are more than
-            *at_most* combinations, which are counted before any is built, or the job rejects one.
+        ConfigError: If a range has infinitely many values, there are more than *at_most* points, which are counted
+            before any is built, the rule keeps none, or the job rejects one.
 
     Example:
         >>> from pathlib import Path
         >>> _ = Path("train.py").write_text("")
-        >>> expand_grid({"lr": [0.1, 0.01], "epochs": [1]}, JobSpec("train.py"))
+        >>> expand_grid(Space.of({"lr": [0.1, 0.01], "epochs": [1]}), JobSpec("train.py"))
         [{'lr': 0.1, 'epochs': 1}, {'lr': 0.01, 'epochs': 1}]
     """
-    if not isinstance(space, Mapping):
-        raise ConfigError(
-            f"The space is {space!r}; expected a mapping of names to lists, such as {{'lr': [0.1, 0.01]}}."
-        )
-    if not space:
-        raise ConfigError(
-            "The grid is empty; expected at least one hyperparameter, such as {'hidden_channels': [2, 5, 10]}."
-        )
-    lists = {name: _values(name, values, at_most) for name, values in space.items()}
-    count = math.prod(map(len, lists.values()))
+    count = len(space)
     if count > at_most:
-        sizes = " x ".join(str(len(values)) for values in lists.values())
+        sizes = " x ".join(str(dimension.size) for dimension in space.dimensions.values())
         raise ConfigError(f"The grid has {ellipsize(sizes, 40)} = {count:,} points. {_too_many(at_most)}")
-    points = [dict(zip(lists, combination, strict=True)) for combination in itertools.product(*lists.values())]
+    points = list(filter(space.allows, space.points()))
+    if not points:
+        raise ConfigError(f"The rule where= keeps none of the {count:,} points.")
     for point in points:
-        _check_point(job, point)
+        check_point(job, point)
     return points
-
-
-def _values(name: str, values: Iterable[ParameterValue], at_most: int) -> list[ParameterValue]:
-    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise ConfigError(f"The values of {name!r} are {values!r}; expected a list, such as [1, 2].")
-    found = list(itertools.islice(values, at_most + 1))
-    if not found:
-        raise ConfigError(f"The grid has no values for {name!r}; expected at least one.")
-    if len(found) > at_most:
-        raise ConfigError(f"The grid has more than {at_most} values for {name!r}. {_too_many(at_most)}")
-    if len({(type(value), repr(value)) for value in map(python_scalar, found)}) < len(found):
-        raise ConfigError(f"The grid has a value of {name!r} twice: {found!r}.")
-    return found
 
 
 def _too_many(at_most: int) -> str:
     return f"An experiment may have {at_most} trials. Split the sweep, or pass trial_quota= if yours is higher."
 
 
-def _check_point(job: JobSpec, point: Mapping[str, ParameterValue]) -> None:
+def check_point(job: JobSpec, point: Point) -> None:
+    """
+    Check that a job accepts a point.
+
+    Raises:
+        ConfigError: If it does not; the message names the point.
+    """
     try:
-        job.merged(point)
+        changed, hyperparameters = apply_point(job, point)
+        changed.merged(hyperparameters)
     except ConfigError as error:
-        raise ConfigError(f"The point {_named(point)} of the grid is not allowed: {error}") from error
-
-
-def _named(point: Mapping[str, ParameterValue]) -> str:
-    return ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())
+        named = ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())
+        raise ConfigError(f"The point {named} is not allowed: {error}") from error

@@ -1,7 +1,8 @@
 """HyperparameterSweep: trains a trial for every point of a space, several at once, and ranks them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._values.checks import check_count
@@ -17,7 +18,7 @@ from mnist_tracking.experiments.submission import SubmittedTrial
 from mnist_tracking.experiments.sweep.point import PointTraining
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
-from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, expand_grid
+from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, Space, expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.trial import Trial, is_trained
 
@@ -41,7 +42,7 @@ class HyperparameterSweep:
 
     Args:
         runner: The experiment, with its job.
-        space: Lists of values by hyperparameter; a list of one value is fine.
+        space: Lists of values and ranges by parameter, points, or a `Space`.
         max_parallel: The number of trials that may train at once.
         trial_quota: The number of trials that the account allows in one experiment; AWS raises its default of 300 on
             request.
@@ -67,7 +68,7 @@ class HyperparameterSweep:
     def __init__(
         self,
         runner: ExperimentRunner,
-        space: Mapping[str, Iterable[ParameterValue]],
+        space: Space | Mapping[str, Any] | Sequence[Mapping[str, ParameterValue]],
         *,
         max_parallel: int = 1,
         trial_quota: int = TRIAL_QUOTA,
@@ -82,7 +83,8 @@ class HyperparameterSweep:
         self.runner = runner
         self.name = None if name is None else check_name("sweep", name)
         self._job = runner.job
-        self.points = expand_grid(space, runner.job, at_most=trial_quota)
+        self.space = Space.of(space)
+        self.points = expand_grid(self.space, runner.job, at_most=trial_quota)
         self.max_parallel = max_parallel
         self.trial_quota = trial_quota
 
