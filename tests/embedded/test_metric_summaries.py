@@ -22,7 +22,7 @@ def summary_of(values: list[float]) -> MetricSummary:
         connection.executescript(script)
         for value in values:
             record_metric(connection, 1, "loss", value, timestamp=0.0)
-        (found,) = summaries_of(connection, 1)
+        (found,) = summaries_of(connection, [1])[1]
     return found
 
 

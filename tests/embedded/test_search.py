@@ -3,6 +3,7 @@
 import json
 import operator
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -12,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_tracking.embedded.engine import EmbeddedSageMaker
+from mnist_tracking.embedded.jobs.state import enter_stage
 from mnist_tracking.embedded.services.sagemaker.search_expression import SEARCHABLE, compile_expression
+from mnist_tracking.embedded.store.metric_summaries import record_metric
 
 TRIALS = {"one": "digits", "two": "digits", "three": "letters"}
 TEXTS = ["a", "ab", "B", "2", "a,b"]
@@ -230,3 +233,69 @@ def test_only_numbers_compare_as_numbers(engine: EmbeddedSageMaker) -> None:
     with engine.store.read() as connection:
         rows = connection.execute(f"SELECT name FROM training_jobs t WHERE {compiled}", arguments).fetchall()
     assert [row["name"] for row in rows] == ["number"]
+
+
+def add_resources(engine: EmbeddedSageMaker, number: int) -> None:
+    """Add an experiment, its trial, a component with everything that it can have, and a training job."""
+    client: Any = engine.session().client("sagemaker")
+    tags = [{"Key": key, "Value": str(number)} for key in "ab"]
+    client.create_experiment(ExperimentName=f"e{number}", Tags=tags)
+    client.create_trial(TrialName=f"t{number}", ExperimentName=f"e{number}", Tags=tags)
+    client.create_trial_component(
+        TrialComponentName=f"c{number}",
+        Parameters={"p": {"NumberValue": number}, "q": {"StringValue": "x"}},
+        InputArtifacts={"i": {"Value": "s3://a/b"}},
+        OutputArtifacts={"o": {"Value": "s3://a/c"}},
+        Tags=tags,
+    )
+    client.associate_trial_component(TrialName=f"t{number}", TrialComponentName=f"c{number}")
+    request = {"HyperParameters": {}, "OutputDataConfig": {"S3OutputPath": "s3://a/d"}, "TrainingJobName": f"j{number}"}
+    with engine.store.write() as connection:
+        (component,) = connection.execute("SELECT id FROM components WHERE name = ?", (f"c{number}",)).fetchone()
+        for step in range(2):
+            record_metric(connection, component, "loss", number + step / 2, 0.0, step)
+        cursor = connection.execute(
+            "INSERT INTO training_jobs (name, arn, request, python, component_id, status, secondary_status, created, "
+            "modified) VALUES (?, ?, ?, 'python', ?, 'Completed', 'Completed', ?, 0)",
+            (f"j{number}", f"j{number}", json.dumps(request), component, number),
+        )
+        for status in ("Starting", "Completed"):
+            enter_stage(connection, cursor.lastrowid or 0, status, status, 0.0)
+
+
+@pytest.mark.parametrize("resource", SEARCHABLE)
+def test_a_page_takes_as_many_statements_as_one_resource(engine: EmbeddedSageMaker, resource: str) -> None:
+    """Parameters, artifacts, metrics, stages, parents and tags are read once for all resources of a page."""
+    for number in range(4):
+        add_resources(engine, number)
+    client: Any = engine.session().client("sagemaker")
+
+    def count(size: int) -> tuple[int, list[Any]]:
+        statements: list[str] = []
+        with engine.store.read() as connection:
+            connection.set_trace_callback(statements.append)
+            results = client.search(Resource=resource, SortOrder="Ascending", MaxResults=size)["Results"]
+            connection.set_trace_callback(None)
+        return sum(statement.startswith("SELECT") for statement in statements), results
+
+    with ThreadPoolExecutor(1) as pool:  # the calls of the main thread run in another one
+        (of_one, first), (of_all, results) = pool.map(count, (1, 100))
+    assert (len(first), len(results)) == (1, 4)
+    assert results[0] == first[0]
+    assert of_one == of_all <= 7
+
+
+@pytest.mark.parametrize("by", ["CreationTime", "LastModifiedTime"])
+def test_what_is_deleted_between_two_pages_does_not_shift_the_next(engine: EmbeddedSageMaker, by: str) -> None:
+    client: Any = engine.session().client("sagemaker")
+    for number in range(4):
+        client.create_experiment(ExperimentName=f"e{number}")
+    request = {"Resource": "Experiment", "SortBy": by, "SortOrder": "Ascending", "MaxResults": 2}
+
+    first = client.search(**request)
+    client.delete_experiment(ExperimentName="e0")
+    second = client.search(**request, NextToken=first["NextToken"])
+
+    found = [item["Experiment"]["ExperimentName"] for page in (first, second) for item in page["Results"]]
+    assert found == ["e0", "e1", "e2", "e3"]
+    assert "NextToken" not in second

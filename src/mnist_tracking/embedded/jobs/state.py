@@ -3,6 +3,7 @@
 import json
 import math
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from mnist_tracking.embedded.jobs.metric_values import MetricValue
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.store.logs import add_lines
 from mnist_tracking.embedded.store.metric_summaries import record_metric
+from mnist_tracking.embedded.store.pages import OWNERS, rows_by_owner
 
+Stage = tuple[int, str, str, float, float | None]
+"""A stage of a job: the job's id, the secondary status, its message, and when it began and ended."""
 ENDED = ("Completed", "Failed", "Stopped")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 REASON_LENGTH = 1024
@@ -111,6 +115,13 @@ def request_of(job: sqlite3.Row) -> dict[str, Any]:
     """Return the request of CreateTrainingJob."""
     request: dict[str, Any] = json.loads(job["request"])
     return request
+
+
+def stages_of(connection: sqlite3.Connection, job_ids: Sequence[int]) -> Mapping[int, list[Stage]]:
+    """Return the stages of jobs, in order."""
+    columns = "job_id, status, message, started, ended"
+    sql = f"SELECT {columns} FROM training_job_stages WHERE job_id IN {OWNERS} ORDER BY job_id, id"
+    return rows_by_owner(connection, sql, job_ids)
 
 
 def enter_stage(connection: sqlite3.Connection, job_id: int, status: str, message: str, now: float) -> None:

@@ -144,13 +144,15 @@ def page_of(params: Mapping[str, Any]) -> Page:
         size=page_size(params),
         by_name=params.get("SortBy") == "Name",
         is_ascending=params.get("SortOrder") == "Ascending",
-        after=_position(params.get("NextToken")),
+        after=read_position(params),
         created_after=None if after is None else as_seconds(after),
         created_before=None if before is None else as_seconds(before),
     )
 
 
-def _position(token: str | None) -> Position | None:
+def read_position(params: Mapping[str, Any]) -> Position | None:
+    """Return where the previous page ended; None for the first page."""
+    token = params.get("NextToken")
     if not token:
         return None
     match read_token(token):

@@ -1,12 +1,12 @@
 """Trial components, with their parameters, artifacts and sources. Names compare without case, as in SageMaker."""
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from mnist_tracking.embedded.store.pages import Page, Position, select_page, typed
+from mnist_tracking.embedded.store.pages import OWNERS, Page, Position, rows_by_owner, select_page, typed
 
 Direction = Literal["Input", "Output"]
 
@@ -30,8 +30,7 @@ class Component:
     metadata: str | None
 
 
-@attrs.frozen
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter: a number or a string."""
 
     name: str
@@ -39,8 +38,7 @@ class Parameter:
     string: str | None
 
 
-@attrs.frozen
-class Artifact:
+class Artifact(NamedTuple):
     """An input or an output."""
 
     name: str
@@ -129,7 +127,7 @@ def put_parameters(connection: sqlite3.Connection, component_id: int, parameters
     """Set parameters."""
     connection.executemany(
         "INSERT OR REPLACE INTO component_parameters VALUES (?, ?, ?, ?)",
-        [(component_id, *attrs.astuple(parameter)) for parameter in parameters],
+        [(component_id, *parameter) for parameter in parameters],
     )
 
 
@@ -141,10 +139,13 @@ def remove_parameters(connection: sqlite3.Connection, component_id: int, names: 
     )
 
 
-def parameters_of(connection: sqlite3.Connection, component_id: int) -> list[Parameter]:
-    """Return a component's parameters, by name."""
-    sql = "SELECT name, number, string FROM component_parameters WHERE component_id = ? ORDER BY name"
-    return [Parameter(*row) for row in connection.execute(sql, (component_id,))]
+def parameters_of(
+    connection: sqlite3.Connection, component_ids: Sequence[int]
+) -> Mapping[int, list[tuple[int, str, float | None, str | None]]]:
+    """Return the parameters of components: rows of the component, name, number and string, in order of names."""
+    columns = "component_id, name, number, string"
+    sql = f"SELECT {columns} FROM component_parameters WHERE component_id IN {OWNERS} ORDER BY component_id, name"
+    return rows_by_owner(connection, sql, component_ids)
 
 
 def count_parameters(connection: sqlite3.Connection, component_id: int) -> int:
@@ -159,7 +160,7 @@ def put_artifacts(
     """Set inputs or outputs."""
     connection.executemany(
         "INSERT OR REPLACE INTO component_artifacts VALUES (?, ?, ?, ?, ?)",
-        [(component_id, direction, *attrs.astuple(artifact)) for artifact in artifacts],
+        [(component_id, direction, *artifact) for artifact in artifacts],
     )
 
 
@@ -173,10 +174,13 @@ def remove_artifacts(
     )
 
 
-def artifacts_of(connection: sqlite3.Connection, component_id: int, direction: Direction) -> list[Artifact]:
-    """Return a component's inputs or outputs, by name."""
-    sql = "SELECT name, value, media_type FROM component_artifacts WHERE component_id = ? AND direction = ? "
-    return [Artifact(*row) for row in connection.execute(f"{sql} ORDER BY name", (component_id, direction))]
+def artifacts_of(
+    connection: sqlite3.Connection, component_ids: Sequence[int]
+) -> Mapping[int, list[tuple[int, Direction, str, str, str | None]]]:
+    """Return the artifacts of components: rows of the component, direction, name, value and media type, by name."""
+    columns = "component_id, direction, name, value, media_type"
+    sql = f"SELECT {columns} FROM component_artifacts WHERE component_id IN {OWNERS} ORDER BY component_id, name"
+    return rows_by_owner(connection, sql, component_ids)
 
 
 def count_artifacts(connection: sqlite3.Connection, component_id: int, direction: Direction) -> int:

@@ -1,12 +1,13 @@
 """Experiments, trials, and the components that belong to trials. Names compare without case, as in SageMaker."""
 
-import math
+import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from mnist_tracking.embedded.store.pages import Page, Position, select_page, typed
+from mnist_tracking.embedded.store.pages import OWNERS, Page, Position, rows_by_owner, select_page, typed
 
 
 @attrs.frozen(kw_only=True)
@@ -108,9 +109,11 @@ def find_trial(connection: sqlite3.Connection, name: str) -> Trial | None:
     return None if row is None else typed(Trial, row)
 
 
-def trial_of_id(connection: sqlite3.Connection, trial_id: int) -> Trial:
-    """Return the trial of a row that was found before, in the same snapshot."""
-    return typed(Trial, connection.execute(f"{_TRIALS} WHERE t.id = ?", (trial_id,)).fetchone())
+def trials_of_ids(connection: sqlite3.Connection, trial_ids: Sequence[int]) -> list[Trial]:
+    """Return the trials of rows that were found before, in the same snapshot and in that order."""
+    rows = connection.execute(f"{_TRIALS} WHERE t.id IN {OWNERS}", (json.dumps(trial_ids),))
+    found = {row["id"]: typed(Trial, row) for row in rows}
+    return [found[trial_id] for trial_id in trial_ids]
 
 
 def update_trial(connection: sqlite3.Connection, found: Trial, now: float, *, display_name: str | None) -> None:
@@ -154,13 +157,13 @@ def remove_component(connection: sqlite3.Connection, trial_id: int, component_id
     connection.execute("DELETE FROM associations WHERE trial_id = ? AND component_id = ?", (trial_id, component_id))
 
 
-def parents_of(connection: sqlite3.Connection, component_id: int, *, until: float = math.inf) -> list[tuple[str, str]]:
-    """Return the names of the trials that a component was added to *until* then, and of their experiments."""
-    return connection.execute(
-        """
-        SELECT t.name, e.name
+def parents_of(
+    connection: sqlite3.Connection, component_ids: Sequence[int]
+) -> Mapping[int, list[tuple[int, str, str, float]]]:
+    """Return the trials of components: rows of the component, trial, experiment and when they were associated."""
+    sql = f"""
+        SELECT a.component_id, t.name, e.name, a.created
         FROM associations a JOIN trials t ON t.id = a.trial_id JOIN experiments e ON e.id = t.experiment_id
-        WHERE a.component_id = ? AND a.created <= ? ORDER BY a.created, t.id
-        """,
-        (component_id, until),
-    ).fetchall()
+        WHERE a.component_id IN {OWNERS} ORDER BY a.component_id, a.created, t.id
+    """
+    return rows_by_owner(connection, sql, component_ids)

@@ -7,11 +7,14 @@ Metrics of components: every value, and a running summary (Welford 1962, as in K
 import math
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 
+from mnist_tracking.embedded.store.pages import OWNERS, rows_by_owner
+
 _LARGEST = sys.float_info.max
+_COLUMNS = "name, count, minimum, maximum, mean, squares, last, timestamp"
 _SCALE = 2.0**-64  # of sums, so that those of the largest values are finite; exact, since it is a power of two
 
 
@@ -100,11 +103,12 @@ def record_metric(
         "INSERT INTO metric_values (component_id, name, step, value, timestamp) VALUES (?, ?, ?, ?, ?)",
         (component_id, name, step, value, timestamp),
     )
-    old = connection.execute(f"{_SUMMARIES} AND name = ?", (component_id, name)).fetchone()
+    sql = f"SELECT {_COLUMNS} FROM metric_summaries WHERE component_id = ? AND name = ?"
+    old = connection.execute(sql, (component_id, name)).fetchone()
     new = _first(name, value, timestamp) if old is None else MetricSummary(*old).with_value(value, timestamp)
     connection.execute(
         "INSERT OR REPLACE INTO metric_summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (component_id, *attrs.astuple(new)),
+        (component_id, *attrs.astuple(new, recurse=False)),
     )
 
 
@@ -112,22 +116,18 @@ def _first(name: str, value: float, timestamp: float) -> MetricSummary:
     return MetricSummary(name, 1, value, value, value, 0.0, value, timestamp)
 
 
-_SUMMARIES = (
-    "SELECT name, count, minimum, maximum, mean, squares, last, timestamp FROM metric_summaries WHERE component_id = ?"
-)
-
-
-def summaries_of(connection: sqlite3.Connection, component_id: int, limit: int = -1) -> Iterator[MetricSummary]:
-    """Yield the statistics of a component's metrics, by name."""
-    rows = connection.execute(f"{_SUMMARIES} ORDER BY name LIMIT ?", (component_id, limit))
-    return (MetricSummary(*row) for row in rows)
+def summaries_of(connection: sqlite3.Connection, component_ids: Sequence[int]) -> Mapping[int, list[MetricSummary]]:
+    """Return the statistics of the metrics of each of several components, by name."""
+    sql = f"SELECT component_id, {_COLUMNS} FROM metric_summaries WHERE component_id IN {OWNERS}"
+    rows = rows_by_owner(connection, f"{sql} ORDER BY component_id, name", component_ids)
+    return {owner: [MetricSummary(*row[1:]) for row in rows[owner]] for owner in component_ids}
 
 
 def summaries_until(
     connection: sqlite3.Connection, component_id: int, until: Callable[[str], float]
 ) -> Iterator[MetricSummary]:
     """Yield the statistics of a component's metrics, by name, of the values up to a time for each metric."""
-    for whole in list(summaries_of(connection, component_id)):
+    for whole in summaries_of(connection, [component_id])[component_id]:
         found, latest = None, until(whole.name)
         for _, value, timestamp in values_of(connection, component_id, whole.name):
             if timestamp <= latest:

@@ -1,7 +1,9 @@
 """Tags of any resource, by its ARN, and which resources exist."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from mnist_tracking.embedded.store.pages import OWNERS, rows_by_owner
 
 _WITH_ARN = (
     "experiments",
@@ -31,8 +33,13 @@ def put_tags(connection: sqlite3.Connection, arn: str, tags: Iterable[Mapping[st
 
 def read_tags(connection: sqlite3.Connection, arn: str) -> list[dict[str, str]]:
     """Return a resource's tags, sorted by key."""
-    rows = connection.execute("SELECT key, value FROM tags WHERE arn = ? ORDER BY key", (arn,))
-    return [{"Key": key, "Value": value} for key, value in rows]
+    return tags_of(connection, [arn])[arn]
+
+
+def tags_of(connection: sqlite3.Connection, arns: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """Return the tags of each of several resources, sorted by key."""
+    rows = rows_by_owner(connection, f"SELECT arn, key, value FROM tags WHERE arn IN {OWNERS} ORDER BY arn, key", arns)
+    return {arn: [{"Key": key, "Value": value} for _, key, value in rows[arn]] for arn in arns}
 
 
 def remove_tags(connection: sqlite3.Connection, arn: str, keys: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -124,22 +124,28 @@ def describe_trial_component(call: Call) -> Response:
         found = require_component(connection, call.params["TrialComponentName"], call.context)
         jobs = stored.jobs_of_run(connection, found.id)
         sources = [{"SourceArn": arn, "SourceType": kind} for arn, kind in jobs]
-        return {**describe(connection, found, call.context.view), **present(Sources=sources or None)}
+        (described,) = describe(connection, [found], call.context.view)
+        return {**described, **present(Sources=sources or None)}
 
 
-def describe(connection: sqlite3.Connection, found: Component, view: View) -> Response:
-    """Build the members that DescribeTrialComponent and Search return."""
-    return {
-        **_common(found, view),
-        **present(Source=_source(found), MetadataProperties=metadata_of(found.metadata)),
-        "Parameters": {
-            parameter.name: present(NumberValue=parameter.number, StringValue=parameter.string)
-            for parameter in stored.parameters_of(connection, found.id)
-        },
-        "InputArtifacts": _artifacts(connection, found, "Input"),
-        "OutputArtifacts": _artifacts(connection, found, "Output", but=() if _shows_end(found, view) else (MODEL,)),
-        "Metrics": [_metric(found, summary) for summary in _summaries(connection, found, view)],
-    }
+def describe(connection: sqlite3.Connection, components: Sequence[Component], view: View) -> list[Response]:
+    """Build the members that DescribeTrialComponent and Search return of each, with the same few statements."""
+    ids = [found.id for found in components]
+    parameters, artifacts = stored.parameters_of(connection, ids), stored.artifacts_of(connection, ids)
+    summaries = summaries_of(connection, ids)
+    return [
+        {
+            **_common(found, view),
+            **present(Source=_source(found), MetadataProperties=metadata_of(found.metadata)),
+            "Parameters": {
+                name: {"NumberValue": number} if string is None else present(NumberValue=number, StringValue=string)
+                for _, name, number, string in parameters[found.id]
+            },
+            **_artifacts(found, artifacts[found.id], view),
+            "Metrics": [_metric(found, summary) for summary in _shown(connection, found, summaries[found.id], view)],
+        }
+        for found in components
+    ]
 
 
 def _shows_end(found: Component, view: View) -> bool:
@@ -147,9 +153,12 @@ def _shows_end(found: Component, view: View) -> bool:
     return found.source_arn is None or view.shows("outcomes", found.name, found.ended)
 
 
-def _summaries(connection: sqlite3.Connection, found: Component, view: View) -> Iterator[MetricSummary]:
+def _shown(
+    connection: sqlite3.Connection, found: Component, summaries: Iterable[MetricSummary], view: View
+) -> Iterable[MetricSummary]:
+    """Return what a component shows of the statistics of its metrics; only those of a job are ever late."""
     if found.source_arn is None or not view.lag.metrics_s:
-        return summaries_of(connection, found.id)
+        return summaries
     return summaries_until(connection, found.id, lambda metric: view.until("metrics", f"{found.name}/{metric}"))
 
 
@@ -176,13 +185,13 @@ def _common(found: Component, view: View) -> Response:
 
 
 def _artifacts(
-    connection: sqlite3.Connection, found: Component, direction: Direction, but: Container[str] = ()
+    found: Component, artifacts: Iterable[tuple[int, Direction, str, str, str | None]], view: View
 ) -> Response:
-    return {
-        artifact.name: present(MediaType=artifact.media_type, Value=artifact.value)
-        for artifact in stored.artifacts_of(connection, found.id, direction)
-        if artifact.name not in but
-    }
+    shown: dict[str, Response] = {f"{direction}Artifacts": {} for direction in _DIRECTIONS}
+    for _, direction, name, value, media_type in artifacts:
+        if direction == "Input" or name != MODEL or _shows_end(found, view):
+            shown[f"{direction}Artifacts"][name] = present(MediaType=media_type, Value=value)
+    return shown
 
 
 def _metric(found: Component, summary: MetricSummary) -> Response:
@@ -203,8 +212,9 @@ def _metric(found: Component, summary: MetricSummary) -> Response:
 def delete_trial_component(call: Call) -> Response:
     with call.context.store.write() as connection:
         found = require_component(connection, call.params["TrialComponentName"], call.context)
+        is_linked = bool(parents_of(connection, [found.id])[found.id])
         message = f"TrialComponent '{found.arn}' is linked to 1 or more trials and cannot be deleted."
-        check_unlinked(call.context, found.arn, is_linked=bool(parents_of(connection, found.id)), message=message)
+        check_unlinked(call.context, found.arn, is_linked=is_linked, message=message)
         stored.delete_component(connection, found)
         remove_all_tags(connection, found.arn)
     return {"TrialComponentArn": found.arn}

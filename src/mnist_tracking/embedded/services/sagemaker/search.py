@@ -1,63 +1,79 @@
 """Search over experiments, trials, components and training jobs."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mnist_tracking.embedded.faults import ValidationFault
 from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
 from mnist_tracking.embedded.lag import View
-from mnist_tracking.embedded.registry import Call, Response, serves
-from mnist_tracking.embedded.services.resources import has_appeared, next_token, page_size, read_offset
+from mnist_tracking.embedded.registry import Call, Params, Response, serves
+from mnist_tracking.embedded.services.resources import (
+    has_appeared,
+    next_token,
+    page_size,
+    read_offset,
+    read_position,
+    token_of,
+)
 from mnist_tracking.embedded.services.sagemaker import components, experiments, training_jobs, trials
 from mnist_tracking.embedded.services.sagemaker.search_expression import (
     HORIZON,
     SEARCHABLE,
+    Property,
     Searchable,
     compile_expression,
 )
 from mnist_tracking.embedded.store.components import Component
-from mnist_tracking.embedded.store.experiments import Experiment, parents_of, trial_of_id
+from mnist_tracking.embedded.store.experiments import Experiment, parents_of, trials_of_ids
 from mnist_tracking.embedded.store.pages import typed
-from mnist_tracking.embedded.store.tags import read_tags
+from mnist_tracking.embedded.store.tags import tags_of
 
 
-def _experiment(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
-    return {"Experiment": {**experiments.describe(typed(Experiment, row)), "Tags": read_tags(connection, row["arn"])}}
+def _experiments(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], _view: View) -> Iterator[Response]:
+    tags = tags_of(connection, [row["arn"] for row in rows])
+    for row in rows:
+        yield {"Experiment": {**experiments.describe(typed(Experiment, row)), "Tags": tags[row["arn"]]}}
 
 
-def _trial(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
-    found = trial_of_id(connection, row["id"])
-    return {"Trial": {**trials.describe(found), "Tags": read_tags(connection, found.arn)}}
+def _trials(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], _view: View) -> Iterator[Response]:
+    tags = tags_of(connection, [row["arn"] for row in rows])
+    for found in trials_of_ids(connection, [row["id"] for row in rows]):
+        yield {"Trial": {**trials.describe(found), "Tags": tags[found.arn]}}
 
 
-def _component(connection: sqlite3.Connection, row: sqlite3.Row, view: View) -> Response | None:
-    found = typed(Component, row)
-    if not has_appeared(found, view):
-        return None
-    horizon = view.until("search", found.name)
-    return {
-        "TrialComponent": {
-            **components.describe(connection, found, view),
-            "Parents": [
-                {"TrialName": trial, "ExperimentName": experiment}
-                for trial, experiment in parents_of(connection, found.id, until=horizon)
-            ],
-            "Tags": read_tags(connection, found.arn),
+def _components(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], view: View) -> Iterator[Response]:
+    found = [component for row in rows if has_appeared(component := typed(Component, row), view)]
+    parents = parents_of(connection, [component.id for component in found])
+    tags = tags_of(connection, [component.arn for component in found])
+    for component, described in zip(found, components.describe(connection, found, view), strict=True):
+        horizon = view.until("search", component.name)
+        yield {
+            "TrialComponent": {
+                **described,
+                "Parents": [
+                    {"TrialName": trial, "ExperimentName": experiment}
+                    for _, trial, experiment, since in parents[component.id]
+                    if since <= horizon
+                ],
+                "Tags": tags[component.arn],
+            }
         }
-    }
 
 
-def _training_job(connection: sqlite3.Connection, row: sqlite3.Row, _view: View) -> Response:
-    return {"TrainingJob": {**training_jobs.describe(connection, row), "Tags": read_tags(connection, row["arn"])}}
+def _training_jobs(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], _view: View) -> Iterator[Response]:
+    tags = tags_of(connection, [row["arn"] for row in rows])
+    for row, described in zip(rows, training_jobs.describe(connection, rows), strict=True):
+        yield {"TrainingJob": {**described, "Tags": tags[row["arn"]]}}
 
 
-_RESULTS: dict[str, Callable[[sqlite3.Connection, sqlite3.Row, View], Response | None]] = {
-    "Experiment": _experiment,
-    "ExperimentTrial": _trial,
-    "ExperimentTrialComponent": _component,
-    "TrainingJob": _training_job,
+_RESULTS: dict[str, Callable[[sqlite3.Connection, Sequence[sqlite3.Row], View], Iterator[Response]]] = {
+    "Experiment": _experiments,
+    "ExperimentTrial": _trials,
+    "ExperimentTrialComponent": _components,
+    "TrainingJob": _training_jobs,
 }
+"""Build the results of a page, each kind with a constant number of statements."""
 
 
 @serves("sagemaker", "Search")
@@ -67,40 +83,49 @@ def search(call: Call) -> Response:
 
     It does not show a resource while it is behind with a change to it. Filters and orders use the latest values.
 
-    Pages start at an offset, so a resource that is deleted between two pages shifts the next one.
+    In order of creation or modification, a page continues after the last resource of the previous one. In other orders
+    it starts at an offset, so a resource that is deleted between two pages shifts the next one.
     """
     params = call.params
     resource = SEARCHABLE.get(params["Resource"])
     if resource is None:
         known = ", ".join(SEARCHABLE)
         raise ValidationFault(f"The embedded SageMaker cannot search {params['Resource']}. Expected one of: {known}.")
-    size, offset = page_size(params), read_offset(params)
     view = call.context.view
     recover_lost_jobs(call.context.store, view.now)
     with call.context.store.snapshot() as connection:
         connection.create_function("horizon", 1, lambda name: view.until("search", name), deterministic=True)
-        sql, args = _query(resource, params)
-        if not view.lag.search_s:
-            sql = sql.replace(HORIZON, "9e999")  # infinity, without a call for each row
-        rows = connection.execute(sql, [*args, size + 1, offset]).fetchall()
-        found = (_RESULTS[params["Resource"]](connection, row, view) for row in rows[:size])
-        results = [result for result in found if result is not None]
-    return {"Results": results, **next_token(offset, size, len(rows))}
+        rows, token = _page(connection, resource, params, is_lagging=bool(view.lag.search_s))
+        results = list(_RESULTS[params["Resource"]](connection, rows, view))
+    return {"Results": results, **token}
 
 
-def _query(resource: Searchable, params: dict[str, Any]) -> tuple[str, list[Any]]:
+def _page(
+    connection: sqlite3.Connection, resource: Searchable, params: Params, *, is_lagging: bool
+) -> tuple[list[sqlite3.Row], dict[str, str]]:
+    """Return the rows of a page, and the token of the next one, if there is one."""
+    size, found = page_size(params), resource.find(params.get("SortBy", "LastModifiedTime"))
+    direction, beyond = ("ASC", ">") if params.get("SortOrder") == "Ascending" else ("DESC", "<")
     condition, args = compile_expression(resource, params.get("SearchExpression", {}))
-    order, order_args = _order(
-        resource, params.get("SortBy", "LastModifiedTime"), params.get("SortOrder", "Descending")
-    )
-    visible = f"+t.modified <= {HORIZON}"  # the plus keeps SQLite from using this column for the order
-    sql = f"SELECT t.* FROM {resource.table} t WHERE {condition} AND {visible} ORDER BY {order} LIMIT ? OFFSET ?"
-    return sql, [*args, *order_args]
+    where = f"{condition} AND +t.modified <= {HORIZON}"  # the plus keeps SQLite from using this column for the order
+    order, order_args = _order(found, direction)
+    limit, limit_args = "LIMIT ?", [size + 1]
+    if found.column is None:
+        offset = read_offset(params)
+        limit, limit_args = "LIMIT ? OFFSET ?", [size + 1, offset]
+    elif after := read_position(params):
+        where, args = f"{where} AND (t.{found.column}, t.id) {beyond} (?, ?)", [*args, *after]
+    sql = f"SELECT t.* FROM {resource.table} t WHERE {where} ORDER BY {order} {limit}"
+    if not is_lagging:
+        sql = sql.replace(HORIZON, "9e999")  # infinity, without a call for each row
+    rows = connection.execute(sql, [*args, *order_args, *limit_args]).fetchall()
+    if found.column is None:
+        return rows[:size], next_token(offset, size, len(rows))
+    end = (rows[size - 1][found.column], rows[size - 1]["id"]) if len(rows) > size else None
+    return rows[:size], token_of(end)
 
 
-def _order(resource: Searchable, name: str, order: str) -> tuple[str, list[Any]]:
-    direction = "ASC" if order == "Ascending" else "DESC"
-    found = resource.find(name)
+def _order(found: Property, direction: str) -> tuple[str, list[Any]]:
     sides = [f"(SELECT {side} {found.each})" if found.each else side for side in (found.number, found.text) if side]
     terms = [f"{side} {direction} NULLS LAST" for side in sides]
     return ", ".join([*terms, f"t.id {direction}"]), [arg for _ in sides for arg in found.args]

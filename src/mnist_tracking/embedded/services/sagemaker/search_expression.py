@@ -49,6 +49,7 @@ class Property:
         is_time: Whether the number is a time.
         args: Values for the placeholders of either.
         each: For a property with many values: their FROM clause, with its own WHERE.
+        column: Its column, if every row has a value.
     """
 
     text: str | None = None
@@ -56,6 +57,7 @@ class Property:
     is_time: bool = False
     args: tuple[str, ...] = ()
     each: str | None = None
+    column: str | None = None
 
 
 @attrs.frozen
@@ -146,7 +148,10 @@ def _time(column: str) -> Property:
     return Property(number=f"t.{column}", is_time=True)
 
 
-_TIMES = {"creationtime": _time("created"), "lastmodifiedtime": _time("modified")}
+_TIMES = {
+    name: attrs.evolve(_time(column), column=column)
+    for name, column in (("creationtime", "created"), ("lastmodifiedtime", "modified"))
+}
 _PARENT = {
     "parents.trialname": Property(text="pt.name", each=_PARENTS),
     "parents.experimentname": Property(text="pe.name", each=_PARENTS),

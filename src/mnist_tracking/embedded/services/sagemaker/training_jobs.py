@@ -5,6 +5,7 @@ import json
 import math
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from mnist_tracking.embedded.jobs import checks, state
 from mnist_tracking.embedded.jobs.hosts import instances_of
 from mnist_tracking.embedded.jobs.interpreter import interpreter
 from mnist_tracking.embedded.jobs.launcher import Launch, recover_lost_jobs, signal_stop
+from mnist_tracking.embedded.jobs.state import Stage
 from mnist_tracking.embedded.registry import Call, Params, Response, serves
 from mnist_tracking.embedded.services.resources import (
     listing,
@@ -28,7 +30,7 @@ from mnist_tracking.embedded.services.resources import (
 from mnist_tracking.embedded.services.sagemaker import components, trials
 from mnist_tracking.embedded.services.sagemaker.roles import check_role
 from mnist_tracking.embedded.store.components import add_job_of_run, put_source, update_component
-from mnist_tracking.embedded.store.metric_summaries import summaries_of
+from mnist_tracking.embedded.store.metric_summaries import MetricSummary, summaries_of
 from mnist_tracking.embedded.store.tags import put_tags
 from mnist_tracking.embedded.supervision import SupervisorSettings
 from mnist_tracking.embedded.times import as_datetime, as_seconds
@@ -47,6 +49,7 @@ _NOT_SEARCHED = frozenset(
     }
 )
 """Members of a request that DescribeTrainingJob returns, but Search does not."""
+_MOST_FINAL_METRICS = 40
 _NEVER_RETURNED = frozenset({"OutputDataConfig", "SessionChainingConfig", "Tags"})
 _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 
@@ -183,7 +186,8 @@ def describe_training_job(call: Call) -> Response:
         job = _require(connection, name)
         request = state.request_of(job)
         only_here = {member: request[member] for member in _NOT_SEARCHED & request.keys()}
-        return {**describe(connection, job), **only_here}
+        (described,) = describe(connection, [job])
+        return {**described, **only_here}
 
 
 def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
@@ -193,8 +197,14 @@ def _require(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
     return job
 
 
-def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
-    """Build the members that DescribeTrainingJob and Search return."""
+def describe(connection: sqlite3.Connection, jobs: Sequence[sqlite3.Row]) -> list[Response]:
+    """Build the members that DescribeTrainingJob and Search return of each, with the same few statements."""
+    stages = state.stages_of(connection, [job["id"] for job in jobs])
+    metrics = summaries_of(connection, [job["component_id"] for job in jobs])
+    return [_described(job, stages[job["id"]], metrics[job["component_id"]]) for job in jobs]
+
+
+def _described(job: sqlite3.Row, stages: Iterable[Stage], metrics: Sequence[MetricSummary]) -> Response:
     request = state.request_of(job)
     hidden = _NOT_SEARCHED | _NEVER_RETURNED
     seconds = max(1, math.ceil((job["ended"] or job["modified"]) - job["started"])) if job["started"] else None
@@ -206,10 +216,10 @@ def describe(connection: sqlite3.Connection, job: sqlite3.Row) -> Response:
             TrainingJobArn=job["arn"],
             TrainingJobStatus=job["status"],
             SecondaryStatus=job["secondary_status"],
-            SecondaryStatusTransitions=_stages(connection, job["id"]),
+            SecondaryStatusTransitions=[_stage(*stage) for stage in stages],
             FailureReason=job["failure_reason"],
             ModelArtifacts={"S3ModelArtifacts": state.model_uri(request)},
-            FinalMetricDataList=_final_metrics(connection, job["component_id"]) or None,
+            FinalMetricDataList=[_final_metric(metric) for metric in metrics[:_MOST_FINAL_METRICS]] or None,
             CreationTime=as_datetime(job["created"]),
             TrainingStartTime=_moment(job["started"]),
             TrainingEndTime=_moment(job["ended"]),
@@ -224,25 +234,16 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else as_datetime(seconds)
 
 
-def _stages(connection: sqlite3.Connection, job_id: int) -> list[Response]:
-    found = connection.execute("SELECT * FROM training_job_stages WHERE job_id = ? ORDER BY id", (job_id,))
-    return [
-        present(
-            Status=row["status"],
-            StatusMessage=row["message"],
-            StartTime=as_datetime(row["started"]),
-            EndTime=_moment(row["ended"]),
-        )
-        for row in found
-    ]
+def _stage(_: int, status: str, message: str, started: float, ended: float | None) -> Response:
+    return present(Status=status, StatusMessage=message, StartTime=as_datetime(started), EndTime=_moment(ended))
 
 
-def _final_metrics(connection: sqlite3.Connection, component_id: int | None) -> list[Response]:
-    found = () if component_id is None else summaries_of(connection, component_id, limit=40)
-    return [
-        {"MetricName": item.name, "Value": _as_float32(item.last), "Timestamp": as_datetime(item.timestamp)}
-        for item in found
-    ]
+def _final_metric(metric: MetricSummary) -> Response:
+    return {
+        "MetricName": metric.name,
+        "Value": _as_float32(metric.last),
+        "Timestamp": as_datetime(metric.timestamp),
+    }
 
 
 def _as_float32(value: float) -> float:
