@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 import attrs
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mnist_tracking.experiments.submission import SubmittedTrial
     from mnist_tracking.reading.comparison import Comparison
     from mnist_tracking.reading.download.experiment import ExperimentDownload
+    from mnist_tracking.reading.leaderboard import Leaderboard
     from mnist_tracking.reading.results import Results
     from mnist_tracking.reading.search import OnProgress, Where
     from mnist_tracking.reading.trial import DeployOptions, Trial
@@ -360,6 +362,37 @@ class Workspace(Account):
         from mnist_tracking.reading.download.experiment import download_experiment
 
         return download_experiment(self, experiment, directory, files=files, on_progress=on_progress)
+
+    def report(
+        self,
+        experiment: "str | Sequence[str] | Leaderboard",
+        path: str | os.PathLike[str],
+        *,
+        objective: "Objective | str | None" = None,
+        curves: int | None = 100,
+        on_progress: "OnProgress | None" = None,
+    ) -> Path:
+        """
+        Write the trials of one or several experiments as one HTML page that needs no network.
+
+        Args:
+            experiment: The name of an experiment, several names, or a `Leaderboard` that was loaded already.
+            path: The file, such as ``"report.html"``, in a folder that exists.
+            objective: What to rank by, as for `Leaderboard.load`; a leaderboard has its own.
+            curves: Of how many trials to read the log; see `Leaderboard.report`.
+            on_progress: Called after every hundred trials with the number read so far.
+
+        Returns:
+            The path.
+
+        Raises:
+            NotFoundError: If an experiment does not exist; the error lists the nearest names.
+            ConfigError: If the file cannot be written, *curves* is not an integer >= 0, or *objective* is given with a
+                leaderboard. A missing folder is reported before anything is read.
+        """
+        from mnist_tracking.reading.report.page import write_report
+
+        return write_report(self, experiment, path, objective=objective, curves=curves, on_progress=on_progress)
 
     def submitted(self, trial_name: str) -> "SubmittedTrial":
         """

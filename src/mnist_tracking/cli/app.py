@@ -21,6 +21,7 @@ from mnist_tracking.cli.leaderboard import leaderboard
 from mnist_tracking.cli.options import Group, global_options, start_clock
 from mnist_tracking.cli.output import echo
 from mnist_tracking.cli.predict import predict
+from mnist_tracking.cli.report import report
 from mnist_tracking.cli.run import run
 from mnist_tracking.cli.search import list_experiments, search
 from mnist_tracking.cli.show import compare, lineage, logs, show
@@ -109,6 +110,6 @@ def cli(context: click.Context, /, **_options: Any) -> None:
 
 
 cli.add_section("Train", (demo, run, sweep))
-cli.add_section("Look", (list_experiments, search, show, compare, leaderboard, lineage, logs, download))
+cli.add_section("Look", (list_experiments, search, show, compare, leaderboard, report, lineage, logs, download))
 cli.add_section("Deploy", (deploy, predict, undeploy, export))
 cli.add_section("Maintain", (cleanup, doctor, execute))

@@ -1,8 +1,10 @@
 """Leaderboard: the trials of one or several experiments, best first."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast, overload
 
 import attrs
 
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
 __all__ = ["Leaderboard"]
 
 Layout = Literal["tidy", "analytics"]
+
+
+class _Reports(Protocol):
+    """What a leaderboard does not do itself, and the workspace that was read from does."""
+
+    def report(self, experiment: "Leaderboard", path: str | os.PathLike[str], *, curves: int | None = ...) -> Path: ...
 
 
 @attrs.frozen(repr=False)
@@ -288,6 +296,35 @@ class Leaderboard(Sequence[Trial]):
 
         checked = (with_log_checked(trial) for trial in self.trials if trial.job_name and not is_known(trial))
         return including(self, checked)
+
+    def report(self, path: str | os.PathLike[str], *, curves: int | None = 100) -> Path:
+        """
+        Write these trials as one HTML page that needs no network, with everything that was found.
+
+        It shows the leaderboard, sortable and filterable; the hyperparameters against the objective; the learning
+        curves; the best trial with its pictures and its lineage; failures, the code that ran, time and cost. Its data
+        is inside, as JSON. The page is written atomically, and replaces a file that is there.
+
+        Args:
+            path: The file, such as ``"report.html"``, in a folder that exists.
+            curves: Of how many trials to read the log, the best first; None for all. On AWS each takes about five
+                calls. The curves of the others show the values of the objective that their sweep recorded.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigError: If the file cannot be written, or *curves* is not an integer >= 0. A missing folder is reported
+                before anything is read.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     with ExperimentRunner(workspace, "churn").trial({"C": 1.0}) as trial:
+            ...         trial.log_metric("accuracy", 0.9)
+            ...     Leaderboard.load(workspace, "churn", objective="accuracy").report("report.html")
+            PosixPath('report.html')
+        """
+        return cast("_Reports", self._account).report(self, path, curves=curves)
 
     def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
         """
