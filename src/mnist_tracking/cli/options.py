@@ -231,6 +231,12 @@ _SETTINGS: tuple[Declaration, ...] = (
         "Whether to encrypt the traffic between the hosts of a job.",
     ),
     _setting("--tag tags", "TAG", "Tag for everything but files in S3. May be repeated.", type=PAIR, multiple=True),
+    _setting(
+        "--prices",
+        "PRICES",
+        "JSON file with the prices of instances.  [default: list prices in the package]",
+        metavar="FILE",
+    ),
 )
 _DEBUG: tuple[Declaration, ...] = ((("--debug",), {"is_flag": True, "help": "Show the traceback of an error."}),)
 _EVERYWHERE = (*_BACKEND, *_SETTINGS, *_DEBUG)
