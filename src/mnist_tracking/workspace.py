@@ -82,17 +82,22 @@ class Workspace(Account):
             engine: Your own engine, with quotas or another clock, in place of *home* and *python*.
             python: The interpreter for training jobs and endpoints. Defaults to the one that is running.
             timing: How often and how long to poll. By default, pauses grow from 20 ms to 0.1 s.
-            **settings: As for `aws`. A named bucket is created by default.
+            **settings: As for `aws`. By default, a named bucket is created, and an experiment can have any number of
+                trials, and a trial any number of components.
 
         Raises:
             ConfigError: If *home* cannot be written or is on a network file system, or AWS would reject a setting.
         """
         from mnist_tracking.embedded import EmbeddedSageMaker
 
+        settings.setdefault("trial_quota", None if engine is None else engine.trial_quota)
+        settings.setdefault("component_quota", None if engine is None else engine.component_quota)
         checked, is_described = Settings(**settings), engine is None
         if engine is None:
             home = home or os.environ.get("MNIST_TRACKING_HOME") or ".mnist-tracking"
-            engine = EmbeddedSageMaker(home, python=python)
+            engine = EmbeddedSageMaker(
+                home, python=python, trial_quota=checked.trial_quota, component_quota=checked.component_quota
+            )
         if checked.create_bucket is None:
             checked = attrs.evolve(checked, create_bucket=True)
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
@@ -125,8 +130,8 @@ class Workspace(Account):
             region: The region; defaults to the session's.
             timing: How often and how long to poll. By default, pauses grow from 2 s to 10 s.
             **settings: ``role``, ``bucket``, ``prefix``, ``create_bucket``, ``kms_key``, ``subnets``,
-                ``security_group_ids``, ``network_isolation``, ``encrypt_traffic``, ``tags`` and ``prices``: see
-                `mnist_tracking.types.Settings`.
+                ``security_group_ids``, ``network_isolation``, ``encrypt_traffic``, ``tags``, ``prices``,
+                ``trial_quota`` and ``component_quota``: see `mnist_tracking.types.Settings`.
 
         Raises:
             ConfigError: If the region is unknown, the profile does not exist, or AWS would reject a setting.

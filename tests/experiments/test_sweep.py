@@ -1,7 +1,9 @@
 """Sweeps and leaderboards."""
 
 import itertools
+import pickle
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,10 +16,13 @@ from mnist_tracking import (
     Leaderboard,
     NotFoundError,
     Objective,
+    ServiceError,
     StateError,
     Workspace,
 )
 from mnist_tracking._aws.sdk import quiet
+from mnist_tracking._values.settings import Settings
+from mnist_tracking.embedded import EmbeddedSageMaker
 
 
 def test_a_sweep_trains_every_point_and_ranks_them(runner: ExperimentRunner) -> None:
@@ -72,12 +77,13 @@ def test_a_bad_grid_is_refused(runner: ExperimentRunner, space: dict[str, list[f
 def test_a_grid_is_counted_before_it_is_built(runner: ExperimentRunner) -> None:
     """It would need 2 GB for its points alone; an endless iterator has no end to count."""
     switches = {f"switch{number}": [0, 1] for number in range(24)}
+    runner.workspace.settings = Settings(trial_quota=300)
 
-    with pytest.raises(ConfigError, match=r"2 x 2 x .* = 16,777,216 points\. An experiment may have 300 trials"):
+    with pytest.raises(ConfigError, match=r"2 x 2 x .* = 16,777,216 points; an experiment can have 300 trials"):
         HyperparameterSweep(runner, switches)
     with pytest.raises(ConfigError, match=r"'steps' are not allowed\. There are more than 10,000 values"):
         HyperparameterSweep(runner, {"steps": itertools.count(1)})
-    assert len(HyperparameterSweep(runner, {"steps": range(5)}, trial_quota=5)) == 5
+    assert len(HyperparameterSweep(runner, {"steps": range(300)})) == 300
 
 
 def test_a_point_that_the_job_rejects_is_named(runner: ExperimentRunner, toy_job: Callable[..., JobSpec]) -> None:
@@ -139,17 +145,52 @@ def test_an_objective_names_what_is_possible(field: str) -> None:
 
 
 def test_a_sweep_that_its_experiment_has_no_room_for_starts_nothing(
-    workspace: Workspace, runner: ExperimentRunner
+    tmp_path: Path, toy_job: Callable[..., JobSpec]
 ) -> None:
-    """300 trials is the service's default; the sweep says so before the first one, not at the last."""
-    with runner.trial(name="there-already"):
-        pass
+    """The quota is said before the first trial, not at the last."""
+    with Workspace.embedded(tmp_path / "home", trial_quota=3) as workspace:
+        runner = ExperimentRunner(workspace, "lines", job=toy_job())
+        with runner.trial(name="there-already"):
+            pass
 
-    full = HyperparameterSweep(runner, {"steps": list(range(1, 301))})
-    with pytest.raises(ConfigError, match="300 points to train, and the experiment 'lines' has 1 trials"):
-        full.run()
-    small = HyperparameterSweep(runner, {"steps": [1, 2]}, trial_quota=2)
-    with pytest.raises(ConfigError, match="an experiment may have 2"):
-        small.run()
+        with pytest.raises(ConfigError, match=r"3 trials to train, and the experiment 'lines' has 1 trial; .* have 3"):
+            HyperparameterSweep(runner, {"steps": [1, 2, 3]}).run()
 
-    assert [trial.name for trial in workspace.trials("lines")] == ["there-already"]
+        assert [trial.name for trial in workspace.trials("lines")] == ["there-already"]
+        for _ in range(2):
+            with runner.trial():
+                pass
+        with pytest.raises(ServiceError, match="is 3 Trials"), runner.trial():
+            pass
+
+
+def test_a_sweep_whose_trials_would_have_too_many_components_starts_nothing(
+    tmp_path: Path, toy_job: Callable[..., JobSpec]
+) -> None:
+    """Training is one of them; the steps that all trials share are the others."""
+    with Workspace.embedded(tmp_path / "home", component_quota=2) as workspace:
+        runner = ExperimentRunner(workspace, "lines", job=toy_job())
+        for name in ("Download", "Preprocessing"):
+            with runner.step(name):
+                pass
+
+        with pytest.raises(ConfigError, match=r"have 3 components, its training and the shared steps of 'lines'; .* 2"):
+            HyperparameterSweep(runner, {"steps": [1]}).run()
+
+        assert list(workspace.trials("lines")) == []
+
+
+def test_an_embedded_experiment_holds_any_number_of_trials(engine: EmbeddedSageMaker, tmp_path: Path) -> None:
+    """A 301st trial could not be recorded. On AWS, the quotas are 300 trials and 50 components unless raised."""
+    client = engine.session().client("sagemaker")
+    client.create_experiment(ExperimentName="many")
+    for number in range(301):
+        client.create_trial(TrialName=f"many-{number}", ExperimentName="many")
+
+    assert (Workspace.embedded(engine=engine).settings.trial_quota) is None
+    aws = Workspace.aws(boto_session=engine.session()).settings
+    assert (aws.trial_quota, aws.component_quota) == (300, 50)
+    with Workspace.embedded(tmp_path / "home", trial_quota=5) as limited:
+        assert pickle.loads(pickle.dumps(limited)).settings.trial_quota == 5
+    with pytest.raises(ConfigError, match="trial_quota=0; expected an integer >= 1"):
+        Workspace.embedded(tmp_path / "home", trial_quota=0)

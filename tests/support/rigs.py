@@ -117,7 +117,7 @@ class Rig:
 @contextmanager
 def embedded(home: Path) -> Iterator[Rig]:
     """The embedded SageMaker, in an empty folder."""
-    engine = EmbeddedSageMaker(home, roles=())
+    engine = EmbeddedSageMaker(home, roles=(), trial_quota=300, component_quota=50)
     rig = Rig("embedded", engine.session())
     rig.session.client("s3").create_bucket(Bucket=rig.bucket)
     yield rig

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import attrs
 
+from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.prices import Prices
 from mnist_tracking.errors import ConfigError
 
@@ -59,6 +60,8 @@ class SettingsOptions(TypedDict, total=False):
     encrypt_traffic: bool | None
     tags: Mapping[str, str] | None
     prices: Prices | str | os.PathLike[str] | Mapping[str, Any] | None
+    trial_quota: int | None
+    component_quota: int | None
 
 
 @attrs.frozen(kw_only=True)
@@ -85,9 +88,12 @@ class Settings:
         prices: The prices of instances that costs are computed with: the path of a file, or a
             `mnist_tracking.types.Prices`. Defaults to the file that the environment variable ``MNIST_TRACKING_PRICES``
             names, then to the list prices in the package.
+        trial_quota: How many trials an experiment can have; AWS raises its default of 300 on request. None stands for
+            any number.
+        component_quota: How many components a trial can have; AWS raises its default of 50 on request.
 
     Raises:
-        ConfigError: If AWS would reject one of them.
+        ConfigError: If AWS would reject one of them, or a quota is less than 1.
     """
 
     role: str | None = None
@@ -101,12 +107,17 @@ class Settings:
     encrypt_traffic: bool | None = None
     tags: Mapping[str, str] = attrs.field(factory=dict, converter=copied_tags, hash=False)
     prices: Prices | None = attrs.field(default=None, converter=_prices)
+    trial_quota: int | None = 300
+    component_quota: int | None = 50
 
     def __attrs_post_init__(self) -> None:
         for name in ("role", "bucket", "prefix", "kms_key"):
             self._check_type(name, str, "a string")
         for name in ("create_bucket", "network_isolation", "encrypt_traffic"):
             self._check_type(name, bool, "True or False")
+        for name in ("trial_quota", "component_quota"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
         _check_role(self.role)
         _check_bucket(self.bucket)
         _check_key(self.kms_key)

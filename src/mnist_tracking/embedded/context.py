@@ -21,6 +21,8 @@ class Context:
         identity: Its account and region.
         python: The interpreter of new jobs and models.
         quotas: How many instances training jobs may use at once, by instance type.
+        trial_quota: How many trials an experiment can have; None for any number.
+        component_quota: How many components a trial can have; None for any number.
         lag: Returns how late things appear.
         now: Returns the time in seconds since the epoch.
         sleep: Sleeps for a number of seconds.
@@ -33,6 +35,8 @@ class Context:
     identity: Identity
     python: str
     quotas: Mapping[str, int]
+    trial_quota: int | None
+    component_quota: int | None
     lag: Callable[[], Lag]
     now: Callable[[], float]
     sleep: Callable[[float], None]

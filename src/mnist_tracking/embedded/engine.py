@@ -70,6 +70,8 @@ class EmbeddedSageMaker:
         durability: ``"normal"`` or ``"full"``.
         quotas: How many instances training jobs may use at once, by type, such as ``{"ml.m5.xlarge": 2}``; a job that
             needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
+        trial_quota: How many trials an experiment can have; None for any number. AWS's default is 300.
+        component_quota: How many components a trial can have; None for any number. AWS's default is 50.
         roles: The names of the IAM roles that exist besides its own; jobs and models under another one fail. By default
             every role of the account exists.
         lag: How late Search, trial components, metrics and logs show what has happened. By default, they are up to
@@ -85,7 +87,8 @@ class EmbeddedSageMaker:
         lag: The lag; can be set at any time. It belongs to this engine, in this process.
 
     Raises:
-        ConfigError: If *home* cannot be written or is on a network file system, or *disk_reserve_bytes* is negative.
+        ConfigError: If *home* cannot be written or is on a network file system, *disk_reserve_bytes* is negative, or a
+            quota of trials or components is less than 1.
 
     Example:
         >>> engine = EmbeddedSageMaker("sagemaker-here")
@@ -104,6 +107,8 @@ class EmbeddedSageMaker:
         python: str | None = None,
         durability: str = "normal",
         quotas: Mapping[str, int] | None = None,
+        trial_quota: int | None = None,
+        component_quota: int | None = None,
         roles: Iterable[str] | None = None,
         lag: Lag | None = None,
         timing: EngineTiming | None = None,
@@ -113,10 +118,14 @@ class EmbeddedSageMaker:
     ) -> None:
         if disk_reserve_bytes < 0:
             raise ConfigError(f"disk_reserve_bytes={disk_reserve_bytes!r}; expected bytes >= 0.")
+        for name, quota in (("trial_quota", trial_quota), ("component_quota", component_quota)):
+            if quota is not None and quota < 1:
+                raise ConfigError(f"{name}={quota!r}; expected an integer >= 1, or None for any number.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region, None if roles is None else frozenset(roles))
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
+        self.trial_quota, self.component_quota = trial_quota, component_quota
         self.lag = lag or Lag()
         timing = timing or EngineTiming()
         self.store = uninterrupted(Store, self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
@@ -126,6 +135,8 @@ class EmbeddedSageMaker:
             identity=self.identity,
             python=self.python,
             quotas=self.quotas,
+            trial_quota=trial_quota,
+            component_quota=component_quota,
             lag=lambda: self.lag,
             now=clock,
             sleep=sleep,

@@ -29,6 +29,7 @@ from mnist_tracking._values.records import Component, NamedTrial, ParameterValue
 from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobInput, JobSpec
+from mnist_tracking._values.text import plural
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
@@ -481,6 +482,33 @@ def launch_of(
         ),
         runner._shared.attach_to,
     )
+
+
+def check_room(runner: ExperimentRunner, *, trials: int, more: int) -> None:
+    """
+    Check that an experiment has room for more trials, and each of them for its training and the shared steps.
+
+    Args:
+        runner: The experiment.
+        trials: How many trials it has.
+        more: How many are to be created.
+
+    Raises:
+        ConfigError: If a quota of the workspace is too small.
+    """
+    settings, components = runner.workspace.settings, len(runner._shared) + 1
+    if settings.trial_quota is not None and trials + more > settings.trial_quota:
+        has = f", and the experiment {runner.name!r} has {plural(trials, 'trial')}" if trials else ""
+        raise ConfigError(
+            f"{plural(more, 'trial')} to train{has}; an experiment can have {settings.trial_quota}. Train fewer, use "
+            "another experiment, or pass trial_quota= to the workspace if AWS has raised yours."
+        )
+    if settings.component_quota is not None and components > settings.component_quota:
+        raise ConfigError(
+            f"Each trial would have {components} components, its training and the shared steps of {runner.name!r}; a "
+            f"trial can have {settings.component_quota}. Record steps with trial=, or pass component_quota= to the "
+            "workspace if AWS has raised yours."
+        )
 
 
 def _checkpoint_uri(

@@ -47,6 +47,9 @@ class SharedSteps:
         """Return the latest component of each step, by the step's name."""
         return {step: component for component, step in list(self._shared.items())}  # other threads may be adding
 
+    def __len__(self) -> int:
+        return len(self._latest())
+
     def attach_to(self, trial: str) -> None:
         """Attach all of them to a trial."""
         for component in self._latest().values():

@@ -281,11 +281,7 @@ def _rule(where: object) -> Rule:
     return where
 
 
-TRIAL_QUOTA = 300
-"""The number of trials that an experiment may have by AWS's default."""
-
-
-def expand_grid(space: Space, job: JobSpec, *, at_most: int = TRIAL_QUOTA) -> list[Point]:
+def expand_grid(space: Space, job: JobSpec, *, at_most: int | None = None) -> list[Point]:
     """
     Return every point of the grid that the rule keeps.
 
@@ -300,19 +296,18 @@ def expand_grid(space: Space, job: JobSpec, *, at_most: int = TRIAL_QUOTA) -> li
         [{'lr': 0.1, 'epochs': 1}, {'lr': 0.01, 'epochs': 1}]
     """
     count = len(space)
-    if count > at_most:
+    if at_most is not None and count > at_most:
         sizes = " x ".join(str(dimension.size) for dimension in space.dimensions.values())
-        raise ConfigError(f"The grid has {ellipsize(sizes, 40)} = {count:,} points. {_too_many(at_most)}")
+        raise ConfigError(
+            f"The grid has {ellipsize(sizes, 40)} = {count:,} points; an experiment can have {at_most} "
+            "trials. Split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
+        )
     points = list(filter(space.allows, space.points()))
     if not points:
         raise ConfigError(f"The rule where= keeps none of the {count:,} points.")
     for point in points:
         check_point(job, point)
     return points
-
-
-def _too_many(at_most: int) -> str:
-    return f"An experiment may have {at_most} trials. Split the sweep, or pass trial_quota= if yours is higher."
 
 
 def check_point(job: JobSpec, point: Point) -> None:

@@ -13,12 +13,12 @@ from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.observers import TrialObserver, check_observer
 from mnist_tracking.experiments.progress import reporting
-from mnist_tracking.experiments.runner import ExperimentRunner
+from mnist_tracking.experiments.runner import ExperimentRunner, check_room
 from mnist_tracking.experiments.submission import SubmittedTrial
 from mnist_tracking.experiments.sweep.point import PointTraining
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
-from mnist_tracking.experiments.sweep.space import TRIAL_QUOTA, Space, expand_grid
+from mnist_tracking.experiments.sweep.space import Space, expand_grid
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.trial import Trial, is_trained
 
@@ -44,15 +44,13 @@ class HyperparameterSweep:
         runner: The experiment, with its job.
         space: Lists of values and ranges by parameter, points, or a `Space`.
         max_parallel: The number of trials that may train at once.
-        trial_quota: The number of trials that the account allows in one experiment; AWS raises its default of 300 on
-            request.
         name: Identifies the sweep in its experiment, up to 100 characters. Its trials are called ``<name>-<digest>``,
             after a digest of all their hyperparameters, so that `run` continues a sweep of that name, of any program.
             Without one, each call of `run` is a sweep of its own, whose trials have generated names.
 
     Raises:
-        ConfigError: If the grid is empty or has more than *trial_quota* points, the job rejects one of them, which the
-            message names, *max_parallel* is less than 1, or SageMaker would reject *name*.
+        ConfigError: If the space is wrong or has more points than an experiment can have trials, the job rejects one of
+            them, which the message names, *max_parallel* is less than 1, or SageMaker would reject *name*.
 
     Example:
         >>> from pathlib import Path
@@ -71,7 +69,6 @@ class HyperparameterSweep:
         space: Space | Mapping[str, Any] | Sequence[Mapping[str, ParameterValue]],
         *,
         max_parallel: int = 1,
-        trial_quota: int = TRIAL_QUOTA,
         name: str | None = None,
     ) -> None:
         if not hasattr(runner, "job"):
@@ -79,14 +76,12 @@ class HyperparameterSweep:
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
         check_count("max_parallel", max_parallel)
-        check_count("trial_quota", trial_quota)
         self.runner = runner
         self.name = None if name is None else check_name("sweep", name)
         self._job = runner.job
         self.space = Space.of(space)
-        self.points = expand_grid(self.space, runner.job, at_most=trial_quota)
+        self.points = expand_grid(self.space, runner.job, at_most=runner.workspace.settings.trial_quota)
         self.max_parallel = max_parallel
-        self.trial_quota = trial_quota
 
     def __len__(self) -> int:
         return len(self.points)
@@ -142,12 +137,7 @@ class HyperparameterSweep:
         else:
             trainings = list(self._named(self.name, existing, resume=resume))
         new = [each for each in trainings if not each.submitted and (each.trial_name or "").lower() not in existing]
-        if len(existing) + len(new) > self.trial_quota:
-            raise ConfigError(
-                f"The sweep has {len(new)} points to train, and the experiment {self.runner.name!r} has "
-                f"{len(existing)} trials; an experiment may have {self.trial_quota}. Split the sweep, or pass "
-                "trial_quota= if yours is higher."
-            )
+        check_room(self.runner, trials=len(existing), more=len(new))
         return trainings
 
     def _named(self, sweep: str, existing: set[str], *, resume: bool) -> Iterator[PointTraining]:

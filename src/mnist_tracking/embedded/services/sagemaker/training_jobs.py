@@ -73,7 +73,7 @@ def component_of(connection: sqlite3.Connection, call: Call, arn: str, now: floa
     update_component(connection, row_id, now, display_name=config.get("TrialComponentDisplayName"))
     trial_id = _trial_of(connection, call, config)
     if trial_id is not None:
-        trials.associate(connection, trial_id, row_id, now)
+        trials.associate(call.context, connection, trial_id, row_id)
     return row_id
 
 

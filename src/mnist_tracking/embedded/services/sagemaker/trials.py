@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.faults import ResourceLimitFault
 from mnist_tracking.embedded.registry import Call, Response, serves
 from mnist_tracking.embedded.services.resources import (
@@ -22,8 +23,6 @@ from mnist_tracking.embedded.store.experiments import Experiment, Trial
 from mnist_tracking.embedded.store.tags import put_tags, remove_all_tags
 from mnist_tracking.embedded.times import as_datetime
 
-TRIALS_PER_EXPERIMENT = 300
-COMPONENTS_PER_TRIAL = 50
 _TITLE = "Trial"
 _LIMIT = (
     "The account-level service limit '{what}' is {most} {unit}, with current utilization of {used} {unit} and a "
@@ -33,14 +32,14 @@ _LIMIT = (
 
 @serves("sagemaker", "CreateTrial")
 def create_trial(call: Call) -> Response:
-    """Create a trial. An experiment can have 300, AWS's default quota."""
+    """Create a trial. An experiment can have any number, unless the engine has a quota."""
     params, name = call.params, call.params["TrialName"]
     arn = call.context.identity.sagemaker_arn("experiment-trial", name)
     with call.context.store.write() as connection:
         experiment = require_experiment(connection, params["ExperimentName"], call.context.identity)
         if stored.find_trial(connection, name) is not None:
             raise name_is_taken(_TITLE, name)
-        _check_trial_limit(connection, experiment)
+        _check_trial_limit(connection, experiment, call.context.trial_quota)
         title, metadata = str(params.get("DisplayName", name)), metadata_in(params)
         now = call.context.now()
         stored.add_trial(connection, experiment, name, arn, now, display_name=title, metadata=metadata)
@@ -48,13 +47,12 @@ def create_trial(call: Call) -> Response:
     return {"TrialArn": arn}
 
 
-def _check_trial_limit(connection: sqlite3.Connection, experiment: Experiment) -> None:
-    used = stored.count_trials(connection, experiment)
-    if used >= TRIALS_PER_EXPERIMENT:
+def _check_trial_limit(connection: sqlite3.Connection, experiment: Experiment, quota: int | None) -> None:
+    if quota is not None and (used := stored.count_trials(connection, experiment)) >= quota:
         what = (
             "Total number of trials allowed in a single experiment, excluding those automatically created by SageMaker"
         )
-        raise ResourceLimitFault(_LIMIT.format(what=what, most=TRIALS_PER_EXPERIMENT, unit="Trials", used=used))
+        raise ResourceLimitFault(_LIMIT.format(what=what, most=quota, unit="Trials", used=used))
 
 
 @serves("sagemaker", "DescribeTrial")
@@ -122,23 +120,21 @@ def list_trials(call: Call) -> Response:
 
 @serves("sagemaker", "AssociateTrialComponent")
 def associate_trial_component(call: Call) -> Response:
-    """Add a component to a trial. A trial can have 50, AWS's default quota."""
+    """Add a component to a trial. A trial can have any number, unless the engine has a quota."""
     with call.context.store.write() as connection:
         trial = require_trial(connection, call.params["TrialName"], call.context.identity)
         component = require_component(connection, call.params["TrialComponentName"], call.context)
-        associate(connection, trial.id, component.id, call.context.now())
+        associate(call.context, connection, trial.id, component.id)
     return {"TrialArn": trial.arn, "TrialComponentArn": component.arn}
 
 
-def associate(connection: sqlite3.Connection, trial_id: int, component_id: int, now: float) -> None:
+def associate(context: Context, connection: sqlite3.Connection, trial_id: int, component_id: int) -> None:
     """Add a component to a trial, unless it is in it already. Too many raise ResourceLimitExceeded."""
-    used = stored.count_components(connection, trial_id, but=component_id)
-    if used >= COMPONENTS_PER_TRIAL:
+    quota = context.component_quota
+    if quota is not None and (used := stored.count_components(connection, trial_id, but=component_id)) >= quota:
         what = "Total number of trial components allowed in a single trial"
-        raise ResourceLimitFault(
-            _LIMIT.format(what=what, most=COMPONENTS_PER_TRIAL, unit="Trial Components", used=used)
-        )
-    stored.add_component(connection, trial_id, component_id, now)
+        raise ResourceLimitFault(_LIMIT.format(what=what, most=quota, unit="Trial Components", used=used))
+    stored.add_component(connection, trial_id, component_id, context.now())
 
 
 @serves("sagemaker", "DisassociateTrialComponent")
