@@ -9,13 +9,15 @@ import attrs
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import number
 
-__all__ = ["Axis", "axis_of", "is_number"]
+__all__ = ["Axis", "axis_of", "is_number", "score_axis"]
 
 _LOG_SPAN = 8  # numbers that span less than this factor are spread evenly
 _TICKS = 5
 _MOST_CATEGORIES = 8  # that are all named
 _APART = 0.09  # labels that are closer would overlap
 _PADDING = 0.04
+_FENCE = 3  # interquartile ranges, beyond which Tukey calls a value far out
+_FEWEST_FENCED = 6
 _BEYOND = 1e300  # differences of larger numbers are infinite
 
 
@@ -37,6 +39,10 @@ class Axis:
     high: float = 1.0
     categories: tuple[str, ...] = ()
     marked: tuple[float, ...] = ()
+
+    def is_beyond(self, value: object) -> bool:
+        """Whether a number is beyond the ends."""
+        return self.kind == "linear" and not self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def at(self, value: object) -> float:
         """Return where a value stands, from 0 to 1; a number beyond the ends stands at the nearer one."""
@@ -83,6 +89,23 @@ def axis_of(values: Sequence[object]) -> Axis:
     if _is_skewed([float(value) for value in values]):  # type: ignore[arg-type]
         return Axis("log", *_padded(math.log10(numbers[0]), math.log10(numbers[-1])), marked=marked)
     return Axis("linear", *_padded(numbers[0], numbers[-1]), marked=marked)
+
+
+def score_axis(values: Sequence[float]) -> Axis:
+    """
+    Return an axis for scores, on which a few that are far from the others stand at an end.
+
+    Example:
+        >>> axis = score_axis([9.8, 96.1, 96.3, 96.8, 97.0, 97.2])
+        >>> axis.low > 95, axis.is_beyond(9.8), axis.at(9.8)
+        (True, True, 0.0)
+    """
+    ordered = sorted(values)
+    if len(ordered) < _FEWEST_FENCED:
+        return axis_of(ordered)
+    first, third = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
+    reach = _FENCE * (third - first)
+    return axis_of([value for value in ordered if first - reach <= value <= third + reach])
 
 
 def _order(value: object) -> tuple[bool, float, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mnist_tracking._values.text import ellipsize, number, plural
-from mnist_tracking.reading.report.axes import Axis, axis_of, is_number
+from mnist_tracking.reading.report.axes import Axis, axis_of, is_number, score_axis
 from mnist_tracking.reading.report.contents import Contents, Row
 from mnist_tracking.reading.report.curves import Points
 from mnist_tracking.reading.report.markup import Markup, element, joined
@@ -13,6 +13,7 @@ __all__ = ["curve_chart", "parallel_chart", "scatter_chart"]
 _WIDTH, _HEIGHT = 340, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
 _CROSS = "l7 7m0-7l-7 7"  # drawn from its corner
+_UP, _DOWN = "m-5 7l5-6 5 6", "m-5-7l5 6 5-6"  # arrowheads that end at their place
 _TRIANGLE = "m0-4.5l4.3 7.6h-8.6z"
 
 
@@ -57,7 +58,7 @@ def scatter_chart(contents: Contents, parameter: str, metric: str) -> Markup:
     """Draw the value of every trial against a parameter; those without a value stand below the axis, as crosses."""
     rows = [row for row in contents.rows if parameter in row.trial.hyperparameters]
     x = axis_of([row.trial.hyperparameters[parameter] for row in rows])
-    y = axis_of([row.value for row in contents.rows if row.value is not None])
+    y = score_axis([row.value for row in contents.rows if row.value is not None])
     ordered = sorted(rows, key=lambda row: -row.place)  # the best is drawn last, and on top
     marks = [_mark(row, contents, x, y, parameter) for row in ordered]
     scale = ", logarithmic" if x.kind == "log" else ""
@@ -78,6 +79,9 @@ def _mark(row: Row, contents: Contents, x: Axis, y: Axis, parameter: str) -> Mar
     if row.value is None:
         return element("path", class_=f"mark none {row.state}", data_i=row.place, d=f"M{left} {_y(0)}m-3.5-3.5{_CROSS}")
     top = _y(y.at(row.value))
+    if y.is_beyond(row.value):
+        end = _UP if row.value > y.high else _DOWN
+        return element("path", class_=f"mark beyond {row.state}", data_i=row.place, d=f"M{left} {top}{end}")
     if row.state != "completed":
         return element("path", class_=f"mark {row.state}", data_i=row.place, d=f"M{left} {top}{_TRIANGLE}")
     is_best = contents.best is not None and row.place == contents.best.place
@@ -124,7 +128,7 @@ def parallel_chart(contents: Contents, metric: str) -> Markup:
     """Draw every trial that has a value as a line through its parameters to that value."""
     rows = [row for row in reversed(contents.rows) if row.value is not None]
     axes = {name: axis_of(_values(rows, name)) for name in contents.parameters if _values(rows, name)}
-    last = axis_of([row.value for row in rows])
+    last = score_axis([row.value for row in rows if row.value is not None])
     columns = [*axes.items(), (metric, last)]
     places = [_SIDE + place * (_ACROSS - 2 * _SIDE) / (len(columns) - 1) for place in range(len(columns))]
     room = int((_ACROSS - 2 * _SIDE) / max(len(columns) - 1, 1) / 7)

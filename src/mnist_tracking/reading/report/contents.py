@@ -81,6 +81,11 @@ class Contents:
     shown: Shown
     written: datetime
 
+    def metrics_of(self, trial: Trial) -> list[str]:
+        """Return the main metrics of a trial, and the objective's."""
+        objective = self.board.objective
+        return main_metrics(trial.last_values, keep={objective.metric} if objective else ())
+
 
 def read_contents(board: Leaderboard, curves: int | None) -> Contents:
     """Read what a page shows beyond the leaderboard: curves, and the artifacts and the lineage of the best trial."""

@@ -2,14 +2,16 @@
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import get_args
 
 from mnist_tracking._values.json import to_json
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import number, plural
 from mnist_tracking.reading.lineage import overview
 from mnist_tracking.reading.report.charts import curve_chart, parallel_chart, scatter_chart
-from mnist_tracking.reading.report.contents import Contents, Row
+from mnist_tracking.reading.report.contents import Contents, Row, State
 from mnist_tracking.reading.report.graph import graph
 from mnist_tracking.reading.report.markup import Markup, element, joined
 from mnist_tracking.reading.report.pictures import Matrix, Picture
@@ -29,8 +31,8 @@ def figures(contents: Contents) -> Markup:
     found: list[tuple[str, str, str]] = []
     if best is not None and objective is not None and best.value is not None:
         found.append((f"best {objective.metric}", number(best.value), best.trial.name))
-    states = dict.fromkeys(row.state for row in rows)
-    detail = ", ".join(f"{sum(row.state == state for row in rows)} {state}" for state in states)
+    counts = Counter(row.state for row in rows)
+    detail = ", ".join(f"{counts[state]} {state}" for state in get_args(State) if counts[state])
     found.append(("trials", f"{len(rows):,}", detail))
     found.append(("training time", duration_text(_total(row.trial.duration_s for row in rows)) or "-", "all trials"))
     if (cost := _total(row.trial.cost for row in rows)) is not None:
@@ -60,7 +62,8 @@ def _best(contents: Contents) -> Markup:
     if best is None:
         return _sentence(contents.why_no_best)
     trial = best.trial
-    values = {name: last if isinstance(last, str) else number(last) for name, last in trial.last_values.items()}
+    last_values = {name: trial.last_values[name] for name in contents.metrics_of(trial)}
+    values = {name: last if isinstance(last, str) else number(last) for name, last in last_values.items()}
     facts = [
         _facts("Hyperparameters", {name: as_text(value) for name, value in trial.hyperparameters.items()}),
         _facts("Metrics, last values", values),
@@ -116,8 +119,8 @@ def _parameters(contents: Contents) -> Markup:
     return joined(
         [
             _sentence(
-                "Each mark is a trial. A triangle was pruned or stopped; a cross on the axis has no value. "
-                "The leaderboard has the same values as a table."
+                "Each mark is a trial. A triangle was pruned, stopped or failed; a cross on the axis has no value; "
+                "an arrowhead is far out, beyond the axis. The leaderboard has the same values as a table."
             ),
             _legend(),
             element("div", *(element("figure", chart) for chart in charts), class_="charts"),
@@ -225,7 +228,7 @@ def _lineage(contents: Contents) -> Markup:
     return joined(
         [
             _sentence(f"What {contents.lineage.trial} was made from, and what was made from it.{below}"),
-            element("div", graph(contents.lineage, folder), **_scrolling("Lineage")),
+            element("div", graph(contents.lineage), **_scrolling("Lineage")),
             _details("As a table", element("div", listed, **_scrolling("Lineage as a table"))),
         ]
     )
@@ -284,9 +287,8 @@ def _unknown(trials: list[Trial]) -> Markup:
 
 
 def _cost(contents: Contents) -> Markup:
-    states = dict.fromkeys(row.state for row in contents.rows)
-    groups = {state: [row for row in contents.rows if row.state == state] for state in states}
-    rows = [_spent(state, rows) for state, rows in groups.items()]
+    groups = {state: [row for row in contents.rows if row.state == state] for state in get_args(State)}
+    rows = [_spent(state, rows) for state, rows in groups.items() if rows]
     if len(rows) > 1:
         rows.append(_spent("all", contents.rows))
     headings = ["status", "trials", "duration", "median", "billable", "cost"]

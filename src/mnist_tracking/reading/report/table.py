@@ -8,8 +8,9 @@ import attrs
 
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import duration, number
+from mnist_tracking.reading.report.axes import is_number
 from mnist_tracking.reading.report.contents import Contents, Row, State
-from mnist_tracking.reading.report.markup import Markup, element, joined
+from mnist_tracking.reading.report.markup import Markup, element, joined, text
 
 __all__ = ["board_table", "cost_text", "duration_text"]
 
@@ -67,7 +68,7 @@ def _columns(contents: Contents) -> Iterator[_Column]:
         label = f"{board.objective.statistic} {board.objective.metric}"
         yield _Column(label, ("value",), lambda row: "" if row.value is None else number(row.value))
     yield from (_metric(name) for name in contents.metrics[:_MOST_METRICS])
-    yield from (_parameter(name) for name in contents.parameters)
+    yield from (_parameter(name, contents) for name in contents.parameters)
     yield _Column("duration", ("duration_s",), lambda row: duration_text(row.trial.duration_s))
     if any(row.trial.cost is not None for row in contents.rows):
         yield _Column("cost", ("cost",), lambda row: cost_text(row.trial.cost))
@@ -83,14 +84,15 @@ def _metric(name: str) -> _Column:
     return _Column(name, ("metrics", name), cell)
 
 
-def _parameter(name: str) -> _Column:
+def _parameter(name: str, contents: Contents) -> _Column:
     def cell(row: Row) -> str:
         if name not in row.trial.hyperparameters:
             return ""
         value = row.trial.hyperparameters[name]
         return number(value) if isinstance(value, float) else as_text(value)
 
-    return _Column(name, ("parameters", name), cell)
+    are_numbers = all(is_number(row.trial.hyperparameters.get(name, 0)) for row in contents.rows)
+    return _Column(name, ("parameters", name), cell, is_number=are_numbers)
 
 
 def _note(row: Row) -> str:
@@ -110,9 +112,10 @@ def cost_text(cost: float | None) -> str:
 
 
 def _heading(column: _Column, place: int) -> Markup:
+    label = text(column.label).replace(":", ":<wbr>").replace("_", "_<wbr>")
     return element(
         "th",
-        column.label,
+        Markup(label),
         scope="col",
         class_="number" if column.is_number else None,
         data_of=column.key[0],
@@ -142,7 +145,7 @@ def _controls(contents: Contents) -> Markup:
     """Return the filters; a script shows them, since they need it."""
     counts = Counter(row.state for row in contents.rows)
     chips = [_chip(state, counts[state]) for state in get_args(State) if counts[state]]
-    search = element("input", type="search", id="filter", autocomplete="off", placeholder="sgd lr")
+    search = element("input", type="search", id="filter", autocomplete="off", placeholder="name, status or value")
     return element(
         "div",
         element("label", "Filter ", search, for_="filter"),
