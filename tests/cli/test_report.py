@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from tests.experiments.test_progress import a_trial
+from tests.support.trials import a_trial
 
 from mnist_tracking import Leaderboard, Objective, Workspace
 from mnist_tracking.cli.demo.options import Timings

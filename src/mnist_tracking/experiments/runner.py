@@ -35,7 +35,7 @@ from mnist_tracking.errors import ConfigError, MnistTrackingError
 from mnist_tracking.experiments.data import ExperimentData
 from mnist_tracking.experiments.launch import Launch
 from mnist_tracking.experiments.observers import TrialObserver, check_observer
-from mnist_tracking.experiments.progress import reporting
+from mnist_tracking.experiments.progress import Showing, check_progress, reporting
 from mnist_tracking.experiments.shared_steps import SharedSteps
 from mnist_tracking.experiments.steps import LocalTrial, Step
 from mnist_tracking.experiments.submission import SubmittedTrial, follow
@@ -298,7 +298,7 @@ class ExperimentRunner:
         resume_from: NamedTrial | str | None = None,
         timeout_s: float | None = None,
         observer: TrialObserver | None = None,
-        progress: bool | None = None,
+        progress: Showing = None,
     ) -> Trial:
         """
         Train one model as a trial of this experiment: `submit`, and wait.
@@ -312,8 +312,9 @@ class ExperimentRunner:
             resume_from: A trial whose checkpoints the job starts with and adds to, as for `submit`.
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             observer: Called as the trial progresses.
-            progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
-                notebook, unless there is an *observer*.
+            progress: Whether to show the progress on standard error; ``"plain"`` shows lines instead of a table, for
+                example for a screen reader. By default it is shown on a terminal and in a notebook, unless there is an
+                *observer*.
 
         Returns:
             The finished trial, as recorded. Its status is "Completed", or "Stopped" if the job was stopped.
@@ -328,6 +329,7 @@ class ExperimentRunner:
         """
         check_timeout(timeout_s)
         check_observer(observer)
+        check_progress(progress)
         launch = launch_of(self, hyperparameters, name, resume_from=resume_from)
         merged = launch.hyperparameters
         try:

@@ -64,7 +64,11 @@ def reporting(
 
     Yields:
         The observer to report to.
+
+    Raises:
+        ConfigError: If *progress* is not allowed.
     """
+    check_progress(progress)
     if not (_is_watched() and observer is None if progress is None else progress):
         yield Observers(observer)
         return

@@ -12,7 +12,7 @@ from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.sparkline import Curve
 from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.text import duration, number, value_text
-from mnist_tracking.reading.leaderboard import score
+from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
 __all__ = ["ENDS", "Row", "Standing", "roughly", "status_word"]
@@ -20,6 +20,7 @@ __all__ = ["ENDS", "Row", "Standing", "roughly", "status_word"]
 ENDS = ("completed", "pruned", "stopped", "failed")
 _KEPT = 100
 """How many of the trials that have ended are kept to be shown."""
+_LEAST_COST = 0.01  # US dollars; less is not shown
 _EPOCH = re.compile(r"\bepoch\D{0,3}(\d+)(?:/\d+)?(?:\s*\[(\d+)/(\d+))?", re.IGNORECASE)
 _SHORTER = {"LaunchingMLInstances": "launching", "PreparingTrainingStack": "preparing"}
 
@@ -109,7 +110,6 @@ class Standing:
         followed: The metric whose values are followed: that of the objective, or the first.
         counts: How many trials have ended, by how.
         diverged: How many have ended with a value of the objective that is not finite.
-        cost: What the ended trials cost, in US dollars; None if that is not known of any.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Standing:
         self._spent_s = 0.0
         self.counts: Counter[str] = Counter()
         self.diverged = 0
-        self.cost: float | None = None
+        self._cost, self._priced = 0.0, ""
 
     @property
     def total(self) -> int:
@@ -153,7 +153,8 @@ class Standing:
                 break
         self._started += 1
         label = {name: hyperparameters[name] for name in self._names if name in hyperparameters}
-        row = Row(label, self._started, trial_name, "starting", self.clock())
+        tail = deque[float](maxlen=(self._objective and self._objective.window) or 1)
+        row = Row(label, self._started, trial_name, "starting", self.clock(), tail=tail)
         self._running[trial_name] = row
         return row
 
@@ -176,6 +177,8 @@ class Standing:
         if self._objective:
             row.value = score(trial, self._objective)
             self.diverged += self.followed in trial.non_finite
+        if (cost := trial.cost) is not None:
+            self._cost, self._priced = self._cost + cost, trial._account.prices.date
         self._count(row)
         return row
 
@@ -229,7 +232,7 @@ class Standing:
         parts += [f"{self.diverged} diverged"] if self.diverged else []
         left = self.left_s
         parts += [f"about {roughly(left)} left"] if left is not None else []
-        parts += [f"{self.cost:.2f} USD"] if self.cost is not None else []
+        parts += [f"{self._cost:.2f} USD at list prices of {self._priced}"] if self._cost >= _LEAST_COST else []
         return ", ".join(parts)
 
     def best_so_far(self) -> str:

@@ -1,8 +1,8 @@
 """Progress of trials: a live table on a terminal, lines elsewhere, nothing in a pipe unless asked for."""
 
+import re
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 from rich.console import Console
+from tests.support.trials import a_trial
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Trial, Workspace, mnist_job
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Workspace, mnist_job
+from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.observers import Observers
 from mnist_tracking.experiments.progress import Progress
-from mnist_tracking.types import Metric, MetricPoint
+from mnist_tracking.types import MetricPoint
 
 LOG = (
     "Train Epoch: 1 [64/128 (50%)], Train Loss: 2.25;",
@@ -25,25 +27,6 @@ LOG = (
     "Validation Average loss: 0.5, Validation Accuracy: 87.125%;",
 )
 POINTS = [{"hidden_channels": channels} for channels in (2, 5)]
-
-
-def a_trial(workspace: Workspace, channels: int, status: str = "Completed") -> Trial:
-    accuracy = Metric("validation:accuracy", 87.125, 87.125, 87.125, 87.125, 0.0, 1)
-    return Trial(
-        name=f"demo-trial-{channels}",
-        experiment="demo",
-        status=status,  # type: ignore[arg-type]
-        failure_reason="out of\nmemory" if status == "Failed" else "",
-        hyperparameters={"hidden_channels": channels},
-        metrics={accuracy.name: accuracy} if status == "Completed" else {},
-        job_name="job",
-        component_name="job-aws-training-job",
-        model_uri=None,
-        code_uri=None,
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-        duration_s=3.0,
-        account=workspace,
-    )
 
 
 def watch(workspace: Workspace, *, terminal: bool, kind: str = "xterm", names: tuple[str, ...] = ()) -> str:
@@ -63,40 +46,16 @@ def watch(workspace: Workspace, *, terminal: bool, kind: str = "xterm", names: t
 def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
     last = [" ".join(line.split()) for line in watch(workspace, terminal=True, names=("hidden_channels",)).splitlines()]
 
-    assert last[-3].startswith("2 completed 1/1 100% 1.5 0.5 87.125")
-    assert last[-2] == "5 waiting"
+    assert last[-5].startswith("1 2 completed 1/1 100% ▄ 87.125 1.5 0.5 ")
+    assert last[-4] == "5 waiting"
+    assert re.fullmatch("1 waiting, 1 completed, about .* left", last[-3])
+    assert last[-2] == "best validation:accuracy 87.125: hidden_channels=2"
     assert last[0].endswith("Each job runs for at most 1 h.")
-
-
-def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
-    console = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
-    view = Progress(console, mnist_job(epochs=2), POINTS[:1], ["hidden_channels"])
-    drawn = [drawing(console, view)]
-    view.started("demo-trial-2", "job", POINTS[0])
-    for status in ("Downloading", "Training"):
-        drawn.append(drawing(console, view))
-        view.status_changed("demo-trial-2", status)
-    for line in LOG:
-        drawn.append(drawing(console, view))
-        view.logged("demo-trial-2", line)
-    view.ended(a_trial(workspace, 2))
-    drawn.append(drawing(console, view))
-
-    assert len({tuple(heading) for *heading, _ in drawn}) == 1
-    assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
-        *("waiting", "starting", "downloading", "training", "completed")
-    ]
-
-
-def drawing(console: Console, view: Progress) -> tuple[str, ...]:
-    with console.capture() as captured:
-        console.print(view)
-    return tuple(captured.get().splitlines())
 
 
 @pytest.mark.parametrize(("terminal", "kind"), [(False, "xterm"), (True, "dumb")])
 def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, terminal: bool, kind: str) -> None:
-    lines = watch(workspace, terminal=terminal, kind=kind, names=("hidden_channels",)).splitlines()
+    *lines, summary = watch(workspace, terminal=terminal, kind=kind, names=("hidden_channels",)).splitlines()
 
     assert lines[:3] == [
         "1/2 hidden_channels=2: training as trial demo-trial-2, for at most 1 h",
@@ -105,6 +64,9 @@ def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, termina
     ]
     assert lines[3].startswith("1/2 hidden_channels=2: completed after ")
     assert lines[3].endswith(", validation:accuracy 87.125")
+    assert re.fullmatch(
+        "2 trials: 1 waiting, 1 completed, about .* left; best validation:accuracy 87.125: hidden_channels=2", summary
+    )
 
 
 def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -128,7 +90,7 @@ def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest
 
 def test_a_trial_without_swept_hyperparameters_goes_by_its_name(workspace: Workspace) -> None:
     assert "1/2 demo-trial-2: training as trial demo-trial-2, for at most 1 h" in watch(workspace, terminal=False)
-    assert "\ndemo-trial-2  completed" in watch(workspace, terminal=True)
+    assert re.search("\ndemo-trial-2 +completed", watch(workspace, terminal=True))
 
 
 def test_a_script_of_any_kind_is_shown() -> None:
@@ -182,15 +144,51 @@ def test_an_observer_gets_the_secondary_status(workspace: Workspace, toy_job: Ca
 
 def test_trials_that_were_not_announced_are_counted_against_the_total(workspace: Workspace) -> None:
     told = StringIO()
-    console = Console(file=told, width=120)
-    with Progress(console, mnist_job(epochs=1), [], ["lr", "momentum"], total=12, max_parallel=2) as view:
-        view.started("digits-0", "job", {"lr": 0.1, "epochs": 1})
-        view.pruned("digits-0", "pruned at step 3 by asha")
+    with Progress(Console(file=told, width=120), mnist_job(epochs=1), [], ["lr", "momentum"], total=12) as view:
+        view.started("demo-trial-2", "job", {"lr": 0.1, "epochs": 1})
+        view.pruned("demo-trial-2", "pruned at step 3 by asha")
+        view.ended(a_trial(workspace, 2, "Stopped"))
 
-    assert told.getvalue().splitlines() == [
-        " 1/12 lr=0.1: training as trial digits-0, for at most 1 h",
-        " 1/12 lr=0.1: pruned at step 3 by asha",
-    ]
+    started, ended, summary = told.getvalue().splitlines()
+    assert started == " 1/12 lr=0.1: training as trial demo-trial-2, for at most 1 h"
+    assert re.fullmatch(r" 1/12 lr=0.1: pruned at step 3 by asha after \d.\d s, validation:accuracy 87.125", ended)
+    assert summary == "12 trials: 11 waiting, 1 pruned, about 10 s left"
+
+
+def test_many_trials_have_a_line_for_each_start_and_end_and_some_summaries(workspace: Workspace) -> None:
+    told = StringIO()
+    with Progress(Console(file=told, width=120), mnist_job(epochs=1), [], total=1_000) as view:
+        for channels in range(1_000):
+            name = f"demo-trial-{channels}"
+            view.started(name, "job", {})
+            view.status_changed(name, "Downloading")
+            for line in LOG:
+                view.logged(name, line)
+            view.ended(a_trial(workspace, channels, accuracy=channels / 10))
+
+    lines = told.getvalue().splitlines()
+    assert len(lines) == 2 * 1_000 + 11
+    assert lines[-1] == lines[-2] == "1000 trials: 1000 completed; best validation:accuracy 99.9: demo-trial-999"
+    assert lines[-3].endswith("validation:accuracy 99.9, the best so far")
+
+
+def test_plain_lines_can_be_asked_for_on_a_terminal(workspace: Workspace) -> None:
+    told = StringIO()
+    with Progress(Console(file=told, force_terminal=True, width=120), mnist_job(epochs=1), POINTS, plain=True) as view:
+        view.started("demo-trial-2", "job", {"hidden_channels": 2})
+
+    assert told.getvalue().splitlines()[0] == "1/2 demo-trial-2: training as trial demo-trial-2, for at most 1 h"
+
+
+def test_a_way_to_show_progress_that_there_is_not_is_rejected_before_anything_starts(
+    workspace: Workspace, toy_job: Callable[..., JobSpec]
+) -> None:
+    runner = ExperimentRunner(workspace, "lines", job=toy_job())
+    for run in (runner.run, HyperparameterSweep(runner, {"slope": [1.0, 2.0]}).run):
+        with pytest.raises(ConfigError, match="progress='lines'; expected True, False, None or 'plain'"):
+            run(progress="lines")  # type: ignore[arg-type]
+
+    assert list(workspace.trials("lines")) == []
 
 
 def test_optional_methods_of_an_observer_are_called_where_it_has_them(workspace: Workspace) -> None:
@@ -251,11 +249,15 @@ def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytes
     ]
     one, swept, broken = ([*cell.outputs[0].data["text/plain"].splitlines()] for cell in done.cells[1:])
     assert one[0] == swept[0] == broken[0] == "Each job runs for at most 24 h."
-    assert [one[1].split(), one[2].split()[:3]] == [
-        ["trial", "status", "loss", "seconds"],
-        ["steep", "completed", "0.5"],
+    assert [one[1].split(), one[2].split()[:4]] == [
+        ["trial", "status", "curve", "loss", "seconds"],
+        ["steep", "completed", "▄", "0.5"],
     ]
-    assert [line.split()[:3] for line in swept[2:]] == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
+    assert swept[1] == "1 completed, 1 failed"
+    assert [line.split()[:5] for line in swept[3:]] == [
+        ["1", "0.5", "completed", "▄", "0.5"],
+        ["2", "9", "failed", "▄", "9"],
+    ]
     assert broken[2].split()[:2] == ["broken", "failed"]
     assert "<td>steep</td>" in done.cells[1].outputs[0].data["text/html"]
     assert done.cells[3].outputs[1].ename == "JobFailedError"

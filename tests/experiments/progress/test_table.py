@@ -1,0 +1,152 @@
+"""The table of trials fits every terminal, and shows the most important of what there is."""
+
+from io import BytesIO, StringIO, TextIOWrapper
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from tests.support.trials import a_trial
+
+from mnist_tracking import JobSpec, Workspace, mnist_job
+from mnist_tracking.experiments.progress import Progress
+
+LOG = "Train Epoch: {0} [128/128 (100%)], Train Loss: 1.5;", "Validation Average loss: 0.5, Validation Accuracy: 9{0}%;"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace for trials that are only looked at."""
+    return Workspace.embedded(home=tmp_path_factory.mktemp("home"))
+
+
+def progress(console: Console, workspace: Workspace, *, ended: int, running: int, waiting: int, names: int) -> Progress:
+    """The progress of a sweep in the middle of it."""
+    labels = [f"hyperparameter_{place}" for place in range(names)]
+    view = Progress(console, mnist_job(epochs=9), [], labels, total=ended + running + waiting, max_parallel=4)
+    for number in range(ended + running):
+        name = f"demo-trial-{number}"
+        view.started(name, "job", dict.fromkeys(labels, f"値{number}" if number % 2 else number / 7))
+        view.status_changed(name, "Training")
+        for line in (line.format(epoch) for epoch in range(1, 2 + number % 8) for line in LOG):
+            view.logged(name, line)
+        if number < ended:
+            view.ended(a_trial(workspace, number, ("Completed", "Stopped", "Failed")[number % 3]))
+    return view
+
+
+def lines(view: Progress, width: int, height: int) -> list[str]:
+    console = Console(file=StringIO(), force_terminal=True, width=width, height=height, color_system=None)
+    view._console = console
+    with console.capture() as captured:
+        console.print(view, end="")
+    return captured.get().splitlines()
+
+
+@given(
+    width=st.integers(40, 200),
+    height=st.integers(10, 60),
+    ended=st.integers(0, 60),
+    running=st.integers(0, 20),
+    waiting=st.integers(0, 1_000),
+    names=st.integers(0, 6),
+)
+def test_a_table_fits_and_shows_who_is_running_and_counts(
+    place: Workspace, width: int, height: int, ended: int, running: int, waiting: int, names: int
+) -> None:
+    console = Console(file=StringIO(), force_terminal=True)
+    view = progress(console, place, ended=ended, running=running, waiting=waiting, names=names)
+
+    shown = lines(view, width, height)
+
+    assert len(shown) < height
+    assert max(map(cell_len, shown)) <= width
+    assert any("status" in line for line in shown)
+    assert any("accuracy" in line for line in shown)
+    assert sum("training" in line for line in shown) >= min(running, 2)
+    if ended + running + waiting > 1:
+        said = " ".join(shown)
+        assert all(f"{count} {kind}" in said for count, kind in ((running, "running"), (waiting, "waiting")) if count)
+
+
+def test_a_wide_terminal_shows_every_column(place: Workspace) -> None:
+    view = progress(Console(file=StringIO()), place, ended=2, running=1, waiting=0, names=2)
+
+    shown = lines(view, 200, 60)
+
+    assert shown[1].split() == ["hyperparameter_0"] or "seconds" in " ".join(shown[:4])
+    heading = " ".join(" ".join(shown[1:3]).split())
+    for part in ("#", "status", "epoch", "accuracy", "seconds", "train:", "loss"):
+        assert part in heading
+    assert len(shown) == 1 + 2 + 1 + 3 + 2
+
+
+def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
+    view = Progress(Console(file=StringIO()), mnist_job(epochs=2), [{"hidden_channels": 2}], ["hidden_channels"])
+    drawn = [lines(view, 80, 24)]
+    view.started("demo-trial-2", "job", {"hidden_channels": 2})
+    for status in ("Downloading", "Training"):
+        drawn.append(lines(view, 80, 24))
+        view.status_changed("demo-trial-2", status)
+    for epoch in (1, 2):
+        for line in LOG:
+            drawn.append(lines(view, 80, 24))
+            view.logged("demo-trial-2", line.format(epoch))
+    view.ended(a_trial(workspace, 2))
+    drawn.append(lines(view, 80, 24))
+
+    assert len({tuple(heading) for *heading, _ in drawn}) == 1
+    assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
+        *("waiting", "starting", "downloading", "training", "completed")
+    ]
+
+
+def test_a_stream_that_cannot_encode_bars_gets_others(workspace: Workspace) -> None:
+    stream = TextIOWrapper(BytesIO(), encoding="ascii")
+    console = Console(file=stream, force_terminal=True, width=100, height=24, color_system=None)
+    view = progress(console, workspace, ended=2, running=1, waiting=0, names=1)
+
+    text = view.__rich__().plain
+
+    assert text.isascii()
+    assert ".@" in text
+
+
+@pytest.mark.parametrize(("environment", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_left_out_on_request(workspace: Workspace, environment: dict[str, str], is_coloured: bool) -> None:
+    told = StringIO()
+    terminal = {"TERM": "xterm", **environment}
+    console = Console(file=told, force_terminal=True, width=100, _environ=terminal, color_system="standard")
+    console.print(progress(console, workspace, ended=3, running=1, waiting=0, names=1))
+
+    assert ("\x1b[31m" in told.getvalue()) is is_coloured
+
+
+def test_a_trial_that_diverged_ends_with_what_is_not_a_number(workspace: Workspace) -> None:
+    view = Progress(Console(file=StringIO()), mnist_job(epochs=2), [])
+    view.started("demo-trial-2", "job", {})
+    view.logged("demo-trial-2", "Validation Average loss: nan, Validation Accuracy: nan%;")
+    while_running = lines(view, 100, 24)[-1]
+    view.ended(a_trial(workspace, 2, non_finite={"validation:accuracy": "nan"}))
+
+    assert " nan " in while_running
+    assert " nan " in lines(view, 100, 24)[-1]
+
+
+def test_a_job_without_metrics_or_epochs_has_a_short_table() -> None:
+    view = Progress(Console(file=StringIO()), JobSpec(__file__), [])
+    view.started("baseline", "job", {})
+
+    assert [line.split() for line in lines(view, 80, 24)][1:] == [
+        ["trial", "status", "seconds"],
+        ["─" * 30],
+        ["baseline", "starting", "0.0"],
+    ]
+
+
+def test_text_of_a_script_moves_no_cursor(workspace: Workspace) -> None:
+    view = Progress(Console(file=StringIO()), JobSpec(__file__), [], ["lr"], total=3)
+    view.started("baseline", "job", {"lr": "\x1b[2J\x1b]0;title\x07fast"})
+
+    assert "\x1b" not in view.__rich__().plain
