@@ -237,6 +237,20 @@ _SETTINGS: tuple[Declaration, ...] = (
         "JSON file with the prices of instances.  [default: list prices in the package]",
         metavar="FILE",
     ),
+    _setting(
+        "--trial-quota",
+        "TRIAL_QUOTA",
+        "Number of trials that an experiment can have.  [default: 300 on AWS]",
+        type=click.IntRange(min=1),
+        metavar="N",
+    ),
+    _setting(
+        "--component-quota",
+        "COMPONENT_QUOTA",
+        "Number of components that a trial can have.  [default: 50 on AWS]",
+        type=click.IntRange(min=1),
+        metavar="N",
+    ),
 )
 _DEBUG: tuple[Declaration, ...] = ((("--debug",), {"is_flag": True, "help": "Show the traceback of an error."}),)
 _EVERYWHERE = (*_BACKEND, *_SETTINGS, *_DEBUG)
