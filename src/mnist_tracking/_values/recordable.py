@@ -254,7 +254,7 @@ def same_value(one: ParameterValue, other: ParameterValue) -> bool:
 
 def comparable(value: object) -> tuple[bool, object]:
     """Return a hashable that is equal for values that are the `same_value`."""
-    return isinstance(value, bool), json.dumps(value) if isinstance(value, list | dict) else value
+    return isinstance(value, bool), json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
 
 
 def check_metrics(values: Mapping[str, float]) -> dict[str, float]:

@@ -82,7 +82,8 @@ def sweep(  # noqa: PLR0913 - one for each option
       mnist-tracking sweep --mnist -e digits --grid hidden_channels=2,5,10
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from mnist_tracking.experiments.sweep import HyperparameterSweep
-    from mnist_tracking.experiments.sweep.space import Space, expand_grid
+    from mnist_tracking.experiments.sweep.checking import expand_grid
+    from mnist_tracking.experiments.sweep.space import Space
 
     options = JobOptions(**job)
     spec = options.spec(objective_of(objective, minimize, statistic))

@@ -160,7 +160,7 @@ def _same(name: str, parent: str, value: ParameterValue, dimension: Dimension) -
     if not dimension.contains(value):
         known = [str(each) for each in dimension.ends]
         raise ConfigError(
-            f"{name!r} depends on {parent}={short_repr(value)}, which never occurs; {parent!r} is {dimension!r}."
+            f"{name!r} depends on {parent}={short_repr(value)}, which never occurs; {parent!r} is {dimension}."
             f"{did_you_mean(str(value), known)}"
         )
     if isinstance(dimension, Choice | Fixed):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from mnist_tracking._values.recordable import comparable
+from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.records import ParameterValue
 
 __all__ = ["Condition", "When", "when"]
@@ -22,6 +22,9 @@ class Condition:
 
     parent: str
     values: tuple[ParameterValue, ...]
+
+    def __str__(self) -> str:
+        return f"{self.parent} is {' or '.join(map(as_text, self.values))}"
 
     def holds(self, point: Mapping[str, ParameterValue]) -> bool:
         """Whether the other parameter is part of a point, and has one of the values."""

@@ -10,9 +10,9 @@ from typing import TypeAlias, TypeGuard
 
 import attrs
 
-from mnist_tracking._values.recordable import comparable, python_scalar
+from mnist_tracking._values.recordable import as_text, comparable, python_scalar
 from mnist_tracking._values.records import ParameterValue
-from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.text import ellipsize, number, short_repr
 from mnist_tracking.errors import ConfigError
 
 __all__ = [
@@ -60,6 +60,9 @@ class Uniform:
             raise ConfigError(f"step={self.step!r}; a logarithmic range has no step.")
         if self.step is not None and not self.step > 0:
             raise ConfigError(f"step={self.step!r}; expected a number > 0.")
+
+    def __str__(self) -> str:
+        return _range(self.low, self.high, self.step, is_log=self.log)
 
     def contains(self, value: object) -> bool:
         """Whether a value is in the range, and on its grid if it has one."""
@@ -118,6 +121,10 @@ class Integers:
         if self.log and self.step != 1:
             raise ConfigError(f"step={self.step!r}; a logarithmic range has no step.")
 
+    def __str__(self) -> str:
+        step = None if self.step == 1 else self.step
+        return f"an integer from {_range(self.low, self.high, step, is_log=self.log)}"
+
     def contains(self, value: object) -> bool:
         """Whether a value is one of the integers."""
         if not _is_number(value) or value != int(value) or not self.low <= value <= self.high:
@@ -159,6 +166,9 @@ class Choice:
         if len({(type(value), repr(value)) for value in map(python_scalar, self.values)}) < len(self.values):
             raise ConfigError(f"A value occurs twice: {short_repr(list(self.values))}.")
 
+    def __str__(self) -> str:
+        return ellipsize(" or ".join(map(as_text, self.values)), 80)
+
     def contains(self, value: ParameterValue) -> bool:
         """Whether a value is one of the choice."""
         return comparable(value) in map(comparable, self.values)
@@ -190,6 +200,9 @@ class Fixed:
     value: ParameterValue
 
     size = 1
+
+    def __str__(self) -> str:
+        return as_text(self.value)
 
     def contains(self, value: ParameterValue) -> bool:
         """Whether a value is the fixed one."""
@@ -307,6 +320,15 @@ def fixed(value: ParameterValue) -> Fixed:
 def _is_number(value: object) -> TypeGuard[float]:
     is_finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     return is_finite and not isinstance(value, bool)
+
+
+def _range(low: float, high: float, step: float | None, *, is_log: bool) -> str:
+    steps = "" if step is None else f" in steps of {_shown(step)}"
+    return f"{_shown(low)} to {_shown(high)}{steps}{', logarithmic' if is_log else ''}"
+
+
+def _shown(value: float) -> str:
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _check_order(low: float, high: float) -> None:

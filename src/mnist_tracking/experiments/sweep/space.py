@@ -8,8 +8,7 @@ from typing import Any, Self, TypeAlias
 import attrs
 
 from mnist_tracking._values.records import ParameterValue
-from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import did_you_mean, ellipsize, short_repr
+from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
 from mnist_tracking.experiments.sweep.building import Point, build
@@ -17,9 +16,9 @@ from mnist_tracking.experiments.sweep.conditions import Condition
 from mnist_tracking.experiments.sweep.dimensions import Choice, Dimension, Fixed, Integers, Uniform
 from mnist_tracking.experiments.sweep.parameters import from_parameter, to_parameter
 
-__all__ = ["Choice", "Dimension", "Fixed", "Integers", "Point", "Space", "Uniform", "apply_point", "expand_grid"]
+__all__ = ["Choice", "Dimension", "Fixed", "Integers", "Point", "Space", "Uniform", "apply_point"]
 
-Rule: TypeAlias = Callable[[Point], object]
+Rule: TypeAlias = Callable[[Mapping[str, Any]], object]  # of a point; the user knows the types of its values
 Suggest: TypeAlias = Callable[[str, Dimension], ParameterValue]
 
 
@@ -107,7 +106,11 @@ class Space:
         """
         if self.is_ruled and self.where is None:
             raise ConfigError("This space has a rule, which cannot be stored. Pass where= again.")
-        return self.where is None or bool(self.where(dict(point)))
+        try:
+            return self.where is None or bool(self.where(dict(point)))
+        except Exception as error:
+            error.add_note(f"where= was called with the point {point!r}.")
+            raise
 
     def contains(self, point: Mapping[str, ParameterValue]) -> bool:
         """Whether a point has exactly the parameters that it should, each with a value of its dimension."""
@@ -142,7 +145,7 @@ class Space:
         if not is_active and name in point:
             return f"{name!r} does not apply to it."
         if is_active and not dimension.contains(point[name]):
-            return f"{name!r} is {short_repr(point[name])}; expected a value of {short_repr(dimension)}."
+            return f"{name!r} is {short_repr(point[name])}; expected {dimension}."
         return None
 
     @property
@@ -196,9 +199,15 @@ class Space:
         return all(condition.holds(point) for condition in self.conditions.get(name, ()))
 
     def __len__(self) -> int:
-        return self._finite()
+        return self.count()
 
-    def _finite(self) -> int:
+    def count(self) -> int:
+        """
+        Return the number of points of the grid, before the rule, however large; ``len`` is limited to ``sys.maxsize``.
+
+        Raises:
+            ConfigError: If a range has infinitely many values.
+        """
         size = self.size
         if size is None:
             endless = [name for name, dimension in self.dimensions.items() if dimension.size is None]
@@ -216,7 +225,7 @@ class Space:
         Raises:
             ConfigError: If a range has infinitely many values.
         """
-        self._finite()
+        self.count()
         return map(dict, self.explicit) if self.explicit else self._grid(list(self.dimensions), {})
 
     def _grid(self, names: list[str], point: Point) -> Iterator[Point]:
@@ -247,6 +256,20 @@ class Space:
         if self.first:
             found["first"] = [dict(point) for point in self.first]
         return {**found, "is_ruled": True} if self.is_ruled else found
+
+    def describe(self) -> dict[str, str]:
+        """
+        Return what each parameter may be, in words.
+
+        Example:
+            >>> given = {"optimizer": ["sgd", "adam"], "momentum": when("optimizer", "sgd", Uniform(0, 0.9))}
+            >>> Space.of(given).describe()
+            {'optimizer': 'sgd or adam', 'momentum': '0 to 0.9, if optimizer is sgd'}
+        """
+        return {
+            name: ", ".join([str(dimension), *(f"if {each}" for each in self.conditions.get(name, ()))])
+            for name, dimension in self.dimensions.items()
+        }
 
     def _parameter(self, name: str) -> dict[str, Any]:
         found = to_parameter(self.dimensions[name])
@@ -279,47 +302,3 @@ def _rule(where: object) -> Rule:
     if not callable(where):
         raise ConfigError(f"where={short_repr(where)}; expected a function of a point that returns whether to keep it.")
     return where
-
-
-def expand_grid(space: Space, job: JobSpec, *, at_most: int | None = None) -> list[Point]:
-    """
-    Return every point of the grid that the rule keeps.
-
-    Raises:
-        ConfigError: If a range has infinitely many values, there are more than *at_most* points, which are counted
-            before any is built, the rule keeps none, or the job rejects one.
-
-    Example:
-        >>> from pathlib import Path
-        >>> _ = Path("train.py").write_text("")
-        >>> expand_grid(Space.of({"lr": [0.1, 0.01], "epochs": [1]}), JobSpec("train.py"))
-        [{'lr': 0.1, 'epochs': 1}, {'lr': 0.01, 'epochs': 1}]
-    """
-    count = len(space)
-    if at_most is not None and count > at_most:
-        sizes = " x ".join(str(dimension.size) for dimension in space.dimensions.values())
-        raise ConfigError(
-            f"The grid has {ellipsize(sizes, 40)} = {count:,} points; an experiment can have {at_most} "
-            "trials. Split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
-        )
-    points = list(filter(space.allows, space.points()))
-    if not points:
-        raise ConfigError(f"The rule where= keeps none of the {count:,} points.")
-    for point in points:
-        check_point(job, point)
-    return points
-
-
-def check_point(job: JobSpec, point: Point) -> None:
-    """
-    Check that a job accepts a point.
-
-    Raises:
-        ConfigError: If it does not; the message names the point.
-    """
-    try:
-        changed, hyperparameters = apply_point(job, point)
-        changed.merged(hyperparameters)
-    except ConfigError as error:
-        named = ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())
-        raise ConfigError(f"The point {named} is not allowed: {error}") from error

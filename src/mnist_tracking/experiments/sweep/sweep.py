@@ -15,10 +15,11 @@ from mnist_tracking.experiments.observers import TrialObserver, check_observer
 from mnist_tracking.experiments.progress import reporting
 from mnist_tracking.experiments.runner import ExperimentRunner, check_room
 from mnist_tracking.experiments.submission import SubmittedTrial
+from mnist_tracking.experiments.sweep.checking import expand_grid
 from mnist_tracking.experiments.sweep.point import PointTraining
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
-from mnist_tracking.experiments.sweep.space import Space, expand_grid
+from mnist_tracking.experiments.sweep.space import Space
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.trial import Trial, is_trained
 
