@@ -57,6 +57,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "numpy": {"_values", "serving", "reading", "mnist", "training", "embedded", "cli"},
     "onnx": {"training"},
     "onnxruntime": {"training"},
+    "optuna": {"experiments"},
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
     "regex": {"_values"},

@@ -302,6 +302,7 @@ _PACKAGES = {  # of each extra of pyproject.toml; a test holds the two equal
     "demo": ("torch", "matplotlib", "scikit-learn"),
     "plots": ("matplotlib",),
     "serving": ("onnx", "onnxruntime", "pillow"),
+    "sweeps": ("optuna", "cmaes", "scipy"),
     "training": ("torch",),
 }
 

@@ -1,0 +1,60 @@
+"""The pruners that have a name, and their options, which are checked without Optuna."""
+
+from collections.abc import Mapping
+
+from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.text import did_you_mean, short_repr
+from mnist_tracking.errors import ConfigError
+
+__all__ = ["PRUNERS", "checked_options"]
+
+PRUNERS: Mapping[str, tuple[str, ...]] = {
+    "median": ("min_iter", "min_trials"),
+    "asha": ("min_iter", "eta"),
+    "hyperband": ("min_iter", "max_iter", "eta", "s"),
+    "patience": ("patience", "min_delta"),
+    "none": (),
+}
+"""The pruners that have a name, and the options of each."""
+
+_LEAST_ETA = 2
+
+
+def checked_options(pruner: object) -> tuple[str, dict[str, object]]:
+    """
+    Return the name and the options of a pruner.
+
+    Raises:
+        ConfigError: If the pruner or an option is unknown, or a value is not allowed.
+
+    Example:
+        >>> checked_options({"type": "asha", "min_iter": 2})
+        ('asha', {'min_iter': 2})
+    """
+    given: dict[str, object] = dict(pruner) if isinstance(pruner, Mapping) else {"type": pruner}
+    name = given.pop("type", None)
+    if not isinstance(name, str) or name not in PRUNERS:
+        hint = did_you_mean(name, PRUNERS) if isinstance(name, str) else ""
+        raise ConfigError(
+            f"pruner={short_repr(pruner)}; expected one of {', '.join(map(repr, PRUNERS))}, such a name with options, "
+            f"as in {{'type': 'asha', 'min_iter': 2}}, or a pruner of Optuna.{hint}"
+        )
+    known = PRUNERS[name]
+    for option, value in given.items():
+        if option not in known:
+            raise ConfigError(
+                f"The pruner {name!r} has no option {option!r}; available: {', '.join(map(repr, known)) or 'none'}."
+                f"{did_you_mean(option, known)}"
+            )
+        _check_option(f"pruner={short_repr(pruner)}: {option}", option, value)
+    return name, given
+
+
+def _check_option(what: str, option: str, value: object) -> None:
+    if option not in ("eta", "min_delta"):
+        check_count(what, value)
+        return
+    least, kind = (_LEAST_ETA, int) if option == "eta" else (0, int | float)
+    if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
+        expected = "an integer" if kind is int else "a number"
+        raise ConfigError(f"{what}={short_repr(value)}; expected {expected} >= {least}.")
