@@ -13,6 +13,7 @@ from mnist_tracking._values.records import Metric as Metric
 from mnist_tracking._values.records import MetricPoint as MetricPoint
 from mnist_tracking._values.records import MetricSeries as MetricSeries
 from mnist_tracking._values.records import NamedTrial as NamedTrial
+from mnist_tracking._values.records import Update as Update
 from mnist_tracking._values.settings import Settings as Settings
 from mnist_tracking.experiments.data import DatasetFiles as DatasetFiles
 from mnist_tracking.experiments.observers import TrialObserver as TrialObserver

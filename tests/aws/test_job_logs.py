@@ -40,24 +40,39 @@ def add_line(engine: EmbeddedSageMaker, stream: str, time: float, message: str, 
         )
 
 
+def read_on(log: JobLog, *, calls: int, streams: int | None = None) -> list[str]:
+    return [line for _ in range(calls) for _, line in log.read_on(streams=streams)]
+
+
 def test_a_stream_that_appears_later_is_read_too(account: Account) -> None:
     engine, workspace, clock = account
     log = JobLog(workspace, "job")
     add_line(engine, "algo-1-1", clock(), "first host")
-    assert [line for _, line in log.new_lines()] == ["first host"]
+    assert read_on(log, calls=2, streams=2) == ["first host"]
     add_line(engine, "algo-2-1", clock(), "second host")
     clock.seconds += workspace.timing.poll_s
 
-    assert [line for _, line in log.new_lines()] == ["second host"]
-    assert list(log.new_lines()) == []
+    assert read_on(log, calls=2, streams=2) == ["second host"]
+    assert read_on(log, calls=2, streams=2) == []
+
+
+def test_a_stream_that_is_not_expected_is_found_too(account: Account) -> None:
+    """A spot instance was replaced, and the job does not show it."""
+    engine, workspace, clock = account
+    log = JobLog(workspace, "job")
+    add_line(engine, "algo-1-1", clock(), "first instance")
+    assert read_on(log, calls=2, streams=1) == ["first instance"]
+    add_line(engine, "algo-1-2", clock(), "second instance")
+    clock.seconds += 12 * workspace.timing.poll_s
+
+    assert read_on(log, calls=2, streams=1) == ["second instance"]
 
 
 def test_known_streams_are_read_without_looking_for_others_each_time(account: Account, calls: Sent) -> None:
     engine, workspace, clock = account
     log = JobLog(workspace, "job")
     add_line(engine, "algo-1-1", clock(), "first host")
-    for _ in range(5):
-        list(log.new_lines())
+    read_on(log, calls=6)
 
     assert Counter(operation for operation, _ in calls)["DescribeLogStreams"] == 1
 
@@ -211,7 +226,7 @@ def test_ten_trials_stay_far_below_the_rate_of_log_calls(tmp_path: Path, hosts: 
         )
         log = JobLog(workspace, f"job-{number}")
         for _ in Polling(workspace, timeout_s=1800.0):
-            assert len(list(log.new_lines())) in (0, hosts)
+            assert len(log.read_on()) in (0, hosts)
     engine.close()
     busiest = max(Counter(int(moment) for moment in moments).values())
 

@@ -21,7 +21,7 @@ COMPONENT = {
 TRIAL = {
     *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics", "job_name", "component_name"),
     *("model_uri", "code_uri", "created", "duration_s", "steps"),
-    *("ended", "non_finite", "dropped", "is_checked", "provenance", "stop_reason"),
+    *("ended", "non_finite", "dropped", "is_checked", "provenance", "stop_reason", "reported"),
 }
 pytestmark = pytest.mark.usefixtures("lines")
 

@@ -306,7 +306,7 @@ def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker,
     with (
         engine.inject(refused),
         pytest.warns(
-            UserWarning, match="What was found out about metrics, time limits and billed times cannot be recorded"
+            UserWarning, match="What was found out about metrics, stop reasons and billed times cannot be recorded"
         ),
     ):
         trial = runner.run(losses("healthy"))

@@ -52,14 +52,12 @@ def test_a_trial_at_its_time_limit_is_not_trained_again(limited: ExperimentRunne
     assert [trial.name for trial in sweep.run(resume=True)] == [trial.name for trial in first]
 
 
-def test_a_trial_that_somebody_stopped_has_no_stop_reason_and_is_not_deployed(
-    runner: ExperimentRunner, workspace: Workspace
-) -> None:
+def test_a_trial_that_somebody_stopped_is_not_deployed(runner: ExperimentRunner, workspace: Workspace) -> None:
     submitted = runner.submit({"behaviour": "hang"}, name="stopped")
     assert next(submitted.logs(follow=True)) == "hanging"
     submitted.stop()
 
     trial = submitted.wait()
-    assert (trial.status, trial.stop_reason, trial.failure_reason) == ("Stopped", "", "")
+    assert (trial.status, trial.stop_reason, trial.failure_reason) == ("Stopped", "stopped on request", "")
     with pytest.raises(StateError, match="is Stopped; only a trial that has completed, or reached its time limit"):
         workspace.trial("stopped").deploy()

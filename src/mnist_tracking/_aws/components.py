@@ -14,7 +14,7 @@ from typing import Any, Literal
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import metadata_to_aws, tags_to_aws
 from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.findings import mark
+from mnist_tracking._aws.marks import mark
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.staging import check_names
 from mnist_tracking._aws.storage import split_uri

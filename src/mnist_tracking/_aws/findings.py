@@ -1,28 +1,32 @@
 """What the log of a job shows of its metrics, and SageMaker does not keep: found once, and recorded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.errors import is_missing, translated
-from mnist_tracking._aws.jobs import end_of, time_limit
+from mnist_tracking._aws.errors import is_missing
+from mnist_tracking._aws.jobs import end_of
 from mnist_tracking._aws.logs import JobLog
-from mnist_tracking._aws.metrics import metric_regexes
+from mnist_tracking._aws.marks import mark
+from mnist_tracking._aws.metrics import metric_regexes, points_in
+from mnist_tracking._aws.outcomes import final_values, is_final
 from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.markers import (
     BILLABLE,
     CHECKED,
     DROPPED,
     NON_FINITE,
+    REPORTED,
     STOP_REASON,
     TAIL,
     tail_parameters,
 )
 from mnist_tracking._values.metric_lines import LogSearch
-from mnist_tracking._values.records import Component, Metric, ParameterValue
+from mnist_tracking._values.records import Component, Metric, MetricPoint, ParameterValue
+from mnist_tracking._values.reported import pack_points
 from mnist_tracking.errors import ServiceError
 
 _LONGEST_VALUE = 2500
@@ -60,7 +64,7 @@ class Findings:
 
 class MetricCheck:
     """
-    Reads the log of a job, line by line, for what SageMaker does not keep of its metrics.
+    Reads the log of a job, line by line, for the values of its metrics, and for what SageMaker does not keep of them.
 
     Args:
         job: The response of DescribeTrainingJob, at any time.
@@ -70,11 +74,20 @@ class MetricCheck:
         self._search = LogSearch(metric_regexes(job))
         self._has_read = False
 
-    def add(self, moment: datetime, line: str) -> None:
-        """Read another line."""
+    def points(self, moment: datetime, line: str) -> list[MetricPoint]:
+        """Read another line, and return the values in it."""
         self._has_read = True
-        for _ in self._search.find(line, moment.timestamp()):
-            pass  # the service has recorded the value
+        return list(points_in(self._search, moment, line))
+
+    def is_behind(self, job: Mapping[str, Any]) -> bool:
+        """
+        Whether a metric ends with a value that was not among the last ones that were read.
+
+        Args:
+            job: The response of DescribeTrainingJob after the end of the job.
+        """
+        finals, tails = final_values(job), self._search.tails
+        return any(not any(is_final(value, finals[name]) for value in tails[name]) for name in finals.keys() & tails)
 
     def findings(self, metrics: Mapping[str, Metric]) -> Findings:
         """
@@ -108,7 +121,7 @@ def read_findings(account: Account, job: Mapping[str, Any], metrics: Mapping[str
     findings = check.findings(metrics)
     for _ in Polling(account, timeout_s=account.timing.settled_within_s):
         for moment, line in log.last_lines(ended):
-            check.add(moment, line)
+            check.points(moment, line)
         findings = check.findings(metrics)
         if not findings.lacks_lines or log.is_denied or is_settled(account, ended):
             break
@@ -125,10 +138,21 @@ def with_findings(component: Component, findings: Findings) -> Component:
     return attrs.evolve(component, parameters={**parameters, **findings.parameters})
 
 
-def with_time_limit(component: Component, job: Mapping[str, Any]) -> Component:
-    """Return the component of a job as it is with the time limit recorded that ended the job, if one did."""
-    limit = time_limit(job)
-    return attrs.evolve(component, parameters={**component.parameters, STOP_REASON: limit}) if limit else component
+def with_ending(component: Component, reason: str, reported: Sequence[MetricPoint]) -> Component:
+    """
+    Return the component of a job that has ended as it is with the end recorded.
+
+    Args:
+        component: The component.
+        reason: Why the job was stopped; empty if it was not.
+        reported: The values of the objective of a trial of a sweep.
+    """
+    ending: dict[str, ParameterValue] = {
+        **({STOP_REASON: reason} if reason else {}),
+        **({REPORTED: pack_points(reported, _LONGEST_VALUE)} if reported else {}),
+    }
+    others = {name: value for name, value in component.parameters.items() if name != STOP_REASON}
+    return attrs.evolve(component, parameters={**others, **ending})
 
 
 def with_billable_time(component: Component, job: Mapping[str, Any]) -> Component:
@@ -151,15 +175,5 @@ def record_findings(account: Account, before: Component, after: Component) -> No
             return  # a program that waits for the job later records them
         account.warn_once(
             "findings",
-            f"What was found out about metrics, time limits and billed times cannot be recorded with trials: {error}",
-        )
-
-
-def mark(account: Account, component: str, values: Mapping[str, ParameterValue], removed: Iterable[str] = ()) -> None:
-    """Set reserved parameters of a component, which are strings or true, and remove others."""
-    with translated():
-        account.client("sagemaker").update_trial_component(
-            TrialComponentName=component,
-            Parameters={name: {"StringValue": "true" if v is True else str(v)} for name, v in values.items()},
-            ParametersToRemove=sorted(removed),
+            f"What was found out about metrics, stop reasons and billed times cannot be recorded with trials: {error}",
         )

@@ -3,7 +3,7 @@
 import inspect
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,24 +13,36 @@ from botocore.exceptions import BotoCoreError
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
-from mnist_tracking._aws.errors import if_exists, is_already_ended, is_missing, is_taken, may_be_executed, translated
+from mnist_tracking._aws.errors import (
+    exists,
+    if_exists,
+    is_already_ended,
+    is_missing,
+    is_taken,
+    may_be_executed,
+    translated,
+)
 from mnist_tracking._aws.experiments import jobs_of, read_component, require_trial
-from mnist_tracking._aws.logs import JobLog
+from mnist_tracking._aws.marks import mark
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._aws.staging import code_files, staged
-from mnist_tracking._aws.tags import add_tags
+from mnist_tracking._aws.tags import add_tags, from_tag, tags_of, to_tag
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
+from mnist_tracking._values.markers import STOP_REASON, SWEEP
 from mnist_tracking._values.provenance import JOB_CODE, code_in, folder_of_code
+from mnist_tracking._values.recordable import container_in
 from mnist_tracking._values.records import ParameterValue, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
 from mnist_tracking._values.warning import warn
-from mnist_tracking.errors import ConfigError, JobTimeoutError, MnistTrackingError, ServiceError, StateError
+from mnist_tracking.errors import ConfigError, MnistTrackingError, ServiceError, StateError
 from mnist_tracking.job import OUTPUT_URI, metric_regex
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
+STOPPED = frozenset({"Stopping", "Stopped"})
+TIME_LIMITS = frozenset({"MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
 
 
 def start_job(
@@ -108,45 +120,13 @@ def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> b
     return True
 
 
-def wait_for_job(
-    account: Account,
-    job_name: str,
-    *,
-    on_line: Callable[[datetime, str], object] | None = None,
-    on_status: Callable[[str], None] | None = None,
-    on_poll: Callable[[], object] | None = None,
-    timeout_s: float | None = None,
-) -> Mapping[str, Any]:
-    """
-    Wait until a job ends, and return the response of DescribeTrainingJob.
-
-    Args:
-        account: Where it runs.
-        job_name: The job.
-        on_line: Called with each line of its log, and its time, as it is logged; if reading logs is not allowed, with
-            none.
-        on_status: Called with its secondary status, such as ``"Downloading"``, whenever that changes.
-        on_poll: Called before each request for the job's status.
-        timeout_s: Give up waiting after this many seconds.
-
-    Raises:
-        JobTimeoutError: If it takes longer than *timeout_s*.
-    """
-    log, shown = JobLog(account, job_name, is_optional=True), ""
-    for _ in Polling(account, timeout_s=timeout_s):
-        if on_poll is not None:
-            on_poll()
+def wait_for_job(account: Account, job_name: str) -> Mapping[str, Any]:
+    """Wait until a job ends, and return the response of DescribeTrainingJob."""
+    for _ in Polling(account):
         job = describe_job(account, job_name)
-        ended, secondary = end_of(job), job.get("SecondaryStatus", "")
-        if on_status is not None and secondary != shown:
-            on_status(secondary)
-        shown = secondary
-        if on_line is not None:
-            for moment, line in log.last_lines(ended) if ended else log.new_lines():
-                on_line(moment, line)
-        if ended:
-            return job
-    raise JobTimeoutError(job_name, timeout_s or 0.0)
+        if end_of(job):
+            break
+    return job
 
 
 def job_status(account: Account, job_name: str) -> Status:
@@ -174,7 +154,18 @@ def time_limit(job: Mapping[str, Any]) -> str:
         job: The response of DescribeTrainingJob.
     """
     reason = str(job.get("SecondaryStatus", ""))
-    return reason if reason in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded") else ""
+    return reason if reason in TIME_LIMITS else ""
+
+
+def swept_metric(job: Mapping[str, Any]) -> str | None:
+    """
+    Return the metric of the objective of a sweep, given the response of DescribeTrainingJob of one of its jobs.
+
+    Of another job, it is None.
+    """
+    place = container_in(job.get("HyperParameters", {}).get(SWEEP, ""))
+    metric = place.get("objective") if isinstance(place, dict) else None
+    return metric if isinstance(metric, str) else None
 
 
 def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:
@@ -189,17 +180,51 @@ def find_job(account: Account, job_name: str) -> Mapping[str, Any] | None:
     return if_exists(lambda: describe_job(account, job_name))
 
 
-def stop_job(account: Account, job_name: str) -> bool:
-    """Stop a job, without waiting for its end, and return whether it exists; one that has ended stays as it is."""
+def stop_job(account: Account, job_name: str, reason: str = "") -> bool:
+    """
+    Stop a job, without waiting for its end, and return whether it exists; one that has ended stays as it is.
+
+    A *reason* is recorded first, on the job's component, or on the job as long as it has none; see `stop_reason`.
+    """
+    job = find_job(account, job_name)
+    if job is None:
+        return False
+    if job["TrainingJobStatus"] != "InProgress":
+        return True
+    if reason:
+        _record_reason(account, job, reason)
     try:
-        if job_status(account, job_name) == "InProgress":
-            with translated():
-                account.client("sagemaker").stop_training_job(TrainingJobName=job_name)
+        with translated():
+            account.client("sagemaker").stop_training_job(TrainingJobName=job_name)
     except ServiceError as error:
         if not is_missing(error) and not is_already_ended(error):
             raise
         return not is_missing(error)
     return True
+
+
+def _record_reason(account: Account, job: Mapping[str, Any], reason: str) -> None:
+    """Record why a job is stopped where any program finds it; warn if that is not allowed."""
+    name = job["TrainingJobName"]
+    try:
+        if not exists(lambda: mark(account, name + JOB_COMPONENT, {STOP_REASON: reason})):
+            add_tags(account, job["TrainingJobArn"], {STOP_REASON: to_tag(reason)})
+    except ServiceError as error:
+        account.warn_once("stop-reason", f"Why the job {name!r} is stopped cannot be recorded: {error}")
+
+
+def stop_reason(account: Account, job: Mapping[str, Any], recorded: str) -> str:
+    """
+    Return why a job was stopped; empty if it was not, or nobody has recorded it.
+
+    Args:
+        account: Where the job is.
+        job: The response of DescribeTrainingJob.
+        recorded: What its component shows; if that is empty, and no time limit ended the job, its tags are read.
+    """
+    if job["TrainingJobStatus"] not in STOPPED:
+        return ""
+    return recorded or time_limit(job) or from_tag(tags_of(account, job["TrainingJobArn"]).get(STOP_REASON, ""))
 
 
 _FIELDS = (

@@ -1,7 +1,9 @@
 """The log of a training job, read from CloudWatch as it grows."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,13 @@ from mnist_tracking._aws.waiting import Polling, is_settled
 from mnist_tracking._values.text import last_redraw
 from mnist_tracking.errors import AccessDeniedError, ServiceError
 
+Line = tuple[datetime, str]
+"""A line of a log, with its time."""
+
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_RARELY = 12  # times `Timing.poll_s`, between looks for streams that are not expected
+_MANY = 1000  # lines in one page: there may be more
 
 
 class JobLog:
@@ -25,52 +33,129 @@ class JobLog:
 
     Attributes:
         is_denied: Whether reading logs turned out not to be allowed.
+        has_more: Whether `read_on` should be called again at once: the last call found that there may be more.
+        is_complete: Whether the job has ended and `read_on` has returned everything that it has logged.
     """
 
     def __init__(self, account: Account, job_name: str, *, is_optional: bool = False) -> None:
         self._account = account
-        self._client = account.client("logs")
         self._job_name = job_name
         self._is_optional = is_optional
-        self.is_denied = False
+        self.is_denied = self.has_more = self.is_complete = False
         self._tokens: dict[str, str | None] = {}
-        self._looked = 0.0
+        self._looked = -math.inf
+        self._has_looked_at_end = False
+        self._ended_at = self._quiet_since = math.inf
 
-    def new_lines(self) -> Iterator[tuple[datetime, str]]:
+    @property
+    def has_streams(self) -> bool:
+        """Whether a stream was found."""
+        return bool(self._tokens)
+
+    def new_lines(self) -> Iterator[Line]:
         """
-        Yield the lines logged since the last call, each with its time.
+        Yield all lines that have been logged since the last call, each with its time.
 
         Raises:
             AccessDeniedError: If reading logs is not allowed, and the log is not optional.
         """
-        is_due = self._account.clock() - self._looked >= self._account.timing.poll_s
-        return self._new_lines(find_streams=is_due or not self._tokens)
+        if self.is_denied:
+            return
+        with self._denial():
+            self._find_streams()
+            for stream in self._tokens:
+                is_end = False
+                while not is_end:
+                    lines, is_end = self._page(stream)
+                    yield from lines
 
-    def last_lines(self, ended: datetime | None) -> Iterator[tuple[datetime, str]]:
+    def last_lines(self, ended: datetime | None) -> Iterator[Line]:
         """
         Yield the lines since the last call until nothing new has been logged for `Timing.log_quiet_s`.
 
         Args:
-            ended: When the job ended. CloudWatch is behind for some time; later, the lines are read at once.
+            ended: When the job ended; None if that is long ago.
         """
-        account, timing = self._account, self._account.timing
-        quiet_since = account.clock()
-        for _ in Polling(account, timeout_s=timing.settled_within_s):
-            for line in self._new_lines(find_streams=True):
-                quiet_since = account.clock()
-                yield line
-            is_quiet = account.clock() - quiet_since >= timing.log_quiet_s
-            if is_quiet or self.is_denied or is_settled(account, ended):
+        for _ in Polling(self._account):
+            while True:
+                yield from self.read_on(ended=ended or _LONG_AGO)
+                if not self.has_more:
+                    break
+            if self.is_complete:
                 return
 
-    def _new_lines(self, *, find_streams: bool) -> Iterator[tuple[datetime, str]]:
-        if self.is_denied:
-            return
-        try:
-            if find_streams:
+    def read_on(
+        self, *, streams: int | None = None, ended: datetime | None = None, is_behind: bool = False
+    ) -> list[Line]:
+        """
+        Return the next lines of each stream, one page each; or none, if it is time to look for streams.
+
+        Streams are looked for until there are as many as expected, after the first one at most every `Timing.poll_s`.
+        Then they are looked for rarely. After the end, they are looked for again if there may be more.
+
+        Args:
+            streams: How many streams are expected; None if that is not known.
+            ended: When the job ended; None while it runs. CloudWatch is behind for some time: the log is complete when
+                nothing new was logged for `Timing.log_quiet_s`. The log of a job that ended long ago is read at once.
+            is_behind: Whether lines are known to be missing, which are waited for until `Timing.settled_within_s`.
+
+        Raises:
+            AccessDeniedError: If reading logs is not allowed, and the log is not optional.
+        """
+        has_all = streams is not None and len(self._tokens) >= streams
+        lines: list[Line] = []
+        self.has_more = False
+        with self._denial():
+            if self.is_denied:
+                pass
+            elif self._is_look_due(has_all=has_all, is_over=ended is not None):
                 self._find_streams()
-            for stream in self._tokens:
-                yield from self._read(stream)
+                self._has_looked_at_end = ended is not None
+                self.has_more = self.has_streams
+            else:
+                lines = self._pages(is_over=ended is not None)
+        if ended is not None:
+            self._note_end(ended, is_quiet=not (lines or is_behind), has_all=has_all)
+        return lines
+
+    def _is_look_due(self, *, has_all: bool, is_over: bool) -> bool:
+        if not self._tokens:
+            return True
+        if is_over:
+            return not (has_all or self._has_looked_at_end)
+        pause_s = self._account.timing.poll_s * (_RARELY if has_all else 1)
+        return self._account.clock() - self._looked >= pause_s
+
+    def _pages(self, *, is_over: bool) -> list[Line]:
+        """Return the next page of each stream; a page before the end may be empty, too."""
+        lines: list[Line] = []
+        for stream in self._tokens:
+            page, is_end = self._page(stream)
+            lines += page
+            self.has_more |= not is_end and (is_over or not page or len(page) >= _MANY)
+        return lines
+
+    def _note_end(self, ended: datetime, *, is_quiet: bool, has_all: bool) -> None:
+        """Notice that the log of a job that has ended is complete."""
+        account, now = self._account, self._account.clock()
+        self._ended_at = min(self._ended_at, now)
+        if not is_quiet or self._quiet_since > now:
+            self._quiet_since = now
+        is_over = (
+            now - self._quiet_since >= account.timing.log_quiet_s
+            or now - self._ended_at >= account.timing.settled_within_s
+            or is_settled(account, ended)
+        )
+        is_read = not self.has_more and (has_all or self._has_looked_at_end)
+        self.is_complete = self.is_denied or (is_read and is_over)
+        if is_read:
+            self._has_looked_at_end = False  # for the next time
+
+    @contextmanager
+    def _denial(self) -> Iterator[None]:
+        """Warn, once, if reading logs is not allowed, and the log is optional; nothing is read then."""
+        try:
+            yield
         except AccessDeniedError as error:
             if not (self._is_optional and is_denied(error)):
                 raise
@@ -79,8 +164,10 @@ class JobLog:
 
     def _find_streams(self) -> None:
         self._looked = self._account.clock()
-        pages = self._client.get_paginator("describe_log_streams").paginate(
-            logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/"
+        pages = (
+            self._account.client("logs")
+            .get_paginator("describe_log_streams")
+            .paginate(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{self._job_name}/")
         )
         try:
             with translated():
@@ -90,20 +177,17 @@ class JobLog:
             if not is_missing(error):  # the group is created with the first job that logs
                 raise
 
-    def _read(self, stream: str) -> Iterator[tuple[datetime, str]]:
-        """Yield lines until the token stays the same; a page before that may be empty, too."""
-        while True:
-            before = self._tokens[stream]
-            position = {} if before is None else {"nextToken": before}
-            with translated():
-                page = self._client.get_log_events(
-                    logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **position
-                )
-            self._tokens[stream] = page["nextForwardToken"]
-            for event in page["events"]:
-                yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"]
-            if self._tokens[stream] == before:
-                return
+    def _page(self, stream: str) -> tuple[list[Line], bool]:
+        """Return the next page of a stream, and whether it is the end: its token stays the same."""
+        before = self._tokens[stream]
+        position = {} if before is None else {"nextToken": before}
+        with translated():
+            page = self._account.client("logs").get_log_events(
+                logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **position
+            )
+        self._tokens[stream] = page["nextForwardToken"]
+        lines = [(datetime.fromtimestamp(one["timestamp"] / 1000, UTC), one["message"]) for one in page["events"]]
+        return lines, self._tokens[stream] == before
 
 
 def log_tail(account: Account, job_name: str, ended: datetime | None, lines: int) -> list[str]:

@@ -97,15 +97,20 @@ def series_in_log(lines: Iterable[tuple[datetime, str]], regexes: Mapping[str, s
     """Find metric values in the lines of a log, as the service does; a metric that no line matches has no series."""
     search, found = LogSearch(regexes), dict[str, list[MetricPoint]]()
     for moment, line in lines:
-        for value in search.find(line, moment.timestamp()):
-            points = found.setdefault(value.name, [])
-            points.append(MetricPoint(len(points) if value.step is None else value.step, value.value, moment))
+        for point in points_in(search, moment, line):
+            found.setdefault(point.metric, []).append(point)
     last, dropped = search.non_finite, search.dropped
     return {
         name: MetricSeries(name, tuple(found.get(name, ())), last.get(name, ""), dropped.get(name, ""))
         for name in regexes
         if name in found or name in dropped
     }
+
+
+def points_in(search: LogSearch, moment: datetime, line: str) -> Iterator[MetricPoint]:
+    """Yield the values in another line of a log, which was logged at *moment*."""
+    for found in search.find(line, moment.timestamp()):
+        yield MetricPoint(found.name, found.step, found.value, moment)
 
 
 def _sent(account: Account, component: Component, names: Sequence[str]) -> dict[str, MetricSeries]:
@@ -138,4 +143,4 @@ def _points(name: str, result: Mapping[str, Any]) -> tuple[MetricPoint, ...]:
         detail = result.get("Message") or f"the series of metric {name!r} is {result['Status'].lower()}"
         raise ServiceError(result["Status"], "BatchGetMetrics", detail)
     values = zip(result["XAxisValues"], result["MetricValues"], strict=True)
-    return tuple(MetricPoint(int(step), float(value), None) for step, value in values)
+    return tuple(MetricPoint(name, int(step), float(value), None) for step, value in values)

@@ -67,13 +67,16 @@ def outstanding_metrics(job: Mapping[str, Any], metrics: Mapping[str, Metric]) -
         job: The response of DescribeTrainingJob.
         metrics: The metrics that the component shows.
     """
-    finals = {final["MetricName"]: final["Value"] for final in job.get("FinalMetricDataList", ())}
-    return tuple(name for name, value in finals.items() if not _has_reached(metrics.get(name), value))
+    finals = final_values(job).items()
+    return tuple(name for name, value in finals if name not in metrics or not is_final(metrics[name].last, value))
 
 
-def _has_reached(metric: Metric | None, final: float) -> bool:
-    """Whether a metric ends with a value that is *final*, which has the precision of 32 bits."""
-    if metric is None:
-        return False
-    last = ctypes.c_float(metric.last).value
+def final_values(job: Mapping[str, Any]) -> dict[str, float]:
+    """Return the final value of each metric that DescribeTrainingJob shows."""
+    return {final["MetricName"]: final["Value"] for final in job.get("FinalMetricDataList", ())}
+
+
+def is_final(value: float, final: float) -> bool:
+    """Whether a value of a metric is *final*, which has the precision of 32 bits."""
+    last = ctypes.c_float(value).value
     return last == final or math.isclose(last, final, rel_tol=_PRECISION, abs_tol=_SMALLEST)

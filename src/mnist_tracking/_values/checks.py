@@ -127,6 +127,13 @@ def check_string(what: str, value: object, example: str) -> None:
         raise ConfigError(f"{what}={short_repr(value)}; expected a string, such as {example!r}.")
 
 
+def check_line(what: str, value: object, most: int) -> str:
+    """Check that a value is a single line of 1 to *most* characters, and return it; ConfigError otherwise."""
+    if not isinstance(value, str) or value.splitlines() != [value] or len(value) > most:
+        raise ConfigError(f"{what}={short_repr(value)}; expected a single line of 1 to {most} characters.")
+    return value
+
+
 def check_strings(what: str, values: Mapping[str, object]) -> None:
     """Check that all values of a mapping are strings; ConfigError otherwise."""
     for name, value in values.items():

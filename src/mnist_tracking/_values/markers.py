@@ -14,6 +14,9 @@ RESERVED = "mnist-tracking:"
 #: Begins the names of all hyperparameters that it reserves: SageMaker's toolkits pass none with ``sagemaker_`` on.
 JOB_RESERVED = "sagemaker_mnist_tracking_"
 
+#: The hyperparameter of a job of a sweep: its place in the sweep, as JSON.
+SWEEP = f"{JOB_RESERVED}sweep"
+
 #: Begins the name of a parameter with the value, not finite, that a metric ends with; the metric's name follows.
 NON_FINITE = f"{RESERVED}non-finite."
 
@@ -26,11 +29,21 @@ TAIL = f"{RESERVED}tail."
 #: The parameter of a component whose metrics were read to the end of the training, whether they are finite or not.
 CHECKED = f"{RESERVED}checked"
 
-#: The parameter of a component whose job was ended by a time limit: SageMaker's name of that limit.
+#: The parameter of a component whose job was stopped: why, or SageMaker's name of the time limit that ended it. The tag
+#: of a job that was stopped before its component existed has the same name.
 STOP_REASON = f"{RESERVED}stop-reason"
 
 #: The parameter of a component with the seconds that SageMaker bills for each instance of its job.
 BILLABLE = f"{RESERVED}billable-s"
+
+#: Why a job was stopped by Ctrl-C.
+INTERRUPTED = "interrupted"
+
+#: How the reason begins with which a strategy stops a trial.
+PRUNED = "pruned"
+
+#: The parameter of a component of a trial of a sweep: the values of the objective, each as ``step:value``.
+REPORTED = f"{RESERVED}reported"
 
 
 def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:

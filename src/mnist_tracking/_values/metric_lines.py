@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 import regex
 
+from mnist_tracking._values.epochs import Place
 from mnist_tracking._values.recordable import metric_regex
 from mnist_tracking._values.tally import Tally
 from mnist_tracking._values.text import last_redraw as last_redraw
@@ -46,11 +47,17 @@ def compile_regex(text: str) -> "regex.Pattern[str]":
 
 @attrs.frozen
 class LoggedValue:
-    """A finite value of a metric, and the step that `mnist_tracking.job.log_metric` has printed behind it."""
+    """
+    A finite value of a metric, and its step.
+
+    The step is the one that `mnist_tracking.job.log_metric` has printed behind the value; otherwise the epoch that the
+    script printed last, on the same line or before it; without epochs the step that it printed last; without steps the
+    number of values of that metric so far.
+    """
 
     name: str
     value: float
-    step: int | None
+    step: int
 
 
 class LogSearch:
@@ -64,10 +71,14 @@ class LogSearch:
     Args:
         regexes: A regular expression for each metric.
         first_s: The CPU time that each metric may take besides that.
+
+    Attributes:
+        place: The epoch or the step that the script has reached.
     """
 
     def __init__(self, regexes: Mapping[str, str], *, first_s: float = _FIRST_S) -> None:
         self._searches = [_MetricSearch(name, text, first_s) for name, text in regexes.items()]
+        self.place = Place()
 
     def find(self, line: str, when: float = 0.0) -> Iterator[LoggedValue]:
         """Yield the finite values in a line that was logged at a time, in seconds since the epoch."""
@@ -75,10 +86,11 @@ class LogSearch:
             return
         parts = redraws(line)
         is_cut = len(line) * 4 >= _LONGEST and len(line.encode()) >= _LONGEST - _LONGEST_WORD
-        for place, part in enumerate(parts, 1):
-            is_open = is_cut and place == len(parts) and line.endswith(part)
+        for number, part in enumerate(parts, 1):
+            is_open = is_cut and number == len(parts) and line.endswith(part)
+            self.place.read(part)
             for search in self._searches:
-                if found := search.find(part, when, is_open=is_open):
+                if found := search.find(part, when, self.place.step, is_open=is_open):
                     yield found
 
     @property
@@ -113,7 +125,7 @@ class _MetricSearch:
         self._too_long = self._in_part = 0
         self._part = ""
 
-    def find(self, line: str, when: float, *, is_open: bool) -> LoggedValue | None:
+    def find(self, line: str, when: float, place: int | None, *, is_open: bool) -> LoggedValue | None:
         """Return the finite value in a line, whose end may be missing; count what is dropped."""
         match = self._match(line)
         if match is None:
@@ -126,8 +138,8 @@ class _MetricSearch:
             self.tally.drop("cut off at the end of a line")
         elif self.tally.add(value, when):
             self._compare(text, line, end)
-            step = _STEP.match(line, end)
-            return LoggedValue(self.name, value, int(step.group(1)) if step else None)
+            logged, counted = _STEP.match(line, end), self.tally.count if place is None else place
+            return LoggedValue(self.name, value, int(logged[1]) if logged else counted)
         return None
 
     def _match(self, line: str) -> "regex.Match[str] | None":

@@ -27,13 +27,14 @@ __all__ = [
     "NamedTrial",
     "ParameterValue",
     "Status",
+    "Update",
     "trial_name_of",
 ]
 
 Status = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 
-def own_copy(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def own_copy(values: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Return a record's own copy of a mapping, so that nobody else changes it."""
     return dict(values)
 
@@ -105,14 +106,38 @@ class MetricPoint:
     One value of a metric.
 
     Attributes:
-        step: The step it was logged with, or its position in the log, from 0.
+        metric: The metric's name, such as ``"validation:accuracy"``.
+        step: The step that it was logged with, as by ``log_metric(step=)``. For a printed value without one, it is the
+            epoch that the script printed last, on the same line or before it; without epochs the step that it printed
+            last; without steps the number of values of the metric so far, from 1. Several values may have one step.
         value: The value.
         time: When it was logged; None if the service does not report it.
     """
 
+    metric: str
     step: int
     value: float
     time: datetime | None
+
+
+@attrs.frozen
+class Update:
+    """
+    What is new of a submitted trial since the last call of `SubmittedTrial.watch`.
+
+    Attributes:
+        status: The job's status now.
+        secondary_status: What the job does now, such as ``"Downloading"``.
+        points: The values of its metrics that were logged since then, oldest first.
+        lines: The lines of its log since then, oldest first.
+        is_ended: Whether the job has ended and its log was read to the end: nothing more will come.
+    """
+
+    status: Status
+    secondary_status: str
+    points: tuple[MetricPoint, ...]
+    lines: tuple[str, ...]
+    is_ended: bool
 
 
 @attrs.frozen(repr=False)
@@ -157,7 +182,7 @@ class MetricSeries(Sequence[MetricPoint]):
     def dataframe(self) -> "pd.DataFrame":
         """Return a row per value, with the columns step, value and time."""
         columns: dict[str, Kind] = {"step": "integer", "value": "number", "time": "time"}
-        return Table(columns, [attrs.asdict(point) for point in self.points]).dataframe()
+        return Table(columns, [{name: getattr(point, name) for name in columns} for point in self.points]).dataframe()
 
 
 @attrs.frozen

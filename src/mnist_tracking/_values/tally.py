@@ -53,6 +53,11 @@ class Tally:
             self.drop(_NOT_FINITE, str(value))
         return is_kept
 
+    @property
+    def count(self) -> int:
+        """The number of values, dropped ones included."""
+        return self.kept + self._dropped.total()
+
     def drop(self, reason: str, example: str = "") -> None:
         """Count a value that is dropped for another reason."""
         self._dropped[reason] += 1
@@ -70,9 +75,9 @@ class Tally:
         """How many values were dropped, and why; empty if none was."""
         if not self._dropped:
             return ""
-        count, reasons = self._dropped.total(), ", ".join(map(self._shown, self._dropped))
-        verb = "was" if count == 1 else "were"
-        return f"{count} of {plural(count + self.kept, 'value')} of the metric {self.name!r} {verb} dropped: {reasons}."
+        dropped, reasons = self._dropped.total(), ", ".join(map(self._shown, self._dropped))
+        verb = "was" if dropped == 1 else "were"
+        return f"{dropped} of {plural(self.count, 'value')} of the metric {self.name!r} {verb} dropped: {reasons}."
 
     def _shown(self, reason: str) -> str:
         examples = ", ".join(self._examples[reason])

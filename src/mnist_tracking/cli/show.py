@@ -134,7 +134,7 @@ def _write_history(trial: "Trial", form: Form) -> None:
     if form == "json":
         write_json({name: one.points for name, one in series.items()})
         return
-    rows = [{"metric": name, **attrs.asdict(point)} for name, one in series.items() for point in one]
+    rows = [attrs.asdict(point) for one in series.values() for point in one]
     if form == "csv":
         write_csv(rows)
     elif rows:

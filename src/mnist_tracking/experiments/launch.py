@@ -10,6 +10,7 @@ from mnist_tracking._aws.convert import JOB_TAG
 from mnist_tracking._aws.experiments import claimed_job, create_trial
 from mnist_tracking._aws.jobs import start_job, stop_job, tag_component
 from mnist_tracking._aws.removal import delete_trial
+from mnist_tracking._values.markers import INTERRUPTED
 from mnist_tracking._values.names import unique_name
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobInput
@@ -131,13 +132,13 @@ class Launch:
     def stop(self) -> None:
         """Stop the job, unless another launch has created the trial; nothing happens if it does not exist."""
         if self._is_ours:
-            stop_job(self.account, self.job_name)
+            stop_job(self.account, self.job_name, INTERRUPTED)
 
     def take_back(self, error: BaseException) -> None:
         """Delete the trial, or stop its job if that was started; if this fails, it is noted on the error."""
         try:
             is_ours = self._is_ours or claimed_job(self.account, self.trial_name, self.experiment) == self._own_job_name
-            if is_ours and not stop_job(self.account, self.job_name):
+            if is_ours and not stop_job(self.account, self.job_name, INTERRUPTED):
                 delete_trial(self.account, self.trial_name)
         except MnistTrackingError as second:
             error.add_note(f"The trial {self.trial_name!r} could not be deleted again: {second}")

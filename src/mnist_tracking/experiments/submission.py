@@ -1,19 +1,17 @@
 """SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
 from mnist_tracking._aws.experiments import claimed_job, jobs_of, require_trial, tags_of_trial
 from mnist_tracking._aws.findings import (
-    MetricCheck,
     read_findings,
     record_findings,
     with_billable_time,
+    with_ending,
     with_findings,
-    with_time_limit,
 )
 from mnist_tracking._aws.jobs import (
     describe_job,
@@ -21,16 +19,18 @@ from mnist_tracking._aws.jobs import (
     find_job,
     job_status,
     stop_job,
+    stop_reason,
+    swept_metric,
     tag_component,
-    wait_for_job,
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
 from mnist_tracking._aws.metrics import job_series, warn_of_dropped
 from mnist_tracking._aws.outcomes import wait_for_outcome
 from mnist_tracking._aws.tags import tags_of
-from mnist_tracking._aws.waiting import Polling
-from mnist_tracking._values.checks import check_timeout
-from mnist_tracking._values.records import MetricSeries, ParameterValue, Status, trial_name_of
+from mnist_tracking._aws.watching import JobWatch
+from mnist_tracking._values.checks import check_line, check_timeout
+from mnist_tracking._values.markers import INTERRUPTED, STOP_REASON
+from mnist_tracking._values.records import MetricPoint, MetricSeries, ParameterValue, Status, Update, trial_name_of
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.experiments.hints import failure_hint, loss_hint
@@ -41,6 +41,7 @@ __all__ = ["SubmittedTrial"]
 
 _TAIL = 20
 """How many lines at the end of a log are looked at."""
+_LONGEST_REASON = 256
 
 
 class SubmittedTrial:
@@ -69,6 +70,7 @@ class SubmittedTrial:
         self.experiment = experiment
         self.job_name = job_name
         self._account = account
+        self._watch = JobWatch(account, job_name)
         self._is_tagged = is_tagged  # its trial component, which on AWS does not exist yet when the job was started
 
     def __repr__(self) -> str:
@@ -86,14 +88,11 @@ class SubmittedTrial:
         Args:
             follow: Keep yielding lines as they are logged, until the job ends.
         """
-        log, polling = JobLog(self._account, self.job_name), Polling(self._account)
-        for _ in polling:
-            ended = end_of(describe_job(self._account, self.job_name)) if follow else None
-            for _, line in log.last_lines(ended) if ended else log.new_lines():
-                polling.restart()
-                yield line
-            if ended or not follow:
-                return
+        if not follow:
+            yield from (line for _, line in JobLog(self._account, self.job_name).new_lines())
+            return
+        for update in JobWatch(self._account, self.job_name, is_optional=False).follow():
+            yield from update.lines
 
     def series(self) -> dict[str, MetricSeries]:
         """Return every value that the job has logged so far, by metric, also while it runs; see `Trial.series`."""
@@ -101,9 +100,43 @@ class SubmittedTrial:
         warn_of_dropped(self.name, [one.dropped for one in series.values() if one.dropped])
         return series
 
-    def stop(self) -> None:
-        """Stop the job, without waiting for its end. Safe to call more than once, and after the job has ended."""
-        stop_job(self._account, self.job_name)
+    def watch(self) -> Update:
+        """
+        Return what is new since the last call on this handle: the status, and the values and lines that were logged.
+
+        It does not wait, and makes at most two calls for a job on one host, and one more for each further host. So it
+        may leave lines that are there already for the next call; none is ever lost. The first call on a handle starts
+        at the beginning of the log.
+
+        On AWS, lines reach the log some seconds after they were printed, also after the job has ended: ``is_ended`` is
+        true when nothing more will come. `wait` then returns at once, and records how the trial ended.
+
+        Example:
+            >>> from pathlib import Path
+            >>> _ = Path("train.py").write_text("for epoch in (1, 2): print(f'Epoch {epoch}: loss={1 / epoch};')")
+            >>> job = JobSpec("train.py", metrics={"loss": "loss=(.*?);"})
+            >>> with Workspace.embedded() as workspace:
+            ...     submitted = ExperimentRunner(workspace, "churn", job=job).submit()
+            ...     points, is_ended = [], False
+            ...     while not is_ended:  # and do something else meanwhile
+            ...         update = submitted.watch()
+            ...         points, is_ended = [*points, *update.points], update.is_ended
+            >>> [(point.metric, point.step, point.value) for point in points], update.status
+            ([('loss', 1, 1.0), ('loss', 2, 0.5)], 'Completed')
+        """
+        return self._watch.poll()
+
+    def stop(self, *, reason: str = "stopped on request") -> None:
+        """
+        Stop the job, without waiting for its end. Safe to call more than once, and after the job has ended.
+
+        Args:
+            reason: Why; it is recorded before the job is stopped, and any program reads it as ``Trial.stop_reason``.
+
+        Raises:
+            ConfigError: If *reason* is not a single line of 1 to 256 characters.
+        """
+        stop_job(self._account, self.job_name, check_line("reason", reason, _LONGEST_REASON))
 
     def wait(
         self,
@@ -111,6 +144,7 @@ class SubmittedTrial:
         timeout_s: float | None = None,
         on_line: Callable[[str], None] | None = None,
         on_status: Callable[[str], None] | None = None,
+        on_point: Callable[[MetricPoint], object] | None = None,
         on_poll: Callable[[], object] | None = None,
     ) -> Trial:
         """
@@ -118,6 +152,8 @@ class SubmittedTrial:
 
         What SageMaker does not keep, such as NaN, is looked for in the log and recorded with the trial: see
         ``Trial.non_finite`` and ``Trial.dropped``. A warning is issued for each metric with values that were dropped.
+        So are the reason why the job was stopped, and the values of the objective of a trial of a sweep:
+        ``Trial.stop_reason`` and ``Trial.reported``.
 
         The trial has the final value of each metric. On AWS, these may reach the trial component some time after the
         end of the job; if one is missing after two minutes, the trial is returned without it, with a warning. A trial
@@ -127,6 +163,7 @@ class SubmittedTrial:
             timeout_s: Give up waiting after this many seconds; the job keeps running.
             on_line: Called with each line of the log as it is logged.
             on_status: Called with the job's secondary status, such as ``"Downloading"``, whenever that changes.
+            on_point: Called with each value of a metric as it is logged.
             on_poll: Called before each request for the job's status; an exception that it raises ends the wait.
 
         Raises:
@@ -134,32 +171,42 @@ class SubmittedTrial:
             JobTimeoutError: If it takes longer than *timeout_s*.
         """
         check_timeout(timeout_s)
-        check, tail = MetricCheck(describe_job(self._account, self.job_name)), deque[str](maxlen=_TAIL)
-
-        def see(moment: datetime, line: str) -> None:
-            check.add(moment, line)
-            tail.append(line)
-            if on_line is not None:
-                on_line(line)
-
-        job = wait_for_job(
-            self._account, self.job_name, on_line=see, on_status=on_status, on_poll=on_poll, timeout_s=timeout_s
-        )
-        component, outstanding = wait_for_outcome(self._account, job)
-        is_tagged = self._is_tagged or CREATED_BY in tags_of(self._account, component.arn)
-        is_ours = is_tagged or self._tag_as_trial()
-        before, component = component, with_billable_time(with_time_limit(component, job), job)
-        findings = check.findings(component.metrics)
-        if findings.lacks_lines:  # the log is behind
-            findings = read_findings(self._account, job, component.metrics)
-        component = with_findings(component, findings)
-        if is_ours:
-            record_findings(self._account, before, component)
-        warn_of_dropped(self.name, findings.dropped.values())
-        trial = trial_from_component(self._account, component, self.name, self.experiment, is_settled=not outstanding)
+        watch, shown = JobWatch(self._account, self.job_name), ""
+        tail, points = deque[str](maxlen=_TAIL), list[MetricPoint]()
+        for update in watch.follow(timeout_s=timeout_s, on_poll=on_poll):
+            if on_status is not None and update.secondary_status != shown:
+                on_status(update.secondary_status)
+            shown = update.secondary_status
+            for line in update.lines:
+                tail.append(line)
+                if on_line is not None:
+                    on_line(line)
+            for point in update.points:
+                points.append(point)
+                if on_point is not None:
+                    on_point(point)
+        trial = self._record_end(watch, points)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
             warn(f"The trial {self.name!r} has no model: {lost}")
         return trial
+
+    def _record_end(self, watch: JobWatch, points: Sequence[MetricPoint]) -> Trial:
+        """Return the trial of a job that has ended, with what is recorded only now."""
+        account, job = self._account, watch.job
+        component, outstanding = wait_for_outcome(account, job)
+        is_tagged = self._is_tagged or CREATED_BY in tags_of(account, component.arn)
+        is_ours = is_tagged or self._tag_as_trial()
+        findings = watch.check.findings(component.metrics)
+        if findings.lacks_lines:  # the log is behind
+            findings = read_findings(account, job, component.metrics)
+        reason = stop_reason(account, job, str(component.parameters.get(STOP_REASON, "")))
+        reported = [point for point in points if point.metric == swept_metric(job)]
+        before, component = component, with_billable_time(with_ending(component, reason, reported), job)
+        component = with_findings(component, findings)
+        if is_ours:
+            record_findings(account, before, component)
+        warn_of_dropped(self.name, findings.dropped.values())
+        return trial_from_component(account, component, self.name, self.experiment, is_settled=not outstanding)
 
     def _tag_as_trial(self) -> bool:
         """Tag the component of this library's trial, which did not exist yet when its job was started."""
@@ -203,12 +250,14 @@ def follow(
     observer: TrialObserver,
     *,
     timeout_s: float | None = None,
+    on_point: Callable[[MetricPoint], object] | None = None,
     on_poll: Callable[[], object] | None = None,
 ) -> Trial:
     """
     Wait for a trial and report to an observer; Ctrl-C also requests the job to stop.
 
-    *on_poll* is called before each request for the job's status; an exception that it raises ends the wait.
+    *on_point* is called with each value of a metric as it is logged, *on_poll* before each request for the job's
+    status; an exception that they raise ends the wait.
 
     Raises:
         JobFailedError: If training failed; carries the last lines of the log.
@@ -221,10 +270,11 @@ def follow(
             timeout_s=timeout_s,
             on_line=lambda line: observer.logged(name, line),
             on_status=lambda status: observers.status_changed(name, status),
+            on_point=on_point,
             on_poll=on_poll,
         )
     except KeyboardInterrupt:
-        submitted.stop()
+        submitted.stop(reason=INTERRUPTED)
         raise
     observer.ended(trial)
     submitted.raise_if_failed(trial)

@@ -13,12 +13,12 @@ from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import INSTANCE_COUNT, INSTANCE_TYPE, code_uri, is_sdk_parameter, is_training
 from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.findings import read_findings
-from mnist_tracking._aws.jobs import ENDED, describe_job, time_limit
+from mnist_tracking._aws.jobs import ENDED, STOPPED, TIME_LIMITS, describe_job, stop_reason, time_limit
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
 from mnist_tracking._aws.outcomes import started_training
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
-from mnist_tracking._values.markers import STOP_REASON
+from mnist_tracking._values.markers import PRUNED, REPORTED, STOP_REASON
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import (
     Component,
@@ -30,6 +30,7 @@ from mnist_tracking._values.records import (
     own_copy,
     trial_name_of,
 )
+from mnist_tracking._values.reported import unpack_points
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
@@ -121,8 +122,12 @@ class Trial:
             recorded by the program that waits for the job; a trial without them has none.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
-        stop_reason: The time limit of its job that ended its training, by SageMaker's name: ``"MaxRuntimeExceeded"`` or
-            ``"MaxWaitTimeExceeded"``; empty otherwise. It is recorded by the program that waits for the job.
+        stop_reason: Why its training was stopped, as `SubmittedTrial.stop` was called: ``"stopped on request"``,
+            ``"interrupted"`` by Ctrl-C, ``"pruned at step 3 by asha"`` by a sweep, or a reason of your own; or the time
+            limit that ended its job, by SageMaker's name: ``"MaxRuntimeExceeded"`` or ``"MaxWaitTimeExceeded"``,
+            recorded by the program that waits for the job. Empty if it was not stopped, or stopped by another tool.
+        reported: The values of the objective of a trial of a sweep, by step, as its log showed them; recorded by the
+            program that waits for the job. In the middle of a long training, some may be left out.
         instance_type: What its job ran on, such as ``"ml.m5.xlarge"``; several types are separated by commas.
         instance_count: The number of instances of its job; 0 if it was trained without one.
         billable_s: The seconds that SageMaker bills for each instance of its job. They are recorded by the program that
@@ -166,6 +171,7 @@ class Trial:
     instance_type: str = ""
     instance_count: int = 0
     billable_s: int | None = None
+    reported: Mapping[int, float] = attrs.field(factory=dict, converter=own_copy, hash=False)
     provenance: Provenance = attrs.field(factory=Provenance)
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
@@ -188,6 +194,11 @@ class Trial:
 
         row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
         return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether the pruner of a sweep stopped it."""
+        return self.stop_reason.startswith(PRUNED)
 
     @property
     def last_values(self) -> dict[str, float | str]:
@@ -295,7 +306,8 @@ def trial_from_component(
     outputs = {artifact.name: artifact.uri for artifact in component.outputs}
     status: Status = component.status or "InProgress"
     ended, started = component.ended, component.started
-    limit = str(component.parameters.get(STOP_REASON, ""))
+    reason = str(component.parameters.get(STOP_REASON, "")) if status in STOPPED else ""
+    limit = reason if reason in TIME_LIMITS else ""
     return Trial(
         name=name,
         experiment=experiment or dict(component.parents).get(name, ""),
@@ -307,7 +319,8 @@ def trial_from_component(
         dropped=component.dropped,
         tails=component.tails,
         is_checked=component.is_checked,
-        stop_reason=limit,
+        stop_reason=reason,
+        reported=unpack_points(str(component.parameters.get(REPORTED, ""))),
         instance_type=str(component.parameters.get(INSTANCE_TYPE, "")),
         instance_count=int(str(component.parameters.get(INSTANCE_COUNT, 0))),
         billable_s=component.billable_s,
@@ -327,7 +340,7 @@ def trial_from_component(
 def is_trained(trial: Trial) -> bool:
     """Whether the training of a trial has completed, or was ended by a time limit of its job; this may need a call."""
     if trial.status != "Stopped" or trial.stop_reason or not trial.job_name:
-        return trial.status == "Completed" or bool(trial.stop_reason)
+        return trial.status == "Completed" or trial.stop_reason in TIME_LIMITS
     return bool(time_limit(describe_job(trial._account, trial.job_name)))  # nobody has waited for the job
 
 
@@ -335,13 +348,15 @@ def with_log_checked(trial: Trial) -> Trial:
     """Return a trial with what the log of its job shows of its metrics; unchanged if it is running or has no log."""
     if not trial.job_name or trial.status not in ENDED:
         return trial
-    findings = read_findings(trial._account, describe_job(trial._account, trial.job_name), trial.metrics)
+    account, job = trial._account, describe_job(trial._account, trial.job_name)
+    findings = read_findings(account, job, trial.metrics)
     return attrs.evolve(
         trial,
         non_finite=findings.non_finite,
         dropped=findings.dropped,
         tails={**trial.tails, **findings.tails},
         is_checked=findings.is_complete,
+        stop_reason=stop_reason(account, job, trial.stop_reason),
     )
 
 

@@ -208,7 +208,7 @@ def test_optional_methods_of_an_observer_are_called_where_it_has_them(workspace:
         pruned = reported
 
     observers = Observers(Quiet(), None, Observers(Curious()))
-    point = MetricPoint(1, 0.5, None)
+    point = MetricPoint("score", 1, 0.5, None)
     observers.reported("digits-0", point)
     observers.pruned("digits-0", "pruned at step 3 by asha")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.jobs import stop_job
+from mnist_tracking._values.markers import INTERRUPTED
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.errors import MnistTrackingError
 from mnist_tracking.experiments.observers import Observers, TrialObserver
@@ -40,7 +41,7 @@ class Running(Observers):
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
         if self._is_stopping and self.has_launched(trial_name):  # the interrupt came while this job was being started
-            stop_job(self._account, job_name)
+            stop_job(self._account, job_name, INTERRUPTED)
         is_again, self._repeated[trial_name] = trial_name in self._repeated, self._lines[trial_name]
         if not is_again:
             super().started(trial_name, job_name, hyperparameters)
@@ -68,7 +69,7 @@ class Running(Observers):
         errors = []
         for job_name in list(self._jobs.values()):
             try:
-                stop_job(self._account, job_name)
+                stop_job(self._account, job_name, INTERRUPTED)
             except MnistTrackingError as error:
                 errors.append(error)
         if errors:

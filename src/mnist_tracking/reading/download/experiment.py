@@ -215,9 +215,9 @@ class _Writer:
 
     def _add_values(self, step: Component, series: Mapping[str, MetricSeries]) -> None:
         for trial in self._trials_of(step):
-            for name, points in series.items():
+            for points in series.values():
                 for point in points:
-                    self._tables.metrics.add(trial=trial, component=step.name, metric=name, **attrs.asdict(point))
+                    self._tables.metrics.add(trial=trial, component=step.name, **attrs.asdict(point))
 
     def _write_files(self, step: Component) -> None:
         at = f"files/{step.name}/"
