@@ -130,7 +130,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 def _linear_ticks(low: float, high: float) -> list[float]:
     rough = (high - low) / _TICKS
     size = 10.0 ** math.floor(math.log10(rough))
-    step = size * next(factor for factor in (1, 2, 5, 10) if factor * size >= rough * 0.999)
+    step = size * next(factor for factor, most in ((1, 1.5), (2, 3.5), (5, 7.5), (10, 11)) if rough < most * size)
     return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 

@@ -59,9 +59,9 @@ def _check_target(path: str | os.PathLike[str]) -> Path:
         ConfigError: If its folder does not exist, or it is a folder itself.
     """
     target = check_path("path", path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise ConfigError(f"{str(target)!r} is a folder; expected a file such as {str(target / 'report.html')!r}.")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise ConfigError(f"{str(target)!r} cannot be written: the folder {str(target.parent)!r} does not exist.")
     return target
 

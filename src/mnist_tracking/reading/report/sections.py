@@ -185,7 +185,9 @@ def _curves(contents: Contents) -> Markup:
                 class_="charts",
             ),
             *_more(every[_MOST_CHARTS:], "metrics"),
-            _details("Values that were dropped", element("ul", *(element("li", one) for one in dropped)))
+            _details(
+                "Values that were dropped", element("ul", *(element("li", one) for one in dropped), class_="dropped")
+            )
             if curves.dropped
             else Markup(),
             _details("First, best and last values", *(_curve_table(contents, name) for name in every[:_MOST_CHARTS])),
