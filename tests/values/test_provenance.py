@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -211,12 +210,25 @@ def test_installed_code_has_no_commit_of_the_repository_around_it(
     assert "commit" in code_in(checkout)
 
 
-@pytest.mark.parametrize("value", ["", "{", [1], {"commit": 1, "packages": [], "is_dirty": "yes", "unknown": "x"}])
-def test_what_others_wrote_under_our_names_is_harmless(value: Any) -> None:
-    parameters: dict[str, Any] = {"lr": 0.1, "mnist-tracking:code": value}
+@pytest.mark.parametrize(
+    "value", ["", "{", "[1]", 2.0, '{"commit": 1, "packages": [], "is_dirty": "yes", "unknown": "x"}']
+)
+def test_what_others_wrote_under_our_names_is_harmless(value: str | float) -> None:
+    parameters: dict[str, str | float] = {"lr": 0.1, "mnist-tracking:code": value}
 
     assert take_provenance(parameters, {}) == Provenance()
     assert parameters == {"lr": 0.1}
+
+
+def test_components_of_one_program_have_packages_of_their_own() -> None:
+    """The record of one may be changed without the others."""
+    code = json.dumps({"commit": "abc", "packages": {"torch": "2.13"}})
+    one, other = (take_provenance({"mnist-tracking:code": code}, {}) for _ in range(2))
+
+    one.packages.clear()  # type: ignore[attr-defined]
+
+    assert other == Provenance(commit="abc", packages={"torch": "2.13"})
+    assert take_provenance({"mnist-tracking:code": code}, {}) == other
 
 
 def test_the_metadata_of_others_is_read() -> None:

@@ -60,14 +60,21 @@ def decode_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, 
         >>> decode_parameters({"optimizer": {"StringValue": '"sgd"'}, "epochs": {"NumberValue": 2.0}})
         {'optimizer': 'sgd', 'epochs': 2}
     """
-    stored = {name: _stored(value) for name, value in parameters.items()}
+    return _decode(_stored(parameters))
+
+
+def _stored(parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, str | float]:
+    """Return parameters as a component stores them: strings and floats."""
+    return {
+        name: float(value["NumberValue"]) if "NumberValue" in value else str(value.get("StringValue", ""))
+        for name, value in parameters.items()
+    }
+
+
+def _decode(stored: Mapping[str, str | float]) -> dict[str, ParameterValue]:
     decoded = {name: _decoded(value) for name, value in stored.items()}
     take_exact(decoded, stored)
     return decoded
-
-
-def _stored(value: Mapping[str, Any]) -> str | float:
-    return float(value["NumberValue"]) if "NumberValue" in value else str(value.get("StringValue", ""))
 
 
 def _decoded(text: str | float) -> ParameterValue:
@@ -86,8 +93,8 @@ def _decoded(text: str | float) -> ParameterValue:
 def component_from_aws(response: Mapping[str, Any]) -> Component:
     """Convert a trial component, as Search returns it."""
     status = response.get("Status", {})
-    parameters = decode_parameters(response.get("Parameters", {}))
-    provenance = take_provenance(parameters, response.get("MetadataProperties", {}))
+    stored = _stored(response.get("Parameters", {}))
+    provenance = take_provenance(stored, response.get("MetadataProperties", {}))
     return Component(
         name=response["TrialComponentName"],
         arn=response["TrialComponentArn"],
@@ -98,7 +105,7 @@ def component_from_aws(response: Mapping[str, Any]) -> Component:
         created=response["CreationTime"],
         started=response.get("StartTime"),
         ended=response.get("EndTime"),
-        parameters=parameters,
+        parameters=_decode(stored),
         inputs=_artifacts(response.get("InputArtifacts", {})),
         outputs=_artifacts(response.get("OutputArtifacts", {})),
         metrics={m["MetricName"]: _metric(m) for m in response.get("Metrics", [])},

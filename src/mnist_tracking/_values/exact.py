@@ -29,6 +29,7 @@ JOB_EXACT = f"{JOB_RESERVED}exact."
 #: Begins the names of hyperparameters that list others: whole numbers that are floats.
 JOB_FLOATS = f"{JOB_RESERVED}floats"
 
+_PREFIXES = (EXACT, JOB_EXACT, JOB_FLOATS)
 _FIRST_INEXACT = 2**53
 _LONGEST_HYPERPARAMETER, _LONGEST_PARAMETER, _LONGEST_LIST = 256, 320, 2500
 
@@ -128,13 +129,14 @@ def take_exact(decoded: dict[str, ParameterValue], stored: Mapping[str, str | fl
 
     An exact value that does not belong to the stored number is out of date, and ignored.
     """
-    for key in [name for name in stored if name.startswith(JOB_FLOATS)]:
+    reserved = [name for name in stored if name.startswith(_PREFIXES)]
+    for key in [name for name in reserved if name.startswith(JOB_FLOATS)]:
         del decoded[key]
         for name in container_in(str(stored[key])) or ():
             if isinstance(name, str) and isinstance(stored.get(name), float):
                 decoded[name] = stored[name]
     for prefix in (JOB_EXACT, EXACT):
-        for key in [name for name in stored if name.startswith(prefix)]:
+        for key in [name for name in reserved if name.startswith(prefix)]:
             name, exact = key.removeprefix(prefix), _number_in(decoded.pop(key))
             if exact is not None and name in stored and stored_form(exact) == stored[name]:
                 decoded[name] = exact

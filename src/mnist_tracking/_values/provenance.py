@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from mnist_tracking._values.markers import JOB_RESERVED, RESERVED
-from mnist_tracking._values.recordable import ParameterValue
+from mnist_tracking._values.recordable import container_in
 from mnist_tracking._values.repository import checkout_of
 from mnist_tracking._values.runtime import RUNTIME, folder_of_program, this_command
 from mnist_tracking._values.version import __version__
@@ -31,6 +32,7 @@ CODE = f"{RESERVED}code"
 JOB_CODE = f"{JOB_RESERVED}code"
 
 _IMAGE = "SageMaker.ImageUri"
+_METADATA = ("CommitId", "Repository", "GeneratedBy")
 _TEXTS = ("commit", "repository", "command", "python", "executable", "platform", "image")
 
 
@@ -92,26 +94,37 @@ def program_code() -> dict[str, Any]:
     return code_in(folder_of_program())
 
 
-def take_provenance(parameters: dict[str, ParameterValue], metadata: Mapping[str, str]) -> Provenance:
+def take_provenance(stored: dict[str, str | float], metadata: Mapping[str, str]) -> Provenance:
     """
     Remove from a component's parameters what records its provenance, and return it.
 
     Args:
-        parameters: The component's parameters, decoded.
+        stored: The component's parameters, as they are stored.
         metadata: The component's MetadataProperties, which tools of others fill in, too.
     """
-    recorded: dict[str, Any] = {
-        "commit": metadata.get("CommitId"),
-        "repository": metadata.get("Repository"),
-        "command": metadata.get("GeneratedBy"),
-        "image": parameters.get(_IMAGE) or None,
-    }
-    for name in (JOB_CODE, CODE, RUNTIME):
-        found = parameters.pop(name, None)
+    texts = tuple(stored.pop(name, None) for name in (JOB_CODE, CODE, RUNTIME))
+    found = _recorded(texts, stored.get(_IMAGE), *map(metadata.get, _METADATA))
+    return Provenance(**found)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=256)  # most trials of an experiment have the same
+def _recorded(
+    texts: tuple[str | float | None, ...],
+    image: str | float | None,
+    commit: str | None,
+    repository: str | None,
+    command: str | None,
+) -> Mapping[str, object]:
+    """Return the attributes of a `Provenance` that are recorded in the given values."""
+    recorded: dict[str, Any] = {"commit": commit, "repository": repository, "command": command, "image": image or None}
+    for text in texts:
+        found = container_in(text) if isinstance(text, str) else None
         recorded |= found if isinstance(found, dict) else {}
     is_dirty, packages = recorded.get("is_dirty"), recorded.get("packages")
-    return Provenance(
-        is_dirty=is_dirty if isinstance(is_dirty, bool) else None,
-        packages={str(name): str(version) for name, version in packages.items()} if isinstance(packages, dict) else {},
+    return {
+        "is_dirty": is_dirty if isinstance(is_dirty, bool) else None,
+        "packages": {str(name): str(version) for name, version in packages.items()}
+        if isinstance(packages, dict)
+        else {},
         **{name: recorded[name] for name in _TEXTS if isinstance(recorded.get(name), str)},
-    )
+    }

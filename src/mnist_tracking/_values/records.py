@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import attrs
 
-from mnist_tracking._values.markers import BILLABLE, CHECKED, DROPPED, NON_FINITE, TAIL, marked
+from mnist_tracking._values.markers import BILLABLE, CHECKED, DROPPED, NON_FINITE, RESERVED, TAIL, marked
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.recordable import ParameterValue as ParameterValue
 from mnist_tracking._values.tables import Kind, Table
@@ -242,6 +243,11 @@ class Component:
     tags: Mapping[str, str] = attrs.field(factory=dict, converter=own_copy, hash=False)
     provenance: Provenance = attrs.field(factory=Provenance, kw_only=True)
 
+    @cached_property
+    def _reserved(self) -> Mapping[str, ParameterValue]:
+        """The parameters that this library has added."""
+        return {name: value for name, value in self.parameters.items() if name.startswith(RESERVED)}
+
     @property
     def trials(self) -> tuple[str, ...]:
         """The trials it belongs to, in order of attachment."""
@@ -260,7 +266,7 @@ class Component:
     @property
     def non_finite(self) -> Mapping[str, str]:
         """The metrics that end with a value that is not finite, and that value: ``nan``, ``inf`` or ``-inf``."""
-        return marked(self.parameters, NON_FINITE)
+        return marked(self._reserved, NON_FINITE)
 
     @property
     def last_values(self) -> dict[str, float | str]:
@@ -270,12 +276,12 @@ class Component:
     @property
     def dropped(self) -> Mapping[str, str]:
         """How many values SageMaker does not have of a metric, and why, by metric."""
-        return marked(self.parameters, DROPPED)
+        return marked(self._reserved, DROPPED)
 
     @property
     def tails(self) -> Mapping[str, tuple[float, ...]]:
         """The last finite values of each metric that has more than two, the oldest first, if they were recorded."""
-        return {name: tuple(map(float, text.split())) for name, text in marked(self.parameters, TAIL).items()}
+        return {name: tuple(map(float, text.split())) for name, text in marked(self._reserved, TAIL).items()}
 
     @property
     def billable_s(self) -> int | None:

@@ -137,15 +137,18 @@ def describe(connection: sqlite3.Connection, components: Sequence[Component], vi
         {
             **_common(found, view),
             **present(Source=_source(found), MetadataProperties=metadata_of(found.metadata)),
-            "Parameters": {
-                name: {"NumberValue": number} if string is None else present(NumberValue=number, StringValue=string)
-                for _, name, number, string in parameters[found.id]
-            },
+            "Parameters": {name: _value(number, string) for _, name, number, string in parameters[found.id]},
             **_artifacts(found, artifacts[found.id], view),
             "Metrics": [_metric(found, summary) for summary in _shown(connection, found, summaries[found.id], view)],
         }
         for found in components
     ]
+
+
+def _value(number: float | None, string: str | None) -> Response:
+    if number is None:
+        return {} if string is None else {"StringValue": string}
+    return {"NumberValue": number} if string is None else {"NumberValue": number, "StringValue": string}
 
 
 def _shows_end(found: Component, view: View) -> bool:
