@@ -32,9 +32,10 @@ def test_a_trial_at_its_time_limit_is_deployed_by_name(limited: ExperimentRunner
     """Also if nobody has waited for it, so that nothing is recorded but its status."""
     submitted = limited.submit({"slope": 2.0}, name="long")
     assert list(submitted.logs(follow=True))
-    trial = workspace.trial("long")
+    (trial,) = Leaderboard.load(workspace, "lines")
 
     assert (trial.status, trial.stop_reason) == ("Stopped", "")
+    assert workspace.trial("long").stop_reason == "MaxRuntimeExceeded"
     with trial.deploy() as endpoint:
         assert endpoint.predict(np.array([2.0])).shape == (1,)
 

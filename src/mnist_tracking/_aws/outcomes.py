@@ -10,12 +10,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import JOB_COMPONENT, component_of_job
 from mnist_tracking._aws.errors import if_exists
 from mnist_tracking._aws.experiments import claimed_job, read_component
-from mnist_tracking._aws.jobs import ENDED, end_of, find_job
+from mnist_tracking._aws.jobs import ENDED, STOPPED, describe_job, end_of, find_job, stop_reason
 from mnist_tracking._aws.waiting import Polling, is_settled
+from mnist_tracking._values.markers import STOP_REASON
 from mnist_tracking._values.records import Component, Metric
 from mnist_tracking._values.warning import warn
 
@@ -27,6 +30,14 @@ def started_training(account: Account, trial: str, experiment: str) -> Component
     name = claimed_job(account, trial, experiment)
     job = None if name is None else find_job(account, name)
     return None if job is None else component_of_job(job)
+
+
+def with_reason(account: Account, component: Component) -> Component:
+    """Return the component of a job with the reason why the job was stopped; this needs calls if nobody recorded it."""
+    if component.status not in STOPPED or component.job_name is None or STOP_REASON in component.parameters:
+        return component
+    reason = stop_reason(account, describe_job(account, component.job_name), "")
+    return attrs.evolve(component, parameters={**component.parameters, STOP_REASON: reason})
 
 
 def wait_for_outcome(account: Account, job: Mapping[str, Any]) -> tuple[Component, tuple[str, ...]]:

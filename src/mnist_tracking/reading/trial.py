@@ -15,7 +15,7 @@ from mnist_tracking._aws.experiments import require_trial
 from mnist_tracking._aws.findings import read_findings
 from mnist_tracking._aws.jobs import ENDED, STOPPED, TIME_LIMITS, describe_job, stop_reason, time_limit
 from mnist_tracking._aws.metrics import read_series, warn_of_dropped
-from mnist_tracking._aws.outcomes import started_training
+from mnist_tracking._aws.outcomes import started_training, with_reason
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.markers import PRUNED, REPORTED, STOP_REASON
@@ -125,7 +125,7 @@ class Trial:
         stop_reason: Why its training was stopped, as `SubmittedTrial.stop` was called: ``"stopped on request"``,
             ``"interrupted"`` by Ctrl-C, ``"pruned at step 3 by asha"`` by a sweep, or a reason of your own; or the time
             limit that ended its job, by SageMaker's name: ``"MaxRuntimeExceeded"`` or ``"MaxWaitTimeExceeded"``,
-            recorded by the program that waits for the job. Empty if it was not stopped, or stopped by another tool.
+            which boards show once a program has waited for the job. Empty if another tool stopped it.
         reported: The values of the objective of a trial of a sweep, by step, as its log showed them; recorded by the
             program that waits for the job. In the middle of a long training, some may be left out.
         instance_type: What its job ran on, such as ``"ml.m5.xlarge"``; several types are separated by commas.
@@ -372,7 +372,7 @@ def read_trial(account: Account, name: str) -> Trial:
     trainings = [step for step in steps if is_training(step)]
     training = trainings[-1] if trainings else started_training(account, listed.name, listed.experiment)
     if training is not None:
-        trial = trial_from_component(account, training, listed.name, listed.experiment)
+        trial = trial_from_component(account, with_reason(account, training), listed.name, listed.experiment)
     else:
         trial = Trial(
             name=listed.name,
