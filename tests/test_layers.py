@@ -69,7 +69,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
     "torchvision": {"mnist"},
     "uvicorn": {"embedded"},
-    "yaml": {"_aws", "cli"},
+    "yaml": {"_aws", "cli", "experiments"},
     "_typeshed": {"embedded"},
 }
 TRAVELLING = {  # with every job, or read where torch is not installed: what of others they import, when asked
