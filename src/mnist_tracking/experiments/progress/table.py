@@ -149,7 +149,8 @@ class TrialTable:
         """Return the epoch of a row; for None, the widest there may be."""
         if row is None:
             return f"{self._epochs}/{self._epochs} 100%"
-        return f"{row.epoch:{len(str(self._epochs))}}/{self._epochs} {row.share:4.0%}" if row.epoch else ""
+        epoch, share = row.place.epoch, row.place.share
+        return "" if epoch is None else f"{epoch:{len(str(self._epochs))}}/{self._epochs} {share:4.0%}"
 
     def _value(self, row: Row) -> str:
         last = row.last.get(self._standing.followed)
