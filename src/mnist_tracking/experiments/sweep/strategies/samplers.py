@@ -13,12 +13,14 @@ from mnist_tracking.experiments.sweep.space import Space
 
 __all__ = ["named_sampler"]
 
-_SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    "random": RandomSampler,
-    "qmc": lambda seed: QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False),
-    "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),
-    "gp": lambda seed: GPSampler(seed=seed, warn_independent_sampling=False),
-    "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+_SAMPLERS: Mapping[str, Callable[[Space, int], BaseSampler]] = {
+    "random": lambda _, seed: RandomSampler(seed),
+    "qmc": lambda _, seed: QMCSampler(scramble=True, seed=seed),
+    "tpe": lambda space, seed: TPESampler(
+        seed=seed, multivariate=True, group=bool(space.conditions), constant_liar=True
+    ),
+    "gp": lambda _, seed: GPSampler(seed=seed),
+    "cmaes": lambda _, seed: CmaEsSampler(seed=seed),
 }
 _NEEDS = {  # packages that Optuna imports when it draws, and the extra that installs them
     "qmc": (("scipy", "sweeps"),),
@@ -43,7 +45,7 @@ def named_sampler(name: str, space: Space, seed: int) -> BaseSampler:
         _check_ranges(space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _SAMPLERS[name](seed)
+        return _SAMPLERS[name](space, seed)
 
 
 def _check_ranges(space: Space) -> None:
