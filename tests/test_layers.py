@@ -60,6 +60,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "optuna": {"experiments"},
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
+    "pyarrow": {"_values"},
     "regex": {"_values"},
     "rich": {"experiments", "cli"},
     "platformdirs": {"_aws"},

@@ -300,6 +300,7 @@ class UnsupportedOperationError(MnistTrackingError, NotImplementedError):
 
 _PACKAGES = {  # of each extra of pyproject.toml; a test holds the two equal
     "demo": ("torch", "matplotlib", "scikit-learn"),
+    "parquet": ("pyarrow",),
     "plots": ("matplotlib",),
     "serving": ("onnx", "onnxruntime", "pillow"),
     "sweeps": ("optuna", "cmaes", "scipy"),
