@@ -1,6 +1,6 @@
 """The samplers of Optuna that strategies are named after."""
 
-import importlib.util
+import importlib
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -39,8 +39,10 @@ def named_sampler(name: str, space: Space, seed: int) -> BaseSampler:
         ConfigError: If it cannot search the space.
     """
     for package, extra in _NEEDS.get(name, ()):
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(package, extra)
+        try:
+            importlib.import_module(package)
+        except ImportError as exc:
+            raise MissingDependencyError(package, extra) from exc
     if name == "cmaes":
         _check_ranges(space)
     with warnings.catch_warnings():
