@@ -65,9 +65,10 @@ def compare(folder: Path, python: Path, *, trials: int, repeats: int) -> None:
     for place, what in enumerate(("wall", "processor")):
         one, other = ([times[place] for times in side] for side in (ours, theirs))
         ratios = sorted(slow / fast for slow, fast in zip(other, one, strict=True))
+        one_s, other_s = statistics.median(one), statistics.median(other)
         print(
-            f"board and frame, {what} time: {statistics.median(one):.2f} s, "
-            f"MLflow's: {statistics.median(other):.2f} s, ratio {statistics.median(other) / statistics.median(one):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
+            f"board and frame, {what} time: {one_s:.2f} s, MLflow's: {other_s:.2f} s, "
+            f"ratio {other_s / one_s:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
         )
 
 
