@@ -86,7 +86,7 @@ def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> Non
     job = mnist_job(epochs=2)
     view = Progress(Console(file=StringIO()), job, [{"hidden_channels": 2}], ["hidden_channels"])
     drawn = [lines(view, 80, 24)]
-    view.started("demo-trial-2", "job", {"hidden_channels": 2})
+    view.started("demo-trial-2", "job", {"hidden_channels": 2, "epochs": 2})
     for status in ("Downloading", "Training"):
         drawn.append(lines(view, 80, 24))
         view.status_changed("demo-trial-2", status)
@@ -100,6 +100,20 @@ def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> Non
     assert len({tuple(heading) for *heading, _ in drawn}) == 1
     assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
         *("waiting", "starting", "downloading", "training", "completed")
+    ]
+
+
+def test_epochs_are_those_of_each_trial(workspace: Workspace) -> None:
+    job = mnist_job()
+    view = Progress(Console(file=StringIO()), job, [], total=3)
+    for channels, epochs in ((2, {"epochs": 1}), (5, {"epochs": 10}), (10, {})):
+        view.started(f"demo-trial-{channels}", "job", epochs)
+        tell(view, job, f"demo-trial-{channels}", LOG[0].format(1))
+
+    assert [line.split()[2:4] for line in lines(view, 100, 24)[4:7]] == [
+        ["1/1", "100%"],
+        ["1/10", "100%"],
+        ["1", "100%"],
     ]
 
 

@@ -122,10 +122,8 @@ class Progress:
         self._console, self._objective = console, job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
         self._standing = Standing(job, points, names, total=total, max_parallel=max_parallel, clock=clock)
-        epochs = [job.merged(point).get("epochs") for point in points or [{}]]
-        self._epochs = max((count for count in epochs if isinstance(count, int)), default=0)
         title = f"Each job runs for {self._limit}."
-        self._table = TrialTable(self._standing, job, names, title=title, epochs=self._epochs)
+        self._table = TrialTable(self._standing, job, names, title=title)
         self._lock = threading.RLock()
         self._live = None if plain else self._live_table()
 
@@ -193,7 +191,7 @@ class Progress:
             self._standing.report(row, point.metric, point.value)
         is_objective = self._objective is not None and self._objective.metric == point.metric
         if self._is_detailed and is_objective and row.place.epoch is not None:
-            of = f" of {self._epochs}" if self._epochs else ""
+            of = f" of {row.epochs}" if row.epochs else ""
             self._print(row, f"epoch {point.step}{of}, {point.metric} {number(point.value)}")
 
     def pruned(self, trial_name: str, reason: str) -> None:

@@ -15,7 +15,7 @@ from mnist_tracking._values.text import duration, number, value_text
 from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
-__all__ = ["ENDS", "Row", "Standing", "roughly", "status_word"]
+__all__ = ["ENDS", "Row", "Standing", "known_epochs", "roughly", "status_word"]
 
 ENDS = ("completed", "pruned", "stopped", "failed")
 _KEPT = 100
@@ -37,6 +37,7 @@ class Row:
         begun: When it started, by the clock of its standing.
         ended: When it ended.
         place: The epoch that it has reached.
+        epochs: How many epochs it trains; 0 if that is not known.
         curve: The shape of the metric that is followed.
         last: The last value of each metric: a number, or what it ends with that is not finite.
         value: Its value for the objective so far.
@@ -51,6 +52,7 @@ class Row:
     begun: float | None = None
     ended: float | None = None
     place: Place = attrs.field(factory=Place)
+    epochs: int = 0
     curve: Curve = attrs.field(factory=Curve)
     last: dict[str, float | str] = attrs.field(factory=dict)
     value: float | None = None
@@ -143,7 +145,8 @@ class Standing:
         self._started += 1
         label = {name: hyperparameters[name] for name in self._names if name in hyperparameters}
         tail = deque[float](maxlen=(self._objective and self._objective.window) or 1)
-        row = Row(label, self._started, trial_name, "starting", self.clock(), tail=tail)
+        epochs = known_epochs(hyperparameters)
+        row = Row(label, self._started, trial_name, "starting", self.clock(), epochs=epochs, tail=tail)
         self._running[trial_name] = row
         return row
 
@@ -228,6 +231,18 @@ class Standing:
         """Return the best value so far, and what it was reached with; empty if there is none."""
         best = self.best
         return f"best {self.followed} {number(best.value or 0.0)}: {best.label}" if best else ""
+
+
+def known_epochs(hyperparameters: Mapping[str, ParameterValue]) -> int:
+    """
+    Return how many epochs a job trains, if that is one of its hyperparameters; 0 if it is not known.
+
+    Example:
+        >>> known_epochs({"epochs": 5}), known_epochs({"epochs": "all"}), known_epochs({})
+        (5, 0, 0)
+    """
+    epochs = hyperparameters.get("epochs")
+    return epochs if isinstance(epochs, int) and epochs > 0 else 0
 
 
 def status_word(secondary_status: str) -> str:
