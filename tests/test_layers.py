@@ -57,7 +57,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "numpy": {"_values", "serving", "reading", "mnist", "training", "embedded", "cli"},
     "onnx": {"training"},
     "onnxruntime": {"training"},
-    "optuna": {"experiments"},
+    "optuna": {"experiments", "reading"},
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
     "pyarrow": {"_values"},

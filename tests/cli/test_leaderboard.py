@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 
+import pytest
 from click.testing import Result
 
 from mnist_tracking import ExperimentRunner, Workspace
@@ -59,6 +60,21 @@ def test_repeats_that_do_not_exist_are_an_error(ask: Ask, workspace: Workspace) 
     wrong = ask("leaderboard", "ranks", "--objective", "score", "--group-by", "configuration", "--over", "sed")
     assert wrong.exit_code == 1
     assert "Did you mean 'seed'?" in wrong.stderr
+
+
+def test_importance_in_each_format(ask: Ask, workspace: Workspace) -> None:
+    pytest.importorskip("optuna")
+    for depth in (1, 2, 3):
+        record(workspace, [depth + seed / 100 for seed in range(4)], depth=depth)
+    command = ("leaderboard", "ranks", "--objective", "score", "--importance", "--format")
+
+    shares = json.loads(ask(*command, "json").stdout)
+    assert list(shares) == ["depth", "seed"]
+    assert ask(*command, "csv").stdout.splitlines()[0] == "hyperparameter,share"
+    assert ask(*command, "table").stdout.splitlines()[1].split()[0] == "depth"
+    assert ask(*command, "json", "--group-by", "configuration").exit_code == 2
+    few = ask(*command, "json", "--param", "depth=1")
+    assert (few.exit_code, "importance needs 10" in few.stderr) == (1, True)
 
 
 def test_a_statistic_of_last_values_is_an_option(ask: Ask, workspace: Workspace) -> None:

@@ -9,7 +9,16 @@ from mnist_tracking._values.json import to_json
 from mnist_tracking.cli.filters import Filters, filter_options
 from mnist_tracking.cli.names import experiment_names, objective_of, objective_options
 from mnist_tracking.cli.options import Settings, command, pass_settings
-from mnist_tracking.cli.output import Form, Page, count_on_terminal, echo, format_option, write_json, write_table
+from mnist_tracking.cli.output import (
+    Form,
+    Page,
+    count_on_terminal,
+    echo,
+    format_option,
+    write_csv,
+    write_json,
+    write_table,
+)
 from mnist_tracking.cli.trials import shown_metrics, trial_row, write_trials
 from mnist_tracking.errors import ConfigError
 
@@ -34,6 +43,11 @@ __all__ = ["leaderboard", "write_leaderboard"]
     metavar="NAME",
     help="Hyperparameter in which repeats differ, with --group-by. May be repeated.  [default: seed]",
 )
+@click.option(
+    "--importance",
+    is_flag=True,
+    help="How much each hyperparameter decides whether a trial is among the best, in shares.",
+)
 @click.option("--costs", is_flag=True, help="Add what each trial has cost, by --prices.")
 @filter_options
 @format_option()
@@ -45,6 +59,7 @@ def leaderboard(
     experiments: tuple[str, ...],
     group_by: str | None,
     over: tuple[str, ...],
+    importance: bool,
     costs: bool,
     form: Form,
     **given: Any,
@@ -70,17 +85,33 @@ def leaderboard(
     wanted = Filters(**given)
     if over and not group_by:
         raise click.UsageError("--over goes with --group-by configuration.")
+    if importance and group_by:
+        raise click.UsageError("--importance and --group-by are two different tables; pass one of them.")
     with settings.opened() as workspace:
         counted = count_on_terminal("trials")
         board = Leaderboard.load(workspace, experiments, objective=chosen, where=wanted.where(), on_progress=counted)
         if chosen is not None and board.unranked:
             raise ConfigError(board.unranked)
-        if group_by:
+        if importance:
+            _write_importance(board, form)
+        elif group_by:
             _write_groups(board.groups(over or None), form)
         else:
             write_leaderboard(board, form, wanted.metric_names(), with_costs=costs)
         if costs:
             echo(f"Costs are computed with {workspace.prices}.", err=True)
+
+
+def _write_importance(board: "Leaderboard", form: Form) -> None:
+    shares = board.importance()
+    rows: list[dict[str, object]] = [{"hyperparameter": name, "share": share} for name, share in shares.items()]
+    match form:
+        case "json":
+            write_json(shares)
+        case "csv":
+            write_csv(rows)
+        case "table":
+            Page().table(rows)
 
 
 def _write_groups(groups: "Groups", form: Form) -> None:

@@ -31,6 +31,7 @@ from mnist_tracking._values.text import did_you_mean, html_table, main_metrics, 
 from mnist_tracking._values.where import parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.groups import Groups, group_trials
+from mnist_tracking.reading.importance import importance_of
 from mnist_tracking.reading.scores import is_scorable, score, score_note
 from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
@@ -397,6 +398,37 @@ class Leaderboard(Tabular, Sequence[Trial]):
                     f"{', '.join(map(repr, sorted(known)))}.{did_you_mean(name, known)}"
                 )
         return group_trials(self.trials, objective, sorted(names))
+
+    def importance(self) -> Mapping[str, float]:
+        """
+        Return how much each hyperparameter decides whether a trial is among the best: shares of 1, the largest first.
+
+        The best are the top tenth of the completed trials, and at least five. A hyperparameter counts by how much its
+        values among them differ from its values among all, also if only some trials have it; one that is the same in
+        all trials is left out. Of few trials, or if a sweep has hardly varied a hyperparameter, shares are rough; if
+        ``seed`` has a large one, differences are noise. They do not show interactions, nor which value is good.
+
+        Computed by Optuna's PED-ANOVA, which needs no model of the trials: https://arxiv.org/abs/2304.10255, and
+        https://arxiv.org/abs/2601.20800 for conditional hyperparameters. A range of positive numbers of which the
+        largest is at least 100 times the smallest is taken to be logarithmic.
+
+        Raises:
+            ConfigError: If the leaderboard has no objective.
+            MissingDependencyError: If Optuna is not installed; the message has the command.
+            StateError: If fewer than ten completed trials have a value, or their values or hyperparameters do not
+                differ.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     runner = ExperimentRunner(workspace, "churn")
+            ...     for number in range(20):
+            ...         with runner.trial({"depth": number % 5, "order": number % 2}) as trial:
+            ...             trial.log_metric("accuracy", 0.5 + 0.1 * (number % 5))
+            ...     shares = Leaderboard.load(workspace, "churn", objective="accuracy").importance()
+            >>> max(shares, key=shares.get)
+            'depth'
+        """
+        return importance_of(self.trials, self._require_objective(), self.experiment_name)
 
     def dataframe(
         self,
