@@ -28,6 +28,7 @@ from mnist_tracking.experiments.sweep.dimensions import fixed as fixed
 from mnist_tracking.experiments.sweep.dimensions import integers as integers
 from mnist_tracking.experiments.sweep.dimensions import loguniform as loguniform
 from mnist_tracking.experiments.sweep.dimensions import uniform as uniform
+from mnist_tracking.experiments.sweep.rules import StopRules as StopRules
 from mnist_tracking.experiments.sweep.space import Space as Space
 from mnist_tracking.mnist.spec import mnist_job as mnist_job
 from mnist_tracking.reading import plots as plots

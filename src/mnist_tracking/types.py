@@ -15,6 +15,7 @@ from mnist_tracking._values.records import MetricSeries as MetricSeries
 from mnist_tracking._values.records import NamedTrial as NamedTrial
 from mnist_tracking._values.records import Update as Update
 from mnist_tracking._values.settings import Settings as Settings
+from mnist_tracking._values.sweeps import SweepPlace as SweepPlace
 from mnist_tracking.experiments.data import DatasetFiles as DatasetFiles
 from mnist_tracking.experiments.observers import TrialObserver as TrialObserver
 from mnist_tracking.reading.comparison import Comparison as Comparison

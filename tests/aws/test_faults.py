@@ -200,7 +200,7 @@ def test_expired_credentials_end_a_sweep_with_one_error_and_resuming_trains_only
     fault = Fault("ExpiredTokenException", operation="CreateTrainingJob", after=1, times=None)
     with engine.inject(fault), pytest.raises(AccessDeniedError, match="running jobs are not affected") as caught:
         sweep.run()
-    assert "Call run(resume=True) on this sweep" in caught.value.__notes__[-1]
+    assert "Call run() on this sweep" in caught.value.__notes__[-1]
     done = names()
 
     board = sweep.run(resume=True)

@@ -35,6 +35,12 @@ def make(workspace: Workspace) -> MakeScheduler:
     return make
 
 
+def each(*tasks: Callable[[], object]) -> Callable[[], Callable[[], object] | None]:
+    """Return a function that returns the tasks one by one, then None."""
+    left = iter(tasks)
+    return lambda: next(left, None)
+
+
 def failing(times: int, error: ServiceError) -> Callable[[], str]:
     """Make an action that fails some times before it succeeds."""
     left = iter(range(times))
@@ -47,8 +53,34 @@ def failing(times: int, error: ServiceError) -> Callable[[], str]:
     return act
 
 
-def test_results_are_in_the_order_of_the_tasks(make: MakeScheduler) -> None:
-    assert make(3).run([partial(str, number) for number in range(6)]) == ["0", "1", "2", "3", "4", "5"]
+def test_each_task_is_run_once(make: MakeScheduler) -> None:
+    done: list[int] = []
+
+    make(3).run(each(*(partial(done.append, number) for number in range(6))))
+
+    assert sorted(done) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_task_may_make_more_tasks(make: MakeScheduler) -> None:
+    """A thread that finds none waits for the end of those that run, and looks again."""
+    done, left = list[str](), list[Callable[[], None]]()
+    looked_in_vain = threading.Event()
+
+    def first() -> None:
+        looked_in_vain.wait()
+        done.append("first")
+        left.extend([partial(done.append, "second"), partial(done.append, "third")])
+
+    def take() -> Callable[[], None] | None:
+        if left:
+            return left.pop()
+        looked_in_vain.set()
+        return None
+
+    left.append(first)
+    make(2).run(take)
+
+    assert sorted(done) == ["first", "second", "third"]
 
 
 def test_an_unexpected_error_launches_nothing_more_and_is_raised(make: MakeScheduler) -> None:
@@ -59,7 +91,7 @@ def test_an_unexpected_error_launches_nothing_more_and_is_raised(make: MakeSched
         refuse(number)
 
     with pytest.raises(ServiceError, match="AccessDenied"):
-        make().run([partial(run_one, number) for number in range(6)])
+        make().run(each(*(partial(run_one, number) for number in range(6))))
 
     assert started == [0]
 
@@ -77,7 +109,7 @@ def test_an_unexpected_error_lets_the_running_trials_end(make: MakeScheduler) ->
         ended.append(number)
 
     with pytest.raises(ServiceError, match="no 0"):
-        make(2).run([partial(run_one, number) for number in range(2)])
+        make(2).run(each(*(partial(run_one, number) for number in range(2))))
 
     assert ended == [1]
 
@@ -86,7 +118,10 @@ def test_an_unexpected_error_lets_the_running_trials_end(make: MakeScheduler) ->
 def test_a_full_quota_is_waited_out_as_long_as_it_takes(make: MakeScheduler, error: ServiceError) -> None:
     scheduler = make(outage_s=0.0)
 
-    assert scheduler.run([partial(scheduler.start, failing(100, error))]) == ["started"]
+    started: list[str] = []
+    scheduler.run(each(lambda: started.append(scheduler.start(failing(100, error)))))
+
+    assert started == ["started"]
 
 
 def test_one_task_waits_for_a_full_quota_and_the_others_wait_behind_it(make: MakeScheduler) -> None:
@@ -104,7 +139,7 @@ def test_one_task_waits_for_a_full_quota_and_the_others_wait_behind_it(make: Mak
                 is_full.set()
             raise FULL
 
-    scheduler.run([partial(scheduler.start, partial(start, number)) for number in range(4)])
+    scheduler.run(each(*(partial(scheduler.start, partial(start, number)) for number in range(4))))
 
     waiter = attempts[4]
     assert attempts[4:52] == [waiter] * 48
@@ -115,7 +150,7 @@ def test_no_job_is_started_after_an_error(make: MakeScheduler) -> None:
     """Not even by a task that waited behind the one that waits for the quota."""
     scheduler, started = make(), list[str]()
     with pytest.raises(ServiceError, match="no 1"):
-        scheduler.run([partial(refuse, 1)])
+        scheduler.run(each(partial(refuse, 1)))
 
     with pytest.raises(Cancelled):
         scheduler.start(partial(started.append, "a job"))
@@ -143,9 +178,8 @@ def test_a_task_that_waits_ends_when_another_fails(make: MakeScheduler) -> None:
         waiting.wait()
         refuse(1)
 
-    tasks: list[Callable[[], None]] = [partial(scheduler.start, wait), fail]
     with pytest.raises(ServiceError, match="AccessDenied"):
-        scheduler.run(tasks)
+        scheduler.run(each(partial(scheduler.start, wait), fail))
 
 
 @pytest.mark.parametrize("error_first", [False, True])
@@ -166,7 +200,7 @@ def test_an_interrupt_stops_what_runs_also_after_an_error(make: MakeScheduler, e
             stopped.wait()
 
     with pytest.raises(KeyboardInterrupt):
-        make(2, stopped.set).run([partial(run_one, number) for number in range(6)])
+        make(2, stopped.set).run(each(*(partial(run_one, number) for number in range(6))))
 
     assert set(started) == {0, 1}
 
@@ -186,7 +220,7 @@ def test_an_interrupt_that_comes_twice_still_stops_the_trials(make: MakeSchedule
         stopped.set()
 
     with pytest.raises(KeyboardInterrupt):
-        make(1, stop).run([run_one])
+        make(1, stop).run(each(run_one))
 
     assert asked == ["stop", "stop"]
     assert stopped.is_set()
@@ -203,6 +237,6 @@ def test_an_interrupt_during_an_outage_says_that_jobs_may_be_running(make: MakeS
         scheduler.outliving(failing(10**9, DOWN))
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        scheduler.run([run_one])
+        scheduler.run(each(run_one))
 
     assert "Jobs may still be running" in caught.value.__notes__[0]

@@ -15,6 +15,9 @@ from mnist_tracking._values.records import Artifact, Component, ExperimentSummar
 TRAINING = "Training"
 """The display name of a trial's training step."""
 
+SWEEP_COMPONENT = "Sweep"
+"""The display name of the record of a sweep, which belongs to no trial."""
+
 JOB_COMPONENT = "-aws-training-job"
 """How the name of a training job's component ends, after the name of the job."""
 

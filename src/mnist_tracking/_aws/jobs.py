@@ -47,12 +47,16 @@ TIME_LIMITS = frozenset({"MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
 
 def start_job(
     account: Account, estimator: Any, *, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]
-) -> None:
+) -> bool:
     """
     Start the job of a trial, unless it has been started; does not wait.
 
-    The name of the job must be used by nothing else. Returns also if every response of SageMaker was lost, but the job
-    exists. After an error it may be called again, with the same estimator: code is uploaded once.
+    The name of the job must be used by nothing else. After an error it may be called again, with the same estimator:
+    code is uploaded once.
+
+    Returns:
+        Whether this call has started it for sure. False if every response of SageMaker was lost, but the job exists: it
+        may be that of another program.
 
     Raises:
         ConfigError: If the SDK rejects the inputs.
@@ -63,6 +67,8 @@ def start_job(
         was_started = may_be_executed(error) and find_job(account, job_name) is not None
         if not is_taken(error) and not was_started:
             raise
+        return False
+    return True
 
 
 def _fit(estimator: Any, job_name: str, trial_name: str, inputs: Mapping[str, JobInput]) -> None:
@@ -260,7 +266,7 @@ CHECKPOINTS = "checkpoint_s3_uri"
 _SDK_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OSError)
 
 
-def make_estimator(
+def make_estimator(  # noqa: PLR0913 - what one job needs
     account: Account,
     spec: JobSpec,
     *,
@@ -268,6 +274,7 @@ def make_estimator(
     hyperparameters: Mapping[str, ParameterValue],
     prefix: str,
     tags: Mapping[str, str],
+    reserved: Mapping[str, ParameterValue],
     checkpoint_uri: str | None = None,
     is_first: bool = True,
 ) -> Any:
@@ -292,6 +299,7 @@ def make_estimator(
                 **hyperparameters,
                 **exact_hyperparameters(hyperparameters),
                 **_call(spec),
+                **reserved,
                 JOB_CODE: code_of(spec),
             },
             output_path=f"{prefix}/jobs",

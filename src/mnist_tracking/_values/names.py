@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from mnist_tracking._values.recordable import ParameterValue
@@ -83,14 +83,45 @@ def attempt_name(sweep: str, slot: str, attempt: int) -> str:
 
     Args:
         sweep: The name of the sweep.
-        slot: What the trial is in the sweep, such as the digest of its hyperparameters.
+        slot: What the trial is in the sweep: its number, or the digest of its hyperparameters.
         attempt: Which attempt at it, from 1.
 
     Example:
-        >>> attempt_name("night", "3f9a2c1b7e", 1), attempt_name("night", "3f9a2c1b7e", 2)
-        ('night-3f9a2c1b7e', 'night-3f9a2c1b7e-2')
+        >>> attempt_name("night", "7", 1), attempt_name("night", "7", 2)
+        ('night-7', 'night-7-a2')
     """
-    return f"{sweep}-{slot}" if attempt == 1 else f"{sweep}-{slot}-{attempt}"
+    return f"{sweep}-{slot}" if attempt == 1 else f"{sweep}-{slot}-a{attempt}"
+
+
+def attempts_of(sweep: str, trials: Iterable[str]) -> dict[str, int]:
+    """
+    Return the number of the last attempt at each slot of a sweep.
+
+    Args:
+        sweep: The name of the sweep.
+        trials: The names of trials, of this sweep or not; case is ignored.
+
+    Example:
+        >>> attempts_of("night", ["night-0", "night-0-a2", "night-1", "night-1-0", "day-1"])
+        {'0': 2, '1': 1}
+    """
+    pattern = re.compile(rf"{re.escape(sweep)}-([0-9a-z]+)(?:-a([0-9]+))?", re.IGNORECASE)
+    attempts: dict[str, int] = {}
+    for found in filter(None, map(pattern.fullmatch, trials)):
+        slot, attempt = found[1].lower(), int(found[2] or 1)
+        attempts[slot] = max(attempt, attempts.get(slot, 0))
+    return attempts
+
+
+def sweep_record_name(experiment: str, sweep: str) -> str:
+    """
+    Return the name of the trial component that stores what a sweep of an experiment is.
+
+    Example:
+        >>> sweep_record_name("churn", "night")
+        'night-sweep-539c168269'
+    """
+    return f"{sweep}-sweep-{digest_of(experiment, {'sweep': sweep.lower()})}"
 
 
 def digest_of(experiment: str, hyperparameters: Mapping[str, ParameterValue]) -> str:

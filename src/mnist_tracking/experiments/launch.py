@@ -44,6 +44,7 @@ class Launch:
         make_estimator: Called with the keywords *job_name* and *is_first*: whether no other launch starts the job.
         attach_steps: Attaches the experiment's shared steps to the trial of that name.
         job_name: The job's name.
+        has_started_job: Whether this launch has started the job for sure.
     """
 
     account: Account
@@ -56,6 +57,7 @@ class Launch:
     _make_estimator: MakeEstimator = attrs.field(alias="make_estimator")
     _attach_steps: Callable[[str], None] = attrs.field(alias="attach_steps")
     job_name: str = attrs.field(init=False)
+    has_started_job: bool = attrs.field(init=False, default=False)
     _own_job_name: str = attrs.field(init=False)
     _estimator: Any = attrs.field(init=False)
     _inputs: Mapping[str, JobInput] = attrs.field(init=False, factory=dict)
@@ -114,12 +116,8 @@ class Launch:
         if self._estimator is None:
             self._estimator = self._make_estimator(job_name=self.job_name, is_first=self._is_ours)
         self._attach_steps(self.trial_name)
-        start_job(
-            self.account,
-            self._estimator,
-            job_name=self.job_name,
-            trial_name=self.trial_name,
-            inputs=self._inputs,
+        self.has_started_job = start_job(
+            self.account, self._estimator, job_name=self.job_name, trial_name=self.trial_name, inputs=self._inputs
         )
         self._is_tagged = tag_component(self.account, self.job_name, self.tags)
         return self.submitted

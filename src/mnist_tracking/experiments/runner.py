@@ -23,12 +23,13 @@ from mnist_tracking._aws.jobs import CHECKPOINTS, checkpoints_of, code_of, make_
 from mnist_tracking._aws.removal import delete_trial
 from mnist_tracking._aws.storage import experiment_folder
 from mnist_tracking._values.checks import check_timeout
-from mnist_tracking._values.names import check_name, unique_name
+from mnist_tracking._values.names import attempt_name, check_name, unique_name
 from mnist_tracking._values.provenance import program_code
 from mnist_tracking._values.records import Component, NamedTrial, ParameterValue, trial_name_of
 from mnist_tracking._values.scripts import mistakes
 from mnist_tracking._values.settings import check_tags, copied_tags
 from mnist_tracking._values.specs import JobInput, JobSpec
+from mnist_tracking._values.sweeps import SweepPlace
 from mnist_tracking._values.text import plural
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import ConfigError, MnistTrackingError
@@ -448,23 +449,34 @@ def launch_of(
     hyperparameters: Mapping[str, ParameterValue] | None,
     trial_name: str | None = None,
     *,
+    job: JobSpec | None = None,
+    place: SweepPlace | None = None,
     resume_from: NamedTrial | str | None = None,
 ) -> Launch:
     """
     Return the launch of a trial; nothing of it has been sent.
+
+    Args:
+        runner: The experiment.
+        hyperparameters: The trial's own hyperparameters.
+        trial_name: The trial's name; None generates one.
+        job: What it trains; by default the runner's job.
+        place: Its place in a sweep. The attempts at a slot share their checkpoints.
+        resume_from: A trial whose checkpoints the job starts with and adds to.
 
     Raises:
         ConfigError: If the runner has no job, a hyperparameter is wrong, or *trial_name* is not allowed.
         NotFoundError: If the trial to resume from does not exist.
         StateError: If it has no checkpoints.
     """
-    job, tags = runner._require_job(), runner._tags
+    job, tags = job or runner._require_job(), runner._tags
     merged = job.merged({} if hyperparameters is None else hyperparameters)
     inputs = job.inputs_with(runner.data_uri)
     for mistake in mistakes(job, merged):
         warn(mistake)
     name = runner._trial_name(trial_name)
-    checkpoint_uri = _checkpoint_uri(runner, job, name, resume_from)
+    own = name if place is None else attempt_name(place.sweep, place.slot, 1)
+    checkpoint_uri = _checkpoint_uri(runner, job, own, resume_from)
     return Launch(
         runner.workspace,
         runner.name,
@@ -480,6 +492,7 @@ def launch_of(
             hyperparameters=merged,
             prefix=runner.prefix,
             tags=tags,
+            reserved={} if place is None else place.hyperparameters(),
             checkpoint_uri=checkpoint_uri,
         ),
         runner._shared.attach_to,

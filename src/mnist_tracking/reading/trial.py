@@ -31,6 +31,7 @@ from mnist_tracking._values.records import (
     trial_name_of,
 )
 from mnist_tracking._values.reported import unpack_points
+from mnist_tracking._values.sweeps import SweepPlace, place_in
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, named, number, printable
 from mnist_tracking.reading.download.trial import TrialDownload, download_trial
@@ -133,6 +134,7 @@ class Trial:
         billable_s: The seconds that SageMaker bills for each instance of its job. They are recorded by the program that
             waits for the job; None until then.
         provenance: The code that was trained, and what it ran in; a `mnist_tracking.types.Provenance`.
+        sweep: Its place in the sweep that trained it, a `mnist_tracking.types.SweepPlace`; None if no sweep did.
         steps: Its steps, a `mnist_tracking.types.Component` each, in order of creation; read on first use, then kept.
 
     Example:
@@ -173,6 +175,7 @@ class Trial:
     billable_s: int | None = None
     reported: Mapping[int, float] = attrs.field(factory=dict, converter=own_copy, hash=False)
     provenance: Provenance = attrs.field(factory=Provenance)
+    sweep: SweepPlace | None = None
     _is_settled: bool = attrs.field(default=False, eq=False, alias="is_settled")  # no metric is outstanding, for sure
 
     def __repr__(self) -> str:
@@ -332,6 +335,7 @@ def trial_from_component(
         duration_s=(ended - started).total_seconds() if ended and started else None,
         ended=ended,
         provenance=component.provenance,
+        sweep=place_in(component.parameters),
         account=account,
         is_settled=is_settled,
     )

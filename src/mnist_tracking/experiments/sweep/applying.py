@@ -15,14 +15,17 @@ __all__ = ["JOB", "apply_point", "check_job_name"]
 JOB = "job:"
 """Begins the names of dimensions that are no hyperparameters."""
 
-_INSTANCE_TYPE, _INPUTS, _ENVIRONMENT = f"{JOB}instance_type", f"{JOB}inputs.", f"{JOB}environment."
+INSTANCE_TYPE = f"{JOB}instance_type"
+"""The name of the dimension that is the instance type."""
+
+_INPUTS, _ENVIRONMENT = f"{JOB}inputs.", f"{JOB}environment."
 
 
 def check_job_name(name: str) -> None:
     """Check the name of a dimension that is no hyperparameter; ConfigError if a job has no such attribute."""
-    if name == _INSTANCE_TYPE or (name.startswith((_INPUTS, _ENVIRONMENT)) and not name.endswith(".")):
+    if name == INSTANCE_TYPE or (name.startswith((_INPUTS, _ENVIRONMENT)) and not name.endswith(".")):
         return
-    forms = (_INSTANCE_TYPE, f"{_INPUTS}<channel>", f"{_ENVIRONMENT}<NAME>")
+    forms = (INSTANCE_TYPE, f"{_INPUTS}<channel>", f"{_ENVIRONMENT}<NAME>")
     attribute = name.partition(".")[0]
     suggestion = did_you_mean(attribute, [form.partition(".")[0] for form in forms if form.partition(".")[0] != name])
     raise ConfigError(
@@ -51,7 +54,7 @@ def apply_point(job: JobSpec, point: Mapping[str, ParameterValue]) -> tuple[JobS
     instance_type: Any = job.instance_type
     inputs, environment = dict(job.inputs), dict(job.environment)
     for name, value in point.items():
-        if name == _INSTANCE_TYPE:
+        if name == INSTANCE_TYPE:
             instance_type = value  # which the job checks
         elif name.startswith(_INPUTS):
             inputs[name.removeprefix(_INPUTS)] = _string(name, value)

@@ -1,100 +1,195 @@
-"""PointTraining: the training of one point of a sweep, by this program or by another one."""
+"""PointTraining: the training of one trial of a sweep, by this program or by another one."""
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 import attrs
 
+from mnist_tracking._aws.convert import component_of_job
 from mnist_tracking._aws.errors import is_fault_of_service
-from mnist_tracking._aws.jobs import find_job
-from mnist_tracking._values.names import attempt_name
-from mnist_tracking._values.records import ParameterValue
-from mnist_tracking.errors import JobFailedError
+from mnist_tracking._aws.jobs import ENDED, describe_job, find_job
+from mnist_tracking._values.names import attempt_name, digest_of
+from mnist_tracking._values.records import MetricPoint, ParameterValue
+from mnist_tracking._values.specs import JobSpec
+from mnist_tracking._values.sweeps import SweepPlace
 from mnist_tracking.experiments.launch import Launch
 from mnist_tracking.experiments.runner import ExperimentRunner, launch_of
-from mnist_tracking.experiments.submission import SubmittedTrial, follow
+from mnist_tracking.experiments.submission import SubmittedTrial
+from mnist_tracking.experiments.sweep.applying import JOB
 from mnist_tracking.experiments.sweep.running import Running
-from mnist_tracking.experiments.sweep.scheduler import Scheduler
+from mnist_tracking.experiments.sweep.scheduler import Cancelled, Scheduler
+from mnist_tracking.experiments.sweep.space import Point, Space
+from mnist_tracking.experiments.sweep.spec import SweepSpec
+from mnist_tracking.experiments.sweep.strategies.protocol import TrialState
+from mnist_tracking.reading.trial import Trial, trial_from_component
 
-_MORE_ATTEMPTS = 2
-"""How often a point is trained again after a failure that is the service's."""
 
-
-@attrs.define(kw_only=True)
-class PointTraining:
+@attrs.frozen(kw_only=True)
+class Driver:
     """
-    The training of one point of a sweep.
+    What the trials of a sweep are trained with.
 
     Attributes:
-        point: The hyperparameters that the sweep varies.
-        hyperparameters: All of them.
-        sweep: The name of the sweep; None if its trials have generated names.
-        slot: What the trials of this point have in their names, after that of the sweep.
-        attempt: Which attempt at the point, from 1.
+        runner: The experiment.
+        job: What each trial trains, before a point changes it.
+        spec: The sweep.
+        sweep: Its name.
+        is_private: Whether no other program runs it, since its name was generated.
+        retries: How often a trial is repeated after a fault of the infrastructure.
+        scheduler: Waits for a full quota, and for outages to pass.
+        running: Receives the events of the trials.
+    """
+
+    runner: ExperimentRunner
+    job: JobSpec
+    spec: SweepSpec
+    sweep: str
+    is_private: bool
+    retries: int
+    scheduler: Scheduler
+    running: Running
+
+
+class Listener(Protocol):
+    """What is called while a trial of a sweep trains."""
+
+    def began(self, training: "PointTraining") -> None:
+        """Called once the trial is known to have a job, with the point of that job."""
+
+    def reported(self, training: "PointTraining", point: MetricPoint) -> str:
+        """Called with each value of a metric; returns why to stop the trial, or an empty string."""
+
+    def expired(self) -> str:
+        """Called now and then; returns why to stop every trial, or an empty string."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class PointTraining:
+    """
+    The training of one trial of a sweep.
+
+    Attributes:
+        number: The number of its configuration.
+        repeat: Which repeat of the configuration it is, from 0.
+        point: The values of the configuration.
+        is_fixed: Whether the job must have this point; otherwise another program may choose it.
+        is_awaited: Whether to wait for the job of another program, rather than leave it for later.
+        attempt: Which attempt at the trial, from 1.
         submitted: Its trial, if that is known to have a job.
     """
 
-    point: Mapping[str, ParameterValue]
-    hyperparameters: Mapping[str, ParameterValue]
-    sweep: str | None = None
-    slot: str = ""
+    number: int
+    repeat: int
+    point: Point
+    is_fixed: bool = True
+    is_awaited: bool = False
     attempt: int = 1
     submitted: SubmittedTrial | None = None
     _launch: Launch | None = attrs.field(init=False, default=None)
-    _attempts_left: int = attrs.field(init=False, default=_MORE_ATTEMPTS)
+    _retries: int = attrs.field(init=False, default=0)
 
-    @property
-    def trial_name(self) -> str | None:
-        """The name of the trial of this attempt; None if it is generated."""
-        return None if self.sweep is None else attempt_name(self.sweep, self.slot, self.attempt)
+    def slot(self, driver: Driver) -> str:
+        """Return its slot: its number in the sweep, or the digest of its hyperparameters in a grid."""
+        if not driver.spec.is_grid:
+            return str(self.number * driver.spec.repeats + self.repeat)
+        return digest_of(driver.runner.name, {**self._applied(driver)[1], **_of_job(self.point)})
 
-    def train(
-        self, runner: ExperimentRunner, scheduler: Scheduler, running: Running, *, is_deferrable: bool = False
-    ) -> bool:
+    def _applied(self, driver: Driver) -> tuple[JobSpec, dict[str, ParameterValue]]:
+        return driver.spec.applied(driver.job, self.point, self.repeat)
+
+    def train(self, driver: Driver, listener: Listener) -> Trial | None:
         """
-        Train the point, and return True; or follow the job of another program that is training it.
+        Train the trial, or follow the job of another program that is training it, and return it once it has ended.
 
-        Args:
-            runner: The experiment and its job.
-            scheduler: Waits for a full quota, and for outages to pass.
-            running: Receives the events of the trial.
-            is_deferrable: Whether to return False if another program has created the trial, so that other points can be
-                trained before its job is waited for.
+        Return None if another program has created it, and it is not awaited.
         """
-        train = partial(self._train, runner, scheduler, running, is_deferrable=is_deferrable)
         try:
-            return scheduler.outliving(train)
+            return driver.scheduler.outliving(partial(self._train, driver, listener))
         except BaseException as error:
-            if self.sweep is None and self.submitted is None and self._launch is not None:
+            if driver.is_private and self.submitted is None and self._launch is not None:
                 self._launch.take_back(error)  # a trial of a named sweep stays: another program may be starting its job
             raise
 
-    def _train(self, runner: ExperimentRunner, scheduler: Scheduler, running: Running, *, is_deferrable: bool) -> bool:
+    def _train(self, driver: Driver, listener: Listener) -> Trial | None:
         while True:
             if self.submitted is None:
-                self.submitted = self._submit(runner, scheduler, running, is_deferrable=is_deferrable)
+                self.submitted = self._submit(driver)
             if self.submitted is None:
-                return False
-            on_poll = None if running.has_launched(self.submitted.name) else scheduler.check
-            try:
-                follow(self.submitted, self.hyperparameters, running, on_poll=on_poll)
-                return True
-            except JobFailedError as error:
-                if not is_fault_of_service(error.reason) or not self._attempts_left:
-                    return True  # recorded as a failed trial, and shown as one
-            self.attempt, self._attempts_left = self.attempt + 1, self._attempts_left - 1
-            self.submitted = self._launch = None
+                return None
+            listener.began(self)
+            trial = self._follow(self.submitted, driver, listener)
+            if self._retries >= driver.retries or not is_fault_of_infrastructure(trial, self._reason(trial)):
+                return trial  # a failure of the script is recorded, and shown as one
+            self.attempt, self._retries = self.attempt + 1, self._retries + 1
+            self.submitted, self._launch, self.is_fixed = None, None, True
 
-    def _submit(
-        self, runner: ExperimentRunner, scheduler: Scheduler, running: Running, *, is_deferrable: bool
-    ) -> SubmittedTrial | None:
-        """Start the job of the point, unless another program has; None if the point is deferred."""
+    def _reason(self, trial: Trial) -> str:
+        """Return why the job failed, which the component of the trial may show later."""
+        job = {} if trial.status != "Failed" else describe_job(trial._account, trial.job_name)
+        return str(job.get("FailureReason", ""))
+
+    def _submit(self, driver: Driver) -> SubmittedTrial | None:
+        """Start the job, unless another program has; None if the trial is left for later."""
         if self._launch is None:
-            self._launch = launch_of(runner, self.point, self.trial_name)
+            self._launch = self._new_launch(driver)
         is_ours = self._launch.claim()
-        if not is_ours and is_deferrable:
+        if not is_ours and not self.is_awaited:
             return None
-        return scheduler.start(partial(_start, self._launch, running, is_ours=is_ours))
+        submitted = driver.scheduler.start(partial(_start, self._launch, driver.running, is_ours=is_ours))
+        if not self.is_fixed and not self._launch.has_started_job:
+            self.point = point_of(trial_of(submitted), driver.spec.space) or self.point
+        return submitted
+
+    def _new_launch(self, driver: Driver) -> Launch:
+        spec, slot = driver.spec, self.slot(driver)
+        job, hyperparameters = self._applied(driver)
+        place = SweepPlace(
+            driver.sweep,
+            slot,
+            objective=spec.objective.metric if spec.objective else "",
+            repeat=self.repeat,
+            repeat_by=spec.repeat_by if spec.repeats > 1 else "",
+            job=_of_job(self.point),
+        )
+        name = attempt_name(driver.sweep, slot, self.attempt)
+        return launch_of(driver.runner, hyperparameters, name, job=job, place=place)
+
+    def _follow(self, submitted: SubmittedTrial, driver: Driver, listener: Listener) -> Trial:
+        """Wait until the job ends; an error or Ctrl-C ends the wait for the job of another program."""
+        name, running = submitted.name, driver.running
+        is_ours, is_stopped = running.has_launched(name), False
+
+        def check() -> None:
+            nonlocal is_stopped
+            if not is_ours:
+                driver.scheduler.check()
+            if not is_stopped and (reason := listener.expired()):
+                if not is_ours:
+                    raise Cancelled
+                submitted.stop(reason=reason)
+                is_stopped = True
+
+        def see(point: MetricPoint) -> None:
+            running.reported(name, point)
+            if reason := listener.reported(self, point):
+                submitted.stop(reason=reason)
+                running.pruned(name, reason)
+
+        running.started(name, submitted.job_name, self._applied(driver)[1])
+        trial = submitted.wait(
+            on_line=partial(running.logged, name),
+            on_status=partial(running.status_changed, name),
+            on_point=see,
+            on_poll=check,
+        )
+        running.ended(trial)
+        return trial
+
+
+def _of_job(point: Point) -> dict[str, ParameterValue]:
+    """Return what a point changes of the job itself."""
+    return {name: value for name, value in point.items() if name.startswith(JOB)}
 
 
 def _start(launch: Launch, running: Running, *, is_ours: bool) -> SubmittedTrial:
@@ -108,3 +203,38 @@ def _start(launch: Launch, running: Running, *, is_ours: bool) -> SubmittedTrial
         return launch.submitted
     running.launching(launch.trial_name, launch.job_name)
     return launch.start()
+
+
+def trial_of(submitted: SubmittedTrial) -> Trial:
+    """Return a trial as its job shows it, which is never behind."""
+    account = submitted._account
+    component = component_of_job(describe_job(account, submitted.job_name))
+    return trial_from_component(account, component, submitted.name, submitted.experiment)
+
+
+def point_of(trial: Trial, space: Space) -> Point | None:
+    """Return the point of a space that a trial has trained; None if it is not in the space."""
+    values: Mapping[str, ParameterValue] = {**trial.hyperparameters, **(trial.sweep.job if trial.sweep else {})}
+    try:
+        point = space.draw(lambda name, _: values[name])
+    except KeyError:
+        return None
+    return point if space.contains(point) else None
+
+
+def is_fault_of_infrastructure(trial: Trial, reason: str) -> bool:
+    """Whether a trial failed, for that reason, or was stopped for lack of instances or by an internal error."""
+    return is_fault_of_service(reason) or trial.stop_reason == "MaxWaitTimeExceeded"
+
+
+_STATES: Mapping[str | None, TrialState] = {"Completed": "completed", "Failed": "failed"}
+
+
+def state_of(trial: Trial) -> TrialState:
+    """Return how a trial has ended, as its strategy sees it."""
+    return "pruned" if trial.is_pruned else _STATES.get(trial.status, "stopped")
+
+
+def has_ended(trial: Trial) -> bool:
+    """Whether the training of a trial has ended."""
+    return trial.status in ENDED

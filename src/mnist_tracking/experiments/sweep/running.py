@@ -54,7 +54,8 @@ class Running(Observers):
         super().logged(trial_name, line)
 
     def ended(self, trial: Trial) -> None:
-        self._jobs.pop(trial.name, None)
+        for kept in (self._jobs, self._lines, self._repeated):
+            kept.pop(trial.name, None)
         self.ended_trials.append(trial)
         super().ended(trial)
 

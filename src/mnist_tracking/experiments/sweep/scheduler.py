@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
 
 class Scheduler:
     """
-    Runs tasks, some at once, in threads.
+    Runs tasks, some at once, in threads that each take the next task when they are free.
 
     After an error, no further tasks start, the running ones end, and it is raised. Ctrl-C starts nothing more and calls
     *on_interrupt*, which should end the running tasks. A task that waits for another program calls `check` meanwhile.
@@ -36,33 +36,61 @@ class Scheduler:
         self._max_parallel = max_parallel
         self._on_interrupt = on_interrupt
         self._is_cancelled = False
+        self._busy = self._ended = 0
         self._news = threading.Condition()
         self._turn = threading.Lock()
 
-    def run(self, tasks: Sequence[Callable[[], T]]) -> list[T | None]:
-        """Run tasks to their end, and return their results; None for each that was cancelled."""
+    def run(self, take: Callable[[], Callable[[], object] | None]) -> None:
+        """
+        Run tasks to their end.
+
+        Args:
+            take: Returns the next task, or None if there is none: for now, while others run, after each of which it is
+                called again, or for good. It is called from several threads.
+        """
         with ThreadPoolExecutor(self._max_parallel, thread_name_prefix="sweep") as pool:
             try:
-                futures = [pool.submit(self._run, task) for task in tasks]
+                futures = [pool.submit(self._work, take) for _ in range(self._max_parallel)]
                 while wait(futures, timeout=0.5).not_done:
                     pass  # an interrupt is noticed between two waits
             except KeyboardInterrupt as interrupt:
                 self._cancel()
                 self._end_running(interrupt)
                 raise
-        return [future.result() for future in futures]
+        for future in futures:
+            future.result()
 
-    def _run(self, task: Callable[[], T]) -> T | None:
+    def _work(self, take: Callable[[], Callable[[], object] | None]) -> None:
         try:
-            self.check()
-            return task()
+            while self._run_next(take):
+                pass
         except Cancelled:
-            return None
+            return
         except BaseException:
             self._cancel()
             raise
+
+    def _run_next(self, take: Callable[[], Callable[[], object] | None]) -> bool:
+        """Run the next task, or wait until another one has ended; return False if nothing is left to run."""
+        self.check()
+        with self._news:
+            self._busy, ended = self._busy + 1, self._ended
+        task = None
+        try:
+            if task := take():
+                task()
         finally:
-            self._announce()  # a job has ended: the quota may allow another
+            with self._news:
+                self._busy, self._ended = self._busy - 1, self._ended + (task is not None)
+                self._news.notify_all()  # a job has ended: the quota may allow another
+        return task is not None or self._await_end(ended)
+
+    def _await_end(self, ended: int) -> bool:
+        """Wait for the next task to end, and return True; False if none is running."""
+        with self._news:
+            while self._busy and self._ended == ended and not self._is_cancelled:
+                self._news.wait()
+            return self._ended != ended
 
     def _cancel(self) -> None:
         self._is_cancelled = True

@@ -1,57 +1,95 @@
-"""HyperparameterSweep: trains a trial for every point of a space, several at once, and ranks them."""
+"""HyperparameterSweep: trains trials for the points of a space, several at once, and ranks them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, Self
 
-from mnist_tracking._aws.experiments import trial_arns
+import attrs
+
+from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.experiments import require_experiment
 from mnist_tracking._values.checks import check_count
-from mnist_tracking._values.names import attempt_name, check_name, digest_of
-from mnist_tracking._values.recordable import comparable
+from mnist_tracking._values.names import attempts_of, check_name, unique_name
 from mnist_tracking._values.records import ParameterValue
-from mnist_tracking._values.text import short_repr
-from mnist_tracking.errors import ConfigError, MnistTrackingError
-from mnist_tracking.experiments.observers import TrialObserver, check_observer
+from mnist_tracking._values.specs import JobSpec, Objective
+from mnist_tracking._values.text import nearest, plural, short_repr
+from mnist_tracking.errors import ConfigError, MnistTrackingError, NotFoundError
+from mnist_tracking.experiments.observers import Observers, TrialObserver, check_observer
 from mnist_tracking.experiments.progress import reporting
-from mnist_tracking.experiments.runner import ExperimentRunner, check_room
-from mnist_tracking.experiments.submission import SubmittedTrial
-from mnist_tracking.experiments.sweep.checking import expand_grid
-from mnist_tracking.experiments.sweep.point import PointTraining
+from mnist_tracking.experiments.runner import ExperimentRunner
+from mnist_tracking.experiments.sweep.agenda import Agenda
+from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
+from mnist_tracking.experiments.sweep.checking import check_space
+from mnist_tracking.experiments.sweep.point import Driver, has_ended, point_of, state_of
+from mnist_tracking.experiments.sweep.record import read_sweep, record_sweep, sweep_names, update_sweep
+from mnist_tracking.experiments.sweep.rules import Limits, StopRules
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
-from mnist_tracking.experiments.sweep.space import Space
+from mnist_tracking.experiments.sweep.space import Point, Rule, Space
+from mnist_tracking.experiments.sweep.spec import SweepSpec
+from mnist_tracking.experiments.sweep.strategies import Strategy, SweepTrial, make_strategy, name_of
+from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
 from mnist_tracking.reading.leaderboard import Leaderboard, including
-from mnist_tracking.reading.trial import Trial, is_trained
+from mnist_tracking.reading.scores import score
 
 __all__ = ["HyperparameterSweep"]
+
+_MOST_CHECKED = 10_000  # points of a grid, before the first trial starts
 
 
 class HyperparameterSweep:
     """
-    Trains one trial for every combination of a grid.
+    Trains trials for the points of a space, which a strategy chooses, several at once.
 
-    The grid is counted before it is built, and every point is checked before the first trial starts. Failed trials are
-    kept, with their reason, and do not stop the others.
+    The strategy ``"grid"`` trains every point. The others choose the next point by what the trials so far have shown,
+    until *max_trials* or a rule ends the sweep. A pruner stops trials that are not promising, by the values that they
+    log. Failed trials are kept, with their reason, and do not stop the others.
+
+    **The experiment is the only state.** It has the definition of the sweep, and the point of each trial. So any
+    program can continue it, on any machine: by another sweep of the same *name*, or by `load`.
+
+    **Several programs** that run a sweep of the same name train each trial once between them. Each waits for all
+    trials, and returns the same leaderboard.
 
     **Waiting.** While the account's quota of running jobs is exhausted, no more jobs are started. The same applies
-    during throttling, and during outages of the service or the network, for up to ``Timing.outage_s`` for each trial. A
-    job that fails for lack of capacity, or because of an internal error of SageMaker, is repeated up to twice, as
-    another trial.
-
-    **Several programs.** Programs that run a sweep of the same *name* in the same experiment, also on other machines,
-    train each point once between them. Each waits for all points, and returns the same leaderboard.
+    during throttling, and during outages of the service or the network, for up to ``Timing.outage_s`` for each trial.
 
     Args:
         runner: The experiment, with its job.
         space: Lists of values and ranges by parameter, points, or a `Space`.
-        max_parallel: The number of trials that may train at once.
-        name: Identifies the sweep in its experiment, up to 100 characters. Its trials are called ``<name>-<digest>``,
-            after a digest of all their hyperparameters, so that `run` continues a sweep of that name, of any program.
-            Without one, each call of `run` is a sweep of its own, whose trials have generated names.
+        strategy: What chooses the points: ``"grid"``, ``"random"``, ``"qmc"``, ``"tpe"``, ``"gp"``, ``"cmaes"``, a
+            sampler of Optuna, or an object with the three methods of `mnist_tracking.types.Strategy`.
+        pruner: What stops trials early: ``"median"``, ``"asha"``, ``"hyperband"``, ``"patience"``, such a name with
+            options, a pruner of Optuna, or None.
+        max_trials: The number of trials, those of all repeats; further attempts at a trial do not count. Needed by
+            strategies that never end, unless *stop* ends them.
+        max_parallel: The number of trials that this program trains at once.
+        repeats: The number of trials of each configuration, which differ in their seed. The strategy sees the mean of
+            their objective. If the first one is pruned, the others are not trained.
+        repeat_by: The hyperparameter of the seed. The first repeat has the job's own value of it, by default *seed*.
+        retries: How often a trial is repeated, as another trial, if its job fails for lack of instances or because of
+            an internal error of SageMaker. It continues from the checkpoints of the earlier attempt, if the job has a
+            ``checkpoint_s3_uri``. A failure of the script is never repeated.
+        stop: When the sweep ends early.
+        objective: What makes one trial better than another; by default the job's objective.
+        seed: Makes the strategy's choices reproducible, with ``max_parallel=1``.
+        points_first: Points to try first.
+        where: Returns whether to keep a point; see `Space`.
+        warm_start: Names of earlier experiments. The strategy takes into account their trials whose parameters are in
+            the space.
+        name: Identifies the sweep in its experiment, up to 100 characters; generated by default. Its trials are called
+            ``<name>-<number>``, or in a grid ``<name>-<digest>`` after a digest of all their hyperparameters.
 
     Raises:
         ConfigError: If the space is wrong or has more points than an experiment can have trials, the job rejects one of
-            them, which the message names, *max_parallel* is less than 1, or SageMaker would reject *name*.
+            them, which the message names, the strategy or the pruner does not suit the space or the job, or another
+            argument is not allowed.
+        MissingDependencyError: If the strategy or the pruner needs a package that is not installed.
+
+    Attributes:
+        runner: The experiment, with its job.
+        name: The name of the sweep.
+        stopped_by: Which rule of *stop* has ended the last `run`, and why; empty if none did.
 
     Example:
         >>> from pathlib import Path
@@ -64,34 +102,175 @@ class HyperparameterSweep:
         [5, 2]
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one may want to say of a sweep
         self,
         runner: ExperimentRunner,
         space: Space | Mapping[str, Any] | Sequence[Mapping[str, ParameterValue]],
         *,
+        strategy: AnyStrategy = "grid",
+        pruner: AnyPruner = None,
+        max_trials: int | None = None,
         max_parallel: int = 1,
+        repeats: int = 1,
+        repeat_by: str = "seed",
+        retries: int = 2,
+        stop: StopRules | None = None,
+        objective: Objective | str | None = None,
+        seed: int = 0,
+        points_first: Sequence[Mapping[str, ParameterValue]] = (),
+        where: Rule | None = None,
+        warm_start: str | Sequence[str] = (),
         name: str | None = None,
     ) -> None:
         if not hasattr(runner, "job"):
             raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
         if runner.job is None:
             raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
+        spec = SweepSpec(
+            space=Space.of(space, where=where, first=points_first),
+            strategy=strategy,
+            pruner=pruner,
+            objective=runner.job.objective if objective is None else Objective.of(objective),
+            max_trials=max_trials,
+            repeats=repeats,
+            repeat_by=repeat_by,
+            seed=seed,
+            warm_start=_names(warm_start),
+        )
+        self._define(runner, spec, name, max_parallel=max_parallel, retries=retries, stop=stop)
+        self._check(runner.job)
+
+    def _define(
+        self,
+        runner: ExperimentRunner,
+        spec: SweepSpec,
+        name: str | None,
+        *,
+        max_parallel: int,
+        retries: int,
+        stop: StopRules | None,
+    ) -> None:
         check_count("max_parallel", max_parallel)
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise ConfigError(f"retries={short_repr(retries)}; expected an integer >= 0.")
+        if not isinstance(stop, StopRules | None):
+            raise ConfigError(f"stop={short_repr(stop)}; expected StopRules, such as StopRules(max_time=3600).")
         self.runner = runner
-        self.name = None if name is None else check_name("sweep", name)
-        self._job = runner.job
-        self.space = Space.of(space)
-        self.points = expand_grid(self.space, runner.job, at_most=runner.workspace.settings.trial_quota)
+        self.name = unique_name(runner.name, "sweep") if name is None else check_name("sweep", name)
         self.max_parallel = max_parallel
+        self.stopped_by = ""
+        self._is_private = name is None
+        self._spec, self._retries, self._stop = spec, retries, stop or StopRules()
+
+    def _check(self, job: JobSpec) -> None:
+        """Check the sweep against its job, before anything is sent."""
+        spec, quota = self._spec, self.runner.workspace.settings.trial_quota
+        self._strategy(job)
+        self._limits(job)
+        if spec.repeats > 1:
+            spec.first_seed(job)
+        if not spec.is_grid and spec.max_trials is None and not self._stop.is_bounded:
+            raise ConfigError(
+                "The sweep would never end. Pass max_trials=, or stop=StopRules(...) with max_time, max_cost or "
+                "patience."
+            )
+        if spec.is_grid and quota is not None and (spec.size or 0) > quota:
+            raise ConfigError(
+                f"The grid has {spec.size:,} points; an experiment can have {quota} trials. Split the sweep, pass "
+                "max_trials=, or pass trial_quota= to the workspace if AWS has raised yours."
+            )
+        check_space(spec.space, job)
+
+    def _grid(self) -> Iterator[Point]:
+        space = self._spec.space
+        return islice(filter(space.allows, space.points()), self._spec.max_configurations)
+
+    @classmethod
+    def load(  # noqa: PLR0913 - as for the class
+        cls,
+        workspace: Account,
+        experiment: str,
+        name: str,
+        *,
+        job: JobSpec | None = None,
+        strategy: "AnyStrategy | None" = None,
+        pruner: AnyPruner = None,
+        where: Rule | None = None,
+        max_trials: int | None = None,
+        max_parallel: int = 1,
+        retries: int = 2,
+        stop: StopRules | None = None,
+    ) -> Self:
+        """
+        Load a sweep from what its experiment has of it, in any program.
+
+        Args:
+            workspace: Where the experiment is.
+            experiment: The experiment's name.
+            name: The name of the sweep.
+            job: What each trial trains; needed to `run` it. `board` and `watch` need none.
+            strategy: The strategy, if that is an object rather than a name.
+            pruner: The pruner, if that is an object rather than a name.
+            where: The rule of the space, if it has one.
+            max_trials: Another number of trials; by default as recorded.
+            max_parallel: As for `HyperparameterSweep`.
+            retries: As for `HyperparameterSweep`.
+            stop: As for `HyperparameterSweep`.
+
+        Raises:
+            NotFoundError: If there is no such experiment, or no sweep of that name in it.
+            ConfigError: If an argument is not allowed, or differs from what is recorded.
+
+        Example:
+            >>> from pathlib import Path
+            >>> _ = Path("train.py").write_text("import sys; print('score=' + sys.argv[-1])")
+            >>> job = JobSpec("train.py", metrics={"score": "score=(.*)"}, objective="score")
+            >>> with Workspace.embedded() as workspace:
+            ...     runner = ExperimentRunner(workspace, "depths", job=job)
+            ...     _ = HyperparameterSweep(runner, {"depth": [2, 5, 7]}, max_trials=1, name="night").run()
+            ...     night = HyperparameterSweep.load(workspace, "depths", "night", job=job, max_trials=3)
+            ...     len(night), len(night.board), len(night.run())
+            (3, 1, 3)
+        """
+        found = require_experiment(workspace, experiment)
+        stored = read_sweep(workspace, found, check_name("sweep", name))
+        if stored is None:
+            raise NotFoundError("sweep", name, nearest(name, sweep_names(workspace, found)))
+        spec = SweepSpec.from_json(stored, strategy=strategy, pruner=pruner, where=where)
+        spec = attrs.evolve(spec, max_trials=spec.max_trials if max_trials is None else max_trials)
+        sweep = cls.__new__(cls)
+        runner = ExperimentRunner(workspace, found, job=job)
+        sweep._define(runner, spec, name, max_parallel=max_parallel, retries=retries, stop=stop)
+        if job is not None:
+            sweep._check(job)
+        return sweep
 
     def __len__(self) -> int:
-        return len(self.points)
+        """Return the number of trials, before the rule of the space."""
+        if self._spec.size is None:
+            raise ConfigError("The number of trials is not limited: pass max_trials=.")
+        return self._spec.size
+
+    def __repr__(self) -> str:
+        count = "" if self._spec.size is None else f", {plural(self._spec.size, 'trial')}"
+        return f"<HyperparameterSweep {self.name!r} of {self.runner.name!r}: {name_of(self._spec.strategy)}{count}>"
+
+    @property
+    def space(self) -> Space:
+        """What the sweep searches."""
+        return self._spec.space
+
+    @property
+    def board(self) -> Leaderboard:
+        """The trials of the sweep as they are now, whichever programs train them."""
+        board = self._read_board()
+        return attrs.evolve(board, trials=tuple(trial for trial in board if attempts_of(self.name, [trial.name])))
 
     def run(
         self, *, observer: TrialObserver | None = None, resume: bool = False, progress: bool | None = None
     ) -> Leaderboard:
         """
-        Train every point, and rank all trials of the experiment.
+        Train what the sweep has left to train, and rank all trials of the experiment.
 
         On Ctrl-C, no more trials start, and the jobs that this call has started are stopped; those of other programs
         keep running. After any other error, such as expired credentials, no more trials start either, and the running
@@ -99,83 +278,114 @@ class HyperparameterSweep:
 
         Args:
             observer: Called as the trials progress.
-            resume: Continue an earlier call, of any program: a point that a job of this experiment has trained with the
-                same hyperparameters is not trained again, and one that a job is training is waited for. A point counts
-                as trained if its job has completed or reached its time limit. In a sweep with a name, this retrains the
-                points that have failed or were stopped; other points are never retrained. Whether the script and the
-                data are still the same is not checked.
+            resume: Also train again what has failed or was stopped, as another trial; what was pruned is not. A trial
+                counts as trained if its job has completed or reached its time limit. In a grid whose name was
+                generated, all trials of the experiment count that have the same hyperparameters. Whether the script and
+                the data are still the same is not checked.
             progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
                 notebook, unless there is an *observer*.
 
         Raises:
-            ConfigError: If the job lacks a required input, or the experiment has no room for so many trials. Nothing
-                was started.
+            ConfigError: If the job lacks a required input, the experiment has no room for so many trials, or it has
+                another sweep of that name. No trial was started.
             MnistTrackingError: If anything but a failed trial stopped the sweep.
         """
         check_observer(observer)
-        self._job.inputs_with(self.runner.data_uri)
-        trainings = self._trainings(resume=resume)
-        todo, names = [training.point for training in trainings], list(self.points[0])
-        workspace = self.runner.workspace
+        job = self._require_job()
+        job.inputs_with(self.runner.data_uri)
+        names = list(self.space.dimensions)
+        points = list(islice(self._grid(), _MOST_CHECKED)) if self._spec.is_grid and self._spec.repeats == 1 else []
+        with reporting(
+            job,
+            points,
+            names=names,
+            observer=observer,
+            progress=progress,
+            total=self._spec.size,
+            max_parallel=self.max_parallel,
+        ) as report:
+            return self._run(job, report, resume=resume)
+
+    def _run(self, job: JobSpec, report: Observers, *, resume: bool) -> Leaderboard:
+        workspace, spec = self.runner.workspace, self._spec
+        running, limits, history = Running(report, workspace), self._limits(job), list(self._history())
+        most = self.max_parallel if spec.size is None else min(self.max_parallel, spec.size)
+        scheduler = Scheduler(workspace, max_parallel=most, on_interrupt=running.stop)
+        driver = Driver(
+            runner=self.runner,
+            job=job,
+            spec=spec,
+            sweep=self.name,
+            is_private=self._is_private,
+            retries=self._retries,
+            scheduler=scheduler,
+            running=running,
+        )
+        agenda = Agenda(driver, self._strategy(job), limits, resume=resume)
         try:
-            with reporting(self._job, todo, names=names, observer=observer, progress=progress) as report:
-                running = Running(report, workspace)
-                scheduler = Scheduler(workspace, max_parallel=self.max_parallel, on_interrupt=running.stop)
-                tasks = [partial(training.train, self.runner, scheduler, running) for training in trainings]
-                are_done = scheduler.run([partial(task, is_deferrable=True) for task in tasks])
-                scheduler.run([task for task, is_done in zip(tasks, are_done, strict=True) if not is_done])
-                return including(scheduler.outliving(self._board), running.ended_trials)
+            agenda.start(history)
+            if not self._is_private or agenda.has_more():
+                self._record()
+            scheduler.run(agenda.take)
+            return including(scheduler.outliving(self._read_board), running.ended_trials)
         except MnistTrackingError as error:
-            again = "run(resume=True)" if self.name is None else "run()"
-            error.add_note(f"Call {again} on this sweep to train the remaining points; running jobs are not affected.")
+            error.add_note(
+                f"Call run() on this sweep, or on another one with name={self.name!r}, to train what is left; running "
+                "jobs are not affected."
+            )
             raise
+        finally:
+            self.stopped_by = limits.reason
 
-    def _trainings(self, *, resume: bool) -> list[PointTraining]:
-        """Return what is left to train; ConfigError if the experiment has no room for it."""
-        existing = {name.lower() for name in trial_arns(self.runner.workspace, self.runner.name)}
-        if self.name is None:
-            trainings = list(self._unnamed(self._trained() if resume else []))
-        else:
-            trainings = list(self._named(self.name, existing, resume=resume))
-        new = [each for each in trainings if not each.submitted and (each.trial_name or "").lower() not in existing]
-        check_room(self.runner, trials=len(existing), more=len(new))
-        return trainings
+    def _require_job(self) -> JobSpec:
+        if self.runner.job is None:
+            raise ConfigError("This sweep was loaded without a job. Pass job= to HyperparameterSweep.load().")
+        return self.runner.job
 
-    def _named(self, sweep: str, existing: set[str], *, resume: bool) -> Iterator[PointTraining]:
-        """Yield the points that no attempt has trained yet, each with its last attempt, or with a new one."""
-        trials = {trial.name.lower(): trial for trial in self._board()} if existing else {}
-        for point in self.points:
-            merged = self._job.merged(point)
-            slot, attempt = digest_of(self.runner.name, merged), 1
-            while attempt_name(sweep, slot, attempt + 1).lower() in existing:
-                attempt += 1
-            trial = trials.get(attempt_name(sweep, slot, attempt).lower())
-            is_open = trial is None or trial.status in ("InProgress", "Stopping")
-            if trial is not None and not is_open:
-                if not resume or is_trained(trial):
-                    continue
-                attempt += 1
-            yield PointTraining(point=point, hyperparameters=merged, sweep=sweep, slot=slot, attempt=attempt)
+    def _strategy(self, job: JobSpec) -> Strategy:
+        spec, metrics = self._spec, [metric.name for metric in job.metrics]
+        return make_strategy(
+            spec.strategy, spec.pruner, spec.space, spec.objective, seed=spec.seed, metrics=metrics or None
+        )
 
-    def _unnamed(self, earlier: Sequence[Trial]) -> Iterator[PointTraining]:
-        """Yield the points that no earlier trial has trained; with the job that is training it, if any."""
-        trained = [(_comparable(trial.hyperparameters), trial) for trial in earlier]
-        for point in self.points:
-            merged = self._job.merged(point)
-            same = [trial for hyperparameters, trial in trained if hyperparameters == _comparable(merged)]
-            if not any(is_trained(trial) for trial in same):
-                submitted = next((self._submitted(trial) for trial in same if trial.status == "InProgress"), None)
-                yield PointTraining(point=point, hyperparameters=merged, submitted=submitted)
+    def _limits(self, job: JobSpec) -> Limits:
+        workspace, spec = self.runner.workspace, self._spec
+        types = spec.space.dimensions.get(INSTANCE_TYPE)
+        jobs = [job] if types is None else [apply_point(job, {INSTANCE_TYPE: value})[0] for value in types.grid()]
+        costs = [workspace.prices.cost_of(each, each.max_run_s) for each in jobs]
+        known = [cost for cost in costs if cost is not None]
+        goal = spec.objective.goal if spec.objective else "maximize"
+        return Limits(self._stop, goal, workspace.clock, max(known) if len(known) == len(costs) else None)
 
-    def _trained(self) -> list[Trial]:
-        return [trial for trial in self._board() if trial.job_name]
+    def _history(self) -> Iterator[SweepTrial]:
+        """Read the trials of the experiments that the strategy starts with."""
+        number, objective = 0, self._spec.objective
+        for experiment in self._spec.warm_start:
+            for trial in Leaderboard.load(self.runner.workspace, experiment, objective=objective):
+                point = point_of(trial, self._spec.space)
+                if point is not None and objective is not None and has_ended(trial):
+                    number -= 1
+                    value = score(trial, objective)
+                    yield SweepTrial(number, point, state_of(trial), value=value, values=trial.reported)
 
-    def _submitted(self, trial: Trial) -> SubmittedTrial:
-        return SubmittedTrial(self.runner.workspace, trial.name, trial.experiment, trial.job_name)
+    def _record(self) -> None:
+        """Record what the sweep is, unless that is recorded already."""
+        workspace, experiment = self.runner.workspace, self.runner.name
+        definition = self._spec.to_json()
+        if record_sweep(workspace, experiment, self.name, definition, self.runner._tags):
+            return
+        stored = read_sweep(workspace, experiment, self.name) or {}
+        self._spec.check_continues(self.name, stored)
+        if stored != definition:
+            update_sweep(workspace, experiment, self.name, definition)
 
-    def _board(self) -> Leaderboard:
-        return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._job.objective)
+    def _read_board(self) -> Leaderboard:
+        return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._spec.objective)
 
 
-def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, object]]:
-    return {name: comparable(value) for name, value in hyperparameters.items()}
+def _names(experiments: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of experiments, given one or several."""
+    names = (experiments,) if isinstance(experiments, str) else experiments
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"warm_start={short_repr(experiments)}; expected the names of experiments.")
+    return tuple(names)

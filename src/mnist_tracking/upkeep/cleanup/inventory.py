@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -17,13 +18,15 @@ from mnist_tracking._aws.convert import (
     tags_to_aws,
 )
 from mnist_tracking._aws.endpoints import HOSTING
-from mnist_tracking._aws.errors import translated
-from mnist_tracking._aws.experiments import component_names, require_trial, trials_with
+from mnist_tracking._aws.errors import if_exists, translated
+from mnist_tracking._aws.experiments import component_names, read_component, require_trial, trials_with
 from mnist_tracking._aws.jobs import end_of, find_job
 from mnist_tracking._aws.search import iter_components, trials_in
 from mnist_tracking._aws.storage import objects_below, unfinished_uploads
 from mnist_tracking._aws.tags import is_ours, tags_if_ours, tags_of
+from mnist_tracking._values.names import sweep_record_name
 from mnist_tracking._values.records import Component, ExperimentSummary
+from mnist_tracking._values.sweeps import place_in
 from mnist_tracking.upkeep.cleanup.pool import results
 from mnist_tracking.upkeep.cleanup.readers import Reader, find_readers
 
@@ -128,7 +131,14 @@ class _Reader:
         found = {c.name: c for filters in searches for c in iter_components(self.client, **filters)}
         names = component_names(self.account, ExperimentName=self.experiment)
         found |= results(self._read, [name for name in names if name not in found])
+        found |= results(self._read, self._sweep_records(found))
         return sorted(found.values(), key=lambda component: component.created)
+
+    def _sweep_records(self, found: Mapping[str, Component]) -> list[str]:
+        """Return the records of the trials' sweeps that Search does not show yet; they belong to no trial."""
+        places = filter(None, (place_in(component.parameters) for component in found.values()))
+        names = {sweep_record_name(self.experiment, place.sweep) for place in places}
+        return [name for name in names - found.keys() if if_exists(partial(read_component, self.account, name))]
 
     def _read(self, name: str) -> Component:
         """Read a component that Search does not show yet, in the form that Search would return."""

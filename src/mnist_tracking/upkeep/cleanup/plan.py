@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from mnist_tracking._aws.account import Account
-from mnist_tracking._aws.convert import LEAVING_TAG
+from mnist_tracking._aws.convert import LEAVING_TAG, SWEEP_COMPONENT
 from mnist_tracking._aws.endpoints import HOSTING
 from mnist_tracking._aws.experiments import read_experiment
 from mnist_tracking._aws.storage import experiment_folder
@@ -272,8 +272,12 @@ class _Planner:
         return [
             c
             for c in self.inventory.components
-            if self.is_whole or not self.chosen.isdisjoint(c.trials) or (not c.trials and LEAVING_TAG in c.tags)
+            if self.is_whole or not self.chosen.isdisjoint(c.trials) or (not c.trials and self._is_detached(c))
         ]
+
+    def _is_detached(self, component: Component) -> bool:
+        """Whether a component in no trial is no sweep, whose record goes with the experiment."""
+        return LEAVING_TAG in component.tags and component.display_name != SWEEP_COMPONENT
 
     def _component(self, component: Component) -> PlannedDeletion:
         reason = self._reason_to_keep(component)
