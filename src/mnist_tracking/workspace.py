@@ -67,6 +67,8 @@ class Workspace(Account):
         *,
         engine: "EmbeddedSageMaker | None" = None,
         python: str | None = None,
+        max_jobs: int | None = None,
+        gpus: int | None = None,
         timing: Timing | None = None,
         **settings: Unpack[SettingsOptions],
     ) -> Self:
@@ -79,8 +81,10 @@ class Workspace(Account):
         Args:
             home: The folder that holds everything; created if missing. Defaults to ``MNIST_TRACKING_HOME``, then to
                 ``./.mnist-tracking``.
-            engine: Your own engine, with quotas or another clock, in place of *home* and *python*.
+            engine: Your own engine, with quotas or another clock, in place of *home* and what follows.
             python: The interpreter for training jobs and endpoints. Defaults to the one that is running.
+            max_jobs: How many training jobs run at once, each with an equal share of the processors; further ones wait.
+            gpus: How many GPUs jobs may use; by default those of this machine. See `EmbeddedSageMaker`.
             timing: How often and how long to poll. By default, pauses grow from 20 ms to 0.1 s.
             **settings: As for `aws`. By default, a named bucket is created, and an experiment can have any number of
                 trials, and a trial any number of components.
@@ -96,14 +100,20 @@ class Workspace(Account):
         if engine is None:
             home = home or os.environ.get("MNIST_TRACKING_HOME") or ".mnist-tracking"
             engine = EmbeddedSageMaker(
-                home, python=python, trial_quota=checked.trial_quota, component_quota=checked.component_quota
+                home,
+                python=python,
+                max_jobs=max_jobs,
+                gpus=gpus,
+                trial_quota=checked.trial_quota,
+                component_quota=checked.component_quota,
             )
         if checked.create_bucket is None:
             checked = attrs.evolve(checked, create_bucket=True)
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
         workspace._engine, workspace.is_billed = engine, False
         if is_described:
-            again = partial(cls.embedded, engine.home, python=python, timing=timing, **attrs.asdict(checked))
+            machine = {"python": python, "max_jobs": max_jobs, "gpus": gpus}
+            again = partial(cls.embedded, engine.home, **machine, timing=timing, **attrs.asdict(checked))
             workspace._again = again
         return workspace
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from mnist_tracking.embedded.identity import Identity
+from mnist_tracking.embedded.jobs.resources import Machine
 from mnist_tracking.embedded.lag import Lag, View
 from mnist_tracking.embedded.store import Store
 from mnist_tracking.embedded.timing import EngineTiming
@@ -23,6 +24,7 @@ class Context:
         quotas: How many instances training jobs may use at once, by instance type.
         trial_quota: How many trials an experiment can have; None for any number.
         component_quota: How many components a trial can have; None for any number.
+        machine: Returns what jobs may use of this machine.
         lag: Returns how late things appear.
         now: Returns the time in seconds since the epoch.
         sleep: Sleeps for a number of seconds.
@@ -37,6 +39,7 @@ class Context:
     quotas: Mapping[str, int]
     trial_quota: int | None
     component_quota: int | None
+    machine: Callable[[], Machine]
     lag: Callable[[], Lag]
     now: Callable[[], float]
     sleep: Callable[[float], None]

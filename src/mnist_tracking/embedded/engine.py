@@ -23,6 +23,7 @@ from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.identity import Identity
 from mnist_tracking.embedded.injection import Fault, Injection, Injections
 from mnist_tracking.embedded.interrupts import uninterrupted
+from mnist_tracking.embedded.jobs.resources import Machine, find_cpus, find_gpus
 from mnist_tracking.embedded.lag import Lag
 from mnist_tracking.embedded.registry import OPERATIONS
 from mnist_tracking.embedded.store import Store
@@ -72,6 +73,12 @@ class EmbeddedSageMaker:
             needs more fails with ResourceLimitExceeded. Types without an entry have no limit.
         trial_quota: How many trials an experiment can have; None for any number. AWS's default is 300.
         component_quota: How many components a trial can have; None for any number. AWS's default is 50.
+        max_jobs: How many training jobs run at once; further ones wait, with the secondary status ``Pending``. Each has
+            an equal share of the processors: ``OMP_NUM_THREADS`` and ``SM_NUM_CPUS``. By default, all run at once, and
+            see all processors.
+        gpus: How many GPUs jobs may use. By default those in ``CUDA_VISIBLE_DEVICES``, or all that ``nvidia-smi``
+            lists. A job on a GPU instance has as many GPUs as that has on AWS, or as there are, and waits until they
+            are free; others have none.
         roles: The names of the IAM roles that exist besides its own; jobs and models under another one fail. By default
             every role of the account exists.
         lag: How late Search, trial components, metrics and logs show what has happened. By default, they are up to
@@ -87,8 +94,8 @@ class EmbeddedSageMaker:
         lag: The lag; can be set at any time. It belongs to this engine, in this process.
 
     Raises:
-        ConfigError: If *home* cannot be written or is on a network file system, *disk_reserve_bytes* is negative, or a
-            quota of trials or components is less than 1.
+        ConfigError: If *home* cannot be written or is on a network file system, *disk_reserve_bytes* or *gpus* is
+            negative, or *max_jobs* or a quota of trials or components is less than 1.
 
     Example:
         >>> engine = EmbeddedSageMaker("sagemaker-here")
@@ -109,6 +116,8 @@ class EmbeddedSageMaker:
         quotas: Mapping[str, int] | None = None,
         trial_quota: int | None = None,
         component_quota: int | None = None,
+        max_jobs: int | None = None,
+        gpus: int | None = None,
         roles: Iterable[str] | None = None,
         lag: Lag | None = None,
         timing: EngineTiming | None = None,
@@ -118,9 +127,12 @@ class EmbeddedSageMaker:
     ) -> None:
         if disk_reserve_bytes < 0:
             raise ConfigError(f"disk_reserve_bytes={disk_reserve_bytes!r}; expected bytes >= 0.")
-        for name, quota in (("trial_quota", trial_quota), ("component_quota", component_quota)):
-            if quota is not None and quota < 1:
-                raise ConfigError(f"{name}={quota!r}; expected an integer >= 1, or None for any number.")
+        if gpus is not None and gpus < 0:
+            raise ConfigError(f"gpus={gpus!r}; expected an integer >= 0, or None for those of this machine.")
+        counts = {"trial_quota": trial_quota, "component_quota": component_quota, "max_jobs": max_jobs}
+        for name, count in counts.items():
+            if count is not None and count < 1:
+                raise ConfigError(f"{name}={count!r}; expected an integer >= 1, or None for any number.")
         self.home = Path(home).absolute()
         self.identity = Identity(account_id, region, None if roles is None else frozenset(roles))
         self.python = python or sys.executable
@@ -137,6 +149,7 @@ class EmbeddedSageMaker:
             quotas=self.quotas,
             trial_quota=trial_quota,
             component_quota=component_quota,
+            machine=lambda: Machine(find_cpus(), find_gpus(gpus), max_jobs),
             lag=lambda: self.lag,
             now=clock,
             sleep=sleep,

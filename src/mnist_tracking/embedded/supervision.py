@@ -19,6 +19,7 @@ from mnist_tracking._values.archives import DISK_RESERVE_BYTES
 from mnist_tracking._values.files import OwnedFile, open_privately
 from mnist_tracking.embedded.context import Context
 from mnist_tracking.embedded.disk import open_regular
+from mnist_tracking.embedded.jobs.resources import Machine
 from mnist_tracking.embedded.timing import EngineTiming
 
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -49,6 +50,7 @@ class SupervisorSettings:
         durability: That of its store.
         timing: Its timing.
         disk_reserve_bytes: How much of the disk unpacking leaves free.
+        machine: What jobs may use of this machine.
         clock_ahead_s: How far its clock is ahead of this machine's.
     """
 
@@ -56,6 +58,7 @@ class SupervisorSettings:
     durability: str
     timing: EngineTiming
     disk_reserve_bytes: int = DISK_RESERVE_BYTES
+    machine: Machine = attrs.field(factory=Machine)
     clock_ahead_s: float = 0.0
 
     @classmethod
@@ -63,7 +66,12 @@ class SupervisorSettings:
         """Return the settings of an engine."""
         ahead_s = round(context.now() - time.time(), 1)  # the two are not read at the same moment
         return cls(
-            context.identity.region, context.store.durability, context.timing, context.disk_reserve_bytes, ahead_s
+            context.identity.region,
+            context.store.durability,
+            context.timing,
+            context.disk_reserve_bytes,
+            context.machine(),
+            ahead_s,
         )
 
     def now(self) -> float:
@@ -74,7 +82,8 @@ class SupervisorSettings:
     def read(cls, folder: Path) -> "SupervisorSettings":
         """Read the settings in a folder."""
         fields = json.loads((folder / _SETTINGS).read_text())
-        return cls(**{**fields, "timing": EngineTiming(**fields["timing"])})
+        timing, machine = EngineTiming(**fields["timing"]), Machine(**fields.get("machine", {}))
+        return cls(**{**fields, "timing": timing, "machine": machine})
 
     @staticmethod
     def are_in(folder: Path) -> bool:

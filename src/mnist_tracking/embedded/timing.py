@@ -28,6 +28,9 @@ class EngineTiming:
         sigterm: Whether such a script gets SIGTERM first. On AWS it does not: the signal reaches the shell that started
             it, which does not pass it on (aws/sagemaker-training-toolkit#125).
         checkpoint_interval_s: Between two uploads of changed checkpoints while a job runs.
+        slot_poll_s: How long a job that waits for GPUs or for other jobs pauses before it looks again, the first time;
+            the pauses grow.
+        longest_slot_poll_s: The longest of these pauses.
         output_poll_s: How long a supervisor waits for output before it looks at anything else, such as metric files.
         stopped_upload_s: How long a job that was stopped may continue to upload its output, which is then given up.
         full_disk_s: How long a job that has trained waits for room on a full disk for its output before it fails.
@@ -51,6 +54,8 @@ class EngineTiming:
     stop_grace_s: float = _seconds(0.0)
     sigterm: bool = False
     checkpoint_interval_s: float = _seconds(2.0)
+    slot_poll_s: float = _seconds(0.05)
+    longest_slot_poll_s: float = _seconds(1.0)
     output_poll_s: float = _seconds(1.0)
     stopped_upload_s: float = _seconds(600.0)
     full_disk_s: float = _seconds(60.0)

@@ -163,6 +163,8 @@ class Placement:
         host: The host.
         layout: Its folders.
         port: The port of the first host on loopback, reserved for this job.
+        gpus: The GPUs of this host.
+        threads: Its share of the processors; None if they are not shared.
     """
 
     request: dict[str, Any]
@@ -171,6 +173,8 @@ class Placement:
     host: Host
     layout: Layout
     port: int
+    gpus: tuple[str, ...] = ()
+    threads: int | None = None
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -284,8 +288,14 @@ def variables(placement: Placement, python: dict[str, str] | None = None) -> dic
     }
     encoded = {name: value for name, value in _encoded_variables(placement) if not _is_too_long(name, value)}
     given = placement.request.get("Environment", {})
-    own = {**platform, **_rendezvous(placement), **encoded}
+    own = {**platform, **_processors(placement), **_rendezvous(placement), **encoded}
     return {**clean_environment(), **(python or {}), **own, **given, UPDATES: str(layout.updates)}
+
+
+def _processors(placement: Placement) -> dict[str, str]:
+    """Return the variables that keep jobs at once from using each other's GPUs, and more threads than processors."""
+    threads = {} if placement.threads is None else {"OMP_NUM_THREADS": str(placement.threads)}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(placement.gpus), **threads}
 
 
 def left_out(placement: Placement) -> list[str]:
@@ -345,8 +355,8 @@ def _training_env(placement: Placement) -> dict[str, Any]:
         "log_level": placement.hyperparameters.get("sagemaker_container_log_level", 20),
         "module_dir": str(placement.hyperparameters.get("sagemaker_submit_directory", "")),
         "module_name": placement.program.removesuffix(".py"),
-        "num_cpus": os.cpu_count() or 1,
-        "num_gpus": 0,
+        "num_cpus": placement.threads or os.cpu_count() or 1,
+        "num_gpus": len(placement.gpus),
         "num_neurons": 0,
         "user_entry_point": placement.program,
     }

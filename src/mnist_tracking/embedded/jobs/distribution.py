@@ -37,7 +37,7 @@ def distribution_groups(hyperparameters: dict[str, Any], host: Host) -> list[str
     return [host.group] if launcher_of(hyperparameters) else []
 
 
-def torchrun(python: str, hosts: list[str], current: str, port: int) -> list[str]:
+def torchrun(python: str, hosts: list[str], current: str, port: int, gpus: int) -> list[str]:
     """
     Return the start of the command that the toolkit runs on each host; program and arguments follow.
 
@@ -49,10 +49,11 @@ def torchrun(python: str, hosts: list[str], current: str, port: int) -> list[str
         hosts: The names of the participating hosts.
         current: The name of this host.
         port: The port of the first host.
+        gpus: The number of GPUs of each host, and of the processes on it; without GPUs, there is one process.
     """
     options = {
         "--nnodes": len(hosts),
-        "--nproc_per_node": 1,  # jobs here have no GPU, see SM_NUM_GPUS
+        "--nproc_per_node": max(gpus, 1),
         "--master_addr": MASTER_ADDRESS,
         "--master_port": port,
         "--node_rank": hosts.index(current),

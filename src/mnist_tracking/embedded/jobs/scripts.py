@@ -240,7 +240,9 @@ def command(placement: Placement, python: str) -> list[str]:
     if placement.host.name in placement.distribution_hosts:
         if placement.is_package:
             raise JobError("ClientError: Python packages are not supported for torch_distributed; it runs scripts.")
-        launcher = torchrun(python, placement.distribution_hosts, placement.host.name, placement.port)
+        launcher = torchrun(
+            python, placement.distribution_hosts, placement.host.name, placement.port, len(placement.gpus)
+        )
         return [*launcher, program, *given]
     if placement.is_package:
         module = program.removesuffix(".py")

@@ -156,10 +156,14 @@ def begin_stopping(connection: sqlite3.Connection, job_id: int, now: float) -> N
     connection.execute("UPDATE components SET status = 'Stopping', modified = ? WHERE id = ?", (now, component_id))
 
 
-def begin_downloading(connection: sqlite3.Connection, job_id: int, now: float) -> None:
-    """Record on a job and its component that it has its instances, and copies its input: its time starts to count."""
+def begin_downloading(connection: sqlite3.Connection, job_id: int, now: float, gpus: Sequence[str] = ()) -> None:
+    """
+    Record on a job and its component that it has its instances, and copies its input: its time starts to count.
+
+    Its GPUs are its own until it ends.
+    """
     enter_stage(connection, job_id, "Downloading", "Downloading input data", now)
-    connection.execute("UPDATE training_jobs SET started = ? WHERE id = ?", (now, job_id))
+    connection.execute("UPDATE training_jobs SET started = ?, gpus = ? WHERE id = ?", (now, json.dumps(gpus), job_id))
     component_id = _own_component(connection, job_id)
     connection.execute("UPDATE components SET started = ?, modified = ? WHERE id = ?", (now, now, component_id))
 

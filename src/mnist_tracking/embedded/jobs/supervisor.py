@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,9 @@ from mnist_tracking.embedded.jobs.failure import failure_reason, written_reason
 from mnist_tracking.embedded.jobs.fixed_paths import failure_note, loss_notes
 from mnist_tracking.embedded.jobs.hosts import Host, ReservedPort, hosts_of
 from mnist_tracking.embedded.jobs.journal import Journal
+from mnist_tracking.embedded.jobs.launcher import recover_lost_jobs
 from mnist_tracking.embedded.jobs.metric_values import FileMetrics, Lines, MetricValue, log_values
+from mnist_tracking.embedded.jobs.resources import Machine, by_host, free_gpus
 from mnist_tracking.embedded.jobs.scripts import Script, ScriptGroup, command, notes
 from mnist_tracking.embedded.jobs.transfers import JobError, check_buckets, prepare_host, upload_outputs
 from mnist_tracking.embedded.store import Store
@@ -102,6 +104,7 @@ class JobSupervisor:
         self._search = LogSearch({definition["Name"]: definition["Regex"] for definition in definitions})
         self._started = int(settings.now())
         self._checkpoints: Checkpoints | None = None
+        self._gpus: Mapping[str, tuple[str, ...]] = {}
         self._has_begun = False
         self._logged: set[str] = set()
 
@@ -130,8 +133,8 @@ class JobSupervisor:
     def _train(self) -> None:
         if self._ending.reason:
             return
+        self._take_instances()
         self._ending.limit(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", state.DEFAULT_RUNTIME_S))
-        self._journal.add(partial(state.begin_downloading, now=self._settings.now()))
         check_buckets(self._store, self._request)
         with ReservedPort() as port:
             with self._ending.interruptible():
@@ -143,6 +146,32 @@ class JobSupervisor:
             if self._begin():
                 self._run_scripts()
 
+    def _take_instances(self) -> None:
+        """Wait until the job may run and its GPUs are free."""
+        machine, wanted = self._settings.machine, self._settings.machine.wanted(self._request)
+        count = sum(wanted.values())
+        if not count and machine.max_jobs is None:
+            self._journal.add(partial(state.begin_downloading, now=self._settings.now()))
+            return
+        with self._ending.interruptible():
+            for pause_s in self._pauses():
+                gpus = self._journal.write(partial(_begin_if_free, self._settings.now, machine, count))
+                if gpus is not None:
+                    self._gpus = by_host(gpus, wanted)
+                    return
+                time.sleep(pause_s)
+                recover_lost_jobs(self._store, self._settings.now())  # what they had is free
+
+    def _pauses(self) -> Iterator[float]:
+        """Yield the pauses of a job that waits, which is shown as pending after the first attempt."""
+        yield 0.0
+        message = "Waiting for GPUs or for other jobs to end"
+        self._journal.add(partial(state.enter_stage, status="Pending", message=message, now=self._settings.now()))
+        pause_s = self._timing.slot_poll_s
+        while True:
+            yield pause_s
+            pause_s = min(pause_s * 1.3, self._timing.longest_slot_poll_s)
+
     def _fetch_checkpoints(self) -> None:
         if config := self._request.get("CheckpointConfig"):
             folders = [host.placement.layout.checkpoints for host in self._hosts.values()]
@@ -151,7 +180,17 @@ class JobSupervisor:
 
     def _make(self, host: Host, port: int) -> HostRun:
         layout = Layout.of(state.ml_of(self._store, self._job["name"], host.name), self._request)
-        placement = Placement(self._request, self._job["arn"], self._settings.region, host, layout, port)
+        threads = self._settings.machine.threads(len(hosts_of(self._request)))
+        placement = Placement(
+            self._request,
+            self._job["arn"],
+            self._settings.region,
+            host,
+            layout,
+            port,
+            gpus=self._gpus.get(host.name, ()),
+            threads=threads,
+        )
         stream = f"{self._job['name']}/{host.name}-{self._started}"
         return HostRun(placement, stream, warn=partial(self._log_line, host.name), connect=self._connect)
 
@@ -282,6 +321,15 @@ def _register(connection: sqlite3.Connection, job_id: int) -> bool:
     """Record this process; return whether the job has been requested to stop already."""
     state.register_supervisor(connection, job_id, os.getpid())
     return state.is_stopping(connection, job_id)
+
+
+def _begin_if_free(
+    now: Callable[[], float], machine: Machine, count: int, connection: sqlite3.Connection, job_id: int
+) -> tuple[str, ...] | None:
+    gpus = free_gpus(connection, job_id, machine, count)
+    if gpus is not None:
+        state.begin_downloading(connection, job_id, now(), gpus)
+    return gpus
 
 
 def _begin_unless_stopping(now: Callable[[], float], connection: sqlite3.Connection, job_id: int) -> bool:
