@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.support.sent import record_calls
 
 from mnist_tracking import (
     ConfigError,
@@ -14,6 +15,7 @@ from mnist_tracking import (
     JobFailedError,
     JobSpec,
     Leaderboard,
+    NotFoundError,
     Objective,
     StateError,
     Workspace,
@@ -211,3 +213,34 @@ def test_the_layout_of_analytics_has_what_search_does_not_show_yet(tmp_path: Pat
     engine.close()
 
     assert (frame["Trials"].tolist(), frame["C"].tolist()) == ([["mine"]], [1.0])
+
+
+def test_a_leaderboard_takes_a_call_per_hundred_trials_and_one_more(workspace: Workspace) -> None:
+    sent = record_calls(workspace)
+    runner = ExperimentRunner(workspace, "calls")
+    for number in range(3):
+        with runner.trial(name=f"t{number}") as trial:
+            trial.log_metric("score", number)
+    sent.clear()
+
+    board = Leaderboard.load(workspace, "calls", objective="score")
+    assert (len(board), [operation for operation, _ in sent]) == (3, ["Search", "ListTrials"])
+    assert [request["MaxResults"] for _, request in sent] == [100, 100]
+    sent.clear()
+    Leaderboard.load(workspace, "calls")
+    assert [operation for operation, _ in sent] == ["DescribeExperiment", "ListTags", "Search", "ListTrials"]
+
+
+def test_experiments_are_found_in_any_case(workspace: Workspace) -> None:
+    for experiment in ("One", "Two", "Empty"):
+        runner = ExperimentRunner(workspace, experiment)
+        if experiment != "Empty":
+            with runner.trial(name=f"in-{experiment}") as trial:
+                trial.log_metric("score", 0.5)
+
+    for asked in (["One", "TWO", "empty"], ["ONE", "Two", "EMPTY"], ["one", "two", "empty"]):
+        board = Leaderboard.load(workspace, asked, objective="score")
+        assert board.experiments == ("One", "Two", "Empty")
+        assert [trial.name for trial in board] == ["in-One", "in-Two"]
+    with pytest.raises(NotFoundError, match="No experiment named 'three'"):
+        Leaderboard.load(workspace, ["One", "three"], objective="score")

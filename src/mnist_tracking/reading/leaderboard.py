@@ -103,6 +103,9 @@ class Leaderboard(Sequence[Trial]):
         Without filters, the trials are complete: those that Search, which on AWS is behind, does not show yet are read
         one by one. With filters, a trial recorded seconds ago may be missing.
 
+        **Calls.** One for a hundred trials, and one more, with an *objective*: 101 for 10,000 trials. The stored
+        objective takes two more for each experiment.
+
         Args:
             workspace: Where to read.
             experiment: The name of an experiment, or several names.
@@ -124,8 +127,12 @@ class Leaderboard(Sequence[Trial]):
             names = tuple(dict.fromkeys(summary.name for summary in summaries))
         else:
             chosen = Objective.of(objective)
-            names = tuple(dict.fromkeys(require_experiment(workspace, name) for name in names))
         newest_first = list(find_trials(workspace, names, filters, on_progress))
+        if objective is not None:
+            names, others = _stored_names(workspace, names, newest_first)
+            if others:
+                newest_first += find_trials(workspace, others, filters, on_progress)
+                newest_first.sort(key=lambda trial: trial.created, reverse=True)
         board = cls(tuple(_ranked(newest_first[::-1], chosen)), chosen, names, workspace)
         return board if filters else including(board, _not_shown(board))
 
@@ -381,6 +388,23 @@ def including(board: Leaderboard, trials: Iterable[Trial]) -> Leaderboard:
     every = [*(trial for trial in board if trial.name not in newer), *newer.values()]
     every.sort(key=lambda trial: trial.created)
     return attrs.evolve(board, trials=tuple(_ranked(every, board.objective)))
+
+
+def _stored_names(
+    account: Account, names: Sequence[str], found: Sequence[Trial]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """
+    Return the names that experiments have, and those of them to search again: they differ in case from the given ones.
+
+    What was found shows the names of its experiments, so that there is no call for these.
+
+    Raises:
+        NotFoundError: If one does not exist; the error lists the nearest names.
+    """
+    shown = {trial.experiment.lower(): trial.experiment for trial in found}
+    stored = {name: shown.get(name.lower()) or require_experiment(account, name) for name in names}
+    unseen = (actual for given, actual in stored.items() if found and given.lower() not in shown and given != actual)
+    return tuple(dict.fromkeys(stored.values())), tuple(dict.fromkeys(unseen))
 
 
 def _not_shown(board: Leaderboard) -> Iterator[Trial]:
