@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -121,6 +122,17 @@ def test_no_code_is_cut_by_the_width_of_a_page(page: str) -> None:
     lines = "".join(blocks(page, "python")).splitlines()
 
     assert [line for line in lines if len(line) > 90] == []
+
+
+@pytest.mark.parametrize("picture", sorted((DOCS / "_static").glob("*.svg")), ids=lambda path: path.name)
+def test_a_picture_is_small_and_loads_nothing(picture: Path) -> None:
+    """Pages show it without a network, and GitHub shows it at all."""
+    text = picture.read_text("utf-8")
+    root = ElementTree.fromstring(text)
+
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)|@font-face|@import|<script|<foreignObject", text) == []
+    assert len(text) < 60_000
 
 
 def test_the_command_line_page_is_made_from_the_commands() -> None:

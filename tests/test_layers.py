@@ -57,9 +57,10 @@ FOREIGN = {  # a package of others: the parts that may import it
     "numpy": {"_values", "serving", "reading", "mnist", "training", "embedded", "cli"},
     "onnx": {"training"},
     "onnxruntime": {"training"},
-    "optuna": {"experiments"},
+    "optuna": {"experiments", "reading"},
     "pandas": {"_values", "_aws", "reading", "upkeep", "experiments", "cli"},
     "PIL": {"training"},
+    "pyarrow": {"_values"},
     "regex": {"_values"},
     "rich": {"experiments", "cli"},
     "platformdirs": {"_aws"},
@@ -69,7 +70,7 @@ FOREIGN = {  # a package of others: the parts that may import it
     "torch": {"training", "embedded"},  # an endpoint turns what it is sent into tensors, as the containers do
     "torchvision": {"mnist"},
     "uvicorn": {"embedded"},
-    "yaml": {"_aws", "cli"},
+    "yaml": {"_aws", "cli", "experiments"},
     "_typeshed": {"embedded"},
 }
 TRAVELLING = {  # with every job, or read where torch is not installed: what of others they import, when asked

@@ -148,6 +148,7 @@ StateReason = Literal[
     "interrupted",  # a result was not read to its end
     "mismatch",  # an exported model differs from the original
     "no-checkpoints",  # a trial to resume from has none
+    "no-difference",  # trials, or their values, cannot be told apart
     "no-job",
     "no-metric",  # no completed trial has a value for the objective
     "no-model",
@@ -157,6 +158,7 @@ StateReason = Literal[
     "not-completed",
     "not-in-service",
     "outstanding",  # the final value of a metric has not reached its trial yet
+    "too-few",  # a statistic needs more trials
     "unwritable",  # a folder cannot be written
     "wrong-model",  # the model is of another kind
 ]
@@ -300,6 +302,7 @@ class UnsupportedOperationError(MnistTrackingError, NotImplementedError):
 
 _PACKAGES = {  # of each extra of pyproject.toml; a test holds the two equal
     "demo": ("torch", "matplotlib", "scikit-learn"),
+    "parquet": ("pyarrow",),
     "plots": ("matplotlib",),
     "serving": ("onnx", "onnxruntime", "pillow"),
     "sweeps": ("optuna", "cmaes", "scipy"),

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.digits import write_idx_dataset
+from tests.support.pages import Page
 
 from mnist_tracking import Workspace
 from mnist_tracking.cli.app import cli
@@ -113,6 +114,16 @@ def check_files(out: Path) -> None:
         timings["phases_s"]
     )
     assert timings["total_s"] == pytest.approx(sum(timings["phases_s"].values()))
+    page = Page(out / "report.html")
+    assert {node["kind"] for node in page.data["lineage"]["nodes"]} >= {
+        "data",
+        "code",
+        "training job",
+        "model",
+        "endpoint",
+    }
+    assert page.section("best").all("img", alt="mistakes.png, recorded by the step Training")
+    assert page.section("best").all(class_="matrix")
     for picture in ("digits.png", "accuracy.png", "losses.png", "confusion.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
 

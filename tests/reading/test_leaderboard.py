@@ -112,7 +112,13 @@ def test_an_empty_leaderboard_is_an_empty_table(runner: ExperimentRunner) -> Non
         "duration_s",
         "objective",
         "objective_note",
+        "tied",
         "failure_reason",
+        "stop_reason",
+        "instance_type",
+        "instance_count",
+        "billable_s",
+        "cost_usd",
     ]
     assert "<table" in board._repr_html_()
     assert str(board) == "<Leaderboard of 'lines': 0 trials by score>"

@@ -67,7 +67,7 @@ def test_frames_without_rows_have_their_columns(filled: Workspace) -> None:
     for found in (filled.trials("one"), filled.components("one"), filled.experiments()):
         types = found.dataframe().dtypes
         always = types[[name for name in types.index if not name.startswith(("param.", "metric.", "tag."))]]
-        nothing = Results(found._kind, iter(()), found._table)
+        nothing = Results(found._kind, iter(()), found._make_table)
         assert nothing.dataframe().dtypes.to_dict() == always.to_dict()
     assert list(filled.trials(where=none).dataframe()["status"]) == []
     assert list(filled.trial("bare").dataframe()["status"]) == []

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.support.sent import count_calls
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Leaderboard, Objective, Workspace
+from mnist_tracking._aws.account import Account
 from mnist_tracking._values.tally import LONGEST_TAIL, Tally
 from mnist_tracking.reading.scores import score, score_note
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, read_trial
 
 LAST_TWO = Objective("score", statistic="last-2-mean")
 
@@ -27,14 +28,14 @@ def test_a_tail_has_the_latest_values(values: list[tuple[int, float]]) -> None:
     assert tally.tail == tuple(value for _, value in sorted(values, key=lambda pair: pair[0])[-LONGEST_TAIL:])
 
 
-def recorded(workspace: Workspace, *values: float) -> Trial:
+def recorded(workspace: Account, *values: float) -> Trial:
     with (
         warnings.catch_warnings(action="ignore", category=UserWarning),
         ExperimentRunner(workspace, "scores").trial() as trial,
     ):
         for value in values:
             trial.log_metric("score", value)
-    return workspace.trial(trial.name)
+    return read_trial(workspace, trial.name)
 
 
 @pytest.mark.parametrize(
@@ -113,5 +114,5 @@ def test_what_ran_without_a_job_or_was_not_waited_for_has_no_cost(runner: Experi
     handle = runner.submit({"steps": 1})
     list(handle.logs(follow=True))
 
-    assert runner.workspace.trial(handle.name).cost is None
+    assert read_trial(runner.workspace, handle.name).cost is None
     assert recorded(runner.workspace, 1.0).cost is None

@@ -110,7 +110,7 @@ def test_frames_have_typed_columns_in_the_order_of_their_names(workspace: Worksp
     for frame in (board, found):
         types = frame.dtypes.astype(str)[[name for name in frame.columns if name.startswith("param.")]]
         assert list(types.items()) == list(parameters.items())
-        assert list(frame.columns)[-1] == "failure_reason"
+        assert "failure_reason" in frame.columns[-6:]
     assert board.dtypes["metric.loss-first.count"] == "Int64"
     assert [name for name in board.columns if name.endswith(".last")] == [f"metric.loss-{name}.last" for name in given]
     assert board["param.patience"].tolist() == [None, 3]

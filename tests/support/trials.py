@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from mnist_tracking import Trial, Workspace
-from mnist_tracking.types import Metric
+from mnist_tracking import JobSpec, Trial, Workspace
+from mnist_tracking._values.metric_lines import LogSearch
+from mnist_tracking.experiments.progress import Progress
+from mnist_tracking.types import Metric, MetricPoint
 
 
 def a_trial(
@@ -28,3 +30,12 @@ def a_trial(
         "account": workspace,
     }
     return Trial(**{**values, **changes})
+
+
+def tell(view: Progress, job: JobSpec, trial_name: str, *lines: str) -> None:
+    """Show the lines of a trial's log, and the values of metrics in them, as a sweep does."""
+    search = LogSearch({item.name: item.regex for item in job.metrics})
+    for line in lines:
+        view.logged(trial_name, line)
+        for found in search.find(line):
+            view.reported(trial_name, MetricPoint(found.name, found.step, found.value, None))

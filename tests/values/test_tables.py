@@ -1,12 +1,17 @@
 """Rows become frames whose columns have types, also without rows."""
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from mnist_tracking._values.tables import Kind, Table
+from mnist_tracking import ConfigError
+from mnist_tracking._values.tables import Kind, Table, Tabular
+from mnist_tracking.errors import MissingDependencyError
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -67,3 +72,78 @@ def test_a_frame_has_a_column_for_each_name_in_order() -> None:
 
     assert list(frame.columns) == ["b", "a"]
     assert list(frame.index) == [0]
+
+
+MIXED = Table(
+    {"trial": "string", "x": "value", "created": "time", "n": "integer"},
+    [
+        {"trial": "=1+1", "x": "2", "created": NOON, "n": 1},
+        {"trial": "a\nb", "x": 2, "created": None, "n": None},
+        {"trial": "-c", "x": [1, "a"], "n": 2},
+        {"trial": "d", "x": None},
+        {"trial": "e"},
+    ],
+)
+
+
+class Mixed(Tabular):
+    def _table(self) -> Table:
+        return MIXED
+
+
+def test_a_csv_file_shows_the_types_of_parameters_and_runs_no_formula(tmp_path: Path) -> None:
+    path = Mixed().to_csv(tmp_path / "new" / "trials.csv")
+
+    assert path == tmp_path / "new" / "trials.csv"
+    assert path.read_bytes().decode() == (
+        "trial,x,created,n\n"
+        '\'=1+1,"""2""",2026-11-29T12:00:00.000Z,1\n'
+        '"a\nb",2,,\n'
+        '\'-c,"[1, ""a""]",,2\n'
+        "d,null,,\n"
+        "e,,,\n"
+    )
+
+
+def test_a_parquet_file_has_the_types_of_the_frame(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    found = pd.read_parquet(Mixed().to_parquet(tmp_path / "trials.parquet"))
+
+    assert found["trial"].tolist() == ["=1+1", "a\nb", "-c", "d", "e"]
+    assert found["x"].tolist()[:3] == ['"2"', "2", '[1, "a"]']
+    assert found["x"].isna().tolist() == [False, False, False, True, True]
+    assert found["n"].tolist() == [1, pd.NA, 2, pd.NA, pd.NA]
+    assert str(found["created"].dtype) == "datetime64[us, UTC]"
+
+
+def test_a_missing_pyarrow_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(MissingDependencyError, match=r"pyarrow is not installed\. Run: pip install pyarrow"):
+        Mixed().to_parquet(tmp_path / "trials.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [Tabular.to_csv, Tabular.to_parquet])
+def test_a_file_that_cannot_be_written_leaves_what_was_there(
+    write: Callable[[Tabular, Path], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+
+    for path in (tmp_path / "folder", tmp_path / "file" / "trials"):
+        with pytest.raises(ConfigError, match="cannot be written"):
+            write(Mixed(), path)
+    with pytest.raises(ConfigError, match="expected the path of a file"):
+        write(Mixed(), "")  # type: ignore[arg-type]
+    assert (tmp_path / "file").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_markdown_shows_each_row_in_one_line() -> None:
+    lines = Mixed().to_markdown().splitlines()
+
+    assert lines[0] == "| trial | x | created | n |"
+    assert lines[3] == "| a<br>b | 2 |  |  |"
+    assert len(lines) == 7

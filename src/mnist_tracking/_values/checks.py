@@ -44,6 +44,20 @@ def require_name(what: str, value: object) -> str:
     return value
 
 
+def require_names(argument: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """
+    Return one or several names as a tuple.
+
+    Raises:
+        ConfigError: If one of them is not a non-empty string.
+    """
+    names = (value,) if isinstance(value, str) else value
+    listed = tuple(names) if isinstance(names, Iterable) and not isinstance(names, Mapping) else None
+    if listed is None or not all(isinstance(name, str) and name for name in listed):
+        raise ConfigError(f"{argument}={short_repr(value)}; expected a name, or a list of names.")
+    return listed
+
+
 def require_text(label: str, value: object) -> str:
     """
     Check the string that a property is compared with, and return it.

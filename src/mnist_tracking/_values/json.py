@@ -10,6 +10,8 @@ import attrs
 
 __all__ = ["to_cell", "to_json"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def to_json(value: object) -> Any:
     """
@@ -37,6 +39,25 @@ def to_json(value: object) -> Any:
 
 
 def to_cell(value: object) -> object:
-    """Convert a value to the cell of a CSV file; lists, objects and booleans are written as JSON."""
+    """
+    Convert a value to the cell of a CSV file; lists, objects and booleans are written as JSON.
+
+    A string that a spreadsheet would run as a formula gets an apostrophe in front, since names and messages may come
+    from others: https://owasp.org/www-community/attacks/CSV_Injection.
+
+    Example:
+        >>> to_cell([1, 2]), to_cell("=HYPERLINK(A1)"), to_cell("-inf"), to_cell(-1.5)
+        ('[1, 2]', "'=HYPERLINK(A1)", '-inf', -1.5)
+    """
     value = to_json(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+    if isinstance(value, dict | list | bool):
+        return json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -255,6 +255,19 @@ def same_value(one: ParameterValue, other: ParameterValue) -> bool:
 def comparable(value: object) -> tuple[bool, object]:
     """Return a hashable that is equal for values that are the `same_value`."""
     return isinstance(value, bool), json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
+
+
+def differing_names(every: Iterable[Mapping[str, ParameterValue]]) -> list[str]:
+    """
+    Return the parameters that are not the same in all of several configurations.
+
+    Example:
+        >>> differing_names([{"lr": 0.1, "depth": 2}, {"lr": 0.2, "depth": 2, "bias": None}])
+        ['bias', 'lr']
+    """
+    listed = list(every)
+    names = sorted({name for parameters in listed for name in parameters})
+    return [name for name in names if len({(name in one, comparable(one.get(name))) for one in listed}) > 1]
 
 
 def check_metrics(values: Mapping[str, float]) -> dict[str, float]:

@@ -1,16 +1,27 @@
-"""Tables: rows under typed columns, and the one place that turns them into data frames."""
+"""Tables: rows under typed columns, and the one place that turns them into data frames and files."""
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from mnist_tracking._values.checks import check_path
 from mnist_tracking._values.exact import is_inexact
+from mnist_tracking._values.files import atomic_path
+from mnist_tracking._values.json import to_cell, to_json
+from mnist_tracking._values.recordable import as_text
+from mnist_tracking._values.text import markdown_table
+from mnist_tracking.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kind", "Table"]
+__all__ = ["Kind", "Table", "Tabular", "csv_line"]
 
 Kind = Literal["string", "integer", "number", "boolean", "time", "value", "object"]
 """What a column holds. A *value* is a recorded parameter: it may be None, and its type may differ from row to row."""
@@ -53,6 +64,92 @@ class Table:
         frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=range(len(self.rows)))
         frame.columns = pd.Index(list(self.columns), dtype=object)
         return frame
+
+    def cells(self) -> Iterator[list[object]]:
+        """Yield the cells of a CSV file: the names of the columns, then each row, where parameters show their types."""
+        yield list(self.columns)
+        for row in self.rows:
+            yield [
+                to_cell(as_text(row[name]) if kind == "value" and name in row else row.get(name))  # type: ignore[arg-type]
+                for name, kind in self.columns.items()
+            ]
+
+
+class Tabular:
+    """What can be written to files as a table."""
+
+    __slots__ = ()
+
+    def _table(self) -> Table:
+        """Return the whole table."""
+        raise NotImplementedError
+
+    def _shown(self) -> "pd.DataFrame":
+        """Return what is shown to people."""
+        return self._table().dataframe()
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """
+        Write the table as a CSV file in UTF-8, and return its path.
+
+        A parameter is written so that its type shows: the string ``"2"`` is in quotes, and True is ``true``. Missing
+        values are empty. A string that a spreadsheet would run as a formula gets an apostrophe in front. An existing
+        file is replaced only when all of it is written.
+
+        Raises:
+            ConfigError: If the file cannot be written.
+        """
+        with _replaced(path) as (target, draft), draft.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(map(csv_line, self._table().cells()))
+        return target
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+        """
+        Write the table as a Parquet file, with the types of `dataframe`, and return its path.
+
+        A column whose values have several types is written as strings that show them. An existing file is replaced only
+        when all of it is written.
+
+        Raises:
+            MissingDependencyError: If pyarrow is not installed; the message has the command.
+            ConfigError: If the file cannot be written.
+        """
+        try:
+            import pyarrow  # noqa: F401 - pandas needs it
+        except ImportError as error:
+            raise MissingDependencyError("pyarrow", "parquet") from error
+        frame = self._table().dataframe()
+        for name in frame.select_dtypes(object).columns:
+            frame[name] = frame[name].map(_text, na_action="ignore").astype("string")
+        with _replaced(path) as (target, draft):
+            frame.to_parquet(draft, engine="pyarrow", index=False)
+        return target
+
+    def to_markdown(self) -> str:
+        """Return what is shown to people as a table in Markdown, such as for a pull request."""
+        return markdown_table(self._shown())
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return a line of a CSV file; both kinds of line ends are quoted in it."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+@contextmanager
+def _replaced(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
+    """Yield the path of a file and that of a draft, which takes its place when the block ends."""
+    target = check_path("path", path)
+    try:
+        with atomic_path(target) as draft:
+            yield target, draft
+    except OSError as error:
+        raise ConfigError(f"{str(target)!r} cannot be written: {error}.") from error
+
+
+def _text(value: object) -> str:
+    return as_text(to_json(value))
 
 
 def _column(values: list[object], kind: Kind) -> "pd.Series[Any]":

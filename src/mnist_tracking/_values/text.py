@@ -18,6 +18,7 @@ __all__ = [
     "html_table",
     "last_redraw",
     "main_metrics",
+    "markdown_table",
     "named",
     "nearest",
     "number",
@@ -215,6 +216,24 @@ def html_table(frame: "pd.DataFrame", *, title: str = "") -> str:
     shown.columns = [_text(str(name)) for name in frame.columns]
     head = f"<p>{_text(title)}</p>" if title else ""
     return head + str(shown.to_html(index=False, escape=False))
+
+
+def markdown_table(frame: "pd.DataFrame") -> str:
+    r"""
+    Return a frame as a table in Markdown, with the cells of `html_table`.
+
+    Example:
+        >>> import pandas as pd
+        >>> print(markdown_table(pd.DataFrame({"name": ["a|b", "<b>"], "loss": [0.123456789, None]})))
+        | name | loss |
+        | --- | --- |
+        | a\|b | 0.123457 |
+        | &lt;b&gt; |  |
+    """
+    rows = [[_text(str(name)) for name in frame.columns], ["---"] * len(frame.columns)]
+    rows += [[_cell(value) for value in row] for row in frame.astype(object).itertuples(index=False, name=None)]
+    escaped = (["<br>".join(cell.replace("|", "\\|").splitlines()) for cell in row] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
 def _cell(value: object) -> str:

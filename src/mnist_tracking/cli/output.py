@@ -1,7 +1,5 @@
 """Output of a command: a page for people, JSON, or CSV. It goes to standard output, and nothing else does."""
 
-import csv
-import io
 import json
 import re
 import sys
@@ -15,7 +13,7 @@ import click
 
 from mnist_tracking._values.json import to_cell, to_json
 from mnist_tracking._values.recordable import ParameterValue, as_text
-from mnist_tracking._values.tables import Table
+from mnist_tracking._values.tables import Table, csv_line
 from mnist_tracking._values.text import CONTROLS, number, printable, redraws
 
 if TYPE_CHECKING:
@@ -102,32 +100,25 @@ def write_json(value: object) -> None:
 
 def write_table(table: Table) -> None:
     """Write a table as CSV: a recorded parameter so that it shows its type, and nothing for what is missing."""
-    values = {name for name, kind in table.columns.items() if kind == "value"}
-    rows: list[dict[str, Any]] = [dict(row) for row in table.rows]
-    shown_rows = ({name: Recorded(row[name]) if name in values else row[name] for name in row} for row in rows)
-    write_csv(shown_rows, table.columns)
+    if table.rows:
+        _write_lines(table.cells())
 
 
-def write_csv(rows: Iterable[Mapping[str, object]], columns: Iterable[str] = ()) -> None:
-    """Write rows under a line of headings: the *columns*, or those of all rows, in the order of their first values."""
-    listed = list(rows)
-    if not listed:
-        return
-    columns = list(columns) or list(dict.fromkeys(name for row in listed for name in row))
+def write_csv(rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows under a line of headings: the columns of all rows, in the order of their first values."""
+    if listed := list(rows):
+        columns = list(dict.fromkeys(name for row in listed for name in row))
+        _write_lines([[*columns], *([_cell(row.get(name)) for name in columns] for row in listed)])
+
+
+def _write_lines(lines: Iterable[Iterable[object]]) -> None:
     is_seen = sys.stdout.isatty()
-    lines: list[list[object]] = [[*columns], *([_cell(row.get(name)) for name in columns] for row in listed)]
     for cells in lines:
-        sys.stdout.write(_csv_line(map(_seen, cells) if is_seen else cells))
+        sys.stdout.write(csv_line(map(_seen, cells) if is_seen else cells))
 
 
 def _cell(value: object) -> object:
-    return str(value) if isinstance(value, Recorded) else to_cell(value)
-
-
-def _csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)  # which makes it quote both
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    return to_cell(str(value) if isinstance(value, Recorded) else value)
 
 
 def _seen(cell: object) -> object:

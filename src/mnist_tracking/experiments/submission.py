@@ -250,14 +250,12 @@ def follow(
     observer: TrialObserver,
     *,
     timeout_s: float | None = None,
-    on_point: Callable[[MetricPoint], object] | None = None,
     on_poll: Callable[[], object] | None = None,
 ) -> Trial:
     """
     Wait for a trial and report to an observer; Ctrl-C also requests the job to stop.
 
-    *on_point* is called with each value of a metric as it is logged, *on_poll* before each request for the job's
-    status; an exception that they raise ends the wait.
+    *on_poll* is called before each request for the job's status; an exception that it raises ends the wait.
 
     Raises:
         JobFailedError: If training failed; carries the last lines of the log.
@@ -270,7 +268,7 @@ def follow(
             timeout_s=timeout_s,
             on_line=lambda line: observer.logged(name, line),
             on_status=lambda status: observers.status_changed(name, status),
-            on_point=on_point,
+            on_point=lambda point: observers.reported(name, point),
             on_poll=on_poll,
         )
     except KeyboardInterrupt:

@@ -163,27 +163,38 @@ class Groups(Tabular, Sequence[Group]):
         return self._table().dataframe()
 
     def _table(self) -> Table:
-        names = sorted({name for group in self.groups for name in group.hyperparameters})
-        return Table({**_COLUMNS, **{f"param.{name}": "value" for name in names}}, list(map(_row, self.groups)))
+        return groups_table(self)
 
     def _shown(self) -> "pd.DataFrame":
         import pandas as pd
 
-        names = differing_names(group.hyperparameters for group in self.groups)
-        several = len({group.experiment for group in self.groups}) > 1
-        rows = [
-            {
-                **({"experiment": group.experiment} if several else {}),
-                **{name: as_text(group.hyperparameters[name]) for name in names if name in group.hyperparameters},
-                **_brief(group),
-            }
-            for group in self.groups
-        ]
-        first = ["experiment"] if several else []
-        return pd.DataFrame(rows, columns=[*first, *names, *_BRIEF], dtype=object)
+        return pd.DataFrame(shown_rows(self), dtype=object)
 
 
-_BRIEF = ("n", "mean", "std_dev", "95 % interval", "tied")
+def groups_table(groups: Iterable[Group]) -> Table:
+    """Return the table of configurations."""
+    listed = list(groups)
+    names = sorted({name for group in listed for name in group.hyperparameters})
+    return Table({**_COLUMNS, **{f"param.{name}": "value" for name in names}}, list(map(_row, listed)))
+
+
+def shown_rows(groups: Sequence[Group]) -> list[dict[str, object]]:
+    """Return what fits a screen of each configuration: the hyperparameters that differ, and what was computed."""
+    names = differing_names(group.hyperparameters for group in groups)
+    several = len({group.experiment for group in groups}) > 1
+    return [
+        {
+            **({"experiment": group.experiment} if several else {}),
+            **{name: _parameter(group, name) for name in names},
+            **_brief(group),
+        }
+        for group in groups
+    ]
+
+
+def _parameter(group: Group, name: str) -> str | None:
+    given = group.hyperparameters
+    return as_text(given[name]) if name in given else None
 
 
 def _brief(group: Group) -> dict[str, object]:

@@ -1,7 +1,9 @@
 """Leaderboard: the trials of one or several experiments, best first."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast, overload
@@ -21,12 +23,15 @@ from mnist_tracking._aws.experiments import (
 from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.outcomes import outstanding_metrics, started_training
 from mnist_tracking._aws.waiting import is_settled
-from mnist_tracking._values.recordable import as_text, comparable
+from mnist_tracking._values.checks import require_names
+from mnist_tracking._values.recordable import as_text, differing_names
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.tables import Kind, Table
-from mnist_tracking._values.text import html_table, main_metrics, plural, printable
+from mnist_tracking._values.tables import Kind, Table, Tabular
+from mnist_tracking._values.text import did_you_mean, html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import parent
 from mnist_tracking.errors import ConfigError, StateError
+from mnist_tracking.reading.groups import Groups, group_trials
+from mnist_tracking.reading.importance import importance_of
 from mnist_tracking.reading.scores import is_scorable, score, score_note
 from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Leaderboard"]
 
 Layout = Literal["tidy", "analytics"]
+_TEST, _VALIDATION = (re.compile(rf"({names})([^a-z]|$)", re.IGNORECASE) for names in ("test", "valid(ation)?|val|dev"))
 
 
 class _Reports(Protocol):
@@ -55,7 +61,7 @@ class _Reports(Protocol):
 
 
 @attrs.frozen(repr=False)
-class Leaderboard(Sequence[Trial]):
+class Leaderboard(Tabular, Sequence[Trial]):
     """
     A snapshot of trials, sorted by an objective: the best first, those without a value for it last.
 
@@ -64,7 +70,11 @@ class Leaderboard(Sequence[Trial]):
     SageMaker keeps finite values only, so this applies only to trials that were *checked*: by the program that trained
     them, or that waited for their job. `check_logs` checks the others.
 
-    **Ties** are won by the trial that was created first. Failed and running trials are kept.
+    **Ties** are won by the trial that was created first, and are shown: a column has the number of other trials with
+    the same value. Failed, stopped, pruned and running trials are kept, with their reason; the best has completed.
+
+    **A metric of the test set** ranks trials like any other, with a note: a model that was chosen by its test result is
+    no better on new data than that result says. Rank by a validation metric, and report the test metric of the best.
 
     Attributes:
         trials: The trials, best first.
@@ -162,12 +172,37 @@ class Leaderboard(Sequence[Trial]):
     def __str__(self) -> str:
         if not self.trials:
             return repr(self)
-        brief = self._brief()
+        brief = self._shown()
         shown = str(brief.where(brief.notna(), "").to_string(index=False))
-        return printable(f"{self.unranked}\n{shown}" if self.unranked else shown)
+        return printable(f"{self.note}\n{shown}" if self.note else shown)
 
     def _repr_html_(self) -> str:
-        return html_table(self._brief(), title=self.unranked)
+        return html_table(self._shown(), title=self.note)
+
+    @property
+    def note(self) -> str:
+        """
+        What a reader of the ranks must know; empty if there is nothing.
+
+        Either why the objective ranks no trial, or that its metric is of the test set.
+        """
+        if self.unranked or self.objective is None or not _is_of_test(self.objective.metric):
+            return self.unranked
+        others = sorted(name for name in logged_metrics(self.trials) if _VALIDATION.match(name))
+        instead = f", such as {others[0]!r}" if others else ""
+        return (
+            f"Ranked by {self.objective.metric!r}, a metric of the test set: the value of the best is optimistic. Rank "
+            f"by a validation metric{instead}, and report the test metric of the best."
+        )
+
+    @cached_property
+    def ties(self) -> Mapping[str, int]:
+        """The number of other trials with the same value for the objective, by the name of each trial that is tied."""
+        if self.objective is None:
+            return {}
+        scores = {trial.name: score(trial, self.objective) for trial in self.trials}
+        shared = Counter(value for value in scores.values() if value is not None)
+        return {name: shared[value] - 1 for name, value in scores.items() if value is not None and shared[value] > 1}
 
     @property
     def unranked(self) -> str:
@@ -178,28 +213,40 @@ class Leaderboard(Sequence[Trial]):
         available = f"Available: {', '.join(map(repr, there))}" if there else "No trial has metrics yet"
         return f"No trial has the metric {self.objective.metric!r}. {available}."
 
-    def _brief(self) -> "pd.DataFrame":
+    def _shown(self) -> "pd.DataFrame":
         """
-        Return what fits a screen: the last values of the main metrics, and the hyperparameters that differ.
+        Return what fits a screen: the hyperparameters that differ, the objective, and the last values of main metrics.
 
-        The last column has notes on the ranks, if any.
+        Metrics of the test set follow the objective. The last column has notes on the ranks and reasons, if any.
         """
         import pandas as pd
 
-        asked = {self.objective.metric} if self.objective else set[str]()
+        objective = self.objective
+        asked = {objective.metric} if objective else set[str]()
         metrics = main_metrics(logged_metrics(self.trials), keep=asked)
+        metrics.sort(key=lambda name: (name not in asked, not _is_of_test(name)))
         several = ["experiment"] if len(self.experiments) > 1 else []
         names = {f"param.{name}": name for name in differing(self.trials)}
+        if objective and objective.statistic != "last":
+            names["objective"] = f"{objective.statistic} {objective.metric}"
         names |= {f"metric.{name}.last": name for name in metrics}
-        first = ["trial", *several, "status", "duration_s"]
-        names |= {"objective_note": "note"} if any(score_note(trial, self.objective) for trial in self.trials) else {}
+        notes = {trial.name: self.note_of(trial) for trial in self.trials}
+        names |= {"note": "note"} if any(notes.values()) else {}
         rows = [
-            _row(trial, self.objective)
+            _row(trial, objective, self.ties)
             | {f"param.{name}": as_text(value) for name, value in trial.hyperparameters.items()}
             | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
+            | {"note": notes[trial.name]}
             for trial in self.trials
         ]
+        first = ["trial", *several, "status", "duration_s"]
         return pd.DataFrame(rows, columns=[*first, *names], dtype=object).rename(columns=names)
+
+    def note_of(self, trial: Trial) -> str:
+        """Return what must be known about a trial's rank: a tie, why it has no value, and why it was stopped."""
+        tied = self.ties.get(trial.name)
+        tie = f"tied with {plural(tied, 'other')}" if tied else ""
+        return ", ".join(filter(None, (tie, score_note(trial, self.objective), trial.stop_reason)))
 
     @cached_property
     def best(self) -> Trial:
@@ -220,14 +267,13 @@ class Leaderboard(Sequence[Trial]):
             StateError: If no completed trial has a value for the objective, which a diverged trial has not; the message
                 lists the trials' statuses and the available metrics.
         """
-        if self.objective is None:
-            raise ConfigError("The leaderboard has no objective. Load it with objective='metric name'.")
-        if outstanding := [trial.name for trial in self.trials if self._is_outstanding(trial, self.objective.metric)]:
+        objective = self._require_objective()
+        if outstanding := [trial.name for trial in self.trials if self._is_outstanding(trial, objective.metric)]:
             raise StateError(
                 "experiment",
                 self.experiment_name,
                 "outstanding",
-                f"has completed trials that do not show the final value of {self.objective.metric!r} yet: "
+                f"has completed trials that do not show the final value of {objective.metric!r} yet: "
                 f"{', '.join(outstanding[:5])}; load the leaderboard again later, or choose a trial by its name",
             )
         for trial in filter(self._has_score, self.trials):
@@ -238,8 +284,13 @@ class Leaderboard(Sequence[Trial]):
             "experiment",
             self.experiment_name,
             "no-metric",
-            f"has no completed trial with {self.objective.metric!r}{self._statuses()}",
+            f"has no completed trial with {objective.metric!r}{self._statuses()}",
         )
+
+    def _require_objective(self) -> Objective:
+        if self.objective is None:
+            raise ConfigError("The leaderboard has no objective. Load it with objective='metric name'.")
+        return self.objective
 
     def _has_score(self, trial: Trial) -> bool:
         return trial.status == "Completed" and self.objective is not None and score(trial, self.objective) is not None
@@ -333,23 +384,93 @@ class Leaderboard(Sequence[Trial]):
         """
         return cast("_Reports", self._account).report(self, path, curves=curves)
 
-    def dataframe(self, layout: Layout = "tidy") -> "pd.DataFrame":
+    def groups(self, over: str | Sequence[str] | None = None) -> Groups:
         """
-        Return one row per trial, best first.
+        Return the configurations of the trials, with the mean, spread and confidence interval of their repeats.
 
         Args:
-            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, ``param.<name>``,
-                ``metric.<name>.<statistic>`` and failure_reason; ``"analytics"`` has exactly the
-                columns of the SDK's ``ExperimentAnalytics``, with one row for a training that several trials share.
-                objective_note is ``"ends with nan"`` for a diverged trial, ``"not checked"``, or empty. The
-                ``last`` of a metric that ends with NaN or infinity is NaN; the other statistics are SageMaker's, which
-                has the finite values alone. So are all of ``"analytics"``.
+            over: The hyperparameters in which the repeats of a configuration differ. Defaults to ``"seed"``, and to
+                what the sweeps have repeated by.
 
         Raises:
-            ConfigError: If *layout* is another value.
+            ConfigError: If the leaderboard has no objective, or no trial has a hyperparameter of that name.
+        """
+        objective = self._require_objective()
+        known = {name for trial in self.trials for name in trial.hyperparameters}
+        names = known.intersection(("seed",)) if over is None else require_names("over", over)
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    f"over={name!r} is not a hyperparameter of any trial; available: "
+                    f"{', '.join(map(repr, sorted(known)))}.{did_you_mean(name, known)}"
+                )
+        return group_trials(self.trials, objective, sorted(names))
+
+    def importance(self) -> Mapping[str, float]:
+        """
+        Return how much each hyperparameter decides whether a trial is among the best: shares of 1, the largest first.
+
+        The best are the top tenth of the completed trials, and at least five. A hyperparameter counts by how much its
+        values among them differ from its values among all, also if only some trials have it; one that is the same in
+        all trials is left out. Of few trials, or if a sweep has hardly varied a hyperparameter, shares are rough; if
+        ``seed`` has a large one, differences are noise. They do not show interactions, nor which value is good.
+
+        Computed by Optuna's PED-ANOVA, which needs no model of the trials: https://arxiv.org/abs/2304.10255, and
+        https://arxiv.org/abs/2601.20800 for conditional hyperparameters. A range of positive numbers of which the
+        largest is at least 100 times the smallest is taken to be logarithmic.
+
+        Raises:
+            ConfigError: If the leaderboard has no objective.
+            MissingDependencyError: If Optuna is not installed; the message has the command.
+            StateError: If fewer than ten completed trials have a value, or their values or hyperparameters do not
+                differ.
+
+        Example:
+            >>> with Workspace.embedded() as workspace:
+            ...     runner = ExperimentRunner(workspace, "churn")
+            ...     for number in range(20):
+            ...         with runner.trial({"depth": number % 5, "order": number % 2}) as trial:
+            ...             trial.log_metric("accuracy", 0.5 + 0.1 * (number % 5))
+            ...     shares = Leaderboard.load(workspace, "churn", objective="accuracy").importance()
+            >>> max(shares, key=shares.get)
+            'depth'
+        """
+        return importance_of(self.trials, self._require_objective(), self.experiment_name)
+
+    def dataframe(
+        self,
+        layout: Layout = "tidy",
+        *,
+        group_by: Literal["configuration"] | None = None,
+        over: str | Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """
+        Return one row per trial, best first; or one per configuration.
+
+        Args:
+            layout: ``"tidy"`` has trial, experiment, status, duration_s, objective, objective_note, tied (the number of
+                other trials with the same value), ``param.<name>``, ``metric.<name>.<statistic>``, failure_reason,
+                stop_reason, instance_type, instance_count, billable_s and cost_usd; ``"analytics"`` has exactly the
+                columns of the SDK's ``ExperimentAnalytics``, with one row for a training that several trials share.
+                objective_note is ``"ends with nan"`` for a diverged trial, ``"not checked"``, ``"last values not
+                recorded"``, ``"mean of 3 values"`` if there are fewer than the mean is of, or empty. The
+                ``last`` of a metric that ends with NaN or infinity is NaN; the other statistics are SageMaker's, which
+                has the finite values alone. So are all of ``"analytics"``.
+            group_by: ``"configuration"`` for the frame of `groups`, whose columns `Groups.dataframe` describes.
+            over: As for `groups`.
+
+        Raises:
+            ConfigError: If *layout* or *group_by* is another value, or they do not go together; or as `groups`.
 
         The parameters and metrics are in order of their names. Each column has one type: see `Results.dataframe`.
         """
+        if group_by is not None or over is not None:
+            if group_by != "configuration" or layout != "tidy":
+                raise ConfigError(
+                    f"group_by={group_by!r} with layout={layout!r}; expected group_by='configuration' and the layout "
+                    "'tidy', for which over= names what is repeated."
+                )
+            return self.groups(over).dataframe()
         if layout == "analytics":
             parents: dict[str, list[tuple[str, str]]] = {}
             for trial in self.trials:
@@ -358,14 +479,15 @@ class Leaderboard(Sequence[Trial]):
             return analytics_frame(self._account, parents, which)
         if layout != "tidy":
             raise ConfigError(f"layout={layout!r}; expected 'tidy' or 'analytics'.")
-        return leaderboard_table(self).dataframe()
+        return self._table().dataframe()
+
+    def _table(self) -> Table:
+        return leaderboard_table(self)
 
 
 def differing(trials: Iterable[Trial]) -> list[str]:
     """Return the hyperparameters that are not the same for all trials."""
-    every = [trial.hyperparameters for trial in trials]
-    names = sorted({name for parameters in every for name in parameters})
-    return [name for name in names if len({(name in one, comparable(one.get(name))) for one in every}) > 1]
+    return differing_names(trial.hyperparameters for trial in trials)
 
 
 def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
@@ -378,6 +500,11 @@ def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
         return (value is None, objective.metric not in trial.non_finite, sign * (value or 0.0))
 
     return sorted(trials, key=rank)
+
+
+def _is_of_test(metric: str) -> bool:
+    """Whether a metric is of the test set, by its name: ``test:accuracy``, ``test_loss``, ``test/f1``."""
+    return _TEST.match(metric) is not None
 
 
 def including(board: Leaderboard, trials: Iterable[Trial]) -> Leaderboard:
@@ -424,6 +551,15 @@ _FIRST: dict[str, Kind] = {
     "duration_s": "number",
     "objective": "number",
     "objective_note": "string",
+    "tied": "integer",
+}
+_LAST: dict[str, Kind] = {
+    "failure_reason": "string",
+    "stop_reason": "string",
+    "instance_type": "string",
+    "instance_count": "integer",
+    "billable_s": "integer",
+    "cost_usd": "number",
 }
 _STATISTICS: dict[str, Kind] = {
     **dict.fromkeys(("last", "min", "max", "avg", "std_dev"), "number"),
@@ -438,12 +574,12 @@ def leaderboard_table(board: Leaderboard) -> Table:
         **_FIRST,
         **parameter_columns(board),
         **{f"metric.{name}.{statistic}": kind for name in metrics for statistic, kind in _STATISTICS.items()},
-        "failure_reason": "string",
+        **_LAST,
     }
-    return Table(columns, [_row(trial, board.objective) for trial in board])
+    return Table(columns, [_row(trial, board.objective, board.ties) for trial in board])
 
 
-def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
+def _row(trial: Trial, objective: Objective | None, ties: Mapping[str, int]) -> dict[str, object]:
     metrics = {
         f"metric.{name}.{statistic}": getattr(metric, statistic)
         for name, metric in trial.metrics.items()
@@ -456,8 +592,14 @@ def _row(trial: Trial, objective: Objective | None) -> dict[str, object]:
         "duration_s": trial.duration_s,
         "objective": score(trial, objective) if objective else None,
         "objective_note": score_note(trial, objective),
+        "tied": ties.get(trial.name, 0) if objective else None,
         **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
         **metrics,
         **last_columns(trial),
         "failure_reason": trial.failure_reason,
+        "stop_reason": trial.stop_reason,
+        "instance_type": trial.instance_type or None,
+        "instance_count": trial.instance_count or None,
+        "billable_s": trial.billable_s,
+        "cost_usd": trial.cost,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from mnist_tracking._values.tables import Table
+from mnist_tracking._values.tables import Table, Tabular
 from mnist_tracking._values.text import html_table, printable
 from mnist_tracking.errors import MnistTrackingError, StateError
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _PROGRESS = 100
 
 
-class Results(Sequence[T], Generic[T]):
+class Results(Tabular, Sequence[T], Generic[T]):
     """
     The records that a search found, as a lazy sequence.
 
@@ -49,7 +49,7 @@ class Results(Sequence[T], Generic[T]):
     ) -> None:
         self._kind = kind
         self._source = source
-        self._table = table
+        self._make_table = table
         self._on_progress = on_progress
         self._read: list[T] = []
         self._is_whole = False
@@ -120,4 +120,7 @@ class Results(Sequence[T], Generic[T]):
         Each column has one type, such as ``string``, ``Int64`` or ``float64``, and the columns of parameters, metrics
         and tags are in order of their names.
         """
-        return self._table(list(self)).dataframe()
+        return self._table().dataframe()
+
+    def _table(self) -> Table:
+        return self._make_table(list(self))

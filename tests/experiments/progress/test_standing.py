@@ -42,17 +42,18 @@ def end(standing: Standing, workspace: Workspace, channels: int, status: str = "
 @pytest.mark.parametrize(("goal", "best"), [("maximize", 2), ("minimize", 5)])
 def test_the_best_is_by_the_objective_and_has_completed(workspace: Workspace, goal: Any, best: int) -> None:
     trials = standing(objective=Objective(ACCURACY, goal=goal))
-    ends = [(2, "Completed", 90.0), (5, "Completed", 80.0), (10, "Stopped", 95.0), (20, "Stopped", 70.0)]
-    for channels, status, accuracy in ends:
+    ends = [(2, "Completed", 90.0, ""), (5, "Completed", 80.0, "")]
+    ends += [(10, "Stopped", 95.0, "pruned at step 3 by asha"), (20, "Stopped", 70.0, "stopped on request")]
+    for channels, status, accuracy, reason in ends:
         start(trials, channels)
-        end(trials, workspace, channels, status, accuracy=accuracy)
+        end(trials, workspace, channels, status, accuracy=accuracy, stop_reason=reason)
     start(trials, 30)
     end(trials, workspace, 30, "Failed")
 
     assert trials.best is not None
     assert trials.best.point == {"hidden_channels": best}
     assert trials.best_so_far() == f"best {ACCURACY} {trials.best.value:g}: hidden_channels={best}"
-    assert trials.summary() == "2 completed, 2 stopped, 1 failed"
+    assert trials.summary() == "2 completed, 1 pruned, 1 stopped, 1 failed"
 
 
 def test_a_trial_that_diverged_is_counted_and_is_not_the_best(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
-from tests.support.trials import a_trial
+from tests.support.trials import a_trial, tell
 
 from mnist_tracking import JobSpec, Workspace, mnist_job
 from mnist_tracking.experiments.progress import Progress
@@ -24,13 +24,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def progress(console: Console, workspace: Workspace, *, ended: int, running: int, waiting: int, names: int) -> Progress:
     """The progress of a sweep in the middle of it."""
     labels = [f"hyperparameter_{place}" for place in range(names)]
-    view = Progress(console, mnist_job(epochs=9), [], labels, total=ended + running + waiting, max_parallel=4)
+    job = mnist_job(epochs=9)
+    view = Progress(console, job, [], labels, total=ended + running + waiting, max_parallel=4)
     for number in range(ended + running):
         name = f"demo-trial-{number}"
         view.started(name, "job", dict.fromkeys(labels, f"値{number}" if number % 2 else number / 7))
         view.status_changed(name, "Training")
-        for line in (line.format(epoch) for epoch in range(1, 2 + number % 8) for line in LOG):
-            view.logged(name, line)
+        tell(view, job, name, *(line.format(epoch) for epoch in range(1, 2 + number % 8) for line in LOG))
         if number < ended:
             view.ended(a_trial(workspace, number, ("Completed", "Stopped", "Failed")[number % 3]))
     return view
@@ -83,22 +83,37 @@ def test_a_wide_terminal_shows_every_column(place: Workspace) -> None:
 
 
 def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
-    view = Progress(Console(file=StringIO()), mnist_job(epochs=2), [{"hidden_channels": 2}], ["hidden_channels"])
+    job = mnist_job(epochs=2)
+    view = Progress(Console(file=StringIO()), job, [{"hidden_channels": 2}], ["hidden_channels"])
     drawn = [lines(view, 80, 24)]
-    view.started("demo-trial-2", "job", {"hidden_channels": 2})
+    view.started("demo-trial-2", "job", {"hidden_channels": 2, "epochs": 2})
     for status in ("Downloading", "Training"):
         drawn.append(lines(view, 80, 24))
         view.status_changed("demo-trial-2", status)
     for epoch in (1, 2):
         for line in LOG:
             drawn.append(lines(view, 80, 24))
-            view.logged("demo-trial-2", line.format(epoch))
+            tell(view, job, "demo-trial-2", line.format(epoch))
     view.ended(a_trial(workspace, 2))
     drawn.append(lines(view, 80, 24))
 
     assert len({tuple(heading) for *heading, _ in drawn}) == 1
     assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
         *("waiting", "starting", "downloading", "training", "completed")
+    ]
+
+
+def test_epochs_are_those_of_each_trial(workspace: Workspace) -> None:
+    job = mnist_job()
+    view = Progress(Console(file=StringIO()), job, [], total=3)
+    for channels, epochs in ((2, {"epochs": 1}), (5, {"epochs": 10}), (10, {})):
+        view.started(f"demo-trial-{channels}", "job", epochs)
+        tell(view, job, f"demo-trial-{channels}", LOG[0].format(1))
+
+    assert [line.split()[2:4] for line in lines(view, 100, 24)[4:7]] == [
+        ["1/1", "100%"],
+        ["1/10", "100%"],
+        ["1", "100%"],
     ]
 
 
@@ -126,11 +141,8 @@ def test_colours_are_left_out_on_request(workspace: Workspace, environment: dict
 def test_a_trial_that_diverged_ends_with_what_is_not_a_number(workspace: Workspace) -> None:
     view = Progress(Console(file=StringIO()), mnist_job(epochs=2), [])
     view.started("demo-trial-2", "job", {})
-    view.logged("demo-trial-2", "Validation Average loss: nan, Validation Accuracy: nan%;")
-    while_running = lines(view, 100, 24)[-1]
     view.ended(a_trial(workspace, 2, non_finite={"validation:accuracy": "nan"}))
 
-    assert " nan " in while_running
     assert " nan " in lines(view, 100, 24)[-1]
 
 

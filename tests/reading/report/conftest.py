@@ -34,8 +34,13 @@ def board(workspace: Workspace) -> Leaderboard:
 
 def with_pruned(board: Leaderboard, name: str) -> Leaderboard:
     """Return a leaderboard with one trial as it is after a pruner has stopped its job."""
-    stopped = {"status": "Stopped", "stop_reason": "pruned at step 4 by asha"}
-    trials = (attrs.evolve(trial, **stopped) if trial.name == name else trial for trial in board)
+    reason = "pruned at step 4 by asha"
+    trials = [
+        attrs.evolve(trial, status="Stopped", stop_reason=reason, reported={0: 0.1, 3: 0.2})
+        if trial.name == name
+        else trial
+        for trial in board
+    ]
     return attrs.evolve(board, trials=tuple(trials))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,25 +54,41 @@ def test_the_best_trials_are_read(
 
 
 def test_logs_that_may_not_be_read_are_counted(
-    engine: EmbeddedSageMaker, runner: ExperimentRunner, tmp_path: Path
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, tmp_path: Path
 ) -> None:
     """The page has everything else."""
     runner.run({"slope": 1.0}, name="steep")
     with engine.inject(Fault("AccessDeniedException", operation="GetLogEvents", times=None)):
-        page = Page(runner.workspace.report("lines", tmp_path / "page.html"))
+        page = Page(workspace.report("lines", tmp_path / "page.html"))
 
     assert "The values of 1 trial cannot be read: " in page.section("curves").text
     assert page.data["best"] == "steep"
     assert page.data["curves"] == {}
 
 
+def test_trials_whose_log_is_not_read_show_what_their_sweep_recorded(workspace: Workspace, tmp_path: Path) -> None:
+    runner = ExperimentRunner(workspace, "sweep")
+    for name in ("first", "second"):
+        with runner.trial(name=name) as trial:
+            trial.log_metric("accuracy", 0.5)
+    board = Leaderboard.load(workspace, "sweep", objective="accuracy")
+    trials = (board[0], attrs.evolve(board[1], reported={3: 0.4, 1: 0.2}))
+    page = Page(attrs.evolve(board, trials=trials).report(tmp_path / "page.html", curves=1))
+
+    assert page.data["curves"] == {"second": {"accuracy": [[1, 0.2], [3, 0.4]]}}
+    assert page.data["curves_left_out"] == [
+        "The logs of 1 trial after the best were not read; 1 of them show the values of the objective that their sweep "
+        "recorded."
+    ]
+
+
 def test_another_error_is_raised_and_leaves_no_file(
-    engine: EmbeddedSageMaker, runner: ExperimentRunner, tmp_path: Path
+    engine: EmbeddedSageMaker, workspace: Workspace, runner: ExperimentRunner, tmp_path: Path
 ) -> None:
     runner.run({"slope": 1.0}, name="steep")
     fault = Fault("ValidationException", operation="GetLogEvents", times=None)
     with engine.inject(fault), pytest.raises(ServiceError):
-        runner.workspace.report("lines", tmp_path / "page.html")
+        workspace.report("lines", tmp_path / "page.html")
 
     assert not (tmp_path / "page.html").exists()
 

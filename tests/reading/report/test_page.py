@@ -1,7 +1,10 @@
 """The page of a leaderboard: what it shows, that it needs nothing else, and that text of others stays text."""
 
+import base64
+import hashlib
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from tests.support.pages import HOSTILE, Element, Page
 from tests.support.sent import Sent
 
 from mnist_tracking import ConfigError, ExperimentRunner, Leaderboard, NotFoundError, Objective, Workspace
+from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.text import printable
 
 SECTIONS = ["best", "board", "parameters", "importance", "curves", "lineage", "failures", "code", "cost"]
@@ -55,9 +59,6 @@ def test_nothing_is_fetched(page: Page) -> None:
 
 
 def test_the_policy_names_the_style_and_the_script(page: Page) -> None:
-    import base64
-    import hashlib
-
     policy = page.root.one("meta", http_equiv="Content-Security-Policy")["content"]
     style, script = page.root.one("style").text, page.root.all("script")[-1].text
 
@@ -178,7 +179,7 @@ def test_an_empty_experiment_has_a_page(workspace: Workspace, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "number", [1e308, -1e308, 5e-324, 2**64, 0.0, -1.5, True, None, [1, 2], {"a": 1}, "", "x" * 200]
 )
-def test_any_hyperparameter_has_a_place(workspace: Workspace, tmp_path: Path, number: object) -> None:
+def test_any_hyperparameter_has_a_place(workspace: Workspace, tmp_path: Path, number: ParameterValue) -> None:
     runner = ExperimentRunner(workspace, "odd")
     for name, value in (("one", number), ("two", 1.0), ("three", 1e-3)):
         with runner.trial({"odd": value}, name=name) as trial:
@@ -207,7 +208,7 @@ def test_what_is_wrong_is_reported_before_anything_is_read(sent: Sent, filled: W
     board = Leaderboard.load(filled, "one", objective="accuracy")
     assert sent
     sent.clear()
-    wrong = [
+    wrong: list[tuple[Callable[[], object], str]] = [
         (lambda: filled.report("one", tmp_path / "no" / "page.html"), "the folder '.*no' does not exist"),
         (lambda: filled.report("one", tmp_path), "is a folder; expected a file such as '.*report.html'"),
         (lambda: board.report(tmp_path / "page.html", curves=-1), "curves=-1; expected an integer >= 0, or None"),

@@ -116,9 +116,10 @@ def demo(
     """
     Train CNNs on MNIST, track and compare them, deploy the best, trace it, send it test images, and clean up.
 
-    The report goes to standard output, progress and notes to standard error. The results are leaderboard.csv,
-    lineage.csv, accuracy.png, losses.png, confusion.png, digits.png and timings.json. Without data and without a
-    network, the demo uses scikit-learn's small digits instead, and reports it.
+    The report goes to standard output, progress and notes to standard error. The results are report.html, a
+    page with everything that was found, leaderboard.csv, lineage.csv, accuracy.png, losses.png, confusion.png,
+    digits.png and timings.json. Without data and without a network, the demo uses scikit-learn's small digits instead,
+    and reports it.
 
     --data-dir must contain MNIST itself: its checksums are verified.
 

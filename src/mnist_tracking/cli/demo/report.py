@@ -20,7 +20,9 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.mnist import plot_digits
 from mnist_tracking.reading.plots import confusion_matrix, metric_curves, parameter_effect
 
-__all__ = ["Files", "Report", "say"]
+__all__ = ["PAGE", "Files", "Report", "say"]
+
+PAGE = "report.html"
 
 _SHOWN = 10
 
@@ -165,6 +167,11 @@ class Files:
             confusion_matrix(labels, predictions, path=path)
         with self._file("digits.png") as path:
             plot_digits(images[:_SHOWN], labels[:_SHOWN].tolist(), predictions[:_SHOWN].tolist(), path)
+
+    def page(self, board: Leaderboard) -> None:
+        """Write ``report.html``: the leaderboard, the curves, and the best trial with its pictures and its lineage."""
+        with self._file(PAGE) as path:
+            board.report(path)
 
     def timings(self, summary: Mapping[str, object]) -> None:
         """Write ``timings.json``."""

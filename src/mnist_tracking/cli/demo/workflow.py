@@ -19,7 +19,7 @@ from mnist_tracking import (
 )
 from mnist_tracking.cli import interrupts
 from mnist_tracking.cli.demo.options import Options, Timings
-from mnist_tracking.cli.demo.report import Files, Report, say
+from mnist_tracking.cli.demo.report import PAGE, Files, Report, say
 from mnist_tracking.cli.options import Settings
 from mnist_tracking.errors import DatasetError, MnistTrackingError, StateError
 from mnist_tracking.mnist.datasets import Dataset, find_mnist, load_images, load_labels
@@ -77,10 +77,12 @@ class Demo:
         self._deploy(workspace, board)
         self._trace(runner, board, files)
         self._predict(dataset, files)
+        with self._phase("report"):
+            files.page(board)
         self._finish(runner)
         files.timings(self._timings.summary())
         self._report.say(f"\nTime: {self._timings}")
-        self._report.say(f"Results: {files.folder}")
+        self._report.say(f"Results: {files.folder}; open {files.folder / PAGE} in a browser")
         return board
 
     def _find_data(self) -> Dataset:

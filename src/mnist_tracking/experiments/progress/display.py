@@ -2,12 +2,12 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from mnist_tracking._values.metric_lines import LogSearch
-from mnist_tracking._values.records import ParameterValue
+from mnist_tracking._values.records import MetricPoint, ParameterValue
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import duration, last_redraw, number, plural, printable, short_repr
 from mnist_tracking.errors import ConfigError
@@ -104,6 +104,7 @@ class Progress:
         total: How many trials are to come in all, if more than *points*.
         max_parallel: How many of them may train at once.
         plain: Whether to print lines also where a table could be shown.
+        clock: The time in seconds.
     """
 
     def __init__(
@@ -116,16 +117,13 @@ class Progress:
         total: int | None = None,
         max_parallel: int = 1,
         plain: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console, self._objective = console, job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
-        self._standing = Standing(job, points, names, total=total, max_parallel=max_parallel)
-        epochs = [job.merged(point).get("epochs") for point in points or [{}]]
-        self._epochs = max((count for count in epochs if isinstance(count, int)), default=0)
+        self._standing = Standing(job, points, names, total=total, max_parallel=max_parallel, clock=clock)
         title = f"Each job runs for {self._limit}."
-        self._table = TrialTable(self._standing, job, names, title=title, epochs=self._epochs)
-        self._regexes = {item.name: item.regex for item in job.metrics}
-        self._searches: dict[str, LogSearch] = {}
+        self._table = TrialTable(self._standing, job, names, title=title)
         self._lock = threading.RLock()
         self._live = None if plain else self._live_table()
 
@@ -138,7 +136,7 @@ class Progress:
         from rich.live import Live
 
         return Live(
-            console=self._console, get_renderable=self.__rich__, refresh_per_second=4, redirect_stdout=False
+            console=self._console, get_renderable=self.__rich__, refresh_per_second=2, redirect_stdout=False
         )  # what a program prints goes where it always goes
 
     def __enter__(self) -> "Progress":
@@ -165,7 +163,6 @@ class Progress:
         del job_name
         with self._lock:
             row = self._standing.start(trial_name, hyperparameters)
-            self._searches[trial_name] = LogSearch(self._regexes)
         self._print(row, f"training as trial {trial_name}, for {self._limit}")
 
     def status_changed(self, trial_name: str, status: str) -> None:
@@ -179,41 +176,45 @@ class Progress:
             self._print(row, row.status)
 
     def logged(self, trial_name: str, line: str) -> None:
-        """Read the epoch and the metrics from a line of a trial's log."""
+        """Read the epoch from a line of a trial's log."""
+        with self._lock:
+            row = self._standing.running(trial_name)
+            if row is not None:
+                row.place.read(last_redraw(line))
+
+    def reported(self, trial_name: str, point: MetricPoint) -> None:
+        """Show a value of a metric."""
         with self._lock:
             row = self._standing.running(trial_name)
             if row is None:
                 return
-            row.take_epoch(last_redraw(line))
-            found = {value.name: value.value for value in self._searches[trial_name].find(line)}
-            for name, value in found.items():
-                self._standing.report(row, name, value)
-            row.last |= self._searches[trial_name].non_finite
-        if self._is_detailed and row.epoch and self._objective is not None and self._objective.metric in found:
-            of = f" of {self._epochs}" if self._epochs else ""
-            self._print(row, ", ".join([f"epoch {row.epoch}{of}", *(f"{n} {number(v)}" for n, v in found.items())]))
+            self._standing.report(row, point.metric, point.value)
+        is_objective = self._objective is not None and self._objective.metric == point.metric
+        if self._is_detailed and is_objective and row.place.epoch is not None:
+            of = f" of {row.epochs}" if row.epochs else ""
+            self._print(row, f"epoch {point.step}{of}, {point.metric} {number(point.value)}")
 
     def pruned(self, trial_name: str, reason: str) -> None:
-        """Show that a trial is stopped early."""
+        """Show that a trial is stopped early; its end shows why."""
+        del reason
         with self._lock:
             row = self._standing.running(trial_name)
             if row is not None:
-                row.status, row.reason = "pruning", reason
+                row.status = "pruning"
 
     def ended(self, trial: Trial) -> None:
         """Show how a trial ended."""
         with self._lock:
             row = self._standing.end(trial)
-            del self._searches[trial.name]
             is_milestone = not self._is_detailed and self._standing.ended % -(-self._standing.total // 10) == 0
-        told = [f"{row.reason or row.status} after {row.seconds(0.0):.1f} s"]
+        told = [f"{trial.stop_reason if trial.is_pruned else row.status} after {row.seconds(0.0):.1f} s"]
         if self._objective and row.value is not None:
             is_best = self._standing.best is row and self._standing.ended > 1
             told.append(f"{self._objective.metric} {number(row.value)}{', the best so far' if is_best else ''}")
         elif self._objective and (last := trial.non_finite.get(self._objective.metric)):
             told.append(f"{self._objective.metric} ends with {last}")
-        if trial.failure_reason:
-            told.append(" ".join(trial.failure_reason.split()))
+        if reason := trial.failure_reason or ("" if trial.is_pruned else trial.stop_reason):
+            told.append(" ".join(reason.split()))
         self._print(row, ", ".join(told))
         if is_milestone:
             self._print_summary()

@@ -2,12 +2,12 @@
 
 import math
 import re
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
+from mnist_tracking._values.epochs import Place
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.sparkline import Curve
 from mnist_tracking._values.specs import JobSpec, Objective
@@ -15,13 +15,12 @@ from mnist_tracking._values.text import duration, number, value_text
 from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
-__all__ = ["ENDS", "Row", "Standing", "roughly", "status_word"]
+__all__ = ["ENDS", "Row", "Standing", "known_epochs", "roughly", "status_word"]
 
 ENDS = ("completed", "pruned", "stopped", "failed")
 _KEPT = 100
 """How many of the trials that have ended are kept to be shown."""
 _LEAST_COST = 0.01  # US dollars; less is not shown
-_EPOCH = re.compile(r"\bepoch\D{0,3}(\d+)(?:/\d+)?(?:\s*\[(\d+)/(\d+))?", re.IGNORECASE)
 _SHORTER = {"LaunchingMLInstances": "launching", "PreparingTrainingStack": "preparing"}
 
 
@@ -37,12 +36,11 @@ class Row:
         status: What it is doing, in a word.
         begun: When it started, by the clock of its standing.
         ended: When it ended.
-        epoch: The epoch that it has reached, from 1.
-        share: How much of that epoch is done, from 0 to 1.
+        place: The epoch that it has reached.
+        epochs: How many epochs it trains; 0 if that is not known.
         curve: The shape of the metric that is followed.
         last: The last value of each metric: a number, or what it ends with that is not finite.
         value: Its value for the objective so far.
-        reason: Why it was pruned.
         tail: The last values of the metric that is followed, as many as the objective needs.
         count: How many values of that metric there were.
     """
@@ -53,12 +51,11 @@ class Row:
     status: str = "waiting"
     begun: float | None = None
     ended: float | None = None
-    epoch: int = 0
-    share: float = 0.0
+    place: Place = attrs.field(factory=Place)
+    epochs: int = 0
     curve: Curve = attrs.field(factory=Curve)
     last: dict[str, float | str] = attrs.field(factory=dict)
     value: float | None = None
-    reason: str = ""
     tail: deque[float] = attrs.field(factory=lambda: deque(maxlen=1))
     count: int = 0
 
@@ -70,12 +67,6 @@ class Row:
     def seconds(self, now: float) -> float:
         """How long it has been training."""
         return 0.0 if self.begun is None else (now if self.ended is None else self.ended) - self.begun
-
-    def take_epoch(self, line: str) -> None:
-        """Read the epoch, and how much of it is done, from a line such as ``Epoch: 2 [64/128 (50%)]``."""
-        if found := _EPOCH.search(line):
-            self.epoch = int(found[1])
-            self.share = int(found[2]) / max(int(found[3]), 1) if found[2] else 1.0
 
     def follow(self, value: float, statistic: str) -> None:
         """Add a value of the metric that is followed."""
@@ -120,7 +111,7 @@ class Standing:
         *,
         total: int | None = None,
         max_parallel: int = 1,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._objective = job.objective or (Objective(job.metrics[0].name) if job.metrics else None)
         self._is_ranked = job.objective is not None
@@ -154,7 +145,8 @@ class Standing:
         self._started += 1
         label = {name: hyperparameters[name] for name in self._names if name in hyperparameters}
         tail = deque[float](maxlen=(self._objective and self._objective.window) or 1)
-        row = Row(label, self._started, trial_name, "starting", self.clock(), tail=tail)
+        epochs = known_epochs(hyperparameters)
+        row = Row(label, self._started, trial_name, "starting", self.clock(), epochs=epochs, tail=tail)
         self._running[trial_name] = row
         return row
 
@@ -172,7 +164,7 @@ class Standing:
         """Add how a trial has ended."""
         row = self._running.pop(trial.name)
         row.ended = self.clock()
-        row.status = "pruned" if row.reason and trial.status == "Stopped" else str(trial.status).lower()
+        row.status = "pruned" if trial.is_pruned else str(trial.status).lower()
         row.last = {**row.last, **trial.last_values}
         if self._objective:
             row.value = score(trial, self._objective)
@@ -239,6 +231,18 @@ class Standing:
         """Return the best value so far, and what it was reached with; empty if there is none."""
         best = self.best
         return f"best {self.followed} {number(best.value or 0.0)}: {best.label}" if best else ""
+
+
+def known_epochs(hyperparameters: Mapping[str, ParameterValue]) -> int:
+    """
+    Return how many epochs a job trains, if that is one of its hyperparameters; 0 if it is not known.
+
+    Example:
+        >>> known_epochs({"epochs": 5}), known_epochs({"epochs": "all"}), known_epochs({})
+        (5, 0, 0)
+    """
+    epochs = hyperparameters.get("epochs")
+    return epochs if isinstance(epochs, int) and epochs > 0 else 0
 
 
 def status_word(secondary_status: str) -> str:

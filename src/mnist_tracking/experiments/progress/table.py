@@ -11,7 +11,7 @@ import attrs
 from mnist_tracking._values.sparkline import BARS, bars_for, sparkline
 from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import ellipsize, number, printable, value_text
-from mnist_tracking.experiments.progress.standing import Row, Standing
+from mnist_tracking.experiments.progress.standing import Row, Standing, known_epochs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,11 +72,11 @@ class TrialTable:
         job: What they train.
         names: The hyperparameters that label them; without any, their names do.
         title: What stands above the table.
-        epochs: How many epochs each trains, if that is known.
     """
 
-    def __init__(self, standing: Standing, job: JobSpec, names: Sequence[str], *, title: str, epochs: int) -> None:
-        self._standing, self._names, self._title, self._epochs = standing, list(names), title, epochs
+    def __init__(self, standing: Standing, job: JobSpec, names: Sequence[str], *, title: str) -> None:
+        self._standing, self._names, self._title = standing, list(names), title
+        self._epochs = known_epochs(job.hyperparameters)
         self._metrics = _other_metrics(job, standing.followed)
 
     def drawn(self, console: "Console") -> "Text":
@@ -119,13 +119,15 @@ class TrialTable:
         return [*counts, *([best[:width]] if best else [])]
 
     def _columns(self, rows: Sequence[Row], longest: int, curve: int, bars: str) -> Iterator[_Column]:
-        """Yield the columns in their order, with labels and a curve as wide as given."""
+        """Yield the columns in their order, with labels and curves no wider than given."""
         now, followed = self._standing.clock(), self._standing.followed
         yield from self._labels(rows, longest)
         yield _Column("status", [row.status for row in rows], 1, is_right=False, min_width=_LONGEST_STATUS)
-        if self._epochs:
-            yield _Column("epoch", [self._epoch(row) for row in rows], 5, min_width=len(self._epoch(None)))
+        epochs = max([self._epochs, *(row.epochs for row in rows)])
+        if epochs or any(row.place.epoch is not None for row in rows):
+            yield _Column("epoch", [_epoch(row) for row in rows], 5, min_width=len(f"{epochs}/{epochs} 100%"))
         if followed:
+            curve = min(curve, max(epochs, 8)) if epochs else curve
             curves = [sparkline(row.curve, curve, bars=bars) for row in rows]
             yield _Column("", curves, 3, is_right=False, min_width=curve)
             yield _Column(followed, [self._value(row) for row in rows], 2, min_width=8)
@@ -144,12 +146,6 @@ class TrialTable:
         for place, name in enumerate(self._names):
             values = [ellipsize(value_text(row.point[name]), longest) if name in row.point else "" for row in rows]
             yield _Column(name, values, 4 if place < 2 else 6, min_width=5)
-
-    def _epoch(self, row: Row | None) -> str:
-        """Return the epoch of a row; for None, the widest there may be."""
-        if row is None:
-            return f"{self._epochs}/{self._epochs} 100%"
-        return f"{row.epoch:{len(str(self._epochs))}}/{self._epochs} {row.share:4.0%}" if row.epoch else ""
 
     def _value(self, row: Row) -> str:
         last = row.last.get(self._standing.followed)
@@ -201,6 +197,14 @@ def _line(columns: Sequence[_Column], cells: Sequence[str], styles: Sequence[str
     padded = [column.padded(cell) for column, cell in zip(columns, cells, strict=True)]
     gaps = [*[" " * _GAP] * (len(padded) - 1), ""]
     return [(cell + gap, style) for cell, gap, style in zip(padded, gaps, styles, strict=True)]
+
+
+def _epoch(row: Row) -> str:
+    """Return the epoch that a trial has reached, and how much of it is done, such as ``" 2/10  50%"``."""
+    if row.place.epoch is None:
+        return ""
+    of = f"{row.place.epoch:{len(str(row.epochs))}}/{row.epochs}" if row.epochs else str(row.place.epoch)
+    return f"{of} {row.place.share:4.0%}"
 
 
 def _shown(value: float | str | None) -> str:

@@ -26,7 +26,7 @@ from mnist_tracking.experiments.sweep.point import (
 )
 from mnist_tracking.experiments.sweep.rules import Limits
 from mnist_tracking.experiments.sweep.space import Point
-from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialState
+from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
 from mnist_tracking.reading.leaderboard import Leaderboard
 from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial, is_trained
@@ -432,7 +432,7 @@ def _is_pruned(configuration: Configuration) -> bool:
     return 0 in configuration.trials and configuration.trials[0].is_pruned
 
 
-def _state(configuration: Configuration) -> TrialState:
+def _state(configuration: Configuration) -> TrialStatus:
     """Return how a configuration has ended: as its best repeat."""
     if _is_pruned(configuration):
         return "pruned"

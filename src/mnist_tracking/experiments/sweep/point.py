@@ -21,7 +21,7 @@ from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Cancelled, Scheduler
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
-from mnist_tracking.experiments.sweep.strategies.protocol import TrialState
+from mnist_tracking.experiments.sweep.strategies.protocol import TrialStatus
 from mnist_tracking.reading.trial import Trial, trial_from_component
 
 
@@ -227,10 +227,10 @@ def is_fault_of_infrastructure(trial: Trial, reason: str) -> bool:
     return is_fault_of_service(reason) or trial.stop_reason == "MaxWaitTimeExceeded"
 
 
-_STATES: Mapping[str | None, TrialState] = {"Completed": "completed", "Failed": "failed"}
+_STATES: Mapping[str | None, TrialStatus] = {"Completed": "completed", "Failed": "failed"}
 
 
-def state_of(trial: Trial) -> TrialState:
+def state_of(trial: Trial) -> TrialStatus:
     """Return how a trial has ended, as its strategy sees it."""
     return "pruned" if trial.is_pruned else _STATES.get(trial.status, "stopped")
 

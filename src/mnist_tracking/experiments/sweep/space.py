@@ -14,7 +14,8 @@ from mnist_tracking.experiments.sweep.applying import apply_point
 from mnist_tracking.experiments.sweep.building import Point, build
 from mnist_tracking.experiments.sweep.conditions import Condition
 from mnist_tracking.experiments.sweep.dimensions import Choice, Dimension, Fixed, Integers, Uniform
-from mnist_tracking.experiments.sweep.parameters import from_parameter, to_parameter
+from mnist_tracking.experiments.sweep.document import Section
+from mnist_tracking.experiments.sweep.parameters import from_leaf, to_parameter
 
 __all__ = ["Choice", "Dimension", "Fixed", "Integers", "Point", "Space", "Uniform", "apply_point"]
 
@@ -281,7 +282,7 @@ class Space:
         """Return the space that `to_json` wrote; *where* is its rule, which is not stored."""
         parameters = found["parameters"]
         return cls(
-            dimensions={name: from_parameter(parameter) for name, parameter in parameters.items()},
+            dimensions={name: from_leaf(Section(parameter)) for name, parameter in parameters.items()},
             conditions={
                 name: tuple(Condition(parent, tuple(values)) for parent, values in parameter["when"].items())
                 for name, parameter in parameters.items()

@@ -128,7 +128,7 @@ def _rows(board: Leaderboard) -> tuple[Row, ...]:
 
 
 def _state(trial: Trial) -> State:
-    return "pruned" if trial.stop_reason.startswith("pruned") else _STATES.get(trial.status, "running")
+    return "pruned" if trial.is_pruned else _STATES.get(trial.status, "running")
 
 
 def _best(board: Leaderboard, rows: Sequence[Row]) -> tuple[Row | None, str]:

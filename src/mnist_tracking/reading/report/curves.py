@@ -82,7 +82,7 @@ def _several(series: Mapping[str, MetricSeries]) -> dict[str, Points]:
 
 
 def _recorded(trial: Trial, objective: str | None) -> dict[str, Points]:
-    points = tuple(sorted(getattr(trial, "reported", {}).items())) if objective else ()
+    points = tuple(sorted(trial.reported.items())) if objective else ()
     return {objective: points} if objective and len(points) > 1 else {}
 
 

@@ -36,7 +36,7 @@ def figures(contents: Contents) -> Markup:
     found.append(("trials", f"{len(rows):,}", detail))
     found.append(("training time", duration_text(_total(row.trial.duration_s for row in rows)) or "-", "all trials"))
     if (cost := _total(row.trial.cost for row in rows)) is not None:
-        found.append(("cost", cost_text(cost), _unpriced(rows)))
+        found.append(("cost", cost_text(cost), _priced(contents)))
     boxes = (
         element("div", element("dt", what), element("dd", value, element("small", more))) for what, value, more in found
     )
@@ -48,9 +48,10 @@ def _total(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _unpriced(rows: Iterable[Row]) -> str:
-    unknown = sum(row.trial.cost is None for row in rows)
-    return f"unknown for {plural(unknown, 'trial')}" if unknown else "USD, all trials"
+def _priced(contents: Contents) -> str:
+    unknown = sum(row.trial.cost is None for row in contents.rows)
+    what = "list prices" if contents.board._account.is_billed else "what it would cost on AWS, at list prices"
+    return f"{what}; unknown for {plural(unknown, 'trial')}" if unknown else what
 
 
 def _sentence(content: str) -> Markup:
@@ -295,7 +296,9 @@ def _cost(contents: Contents) -> Markup:
         rows.append(_spent("all", contents.rows))
     headings = ["status", "trials", "duration", "median", "billable", "cost"]
     table = _table("Time and cost, by status", headings, rows)
-    return element("div", table, **_scrolling("Time and cost"))
+    note = f"Costs are billable seconds at the {contents.board._account.prices}."
+    priced = any(row.trial.cost is not None for row in contents.rows)
+    return joined([element("div", table, **_scrolling("Time and cost")), *([_sentence(note)] if priced else [])])
 
 
 def _spent(state: str, rows: Iterable[Row]) -> list[object]:

@@ -26,6 +26,10 @@ class Custom:
     """
 
     def __init__(self, strategy: Strategy, space: Space) -> None:
+        if isinstance(strategy, type):
+            raise ConfigError(
+                f"strategy={short_repr(strategy)} is a class; pass an object, such as {strategy.__name__}(...)."
+            )
         missing = [name for name in _METHODS if not callable(getattr(strategy, name, None))]
         if missing:
             raise ConfigError(

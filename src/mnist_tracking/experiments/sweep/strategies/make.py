@@ -27,6 +27,7 @@ STRATEGIES = ("grid", "random", "qmc", "tpe", "gp", "cmaes")
 """The strategies that have a name."""
 
 _BLIND = ("random", "qmc", "RandomSampler", "QMCSampler", "BruteForceSampler", "GridSampler")  # need no objective
+_HINT = "Pass objective= to the JobSpec, such as Objective('validation:accuracy')."
 
 
 def name_of(given: object) -> str:
@@ -67,13 +68,38 @@ def make_strategy(
             cannot search the space, or there is no objective to learn from that is logged while trials are running.
         MissingDependencyError: If a package is not installed.
     """
+    name, options = _checked_pruner(pruner, objective, metrics)
     if strategy == "grid":
         chooser: Strategy = Grid(space)
     elif isinstance(strategy, str) or _is_sampler(strategy):
         chooser = _search(strategy, space, objective, seed)
     else:
         chooser = Custom(cast("Strategy", strategy), space)
-    return chooser if pruner is None or pruner == "none" else _pruned(chooser, pruner, objective, metrics)
+    if objective is None or name == "none":
+        return chooser
+    _check_optuna()
+    from mnist_tracking.experiments.sweep.strategies.pruners import named_pruner
+    from mnist_tracking.experiments.sweep.strategies.pruning import Pruning
+
+    return Pruning(chooser, pruner if _is_pruner(pruner) else named_pruner(name, options), objective.goal)
+
+
+def _checked_pruner(
+    pruner: AnyPruner, objective: Objective | None, metrics: Collection[str] | None
+) -> tuple[str, dict[str, object]]:
+    """Return the name and the options of a pruner; ConfigError if the trials show it nothing to compare."""
+    name, options = (name_of(pruner), {}) if pruner is None or _is_pruner(pruner) else checked_options(pruner)
+    if name == "none":
+        return name, options
+    if objective is None:
+        raise ConfigError(f"pruner={name!r} compares values of the objective, and the job has none. {_HINT}")
+    if metrics is not None and objective.metric not in metrics:
+        raise ConfigError(
+            f"pruner={name!r} compares values of {objective.metric!r} while trials are running, and no metric "
+            f"definition of the job finds them in the log. Pass metrics={{{objective.metric!r}: 'its regular "
+            "expression'} to the JobSpec, or pruner=None."
+        )
+    return name, options
 
 
 def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | None, seed: int) -> Strategy:
@@ -99,34 +125,12 @@ def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | 
     return Search(sampler, space, "maximize" if objective is None else objective.goal, seed=number)
 
 
-_HINT = "Pass objective= to the JobSpec, such as Objective('validation:accuracy')."
-
-
-def _pruned(
-    chooser: Strategy, pruner: AnyPruner, objective: Objective | None, metrics: Collection[str] | None
-) -> Strategy:
-    is_of_optuna = _is_of_optuna(pruner, "pruners", "BasePruner")
-    name, options = (name_of(pruner), {}) if is_of_optuna else checked_options(pruner)
-    if name == "none":
-        return chooser
-    if objective is None:
-        raise ConfigError(f"pruner={name!r} compares values of the objective, and the job has none. {_HINT}")
-    if metrics is not None and objective.metric not in metrics:
-        raise ConfigError(
-            f"pruner={name!r} compares values of {objective.metric!r} while trials are running, and no metric "
-            f"definition of the job finds them in the log. Pass metrics={{{objective.metric!r}: 'its regular "
-            "expression'} to the JobSpec, or pruner=None."
-        )
-    _check_optuna()
-    from mnist_tracking.experiments.sweep.strategies.pruners import named_pruner
-    from mnist_tracking.experiments.sweep.strategies.pruning import Pruning
-
-    found = cast("BasePruner", pruner) if is_of_optuna else named_pruner(name, options)
-    return Pruning(chooser, found, objective.goal)
-
-
 def _is_sampler(value: object) -> "TypeGuard[BaseSampler]":
     return _is_of_optuna(value, "samplers", "BaseSampler")
+
+
+def _is_pruner(value: object) -> "TypeGuard[BasePruner]":
+    return _is_of_optuna(value, "pruners", "BasePruner")
 
 
 def _is_of_optuna(value: object, module: str, name: str) -> bool:

@@ -1,6 +1,7 @@
 """The pruners that have a name, and their options, which are checked without Optuna."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.text import did_you_mean, short_repr
@@ -46,15 +47,24 @@ def checked_options(pruner: object) -> tuple[str, dict[str, object]]:
                 f"The pruner {name!r} has no option {option!r}; available: {', '.join(map(repr, known)) or 'none'}."
                 f"{did_you_mean(option, known)}"
             )
-        _check_option(f"pruner={short_repr(pruner)}: {option}", option, value)
+        _check_option(option, value)
+    _check_limits(given)
     return name, given
 
 
-def _check_option(what: str, option: str, value: object) -> None:
+def _check_option(option: str, value: object) -> None:
     if option not in ("eta", "min_delta"):
-        check_count(what, value)
+        check_count(option, value)
         return
     least, kind = (_LEAST_ETA, int) if option == "eta" else (0, int | float)
     if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
         expected = "an integer" if kind is int else "a number"
-        raise ConfigError(f"{what}={short_repr(value)}; expected {expected} >= {least}.")
+        raise ConfigError(f"{option}={short_repr(value)}; expected {expected} >= {least}.")
+
+
+def _check_limits(options: Mapping[str, Any]) -> None:
+    """Check the limits of Hyperband, in which W&B's ``s`` stands for the number of its brackets."""
+    if "s" in options and "max_iter" not in options:
+        raise ConfigError(f"s={options['s']} needs max_iter, the number of steps of a trial.")
+    if "max_iter" in options and options["max_iter"] < options.get("min_iter", 1):
+        raise ConfigError(f"min_iter={options['min_iter']} is above max_iter={options['max_iter']}.")

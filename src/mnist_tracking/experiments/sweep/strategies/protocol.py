@@ -7,9 +7,13 @@ import attrs
 
 from mnist_tracking._values.records import ParameterValue, own_copy
 
-__all__ = ["Strategy", "SweepTrial", "TrialState"]
+__all__ = ["Strategy", "SweepTrial", "TrialStatus"]
 
-TrialState = Literal["running", "completed", "pruned", "stopped", "failed"]
+TrialStatus = Literal["running", "completed", "pruned", "stopped", "failed"]
+
+
+def _by_step(values: Mapping[int, float]) -> Mapping[int, float]:
+    return dict(values)
 
 
 @attrs.frozen
@@ -28,9 +32,9 @@ class SweepTrial:
 
     number: int
     point: Mapping[str, ParameterValue] = attrs.field(converter=own_copy, hash=False)
-    status: TrialState = "running"
+    status: TrialStatus = "running"
     value: float | None = attrs.field(default=None, kw_only=True)
-    values: Mapping[int, float] = attrs.field(factory=dict, converter=own_copy, hash=False, kw_only=True)
+    values: Mapping[int, float] = attrs.field(factory=dict, converter=_by_step, hash=False, kw_only=True)
 
 
 class Strategy(Protocol):

@@ -1,6 +1,6 @@
 """The samplers of Optuna that strategies are named after."""
 
-import importlib.util
+import importlib
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -13,12 +13,14 @@ from mnist_tracking.experiments.sweep.space import Space
 
 __all__ = ["named_sampler"]
 
-_SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    "random": RandomSampler,
-    "qmc": lambda seed: QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False),
-    "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),
-    "gp": lambda seed: GPSampler(seed=seed, warn_independent_sampling=False),
-    "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+_SAMPLERS: Mapping[str, Callable[[Space, int], BaseSampler]] = {
+    "random": lambda _, seed: RandomSampler(seed),
+    "qmc": lambda _, seed: QMCSampler(scramble=True, seed=seed),
+    "tpe": lambda space, seed: TPESampler(
+        seed=seed, multivariate=True, group=bool(space.conditions), constant_liar=True
+    ),
+    "gp": lambda _, seed: GPSampler(seed=seed),
+    "cmaes": lambda _, seed: CmaEsSampler(seed=seed),
 }
 _NEEDS = {  # packages that Optuna imports when it draws, and the extra that installs them
     "qmc": (("scipy", "sweeps"),),
@@ -37,13 +39,15 @@ def named_sampler(name: str, space: Space, seed: int) -> BaseSampler:
         ConfigError: If it cannot search the space.
     """
     for package, extra in _NEEDS.get(name, ()):
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(package, extra)
+        try:
+            importlib.import_module(package)
+        except ImportError as exc:
+            raise MissingDependencyError(package, extra) from exc
     if name == "cmaes":
         _check_ranges(space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _SAMPLERS[name](seed)
+        return _SAMPLERS[name](space, seed)
 
 
 def _check_ranges(space: Space) -> None:

@@ -17,7 +17,7 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.dimensions import Fixed
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.strategies.points import TriedPoints, key_of
-from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial
+from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
 from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, encoded, end_trial, quiet, suggest
 
 __all__ = ["Search"]
@@ -25,6 +25,7 @@ __all__ = ["Search"]
 _ATTEMPTS = 10  # of a sampler, to propose a point that was not tried and that the rule of the space keeps
 _DRAWS = 1000  # at random, after that
 _STATELESS = (BruteForceSampler, GPSampler, RandomSampler, TPESampler)  # all that they know is in the trials
+_OPEN = ("running", "failed")  # a trial that failed may be tried again
 
 
 class _Proposal(NamedTuple):
@@ -58,7 +59,7 @@ class Search:
         self._tried = TriedPoints(space)
         self._asked: dict[Hashable, optuna.Trial] = {}
         self._running: dict[int, optuna.Trial | None] = {}  # None: its point is not in the space
-        self._ended: dict[int, SweepTrial] = {}
+        self._ended: dict[int, TrialStatus] = {}
         self._news: dict[int, SweepTrial] = {}
         self._receiving, self._asking = threading.Lock(), threading.Lock()
 
@@ -71,8 +72,7 @@ class Search:
         """
         with self._asking, quiet():
             self._take_news()
-            first = self._tried.next_first()
-            proposal = self._proposed() if first is None else _Proposal(self._entered(first), first)
+            proposal = self._next()
             if proposal is None:
                 return None
             self._tried.add(proposal.point)
@@ -86,7 +86,9 @@ class Search:
     def tell(self, trial: SweepTrial) -> None:
         """Take a trial into account, in the next `ask`."""
         with self._receiving:
-            self._news[trial.number] = trial
+            before = self._news.get(trial.number)
+            if before is None or before.status in _OPEN:
+                self._news[trial.number] = trial
 
     def _take_news(self) -> None:
         with self._receiving:
@@ -97,13 +99,13 @@ class Search:
     def _take(self, trial: SweepTrial) -> None:
         """Enter a trial into the study, unless it is there, and end it there if it has ended."""
         before = self._ended.get(trial.number)
-        if before is not None and (before.status != "failed" or trial.status == "failed"):
+        if before is not None and (before not in _OPEN or trial.status == before):
             return
         if trial.number not in self._running:
             self._running[trial.number] = self._started(trial)
         if trial.status != "running":
             handle = self._running.pop(trial.number)
-            self._ended[trial.number] = trial
+            self._ended[trial.number] = trial.status
             if handle is not None:
                 for step, value in sorted(trial.values.items()):
                     if not math.isnan(value):
@@ -123,7 +125,7 @@ class Search:
         """Return the trial that the sampler proposes, if it has a state to advance and that is the trial to enter."""
         if self._is_stateless or trial.number < 0:
             return None
-        proposal = self._proposed()
+        proposal = self._next()
         if proposal is None or key_of(proposal.point) == key:
             return proposal and proposal.handle
         self._study.tell(proposal.handle, state=TrialState.FAIL)
@@ -139,26 +141,29 @@ class Search:
                 if not isinstance(dimensions[name], Fixed)
             }
         )
-        handle = self._study.ask()
-        self._space.draw(partial(suggest, handle))
-        return handle
+        return self._drawn().handle
+
+    def _next(self) -> _Proposal | None:
+        """Return a new trial with the next point; None if none is left."""
+        first = self._tried.next_first()
+        return self._proposed() if first is None else _Proposal(self._entered(first), first)
 
     def _proposed(self) -> _Proposal | None:
         """Return a new trial with a point that was not tried; None if none is left."""
         if self._study.is_over or (self._tried.are_listed and self._tried.next_of_grid() is None):
             return None
-        discarded: list[optuna.Trial] = []  # running until then, so that a sampler looks elsewhere
+        discarded: list[_Proposal] = []  # running until then, so that a sampler looks elsewhere
         try:
-            for sampler in self._samplers():
+            for sampler in self._samplers(discarded):
                 self._study.sampler = sampler
-                discarded.append(self._study.ask())
-                point = self._space.draw(partial(suggest, discarded[-1]))
-                if self._tried.is_open(point):
-                    return _Proposal(discarded.pop(), point)
+                proposal = self._drawn()
+                if self._tried.is_open(proposal.point):
+                    return proposal
+                discarded.append(proposal)
         finally:
             self._study.sampler = self._entering
-            for handle in discarded:
-                self._study.tell(handle, state=TrialState.FAIL)
+            for each in discarded:
+                self._study.tell(each.handle, state=TrialState.FAIL)
         left = self._tried.next_of_grid() if self._tried.are_listed else None
         if left is None:
             raise ConfigError(
@@ -167,10 +172,16 @@ class Search:
             )
         return _Proposal(self._entered(left), left)
 
-    def _samplers(self) -> Iterator[BaseSampler]:
-        """Yield the sampler of each attempt at a point: the strategy's, then random ones."""
+    def _drawn(self) -> _Proposal:
+        handle = self._study.ask()
+        return _Proposal(handle, self._space.draw(partial(suggest, handle)))
+
+    def _samplers(self, discarded: list[_Proposal]) -> Iterator[BaseSampler]:
+        """Yield the sampler of each attempt at a point: the strategy's, until it repeats itself, then random ones."""
         seed = f"{self._seed}/{len(self._asked) + len(self._running.keys() | self._ended.keys())}"
         for attempt in range(_ATTEMPTS):
+            if len({key_of(each.point) for each in discarded}) < len(discarded):
+                break
             yield _seeded(self._sampler, f"{seed}/{attempt}") if self._is_stateless else self._sampler
         for attempt in range(_DRAWS):
             yield _seeded(RandomSampler(), f"{seed}/random/{attempt}")

@@ -1,10 +1,6 @@
 """A study of Optuna, in memory: made without a trace, and given what a sweep knows."""
 
-import logging
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 
 import optuna
@@ -13,6 +9,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+from mnist_tracking._values.optuna_log import quiet as quiet
 from mnist_tracking._values.recordable import comparable
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import Goal
@@ -22,23 +19,6 @@ from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial
 __all__ = ["SweepStudy", "encoded", "end_trial", "quiet", "suggest"]
 
 _NATIVE = (str, int, float, bool, type(None))  # what Optuna's categories may be without a warning
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Drop what Optuna logs in this thread, on standard error unless the program has changed that."""
-    thread, handlers = threading.get_ident(), list(logging.getLogger("optuna").handlers)
-
-    def is_of_another(record: logging.LogRecord) -> bool:
-        return record.thread != thread
-
-    for handler in handlers:
-        handler.addFilter(is_of_another)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(is_of_another)
 
 
 class SweepStudy(optuna.Study):
