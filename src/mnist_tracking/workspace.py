@@ -110,7 +110,7 @@ class Workspace(Account):
         if checked.create_bucket is None:
             checked = attrs.evolve(checked, create_bucket=True)
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
-        workspace._engine, workspace.is_billed = engine, False
+        workspace._engine, workspace.is_billed, workspace.shared_cpus = engine, False, engine.shared_cpus
         if is_described:
             machine = {"python": python, "max_jobs": max_jobs, "gpus": gpus}
             again = partial(cls.embedded, engine.home, **machine, timing=timing, **attrs.asdict(checked))

@@ -37,7 +37,7 @@ def test_trials_of_different_lengths_keep_the_same_steps_in_the_middle() -> None
     assert list(short) == sorted(short)
 
 
-def test_the_last_of_several_values_of_a_step_counts() -> None:
+def test_the_first_of_several_values_of_a_step_counts() -> None:
     twice = [*points({1: 0.5}), *points({1: 0.75})]
 
-    assert unpack_points(pack_points(twice, 2500)) == {1: 0.75}
+    assert unpack_points(pack_points(twice, 2500)) == {1: 0.5}

@@ -117,6 +117,7 @@ class Account:
         sleep: Pauses for a number of seconds between two polls; tests replace it.
         clock: Returns a monotonic time in seconds; tests replace it.
         is_billed: Whether AWS charges for what runs here; False for an embedded SageMaker, which runs on this machine.
+        shared_cpus: The number of processors that all jobs share; None if each has its own, as on AWS.
     """
 
     _again: Callable[[], Self] | None = None
@@ -128,6 +129,7 @@ class Account:
         self.sleep: Callable[[float], object] = time.sleep
         self.clock: Callable[[], float] = time.monotonic
         self.is_billed = True
+        self.shared_cpus: int | None = None
         self._clients: dict[str, Any] = {}
         self._found: dict[str, object] = {}
         self._start_process()

@@ -30,9 +30,8 @@ from mnist_tracking._aws.tags import add_tags, from_tag, tags_of, to_tag
 from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.arguments import ARGUMENTS, LAUNCHER, PROGRAM
 from mnist_tracking._values.exact import exact_hyperparameters
-from mnist_tracking._values.markers import STOP_REASON, SWEEP
+from mnist_tracking._values.markers import STOP_REASON
 from mnist_tracking._values.provenance import JOB_CODE, code_in, folder_of_code
-from mnist_tracking._values.recordable import container_in
 from mnist_tracking._values.records import ParameterValue, Status
 from mnist_tracking._values.specs import JobInput, JobSpec
 from mnist_tracking._values.text import did_you_mean
@@ -161,17 +160,6 @@ def time_limit(job: Mapping[str, Any]) -> str:
     """
     reason = str(job.get("SecondaryStatus", ""))
     return reason if reason in TIME_LIMITS else ""
-
-
-def swept_metric(job: Mapping[str, Any]) -> str | None:
-    """
-    Return the metric of the objective of a sweep, given the response of DescribeTrainingJob of one of its jobs.
-
-    Of another job, it is None.
-    """
-    place = container_in(job.get("HyperParameters", {}).get(SWEEP, ""))
-    metric = place.get("objective") if isinstance(place, dict) else None
-    return metric if isinstance(metric, str) else None
 
 
 def describe_job(account: Account, job_name: str) -> Mapping[str, Any]:

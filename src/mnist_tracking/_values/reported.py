@@ -13,15 +13,18 @@ def pack_points(points: Iterable[MetricPoint], most: int) -> str:
     """
     Return the values of one metric as text of at most *most* characters: ``step:value``, separated by spaces.
 
-    Of several values of one step, the last one counts. If they do not fit, they are shortened to the seven digits that
-    SageMaker keeps of a metric. Then values are left out from the middle: those whose step is not a multiple of 2, of 4
-    and so on, so that trials of different lengths keep the same steps. The first and the last 16 values stay.
+    Of several values of one step, the first one counts, as it does for a pruner. If they do not fit, they are shortened
+    to the seven digits that SageMaker keeps of a metric. Then values are left out from the middle: those whose step is
+    not a multiple of 2, of 4 and so on, so that trials of different lengths keep the same steps. The first and the last
+    16 values stay.
 
     Example:
         >>> pack_points([MetricPoint("loss", step, 1 / step, None) for step in (1, 2, 3)], 2500)
         '1:1.0 2:0.5 3:0.3333333333333333'
     """
-    values = {point.step: point.value for point in points}
+    values: dict[int, float] = {}
+    for point in points:
+        values.setdefault(point.step, point.value)
     exact = _packed({step: repr(value) for step, value in values.items()})
     if len(exact) <= most:
         return exact

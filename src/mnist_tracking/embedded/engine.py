@@ -138,6 +138,7 @@ class EmbeddedSageMaker:
         self.python = python or sys.executable
         self.quotas = dict(quotas or {})
         self.trial_quota, self.component_quota = trial_quota, component_quota
+        self.max_jobs = max_jobs
         self.lag = lag or Lag()
         timing = timing or EngineTiming()
         self.store = uninterrupted(Store, self.home, durability=durability, busy_timeout_s=timing.database_busy_s)
@@ -166,6 +167,11 @@ class EmbeddedSageMaker:
             f"{self!r} cannot be pickled: its faults and its clock belong to this process. "
             "Create another engine on the same folder instead."
         )
+
+    @property
+    def shared_cpus(self) -> int | None:
+        """The number of processors that all jobs share; None if *max_jobs* gives each job a share of its own."""
+        return find_cpus() if self.max_jobs is None else None
 
     def inject(self, fault: Fault) -> Injection:
         """

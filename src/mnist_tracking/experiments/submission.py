@@ -20,7 +20,6 @@ from mnist_tracking._aws.jobs import (
     job_status,
     stop_job,
     stop_reason,
-    swept_metric,
     tag_component,
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
@@ -31,6 +30,7 @@ from mnist_tracking._aws.watching import JobWatch
 from mnist_tracking._values.checks import check_line, check_timeout
 from mnist_tracking._values.markers import INTERRUPTED, STOP_REASON
 from mnist_tracking._values.records import MetricPoint, MetricSeries, ParameterValue, Status, Update, trial_name_of
+from mnist_tracking._values.sweeps import place_in
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.experiments.hints import failure_hint, loss_hint
@@ -200,7 +200,8 @@ class SubmittedTrial:
         if findings.lacks_lines:  # the log is behind
             findings = read_findings(account, job, component.metrics)
         reason = stop_reason(account, job, str(component.parameters.get(STOP_REASON, "")))
-        reported = [point for point in points if point.metric == swept_metric(job)]
+        place = place_in(component.parameters)
+        reported = [point for point in points if place and point.metric == place.objective]
         before, component = component, with_billable_time(with_ending(component, reason, reported), job)
         component = with_findings(component, findings)
         if is_ours:

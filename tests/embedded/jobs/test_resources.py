@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_each_job_has_a_gpu_of_its_own_and_the_next_one_waits_for_it(account: Tr
     for name in ("first", "second", "third", "fourth"):
         account.submit(SHOWS + WAITS, name, **instances())
         if name in ("first", "second"):
-            until(lambda name=name: account.log(name))
+            first_line(account, name)
     assert {first_line(account, name) for name in ("first", "second")} == {"0 1", "1 1"}
     until(lambda: is_pending(account, "third") and is_pending(account, "fourth"))
     freed = first_line(account, "second")
@@ -105,7 +106,7 @@ def test_a_waiting_job_whose_supervisor_was_killed_blocks_nobody(account: Traini
     account.follow(name="first")
     for name in ("second", "third"):
         account.submit(SHOWS, name, **instances())
-        until(lambda name=name: is_pending(account, name))
+        until(partial(is_pending, account, name))
     os.kill(account.supervisor("second"), signal.SIGKILL)
     account.stop("first")
 

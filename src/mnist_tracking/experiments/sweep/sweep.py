@@ -34,6 +34,7 @@ from mnist_tracking.reading.scores import score
 
 __all__ = ["HyperparameterSweep"]
 
+_THREADS = "OMP_NUM_THREADS"
 _MOST_CHECKED = 10_000  # points of a grid, before the first trial starts
 
 
@@ -313,7 +314,7 @@ class HyperparameterSweep:
         scheduler = Scheduler(workspace, max_parallel=most, on_interrupt=running.stop)
         driver = Driver(
             runner=self.runner,
-            job=job,
+            job=_sharing(job, workspace, most),
             spec=spec,
             sweep=self.name,
             is_private=self._is_private,
@@ -381,6 +382,14 @@ class HyperparameterSweep:
 
     def _read_board(self) -> Leaderboard:
         return Leaderboard.load(self.runner.workspace, self.runner.name, objective=self._spec.objective)
+
+
+def _sharing(job: JobSpec, account: Account, jobs: int) -> JobSpec:
+    """Return a job that uses its share of the processors, if so many jobs at once share those of this machine."""
+    if account.shared_cpus is None or jobs == 1:
+        return job
+    share = max(1, account.shared_cpus // jobs // job.instance_count)
+    return attrs.evolve(job, environment={_THREADS: str(share), **job.environment})
 
 
 def _names(experiments: str | Sequence[str]) -> tuple[str, ...]:
