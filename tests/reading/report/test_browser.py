@@ -13,6 +13,7 @@ PRELUDE = f"""
     const heading = (text) =>
       [...document.querySelectorAll("#board-table thead th")].find((cell) => cell.textContent === text);
     const click = (element) => element.dispatchEvent(new MouseEvent("click", {{ bubbles: true }}));
+    const press = (element) => element.dispatchEvent(new KeyboardEvent("keydown", {{ key: " ", bubbles: true }}));
     const type = (text) => {{
       const filter = document.getElementById("filter");
       filter.value = text;
@@ -22,7 +23,7 @@ PRELUDE = f"""
 
 
 def driven(page: Page, steps: str) -> object:
-    """Run steps that return a value, with names(), heading(), click() and type()."""
+    """Run steps that return a value, with names(), heading(), click(), press() and type()."""
     return page.driven(f"() => {{ {PRELUDE} {steps} }}")
 
 
@@ -32,7 +33,7 @@ def test_headings_sort_and_what_is_missing_stays_last(page: Page) -> None:
         """
         const found = {};
         for (const text of ["rate", "rate", "last accuracy", "trial"]) {
-          click(heading(text).querySelector("button"));
+          press(heading(text).querySelector("[role=button]"));
           found[`${text} ${heading(text).ariaSort}`] = names();
         }
         found.sorted = document.querySelectorAll("[aria-sort]").length;

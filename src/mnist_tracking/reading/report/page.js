@@ -43,13 +43,15 @@
     body.append(...keyed.map(({ row }) => row));
   }
 
-  for (const heading of headings) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...heading.childNodes);
-    heading.append(button);
-    button.addEventListener("click", () => sortBy(heading));
+  /** Makes the content of a cell a button: a real one would not be printed in a heading that is repeated. */
+  function toButton(cell) {
+    const button = document.createElement("span");
+    button.append(...cell.childNodes);
+    cell.append(button);
+    return Object.assign(button, { tabIndex: 0, role: "button" });
   }
+
+  for (const heading of headings) toButton(heading).addEventListener("click", () => sortBy(heading));
 
   function applyFilter() {
     const asked = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -110,13 +112,7 @@
     highlight(pinned);
   }
 
-  for (const row of rows) {
-    const name = document.createElement("span");
-    const cell = row.querySelector("th");
-    name.append(...cell.childNodes);
-    cell.append(name);
-    Object.assign(name, { tabIndex: 0, role: "button", ariaPressed: "false" });
-  }
+  for (const row of rows) toButton(row.querySelector("th")).ariaPressed = "false";
   document.addEventListener("pointerover", (event) => highlight(trialAt(event.target)));
   document.addEventListener("focusin", (event) => highlight(trialAt(event.target)));
   document.addEventListener("click", (event) => {
@@ -125,9 +121,9 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && pinned !== null) pin(pinned);
-    if ((event.key === "Enter" || event.key === " ") && event.target.matches("tbody [role=button]")) {
+    if ((event.key === "Enter" || event.key === " ") && event.target.matches("span[role=button]")) {
       event.preventDefault();
-      pin(trialAt(event.target));
+      event.target.click();
     }
   });
   document.querySelector(".controls").hidden = false;

@@ -126,11 +126,14 @@ def _document(contents: Contents) -> Markup:
 
 def _header(contents: Contents) -> Markup:
     objective = contents.board.objective
-    by = f"{objective.goal} {objective.statistic} {objective.metric}" if objective else "no objective"
+    order = "in order of creation"
+    if objective is not None:
+        better = "higher" if objective.goal == "maximize" else "lower"
+        order = f"ranked by the {objective.statistic} {objective.metric}, {better} is better"
     links = (element("li", element("a", title, href=f"#{name}")) for name, title, _ in SECTIONS)
     return element(
         "header",
-        element("p", f"Experiment report, {by}", class_="kicker"),
+        element("p", f"Experiment report, {order}", class_="kicker"),
         element("h1", contents.board.experiment_name),
         figures(contents),
         element("nav", element("ul", *links), aria_label="Sections"),
