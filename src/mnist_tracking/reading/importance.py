@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
 from mnist_tracking._values.optuna_log import quiet
@@ -31,13 +32,13 @@ def importance_of(trials: Iterable[Trial], objective: Objective, experiment: str
         MissingDependencyError: If Optuna is not installed.
         StateError: If too few completed trials have a value, or their values or hyperparameters do not differ enough.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingDependencyError("optuna", "sweeps") from error
+    if find_spec("optuna") is None:
+        raise MissingDependencyError("optuna", "sweeps")
     scores = ((trial, score(trial, objective)) for trial in trials if trial.status == "Completed")
     scored = [(trial.hyperparameters, value) for trial, value in scores if value is not None]
     best = _number_of_best(experiment, [value for _, value in scored], objective)
+    import optuna  # here: too few trials need not wait for it
+
     distributions = _distributions([given for given, _ in scored])
     if not distributions:
         raise StateError("experiment", experiment, "no-difference", "has trials whose hyperparameters do not differ")

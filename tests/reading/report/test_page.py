@@ -4,6 +4,7 @@ import base64
 import hashlib
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,3 +260,49 @@ def test_a_hundred_trials_take_less_than_a_megabyte(workspace: Workspace, tmp_pa
 
     assert path.stat().st_size < 1_000_000
     assert len(Page(path).data["curves"]) == 100
+
+
+def test_importance_is_shown_where_it_can_be_computed(workspace: Workspace, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    runner = ExperimentRunner(workspace, "important")
+    for place in range(12):
+        with runner.trial({"depth": place, "order": place % 2}) as trial:
+            trial.log_metric("accuracy", place / 10)
+    page = Page(workspace.report("important", tmp_path / "page.html", objective="accuracy"))
+    rows = page.section("importance").one("table").all("tr")
+
+    assert [row.all("th")[0].text for row in rows] == list(page.data["importance"])
+    assert sum(page.data["importance"].values()) == pytest.approx(1.0)
+    assert next(iter(page.data["importance"])) == "depth"
+
+
+def test_a_sentence_says_why_there_is_no_importance(
+    filled: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Page(filled.report("one", tmp_path / "few.html", objective="accuracy"))
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    missing = Page(filled.report("one", tmp_path / "missing.html", objective="accuracy"))
+
+    assert "importance needs 10" in few.section("importance").text
+    assert "optuna is not installed" in missing.section("importance").text
+
+
+def test_repeats_are_shown_with_their_spread(workspace: Workspace, tmp_path: Path) -> None:
+    runner = ExperimentRunner(workspace, "repeated")
+    for strength, accuracy in ((0.1, 0.8), (1.0, 0.9)):
+        for seed in range(3):
+            with runner.trial({"C": strength, "seed": seed}) as trial:
+                trial.log_metric("accuracy", accuracy + seed / 100)
+    page = Page(workspace.report("repeated", tmp_path / "page.html", objective="accuracy"))
+    _, repeats = page.section("board").all("table")
+
+    assert [row[:3] for row in repeats.cells] == [["C", "n", "mean"], ["1.0", "3", "0.91"], ["0.1", "3", "0.81"]]
+    assert "Welch" in page.section("board").text
+
+
+def test_a_rank_by_the_test_set_has_a_note(workspace: Workspace, tmp_path: Path) -> None:
+    with ExperimentRunner(workspace, "tested").trial() as trial:
+        trial.log_metric("test:accuracy", 0.9)
+    page = Page(workspace.report("tested", tmp_path / "page.html", objective="test:accuracy"))
+
+    assert "a metric of the test set: the value of the best is optimistic" in page.section("board").text

@@ -11,11 +11,12 @@ from mnist_tracking._values.json import to_json
 from mnist_tracking._values.text import main_metrics
 from mnist_tracking._values.version import __version__
 from mnist_tracking.errors import MissingDependencyError, StateError
+from mnist_tracking.reading.groups import Groups
 from mnist_tracking.reading.leaderboard import Leaderboard, differing
 from mnist_tracking.reading.lineage import Lineage
 from mnist_tracking.reading.report.curves import Curves, read_curves
 from mnist_tracking.reading.report.pictures import Shown, read_shown
-from mnist_tracking.reading.scores import score, score_note
+from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial, logged_metrics
 
 __all__ = ["Contents", "Row", "State", "read_contents", "to_document"]
@@ -35,7 +36,7 @@ class Row:
         place: Its place on the leaderboard, from 0.
         trial: The trial.
         value: Its value for the objective.
-        note: Why it has none, or what is uncertain about it.
+        note: What must be known about its rank: a tie, why it has no value, why it was stopped.
         state: How its training ended.
         shade: The fifth of the ranked trials that it is in, from 0, the best; None if it has no value.
     """
@@ -63,6 +64,7 @@ class Contents:
         curves: The learning curves.
         importance: How much each hyperparameter matters, the most important first.
         why_no_importance: Why that is unknown.
+        groups: The configurations, if any was repeated.
         lineage: What went into the best trial.
         shown: The pictures of the best trial.
         written: When all this was read.
@@ -77,6 +79,7 @@ class Contents:
     curves: Curves
     importance: Mapping[str, float]
     why_no_importance: str
+    groups: Groups | None
     lineage: Lineage | None
     shown: Shown
     written: datetime
@@ -105,6 +108,7 @@ def read_contents(board: Leaderboard, curves: int | None) -> Contents:
         curves=read_curves(board.trials, curves, objective.metric if objective else None),
         importance=importance,
         why_no_importance=why_no_importance,
+        groups=_repeated(board),
         lineage=best.trial.lineage() if best else None,
         shown=read_shown(best.trial) if best else Shown(),
         written=datetime.fromtimestamp(time.time(), UTC),
@@ -119,7 +123,7 @@ def _rows(board: Leaderboard) -> tuple[Row, ...]:
             place,
             trial,
             value,
-            score_note(trial, board.objective),
+            board.note_of(trial),
             _state(trial),
             None if value is None else place * SHADES // ranked,
         )
@@ -145,9 +149,14 @@ def _importance(board: Leaderboard) -> tuple[Mapping[str, float], str]:
     if board.objective is None:
         return {}, "The leaderboard has no objective."
     try:
-        return getattr(board, "importance", dict)(), ""
+        return board.importance(), ""
     except (MissingDependencyError, StateError) as error:
         return {}, str(error)
+
+
+def _repeated(board: Leaderboard) -> Groups | None:
+    groups = board.groups() if board.objective else None
+    return groups if groups and any(len(group.trials) > 1 for group in groups) else None
 
 
 def to_document(contents: Contents) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import get_args
 from mnist_tracking._values.json import to_json
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import number, plural
+from mnist_tracking.reading.groups import Groups, shown_rows
 from mnist_tracking.reading.lineage import overview
 from mnist_tracking.reading.report.charts import curve_chart, parallel_chart, scatter_chart
 from mnist_tracking.reading.report.contents import Contents, Row, State
@@ -77,6 +78,23 @@ def _best(contents: Contents) -> Markup:
             *map(_sentence, contents.shown.notes),
         ]
     )
+
+
+def _board(contents: Contents) -> Markup:
+    board = contents.board
+    notes = [_sentence(board.note)] if board.note else []
+    return joined([*notes, board_table(contents), *([_groups(contents.groups)] if contents.groups else [])])
+
+
+def _groups(groups: Groups) -> Markup:
+    rows = shown_rows(groups)
+    table = _table("Configurations, the best first", rows[0], ([_shown(cell) for cell in row.values()] for row in rows))
+    parts = [element("h3", "Repeats"), _sentence(groups.note), element("div", table, **_scrolling("Configurations"))]
+    return joined(parts)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else number(value) if isinstance(value, float) else str(value)
 
 
 def _facts(title: str, values: Mapping[str, str]) -> Markup:
@@ -160,7 +178,9 @@ def _importance(contents: Contents) -> Markup:
         )
         for name, share in contents.importance.items()
     )
-    caption = element("caption", "Share of the variance of the objective that each hyperparameter explains")
+    caption = element(
+        "caption", "How much each hyperparameter decides whether a trial is among the best: shares of all"
+    )
     return element("table", caption, element("tbody", *rows), class_="importance")
 
 
@@ -316,7 +336,7 @@ def _spent(state: str, rows: Iterable[Row]) -> list[object]:
 
 SECTIONS: tuple[tuple[str, str, Callable[[Contents], Markup]], ...] = (
     ("best", "Best trial", _best),
-    ("board", "Leaderboard", board_table),
+    ("board", "Leaderboard", _board),
     ("parameters", "Hyperparameters", _parameters),
     ("importance", "Importance", _importance),
     ("curves", "Learning curves", _curves),

@@ -96,7 +96,7 @@ def _parameter(name: str, contents: Contents) -> _Column:
 
 
 def _note(row: Row) -> str:
-    return "; ".join(filter(None, (row.note, row.trial.failure_reason or row.trial.stop_reason)))
+    return "; ".join(filter(None, (row.note, row.trial.failure_reason if row.state == "failed" else "")))
 
 
 def duration_text(seconds: float | None) -> str:
