@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.trials import a_trial
 
 from mnist_tracking import JobSpec, Objective, Workspace
-from mnist_tracking.experiments.progress.standing import Row, Standing
+from mnist_tracking.experiments.progress.standing import Planned, Row, Standing
 from mnist_tracking.types import Prices
 
 ACCURACY = "validation:accuracy"
@@ -28,7 +28,7 @@ class Clock:
 
 def standing(clock: Clock | None = None, *, objective: Objective | str | None = ACCURACY, **more: Any) -> Standing:
     job = JobSpec(__file__, metrics={ACCURACY: "accuracy=(.*)"}, objective=objective)
-    return Standing(job, [], ["hidden_channels"], clock=clock or Clock(), **more)
+    return Standing(job, Planned(names=["hidden_channels"], sweep="demo-trial", **more), clock=clock or Clock())
 
 
 def start(standing: Standing, channels: int) -> Row:
@@ -52,7 +52,7 @@ def test_the_best_is_by_the_objective_and_has_completed(workspace: Workspace, go
 
     assert trials.best is not None
     assert trials.best.point == {"hidden_channels": best}
-    assert trials.best_so_far() == f"best {ACCURACY} {trials.best.value:g}: hidden_channels={best}"
+    assert trials.best_so_far() == f"best {ACCURACY} {trials.best.value:g} in trial {best}: hidden_channels={best}"
     assert trials.summary() == "2 completed, 1 pruned, 1 stopped, 1 failed"
 
 
@@ -143,10 +143,10 @@ def test_a_repeated_trial_is_one_more(workspace: Workspace) -> None:
 
 def test_points_that_were_announced_are_waiting_until_they_start() -> None:
     job = JobSpec(__file__)
-    trials = Standing(job, [{"lr": 0.1}, {"lr": 0.2}], ["lr"], clock=Clock())
+    trials = Standing(job, Planned([{"lr": 0.1}, {"lr": 0.2}], ["lr"]), clock=Clock())
     row = trials.start("b", {"lr": 0.2, "epochs": 1})
 
-    assert [(row.label, row.status) for row in trials.rows(5)] == [("lr=0.2", "starting"), ("lr=0.1", "waiting")]
+    assert [(row.values, row.status) for row in trials.rows(5)] == [("lr=0.2", "starting"), ("lr=0.1", "waiting")]
     assert (row.number, trials.total) == (1, 2)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.support.trials import a_trial, tell
 
 from mnist_tracking import JobSpec, Workspace, mnist_job
-from mnist_tracking.experiments.progress import Progress
+from mnist_tracking.experiments.progress import Planned, Progress
 
 LOG = "Train Epoch: {0} [128/128 (100%)], Train Loss: 1.5;", "Validation Average loss: 0.5, Validation Accuracy: 9{0}%;"
 
@@ -25,7 +25,7 @@ def progress(console: Console, workspace: Workspace, *, ended: int, running: int
     """The progress of a sweep in the middle of it."""
     labels = [f"hyperparameter_{place}" for place in range(names)]
     job = mnist_job(epochs=9)
-    view = Progress(console, job, [], labels, total=ended + running + waiting, max_parallel=4)
+    view = Progress(console, job, Planned(names=labels, total=ended + running + waiting, max_parallel=4))
     for number in range(ended + running):
         name = f"demo-trial-{number}"
         view.started(name, "job", dict.fromkeys(labels, f"値{number}" if number % 2 else number / 7))
@@ -77,16 +77,16 @@ def test_a_wide_terminal_shows_every_column(place: Workspace) -> None:
 
     assert shown[1].split() == ["hyperparameter_0"] or "seconds" in " ".join(shown[:4])
     heading = " ".join(" ".join(shown[1:3]).split())
-    for part in ("#", "status", "epoch", "accuracy", "seconds", "train:", "loss"):
+    for part in ("trial", "status", "epoch", "accuracy", "seconds", "train:", "loss"):
         assert part in heading
     assert len(shown) == 1 + 2 + 1 + 3 + 2
 
 
 def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> None:
     job = mnist_job(epochs=2)
-    view = Progress(Console(file=StringIO()), job, [{"hidden_channels": 2}], ["hidden_channels"])
-    drawn = [lines(view, 80, 24)]
+    view = Progress(Console(file=StringIO()), job, Planned(names=["hidden_channels"]))
     view.started("demo-trial-2", "job", {"hidden_channels": 2, "epochs": 2})
+    drawn = []
     for status in ("Downloading", "Training"):
         drawn.append(lines(view, 80, 24))
         view.status_changed("demo-trial-2", status)
@@ -98,14 +98,14 @@ def test_the_table_does_not_jump_while_one_reads_it(workspace: Workspace) -> Non
     drawn.append(lines(view, 80, 24))
 
     assert len({tuple(heading) for *heading, _ in drawn}) == 1
-    assert list(dict.fromkeys(row.split()[1] for *_, row in drawn)) == [
-        *("waiting", "starting", "downloading", "training", "completed")
+    assert list(dict.fromkeys(row.split()[2] for *_, row in drawn)) == [
+        *("starting", "downloading", "training", "completed")
     ]
 
 
 def test_epochs_are_those_of_each_trial(workspace: Workspace) -> None:
     job = mnist_job()
-    view = Progress(Console(file=StringIO()), job, [], total=3)
+    view = Progress(Console(file=StringIO()), job, Planned(total=3))
     for channels, epochs in ((2, {"epochs": 1}), (5, {"epochs": 10}), (10, {})):
         view.started(f"demo-trial-{channels}", "job", epochs)
         tell(view, job, f"demo-trial-{channels}", LOG[0].format(1))
@@ -139,7 +139,7 @@ def test_colours_are_left_out_on_request(workspace: Workspace, environment: dict
 
 
 def test_a_trial_that_diverged_ends_with_what_is_not_a_number(workspace: Workspace) -> None:
-    view = Progress(Console(file=StringIO()), mnist_job(epochs=2), [])
+    view = Progress(Console(file=StringIO()), mnist_job(epochs=2), Planned())
     view.started("demo-trial-2", "job", {})
     view.ended(a_trial(workspace, 2, non_finite={"validation:accuracy": "nan"}))
 
@@ -147,7 +147,7 @@ def test_a_trial_that_diverged_ends_with_what_is_not_a_number(workspace: Workspa
 
 
 def test_a_job_without_metrics_or_epochs_has_a_short_table() -> None:
-    view = Progress(Console(file=StringIO()), JobSpec(__file__), [])
+    view = Progress(Console(file=StringIO()), JobSpec(__file__), Planned())
     view.started("baseline", "job", {})
 
     assert [line.split() for line in lines(view, 80, 24)][1:] == [
@@ -158,7 +158,7 @@ def test_a_job_without_metrics_or_epochs_has_a_short_table() -> None:
 
 
 def test_text_of_a_script_moves_no_cursor(workspace: Workspace) -> None:
-    view = Progress(Console(file=StringIO()), JobSpec(__file__), [], ["lr"], total=3)
+    view = Progress(Console(file=StringIO()), JobSpec(__file__), Planned(names=["lr"], total=3))
     view.started("baseline", "job", {"lr": "\x1b[2J\x1b]0;title\x07fast"})
 
     assert "\x1b" not in view.__rich__().plain

@@ -13,7 +13,7 @@ from mnist_tracking._values.text import duration, last_redraw, number, plural, p
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.observers import Observers, TrialObserver
 from mnist_tracking.experiments.progress.notebook import NotebookTable
-from mnist_tracking.experiments.progress.standing import ENDS, Row, Standing, status_word
+from mnist_tracking.experiments.progress.standing import ENDS, Planned, Row, Standing, status_word
 from mnist_tracking.experiments.progress.table import TrialTable
 from mnist_tracking.reading.trial import Trial
 
@@ -48,6 +48,7 @@ def reporting(
     progress: Showing = None,
     total: int | None = None,
     max_parallel: int = 1,
+    sweep: str = "",
 ) -> Iterator[Observers]:
     """
     Show the progress of trials inside the block.
@@ -61,6 +62,7 @@ def reporting(
             a notebook, unless there is an observer.
         total: How many trials are to come in all, if more than *points*.
         max_parallel: How many of them may train at once.
+        sweep: The name of the sweep; those of its trials begin with it.
 
     Yields:
         The observer to report to.
@@ -74,10 +76,8 @@ def reporting(
         return
     from rich.console import Console
 
-    shown = Progress(
-        Console(stderr=True), job, points, names, total=total, max_parallel=max_parallel, plain=progress == "plain"
-    )
-    with shown as display:
+    planned = Planned(points, names, total, max_parallel, sweep)
+    with Progress(Console(stderr=True), job, planned, plain=progress == "plain") as display:
         yield Observers(display, observer)
 
 
@@ -98,11 +98,8 @@ class Progress:
 
     Args:
         console: Where to show them.
-        job: What they train; its metrics are read from the lines of their logs.
-        points: The hyperparameters of the trials to come.
-        names: The hyperparameters that label the trials; without any, their names do.
-        total: How many trials are to come in all, if more than *points*.
-        max_parallel: How many of them may train at once.
+        job: What they train.
+        planned: What is known of them before they start.
         plain: Whether to print lines also where a table could be shown.
         clock: The time in seconds.
     """
@@ -111,19 +108,17 @@ class Progress:
         self,
         console: "Console",
         job: JobSpec,
-        points: Sequence[Mapping[str, ParameterValue]],
-        names: Sequence[str] = (),
+        planned: Planned,
         *,
-        total: int | None = None,
-        max_parallel: int = 1,
         plain: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console, self._objective = console, job.objective
         self._limit = f"at most {duration(job.max_run_s)}"
-        self._standing = Standing(job, points, names, total=total, max_parallel=max_parallel, clock=clock)
-        title = f"Each job runs for {self._limit}."
-        self._table = TrialTable(self._standing, job, names, title=title)
+        self._standing = Standing(job, planned, clock=clock)
+        sweep = f"Sweep {planned.sweep}. " if planned.sweep else ""
+        title = f"{sweep}Each job runs for {self._limit}."
+        self._table = TrialTable(self._standing, job, planned.names, title=title)
         self._lock = threading.RLock()
         self._live = None if plain else self._live_table()
 
@@ -227,7 +222,7 @@ class Progress:
     def _print(self, row: Row, text: str) -> None:
         count = self._standing.total
         place = f"{row.number:{len(str(count))}}/{count} " if count > 1 else ""
-        self._print_line(f"{place}{row.label}: {text}")
+        self._print_line(f"{place}{row.values or row.trial}: {text}")
 
     def _print_summary(self) -> None:
         told = [self._standing.summary(), self._standing.best_so_far()]
@@ -241,4 +236,4 @@ class Progress:
 if TYPE_CHECKING:
     from rich.console import Console as _Console
 
-    _observer: TrialObserver = Progress(_Console(), JobSpec(""), [])
+    _observer: TrialObserver = Progress(_Console(), JobSpec(""), Planned())

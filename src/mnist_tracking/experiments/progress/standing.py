@@ -15,13 +15,33 @@ from mnist_tracking._values.text import duration, number, value_text
 from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial
 
-__all__ = ["ENDS", "Row", "Standing", "known_epochs", "roughly", "status_word"]
+__all__ = ["ENDS", "Planned", "Row", "Standing", "known_epochs", "roughly", "status_word"]
 
 ENDS = ("completed", "pruned", "stopped", "failed")
 _KEPT = 100
 """How many of the trials that have ended are kept to be shown."""
 _LEAST_COST = 0.01  # US dollars; less is not shown
 _SHORTER = {"LaunchingMLInstances": "launching", "PreparingTrainingStack": "preparing"}
+
+
+@attrs.frozen
+class Planned:
+    """
+    What is known of trials before they start.
+
+    Attributes:
+        points: The hyperparameters of the trials to come, as far as they are known.
+        names: The hyperparameters that label the trials; without any, their names do.
+        total: How many trials are to come in all, if more than *points*.
+        max_parallel: How many may train at once.
+        sweep: The name of their sweep; theirs begin with it.
+    """
+
+    points: Sequence[Mapping[str, ParameterValue]] = ()
+    names: Sequence[str] = ()
+    total: int | None = None
+    max_parallel: int = 1
+    sweep: str = ""
 
 
 @attrs.define(eq=False)
@@ -32,7 +52,7 @@ class Row:
     Attributes:
         point: The hyperparameters that it is labelled with.
         number: Its number in the order of the starts, from 1; 0 if it has not started.
-        trial: Its name.
+        trial: Its name, without that of its sweep.
         status: What it is doing, in a word.
         begun: When it started, by the clock of its standing.
         ended: When it ended.
@@ -60,9 +80,9 @@ class Row:
     count: int = 0
 
     @property
-    def label(self) -> str:
-        """What it is called in a sentence."""
-        return ", ".join(f"{name}={value_text(value)}" for name, value in self.point.items()) or self.trial
+    def values(self) -> str:
+        """The hyperparameters that it is labelled with; empty if there are none."""
+        return ", ".join(f"{name}={value_text(value)}" for name, value in self.point.items())
 
     def seconds(self, now: float) -> float:
         """How long it has been training."""
@@ -91,10 +111,7 @@ class Standing:
 
     Args:
         job: What they train.
-        points: The hyperparameters of the trials to come, as far as they are known.
-        names: The hyperparameters that label the trials.
-        total: How many trials are to come in all, if more than *points*.
-        max_parallel: How many may train at once.
+        planned: What is known of them before they start.
         clock: The time in seconds.
 
     Attributes:
@@ -103,21 +120,12 @@ class Standing:
         diverged: How many have ended with a value of the objective that is not finite.
     """
 
-    def __init__(
-        self,
-        job: JobSpec,
-        points: Sequence[Mapping[str, ParameterValue]],
-        names: Sequence[str],
-        *,
-        total: int | None = None,
-        max_parallel: int = 1,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, job: JobSpec, planned: Planned, *, clock: Callable[[], float]) -> None:
         self._objective = job.objective or (Objective(job.metrics[0].name) if job.metrics else None)
         self._is_ranked = job.objective is not None
         self.followed = self._objective.metric if self._objective else ""
-        self._waiting = list(points)
-        self._names, self._total, self._max_parallel, self.clock = names, total or 0, max_parallel, clock
+        self._waiting = list(planned.points)
+        self._planned, self.clock = planned, clock
         self._running: dict[str, Row] = {}
         self._ended: list[Row] = []
         self._started = self._timed = 0
@@ -129,7 +137,7 @@ class Standing:
     @property
     def total(self) -> int:
         """How many trials there are, those to come included."""
-        return max(self._total, self._started + len(self._waiting))
+        return max(self._planned.total or 0, self._started + len(self._waiting))
 
     @property
     def ended(self) -> int:
@@ -143,10 +151,11 @@ class Standing:
                 del self._waiting[place]
                 break
         self._started += 1
-        label = {name: hyperparameters[name] for name in self._names if name in hyperparameters}
+        label = {name: hyperparameters[name] for name in self._planned.names if name in hyperparameters}
         tail = deque[float](maxlen=(self._objective and self._objective.window) or 1)
         epochs = known_epochs(hyperparameters)
-        row = Row(label, self._started, trial_name, "starting", self.clock(), epochs=epochs, tail=tail)
+        trial = trial_name.removeprefix(f"{self._planned.sweep}-")
+        row = Row(label, self._started, trial, "starting", self.clock(), epochs=epochs, tail=tail)
         self._running[trial_name] = row
         return row
 
@@ -202,14 +211,16 @@ class Standing:
             return None
         each = self._spent_s / self._timed
         rests = [max(each - row.seconds(now), 0.0) for row in self._running.values()]
-        at_once = max(1, min(self._max_parallel, waiting + len(rests)))
+        at_once = max(1, min(self._planned.max_parallel, waiting + len(rests)))
         return max([(each * waiting + sum(rests)) / at_once, *rests])
 
     def rows(self, room: int) -> list[Row]:
         """Return the trials that are shown: all if there is room, else the best that have ended, and the running."""
         known = [*self._ended, *self._running.values()]
         if self.ended + len(self._running) + len(self._waiting) <= room:
-            waiting = [Row({name: point[name] for name in self._names if name in point}) for point in self._waiting]
+            waiting = [
+                Row({name: point[name] for name in self._planned.names if name in point}) for point in self._waiting
+            ]
             return [*sorted(known, key=lambda row: row.number), *waiting]
         running = list(self._running.values())[: max(1, room - min(len(self._ended), max(1, room // 3)))]
         best = sorted(self._ended, key=self._rank)[: max(room - len(running), 0)]
@@ -230,7 +241,11 @@ class Standing:
     def best_so_far(self) -> str:
         """Return the best value so far, and what it was reached with; empty if there is none."""
         best = self.best
-        return f"best {self.followed} {number(best.value or 0.0)}: {best.label}" if best else ""
+        if best is None or best.value is None:
+            return ""
+        return ": ".join(
+            [f"best {self.followed} {number(best.value)} in trial {best.trial}", *filter(None, [best.values])]
+        )
 
 
 def known_epochs(hyperparameters: Mapping[str, ParameterValue]) -> int:

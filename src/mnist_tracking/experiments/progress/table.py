@@ -137,12 +137,7 @@ class TrialTable:
         yield _Column("seconds", seconds, 6, min_width=7)
 
     def _labels(self, rows: Sequence[Row], longest: int) -> Iterator[_Column]:
-        if not self._names:
-            yield _Column("trial", [ellipsize(row.trial, longest) for row in rows], 0, is_right=False, min_width=5)
-            return
-        if self._standing.total > 1:
-            numbers = [str(row.number) if row.number else "" for row in rows]
-            yield _Column("#", numbers, 0, min_width=len(str(self._standing.total)))
+        yield _Column("trial", [ellipsize(row.trial, longest) for row in rows], 0, is_right=False, min_width=5)
         for place, name in enumerate(self._names):
             values = [ellipsize(value_text(row.point[name]), longest) if name in row.point else "" for row in rows]
             yield _Column(name, values, 4 if place < 2 else 6, min_width=5)
