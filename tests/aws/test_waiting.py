@@ -55,18 +55,6 @@ def test_pauses_start_short_and_grow_to_the_longest(workspace: Workspace, clock:
     assert clock.pauses[-1] == 10.0
 
 
-def test_a_restart_looks_often_again(workspace: Workspace, clock: Clock) -> None:
-    polling = Polling(workspace)
-    for number, _ in enumerate(polling):
-        if number == 20:
-            polling.restart()
-        if number == 22:
-            break
-
-    assert clock.pauses[19] > 2.0
-    assert clock.pauses[20:] == pytest.approx([0.02, 0.026])
-
-
 @pytest.mark.parametrize(("pause_s", "expected"), [(2.0, 2.0), (10.0, 10.0), (60.0, 10.0), (0.0, 0.0)])
 def test_a_constant_pause_is_never_longer_than_the_longest(
     workspace: Workspace, clock: Clock, pause_s: float, expected: float

@@ -39,13 +39,8 @@ class Polling:
         self._timeout_s = timeout_s
         timing = account.timing
         self._longest = timing.poll_s if pause_s is None else min(pause_s, timing.poll_s)
-        self._first = min(timing.first_poll_s, timing.poll_s) if pause_s is None else self._longest
+        self._pause = min(timing.first_poll_s, timing.poll_s) if pause_s is None else self._longest
         self._jitter = timing.jitter
-        self._pause = self._first
-
-    def restart(self) -> None:
-        """Start again with the shortest pause."""
-        self._pause = self._first
 
     def __iter__(self) -> Iterator[None]:
         account, begun = self._account, self._account.clock()

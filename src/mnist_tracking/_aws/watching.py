@@ -93,14 +93,10 @@ class JobWatch:
             yield from self._catch_up()
 
     def _follow_job(self, timeout_s: float | None, on_poll: Callable[[], object] | None) -> Iterator[Update]:
-        polling = Polling(self._account, timeout_s=timeout_s)
-        for _ in polling:
+        for _ in Polling(self._account, timeout_s=timeout_s):
             if on_poll is not None:
                 on_poll()
-            for update in self._catch_up():
-                yield update
-                if update.lines:
-                    polling.restart()
+            yield from self._catch_up()
             if end_of(self.job):
                 return
         raise JobTimeoutError(self._job_name, timeout_s or 0.0)
