@@ -3,8 +3,8 @@ Two programs run the same sweep at once, and are killed at random moments, until
 
     python -m benchmarks.killed_sweeps [--kills 100] [--strategy grid] [--seed 1]
 
-Each is killed with SIGKILL, and started again. When a sweep is complete, every point must have one trial, and every
-trial one job: nothing lost, and nothing repeated. The exit code is 1 otherwise.
+Each is killed with SIGKILL, and started again. When a sweep is complete, it must have as many trials, of different
+points, as it should have, and every trial one job: nothing lost, and nothing repeated. The exit code is 1 otherwise.
 """
 
 import argparse
@@ -18,12 +18,13 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Workspace
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Workspace, choice, uniform
 from mnist_tracking._aws.sdk import load
 
 SCRIPT = "import sys\nprint(f'score={sys.argv[-1]};')\n"
 TRIALS = 6
-LONGEST_S = 1.5
+KILLS_OF_A_SWEEP = 8
+LONGEST_S = 3.0
 
 
 def main() -> int:
@@ -37,7 +38,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         while kills < options.kills:
             sweep = Sweep(Path(folder), f"sweep-{sweeps}", options.strategy)
-            kills += run_killed(sweep, chance, most=options.kills - kills)
+            kills += run_killed(sweep, chance, most=min(KILLS_OF_A_SWEEP, options.kills - kills))
             sweeps += 1
             faults = sweep.faults()
             lost, repeated = lost + faults["lost"], repeated + faults["repeated"]
@@ -57,8 +58,13 @@ class Sweep:
         job = JobSpec(entry_point=self.script, metrics={"score": r"score=(\S+?);"}, objective="score")
         with Workspace.embedded(self.home) as workspace:
             runner = ExperimentRunner(workspace, self.experiment, job=job)
-            space = {"number": [float(number) for number in range(TRIALS)]}
-            HyperparameterSweep(runner, space, name="night", max_parallel=2).run(progress=False)
+            space = {"number": choice([float(number) for number in range(TRIALS)])}
+            if self.strategy != "grid":
+                space = {"number": uniform(0.0, TRIALS)}
+            sweep = HyperparameterSweep(
+                runner, space, strategy=self.strategy, max_trials=TRIALS, max_parallel=2, name="night"
+            )
+            sweep.run(progress=False)
 
     def faults(self) -> Counter[str]:
         """Return how many trials were lost, and how many trials or jobs there are more than that."""
@@ -69,7 +75,7 @@ class Sweep:
                 for page in workspace.client("sagemaker").get_paginator("list_training_jobs").paginate()
                 for summary in page["TrainingJobSummaries"]
             )
-        completed = Counter(trial.hyperparameters["number"] for trial in trials if trial.status == "Completed")
+        completed = {trial.hyperparameters["number"] for trial in trials if trial.status == "Completed"}
         own = [trial.job_name.rpartition("-")[0] for trial in trials]
         return Counter(
             lost=TRIALS - len(completed),
