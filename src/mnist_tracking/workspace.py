@@ -112,8 +112,15 @@ class Workspace(Account):
         workspace = cls(engine.session(), settings=checked, timing=timing or _EMBEDDED)
         workspace._engine, workspace.is_billed, workspace.shared_cpus = engine, False, engine.shared_cpus
         if is_described:
-            machine = {"python": python, "max_jobs": max_jobs, "gpus": gpus}
-            again = partial(cls.embedded, engine.home, **machine, timing=timing, **attrs.asdict(checked))
+            again = partial(
+                cls.embedded,
+                engine.home,
+                python=python,
+                max_jobs=max_jobs,
+                gpus=gpus,
+                timing=timing,
+                **attrs.asdict(checked),
+            )
             workspace._again = again
         return workspace
 

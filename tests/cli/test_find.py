@@ -18,7 +18,7 @@ TRIAL = {
     *("name", "experiment", "status", "failure_reason", "hyperparameters", "metrics"),
     *("job_name", "component_name", "model_uri", "code_uri", "created", "duration_s"),
     *("ended", "non_finite", "dropped", "is_checked", "provenance", "stop_reason", "reported"),
-    *("tails", "instance_type", "instance_count", "billable_s"),
+    *("tails", "instance_type", "instance_count", "billable_s", "sweep"),
 }
 pytestmark = pytest.mark.usefixtures("lines")
 

@@ -45,6 +45,8 @@ def test_a_board_shows_the_reason_though_nobody_has_waited(
 
     assert (trial.status, trial.stop_reason, trial.is_pruned, trial.failure_reason) == ("Stopped", PRUNED, True, "")
     assert hanging.wait().stop_reason == workspace.trial("hanging").stop_reason == PRUNED
+    assert str(trial).startswith(f"trial hanging of experiment lines: Stopped. {PRUNED}\n")
+    assert workspace.trials("lines").dataframe()["stop_reason"].tolist() == [PRUNED]
 
 
 def test_a_person_needs_no_reason(hanging: SubmittedTrial) -> None:

@@ -61,6 +61,7 @@ def _facts(trial: Trial) -> list[tuple[str, object]]:
         ("experiment", trial.experiment),
         ("status", trial.status),
         ("failure", trial.failure_reason),
+        ("stopped", "" if trial.failure_reason else trial.stop_reason),
         ("created", trial.created),
         ("took", Seconds(trial.duration_s)),
         ("job", trial.job_name),

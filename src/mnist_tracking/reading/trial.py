@@ -183,8 +183,8 @@ class Trial:
 
     def __str__(self) -> str:
         metrics = {name: last if isinstance(last, str) else number(last) for name, last in self.last_values.items()}
-        reason = f". {self.failure_reason}" if self.failure_reason else ""
-        head = f"trial {self.name} of experiment {self.experiment}: {self.status or 'no training'}{reason}"
+        fate = ". ".join(filter(None, (self.status or "no training", self.failure_reason or self.stop_reason)))
+        head = f"trial {self.name} of experiment {self.experiment}: {fate}"
         lines = [
             head,
             *named("hyperparameters", self.hyperparameters),
@@ -420,6 +420,7 @@ def trial_row(trial: Trial) -> dict[str, object]:
         **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
         **last_columns(trial),
         "failure_reason": trial.failure_reason,
+        "stop_reason": trial.stop_reason,
     }
 
 
@@ -436,6 +437,7 @@ def trial_table(trials: Sequence[Trial]) -> Table:
         **parameter_columns(trials),
         **{f"metric.{name}.last": "number" for name in sorted(logged_metrics(trials))},
         "failure_reason": "string",
+        "stop_reason": "string",
     }
     return Table(columns, [trial_row(trial) for trial in trials])
 

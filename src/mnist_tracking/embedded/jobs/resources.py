@@ -12,7 +12,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -34,6 +34,10 @@ _RUNNING = "SELECT gpus FROM training_jobs WHERE status IN ('InProgress', 'Stopp
 _EARLIER = "SELECT 1 FROM training_jobs WHERE status = 'InProgress' AND started IS NULL AND id < ? LIMIT 1"
 
 
+def _as_tuple(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
 @attrs.frozen
 class Machine:
     """
@@ -46,7 +50,7 @@ class Machine:
     """
 
     cpus: int = 1
-    gpus: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    gpus: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple)
     max_jobs: int | None = None
 
     def threads(self, hosts: int) -> int | None:
