@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.calls import interrupted_after, killed_after
+from tests.support.drivers import Driver, run_in_process
 
 from mnist_tracking import (
     AlreadyExistsError,
@@ -27,45 +28,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 MakeJob = Callable[..., JobSpec]
 
 
-class Driver:
-    """A program that runs one sweep, and opens its workspace anew each time."""
-
-    def __init__(self, home: Path, job: JobSpec, points: int) -> None:
-        self.home, self.job, self.points = home, job, points
-
-    def run(self, experiment: str = "lines", *, max_parallel: int = 1, resume: bool = False) -> Leaderboard:
-        with Workspace.embedded(engine=EmbeddedSageMaker(self.home)) as workspace:
-            runner = ExperimentRunner(workspace, experiment, job=self.job)
-            space = {"slope": [float(slope) for slope in range(self.points)]}
-            return HyperparameterSweep(runner, space, name="night", max_parallel=max_parallel).run(resume=resume)
-
-    def jobs(self) -> Counter[str]:
-        """The number of jobs by the name of their trial."""
-        engine = EmbeddedSageMaker(self.home)
-        with Workspace.embedded(engine=engine) as workspace:
-            pages = workspace.client("sagemaker").get_paginator("list_training_jobs").paginate()
-            names = [job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]]
-            client = workspace.client("sagemaker")
-            jobs = [client.describe_training_job(TrainingJobName=name) for name in names]
-        return Counter(job["ExperimentConfig"]["TrialName"] for job in jobs)
-
-
 @pytest.fixture
 def driver(tmp_path: Path, toy_job: MakeJob) -> Driver:
     return Driver(tmp_path / "home", toy_job(hyperparameters={"steps": 1}), points=2)
-
-
-def run_in_process(operation: Callable[[], object]) -> int:
-    """Run an operation in another process, and return the process's id."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            operation()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
 
 
 def trained(board: Leaderboard) -> list[float]:

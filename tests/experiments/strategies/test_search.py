@@ -18,6 +18,7 @@ from mnist_tracking.experiments.sweep.strategies import SweepTrial
 from mnist_tracking.experiments.sweep.strategies.points import key_of
 
 optuna = pytest.importorskip("optuna")
+from mnist_tracking.experiments.sweep.strategies.search import Search  # noqa: E402 - which imports Optuna
 
 DRAWING = ["random", "qmc", "tpe", "cmaes"]
 DIMENSIONS = st.one_of(
@@ -245,6 +246,19 @@ def test_threads_ask_and_tell_at_once() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(run, range(40)))) == 40
+
+
+def test_the_value_of_a_trial_belongs_to_the_point_that_its_job_has() -> None:
+    """Another program has taken the slot, and started it with a point of its own."""
+    search = Search(optuna.samplers.RandomSampler(), Space.of({"x": uniform(0, 1)}), "maximize", seed=0)
+    asked = search.ask()
+    assert asked is not None
+    for trial in (SweepTrial(0, asked), SweepTrial(0, {"x": 0.9}), SweepTrial(0, {"x": 0.9}, "completed", value=2.0)):
+        search.tell(trial)
+        search.ask()
+
+    ended = [trial for trial in search._study.trials if trial.state.name == "COMPLETE"]
+    assert [(trial.params, trial.value) for trial in ended] == [({"x": 0.9}, 2.0)]
 
 
 class Listing(logging.Handler):

@@ -1,6 +1,7 @@
 """Agenda: what a sweep has left to train, taken by one thread at a time."""
 
 import math
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -92,14 +93,19 @@ class Agenda:
 
     Args:
         driver: What the trials are trained with.
-        strategy: What chooses the points.
+        make_strategy: Makes what chooses the points, with a seed; with None, the seed of the sweep.
         limits: When the sweep ends early.
         resume: Whether to train again what has failed or was stopped.
     """
 
-    def __init__(self, driver: Driver, strategy: Strategy, limits: Limits, *, resume: bool) -> None:
-        self._driver, self._spec, self._strategy, self._limits = driver, driver.spec, strategy, limits
-        self._resume = resume
+    def __init__(
+        self, driver: Driver, make_strategy: Callable[[int | None], Strategy], limits: Limits, *, resume: bool
+    ) -> None:
+        self._driver, self._spec, self._limits, self._resume = driver, driver.spec, limits, resume
+        self._make_strategy = make_strategy
+        self._strategy = make_strategy(None)
+        self._history: tuple[SweepTrial, ...] = ()
+        self._is_alone = True
         self._lock = threading.RLock()
         self._ready: deque[PointTraining] = deque()
         self._left_for_later: deque[PointTraining] = deque()
@@ -123,14 +129,17 @@ class Agenda:
         Raises:
             ConfigError: If the experiment has no room for the trials, or there is nothing to resume.
         """
-        for trial in history:
-            self._strategy.tell(trial)
+        self._history = tuple(history)
         names = self._look()
         if self._resume and self._driver.is_private and not self._found:
             if not self._spec.is_grid:
                 raise ConfigError("resume=True continues a sweep by its name. Pass name= to HyperparameterSweep.")
             self._earlier = [trial for trial in self._board() if trial.job_name]
         self._check_room(len(names))
+        for trial in self._history:
+            self._strategy.tell(trial)
+        if any(found.is_open for found in self._found.values()):
+            self._part()
         self._tell_others()
 
     def _check_room(self, trials: int) -> None:
@@ -191,6 +200,19 @@ class Agenda:
                 self._tell(other)
             if not other.left:
                 self._limits.learn(self._seen(other))
+
+    def _part(self) -> None:
+        """
+        Choose other points than another program, which may have the same seed, from now on.
+
+        Neither shows the other one its points before the job of their trial has started.
+        """
+        if not self._is_alone or hasattr(self._spec.strategy, "ask"):  # an object of the user's own is its own business
+            return
+        self._is_alone = False
+        self._strategy = self._make_strategy(secrets.randbits(31))
+        for trial in (*self._history, *self._told.values()):
+            self._strategy.tell(trial)
 
     def _tell(self, configuration: Configuration) -> None:
         seen = self._seen(configuration)
@@ -389,6 +411,7 @@ class Agenda:
         del self._ours[configuration.number]
         self._others[configuration.number] = Configuration(configuration.number, {}, left=self._spec.repeats)
         self._discarded.append(configuration.point)
+        self._part()
         self._look_again()
 
     def began(self, training: PointTraining) -> None:

@@ -1,6 +1,7 @@
 """HyperparameterSweep: trains trials for the points of a space, several at once, and ranks them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Self
 
@@ -322,7 +323,7 @@ class HyperparameterSweep:
             scheduler=scheduler,
             running=running,
         )
-        agenda = Agenda(driver, self._strategy(job), limits, resume=resume)
+        agenda = Agenda(driver, partial(self._strategy, job), limits, resume=resume)
         try:
             agenda.start(history)
             if not self._is_private or agenda.has_more():
@@ -343,10 +344,15 @@ class HyperparameterSweep:
             raise ConfigError("This sweep was loaded without a job. Pass job= to HyperparameterSweep.load().")
         return self.runner.job
 
-    def _strategy(self, job: JobSpec) -> Strategy:
+    def _strategy(self, job: JobSpec, seed: int | None = None) -> Strategy:
         spec, metrics = self._spec, [metric.name for metric in job.metrics]
         return make_strategy(
-            spec.strategy, spec.pruner, spec.space, spec.objective, seed=spec.seed, metrics=metrics or None
+            spec.strategy,
+            spec.pruner,
+            spec.space,
+            spec.objective,
+            seed=spec.seed if seed is None else seed,
+            metrics=metrics or None,
         )
 
     def _limits(self, job: JobSpec) -> Limits:

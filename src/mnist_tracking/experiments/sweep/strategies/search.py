@@ -58,7 +58,7 @@ class Search:
         self._study = SweepStudy(goal, self._entering)
         self._tried = TriedPoints(space)
         self._asked: dict[Hashable, optuna.Trial] = {}
-        self._running: dict[int, optuna.Trial | None] = {}  # None: its point is not in the space
+        self._running: dict[int, tuple[Hashable, optuna.Trial | None]] = {}  # None: its point is not in the space
         self._ended: dict[int, TrialStatus] = {}
         self._news: dict[int, SweepTrial] = {}
         self._receiving, self._asking = threading.Lock(), threading.Lock()
@@ -101,10 +101,14 @@ class Search:
         before = self._ended.get(trial.number)
         if before is not None and (before not in _OPEN or trial.status == before):
             return
-        if trial.number not in self._running:
-            self._running[trial.number] = self._started(trial)
+        key = key_of(trial.point)
+        known, handle = self._running.get(trial.number, (None, None))
+        if known != key:  # it is new, or another program has started it with another point
+            if handle is not None:
+                self._study.tell(handle, state=TrialState.FAIL)
+            self._running[trial.number] = key, self._started(trial)
         if trial.status != "running":
-            handle = self._running.pop(trial.number)
+            _, handle = self._running.pop(trial.number)
             self._ended[trial.number] = trial.status
             if handle is not None:
                 for step, value in sorted(trial.values.items()):
