@@ -1,5 +1,6 @@
 """The charts, as SVG: it prints, needs no JavaScript, and takes its colours from the page's style sheet."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mnist_tracking._values.text import ellipsize, number, plural
@@ -82,6 +83,8 @@ def _mark(row: Row, contents: Contents, x: Axis, y: Axis, parameter: str) -> Mar
     if y.is_beyond(row.value):
         end = _UP if row.value > y.high else _DOWN
         return element("path", class_=f"mark beyond {row.state}", data_i=row.place, d=f"M{left} {top}{end}")
+    if row.state == "running":
+        return element("circle", class_="mark running", data_i=row.place, cx=left, cy=top, r=3.5)
     if row.state != "completed":
         return element("path", class_=f"mark {row.state}", data_i=row.place, d=f"M{left} {top}{_TRIANGLE}")
     is_best = contents.best is not None and row.place == contents.best.place
@@ -92,7 +95,7 @@ def _mark(row: Row, contents: Contents, x: Axis, y: Axis, parameter: str) -> Mar
 def curve_chart(contents: Contents, metric: str) -> Markup:
     """Draw a metric of every trial against its steps; a pruned trial ends with a cross."""
     drawn = [
-        (row, contents.curves.by_trial[row.trial.name][metric])
+        (row, _along(contents.curves.by_trial[row.trial.name][metric]))
         for row in reversed(contents.rows)
         if metric in contents.curves.by_trial.get(row.trial.name, {})
     ]
@@ -105,7 +108,23 @@ def curve_chart(contents: Contents, metric: str) -> Markup:
     return _svg(_WIDTH, _HEIGHT, label, _frame(x, y, "step", metric), *curves)
 
 
-def _curve(row: Row, points: Points, contents: Contents, x: Axis, y: Axis) -> Iterator[Markup]:
+def _along(points: Points) -> list[tuple[float, float]]:
+    """
+    Return where the values of a curve stand; several values of one step stand before it, the last one at it.
+
+    Example:
+        >>> _along(((1, 0.5), (2, 0.4), (2, 0.3)))
+        [(1.0, 0.5), (1.5, 0.4), (2.0, 0.3)]
+    """
+    counts, seen = Counter(step for step, _ in points), Counter[int]()
+    places = []
+    for step, value in points:
+        seen[step] += 1
+        places.append((step - 1 + seen[step] / counts[step], value))
+    return places
+
+
+def _curve(row: Row, points: Sequence[tuple[float, float]], contents: Contents, x: Axis, y: Axis) -> Iterator[Markup]:
     path = "M" + "L".join(f"{_x(x.at(step))} {_y(y.at(value))}" for step, value in points)
     yield element("path", class_=f"curve {_shade(row, contents)} {row.state}", data_i=row.place, d=path)
     if row.state in ("pruned", "stopped", "failed"):

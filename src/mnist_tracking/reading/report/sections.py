@@ -138,8 +138,8 @@ def _parameters(contents: Contents) -> Markup:
     return joined(
         [
             _sentence(
-                "Each mark is a trial. A triangle was pruned, stopped or failed; a cross on the axis has no value; "
-                "an arrowhead is far out, beyond the axis. The leaderboard has the same values as a table."
+                "Each mark is a trial. A ring is running; a triangle was pruned, stopped or failed; a cross has no "
+                "value; an arrowhead is far out, beyond the axis. The leaderboard has the same values as a table."
             ),
             _legend(),
             element("div", *(element("figure", chart) for chart in charts), class_="charts"),
