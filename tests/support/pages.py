@@ -158,4 +158,4 @@ def browse(page: Path, *flags: str) -> str:
         *flags,
         page.absolute().as_uri(),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout

@@ -57,7 +57,7 @@ def test_the_filter_and_the_statuses_hide_trials_everywhere(page: Page) -> None:
         const found = { all: names() };
         const shown = () => document.getElementById("shown").textContent;
         const marks = () => document.querySelectorAll("#parameters svg .mark:not(.off)").length;
-        type("ADAM 0.1");
+        type("ADAM 0.95");
         found.typed = [names(), shown(), marks()];
         type("nothing like it");
         found.nothing = [names(), shown(), marks()];
