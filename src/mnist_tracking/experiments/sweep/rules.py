@@ -8,11 +8,13 @@ import attrs
 
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.specs import Goal
-from mnist_tracking._values.text import duration, number, plural, short_repr
+from mnist_tracking._values.text import duration, ellipsize, number, plural, short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial
 
-__all__ = ["StopRules"]
+__all__ = ["Limits", "StopRules"]
+
+_LONGEST_REASON = 200
 
 
 def _seconds(value: float | timedelta | None) -> float | None:
@@ -138,7 +140,8 @@ class Limits:
         rules = self._rules
         self._failures += trial.status == "failed"
         if rules.failures is not None and self._failures >= rules.failures:
-            self._end(f"failures: {plural(self._failures, 'trial')} failed, the last with {short_repr(reason)}")
+            why = ellipsize(" ".join(reason.split()), _LONGEST_REASON)
+            self._end(f"failures: {plural(self._failures, 'trial')} failed, the last with {why}")
         self._in_vain = 0 if self._value(trial) > self._best else self._in_vain + 1
         self.learn(trial)
         if rules.patience is not None and self._in_vain >= rules.patience:
