@@ -1,11 +1,20 @@
 """Configurations: what belongs to one, what is computed of its repeats, and which are tied with the best."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from mnist_tracking import ConfigError, ExperimentRunner, Leaderboard, Objective, Workspace
+from mnist_tracking import (
+    ConfigError,
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobSpec,
+    Leaderboard,
+    Objective,
+    Workspace,
+)
 from mnist_tracking.reading.groups import Groups
 
 
@@ -127,3 +136,18 @@ def test_a_leaderboard_without_objective_has_no_groups(workspace: Workspace) -> 
         board.dataframe(group_by="trial")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="expected group_by='configuration'"):
         board.dataframe("analytics", group_by="configuration")
+
+
+def test_a_sweep_says_what_it_repeats_and_what_it_varies_of_the_job(
+    workspace: Workspace, toy_job: Callable[..., JobSpec]
+) -> None:
+    runner = ExperimentRunner(workspace, "swept", job=toy_job(hyperparameters={"steps": 2}))
+    space: dict[str, Any] = {"slope": [1.0], "job:instance_type": ["ml.m5.xlarge", "ml.c5.xlarge"]}
+    board = HyperparameterSweep(runner, space, repeats=2, repeat_by="steps", max_parallel=2).run(progress=False)
+    groups = board.groups()
+
+    assert groups.over == ("steps",)
+    assert [group.n for group in groups] == [2, 2]
+    assert {group.hyperparameters["job:instance_type"] for group in groups} == {"ml.m5.xlarge", "ml.c5.xlarge"}
+    assert set(board.dataframe()["param.job:instance_type"]) == {"ml.m5.xlarge", "ml.c5.xlarge"}
+    assert "job:instance_type" in str(board)

@@ -30,7 +30,7 @@ def trial_row(trial: Trial, parameters: Iterable[str], metrics: Iterable[str]) -
     """Return a trial by heading: some of its hyperparameters, and the last values of some metrics."""
     values: dict[str, object] = {}
     for name in parameters:
-        given = trial.hyperparameters
+        given = trial.configuration
         values[f"param.{name}" if name in _OWN else name] = Recorded(given[name]) if name in given else None
     for name in metrics:
         values[f"metric.{name}" if name in {*_OWN, *values} else name] = trial.last_values.get(name)

@@ -241,7 +241,7 @@ def group_trials(trials: Iterable[Trial], objective: Objective, over: Sequence[s
 
 
 def _configuration(trial: Trial, over: Sequence[str]) -> dict[str, ParameterValue]:
-    return {name: value for name, value in trial.hyperparameters.items() if name not in over}
+    return {name: value for name, value in trial.configuration.items() if name not in over}
 
 
 def _values(trials: Iterable[Trial], objective: Objective) -> tuple[float, ...]:

@@ -35,7 +35,7 @@ def importance_of(trials: Iterable[Trial], objective: Objective, experiment: str
     if find_spec("optuna") is None:
         raise MissingDependencyError("optuna", "sweeps")
     scores = ((trial, score(trial, objective)) for trial in trials if trial.status == "Completed")
-    scored = [(trial.hyperparameters, value) for trial, value in scores if value is not None]
+    scored = [(trial.configuration, value) for trial, value in scores if value is not None]
     best = _number_of_best(experiment, [value for _, value in scored], objective)
     import optuna  # here: too few trials need not wait for it
 

@@ -234,7 +234,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
         names |= {"note": "note"} if any(notes.values()) else {}
         rows = [
             _row(trial, objective, self.ties)
-            | {f"param.{name}": as_text(value) for name, value in trial.hyperparameters.items()}
+            | {f"param.{name}": as_text(value) for name, value in trial.configuration.items()}
             | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
             | {"note": notes[trial.name]}
             for trial in self.trials
@@ -396,8 +396,11 @@ class Leaderboard(Tabular, Sequence[Trial]):
             ConfigError: If the leaderboard has no objective, or no trial has a hyperparameter of that name.
         """
         objective = self._require_objective()
-        known = {name for trial in self.trials for name in trial.hyperparameters}
-        names = known.intersection(("seed",)) if over is None else require_names("over", over)
+        known = {name for trial in self.trials for name in trial.configuration}
+        if over is None:
+            swept = {trial.sweep.repeat_by for trial in self.trials if trial.sweep}
+            return group_trials(self.trials, objective, sorted(known & {"seed", *swept}))
+        names = require_names("over", over)
         for name in names:
             if name not in known:
                 raise ConfigError(
@@ -486,8 +489,8 @@ class Leaderboard(Tabular, Sequence[Trial]):
 
 
 def differing(trials: Iterable[Trial]) -> list[str]:
-    """Return the hyperparameters that are not the same for all trials."""
-    return differing_names(trial.hyperparameters for trial in trials)
+    """Return the names in the configurations of trials whose values are not the same for all of them."""
+    return differing_names(trial.configuration for trial in trials)
 
 
 def _ranked(trials: list[Trial], objective: Objective | None) -> list[Trial]:
@@ -593,7 +596,7 @@ def _row(trial: Trial, objective: Objective | None, ties: Mapping[str, int]) -> 
         "objective": score(trial, objective) if objective else None,
         "objective_note": score_note(trial, objective),
         "tied": ties.get(trial.name, 0) if objective else None,
-        **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
+        **{f"param.{name}": value for name, value in trial.configuration.items()},
         **metrics,
         **last_columns(trial),
         "failure_reason": trial.failure_reason,

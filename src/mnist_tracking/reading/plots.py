@@ -88,7 +88,7 @@ def _in_order(trials: list[Trial]) -> list[Trial]:
     names = differing(trials)
 
     def place(trial: Trial) -> list[tuple[bool, float, str]]:
-        values = [trial.hyperparameters.get(name) for name in names]
+        values = [trial.configuration.get(name) for name in names]
         return [(False, float(v), "") if isinstance(v, int | float) else (True, 0.0, str(v)) for v in values]
 
     return sorted(trials, key=place)
@@ -154,7 +154,7 @@ def _labels(trials: Sequence[Trial]) -> dict[str, str]:
     """Tell trials apart by the hyperparameters that differ; if none do, by their names."""
     names = differing(trials)[:2]
     return {
-        trial.name: ", ".join(f"{name} {value_text(trial.hyperparameters.get(name))}" for name in names)
+        trial.name: ", ".join(f"{name} {value_text(trial.configuration.get(name))}" for name in names)
         or ellipsize(trial.name, 30)
         for trial in trials
     }
@@ -223,8 +223,8 @@ def _effect(board: Leaderboard, parameter: str, metric: str) -> list[tuple[Param
     pairs = []
     for trial in board:
         value = _value(board, trial, metric)
-        if parameter in trial.hyperparameters and value is not None and np.isfinite(value):
-            pairs.append((trial.hyperparameters[parameter], value))
+        if parameter in trial.configuration and value is not None and np.isfinite(value):
+            pairs.append((trial.configuration[parameter], value))
     return pairs
 
 
@@ -239,8 +239,8 @@ def _best(board: Leaderboard, parameter: str) -> tuple[ParameterValue, float] | 
     """Return the hyperparameter and the value of the trial that `Leaderboard.best` is; None without one."""
     for trial in board:
         value = score(trial, board.objective) if board.objective else None
-        if trial.status == "Completed" and value is not None and parameter in trial.hyperparameters:
-            return trial.hyperparameters[parameter], value
+        if trial.status == "Completed" and value is not None and parameter in trial.configuration:
+            return trial.configuration[parameter], value
     return None
 
 

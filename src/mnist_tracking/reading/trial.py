@@ -209,6 +209,11 @@ class Trial:
         return last_values(self.metrics, self.non_finite)
 
     @property
+    def configuration(self) -> dict[str, ParameterValue]:
+        """Its hyperparameters, and what its sweep has varied of the job itself, such as ``"job:instance_type"``."""
+        return {**self.hyperparameters, **(self.sweep.job if self.sweep else {})}
+
+    @property
     def cost(self) -> float | None:
         """
         What its training job costs, in US dollars: the billable seconds of its instances, at their list price.
@@ -417,7 +422,7 @@ def trial_row(trial: Trial) -> dict[str, object]:
         "duration_s": trial.duration_s,
         "non_finite": ", ".join(f"{name}={value}" for name, value in sorted(trial.non_finite.items())),
         "is_checked": trial.is_checked,
-        **{f"param.{name}": value for name, value in trial.hyperparameters.items()},
+        **{f"param.{name}": value for name, value in trial.configuration.items()},
         **last_columns(trial),
         "failure_reason": trial.failure_reason,
         "stop_reason": trial.stop_reason,
@@ -444,7 +449,7 @@ def trial_table(trials: Sequence[Trial]) -> Table:
 
 def parameter_columns(trials: Iterable[Trial]) -> dict[str, Kind]:
     """Return the columns of the trials' hyperparameters, by name."""
-    names = {name for trial in trials for name in trial.hyperparameters}
+    names = {name for trial in trials for name in trial.configuration}
     return {f"param.{name}": "value" for name in sorted(names)}
 
 

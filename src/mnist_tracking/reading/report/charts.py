@@ -57,8 +57,8 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> Markup:
 
 def scatter_chart(contents: Contents, parameter: str, metric: str) -> Markup:
     """Draw the value of every trial against a parameter; those without a value stand below the axis, as crosses."""
-    rows = [row for row in contents.rows if parameter in row.trial.hyperparameters]
-    x = axis_of([row.trial.hyperparameters[parameter] for row in rows])
+    rows = [row for row in contents.rows if parameter in row.trial.configuration]
+    x = axis_of([row.trial.configuration[parameter] for row in rows])
     y = score_axis([row.value for row in contents.rows if row.value is not None])
     ordered = sorted(rows, key=lambda row: -row.place)  # the best is drawn last, and on top
     marks = [_mark(row, contents, x, y, parameter) for row in ordered]
@@ -69,14 +69,14 @@ def scatter_chart(contents: Contents, parameter: str, metric: str) -> Markup:
 
 def _best_at(contents: Contents, parameter: str) -> str:
     best = contents.best
-    if best is None or best.value is None or parameter not in best.trial.hyperparameters:
+    if best is None or best.value is None or parameter not in best.trial.configuration:
         return ""
-    return f" The best has {number(best.value)} at {best.trial.hyperparameters[parameter]}."
+    return f" The best has {number(best.value)} at {best.trial.configuration[parameter]}."
 
 
 def _mark(row: Row, contents: Contents, x: Axis, y: Axis, parameter: str) -> Markup:
     spread = ((row.place * 7) % 11 - 5) / 25 / len(x.categories) if x.kind == "category" else 0.0
-    left = _x(x.at(row.trial.hyperparameters[parameter]) + spread)
+    left = _x(x.at(row.trial.configuration[parameter]) + spread)
     if row.value is None:
         return element("path", class_=f"mark none {row.state}", data_i=row.place, d=f"M{left} {_y(0)}m-3.5-3.5{_CROSS}")
     top = _y(y.at(row.value))
@@ -163,7 +163,7 @@ def parallel_chart(contents: Contents, metric: str) -> Markup:
 
 
 def _values(rows: Iterable[Row], name: str) -> list[object]:
-    return [row.trial.hyperparameters[name] for row in rows if name in row.trial.hyperparameters]
+    return [row.trial.configuration[name] for row in rows if name in row.trial.configuration]
 
 
 def _down(share: float) -> str:
@@ -188,9 +188,9 @@ def _line(row: Row, axes: Mapping[str, Axis], last: Axis, places: Sequence[float
     """Return the path of a trial; it is interrupted where the trial does not have a parameter."""
     path, pen = "", "M"
     for x, (name, axis) in zip(places, axes.items(), strict=False):
-        if name not in row.trial.hyperparameters:
+        if name not in row.trial.configuration:
             pen = "M"
             continue
-        path += f"{pen}{_coordinate(x)} {_down(axis.at(row.trial.hyperparameters[name]))}"
+        path += f"{pen}{_coordinate(x)} {_down(axis.at(row.trial.configuration[name]))}"
         pen = "L"
     return f"{path}{pen}{_coordinate(places[-1])} {_down(last.at(row.value))}" if is_number(row.value) else ""

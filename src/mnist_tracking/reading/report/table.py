@@ -86,12 +86,12 @@ def _metric(name: str) -> _Column:
 
 def _parameter(name: str, contents: Contents) -> _Column:
     def cell(row: Row) -> str:
-        if name not in row.trial.hyperparameters:
+        if name not in row.trial.configuration:
             return ""
-        value = row.trial.hyperparameters[name]
+        value = row.trial.configuration[name]
         return number(value) if isinstance(value, float) else as_text(value)
 
-    are_numbers = all(is_number(row.trial.hyperparameters.get(name, 0)) for row in contents.rows)
+    are_numbers = all(is_number(row.trial.configuration.get(name, 0)) for row in contents.rows)
     return _Column(name, ("parameters", name), cell, is_number=are_numbers)
 
 
