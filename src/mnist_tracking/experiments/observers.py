@@ -23,7 +23,8 @@ class TrialObserver(Protocol):
       ``"Starting"``, ``"Downloading"``, ``"Training"``, ``"Uploading"`` and so on;
     - ``reported(trial_name, point)``, called with each value of a metric, a `mnist_tracking.types.MetricPoint`, as soon
       as it is read from the log;
-    - ``pruned(trial_name, reason)``, called when a sweep stops a trial that is not promising; ``ended`` follows.
+    - ``pruned(trial_name, reason)``, called when a sweep stops a trial that is not promising; ``ended`` follows;
+    - ``found(trial)``, called with each trial of a sweep that has ended before, or in another program.
     """
 
     def started(self, trial_name: str, job_name: str, hyperparameters: Mapping[str, ParameterValue]) -> None:
@@ -60,6 +61,9 @@ class Observers:
     def pruned(self, trial_name: str, reason: str) -> None:
         self._report("pruned", trial_name, reason)
 
+    def found(self, trial: Trial) -> None:
+        self._report("found", trial)
+
     def logged(self, trial_name: str, line: str) -> None:
         for observer in self._observers:
             observer.logged(trial_name, line)
@@ -68,12 +72,12 @@ class Observers:
         for observer in self._observers:
             observer.ended(trial)
 
-    def _report(self, method: str, trial_name: str, news: object) -> None:
+    def _report(self, method: str, *news: object) -> None:
         """Call an optional method of the observers that have it."""
         for observer in self._observers:
             report = getattr(observer, method, None)
             if report is not None:
-                report(trial_name, news)
+                report(*news)
 
 
 def check_observer(observer: object) -> None:

@@ -48,7 +48,7 @@ def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
 
     assert last[-5].startswith("demo-trial-2 2 completed 1/1 100% ▄ 87.125 1.5 0.5 ")
     assert last[-4] == "5 waiting"
-    assert re.fullmatch("1 waiting, 1 completed, about .* left", last[-3])
+    assert last[-3] == "1 not trained, 1 completed"
     assert last[-2] == "best validation:accuracy 87.125 in trial demo-trial-2: hidden_channels=2"
     assert last[0].endswith("Each job runs for at most 1 h.")
 
@@ -64,8 +64,9 @@ def test_elsewhere_there_is_a_line_for_every_event(workspace: Workspace, termina
     ]
     assert lines[3].startswith("1/2 hidden_channels=2: completed after ")
     assert lines[3].endswith(", validation:accuracy 87.125")
-    assert summary.startswith("2 trials: 1 waiting, 1 completed, about ")
-    assert summary.endswith(" left; best validation:accuracy 87.125 in trial demo-trial-2: hidden_channels=2")
+    assert summary == (
+        "2 trials: 1 not trained, 1 completed; best validation:accuracy 87.125 in trial demo-trial-2: hidden_channels=2"
+    )
 
 
 def test_a_notebooks_table_is_replaced(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -126,6 +127,19 @@ def test_a_pipe_is_left_alone_unless_progress_is_asked_for(
     assert bool(said) == is_shown
 
 
+def test_a_sweep_that_continues_shows_what_has_ended_before(
+    workspace: Workspace, toy_job: Callable[..., JobSpec], capfd: pytest.CaptureFixture[str]
+) -> None:
+    runner = ExperimentRunner(workspace, "lines", job=toy_job())
+    for most in (2, 3):
+        sweep = HyperparameterSweep(runner, {"slope": [1.0, 2.0, 3.0]}, name="night", max_trials=most)
+        sweep.run(progress=most == 3)
+    started, *_, summary = capfd.readouterr().err.splitlines()
+
+    assert started.startswith("3/3 slope=3: training as trial night-")
+    assert summary.startswith("3 trials: 3 completed")
+
+
 def test_an_observer_gets_the_secondary_status(workspace: Workspace, toy_job: Callable[..., JobSpec]) -> None:
     seen: list[tuple[str, ...]] = []
 
@@ -150,7 +164,7 @@ def test_trials_that_were_not_announced_are_counted_against_the_total(workspace:
     started, ended, summary = told.getvalue().splitlines()
     assert started == " 1/12 lr=0.1: training as trial demo-trial-2, for at most 1 h"
     assert re.fullmatch(r" 1/12 lr=0.1: pruned at step 3 by asha after \d.\d s, validation:accuracy 87.125", ended)
-    assert summary == "12 trials: 11 waiting, 1 pruned, about 10 s left"
+    assert summary == "12 trials: 11 not trained, 1 pruned"
 
 
 def test_many_trials_have_a_line_for_each_start_and_end_and_some_summaries(workspace: Workspace) -> None:
@@ -204,14 +218,16 @@ def test_optional_methods_of_an_observer_are_called_where_it_has_them(workspace:
         def reported(self, *event: object) -> None:
             seen.append(event)
 
-        pruned = reported
+        pruned = found = reported
 
     observers = Observers(Quiet(), None, Observers(Curious()))
     point = MetricPoint("score", 1, 0.5, None)
     observers.reported("digits-0", point)
     observers.pruned("digits-0", "pruned at step 3 by asha")
+    trial = a_trial(workspace, 2)
+    observers.found(trial)
 
-    assert seen == [("digits-0", point), ("digits-0", "pruned at step 3 by asha")]
+    assert seen == [("digits-0", point), ("digits-0", "pruned at step 3 by asha"), (trial,)]
 
 
 NOTEBOOK = (
@@ -247,7 +263,8 @@ def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytes
         ["display_data", "error"],
     ]
     one, swept, broken = ([*cell.outputs[0].data["text/plain"].splitlines()] for cell in done.cells[1:])
-    assert one[0] == swept[0] == broken[0] == "Each job runs for at most 24 h."
+    assert one[0] == broken[0] == "Each job runs for at most 24 h."
+    assert re.fullmatch(r"Sweep lines-\S+\. Each job runs for at most 24 h\.", swept[0])
     assert [one[1].split(), one[2].split()[:4]] == [
         ["trial", "status", "curve", "loss", "seconds"],
         ["steep", "completed", "▄", "0.5"],

@@ -200,3 +200,24 @@ def test_cost_is_the_sum_of_what_is_known_with_the_date_of_the_prices(workspace:
 
     assert trials.summary() == f"3 completed, {1.5 * price:.2f} USD at list prices of {workspace.prices.date}"
     assert isinstance(workspace.prices, Prices)
+
+
+def test_trials_that_ended_before_are_counted_and_can_be_the_best(workspace: Workspace) -> None:
+    """As when a sweep is resumed: their durations count, and their points wait no longer."""
+    trials = standing(points=[{"hidden_channels": 2}, {"hidden_channels": 5}], total=4)
+    trials.found(a_trial(workspace, 2, reported={1: 80.0, 2: 87.125}, duration_s=60.0))
+
+    assert trials.summary() == "3 waiting, 1 completed, about 3 min left"
+    assert trials.best_so_far() == f"best {ACCURACY} 87.125 in trial 2: hidden_channels=2"
+    best, waiting = trials.rows(10)
+    assert (list(best.curve), best.seconds(0.0)) == ([80.0, 87.125], 60.0)
+    assert (waiting.point, waiting.status) == ({"hidden_channels": 5}, "waiting")
+
+
+def test_once_it_is_over_nothing_is_waiting(workspace: Workspace) -> None:
+    trials = standing(total=4)
+    start(trials, 2)
+    end(trials, workspace, 2)
+    trials.is_over = True
+
+    assert trials.summary() == "3 not trained, 1 completed"

@@ -140,6 +140,7 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._standing.is_over = True
         if self._live is not None:
             self._live.stop()
         elif self._standing.total > 1:
@@ -196,6 +197,11 @@ class Progress:
             row = self._standing.running(trial_name)
             if row is not None:
                 row.status = "pruning"
+
+    def found(self, trial: Trial) -> None:
+        """Show a trial that has ended before, or in another program."""
+        with self._lock:
+            self._standing.found(trial)
 
     def ended(self, trial: Trial) -> None:
         """Show how a trial ended."""

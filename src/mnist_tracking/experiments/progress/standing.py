@@ -118,6 +118,7 @@ class Standing:
         followed: The metric whose values are followed: that of the objective, or the first.
         counts: How many trials have ended, by how.
         diverged: How many have ended with a value of the objective that is not finite.
+        is_over: Whether no more trials will start.
     """
 
     def __init__(self, job: JobSpec, planned: Planned, *, clock: Callable[[], float]) -> None:
@@ -132,6 +133,7 @@ class Standing:
         self._spent_s = 0.0
         self.counts: Counter[str] = Counter()
         self.diverged = 0
+        self.is_over = False
         self._cost, self._priced = 0.0, ""
 
     @property
@@ -146,18 +148,31 @@ class Standing:
 
     def start(self, trial_name: str, hyperparameters: Mapping[str, ParameterValue]) -> Row:
         """Add a trial that was started."""
+        row = self._running[trial_name] = self._new(trial_name, hyperparameters)
+        row.status, row.begun = "starting", self.clock()
+        return row
+
+    def found(self, trial: Trial) -> None:
+        """Add a trial that has ended elsewhere."""
+        row = self._new(trial.name, trial.hyperparameters)
+        row.begun, row.ended = 0.0, trial.duration_s or 0.0
+        for value in trial.reported.values():
+            row.curve.add(value)
+        self._finish(row, trial)
+
+    def _new(self, trial_name: str, hyperparameters: Mapping[str, ParameterValue]) -> Row:
         for place, point in enumerate(self._waiting):
             if all(hyperparameters.get(name) == value for name, value in point.items()):
                 del self._waiting[place]
                 break
         self._started += 1
-        label = {name: hyperparameters[name] for name in self._planned.names if name in hyperparameters}
-        tail = deque[float](maxlen=(self._objective and self._objective.window) or 1)
-        epochs = known_epochs(hyperparameters)
-        trial = trial_name.removeprefix(f"{self._planned.sweep}-")
-        row = Row(label, self._started, trial, "starting", self.clock(), epochs=epochs, tail=tail)
-        self._running[trial_name] = row
-        return row
+        return Row(
+            {name: hyperparameters[name] for name in self._planned.names if name in hyperparameters},
+            self._started,
+            trial_name.removeprefix(f"{self._planned.sweep}-"),
+            epochs=known_epochs(hyperparameters),
+            tail=deque(maxlen=(self._objective and self._objective.window) or 1),
+        )
 
     def running(self, trial_name: str) -> Row | None:
         """Return the row of a trial that is running."""
@@ -173,6 +188,10 @@ class Standing:
         """Add how a trial has ended."""
         row = self._running.pop(trial.name)
         row.ended = self.clock()
+        self._finish(row, trial)
+        return row
+
+    def _finish(self, row: Row, trial: Trial) -> None:
         row.status = "pruned" if trial.is_pruned else str(trial.status).lower()
         row.last = {**row.last, **trial.last_values}
         if self._objective:
@@ -180,13 +199,9 @@ class Standing:
             self.diverged += self.followed in trial.non_finite
         if (cost := trial.cost) is not None:
             self._cost, self._priced = self._cost + cost, trial._account.prices.date
-        self._count(row)
-        return row
-
-    def _count(self, row: Row) -> None:
         self.counts[row.status] += 1
         if row.status != "failed":
-            self._timed, self._spent_s = self._timed + 1, self._spent_s + row.seconds(self.clock())
+            self._timed, self._spent_s = self._timed + 1, self._spent_s + row.seconds(0.0)
         self._ended.append(row)
         if len(self._ended) > _KEPT:
             self._ended.remove(max(self._ended, key=self._rank))
@@ -207,7 +222,7 @@ class Standing:
     def left_s(self) -> float | None:
         """The time until all have ended, estimated from those that have; None if none has."""
         now, waiting = self.clock(), self.total - self._started
-        if not self._timed or not (waiting or self._running):
+        if self.is_over or not self._timed or not (waiting or self._running):
             return None
         each = self._spent_s / self._timed
         rests = [max(each - row.seconds(now), 0.0) for row in self._running.values()]
@@ -230,7 +245,7 @@ class Standing:
         """Return the counts, the time that is left, and the cost, as far as they are known."""
         waiting = self.total - self._started
         parts = [f"{len(self._running)} running"] if self._running else []
-        parts += [f"{waiting} waiting"] if waiting else []
+        parts += [f"{waiting} {'not trained' if self.is_over else 'waiting'}"] if waiting else []
         parts += [f"{self.counts[end]} {end}" for end in ENDS if self.counts[end]]
         parts += [f"{self.diverged} diverged"] if self.diverged else []
         left = self.left_s

@@ -200,6 +200,8 @@ class Agenda:
                 self._tell(other)
             if not other.left:
                 self._limits.learn(self._seen(other))
+            for trial in filter(self._is_final, other.trials.values()):
+                self._driver.running.found(trial)
 
     def _part(self) -> None:
         """
@@ -345,6 +347,7 @@ class Agenda:
             self._left_for_later.append(training)
         elif found.trial is not None and self._is_final(found.trial, found.attempt):
             configuration.trials[training.repeat] = found.trial
+            self._driver.running.found(found.trial)
         else:
             training.attempt += 1
             configuration.waiting.append(training)

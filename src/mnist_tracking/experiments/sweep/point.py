@@ -176,7 +176,7 @@ class PointTraining:
                 submitted.stop(reason=reason)
                 running.pruned(name, reason)
 
-        running.started(name, submitted.job_name, self._applied(driver)[1])
+        running.started(name, submitted.job_name, {**self._applied(driver)[1], **_of_job(self.point)})
         trial = submitted.wait(
             on_line=partial(running.logged, name),
             on_status=partial(running.status_changed, name),

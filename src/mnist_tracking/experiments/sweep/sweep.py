@@ -16,7 +16,7 @@ from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.text import nearest, plural, short_repr
 from mnist_tracking.errors import ConfigError, MnistTrackingError, NotFoundError
 from mnist_tracking.experiments.observers import Observers, TrialObserver, check_observer
-from mnist_tracking.experiments.progress import reporting
+from mnist_tracking.experiments.progress import Showing, reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.sweep.agenda import Agenda
 from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
@@ -269,7 +269,7 @@ class HyperparameterSweep:
         return attrs.evolve(board, trials=tuple(trial for trial in board if attempts_of(self.name, [trial.name])))
 
     def run(
-        self, *, observer: TrialObserver | None = None, resume: bool = False, progress: bool | None = None
+        self, *, observer: TrialObserver | None = None, resume: bool = False, progress: Showing = None
     ) -> Leaderboard:
         """
         Train what the sweep has left to train, and rank all trials of the experiment.
@@ -284,8 +284,9 @@ class HyperparameterSweep:
                 counts as trained if its job has completed or reached its time limit. In a grid whose name was
                 generated, all trials of the experiment count that have the same hyperparameters. Whether the script and
                 the data are still the same is not checked.
-            progress: Whether to show the progress on standard error. By default it is shown on a terminal and in a
-                notebook, unless there is an *observer*.
+            progress: Whether to show the progress on standard error; ``"plain"`` shows lines instead of a table, for
+                example for a screen reader. By default it is shown on a terminal and in a notebook, unless there is an
+                *observer*.
 
         Raises:
             ConfigError: If the job lacks a required input, the experiment has no room for so many trials, or it has
@@ -298,13 +299,14 @@ class HyperparameterSweep:
         names = list(self.space.dimensions)
         points = list(islice(self._grid(), _MOST_CHECKED)) if self._spec.is_grid and self._spec.repeats == 1 else []
         with reporting(
-            job,
+            attrs.evolve(job, objective=self._spec.objective),
             points,
             names=names,
             observer=observer,
             progress=progress,
             total=self._spec.size,
             max_parallel=self.max_parallel,
+            sweep=self.name,
         ) as report:
             return self._run(job, report, resume=resume)
 
