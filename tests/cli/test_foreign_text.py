@@ -21,7 +21,7 @@ from mnist_tracking import ExperimentRunner, JobSpec, Workspace
 from mnist_tracking._values.text import CONTROLS, printable
 from mnist_tracking.cli.app import cli
 from mnist_tracking.cli.output import Page, warn_printably, write_bytes
-from mnist_tracking.experiments.progress import Progress
+from mnist_tracking.experiments.progress import Planned, Progress
 
 TITLE, CLEAR, CSI, HIDE, BACK = "\x1b]0;pwned\x07", "\x1b[2J\x1b[H", "\x9b31m", "\x1b[8m", "\b" * 9
 HOSTILE = f"good{TITLE}{CLEAR}{CSI}{HIDE}{BACK}\u202egnp.exe\r\x07[bold]x[/bold]"
@@ -139,7 +139,9 @@ def test_markup_is_text() -> None:
     rows = [{"trial": "[red]x[/red]", "[b]c[/b]": "[bold]d"}]
     Page(console).table(rows)
     Page(console).facts([("[red]name[/red]", "[/]")])
-    console.print(Progress(console, JobSpec(__file__), [{"[red]lr[/red]": f"[red]{CLEAR}"}], ["[red]lr[/red]"]))
+    console.print(
+        Progress(console, JobSpec(__file__), Planned([{"[red]lr[/red]": f"[red]{CLEAR}"}], ["[red]lr[/red]"]))
+    )
 
     for text in ("[red]x[/red]", "[b]c[/b]", "[bold]d", "[red]name[/red]", "[/]", "[red]lr[/red]"):
         assert text in file.getvalue()
