@@ -79,7 +79,7 @@ def test_a_grid_is_counted_before_it_is_built(runner: ExperimentRunner) -> None:
     switches = {f"switch{number}": [0, 1] for number in range(24)}
     runner.workspace.settings = Settings(trial_quota=300)
 
-    with pytest.raises(ConfigError, match="has 16,777,216 points; an experiment can have 300 trials"):
+    with pytest.raises(ConfigError, match="has 16,777,216 trials; an experiment can have 300"):
         HyperparameterSweep(runner, switches)
     with pytest.raises(ConfigError, match=r"'steps' are not allowed\. There are more than 10,000 values"):
         HyperparameterSweep(runner, {"steps": itertools.count(1)})

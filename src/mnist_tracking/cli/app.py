@@ -31,7 +31,7 @@ from mnist_tracking.errors import AccessDeniedError, ConfigError, MnistTrackingE
 __all__ = ["cli", "in_options", "options_of"]
 
 _KEYWORD = re.compile(r"\b(?P<name>[a-z][a-z_]*)=(?P<value>True\b|'[^']*'|[\w-]+)?")
-_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_NAME = re.compile(r"(?<!['.])\b[a-z]+(?:_[a-z]+)+\b(?![':])")  # but no key of a file
 
 
 def options_of(commands: Iterable[click.Command]) -> dict[str, str]:

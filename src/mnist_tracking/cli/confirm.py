@@ -10,15 +10,20 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for conf
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 
 
-def confirm_cost(action: str, *, yes: bool) -> None:
+def confirm_cost(action: str, *, most: str = "", yes: bool) -> None:
     """
     Show what costs money on AWS, and ask for confirmation, unless it was given already.
+
+    Args:
+        action: What would be done.
+        most: What it costs at most, if that is known.
+        yes: Whether confirmation was given.
 
     Raises:
         click.exceptions.Exit: With status 1, if the answer is no.
         click.UsageError: If standard input is closed or empty.
     """
-    told = f"{action}, which costs money."
+    told = f"{action}, which costs money{f': at most {most}' if most else ''}."
     if yes:
         echo(told, err=True)
     confirm(f"{told} Continue?", yes=yes)

@@ -27,7 +27,6 @@ _OPTIONS = options_in(
     (
         ("-e", "--experiment"),
         {
-            "required": True,
             "shell_complete": experiment_names,
             "help": "Experiment to add trials to; created if missing.",
         },
@@ -141,6 +140,10 @@ class JobOptions:
     tags: tuple[tuple[str, str], ...]
     instance_type: str
     max_run_s: int | None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.experiment:
+            raise click.UsageError("Missing option '-e' / '--experiment'.")
 
     def spec(self, objective: Objective | None = None) -> JobSpec:
         """

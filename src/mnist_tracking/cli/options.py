@@ -13,6 +13,7 @@ import attrs
 import click
 from click.core import ParameterSource
 
+from mnist_tracking._values.settings import Settings as WorkspaceSettings
 from mnist_tracking._values.settings import SettingsOptions
 from mnist_tracking.cli.output import echo
 from mnist_tracking.cli.values import PAIR, pairs
@@ -312,6 +313,12 @@ class Settings:
     def costs_money(self) -> bool:
         """Whether jobs and endpoints are billed."""
         return self.backend == "aws"
+
+    @property
+    def trial_quota(self) -> int | None:
+        """How many trials an experiment can have, as the workspace will have it; None for any number."""
+        default = attrs.fields(WorkspaceSettings).trial_quota.default if self.backend == "aws" else None
+        return self.applied.get("trial_quota", default)
 
     @property
     def exists(self) -> bool:

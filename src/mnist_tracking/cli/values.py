@@ -4,14 +4,19 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from mnist_tracking._values.records import ParameterValue
+from mnist_tracking.errors import ConfigError
 
-__all__ = ["DURATION", "GRID", "INPUT_PAIR", "MOMENT", "PAIR", "VALUE_PAIR", "pairs", "parse_scalar"]
+if TYPE_CHECKING:
+    from mnist_tracking.experiments.sweep.dimensions import Dimension
 
+__all__ = ["DURATION", "GRID", "INPUT_PAIR", "MOMENT", "PAIR", "RANGE", "VALUE_PAIR", "pairs", "parse_scalar"]
+
+_RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
 _AGO = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LENGTH = re.compile(r"(\d+)\s*([smhd])")
@@ -84,6 +89,31 @@ class _Grid(_Pair):
         return values if isinstance(values, list) else [parse_scalar(part.strip()) for part in text.split(",")]
 
 
+class _Range(_Pair):
+    name = "NAME=LOW..HIGH[:log|:STEP]"
+    example = "lr=1e-4..1e-1:log, depth=2..8 or width=32..96:8"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        name, text = super().convert(value, param, ctx)
+        found = _RANGE.fullmatch(text) if isinstance(text, str) else None
+        if found is None:
+            self.fail(f"{value!r}; expected a range, such as {self.example}.", param, ctx)
+        low, high, step = (None if part is None else parse_scalar(part) for part in found.groups())
+        try:
+            return name, _dimension(low, high, step)
+        except ConfigError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+def _dimension(low: Any, high: Any, step: Any) -> "Dimension":
+    """Return a range of integers if all of it is, else of real numbers."""
+    from mnist_tracking.experiments.sweep.dimensions import integers, loguniform, uniform
+
+    if type(low) is int and type(high) is int and (step is None or step == "log" or type(step) is int):
+        return integers(low, high, log=True) if step == "log" else integers(low, high, step=step or 1)
+    return loguniform(low, high) if step == "log" else uniform(low, high, step=step)
+
+
 class _Moment(click.ParamType):  # type: ignore[type-arg]
     """A date, a date and time, or an age; local time unless it has a zone."""
 
@@ -117,7 +147,7 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]
         return int(length[1]) * _SECONDS[length[2]]
 
 
-PAIR, VALUE_PAIR, INPUT_PAIR, GRID = _Pair(), _ValuePair(), _InputPair(), _Grid()
+PAIR, VALUE_PAIR, INPUT_PAIR, GRID, RANGE = _Pair(), _ValuePair(), _InputPair(), _Grid(), _Range()
 MOMENT, DURATION = _Moment(), _Duration()
 
 

@@ -10,9 +10,9 @@ import pytest
 from mnist_tracking import (
     ConfigError,
     JobSpec,
-    MetricDefinition,
     Objective,
     Space,
+    StopRules,
     choice,
     fixed,
     integers,
@@ -107,7 +107,7 @@ def test_a_file_of_weights_and_biases_is_read_as_it_is() -> None:
         "max_trials": 50,
         "name": "night",
     }
-    assert recipe.stop == {"target": 0.99}
+    assert recipe.stop == StopRules(target=0.99)
 
 
 def test_the_keys_of_this_library_are_read() -> None:
@@ -152,9 +152,9 @@ def test_the_keys_of_this_library_are_read() -> None:
         "seed": 7,
         "warm_start": ["earlier"],
     }
-    assert recipe.stop == {"max_time": 3600, "failures": 3}
+    assert recipe.stop == StopRules(max_time=3600, failures=3)
     assert recipe.metric is not None
-    assert recipe.metric.definition == MetricDefinition("score", "score=(.*)")
+    assert recipe.metric.as_option() == "score=score=(.*)"
 
 
 def test_points_stand_in_place_of_parameters() -> None:
@@ -245,6 +245,11 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband, min_iter: 1, eta: 2.5}", "2.5; expected an"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband, min_iter: 1, strict: false}", "strict: not"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: medain}", "Did you mean 'median'"),
+        (
+            "parameters: {lr: {value: 1}}\nstop: {max_tim: 1}",
+            "stop.max_tim: There is no such key. Did you mean 'max_time'",
+        ),
+        ("parameters: {lr: {value: 1}}\nstop: {patience: 0}", "sweep.yaml:2: stop: patience=0; expected an integer"),
         ("parameters: {lr: {value: 1}}\nscheduler: {engine: ax}", "scheduler: not supported: pass a sampler"),
         ("parameters: {lr: {value: 1}}\njob: x", "job: not supported: a job of Weights & Biases Launch"),
         ("parameters: {lr: {value: 1}}\ncommand: [bash, run.sh]", "command: .* expected a script that Python runs"),
@@ -308,5 +313,6 @@ def test_the_job_must_be_that_of_the_file(toy_job: Callable[..., JobSpec]) -> No
         read(f"{parameters}metric: {{name: scor}}").keywords(job)
     assert read(f"{parameters}program: {job.entry_point}\nrepeats: 2").keywords(job) == {
         "repeats": 2,
+        "stop": StopRules(),
         "objective": job.objective,
     }

@@ -69,7 +69,7 @@ class Section:
                 continue
             if unsupported and key in unsupported:
                 raise self.error(f"{unsupported[key]}", key)
-            hint = did_you_mean(key, known) or f" Available: {', '.join(sorted(known))}."
+            hint = did_you_mean(key, known) or f" Available: {', '.join(map(repr, sorted(known)))}."
             raise self.error(f"There is no such key.{hint}", key)
 
     def section(self, key: str) -> "Section":

@@ -9,11 +9,12 @@ import attrs
 
 from mnist_tracking._values.names import check_name
 from mnist_tracking._values.records import ParameterValue
-from mnist_tracking._values.specs import Goal, JobSpec, MetricDefinition, Objective, Statistic, check_objective
+from mnist_tracking._values.specs import Goal, JobSpec, Objective, Statistic, check_objective
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.experiments.sweep.commands import arguments_of
 from mnist_tracking.experiments.sweep.document import Section, read_document
 from mnist_tracking.experiments.sweep.parameters import from_parameters
+from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Space
 from mnist_tracking.experiments.sweep.strategies.make import STRATEGIES
 from mnist_tracking.experiments.sweep.strategies.options import checked_options
@@ -76,10 +77,9 @@ class Metric:
     statistic: Statistic | None = None
     regex: str | None = None
 
-    @property
-    def definition(self) -> str | MetricDefinition:
-        """The metric as `JobSpec` takes it."""
-        return self.name if self.regex is None else MetricDefinition(self.name, self.regex)
+    def as_option(self) -> str:
+        """Return the metric as ``--metric`` takes it."""
+        return self.name if self.regex is None else f"{self.name}={self.regex}"
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +95,7 @@ class Recipe:
         experiment: The experiment's name, if given as the project.
         metric: The metric, if given.
         options: More keywords of `HyperparameterSweep`, those that the file has.
-        stop: The keywords of its `StopRules`.
+        stop: When it ends early.
     """
 
     source: Section = attrs.field(repr=False)
@@ -105,7 +105,7 @@ class Recipe:
     experiment: str | None = None
     metric: Metric | None = None
     options: Mapping[str, Any] = attrs.field(factory=dict)
-    stop: Mapping[str, Any] = attrs.field(factory=dict)
+    stop: StopRules = attrs.field(factory=StopRules)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
@@ -136,7 +136,8 @@ class Recipe:
         Return what makes one trial of the sweep better than another: as the file describes it, or the job.
 
         Raises:
-            ConfigError: If the file has no goal, and the job another one than Weights & Biases' default.
+            ConfigError: If the job does not yield the metric, or the file has no goal, and the job another one than
+                Weights & Biases' default.
         """
         metric, own = self.metric, job.objective
         if metric is None:
@@ -149,7 +150,10 @@ class Recipe:
                 "metric",
             )
         statistic = metric.statistic or (own.statistic if is_same and own is not None else "last")
-        return Objective(metric.name, goal=metric.goal or "minimize", statistic=statistic)
+        with self.source.at("metric", "name"):
+            objective = Objective(metric.name, goal=metric.goal or "minimize", statistic=statistic)
+            check_objective(objective, job.metrics, job.image_uri)
+        return objective
 
     def check_job(self, job: JobSpec) -> None:
         """
@@ -171,11 +175,7 @@ class Recipe:
             ConfigError: If the job runs another script, or does not yield the metric.
         """
         self.check_job(job)
-        objective = self.objective(job)
-        if objective is not None and self.metric is not None:
-            with self.source.at("metric", "name"):
-                check_objective(objective, job.metrics, job.image_uri)
-        return {**self.options, "objective": objective}
+        return {**self.options, "stop": self.stop, "objective": self.objective(job)}
 
 
 def _space(source: Section) -> Space:
@@ -298,7 +298,12 @@ def _asha(section: Section) -> dict[str, Any]:
     return {"type": "asha", "min_iter": first, "eta": int(eta) if eta == int(eta) else eta}
 
 
-def _stop(source: Section) -> dict[str, Any]:
-    target = source.values.get("metric", {}).get("target")
-    found = {} if target is None else {"target": source.section("metric").number("target")}
-    return {**found, **source.section("stop").values} if "stop" in source.values else found
+def _stop(source: Section) -> StopRules:
+    metric = source.values.get("metric", {})
+    target = source.section("metric").number("target") if "target" in metric else None
+    if "stop" not in source.values:
+        return StopRules(target=target)
+    section = source.section("stop")
+    section.check_keys(attrs.fields_dict(StopRules))
+    with section.at():
+        return StopRules(**{"target": target, **section.values})

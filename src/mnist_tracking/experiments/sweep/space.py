@@ -213,7 +213,7 @@ class Space:
         if size is None:
             endless = [name for name, dimension in self.dimensions.items() if dimension.size is None]
             raise ConfigError(
-                f"{endless[0]!r} is {self.dimensions[endless[0]]!r}, which has infinitely many values; a grid needs a "
+                f"{endless[0]!r} is {self.dimensions[endless[0]]}, which has infinitely many values; a grid needs a "
                 "list, or a range with a step. Pass step= to uniform(), or choose a strategy that draws, such as "
                 "strategy='random'."
             )

@@ -13,8 +13,11 @@ from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
+from mnist_tracking.experiments.sweep.checking import check_space
+from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
-from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy, name_of
+from mnist_tracking.experiments.sweep.strategies import Strategy, make_strategy, name_of
+from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
 
 __all__ = ["GRID", "SweepSpec"]
 
@@ -92,6 +95,56 @@ class SweepSpec:
         points = self.space.size if self.is_grid else None
         most = [count for count in (points, self.max_configurations) if count is not None]
         return min(most) * self.repeats if most else None
+
+    def strategy_for(self, job: JobSpec, seed: int | None = None) -> Strategy:
+        """
+        Return its strategy, which knows nothing of its trials yet.
+
+        Args:
+            job: The job that trains its trials.
+            seed: The seed of the strategy; by default its own.
+
+        Raises:
+            ConfigError: If the strategy or the pruner does not suit the space or the job.
+            MissingDependencyError: If it needs a package that is not installed.
+        """
+        return make_strategy(
+            self.strategy,
+            self.pruner,
+            self.space,
+            self.objective,
+            seed=self.seed if seed is None else seed,
+            metrics=[metric.name for metric in job.metrics] or None,
+        )
+
+    def check(self, job: JobSpec, stop: StopRules, *, trial_quota: int | None) -> None:
+        """
+        Check it against the job that trains its trials, before anything is sent.
+
+        Args:
+            job: The job.
+            stop: When it ends early.
+            trial_quota: How many trials an experiment can have; None for any number.
+
+        Raises:
+            ConfigError: If the job rejects a point, the strategy or the pruner does not suit the space or the job,
+                nothing would end the sweep, or it has more trials than an experiment can have.
+            MissingDependencyError: If the strategy or the pruner needs a package that is not installed.
+        """
+        self.strategy_for(job)
+        if self.repeats > 1:
+            self.first_seed(job)
+        if not self.is_grid and self.max_trials is None and not stop.is_bounded:
+            raise ConfigError(
+                "The sweep would never end. Pass max_trials=, or stop=StopRules(...) with max_time, max_cost or "
+                "patience."
+            )
+        if trial_quota is not None and (self.size or 0) > trial_quota:
+            raise ConfigError(
+                f"The sweep has {self.size:,} trials; an experiment can have {trial_quota}. Pass a smaller "
+                "max_trials=, split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
+            )
+        check_space(self.space, job)
 
     def applied(self, job: JobSpec, point: Point, repeat: int) -> tuple[JobSpec, dict[str, ParameterValue]]:
         """

@@ -1,5 +1,6 @@
 """HyperparameterSweep: trains trials for the points of a space, several at once, and ranks them."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -20,15 +21,15 @@ from mnist_tracking.experiments.progress import Showing, reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.sweep.agenda import Agenda
 from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
-from mnist_tracking.experiments.sweep.checking import check_space
 from mnist_tracking.experiments.sweep.point import Driver, has_ended, point_of, state_of
+from mnist_tracking.experiments.sweep.recipe import Recipe
 from mnist_tracking.experiments.sweep.record import read_sweep, record_sweep, sweep_names, update_sweep
 from mnist_tracking.experiments.sweep.rules import Limits, StopRules
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
-from mnist_tracking.experiments.sweep.strategies import Strategy, SweepTrial, make_strategy, name_of
+from mnist_tracking.experiments.sweep.strategies import SweepTrial, name_of
 from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.scores import score
@@ -124,15 +125,12 @@ class HyperparameterSweep:
         warm_start: str | Sequence[str] = (),
         name: str | None = None,
     ) -> None:
-        if not hasattr(runner, "job"):
-            raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
-        if runner.job is None:
-            raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
+        job = _job_of(runner)
         spec = SweepSpec(
             space=Space.of(space, where=where, first=points_first),
             strategy=strategy,
             pruner=pruner,
-            objective=runner.job.objective if objective is None else Objective.of(objective),
+            objective=job.objective if objective is None else Objective.of(objective),
             max_trials=max_trials,
             repeats=repeats,
             repeat_by=repeat_by,
@@ -140,7 +138,7 @@ class HyperparameterSweep:
             warm_start=_names(warm_start),
         )
         self._define(runner, spec, name, max_parallel=max_parallel, retries=retries, stop=stop)
-        self._check(runner.job)
+        self._check(job)
 
     def _define(
         self,
@@ -166,26 +164,40 @@ class HyperparameterSweep:
 
     def _check(self, job: JobSpec) -> None:
         """Check the sweep against its job, before anything is sent."""
-        spec, quota = self._spec, self.runner.workspace.settings.trial_quota
-        self._strategy(job)
+        self._spec.check(job, self._stop, trial_quota=self.runner.workspace.settings.trial_quota)
         self._limits(job)
-        if spec.repeats > 1:
-            spec.first_seed(job)
-        if not spec.is_grid and spec.max_trials is None and not self._stop.is_bounded:
-            raise ConfigError(
-                "The sweep would never end. Pass max_trials=, or stop=StopRules(...) with max_time, max_cost or "
-                "patience."
-            )
-        if spec.is_grid and quota is not None and (spec.size or 0) > quota:
-            raise ConfigError(
-                f"The grid has {spec.size:,} points; an experiment can have {quota} trials. Split the sweep, pass "
-                "max_trials=, or pass trial_quota= to the workspace if AWS has raised yours."
-            )
-        check_space(spec.space, job)
 
     def _grid(self) -> Iterator[Point]:
         space = self._spec.space
         return islice(filter(space.allows, space.points()), self._spec.max_configurations)
+
+    @classmethod
+    def from_file(cls, runner: ExperimentRunner, path: str | os.PathLike[str], **options: Any) -> Self:
+        """
+        Return the sweep that a file describes, in the shape of Weights & Biases' sweep configuration.
+
+        Args:
+            runner: The experiment, with its job, which has the script and the metric of the file.
+            path: A YAML or JSON file.
+            **options: Keywords of `HyperparameterSweep`, which override the file.
+
+        Raises:
+            ConfigError: If the file cannot be read, a key is unknown, wrong or not supported, which the message names
+                with its line, or the sweep is not allowed.
+
+        Example:
+            >>> from pathlib import Path
+            >>> _ = Path("train.py").write_text("import sys; print('score=' + sys.argv[-1])")
+            >>> _ = Path("sweep.yaml").write_text("parameters: {depth: {values: [2, 5]}}")
+            >>> job = JobSpec("train.py", metrics={"score": "score=(.*)"}, objective="score")
+            >>> with Workspace.embedded() as workspace:
+            ...     runner = ExperimentRunner(workspace, "depths", job=job)
+            ...     sweep = HyperparameterSweep.from_file(runner, "sweep.yaml", max_parallel=2)
+            >>> len(sweep), sweep.max_parallel
+            (2, 2)
+        """
+        recipe = Recipe.read(path)
+        return cls(runner, recipe.space, **{**recipe.keywords(_job_of(runner)), **options})
 
     @classmethod
     def load(  # noqa: PLR0913 - as for the class
@@ -325,7 +337,7 @@ class HyperparameterSweep:
             scheduler=scheduler,
             running=running,
         )
-        agenda = Agenda(driver, partial(self._strategy, job), limits, resume=resume)
+        agenda = Agenda(driver, partial(spec.strategy_for, job), limits, resume=resume)
         try:
             agenda.start(history)
             if not self._is_private or agenda.has_more():
@@ -345,17 +357,6 @@ class HyperparameterSweep:
         if self.runner.job is None:
             raise ConfigError("This sweep was loaded without a job. Pass job= to HyperparameterSweep.load().")
         return self.runner.job
-
-    def _strategy(self, job: JobSpec, seed: int | None = None) -> Strategy:
-        spec, metrics = self._spec, [metric.name for metric in job.metrics]
-        return make_strategy(
-            spec.strategy,
-            spec.pruner,
-            spec.space,
-            spec.objective,
-            seed=spec.seed if seed is None else seed,
-            metrics=metrics or None,
-        )
 
     def _limits(self, job: JobSpec) -> Limits:
         workspace, spec = self.runner.workspace, self._spec
@@ -398,6 +399,14 @@ def _sharing(job: JobSpec, account: Account, jobs: int) -> JobSpec:
         return job
     share = max(1, account.shared_cpus // jobs // job.instance_count)
     return attrs.evolve(job, environment={_THREADS: str(share), **job.environment})
+
+
+def _job_of(runner: ExperimentRunner) -> JobSpec:
+    if not hasattr(runner, "job"):
+        raise ConfigError(f"runner={short_repr(runner)}; expected an ExperimentRunner with a job.")
+    if runner.job is None:
+        raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
+    return runner.job
 
 
 def _names(experiments: str | Sequence[str]) -> tuple[str, ...]:
