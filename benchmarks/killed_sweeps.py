@@ -18,7 +18,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Workspace, choice, uniform
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Space, Workspace, choice, uniform
 from mnist_tracking._aws.sdk import load
 
 SCRIPT = "import sys\nprint(f'score={sys.argv[-1]};')\n"
@@ -58,11 +58,15 @@ class Sweep:
         job = JobSpec(entry_point=self.script, metrics={"score": r"score=(\S+?);"}, objective="score")
         with Workspace.embedded(self.home) as workspace:
             runner = ExperimentRunner(workspace, self.experiment, job=job)
-            space = {"number": choice([float(number) for number in range(TRIALS)])}
-            if self.strategy != "grid":
-                space = {"number": uniform(0.0, TRIALS)}
+            numbers = [float(number) for number in range(TRIALS)]
+            dimension = choice(numbers) if self.strategy == "grid" else uniform(0.0, TRIALS)
             sweep = HyperparameterSweep(
-                runner, space, strategy=self.strategy, max_trials=TRIALS, max_parallel=2, name="night"
+                runner,
+                Space.of({"number": dimension}),
+                strategy=self.strategy,
+                max_trials=TRIALS,
+                max_parallel=2,
+                name=self.experiment,
             )
             sweep.run(progress=False)
 
