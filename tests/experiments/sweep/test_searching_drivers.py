@@ -66,6 +66,20 @@ def test_a_program_killed_anywhere_leaves_what_another_continues(driver: Driver)
     assert number > 8
 
 
+@pytest.mark.parametrize("number", [4, 10])
+def test_the_program_that_survives_trains_the_rest(driver: Driver, number: int) -> None:
+    """Of two that run at once; the other one is killed while both start trials, or while both wait for them."""
+    driver.settings = {"strategy": "tpe", "max_trials": 4}
+    survivor = run_in_process(lambda: driver.run(max_parallel=2))
+    killed_after(number, lambda: driver.run(max_parallel=2))
+
+    assert os.waitpid(survivor, 0)[1] == 0
+    board = driver.run()
+    assert names(board) == [f"night-{slot}" for slot in range(4)]
+    assert len(slopes(board)) == 4
+    assert set(driver.jobs().values()) == {1}
+
+
 def cleanup(driver: Driver, experiment: str) -> None:
     """Delete an experiment, so that the names of its trials are free again."""
     with Workspace.embedded(engine=EmbeddedSageMaker(driver.home)) as workspace:
