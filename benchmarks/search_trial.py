@@ -25,6 +25,7 @@ def main() -> None:
     data, images = options.pop("data"), options.pop("images")
 
     import torch
+
     from mnist_tracking.training.data import DigitData, Split, load_data
     from mnist_tracking.training.events import EpochEnd, Evaluation, Progress
     from mnist_tracking.training.hyperparameters import Hyperparameters
