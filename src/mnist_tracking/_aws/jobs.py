@@ -109,15 +109,15 @@ def _code_staged(estimator: Any) -> Iterator[None]:
                 setattr(estimator, name, value)
 
 
-def tag_component(account: Account, job_name: str, tags: Mapping[str, str]) -> bool:
+def tag_component(account: Account, job_name: str, tags: Mapping[str, str], arn: str = "") -> bool:
     """
     Tag the trial component that SageMaker creates for a job, so that searches by tag find it; return whether it did.
 
     SageMaker does not copy the job's tags, and may need some seconds to create the component: until then this does
-    nothing. If adding tags is not allowed, it warns.
+    nothing. If adding tags is not allowed, it warns. Without its *arn*, the component is read.
     """
     try:
-        add_tags(account, read_component(account, job_name + JOB_COMPONENT).arn, tags)
+        add_tags(account, arn or read_component(account, job_name + JOB_COMPONENT).arn, tags)
     except ServiceError as error:
         if not is_missing(error):
             warn(f"The trial component of the job {job_name!r} has no tags: {error}")

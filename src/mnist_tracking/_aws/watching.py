@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from mnist_tracking._aws.account import Account
@@ -87,9 +88,9 @@ class JobWatch:
             JobTimeoutError: If the job takes longer than *timeout_s*.
         """
         yield from self._follow_job(timeout_s, on_poll)
-        for _ in Polling(self._account):
-            if self._log.is_complete:
-                return
+        pauses = islice(Polling(self._account), 1, None)
+        while not self._log.is_complete:
+            next(pauses)
             yield from self._catch_up()
 
     def _follow_job(self, timeout_s: float | None, on_poll: Callable[[], object] | None) -> Iterator[Update]:

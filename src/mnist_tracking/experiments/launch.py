@@ -125,7 +125,10 @@ class Launch:
     @property
     def submitted(self) -> SubmittedTrial:
         """A handle to the job."""
-        return SubmittedTrial(self.account, self.trial_name, self.experiment, self.job_name, is_tagged=self._is_tagged)
+        tags = self.tags if self._is_ours else None
+        return SubmittedTrial(
+            self.account, self.trial_name, self.experiment, self.job_name, tags=tags, is_tagged=self._is_tagged
+        )
 
     def stop(self) -> None:
         """Stop the job, unless another launch has created the trial; nothing happens if it does not exist."""

@@ -29,7 +29,15 @@ from mnist_tracking._aws.tags import tags_of
 from mnist_tracking._aws.watching import JobWatch
 from mnist_tracking._values.checks import check_line, check_timeout
 from mnist_tracking._values.markers import INTERRUPTED, STOP_REASON
-from mnist_tracking._values.records import MetricPoint, MetricSeries, ParameterValue, Status, Update, trial_name_of
+from mnist_tracking._values.records import (
+    Component,
+    MetricPoint,
+    MetricSeries,
+    ParameterValue,
+    Status,
+    Update,
+    trial_name_of,
+)
 from mnist_tracking._values.sweeps import place_in
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
@@ -65,12 +73,22 @@ class SubmittedTrial:
         (['hello'], 'Completed')
     """
 
-    def __init__(self, account: Account, name: str, experiment: str, job_name: str, *, is_tagged: bool = False) -> None:
+    def __init__(
+        self,
+        account: Account,
+        name: str,
+        experiment: str,
+        job_name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        is_tagged: bool = False,
+    ) -> None:
         self.name = name
         self.experiment = experiment
         self.job_name = job_name
         self._account = account
         self._watch = JobWatch(account, job_name)
+        self._tags = tags  # of a trial that this program has created
         self._is_tagged = is_tagged  # its trial component, which on AWS does not exist yet when the job was started
 
     def __repr__(self) -> str:
@@ -194,8 +212,7 @@ class SubmittedTrial:
         """Return the trial of a job that has ended, with what is recorded only now."""
         account, job = self._account, watch.job
         component, outstanding = wait_for_outcome(account, job)
-        is_tagged = self._is_tagged or CREATED_BY in tags_of(account, component.arn)
-        is_ours = is_tagged or self._tag_as_trial()
+        is_ours = self._is_tagged or self._tag(component)
         findings = watch.check.findings(component.metrics)
         if findings.lacks_lines:  # the log is behind
             findings = read_findings(account, job, component.metrics)
@@ -209,11 +226,13 @@ class SubmittedTrial:
         warn_of_dropped(self.name, findings.dropped.values())
         return trial_from_component(account, component, self.name, self.experiment, is_settled=not outstanding)
 
-    def _tag_as_trial(self) -> bool:
-        """Tag the component of this library's trial, which did not exist yet when its job was started."""
-        tags = tags_of_trial(self._account, self.name)
+    def _tag(self, component: Component) -> bool:
+        """Tag the component, which did not exist yet when the job was started, if this library created the trial."""
+        if self._tags is None and CREATED_BY in tags_of(self._account, component.arn):
+            return True
+        tags = tags_of_trial(self._account, self.name) if self._tags is None else self._tags
         if is_ours := CREATED_BY in tags:
-            tag_component(self._account, self.job_name, tags)
+            tag_component(self._account, self.job_name, tags, component.arn)
         return is_ours
 
     def result(self, *, timeout_s: float | None = None) -> Trial:
