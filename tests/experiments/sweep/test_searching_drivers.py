@@ -9,8 +9,10 @@ import pytest
 from tests.support.calls import interrupted_after, killed_after
 from tests.support.drivers import Driver, run_in_process
 from tests.support.late import late_account
+from tests.support.processes import until
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Workspace, uniform
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Trial, Workspace, uniform
+from mnist_tracking._values.records import MetricPoint
 from mnist_tracking._values.sweeps import SweepPlace
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.experiments.runner import launch_of
@@ -171,3 +173,39 @@ def test_sweeps_whose_names_begin_alike_are_told_apart(runner: ExperimentRunner)
     inner.run()
 
     assert names(inner.board) == ["night-0-0"]
+
+
+class Events:
+    """A `TrialObserver` that keeps what it is called with."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def started(self, trial_name: str, *_: object) -> None:
+        self.events.append(("started", trial_name))
+
+    def logged(self, *_: object) -> None: ...
+
+    def reported(self, trial_name: str, point: MetricPoint) -> None:
+        self.events.append((f"{point.metric} {point.value}", trial_name))
+
+    def ended(self, trial: Trial) -> None:
+        self.events.append((str(trial.status), trial.name))
+
+
+def test_a_sweep_of_another_program_is_watched(driver: Driver) -> None:
+    """Its trials are followed to their end, and none is started."""
+    driver.settings["max_trials"] = 3
+    child = run_in_process(driver.run)
+    with Workspace.embedded(engine=EmbeddedSageMaker(driver.home)) as workspace:
+        until(lambda: any(trial.name.startswith("night") for trial in workspace.trials()))
+        events = Events()
+        board = HyperparameterSweep.load(workspace, "lines", "night").watch(observer=events)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert names(board) == ["night-0", "night-1", "night-2"]
+    for trial in board:
+        of_it = [event for event, name in events.events if name == trial.name]
+        assert (of_it[0], of_it[-1]) == ("started", "Completed")
+    assert any(event.startswith("score ") for event, _ in events.events)
+    assert set(driver.jobs().values()) == {1}

@@ -253,13 +253,13 @@ class Agenda:
 
     def _next(self) -> PointTraining | None:
         limits = self._limits
-        if limits.reason or limits.is_out_of_time() or not limits.affords(self._training):
+        if limits.is_over() or not limits.affords(self._training):
             return None
         if not self._ready:
             self._add_new()
         if not self._ready and not self._is_up_to_date and (self._others or self._left_for_later):
             self._add_others()
-        if limits.reason:
+        if limits.is_over():
             return None
         if self._ready:
             return self._ready.popleft()
@@ -272,7 +272,7 @@ class Agenda:
     def _add_new(self) -> None:
         """Ask the strategy for points, until one has a trial that is ready to be trained, or nothing is left."""
         most = self._spec.max_configurations
-        while not self._ready and not self._limits.reason and (most is None or len(self._taken) < most):
+        while not self._ready and not self._limits.is_over() and (most is None or len(self._taken) < most):
             point = self._strategy.ask() or self._unused()
             if point is None:
                 return

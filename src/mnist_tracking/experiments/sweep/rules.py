@@ -100,6 +100,10 @@ class Limits:
         self._failures = self._in_vain = 0
         self._best = -math.inf
 
+    def is_over(self) -> bool:
+        """Whether a rule has ended the sweep."""
+        return self.is_out_of_time() or bool(self.reason)
+
     def is_out_of_time(self) -> bool:
         """Whether the time is over, which also ends the sweep."""
         limit = self._rules.max_time

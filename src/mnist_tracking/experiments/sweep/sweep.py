@@ -10,6 +10,7 @@ import attrs
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.experiments import require_experiment
+from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.names import attempts_of, check_name, unique_name
 from mnist_tracking._values.records import ParameterValue
@@ -31,6 +32,7 @@ from mnist_tracking.experiments.sweep.space import Point, Rule, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
 from mnist_tracking.experiments.sweep.strategies import SweepTrial, name_of
 from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
+from mnist_tracking.experiments.sweep.watching import watch_trials
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.scores import score
 
@@ -279,6 +281,45 @@ class HyperparameterSweep:
         """The trials of the sweep as they are now, whichever programs train them."""
         board = self._read_board()
         return attrs.evolve(board, trials=tuple(trial for trial in board if attempts_of(self.name, [trial.name])))
+
+    def watch(self, *, observer: TrialObserver | None = None, progress: Showing = None) -> Leaderboard:
+        """
+        Follow the trials that other programs train, without starting any, and return those of the sweep.
+
+        It returns once the sweep has all of its trials, or no trial was running for ``Timing.settled_within_s``.
+
+        Args:
+            observer: Called as the trials progress, also for those that have ended before.
+            progress: As for `run`.
+        """
+        check_observer(observer)
+        size, names = self._spec.size, list(self.space.dimensions)
+        with reporting(
+            self._job_to_show(), [], names=names, observer=observer, progress=progress, total=size, sweep=self.name
+        ) as report:
+            return watch_trials(
+                self.runner.workspace,
+                lambda: self.board,
+                report,
+                is_complete=lambda board: size is not None and len(set(self._slots(board))) >= size,
+            )
+
+    def _job_to_show(self) -> JobSpec:
+        """Return the job; that of a sweep that was loaded without one, as far as the progress shows it."""
+        if self.runner.job is not None:
+            return self.runner.job
+        trial, objective = next(iter(self.board), None), self._spec.objective
+        limit = {} if trial is None else describe_job(self.runner.workspace, trial.job_name)["StoppingCondition"]
+        return JobSpec(
+            __file__,
+            metrics=[objective.metric] if objective else [],
+            objective=objective,
+            max_run_s=limit.get("MaxRuntimeInSeconds", 86_400),
+        )
+
+    def _slots(self, board: Leaderboard) -> Iterator[str]:
+        """Yield the slots of trials that have ended."""
+        yield from attempts_of(self.name, [trial.name for trial in board if has_ended(trial)])
 
     def run(
         self, *, observer: TrialObserver | None = None, resume: bool = False, progress: Showing = None
