@@ -31,7 +31,7 @@ from mnist_tracking.experiments.sweep.scheduler import Scheduler
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
 from mnist_tracking.experiments.sweep.strategies import SweepTrial, name_of
-from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
+from mnist_tracking.experiments.sweep.strategies.make import PRUNERS, STRATEGIES, AnyPruner, AnyStrategy
 from mnist_tracking.experiments.sweep.watching import watch_trials
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.scores import score
@@ -252,6 +252,9 @@ class HyperparameterSweep:
         stored = read_sweep(workspace, found, check_name("sweep", name))
         if stored is None:
             raise NotFoundError("sweep", name, nearest(name, sweep_names(workspace, found)))
+        if job is not None:
+            _check_stored("strategy", stored, strategy, STRATEGIES)
+            _check_stored("pruner", stored, pruner, (*PRUNERS, "none"))
         spec = SweepSpec.from_json(stored, strategy=strategy, pruner=pruner, where=where)
         spec = attrs.evolve(spec, max_trials=spec.max_trials if max_trials is None else max_trials)
         sweep = cls.__new__(cls)
@@ -448,6 +451,13 @@ def _job_of(runner: ExperimentRunner) -> JobSpec:
     if runner.job is None:
         raise ConfigError("The runner has no job to sweep. Pass job=JobSpec(...) or job=mnist_job() to it.")
     return runner.job
+
+
+def _check_stored(what: str, stored: Mapping[str, Any], given: object, known: Sequence[str]) -> None:
+    """Check that a strategy or a pruner is stored by its name, or is given again; ConfigError otherwise."""
+    name = stored[what]
+    if given is None and isinstance(name, str) and name not in known:
+        raise ConfigError(f"The {what} of the sweep is a {name}, an object, which is not stored. Pass {what}= again.")
 
 
 def _names(experiments: str | Sequence[str]) -> tuple[str, ...]:
