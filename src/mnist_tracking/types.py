@@ -18,6 +18,10 @@ from mnist_tracking._values.settings import Settings as Settings
 from mnist_tracking._values.sweeps import SweepPlace as SweepPlace
 from mnist_tracking.experiments.data import DatasetFiles as DatasetFiles
 from mnist_tracking.experiments.observers import TrialObserver as TrialObserver
+from mnist_tracking.experiments.sweep.dimensions import Choice as Choice
+from mnist_tracking.experiments.sweep.dimensions import Fixed as Fixed
+from mnist_tracking.experiments.sweep.dimensions import Integers as Integers
+from mnist_tracking.experiments.sweep.dimensions import Uniform as Uniform
 from mnist_tracking.reading.comparison import Comparison as Comparison
 from mnist_tracking.reading.comparison import Difference as Difference
 from mnist_tracking.reading.download.experiment import ExperimentDownload as ExperimentDownload

@@ -96,7 +96,9 @@ def test_a_point_that_the_job_rejects_is_named(runner: ExperimentRunner, toy_job
         HyperparameterSweep(runner, {"slope": [1, 2], "steps": [1, 3]})
 
 
-def test_an_objective_that_the_job_does_not_yield_is_rejected(toy_job: Callable[..., JobSpec]) -> None:
+def test_an_objective_that_the_job_does_not_yield_is_rejected(
+    toy_job: Callable[..., JobSpec], runner: ExperimentRunner
+) -> None:
     """aws/amazon-sagemaker-examples#1207: all trials were trained, and none could be ranked."""
     with pytest.raises(
         ConfigError, match=r"'scor', which is not .*; available: 'score', 'error'\. Did you mean 'score'"
@@ -104,6 +106,8 @@ def test_an_objective_that_the_job_does_not_yield_is_rejected(toy_job: Callable[
         toy_job(objective="scor")
     with pytest.raises(ConfigError, match=r"it has none\. Pass metrics=\['f1'\]"):
         toy_job(objective="f1", metrics=())
+    with pytest.raises(ConfigError, match=r"'eror', which is not .*\. Did you mean 'error'"):
+        HyperparameterSweep(runner, {"slope": [1]}, objective="eror")
 
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1"
     assert toy_job(objective="f1", metrics=(), image_uri=image).objective == Objective("f1")

@@ -9,6 +9,8 @@ import pytest
 
 from mnist_tracking import (
     ConfigError,
+    ExperimentRunner,
+    HyperparameterSweep,
     JobSpec,
     Objective,
     Space,
@@ -205,7 +207,7 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
     ("text", "said"),
     [
         ("parameters: {lr: {min: 1, max: 0}}", "sweep.yaml:1: parameters.lr.min: it is above max, which is 0"),
-        ("a: 1\nparamters: {}", "sweep.yaml:1: a: There is no such key. Available: apiVersion, command"),
+        ("a: 1\nparamters: {}", "sweep.yaml:1: a: There is no such key. Available: 'apiVersion', 'command'"),
         ("\nparamters: {}", "sweep.yaml:2: paramters: There is no such key. Did you mean 'parameters'?"),
         ("method: grid", "sweep.yaml: parameters is missing"),
         ("parameters: {}", "sweep.yaml:1: parameters: expected keys and values, not {}"),
@@ -299,6 +301,19 @@ def test_a_missing_goal_is_that_of_weights_and_biases(toy_job: Callable[..., Job
     assert found == Objective("score", statistic="max")
     with pytest.raises(ConfigError, match=r"sweep.yaml:2: metric: the goal is missing: that of the job is 'maximize'"):
         read(f"{parameters}metric: {{name: score}}").objective(job)
+
+
+def test_keywords_override_the_file(runner: ExperimentRunner) -> None:
+    parameters = "parameters: {slope: {values: [1, 2, 3]}}\n"
+    path = written(Path(), f"{parameters}run_cap: 2\nmax_parallel: 2\nmetric: {{name: error}}\nname: night")
+    sweep = HyperparameterSweep.from_file(runner, path, max_parallel=1)
+
+    assert (sweep.name, len(sweep), sweep.max_parallel) == ("night", 2, 1)
+    board = sweep.run()
+    assert board.objective == Objective("error", goal="minimize")
+    assert [trial.hyperparameters["slope"] for trial in board] == [1, 2]
+    with pytest.raises(ConfigError, match="expected an ExperimentRunner with a job"):
+        HyperparameterSweep.from_file("lines", path)  # type: ignore[arg-type]
 
 
 def test_the_job_must_be_that_of_the_file(toy_job: Callable[..., JobSpec]) -> None:

@@ -9,7 +9,7 @@ import attrs
 from mnist_tracking._values.checks import check_count
 from mnist_tracking._values.recordable import check_key
 from mnist_tracking._values.records import ParameterValue
-from mnist_tracking._values.specs import JobSpec, Objective
+from mnist_tracking._values.specs import JobSpec, Objective, check_objective
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
@@ -127,10 +127,13 @@ class SweepSpec:
             trial_quota: How many trials an experiment can have; None for any number.
 
         Raises:
-            ConfigError: If the job rejects a point, the strategy or the pruner does not suit the space or the job,
-                nothing would end the sweep, or it has more trials than an experiment can have.
+            ConfigError: If the job rejects a point, or does not yield the objective, the strategy or the pruner does
+                not suit the space or the job, nothing would end the sweep, or it has more trials than an experiment can
+                have.
             MissingDependencyError: If the strategy or the pruner needs a package that is not installed.
         """
+        if self.objective is not None:
+            check_objective(self.objective, job.metrics, job.image_uri)
         self.strategy_for(job)
         if self.repeats > 1:
             self.first_seed(job)
