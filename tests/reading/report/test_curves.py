@@ -75,7 +75,10 @@ def test_trials_whose_log_is_not_read_show_what_their_sweep_recorded(workspace: 
     trials = (board[0], attrs.evolve(board[1], reported={3: 0.4, 1: 0.2}))
     page = Page(attrs.evolve(board, trials=trials).report(tmp_path / "page.html", curves=1))
 
-    assert page.data["curves"] == {"second": {"accuracy": [[1, 0.2], [3, 0.4]]}}
+    assert page.data["curves"] == {
+        "first": {"accuracy": [[0, 0.5]]},
+        "second": {"accuracy": [[1, 0.2], [3, 0.4]]},
+    }
     assert page.data["curves_left_out"] == [
         "The logs of 1 trial after the best were not read; 1 of them show the values of the objective that their sweep "
         "recorded."
@@ -101,3 +104,18 @@ def test_values_that_were_dropped_are_named(workspace: Workspace, tmp_path: Path
 
     assert "gap: " in page.section("curves").one("ul", class_="dropped").text
     assert page.data["curves"]["gap"]["accuracy"] == [[0, 0.1], [2, 0.3]]
+
+
+def test_a_trial_with_one_value_is_on_the_chart_of_the_others(workspace: Workspace, tmp_path: Path) -> None:
+    """A pruner may stop a trial after its first value."""
+    runner = ExperimentRunner(workspace, "short")
+    for name, values in (("long", [0.1, 0.2]), ("short", [0.05])):
+        with runner.trial(name=name) as trial:
+            for value in values:
+                trial.log_metrics({"accuracy": value})
+            trial.log_metric("once", 1.0)
+    page = Page(workspace.report("short", tmp_path / "page.html", objective="accuracy"))
+    (chart,) = page.section("curves").all("svg")
+
+    assert [path["data-i"] for path in chart.all(class_="curve")] == ["1", "0"]
+    assert page.data["curves"]["short"] == {"accuracy": [[0, 0.05]]}

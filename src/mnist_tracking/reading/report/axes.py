@@ -9,7 +9,7 @@ import attrs
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import number
 
-__all__ = ["Axis", "axis_of", "is_number", "score_axis"]
+__all__ = ["Axis", "axis_of", "is_number", "score_axis", "step_axis"]
 
 _LOG_SPAN = 8  # numbers that span less than this factor are spread evenly
 _TICKS = 5
@@ -89,6 +89,18 @@ def axis_of(values: Sequence[object]) -> Axis:
     if _is_skewed([float(value) for value in values]):  # type: ignore[arg-type]
         return Axis("log", *_padded(math.log10(numbers[0]), math.log10(numbers[-1])), marked=marked)
     return Axis("linear", *_padded(numbers[0], numbers[-1]), marked=marked)
+
+
+def step_axis(values: Sequence[float]) -> Axis:
+    """
+    Return an axis for steps, which are spread evenly.
+
+    Example:
+        >>> [label for _, label in step_axis([0, 1, 2, 20]).ticks]
+        ['0', '5', '10', '15', '20']
+    """
+    ordered = sorted(values)
+    return Axis("linear", *_padded(ordered[0], ordered[-1])) if ordered else Axis("linear")
 
 
 def score_axis(values: Sequence[float]) -> Axis:

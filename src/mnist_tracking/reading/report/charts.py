@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mnist_tracking._values.text import ellipsize, number, plural
-from mnist_tracking.reading.report.axes import Axis, axis_of, is_number, score_axis
+from mnist_tracking.reading.report.axes import Axis, axis_of, is_number, score_axis, step_axis
 from mnist_tracking.reading.report.contents import Contents, Row
 from mnist_tracking.reading.report.curves import Points
 from mnist_tracking.reading.report.markup import Markup, element, joined
@@ -99,7 +99,7 @@ def curve_chart(contents: Contents, metric: str) -> Markup:
         for row in reversed(contents.rows)
         if metric in contents.curves.by_trial.get(row.trial.name, {})
     ]
-    x = axis_of([step for _, points in drawn for step, _ in points])
+    x = step_axis([step for _, points in drawn for step, _ in points])
     y = axis_of([value for _, points in drawn for _, value in points])
     curves = [mark for row, points in drawn for mark in _curve(row, points, contents, x, y)]
     scale = ", logarithmic" if y.kind == "log" else ""
@@ -125,7 +125,7 @@ def _along(points: Points) -> list[tuple[float, float]]:
 
 
 def _curve(row: Row, points: Sequence[tuple[float, float]], contents: Contents, x: Axis, y: Axis) -> Iterator[Markup]:
-    path = "M" + "L".join(f"{_x(x.at(step))} {_y(y.at(value))}" for step, value in points)
+    path = "M" + "L".join(f"{_x(x.at(step))} {_y(y.at(value))}" for step, value in points) + "h0"  # a dot of one value
     yield element("path", class_=f"curve {_shade(row, contents)} {row.state}", data_i=row.place, d=path)
     if row.state in ("pruned", "stopped", "failed"):
         step, value = points[-1]

@@ -29,7 +29,7 @@ class Curves:
     The values of metrics while trials ran.
 
     Attributes:
-        by_trial: The points of each metric that was logged more than once, by trial.
+        by_trial: The points of each metric that any trial has logged more than once, by trial.
         dropped: By trial, which values are missing, and why.
         notes: What was left out of all this, as sentences.
     """
@@ -57,12 +57,15 @@ def read_curves(trials: Sequence[Trial], limit: int | None, objective: str | Non
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     series = {name: one for name, one in found.items() if not isinstance(one, str)}
-    points = {name: _several(one) for name, one in series.items()}
+    points = {
+        trial: {name: tuple((point.step, point.value) for point in one) for name, one in every.items()}
+        for trial, every in series.items()
+    }
     recorded = {trial.name: _recorded(trial, objective) for trial in rest}
     notes = [*_unread(found), *_after(recorded, rest)]
     dropped = {name: " ".join(filter(None, (one.dropped for one in every.values()))) for name, every in series.items()}
     return Curves(
-        _thinned({**points, **recorded}), {name: text for name, text in dropped.items() if text}, tuple(notes)
+        _thinned(_curves({**points, **recorded})), {name: text for name, text in dropped.items() if text}, tuple(notes)
     )
 
 
@@ -77,13 +80,18 @@ def _series(trial: Trial) -> dict[str, MetricSeries] | str:
     return found
 
 
-def _several(series: Mapping[str, MetricSeries]) -> dict[str, Points]:
-    return {name: tuple((p.step, p.value) for p in one) for name, one in series.items() if len(one) > 1}
-
-
 def _recorded(trial: Trial, objective: str | None) -> dict[str, Points]:
     points = tuple(sorted(trial.reported.items())) if objective else ()
-    return {objective: points} if objective and len(points) > 1 else {}
+    return {objective: points} if objective and points else {}
+
+
+def _curves(by_trial: Mapping[str, Mapping[str, Points]]) -> dict[str, dict[str, Points]]:
+    """Return the metrics of which any trial has several values; a trial that was pruned early may have only one."""
+    several = {name for series in by_trial.values() for name, points in series.items() if len(points) > 1}
+    return {
+        trial: {name: points for name, points in series.items() if name in several and points}
+        for trial, series in by_trial.items()
+    }
 
 
 def _unread(found: Mapping[str, object]) -> list[str]:

@@ -74,7 +74,7 @@ def _best(contents: Contents) -> Markup:
     return joined(
         [
             element("p", element("strong", trial.name), f" of experiment {trial.experiment}", class_="lead"),
-            element("div", *facts, *shown, class_="columns"),
+            element("div", element("div", *facts), *shown, class_="columns"),
             *map(_sentence, contents.shown.notes),
         ]
     )
