@@ -117,6 +117,15 @@ def test_epochs_are_those_of_each_trial(workspace: Workspace) -> None:
     ]
 
 
+def test_an_epoch_that_is_only_mentioned_is_not_reached_again(workspace: Workspace) -> None:
+    job = mnist_job()
+    view = Progress(Console(file=StringIO()), job, Planned())
+    view.started("demo-trial-2", "job", {"epochs": 3})
+    tell(view, job, "demo-trial-2", LOG[0].format(3), "The weights of epoch 1 are the best.")
+
+    assert lines(view, 100, 24)[-1].split()[2:4] == ["3/3", "100%"]
+
+
 def test_a_stream_that_cannot_encode_bars_gets_others(workspace: Workspace) -> None:
     stream = TextIOWrapper(BytesIO(), encoding="ascii")
     console = Console(file=stream, force_terminal=True, width=100, height=24, color_system=None)

@@ -176,7 +176,7 @@ class Progress:
         with self._lock:
             row = self._standing.running(trial_name)
             if row is not None:
-                row.place.read(last_redraw(line))
+                row.read(last_redraw(line))
 
     def reported(self, trial_name: str, point: MetricPoint) -> None:
         """Show a value of a metric."""
@@ -186,7 +186,7 @@ class Progress:
                 return
             self._standing.report(row, point.metric, point.value)
         is_objective = self._objective is not None and self._objective.metric == point.metric
-        if self._is_detailed and is_objective and row.place.epoch is not None:
+        if self._is_detailed and is_objective and row.epoch:
             of = f" of {row.epochs}" if row.epochs else ""
             self._print(row, f"epoch {point.step}{of}, {point.metric} {number(point.value)}")
 

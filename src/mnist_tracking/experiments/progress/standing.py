@@ -56,7 +56,8 @@ class Row:
         status: What it is doing, in a word.
         begun: When it started, by the clock of its standing.
         ended: When it ended.
-        place: The epoch that it has reached.
+        epoch: The epoch that it has reached; 0 if it has printed none.
+        share: How much of that epoch is done, from 0 to 1.
         epochs: How many epochs it trains; 0 if that is not known.
         curve: The shape of the metric that is followed.
         last: The last value of each metric: a number, or what it ends with that is not finite.
@@ -71,13 +72,15 @@ class Row:
     status: str = "waiting"
     begun: float | None = None
     ended: float | None = None
-    place: Place = attrs.field(factory=Place)
+    epoch: int = 0
+    share: float = 0.0
     epochs: int = 0
     curve: Curve = attrs.field(factory=Curve)
     last: dict[str, float | str] = attrs.field(factory=dict)
     value: float | None = None
     tail: deque[float] = attrs.field(factory=lambda: deque(maxlen=1))
     count: int = 0
+    _place: Place = attrs.field(factory=Place)
 
     @property
     def values(self) -> str:
@@ -87,6 +90,12 @@ class Row:
     def seconds(self, now: float) -> float:
         """How long it has been training."""
         return 0.0 if self.begun is None else (now if self.ended is None else self.ended) - self.begun
+
+    def read(self, line: str) -> None:
+        """Read the epoch from a line of the log; one that only mentions an earlier epoch changes nothing."""
+        self._place.read(line)
+        if (self._place.epoch or 0) >= self.epoch:
+            self.epoch, self.share = self._place.epoch or 0, self._place.share
 
     def follow(self, value: float, statistic: str) -> None:
         """Add a value of the metric that is followed."""

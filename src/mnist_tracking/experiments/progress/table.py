@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.sparkline import BARS, bars_for, sparkline
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, number, printable, value_text
+from mnist_tracking._values.text import ellipsize, number, printable
 from mnist_tracking.experiments.progress.standing import Row, Standing, known_epochs
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class TrialTable:
         yield from self._labels(rows, longest)
         yield _Column("status", [row.status for row in rows], 1, is_right=False, min_width=_LONGEST_STATUS)
         epochs = max([self._epochs, *(row.epochs for row in rows)])
-        if epochs or any(row.place.epoch is not None for row in rows):
+        if epochs or any(row.epoch for row in rows):
             yield _Column("epoch", [_epoch(row) for row in rows], 5, min_width=len(f"{epochs}/{epochs} 100%"))
         if followed:
             curve = min(curve, max(epochs, 8)) if epochs else curve
@@ -139,7 +140,7 @@ class TrialTable:
     def _labels(self, rows: Sequence[Row], longest: int) -> Iterator[_Column]:
         yield _Column("trial", [ellipsize(row.trial, longest) for row in rows], 0, is_right=False, min_width=5)
         for place, name in enumerate(self._names):
-            values = [ellipsize(value_text(row.point[name]), longest) if name in row.point else "" for row in rows]
+            values = [ellipsize(_brief(row.point[name]), longest) if name in row.point else "" for row in rows]
             yield _Column(name, values, 4 if place < 2 else 6, min_width=5)
 
     def _value(self, row: Row) -> str:
@@ -194,12 +195,16 @@ def _line(columns: Sequence[_Column], cells: Sequence[str], styles: Sequence[str
     return [(cell + gap, style) for cell, gap, style in zip(padded, gaps, styles, strict=True)]
 
 
+def _brief(value: ParameterValue) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _epoch(row: Row) -> str:
     """Return the epoch that a trial has reached, and how much of it is done, such as ``" 2/10  50%"``."""
-    if row.place.epoch is None:
+    if not row.epoch:
         return ""
-    of = f"{row.place.epoch:{len(str(row.epochs))}}/{row.epochs}" if row.epochs else str(row.place.epoch)
-    return f"{of} {row.place.share:4.0%}"
+    of = f"{row.epoch:{len(str(row.epochs))}}/{row.epochs}" if row.epochs else str(row.epoch)
+    return f"{of} {row.share:4.0%}"
 
 
 def _shown(value: float | str | None) -> str:
