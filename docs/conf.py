@@ -62,7 +62,7 @@ autosummary_context = {
         "MetricDefinition",
         "Objective",
     },
-    "extending": {"Workspace"},
+    "extending": {"Leaderboard", "Workspace"},
 }
 python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"

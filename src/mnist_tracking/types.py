@@ -27,6 +27,8 @@ from mnist_tracking.reading.comparison import Difference as Difference
 from mnist_tracking.reading.download.experiment import ExperimentDownload as ExperimentDownload
 from mnist_tracking.reading.download.trial import DownloadedFile as DownloadedFile
 from mnist_tracking.reading.download.trial import TrialDownload as TrialDownload
+from mnist_tracking.reading.groups import Group as Group
+from mnist_tracking.reading.groups import Groups as Groups
 from mnist_tracking.reading.lineage import Edge as Edge
 from mnist_tracking.reading.lineage import Node as Node
 from mnist_tracking.reading.results import Results as Results

@@ -25,7 +25,7 @@ def test_ties_the_test_set_and_costs_are_reported(ask: Ask, workspace: Workspace
     ranked = json.loads(ask("leaderboard", "ranks", "--objective", "test:f1", "--format", "json").stdout)
 
     assert "Ranked by 'test:f1', a metric of the test set" in found.stderr
-    assert "Costs are computed with prices of us-east-1, " in found.stderr
+    assert "Costs of jobs on AWS, at prices of us-east-1, " in found.stderr
     assert found.stdout.count("tied with 1 other") == 2
     assert [(trial["rank"], trial["tied"], trial["cost_usd"]) for trial in ranked] == [(1, 1, None), (2, 1, None)]
 

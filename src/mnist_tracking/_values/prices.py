@@ -1,4 +1,11 @@
-"""Prices of instances, from a file that the user can replace, and what jobs cost at them."""
+"""
+Prices of instances, from a file that the user can replace, and what jobs cost at them.
+
+The packaged prices were published in 2025 on https://aws.amazon.com/sagemaker/ai/pricing/ and in the price list of
+AWS's own samples, https://github.com/aws-samples/foundation-model-benchmarking-tool
+(``src/fmbench/configs/pricing.yml``); nobody has compared them with the AWS Price List since. Types whose prices differ
+between sources are left out.
+"""
 
 import json
 import math
@@ -39,8 +46,9 @@ class Prices:
     """
     What an hour of each instance type costs, and what jobs cost at these prices.
 
-    They are list prices of on-demand training: discounts, storage and data transfer are not included. The packaged ones
-    are a starting point to be verified. Pass your own, ``Workspace.aws(prices="prices.json")``, or name the file in the
+    They are list prices of on-demand training: discounts, storage and data transfer are not included; a spot job is
+    billed for fewer seconds. The packaged prices, of common types in us-east-1, are a starting point: verify them, and
+    pass your own, ``Workspace.aws(prices="prices.json")``, or name the file in the
     environment variable ``MNIST_TRACKING_PRICES``; it has the attributes of this class as the members of a JSON object.
 
     Attributes:

@@ -99,7 +99,7 @@ def leaderboard(
         else:
             write_leaderboard(board, form, wanted.metric_names(), with_costs=costs)
         if costs:
-            echo(f"Costs are computed with {workspace.prices}.", err=True)
+            echo(f"Costs of jobs on AWS, at {workspace.prices}.", err=True)
 
 
 def _write_importance(board: "Leaderboard", form: Form) -> None:
@@ -189,7 +189,7 @@ def _write_table(board: "Leaderboard", wanted: Collection[str], *, with_costs: b
         if completed:
             del row["status"]
         if with_costs:
-            first["cost"] = None if trial.cost is None else f"${trial.cost:.4f}"
+            first["cost in USD"] = None if trial.cost is None else f"{trial.cost:.4f}"
         rows.append(first | row)
     write_trials(rows, keep=2)
 

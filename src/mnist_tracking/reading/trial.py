@@ -19,6 +19,7 @@ from mnist_tracking._aws.outcomes import started_training, with_reason
 from mnist_tracking._aws.search import components_of
 from mnist_tracking._values.formats import Deserializer, Format, Serializer
 from mnist_tracking._values.markers import PRUNED, REPORTED, STOP_REASON
+from mnist_tracking._values.prices import Prices
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.records import (
     Component,
@@ -214,6 +215,11 @@ class Trial:
         return {**self.hyperparameters, **(self.sweep.job if self.sweep else {})}
 
     @property
+    def prices(self) -> Prices:
+        """The prices that its cost is computed with; a `mnist_tracking.types.Prices`."""
+        return self._account.prices
+
+    @property
     def cost(self) -> float | None:
         """
         What its training job costs, in US dollars: the billable seconds of its instances, at their list price.
@@ -223,7 +229,7 @@ class Trial:
         """
         if self.billable_s is None:
             return None
-        return self._account.prices.cost(self.instance_type, self.instance_count, self.billable_s)
+        return self.prices.cost(self.instance_type, self.instance_count, self.billable_s)
 
     @cached_property
     def steps(self) -> tuple[Component, ...]:

@@ -14,9 +14,9 @@ from mnist_tracking import (
     Workspace,
 )
 from mnist_tracking._aws.permissions import CALLS
+from mnist_tracking._values.prices import default_prices
 from mnist_tracking.upkeep.doctor import Check, diagnose, minimal_policy
 from mnist_tracking.upkeep.doctor.readiness import CHECKED_TYPES
-from mnist_tracking.upkeep.doctor.running import usd_per_hour
 
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -113,7 +113,7 @@ def test_defaults_are_among_what_is_looked_at_and_priced() -> None:
     hosting = inspect.signature(BestModelDeployer).parameters["instance_type"].default
 
     assert (CHECKED_TYPES["training job"][0], CHECKED_TYPES["endpoint"][0]) == (training, hosting)
-    assert all(usd_per_hour(kind, 1) for kinds in CHECKED_TYPES.values() for kind in kinds)
+    assert all(default_prices().cost(kind, 1, 1) for kinds in CHECKED_TYPES.values() for kind in kinds)
 
 
 def test_a_named_bucket_that_is_missing_is_a_problem(answering: Answering) -> None:
