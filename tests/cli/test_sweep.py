@@ -123,6 +123,15 @@ def test_points_are_read_from_a_file(ask: Ask, tmp_path: Path, name: str, conten
     ]
 
 
+@pytest.mark.parametrize("content", ["{}", "[", '{"slope": [1]}'])
+def test_points_that_cannot_be_read_are_an_error(ask: Ask, tmp_path: Path, content: str) -> None:
+    (tmp_path / "points.json").write_text(content)
+    result = ask("sweep", *JOB, "--points-from", str(tmp_path / "points.json"), "--dry-run")
+
+    assert result.exit_code == 1
+    assert "points.json' cannot be read: " in result.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "dimension"),
     [
@@ -194,10 +203,13 @@ def test_what_a_search_costs_at_most_is_shown_first(tmp_path: Path) -> None:
     aws = ["--backend", "aws", "--region", "us-east-1", "--prices", str(tmp_path / "prices.json")]
     search = ["--range", "slope=1..9.5", "--strategy", "random", "--max-trials", "50", "--max-run", "2h"]
     told = CliRunner().invoke(cli, [*aws, "sweep", *JOB, *search], input="n\n").stderr
+    types = ["--grid", "slope=1,2", "--grid", "job:instance_type=ml.m5.xlarge,ml.x.unknown", "--max-run", "2h"]
+    unknown = CliRunner().invoke(cli, [*aws, "sweep", *JOB, *types], input="n\n").stderr
     crossed = CliRunner().invoke(cli, [*aws, "sweep", *JOB, *search, "--max-trials", "301"], input="n\n").stderr
 
     assert "This trains up to 50 models on AWS (ml.m5.xlarge) for at most 2 h each, which costs money: " in told
     assert "which costs money: at most 50.00 USD at the prices of here, 2026-11-29. Continue?" in told
+    assert "This trains 4 models on AWS (ml.m5.xlarge) for at most 2 h each, which costs money. Continue?" in unknown
     assert "The sweep has 301 trials; an experiment can have 300." in crossed
 
 

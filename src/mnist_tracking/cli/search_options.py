@@ -262,7 +262,9 @@ def _read_points(path: str) -> Sequence[Mapping[str, ParameterValue]]:
     try:
         text = Path(path).read_text("utf-8")
         if not path.endswith(".csv"):
-            points: list[Mapping[str, ParameterValue]] = json.loads(text)
+            points = json.loads(text)
+            if not isinstance(points, list):
+                raise ValueError("expected a list of objects")
             return points
     except ValueError as error:
         raise ConfigError(f"The points in {path!r} cannot be read: {error}.") from None

@@ -134,11 +134,9 @@ def _count(spec: "SweepSpec", kind: str) -> str:
 
 def _most(spec: "SweepSpec", job: JobSpec, settings: Settings) -> str:
     """Return what a sweep costs at most; empty if that is not known."""
-    from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE
-
     prices = Prices.of(settings.applied.get("prices") or default_prices())
-    each = prices.cost_of(job, job.max_run_s)
-    if each is None or spec.size is None or INSTANCE_TYPE in spec.space.dimensions:
+    each = spec.most_usd(job, prices)
+    if each is None or spec.size is None:
         return ""
     return f"{each * spec.size:,.2f} USD at the prices of {prices.region}, {prices.date}"
 

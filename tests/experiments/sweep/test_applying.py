@@ -20,13 +20,14 @@ def test_a_point_changes_the_job(toy_job: Callable[..., JobSpec], tmp_path: Path
             "job:inputs.data": str(tmp_path),
             "job:environment.OMP_NUM_THREADS": 4,
             "job:environment.MODE": "fast",
+            "job:environment.AMP": True,
         },
     )
 
     assert hyperparameters == {"slope": 2}
     assert changed.instance_type == "ml.g5.xlarge"
     assert changed.inputs == {"data": str(tmp_path), "labels": "s3://bucket/l"}
-    assert changed.environment == {"KEPT": "1", "OMP_NUM_THREADS": "4", "MODE": "fast"}
+    assert changed.environment == {"KEPT": "1", "OMP_NUM_THREADS": "4", "MODE": "fast", "AMP": "true"}
     assert (changed.entry_point, changed.metrics) == (job.entry_point, job.metrics)
 
 

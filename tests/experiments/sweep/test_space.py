@@ -220,6 +220,7 @@ def test_a_bad_space_is_rejected(space: Any, said: str) -> None:
         (lambda: integers(1, 2, step=0), "step=0; expected an integer >= 1"),
         (lambda: integers(0, 2, log=True), "low=0; expected an integer >= 1, since the range is logarithmic"),
         (lambda: integers(1, 9, step=2, log=True), "step=2; a logarithmic range has no step"),
+        (lambda: Uniform(1, 2, step=0.1, log=True), "step=0.1; a logarithmic range has no step"),
         (lambda: choice("abc"), "'abc'; expected a list of values"),
         (lambda: choice([]), "There are no values"),
     ],
@@ -297,9 +298,7 @@ def test_a_space_is_checked_against_the_job(checked_job: JobSpec) -> None:
     check_space(Space.of({"slope": integers(1, 8)}), checked_job)
     check_space(Space.of({"slope": uniform(1, 9)}, where=lambda point: point["slope"] < 8), checked_job)
     for dimension in (integers(1, 9), uniform(1, 9), integers(1, 10**9)):
-        with pytest.raises(
-            ConfigError, match=r"point slope=.* is not allowed: .* too steep\. Exclude such points with"
-        ):
+        with pytest.raises(ConfigError, match=r"point slope=.* is not allowed: .* too steep"):
             check_space(Space.of({"slope": dimension}), checked_job)
     with pytest.raises(ConfigError, match="where= skips all of the 2 points"):
         check_space(Space.of({"slope": [1, 2]}, where=lambda point: False), checked_job)

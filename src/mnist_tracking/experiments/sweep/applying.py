@@ -1,5 +1,6 @@
 """What a point means for the job of its trial: hyperparameters, inputs, instance type and environment."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def apply_point(job: JobSpec, point: Mapping[str, ParameterValue]) -> tuple[JobS
         elif name.startswith(_INPUTS):
             inputs[name.removeprefix(_INPUTS)] = _string(name, value)
         elif name.startswith(_ENVIRONMENT):
-            environment[name.removeprefix(_ENVIRONMENT)] = value if isinstance(value, str) else repr(value)
+            environment[name.removeprefix(_ENVIRONMENT)] = value if isinstance(value, str) else json.dumps(value)
     hyperparameters = {name: value for name, value in point.items() if not name.startswith(JOB)}
     if len(hyperparameters) == len(point):
         return job, hyperparameters

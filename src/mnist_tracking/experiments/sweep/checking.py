@@ -4,12 +4,12 @@ import random
 from collections.abc import Iterator
 
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import ellipsize, short_repr
+from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
 from mnist_tracking.experiments.sweep.space import Point, Space
 
-__all__ = ["check_point", "check_space", "expand_grid"]
+__all__ = ["check_point", "check_space"]
 
 _MOST_CHECKED = 10_000  # points of a grid
 _CORNERS = 100
@@ -50,29 +50,4 @@ def check_point(job: JobSpec, point: Point) -> None:
         changed.merged(hyperparameters)
     except ConfigError as error:
         named = ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())
-        raise ConfigError(f"The point {named} is not allowed: {error} Exclude such points with where=.") from error
-
-
-def expand_grid(space: Space, job: JobSpec, *, at_most: int | None = None) -> list[Point]:
-    """
-    Return every point of the grid that the rule keeps.
-
-    Raises:
-        ConfigError: If a range has infinitely many values, there are more than *at_most* points, which are counted
-            before any is built, the rule keeps none, or the job rejects one.
-
-    Example:
-        >>> from pathlib import Path
-        >>> _ = Path("train.py").write_text("")
-        >>> expand_grid(Space.of({"lr": [0.1, 0.01], "epochs": [1]}), JobSpec("train.py"))
-        [{'lr': 0.1, 'epochs': 1}, {'lr': 0.01, 'epochs': 1}]
-    """
-    count = space.count()
-    if at_most is not None and count > at_most:
-        sizes = " x ".join(str(dimension.size) for dimension in space.dimensions.values())
-        raise ConfigError(
-            f"The grid has {ellipsize(sizes, 40)} = {count:,} points; an experiment can have {at_most} trials. "
-            "Split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
-        )
-    check_space(space, job)
-    return list(filter(space.allows, space.points()))
+        raise ConfigError(f"The point {named} is not allowed: {error}") from error

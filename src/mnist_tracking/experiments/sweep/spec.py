@@ -7,12 +7,13 @@ from typing import Any, Self
 import attrs
 
 from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.prices import Prices
 from mnist_tracking._values.recordable import check_key
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec, Objective, check_objective
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.experiments.sweep.applying import apply_point
+from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
 from mnist_tracking.experiments.sweep.checking import check_space
 from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
@@ -148,6 +149,14 @@ class SweepSpec:
                 "max_trials=, split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
             )
         check_space(self.space, job)
+
+    def most_usd(self, job: JobSpec, prices: Prices) -> float | None:
+        """Return what one of its trials costs at most, in US dollars; None if a price is not known."""
+        types = self.space.dimensions.get(INSTANCE_TYPE)
+        jobs = [job] if types is None else [apply_point(job, {INSTANCE_TYPE: value})[0] for value in types.grid()]
+        costs = [prices.cost_of(each, each.max_run_s) for each in jobs]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if len(known) == len(costs) else None
 
     def applied(self, job: JobSpec, point: Point, repeat: int) -> tuple[JobSpec, dict[str, ParameterValue]]:
         """

@@ -21,7 +21,6 @@ from mnist_tracking.experiments.observers import Observers, TrialObserver, check
 from mnist_tracking.experiments.progress import Showing, reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.sweep.agenda import Agenda
-from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
 from mnist_tracking.experiments.sweep.point import Driver, has_ended, point_of, state_of
 from mnist_tracking.experiments.sweep.recipe import Recipe
 from mnist_tracking.experiments.sweep.record import read_sweep, record_sweep, sweep_names, update_sweep
@@ -404,12 +403,8 @@ class HyperparameterSweep:
 
     def _limits(self, job: JobSpec) -> Limits:
         workspace, spec = self.runner.workspace, self._spec
-        types = spec.space.dimensions.get(INSTANCE_TYPE)
-        jobs = [job] if types is None else [apply_point(job, {INSTANCE_TYPE: value})[0] for value in types.grid()]
-        costs = [workspace.prices.cost_of(each, each.max_run_s) for each in jobs]
-        known = [cost for cost in costs if cost is not None]
         goal = spec.objective.goal if spec.objective else "maximize"
-        return Limits(self._stop, goal, workspace.clock, max(known) if len(known) == len(costs) else None)
+        return Limits(self._stop, goal, workspace.clock, spec.most_usd(job, workspace.prices))
 
     def _history(self) -> Iterator[SweepTrial]:
         """Read the trials of the experiments that the strategy starts with."""
