@@ -201,6 +201,15 @@ def test_a_job_that_was_stopped_is_carried_on_with_from_its_checkpoint(tmp_path:
             assert "/slopes/checkpoints/slopes-" in sent["CheckpointConfig"]["S3Uri"]  # a folder of each trial
 
 
+def test_hyperparameters_are_searched_and_the_search_is_continued(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "search" / "run.py", tmp_path)
+
+    assert len(re.findall(r"^night-\d (Completed|Stopped pruned at step \d+ by asha)", printed, re.M)) == 8
+    assert re.search(r"^10 trials, the best with \{'learning_rate': ", printed, re.M)
+    assert re.search(r"^ *0\.\d+ 3 .* yes$", printed, re.M)
+    assert "16 trials, 1 experiment" in printed
+
+
 def test_a_project_in_a_companys_account_outlives_its_kernel(tmp_path: Path) -> None:
     """The program that submitted the jobs has exited; only the account holds them."""
     project = EXAMPLES / "company_project"

@@ -1,6 +1,7 @@
 """Sweeps that search: what they train, stop, tell their strategy, and record."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,16 @@ def test_a_sweep_is_loaded_with_what_the_experiment_has_of_it(
             watched.run()
         with pytest.raises(NotFoundError, match="Existing: 'one'"):
             HyperparameterSweep.load(elsewhere, "waiting", "two")
+
+
+def test_a_strategy_that_is_an_object_is_passed_again_to_run_a_loaded_sweep(waiting: ExperimentRunner) -> None:
+    HyperparameterSweep(waiting, SLOPES, strategy=Listed(2.0), max_trials=1, name="night").run()
+    load = partial(HyperparameterSweep.load, waiting.workspace, waiting.name, "night", max_trials=2)
+
+    assert len(load().board) == 1
+    with pytest.raises(ConfigError, match=r"is a Listed, an object, which is not stored\. Pass strategy= again"):
+        load(job=waiting.job)
+    assert len(load(job=waiting.job, strategy=Listed(3.0)).run()) == 2
 
 
 def test_another_sweep_of_the_same_name_is_rejected(waiting: ExperimentRunner) -> None:
