@@ -78,6 +78,21 @@ def test_the_first_screen_of_the_readme_tracks_a_script_of_ones_own(tmp_path: Pa
     assert re.findall(r" (\d+) +0\.\d+$", board, re.M) == ["50", "20", "5"]
 
 
+def test_the_search_of_the_readme_writes_a_page(tmp_path: Path) -> None:
+    """Four trials instead of 20."""
+    section = (ROOT / "README.md").read_text().split("## Search hyperparameters")[1].split("\n## ")[0]
+    (commands,) = re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
+    (tmp_path / "train.py").write_text(SCRIPT)
+
+    lines = commands.replace("\\\n", " ").replace("--max-trials 20", "--max-trials 4").splitlines()
+    _install, sweep, report = (shlex.split(line, comments=True) for line in lines)
+    board = run_python(["-c", COMMAND, *sweep[1:]], tmp_path)
+    run_python(["-c", COMMAND, *report[1:]], tmp_path)
+
+    assert len(re.findall(r"^ *\d+ +\S+ +[\d.]+ ", board, re.M)) == 4
+    assert 10_000 < (tmp_path / "churn.html").stat().st_size < 1_000_000
+
+
 def test_the_first_program_runs(tmp_path: Path) -> None:
     """Two small networks for one epoch replace five for two; the data is the small digits of scikit-learn."""
     script = tmp_path / "program.py"

@@ -1,9 +1,18 @@
+import _thread
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from botocore.model import OperationModel
+from click.testing import Result
+from tests.support.toy_job import TOY
 
+from mnist_tracking import ExperimentRunner, JobSpec, Workspace
+from mnist_tracking._values.names import attempt_name, digest_of
 from mnist_tracking.cli import interrupts
+from mnist_tracking.embedded import transport
+from mnist_tracking.experiments.runner import launch_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -61,3 +70,27 @@ def test_what_a_process_is_told_to_ignore_stays_ignored() -> None:
 
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+
+def test_an_interrupted_sweep_names_what_other_programs_train(
+    workspace: Workspace, toy_job: Callable[..., JobSpec], ask: Callable[..., Result]
+) -> None:
+    hanging = {"behaviour": "hang"}
+    name = attempt_name("night", digest_of("lines", hanging), 1)
+    others = launch_of(ExperimentRunner(workspace, "lines", job=toy_job()), hanging, name)
+    assert others.claim()
+    others.start()
+
+    def interrupt(model: OperationModel, response: dict[str, Any]) -> None:
+        if model.name == "DescribeTrainingJob" and response["TrainingJobName"] == others.job_name:
+            transport.response_observers.remove(interrupt)
+            _thread.interrupt_main()
+
+    transport.response_observers.append(interrupt)
+    script = ("train.py", "--source-dir", str(TOY), "-e", "lines", "--grid", "behaviour=hang", "--name", "night")
+    result = ask("sweep", *script)
+
+    assert result.exit_code == 130
+    assert result.stderr.endswith(f"interrupted. Still running: {name}. The trials of lines stay.\n")
+    assert workspace.submitted(name).status == "InProgress"
+    workspace.submitted(name).stop()

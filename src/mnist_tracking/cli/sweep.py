@@ -20,26 +20,37 @@ from mnist_tracking.cli.output import Form, Page, echo, format_option, write_csv
 from mnist_tracking.cli.search_options import SearchOptions, read_recipe, search_options
 
 if TYPE_CHECKING:
+    from mnist_tracking.experiments.progress import Showing
     from mnist_tracking.experiments.sweep.spec import SweepSpec
     from mnist_tracking.reading.trial import Trial
 
 __all__ = ["sweep"]
+
+_PROGRESS: Mapping[str, "Showing"] = {"table": True, "plain": "plain", "none": False}
 
 
 @command(cls=JobCommand, short_help="Search hyperparameters, and rank the trials.")
 @job_options
 @search_options
 @click.option("--resume", is_flag=True, help="Train only what has not been trained successfully before.")
+@click.option(
+    "--progress",
+    type=click.Choice(("table", "plain", "none")),
+    default="table",
+    show_default=True,
+    help="How to show the progress: a table where it can be redrawn, plain lines everywhere, or not at all.",
+)
 @objective_options
 @dry_run_option
 @yes_option
 @format_option()
 @pass_settings
-def sweep(
+def sweep(  # noqa: PLR0913 - one for each option
     settings: Settings,
     /,
     *,
     resume: bool,
+    progress: str,
     objective: str | None,
     minimize: bool,
     statistic: Statistic,
@@ -90,9 +101,10 @@ def sweep(
     with settings.opened(create=True) as workspace:
         try:
             found = search.sweep(workspace, options, job)
-            board = found.run(observer=tally, progress=True, resume=resume)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"{tally.left()} The trials of {options.experiment} stay.") from None
+            board = found.run(observer=tally, progress=_PROGRESS[progress], resume=resume)
+        except KeyboardInterrupt as interrupt:
+            told = [tally.left(), *getattr(interrupt, "__notes__", ()), f"The trials of {options.experiment} stay."]
+            raise KeyboardInterrupt(" ".join(told)) from None
         write_leaderboard(board, form)
     if found.stopped_by:
         echo(f"The sweep has ended early ({found.stopped_by}).", err=True)
@@ -168,6 +180,6 @@ class _Tally:
         return list(self._ended.values()).count(False)
 
     def left(self) -> str:
-        """Describe what is left after an interrupt."""
+        """Describe what is left after an interrupt, when the jobs of this program have been stopped."""
         running = sorted(self._started.difference(self._ended))
-        return f"Stopping: {', '.join(running)}." if running else "No job is running."
+        return f"Still running: {', '.join(running)}." if running else "No job is running."
