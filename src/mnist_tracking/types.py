@@ -22,6 +22,8 @@ from mnist_tracking.experiments.sweep.dimensions import Choice as Choice
 from mnist_tracking.experiments.sweep.dimensions import Fixed as Fixed
 from mnist_tracking.experiments.sweep.dimensions import Integers as Integers
 from mnist_tracking.experiments.sweep.dimensions import Uniform as Uniform
+from mnist_tracking.experiments.sweep.strategies.protocol import Strategy as Strategy
+from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial as SweepTrial
 from mnist_tracking.reading.comparison import Comparison as Comparison
 from mnist_tracking.reading.comparison import Difference as Difference
 from mnist_tracking.reading.download.experiment import ExperimentDownload as ExperimentDownload

@@ -112,7 +112,7 @@ def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | 
     if space.explicit:
         raise ConfigError(
             f"strategy={name!r} draws points, but those of this space are listed one by one. Pass strategy='grid', "
-            "which tries them in order, or first= for points to try before others."
+            "which tries them in order, or points_first= for points to try before others."
         )
     if objective is None and name not in _BLIND:
         raise ConfigError(f"strategy={name!r} learns from an objective, and the job has none. {_HINT}")
