@@ -15,9 +15,7 @@ job = mt.JobSpec(
 runner = mt.ExperimentRunner(workspace, "flowers", job=job)
 space = {"learning_rate": mt.loguniform(1e-5, 1.0), "momentum": mt.uniform(0.0, 0.95)}
 
-sweep = mt.HyperparameterSweep(
-    runner, space, strategy="tpe", pruner="asha", max_trials=8, max_parallel=2, name="night"
-)
+sweep = mt.HyperparameterSweep(runner, space, strategy="tpe", pruner="asha", max_trials=8, max_parallel=2, name="night")
 sweep.run()
 for trial in sweep.board:
     print(trial.name, trial.status, trial.stop_reason)

@@ -367,6 +367,7 @@ def test_a_space_is_described_in_words() -> None:
         }
     )
 
+    assert space.varied == ["lr", "depth", "optimizer", "momentum", "batch"]
     assert space.describe() == {
         "lr": "0.0001 to 0.1, logarithmic",
         "depth": "an integer from 2 to 8 in steps of 2",

@@ -150,6 +150,13 @@ class Space:
         return None
 
     @property
+    def varied(self) -> list[str]:
+        """The names of the parameters that are not fixed, or that only some points have."""
+        return [
+            name for name, found in self.dimensions.items() if not isinstance(found, Fixed) or name in self.conditions
+        ]
+
+    @property
     def size(self) -> int | None:
         """
         The number of points of the grid, before the rule; None for infinitely many.

@@ -295,7 +295,7 @@ class HyperparameterSweep:
             progress: As for `run`.
         """
         check_observer(observer)
-        size, names = self._spec.size, list(self.space.dimensions)
+        size, names = self._spec.size, self.space.varied
         with reporting(
             self._job_to_show(), [], names=names, observer=observer, progress=progress, total=size, sweep=self.name
         ) as report:
@@ -351,7 +351,7 @@ class HyperparameterSweep:
         check_observer(observer)
         job = self._require_job()
         job.inputs_with(self.runner.data_uri)
-        names = list(self.space.dimensions)
+        names = self.space.varied
         points = list(islice(self._grid(), _MOST_CHECKED)) if self._spec.is_grid and self._spec.repeats == 1 else []
         with reporting(
             attrs.evolve(job, objective=self._spec.objective),
