@@ -147,10 +147,12 @@ class Watching(optuna.samplers.RandomSampler):  # type: ignore[misc,name-defined
     def __init__(self) -> None:
         super().__init__(seed=1)
         self.seen: list[tuple[str, float | None, dict[int, float]]] = []
+        self.completed: list[tuple[dict[str, Any], float]] = []
 
     def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         self.seen = [(other.state.name, other.value, other.intermediate_values) for other in others]
+        self.completed = [(other.params, other.value) for other in others if other.state.name == "COMPLETE"]
         return super().sample_independent(study, trial, name, distribution)
 
 
@@ -199,6 +201,24 @@ def test_trial_that_failed_may_be_tried_again() -> None:
         strategy.ask()
 
     assert [trial for trial in sampler.seen if trial[0] == "COMPLETE"] == [("COMPLETE", 0.7, {})]
+
+
+def test_value_belongs_to_the_point_that_was_trained() -> None:
+    """Another program has started the job of the slot, with a point of its own."""
+    strategy = strategy_of(sampler := Watching(), Space.of({"x": uniform(0, 1)}))
+    asked = strategy.ask()
+    assert asked is not None
+    for trial in (
+        SweepTrial(0, asked),
+        SweepTrial(0, {"x": 0.5}),
+        SweepTrial(0, {"x": 0.5}, "completed", value=0.7),
+        SweepTrial(1, asked, "completed", value=0.1),
+    ):
+        strategy.tell(trial)
+        strategy.ask()
+
+    completed = {params["x"]: value for params, value in sampler.completed}
+    assert completed == {0.5: 0.7, asked["x"]: 0.1}
 
 
 def test_tpe_finds_better_points_than_random_ones() -> None:
