@@ -1,5 +1,6 @@
 """The types of what is looked up, and of filters. Read by the type checkers, never run."""
 
+from pathlib import Path
 from typing import Literal, assert_type
 
 import mnist_tracking as mt
@@ -15,6 +16,7 @@ def looks_up(workspace: mt.Workspace) -> None:
     assert_type(workspace.trials("digits")[0], mt.Trial)
     assert_type(workspace.experiments(), Results[ExperimentSummary])
     assert_type(workspace.compare("first", "second"), Comparison)
+    assert_type(workspace.report("digits", "report.html", objective="score"), Path)
     assert_type(workspace.submitted("first"), mt.SubmittedTrial)
     workspace.trials(experiment=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -31,6 +33,7 @@ def ranks(workspace: mt.Workspace) -> None:
     board = mt.Leaderboard.load(workspace, ["a", "b"], objective=mt.Objective("loss", goal="minimize"))
     assert_type(board, mt.Leaderboard)
     assert_type(board[0], mt.Trial)
+    assert_type(board.report("report.html", curves=None), Path)
     assert_type(mt.LineageTracer(workspace).trace(board.best), mt.Lineage)
     mt.Objective("loss", goal="smallest")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

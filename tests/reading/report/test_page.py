@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 from tests.support.pages import HOSTILE, Element, Page
 from tests.support.sent import Sent
@@ -15,6 +16,7 @@ from tests.support.sent import Sent
 from mnist_tracking import ConfigError, ExperimentRunner, Leaderboard, NotFoundError, Objective, Workspace
 from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.text import printable
+from mnist_tracking.types import Provenance
 
 SECTIONS = ["best", "board", "parameters", "importance", "curves", "lineage", "failures", "code", "cost"]
 
@@ -306,3 +308,53 @@ def test_a_rank_by_the_test_set_has_a_note(workspace: Workspace, tmp_path: Path)
     page = Page(workspace.report("tested", tmp_path / "page.html", objective="test:accuracy"))
 
     assert "a metric of the test set: the value of the best is optimistic" in page.section("board").text
+
+
+def test_long_lists_are_cut_and_counted(workspace: Workspace, tmp_path: Path) -> None:
+    """Of 60 trials with 14 hyperparameters, each failed for a reason of its own, in a program of its own."""
+    with ExperimentRunner(workspace, "wide").trial() as recording:
+        recording.log_metric("accuracy", 0.5)
+    board = Leaderboard.load(workspace, "wide", objective="accuracy")
+    trials = [board[0]]
+    for place in range(60):
+        given = {f"p{number:02}": place * number for number in range(1, 15)}
+        program = Provenance(command=f"python train{place}.py")
+        failed = attrs.evolve(board[0], name=f"t{place}", status="Failed", failure_reason=f"no {place}")
+        trials.append(attrs.evolve(failed, hyperparameters=given, provenance=program))
+    page = Page(attrs.evolve(board, trials=tuple(trials)).report(tmp_path / "page.html", curves=0))
+
+    assert len(page.section("parameters").one("div", class_="charts").all("svg")) == 12
+    assert "Not drawn: the hyperparameters p13, p14." in page.section("parameters").text
+    assert len(page.section("failures").all("tr")) == 51
+    assert "10 other reasons: see the data below." in page.section("failures").text
+    assert "51 other combinations: see the data below." in page.section("code").text
+
+
+def test_a_trial_without_a_parameter_interrupts_its_line(workspace: Workspace, tmp_path: Path) -> None:
+    """Its line leaves out the axis of a conditional parameter; a running trial is a ring."""
+    runner = ExperimentRunner(workspace, "conditional")
+    configurations: dict[str, dict[str, ParameterValue]] = {
+        "sgd": {"a": 1, "b": "sgd", "c": 0.9},
+        "adam": {"a": 2, "c": 0.1},
+    }
+    for accuracy, (name, given) in enumerate(configurations.items()):
+        with runner.trial(given, name=name) as trial:
+            trial.log_metric("accuracy", -accuracy)
+    board = Leaderboard.load(workspace, "conditional", objective="accuracy")
+    trials = (board[0], attrs.evolve(board[1], status="InProgress", provenance=Provenance()))
+    page = Page(attrs.evolve(board, trials=trials).report(tmp_path / "page.html"))
+    *scatters, parallel = page.section("parameters").all("svg")
+
+    assert {line["data-i"]: line["d"].count("M") for line in parallel.all(class_="line")} == {"0": 1, "1": 2}
+    assert [len(chart.all("circle", class_="running")) for chart in scatters] == [1, 0, 1]
+    assert "Nothing was recorded for 1 trial." in page.section("code").text
+
+
+def test_a_score_beyond_its_axis_is_an_arrowhead(workspace: Workspace, tmp_path: Path) -> None:
+    runner = ExperimentRunner(workspace, "diverged")
+    for place, accuracy in enumerate((0.1, 0.95, 0.96, 0.965, 0.97, 0.98)):
+        with runner.trial({"place": place}) as trial:
+            trial.log_metric("accuracy", accuracy)
+    page = Page(workspace.report("diverged", tmp_path / "page.html", objective="accuracy"))
+
+    assert [mark["data-i"] for mark in page.section("parameters").all(class_="beyond")] == ["5"]

@@ -1,5 +1,6 @@
 """What the best trial recorded: confusion matrices and pictures, from S3 and from the output of a job."""
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tests.support.pages import Page
 
 from mnist_tracking import ExperimentRunner, JobSpec, Objective, Workspace
+from mnist_tracking.embedded import EmbeddedSageMaker, Fault
 from mnist_tracking.reading.report import pictures
 
 PNG = bytes.fromhex(
@@ -99,6 +101,31 @@ def test_what_is_gone_is_named(workspace: Workspace, recorded: Recorded, tmp_pat
     assert "elsewhere.png of step Training is not shown: it is no longer in S3." in best.text
 
 
+def test_what_may_not_be_read_is_named(
+    engine: EmbeddedSageMaker, workspace: Workspace, recorded: Recorded, tmp_path: Path
+) -> None:
+    recorded(lambda trial: trial.log_artifact(file(tmp_path, "mistakes.png", PNG)))
+    with engine.inject(Fault("AccessDenied", service="s3", operation="HeadObject", times=None)):
+        page = Page(workspace.report("one", tmp_path / "page.html", objective="accuracy"))
+
+    assert "mistakes-png of step Training is not shown: " in page.section("best").text
+    assert "no permission to read s3://" in page.section("best").text
+
+
+@pytest.mark.parametrize("member", ["../outside.png", "/etc/outside.png", "missing.png"])
+def test_a_file_outside_of_the_output_is_not_read(
+    workspace: Workspace, trained: str, tmp_path: Path, member: str
+) -> None:
+    trial = workspace.trial("only")
+    uri = next(artifact.uri for step in trial.steps for artifact in step.outputs if ".tar.gz#" in artifact.uri)
+    with ExperimentRunner(workspace, trained).step("Evaluation", trial=trial) as step:
+        step.log_output("outside.png", f"{uri.partition('#')[0]}#{member}")
+    best = Page(workspace.report(trained, tmp_path / "page.html")).section("best")
+
+    assert "outside.png of step Evaluation is not shown: it is not in the job's output." in best.text
+    assert len(best.all("img")) == 1
+
+
 SCRIPT = """
 import base64
 from mnist_tracking.job import log_artifact, log_metric
@@ -114,8 +141,6 @@ log_artifact("confusion.json")
 @pytest.fixture
 def trained(workspace: Workspace, tmp_path: Path) -> str:
     """An experiment with a job that logged two files."""
-    import base64
-
     source = tmp_path / "source"
     source.mkdir()
     script = SCRIPT.format(png=base64.b64encode(PNG).decode(), matrix=json.dumps(MATRIX))

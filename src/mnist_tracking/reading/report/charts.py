@@ -143,10 +143,10 @@ _ACROSS, _HIGH = 1080, 330
 _SIDE, _ABOVE, _BELOW = 60, 44, 24
 
 
-def parallel_chart(contents: Contents, metric: str) -> Markup:
+def parallel_chart(contents: Contents, parameters: Iterable[str], metric: str) -> Markup:
     """Draw every trial that has a value as a line through its parameters to that value."""
     rows = [row for row in reversed(contents.rows) if row.value is not None]
-    axes = {name: axis_of(_values(rows, name)) for name in contents.parameters if _values(rows, name)}
+    axes = {name: axis_of(_values(rows, name)) for name in parameters if _values(rows, name)}
     last = score_axis([row.value for row in rows if row.value is not None])
     columns = [*axes.items(), (metric, last)]
     places = [_SIDE + place * (_ACROSS - 2 * _SIDE) / (len(columns) - 1) for place in range(len(columns))]

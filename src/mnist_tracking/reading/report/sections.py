@@ -67,7 +67,7 @@ def _best(contents: Contents) -> Markup:
     last_values = {name: trial.last_values[name] for name in contents.metrics_of(trial)}
     values = {name: last if isinstance(last, str) else number(last) for name, last in last_values.items()}
     facts = [
-        _facts("Hyperparameters", {name: as_text(value) for name, value in trial.hyperparameters.items()}),
+        _facts("Hyperparameters", {name: as_text(value) for name, value in trial.configuration.items()}),
         _facts("Metrics, last values", values),
     ]
     shown = [*map(_matrix, contents.shown.matrices), *map(_picture, contents.shown.pictures)]
@@ -145,7 +145,11 @@ def _parameters(contents: Contents) -> Markup:
             element("div", *(element("figure", chart) for chart in charts), class_="charts"),
             *_more(names[_MOST_CHARTS:], "hyperparameters"),
             element("h3", "Together"),
-            element("div", parallel_chart(contents, objective.metric), **_scrolling("Parallel coordinates")),
+            element(
+                "div",
+                parallel_chart(contents, names[:_MOST_CHARTS], objective.metric),
+                **_scrolling("Parallel coordinates"),
+            ),
         ]
     )
 
