@@ -1,10 +1,12 @@
 """The log of a job, read as it grows: streams and lines that appear late, and logs that must not be read."""
 
+import random
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.late import Account
@@ -20,6 +22,7 @@ from mnist_tracking import (
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
 from mnist_tracking._aws.waiting import Polling
+from mnist_tracking._aws.watching import _streams_of
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault, Lag
 from mnist_tracking.types import Timing
 
@@ -66,6 +69,46 @@ def test_a_stream_that_is_not_expected_is_found_too(account: Account) -> None:
     clock.seconds += 12 * workspace.timing.poll_s
 
     assert read_on(log, calls=2, streams=1) == ["second instance"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_line_is_read_once_however_late_it_is(account: Account, seed: int) -> None:
+    """Three hosts log at any time, their streams are late by up to three seconds, and pages have empty ones before."""
+    engine, workspace, clock = account
+    engine.lag = Lag(seed=seed, logs_s=(0.0, 3.0), empty_pages=3)
+    chance, log, streams = random.Random(seed), JobLog(workspace, "job"), random.Random(seed).choice((None, 3, 4))
+    logged, read = list[str](), list[str]()
+    for number in range(40):
+        host = chance.randrange(3)
+        logged.append(f"{host}: line {number}")
+        add_line(engine, f"algo-{host}-1", clock(), logged[-1])
+        clock.seconds += chance.choice((0.0, 0.5, 20.0))
+        read += read_on(log, calls=chance.randrange(3), streams=streams)
+    ended = datetime.now(UTC)
+    while not log.is_complete:
+        read += [line for _, line in log.read_on(streams=streams, ended=ended)]
+        clock.seconds += 0.0 if log.has_more else 1.0
+
+    assert sorted(read) == sorted(logged)
+    for name in "012":
+        assert [line for line in read if line[0] == name] == [line for line in logged if line[0] == name]
+
+
+@pytest.mark.parametrize(
+    ("resources", "statuses", "expected"),
+    [
+        ({"InstanceCount": 1}, [], 1),
+        ({"InstanceCount": 2}, ["Starting", "Training", "Completed"], 2),
+        ({"InstanceCount": 2}, ["Training", "Interrupted", "Starting", "Training"], 4),
+        ({"InstanceGroups": [{"InstanceCount": 1}, {"InstanceCount": 3}]}, ["Training"], 4),
+    ],
+)
+def test_each_host_has_a_stream_each_time_that_the_job_was_started(
+    resources: dict[str, Any], statuses: list[str], expected: int
+) -> None:
+    transitions = [{"Status": status} for status in statuses]
+
+    assert _streams_of({"ResourceConfig": resources, "SecondaryStatusTransitions": transitions}) == expected
 
 
 def test_known_streams_are_read_without_looking_for_others_each_time(account: Account, calls: Sent) -> None:
@@ -142,6 +185,18 @@ class Watcher:
     def ended(self, *_: object) -> None: ...
     def logged(self, _trial: str, line: str) -> None:
         self.lines.append(line)
+
+
+def test_the_end_of_a_trial_that_this_program_created_takes_three_calls(
+    account: Account, runner: ExperimentRunner, calls: Sent
+) -> None:
+    """On AWS its component does not exist yet when its job is started, so it is tagged at the end."""
+    account[0].lag = Lag(components_s=1.0)
+    runner.run()
+    names = [name for name, _ in calls]
+    end = names[len(names) - 1 - names[::-1].index("GetLogEvents") :]
+
+    assert [name for name in end[1:] if name != "DescribeTrialComponent"] == ["AddTags", "UpdateTrialComponent"]
 
 
 def test_who_may_not_read_logs_can_still_run(account: Account, runner: ExperimentRunner) -> None:

@@ -112,11 +112,19 @@ def test_a_reason_that_cannot_be_recorded_keeps_no_job_running(
 ) -> None:
     with (
         engine.inject(Fault("AccessDeniedException", operation="UpdateTrialComponent", times=1)),
+        engine.inject(Fault("AccessDeniedException", operation="AddTags", times=1)),
         pytest.warns(UserWarning, match=f"Why the job '{hanging.job_name}' is stopped cannot be recorded: "),
     ):
         hanging.stop(reason=PRUNED)
 
     assert (hanging.wait().status, hanging.wait().stop_reason) == ("Stopped", "")
+
+
+def test_who_may_not_change_components_tags_the_job(engine: EmbeddedSageMaker, hanging: SubmittedTrial) -> None:
+    with engine.inject(Fault("AccessDeniedException", operation="UpdateTrialComponent", times=1)):
+        hanging.stop(reason=PRUNED)
+
+    assert hanging.wait().stop_reason == PRUNED
 
 
 @pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 257, None, 3])

@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import ADAPTER, JOB_COMPONENT, TRAINING, tags_to_aws
 from mnist_tracking._aws.errors import (
-    exists,
     if_exists,
     is_already_ended,
     is_missing,
@@ -198,10 +197,12 @@ def stop_job(account: Account, job_name: str, reason: str = "") -> bool:
 
 
 def _record_reason(account: Account, job: Mapping[str, Any], reason: str) -> None:
-    """Record why a job is stopped where any program finds it; warn if that is not allowed."""
+    """Record why a job is stopped where any program finds it; warn if that is not possible."""
     name = job["TrainingJobName"]
     try:
-        if not exists(lambda: mark(account, name + JOB_COMPONENT, {STOP_REASON: reason})):
+        try:
+            mark(account, name + JOB_COMPONENT, {STOP_REASON: reason})
+        except ServiceError:  # above all, SageMaker creates the component later
             add_tags(account, job["TrainingJobArn"], {STOP_REASON: to_tag(reason)})
     except ServiceError as error:
         account.warn_once("stop-reason", f"Why the job {name!r} is stopped cannot be recorded: {error}")

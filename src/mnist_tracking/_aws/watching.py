@@ -13,7 +13,16 @@ from mnist_tracking._aws.waiting import Polling
 from mnist_tracking._values.records import Update
 from mnist_tracking.errors import JobTimeoutError
 
-_BEFORE_TRAINING = ("Starting", "LaunchingMLInstances", "PreparingTrainingStack", "Downloading", "Pending")
+_BEFORE_TRAINING = frozenset(
+    {
+        "Starting",
+        "Pending",
+        "LaunchingMLInstances",
+        "PreparingTrainingStack",
+        "Downloading",
+        "DownloadingTrainingImage",
+    }
+)
 
 
 class JobWatch:
