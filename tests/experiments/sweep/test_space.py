@@ -184,6 +184,7 @@ def test_a_condition_compares_values_as_filters_do() -> None:
         ({"lr": 0.1}, r"0.1; expected a list of values, such as \[0.1\], or a range"),
         ({"lr": object()}, "expected a list of values"),
         ({"lr": [math.nan]}, "expected a finite number"),
+        ({"lr": {1, 2}}, "expected a list of values"),
         ({"lr": (0.001, 0.1)}, r"Write \[0.001, 0.1\] for two values, or uniform\(0.001, 0.1\), loguniform"),
         ({"lr": itertools.count()}, "more than 10,000 values"),
         ({"": [1]}, "hyperparameter name '' is not allowed"),
@@ -198,7 +199,7 @@ def test_a_condition_compares_values_as_filters_do() -> None:
         ({"job:instance_typ": ["ml.m5.large"]}, "Did you mean 'job:instance_type'"),
         ({"job:inputs.": ["s3://a/b"]}, "expected one of 'job:instance_type', 'job:inputs.<channel>'"),
         ([{"lr": 1}, {"lr": 1}], "point {'lr': 1} occurs twice"),
-        ([{"lr": 1}, 2], "point 1 is 2; expected a mapping"),
+        ([{"lr": 1}, 2], r"points\[1\] is 2; expected a mapping"),
     ],
 )
 def test_a_bad_space_is_rejected(space: Any, said: str) -> None:

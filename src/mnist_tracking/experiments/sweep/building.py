@@ -1,5 +1,6 @@
 """What a space is built from: nested mappings, lists, ranges, conditions, other libraries' distributions, points."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -64,20 +65,18 @@ def build(given: object) -> Parameters:
 
 def _listed(points: Sequence[object]) -> Parameters:
     """Return the space of points that were listed one by one."""
-    found: list[Point] = []
-    for number, point in enumerate(points):
-        if not isinstance(point, Mapping) or not point:
-            raise ConfigError(f"The point {number} is {short_repr(point)}; expected a mapping of names to values.")
-        found.append({name: _recorded(name, value) for name, value in point.items()})
-        if found.index(found[-1]) < number:
-            raise ConfigError(f"The point {short_repr(found[-1])} occurs twice.")
+    found: dict[str, Point] = {}
     values: dict[str, dict[str, ParameterValue]] = {}
-    for each in found:
-        for name, value in each.items():
+    for number, given in enumerate(points):
+        if not isinstance(given, Mapping) or not given:
+            raise ConfigError(f"points[{number}] is {short_repr(given)}; expected a mapping of names to values.")
+        point = {name: _recorded(name, value) for name, value in given.items()}
+        if found.setdefault(json.dumps(point, sort_keys=True), point) is not point:
+            raise ConfigError(f"The point {short_repr(point)} occurs twice.")
+        for name, value in point.items():
             values.setdefault(name, {})[repr(value)] = value
-    return Parameters(
-        dimensions={name: Choice(tuple(of.values())) for name, of in values.items()}, explicit=tuple(found)
-    )
+    dimensions = {name: Choice(tuple(of.values())) for name, of in values.items()}
+    return Parameters(dimensions, explicit=tuple(found.values()))
 
 
 def _flattened(

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import TypeAlias, TypeGuard
@@ -293,7 +293,7 @@ def choice(values: Iterable[ParameterValue]) -> Choice:
         >>> choice(["sgd", "adam"]).size
         2
     """
-    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, str | Mapping | Set) or not isinstance(values, Iterable):  # a set has another order each time
         raise ConfigError(f"{short_repr(values)}; expected a list of values, such as [1, 2].")
     found = tuple(itertools.islice(values, _MOST_VALUES + 1))
     if len(found) > _MOST_VALUES:
