@@ -1,5 +1,6 @@
 """The types of what is looked up, and of filters. Read by the type checkers, never run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, assert_type
 
@@ -7,7 +8,7 @@ import mnist_tracking as mt
 from mnist_tracking import where
 from mnist_tracking._values.where import Filter
 from mnist_tracking.errors import DivergedError, MnistTrackingError
-from mnist_tracking.types import Comparison, ExperimentSummary, Results
+from mnist_tracking.types import Comparison, ExperimentSummary, Groups, Results
 
 
 def looks_up(workspace: mt.Workspace) -> None:
@@ -35,6 +36,14 @@ def ranks(workspace: mt.Workspace) -> None:
     assert_type(board[0], mt.Trial)
     assert_type(board.report("report.html", curves=None), Path)
     assert_type(mt.LineageTracer(workspace).trace(board.best), mt.Lineage)
+    assert_type(board.groups(over="seed"), Groups)
+    assert_type(board.groups()[0].mean, float | None)
+    assert_type(board.importance(), Mapping[str, float])
+    assert_type(board.to_csv("board.csv"), Path)
+    assert_type(workspace.trials("a").to_markdown(), str)
+    assert_type(board.best.cost, float | None)
+    board.dataframe(group_by="trial")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    mt.Objective("loss", statistic="last-5-mean")
     mt.Objective("loss", goal="smallest")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

@@ -141,9 +141,9 @@ def write_leaderboard(
         case "json":
             write_json([_ranked(board, place) for place in range(len(board))])
         case "csv":
-            from mnist_tracking.reading.leaderboard import leaderboard_table
+            from mnist_tracking.reading.ranked import ranked_table
 
-            write_table(leaderboard_table(board))
+            write_table(ranked_table(board.trials, board.objective, board.ties))
         case "table":
             _write_table(board, wanted, with_costs=with_costs)
 

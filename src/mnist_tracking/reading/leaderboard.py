@@ -26,19 +26,18 @@ from mnist_tracking._aws.waiting import is_settled
 from mnist_tracking._values.checks import require_names
 from mnist_tracking._values.recordable import as_text, differing_names
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.tables import Kind, Table, Tabular
+from mnist_tracking._values.tables import Table, Tabular
 from mnist_tracking._values.text import did_you_mean, html_table, main_metrics, plural, printable
 from mnist_tracking._values.where import parent
 from mnist_tracking.errors import ConfigError, StateError
 from mnist_tracking.reading.groups import Groups, group_trials
 from mnist_tracking.reading.importance import importance_of
+from mnist_tracking.reading.ranked import ranked_row, ranked_table
 from mnist_tracking.reading.scores import is_scorable, score, score_note
 from mnist_tracking.reading.search import IS_TRAINING, experiment_names, find_trials, listed
 from mnist_tracking.reading.trial import (
     Trial,
-    last_columns,
     logged_metrics,
-    parameter_columns,
     trial_from_component,
     with_log_checked,
 )
@@ -233,7 +232,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
         notes = {trial.name: self.note_of(trial) for trial in self.trials}
         names |= {"note": "note"} if any(notes.values()) else {}
         rows = [
-            _row(trial, objective, self.ties)
+            ranked_row(trial, objective, self.ties)
             | {f"param.{name}": as_text(value) for name, value in trial.configuration.items()}
             | {f"metric.{name}.last": last for name, last in trial.last_values.items()}
             | {"note": notes[trial.name]}
@@ -485,7 +484,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
         return self._table().dataframe()
 
     def _table(self) -> Table:
-        return leaderboard_table(self)
+        return ranked_table(self.trials, self.objective, self.ties)
 
 
 def differing(trials: Iterable[Trial]) -> list[str]:
@@ -545,64 +544,3 @@ def _not_shown(board: Leaderboard) -> Iterator[Trial]:
             training = training_of(board._account, name) or started_training(board._account, name, experiment)
             if training is not None:
                 yield trial_from_component(board._account, training, name, experiment)
-
-
-_FIRST: dict[str, Kind] = {
-    "trial": "string",
-    "experiment": "string",
-    "status": "string",
-    "duration_s": "number",
-    "objective": "number",
-    "objective_note": "string",
-    "tied": "integer",
-}
-_LAST: dict[str, Kind] = {
-    "failure_reason": "string",
-    "stop_reason": "string",
-    "instance_type": "string",
-    "instance_count": "integer",
-    "billable_s": "integer",
-    "cost_usd": "number",
-}
-_STATISTICS: dict[str, Kind] = {
-    **dict.fromkeys(("last", "min", "max", "avg", "std_dev"), "number"),
-    "count": "integer",
-}
-
-
-def leaderboard_table(board: Leaderboard) -> Table:
-    """Return the tidy table of a leaderboard."""
-    metrics = sorted(logged_metrics(board))
-    columns: dict[str, Kind] = {
-        **_FIRST,
-        **parameter_columns(board),
-        **{f"metric.{name}.{statistic}": kind for name in metrics for statistic, kind in _STATISTICS.items()},
-        **_LAST,
-    }
-    return Table(columns, [_row(trial, board.objective, board.ties) for trial in board])
-
-
-def _row(trial: Trial, objective: Objective | None, ties: Mapping[str, int]) -> dict[str, object]:
-    metrics = {
-        f"metric.{name}.{statistic}": getattr(metric, statistic)
-        for name, metric in trial.metrics.items()
-        for statistic in _STATISTICS
-    }
-    return {
-        "trial": trial.name,
-        "experiment": trial.experiment,
-        "status": trial.status,
-        "duration_s": trial.duration_s,
-        "objective": score(trial, objective) if objective else None,
-        "objective_note": score_note(trial, objective),
-        "tied": ties.get(trial.name, 0) if objective else None,
-        **{f"param.{name}": value for name, value in trial.configuration.items()},
-        **metrics,
-        **last_columns(trial),
-        "failure_reason": trial.failure_reason,
-        "stop_reason": trial.stop_reason,
-        "instance_type": trial.instance_type or None,
-        "instance_count": trial.instance_count or None,
-        "billable_s": trial.billable_s,
-        "cost_usd": trial.cost,
-    }
