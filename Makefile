@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # hundreds of tests start processes, which would compile the library again if no bytecode were written
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-BENCHMARKS ?= house import_time client_time submit_cpu workflow_calls embedded_calls demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving report_page
+BENCHMARKS ?= house import_time client_time submit_cpu workflow_calls embedded_calls board_vs_mlflow sweep_overhead sweep_calls demo_time cleanup training_speed training_limits time_to_accuracy accuracy serving report_page
 export VENV PYTHON
 
 help:

@@ -44,6 +44,9 @@ def main() -> None:
         print(json.dumps(read(options.read, options.repeats)))
         return
     python = options.python or mlflow_environment()
+    if python is None:
+        print(f"MLflow cannot be installed here. Pass --python, an interpreter that has {' '.join(MLFLOW)}.")
+        return
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), python, trials=options.trials, repeats=options.repeats)
 
@@ -116,15 +119,16 @@ def mlflow(python: Path, action: str, file: Path, number: int) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def mlflow_environment() -> Path:
-    """Return the interpreter of an environment that has MLflow, created in the user's cache folder."""
+def mlflow_environment() -> Path | None:
+    """Return the interpreter of an environment that has MLflow, in the user's cache folder; None if there is no way."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(cache, "mnist-tracking", MLFLOW[0].replace("==", "-"))
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         print(f"installing {MLFLOW[0]} into {folder}", flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *MLFLOW], check=True)
+        if subprocess.run([str(python), "-m", "pip", "install", "--quiet", *MLFLOW], check=False).returncode:
+            return None
         (folder / "complete").touch()
     return python
 

@@ -6,11 +6,10 @@ What a sweep adds to its trials: one-second trials, two at once, against the tim
 The ideal is the number of trials divided by how many run at once, in seconds. The stages of the jobs are those that
 DescribeTrainingJob shows: "Starting" is the start of the process that supervises the job, "Training" the script's
 interpreter and its one second. What remains is the driver: submitting, polling and recording. Processor time and memory
-are those of the driver alone.
+are those of the driver alone; memory is what it grows by in the second half.
 """
 
 import argparse
-import gc
 import resource
 import statistics
 import tempfile
@@ -40,30 +39,41 @@ def measure(workspace: Workspace, folder: Path, *, trials: int, parallel: int) -
     (folder / "train.py").write_text(SCRIPT)
     job = JobSpec(entry_point=folder / "train.py", metrics={"score": r"score=(\S+?);"}, objective="score")
     runner = ExperimentRunner(workspace, "overhead", job=job)
-    runner.run({"number": -1}, name="first")  # imports the SDKs
-    gc.collect()
-    memory, cpu, begun = resident_bytes(), time.process_time(), time.perf_counter()
-    board = HyperparameterSweep(runner, {"number": list(range(trials))}, max_parallel=parallel).run(progress=False)
+    runner.run({"number": -1}, name="first", progress=False)  # imports the SDKs
+    memory, sweep = Memory(), HyperparameterSweep(runner, {"number": list(range(trials))}, max_parallel=parallel)
+    cpu, begun = time.process_time(), time.perf_counter()
+    board = sweep.run(observer=memory, progress=False)
     wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
     assert [trial.status for trial in board] == ["Completed"] * (trials + 1)
-    del board
-    gc.collect()
-    grown = resident_bytes() - memory
     ideal = trials * SECONDS / parallel
     print(
         f"{trials} trials of {SECONDS:.0f} s, {parallel} at once: {wall:.1f} s, {wall / ideal:.2f} times the ideal "
         f"(target: at most {LIMIT})"
     )
-    print(f"driver: {cpu / trials * 1000:.0f} CPU-ms and {grown / trials / 1024:.1f} KiB of memory per trial")
+    print(f"driver: {cpu / trials * 1000:.0f} CPU-ms and {memory.growth() / 1024:.1f} KiB of memory per trial")
     stages = stages_of(workspace.client("sagemaker"))
     shown = {name: statistics.mean(stages[name]) for name in STAGES}
     rest = wall * parallel / trials - sum(shown.values())
     print("a trial: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in {**shown, "driver": rest}.items()))
 
 
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+class Memory:
+    """A `TrialObserver` that looks how much memory this process has at the end of each trial."""
+
+    def __init__(self) -> None:
+        self._bytes: list[int] = []
+
+    def started(self, *_: object) -> None: ...
+
+    def logged(self, *_: object) -> None: ...
+
+    def ended(self, _: object) -> None:
+        self._bytes.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
+
+    def growth(self) -> float:
+        """Return how many bytes each trial of the second half has added."""
+        half = self._bytes[len(self._bytes) // 2 :]
+        return (half[-1] - half[0]) / (len(half) - 1)
 
 
 def stages_of(client: Any) -> dict[str, list[float]]:
