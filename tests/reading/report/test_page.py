@@ -326,8 +326,8 @@ def test_long_lists_are_cut_and_counted(workspace: Workspace, tmp_path: Path) ->
     assert len(page.section("parameters").one("div", class_="charts").all("svg")) == 12
     assert "Not drawn: the hyperparameters p13, p14." in page.section("parameters").text
     assert len(page.section("failures").all("tr")) == 51
-    assert "10 other reasons: see the data below." in page.section("failures").text
-    assert "51 other combinations: see the data below." in page.section("code").text
+    assert "10 other reasons: the page's data has them." in page.section("failures").text
+    assert "51 other combinations: the page's data has them." in page.section("code").text
 
 
 def test_a_trial_without_a_parameter_interrupts_its_line(workspace: Workspace, tmp_path: Path) -> None:
