@@ -25,9 +25,8 @@ again = mt.HyperparameterSweep.load(workspace, "flowers", "night", job=job, max_
 again.run()
 print(len(again.board), "trials, the best with", again.board.best.hyperparameters)
 
-# Is the best really better, or lucky? Three seeds for each of two configurations.
-best = again.board.best.hyperparameters
-points = [best, {**best, "learning_rate": best["learning_rate"] / 100}]
+# Is the best really better, or lucky? Three seeds for each of the best two.
+points = [trial.hyperparameters for trial in again.board[:2]]
 repeated = mt.HyperparameterSweep(runner, points, repeats=3, max_parallel=2)
 repeated.run()
 print(repeated.board.groups())

@@ -1,7 +1,6 @@
 """``mnist-tracking sweep``: search hyperparameters, and rank the trials."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -116,8 +115,7 @@ def sweep(  # noqa: PLR0913 - one for each option
 def _write_plan(spec: "SweepSpec", job: JobSpec, form: Form) -> None:
     """Write the points that a grid would train, or the space that another strategy would search."""
     if spec.is_grid:
-        points = islice(filter(spec.space.allows, spec.space.points()), spec.max_configurations)
-        write_points([{**job.hyperparameters, **point} for point in points], form)
+        write_points([{**job.hyperparameters, **point} for point in spec.grid()], form)
         return
     found = spec.space.describe()
     match form:

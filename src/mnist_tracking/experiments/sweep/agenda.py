@@ -1,13 +1,12 @@
 """Agenda: what a sweep has left to train, taken by one thread at a time."""
 
+import itertools
 import math
 import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-
-import attrs
 
 from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._values.names import attempt_name, attempts_of
@@ -17,65 +16,13 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.runner import check_room
 from mnist_tracking.experiments.submission import SubmittedTrial
 from mnist_tracking.experiments.sweep.checking import check_point
-from mnist_tracking.experiments.sweep.point import (
-    Driver,
-    PointTraining,
-    has_ended,
-    is_fault_of_infrastructure,
-    point_of,
-    state_of,
-)
+from mnist_tracking.experiments.sweep.configuration import Configuration, Found
+from mnist_tracking.experiments.sweep.point import Driver, PointTraining, is_fault_of_infrastructure, point_of
 from mnist_tracking.experiments.sweep.rules import Limits
 from mnist_tracking.experiments.sweep.space import Point
-from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
+from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial
 from mnist_tracking.reading.leaderboard import Leaderboard
-from mnist_tracking.reading.scores import score
 from mnist_tracking.reading.trial import Trial, is_trained
-
-
-@attrs.frozen
-class Found:
-    """
-    What the experiment has of a slot.
-
-    Attributes:
-        attempt: The number of the last attempt at it.
-        trial: That attempt; None if it has no job.
-        earlier: An attempt that has a job.
-    """
-
-    attempt: int
-    trial: Trial | None
-    earlier: Trial | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its job has not ended, or was not started."""
-        return self.trial is None or not has_ended(self.trial)
-
-
-@attrs.define(eq=False)
-class Configuration:
-    """
-    A point, and the trials that train it: one, or several repeats.
-
-    Attributes:
-        number: Its number in the sweep, from 0.
-        point: The values of the parameters.
-        waiting: The repeats that may not be started yet.
-        left: The number of its trials that have not ended.
-        trials: Those that have ended, by repeat.
-        values: The values of the objective that the first repeat has reported, by step.
-        is_begun: Whether the job of the first repeat is known to exist, and to have this point.
-    """
-
-    number: int
-    point: Point
-    waiting: deque[PointTraining] = attrs.field(factory=deque)
-    left: int = 0
-    trials: dict[int, Trial] = attrs.field(factory=dict)
-    values: dict[int, float] = attrs.field(factory=dict)
-    is_begun: bool = False
 
 
 class Agenda:
@@ -147,12 +94,11 @@ class Agenda:
         runner, size = self._driver.runner, self._spec.size
         if size is not None and (trials + size > (runner.workspace.settings.trial_quota or math.inf)):
             size = len(list(self._missing())) if self._spec.is_grid else max(size - len(self._found), 0)
-        check_room(runner, trials=trials, more=size or 1)
+        check_room(runner, trials=trials, more=1 if size is None else size)
 
     def _missing(self) -> Iterator[PointTraining]:
         """Yield the trials of a grid that the experiment does not have."""
-        space = self._spec.space
-        for number, point in enumerate(filter(space.allows, space.points())):
+        for number, point in enumerate(self._spec.grid()):
             for repeat in range(self._spec.repeats):
                 training = PointTraining(number=number, repeat=repeat, point=point)
                 if training.slot(self._driver) not in self._found and self._equal(training) is None:
@@ -190,7 +136,7 @@ class Agenda:
             other.is_begun = point is not None
             other.trials = {repeat: f.trial for repeat, f in of_it.items() if f.trial and not f.is_open}
             other.values = dict(other.trials[0].reported) if 0 in other.trials else {}
-            other.left = 0 if _is_pruned(other) else repeats - len(other.trials)
+            other.left = 0 if other.is_pruned else repeats - len(other.trials)
             self._others[number] = other
             self._taken.add(number)
 
@@ -199,7 +145,7 @@ class Agenda:
             if other.is_begun:
                 self._tell(other)
             if not other.left:
-                self._limits.learn(self._seen(other))
+                self._limits.learn(other.seen(self._spec.objective))
             for trial in filter(self._is_final, other.trials.values()):
                 self._driver.running.found(trial)
 
@@ -217,23 +163,10 @@ class Agenda:
             self._strategy.tell(trial)
 
     def _tell(self, configuration: Configuration) -> None:
-        seen = self._seen(configuration)
+        seen = configuration.seen(self._spec.objective)
         if self._told.get(seen.number) != seen:
             self._told[seen.number] = seen
             self._strategy.tell(seen)
-
-    def _seen(self, configuration: Configuration) -> SweepTrial:
-        """Return a configuration as its strategy sees it: one trial, whose value is the mean of its repeats."""
-        trials = list(configuration.trials.values())
-        objective = self._spec.objective
-        scores = [value for trial in trials if objective and (value := score(trial, objective)) is not None]
-        return SweepTrial(
-            configuration.number,
-            configuration.point,
-            "running" if configuration.left else _state(configuration),
-            value=sum(scores) / len(scores) if scores and not configuration.left else None,
-            values=configuration.values,
-        )
 
     def has_more(self) -> bool:
         """Whether anything is left to train."""
@@ -278,16 +211,8 @@ class Agenda:
                 return
             if not self._spec.is_grid:
                 check_point(self._driver.job, dict(point))
-            configuration = Configuration(self._free_number(), dict(point))
+            configuration = Configuration(next(n for n in itertools.count() if n not in self._taken), dict(point))
             self._take_on(configuration, is_fixed=self._spec.is_grid)
-
-    def _free_number(self) -> int:
-        number = len(self._taken)
-        while number in self._taken:
-            number += 1
-        if (most := self._spec.max_configurations) is not None and number >= most:
-            number = min(set(range(most)) - self._taken)
-        return number
 
     def _add_others(self) -> None:
         """Look again, and take on the configurations of other programs that are not complete."""
@@ -333,7 +258,7 @@ class Agenda:
         self._release(configuration)
         self._settle(configuration)
         if not configuration.left:
-            self._limits.learn(self._seen(configuration))
+            self._limits.learn(configuration.seen(self._spec.objective))
 
     def _place(self, configuration: Configuration, training: PointTraining) -> None:
         """Put a trial where it belongs by what the experiment has of it."""
@@ -376,7 +301,7 @@ class Agenda:
 
     def _release(self, configuration: Configuration) -> None:
         """Let those repeats start that may."""
-        if _is_pruned(configuration):
+        if configuration.is_pruned:
             configuration.left -= len(configuration.waiting)
             configuration.waiting.clear()
         elif configuration.waiting and configuration.waiting[0].repeat == 0:
@@ -405,7 +330,7 @@ class Agenda:
             self._release(configuration)
             self._settle(configuration)
             if not configuration.left:
-                self._limits.ended(self._seen(configuration), trial.failure_reason)
+                self._limits.ended(configuration.seen(self._spec.objective), trial.failure_reason)
 
     def _leave(self, configuration: Configuration, training: PointTraining) -> None:
         """Leave a trial that another program has created for later; a configuration that is not ours, altogether."""
@@ -439,7 +364,7 @@ class Agenda:
             configuration = self._ours[training.number]
             if point.step in configuration.values:
                 return ""
-            is_hopeless = self._strategy.report(self._seen(configuration), point.step, point.value)
+            is_hopeless = self._strategy.report(configuration.seen(self._spec.objective), point.step, point.value)
             configuration.values[point.step] = point.value
         return f"pruned at step {point.step} by {self._spec.pruned_by}" if is_hopeless else ""
 
@@ -454,18 +379,6 @@ class Agenda:
 
 def _number(slot: str) -> int:
     return int(slot) if slot.isdecimal() else -1
-
-
-def _is_pruned(configuration: Configuration) -> bool:
-    return 0 in configuration.trials and configuration.trials[0].is_pruned
-
-
-def _state(configuration: Configuration) -> TrialStatus:
-    """Return how a configuration has ended: as its best repeat."""
-    if _is_pruned(configuration):
-        return "pruned"
-    states = [state_of(trial) for trial in configuration.trials.values()]
-    return "completed" if "completed" in states else states[0]
 
 
 def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, object]]:

@@ -88,6 +88,7 @@ class PointTraining:
     submitted: SubmittedTrial | None = None
     _launch: Launch | None = attrs.field(init=False, default=None)
     _retries: int = attrs.field(init=False, default=0)
+    _is_expired: bool = attrs.field(init=False, default=False)
 
     def slot(self, driver: Driver) -> str:
         """Return its slot: its number in the sweep, or the digest of its hyperparameters in a grid."""
@@ -156,35 +157,35 @@ class PointTraining:
         return launch_of(driver.runner, hyperparameters, name, job=job, place=place)
 
     def _follow(self, submitted: SubmittedTrial, driver: Driver, listener: Listener) -> Trial:
-        """Wait until the job ends; an error or Ctrl-C ends the wait for the job of another program."""
+        """Wait until the job ends."""
         name, running = submitted.name, driver.running
-        is_ours, is_stopped = running.has_launched(name), False
-
-        def check() -> None:
-            nonlocal is_stopped
-            if not is_ours:
-                driver.scheduler.check()
-            if not is_stopped and (reason := listener.expired()):
-                if not is_ours:
-                    raise Cancelled
-                submitted.stop(reason=reason)
-                is_stopped = True
-
-        def see(point: MetricPoint) -> None:
-            running.reported(name, point)
-            if reason := listener.reported(self, point):
-                submitted.stop(reason=reason)
-                running.pruned(name, reason)
-
-        running.started(name, submitted.job_name, {**self._applied(driver)[1], **_of_job(self.point)})
+        running.started(name, submitted.job_name, self._applied(driver)[1])
         trial = submitted.wait(
             on_line=partial(running.logged, name),
             on_status=partial(running.status_changed, name),
-            on_point=see,
-            on_poll=check,
+            on_point=partial(self._see, submitted, running, listener),
+            on_poll=partial(self._check, submitted, driver, listener),
         )
         running.ended(trial)
         return trial
+
+    def _see(self, submitted: SubmittedTrial, running: Running, listener: Listener, point: MetricPoint) -> None:
+        """Report a value, and stop the job if that is hopeless."""
+        running.reported(submitted.name, point)
+        if reason := listener.reported(self, point):
+            submitted.stop(reason=reason)
+            running.pruned(submitted.name, reason)
+
+    def _check(self, submitted: SubmittedTrial, driver: Driver, listener: Listener) -> None:
+        """Stop the job if the time is over; one of another program is only not waited for, also after an error."""
+        is_ours = driver.running.has_launched(submitted.name)
+        if not is_ours:
+            driver.scheduler.check()
+        if not self._is_expired and (reason := listener.expired()):
+            if not is_ours:
+                raise Cancelled
+            self._is_expired = True
+            submitted.stop(reason=reason)
 
 
 def _of_job(point: Point) -> dict[str, ParameterValue]:

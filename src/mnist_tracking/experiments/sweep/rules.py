@@ -35,7 +35,7 @@ class StopRules:
             What a trial has cost is known once it has ended, from its billable seconds.
         target: The value of the objective that is good enough.
         patience: The number of trials in a row that may end without a new best value of the objective.
-        failures: The number of trials that may fail; with ``failures=1``, the first failure ends the sweep.
+        failures: The number of failed trials that ends the sweep.
 
     Raises:
         ConfigError: If a value is not allowed.

@@ -1,7 +1,8 @@
 """SweepSpec: what a sweep is, whichever program runs it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Self
 
 import attrs
@@ -157,6 +158,10 @@ class SweepSpec:
         costs = [prices.cost_of(each, each.max_run_s) for each in jobs]
         known = [cost for cost in costs if cost is not None]
         return max(known) if len(known) == len(costs) else None
+
+    def grid(self) -> Iterator[Point]:
+        """Yield the points that a grid trains."""
+        return islice(filter(self.space.allows, self.space.points()), self.max_configurations)
 
     def applied(self, job: JobSpec, point: Point, repeat: int) -> tuple[JobSpec, dict[str, ParameterValue]]:
         """

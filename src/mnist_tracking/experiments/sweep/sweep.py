@@ -27,7 +27,7 @@ from mnist_tracking.experiments.sweep.record import read_sweep, record_sweep, sw
 from mnist_tracking.experiments.sweep.rules import Limits, StopRules
 from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Scheduler
-from mnist_tracking.experiments.sweep.space import Point, Rule, Space
+from mnist_tracking.experiments.sweep.space import Rule, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
 from mnist_tracking.experiments.sweep.strategies import SweepTrial, name_of
 from mnist_tracking.experiments.sweep.strategies.make import PRUNERS, STRATEGIES, AnyPruner, AnyStrategy
@@ -38,7 +38,7 @@ from mnist_tracking.reading.scores import score
 __all__ = ["HyperparameterSweep"]
 
 _THREADS = "OMP_NUM_THREADS"
-_MOST_CHECKED = 10_000  # points of a grid, before the first trial starts
+_MOST_LISTED = 1_000  # points of a grid, whose progress is shown before they are trained
 
 
 class HyperparameterSweep:
@@ -167,10 +167,6 @@ class HyperparameterSweep:
         """Check the sweep against its job, before anything is sent."""
         self._spec.check(job, self._stop, trial_quota=self.runner.workspace.settings.trial_quota)
         self._limits(job)
-
-    def _grid(self) -> Iterator[Point]:
-        space = self._spec.space
-        return islice(filter(space.allows, space.points()), self._spec.max_configurations)
 
     @classmethod
     def from_file(cls, runner: ExperimentRunner, path: str | os.PathLike[str], **options: Any) -> Self:
@@ -352,7 +348,8 @@ class HyperparameterSweep:
         job = self._require_job()
         job.inputs_with(self.runner.data_uri)
         names = self.space.varied
-        points = list(islice(self._grid(), _MOST_CHECKED)) if self._spec.is_grid and self._spec.repeats == 1 else []
+        is_listed = self._spec.is_grid and self._spec.repeats == 1
+        points = list(islice(self._spec.grid(), _MOST_LISTED)) if is_listed else []
         with reporting(
             attrs.evolve(job, objective=self._spec.objective),
             points,
