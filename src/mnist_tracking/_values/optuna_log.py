@@ -1,7 +1,8 @@
-"""The log of Optuna, which goes to standard error: silent where a study is an implementation detail."""
+"""What Optuna logs and warns of, on standard error: dropped where a study is an implementation detail."""
 
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,3 +22,11 @@ def quiet() -> Iterator[None]:
     finally:
         for handler in handlers:
             handler.removeFilter(is_of_another)
+
+
+@contextmanager
+def experimental() -> Iterator[None]:
+    """Drop the warning that something of Optuna is experimental, while it is made."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* is (an )?experimental")
+        yield

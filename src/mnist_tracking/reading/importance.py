@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
-from mnist_tracking._values.optuna_log import quiet
+from mnist_tracking._values.optuna_log import experimental, quiet
 from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import Objective
@@ -42,7 +42,7 @@ def importance_of(trials: Iterable[Trial], objective: Objective, experiment: str
     distributions = _distributions([given for given, _ in scored])
     if not distributions:
         raise StateError("experiment", experiment, "no-difference", "has trials whose hyperparameters do not differ")
-    with quiet():
+    with quiet(), experimental():
         study = optuna.create_study(direction=objective.goal)
         for given, value in scored:
             varied = {name: found for name, found in distributions.items() if name in given}

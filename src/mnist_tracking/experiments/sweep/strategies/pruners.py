@@ -1,11 +1,11 @@
 """The pruners of Optuna that have a name, and their options."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, PatientPruner, SuccessiveHalvingPruner
+
+from mnist_tracking._values.optuna_log import experimental
 
 __all__ = ["named_pruner"]
 
@@ -38,6 +38,5 @@ _PRUNERS: Mapping[str, Callable[..., BasePruner]] = {
 
 def named_pruner(name: str, options: Mapping[str, Any]) -> BasePruner:
     """Return the pruner of a name, with options that were checked."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with experimental():
         return _PRUNERS[name](**options)

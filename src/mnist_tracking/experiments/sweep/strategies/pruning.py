@@ -9,10 +9,11 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PercentilePruner, ThresholdPruner
 from optuna.samplers import RandomSampler
 
+from mnist_tracking._values.optuna_log import quiet
 from mnist_tracking._values.specs import Goal
 from mnist_tracking.experiments.sweep.space import Point
 from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial
-from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, end_trial, quiet
+from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, end_trial
 
 __all__ = ["Pruning"]
 

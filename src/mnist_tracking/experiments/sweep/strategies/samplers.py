@@ -1,12 +1,11 @@
 """The samplers of Optuna that strategies are named after."""
 
 import importlib
-import warnings
 from collections.abc import Callable, Mapping
 
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 
+from mnist_tracking._values.optuna_log import experimental
 from mnist_tracking.errors import ConfigError, MissingDependencyError
 from mnist_tracking.experiments.sweep.dimensions import Integers, Uniform
 from mnist_tracking.experiments.sweep.space import Space
@@ -45,8 +44,7 @@ def named_sampler(name: str, space: Space, seed: int) -> BaseSampler:
             raise MissingDependencyError(package, extra) from exc
     if name == "cmaes":
         _check_ranges(space)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with experimental():
         return _SAMPLERS[name](space, seed)
 
 

@@ -12,13 +12,14 @@ import optuna
 from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
+from mnist_tracking._values.optuna_log import quiet
 from mnist_tracking._values.specs import Goal
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.dimensions import Fixed
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.strategies.points import TriedPoints, key_of
 from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
-from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, encoded, end_trial, quiet, suggest
+from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, encoded, end_trial, suggest
 
 __all__ = ["Search"]
 

@@ -9,14 +9,14 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from mnist_tracking._values.optuna_log import quiet as quiet
+from mnist_tracking._values.optuna_log import quiet
 from mnist_tracking._values.recordable import comparable
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import Goal
 from mnist_tracking.experiments.sweep.dimensions import Choice, Dimension, Integers, Uniform
 from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial
 
-__all__ = ["SweepStudy", "encoded", "end_trial", "quiet", "suggest"]
+__all__ = ["SweepStudy", "encoded", "end_trial", "suggest"]
 
 _NATIVE = (str, int, float, bool, type(None))  # what Optuna's categories may be without a warning
 
