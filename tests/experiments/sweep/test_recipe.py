@@ -2,10 +2,14 @@
 
 import json
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
+from hypothesis import given
+from tests.support.spaces import spaces
 
 from mnist_tracking import (
     ConfigError,
@@ -282,6 +286,13 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("parameters: {größe: {value: 1}}".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"'latin.yaml' cannot be read: .*utf-8"):
         Recipe.read("latin.yaml")
+
+
+@given(spaces())
+def test_a_space_written_as_yaml_is_read_back_in_any_order(space: Space) -> None:
+    """Programs that write YAML often sort the keys."""
+    with tempfile.TemporaryDirectory() as folder:
+        assert read(yaml.safe_dump({"parameters": space.to_json()["parameters"]}), Path(folder)).space == space
 
 
 def test_merged_keys_are_resolved() -> None:

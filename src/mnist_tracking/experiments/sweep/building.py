@@ -151,7 +151,7 @@ def _merged(name: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]
         if not values:
             raise ConfigError(f"{name!r} depends on two values of {each.parent!r} at once, which never occurs.")
         merged[each.parent] = Condition(each.parent, values)
-    return tuple(merged.values())
+    return tuple(merged[parent] for parent in sorted(merged))
 
 
 def _same(name: str, parent: str, value: ParameterValue, dimension: Dimension) -> list[ParameterValue]:
