@@ -142,7 +142,7 @@ class Files:
     def leaderboard(self, board: Leaderboard) -> None:
         """Write ``leaderboard.csv``: a row per trial, best first."""
         with self._file("leaderboard.csv") as path:
-            board.dataframe().to_csv(path, index=False)
+            board.to_csv(path)
 
     def lineage(self, lineage: Lineage) -> None:
         """Write ``lineage.csv``: a row per step of one trial, in order of creation."""
