@@ -49,6 +49,23 @@ def sweeps(runner: mt.ExperimentRunner) -> None:
     assert_type([trial.name for trial in board], list[str])
 
 
+def searches(runner: mt.ExperimentRunner) -> None:
+    space = {
+        "lr": mt.loguniform(1e-4, 1e-1),
+        "layers": [[64, 64], [128]],
+        "optimizer": {"name": mt.choice(["sgd", "adam"]), "momentum": mt.when("name", "sgd", mt.uniform(0, 0.9))},
+        "epochs": mt.fixed(10),
+        "job:instance_type": ["ml.m5.xlarge"],
+    }
+    found = mt.Space.of(space, where=lambda point: point["lr"] > 1e-3)
+    assert_type(found, mt.Space)
+    assert_type(len(found), int)
+    sweep = mt.HyperparameterSweep(runner, found, strategy="tpe", pruner="asha", max_trials=50)
+    assert_type(sweep, mt.HyperparameterSweep)
+    mt.HyperparameterSweep(runner, [{"lr": 0.1}, {"lr": 0.2, "depth": 2}])
+    assert_type(mt.HyperparameterSweep.from_file(runner, "sweep.yaml", max_parallel=2), mt.HyperparameterSweep)
+
+
 def reads_a_trial(trial: mt.Trial) -> None:
     assert_type((trial.name, trial.experiment), tuple[str, str])
     assert_type(trial.status, Status | None)
