@@ -8,7 +8,17 @@ import attrs
 import pytest
 from tests.support.strategies import WIDE
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Objective, Workspace, uniform
+from mnist_tracking import (
+    ExperimentRunner,
+    HyperparameterSweep,
+    JobSpec,
+    Leaderboard,
+    Objective,
+    Workspace,
+    fixed,
+    uniform,
+)
+from mnist_tracking.experiments.sweep.strategies import SweepTrial
 
 optuna = pytest.importorskip("optuna")
 
@@ -77,3 +87,32 @@ def test_pruner_stops_jobs_also_in_the_program_that_continues(
     reasons = {trial.hyperparameters["x"]: trial.stop_reason for trial in board}
     assert reasons == {1.0: "", **dict.fromkeys((-0.5, -0.25), f"pruned at step {step} by {kind}")}
     assert board.best.hyperparameters["x"] == 1.0
+
+
+class Told:
+    """A strategy that tries one point, and keeps the numbers of what it is told."""
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+
+    def ask(self) -> dict[str, Any]:
+        return {"x": 0.5, "last": 1}
+
+    def report(self, trial: SweepTrial, step: int, value: float) -> bool:
+        return False
+
+    def tell(self, trial: SweepTrial) -> None:
+        self.numbers.add(trial.number)
+
+
+@pytest.mark.parametrize(("last", "numbers"), [(1, {-1, 0}), (2, {0})])
+def test_earlier_trials_with_another_fixed_value_are_left_out(
+    workspace: Workspace, job: JobSpec, last: int, numbers: set[int]
+) -> None:
+    """Such as the number of epochs: their values are not comparable."""
+    ExperimentRunner(workspace, "old", job=job).run({"x": 1.0, "last": last})
+    runner = ExperimentRunner(workspace, "new", job=job)
+    space = {"x": uniform(0, 1), "last": fixed(1)}
+    HyperparameterSweep(runner, space, strategy=(told := Told()), max_trials=1, warm_start="old").run()
+
+    assert told.numbers == numbers

@@ -217,7 +217,7 @@ def point_of(trial: Trial, space: Space) -> Point | None:
     """Return the point of a space that a trial has trained; None if it is not in the space."""
     values: Mapping[str, ParameterValue] = {**trial.hyperparameters, **(trial.sweep.job if trial.sweep else {})}
     try:
-        point = space.draw(lambda name, _: values[name])
+        point = {name: values[name] for name in space.draw(lambda name, _: values[name])}  # fixed ones may differ
     except KeyError:
         return None
     return point if space.contains(point) else None
