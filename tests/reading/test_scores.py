@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +117,22 @@ def test_what_ran_without_a_job_or_was_not_waited_for_has_no_cost(runner: Experi
 
     assert read_trial(runner.workspace, handle.name).cost is None
     assert recorded(runner.workspace, 1.0).cost is None
+
+
+def test_an_objective_that_was_read_to_its_end_is_checked_even_if_another_metric_is_not_in_the_log(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """As the CNN's accuracy of each digit, which it writes to a file."""
+    (tmp_path / "train.py").write_text(
+        "import json, os, pathlib, time\n"
+        "print('score=0.5;')\n"
+        "metrics = pathlib.Path(os.environ['SAGEMAKER_METRICS_DIRECTORY'], '1.json')\n"
+        "metrics.write_text(json.dumps({'MetricName': 'extra', 'Value': 1.0, 'Timestamp': time.time()}) + '\\n')\n"
+    )
+    job = JobSpec("train.py", source_dir=str(tmp_path), metrics={"score": "score=(.*?);"}, objective="score")
+    ExperimentRunner(workspace, "files", job=job).run()
+    (trial,) = Leaderboard.load(workspace, "files")
+
+    assert (trial.is_checked, trial.unchecked) == (False, ["extra"])
+    assert score_note(trial, Objective("score")) == ""
+    assert score_note(trial, Objective("extra")) == "not checked"

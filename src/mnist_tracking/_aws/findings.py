@@ -57,7 +57,7 @@ class Findings:
         return {
             **{f"{NON_FINITE}{name}": value for name, value in self.non_finite.items()},
             **{f"{DROPPED}{name}": text[:_LONGEST_VALUE] for name, text in self.dropped.items()},
-            **tail_parameters(self.tails),
+            **tail_parameters(self.tails, longer_than=2 if self.is_complete else 0),  # shows which metrics were read
             **({CHECKED: True} if self.is_complete else {}),
         }
 

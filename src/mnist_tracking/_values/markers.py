@@ -63,7 +63,7 @@ def marked(parameters: Mapping[str, object], kind: str) -> dict[str, str]:
     }
 
 
-def tail_parameters(tails: Mapping[str, Sequence[float]]) -> dict[str, str]:
+def tail_parameters(tails: Mapping[str, Sequence[float]], *, longer_than: int = 2) -> dict[str, str]:
     """
     Return the parameters that record the last values of metrics; up to two values follow from SageMaker's statistics.
 
@@ -71,4 +71,4 @@ def tail_parameters(tails: Mapping[str, Sequence[float]]) -> dict[str, str]:
         >>> tail_parameters({"loss": (0.5, 0.25, 0.125), "accuracy": (0.9,)})
         {'mnist-tracking:tail.loss': '0.5 0.25 0.125'}
     """
-    return {f"{TAIL}{name}": " ".join(map(repr, tail)) for name, tail in tails.items() if len(tail) > 2}
+    return {f"{TAIL}{name}": " ".join(map(repr, tail)) for name, tail in tails.items() if len(tail) > longer_than}

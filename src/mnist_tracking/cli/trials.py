@@ -98,8 +98,9 @@ def write_trial(trial: Trial, page: Page) -> None:
         page.table([_metric_row(name, last, trial.metrics.get(name)) for name, last in trial.last_values.items()])
     for text in trial.dropped.values():
         page.say(text)
-    if trial.metrics and not trial.is_checked and trial.status != "InProgress":
-        page.say("Not checked: a metric may have ended with NaN, since the log was not read to its end.")
+    if (names := trial.unchecked) and trial.status != "InProgress":
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        page.say(f"Not checked: {', '.join(names[:3])}{more} may have ended with NaN; the log does not show it.")
 
 
 def _metric_row(name: str, last: float | str, metric: Metric | None) -> dict[str, Any]:

@@ -55,6 +55,6 @@ def score_note(trial: Trial, objective: Objective | None) -> str:
         return ""
     if not is_scorable(trial, objective):
         return "last values not recorded"
-    if not trial.is_checked:
+    if objective.metric in trial.unchecked:
         return "not checked"
     return f"mean of {plural(metric.count, 'value')}" if window and metric.count < window else ""

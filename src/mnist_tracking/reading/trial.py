@@ -121,7 +121,8 @@ class Trial:
             ``"-inf"``. Their summaries include only the finite values before it.
         dropped: By metric, how many logged values SageMaker does not have, and why.
         tails: The last finite values of each metric that has more than two, the oldest first, at most 20. They are
-            recorded by the program that waits for the job; a trial without them has none.
+            recorded by the program that waits for the job; a trial without them has none. If not all metrics were read
+            to their end, those that were have them also if they are shorter.
         is_checked: Whether the metrics were read to the end of the training; otherwise they may end with NaN, without
             a trace of it.
         stop_reason: Why its training was stopped, as `SubmittedTrial.stop` was called: ``"stopped on request"``,
@@ -198,6 +199,11 @@ class Trial:
 
         row = {name: value for name, value in trial_row(self).items() if value not in ("", None)}
         return html_table(pd.DataFrame(list(row.items()), columns=["what", "value"]))
+
+    @property
+    def unchecked(self) -> list[str]:
+        """The metrics that may end with NaN, without a trace of it: they were not read to the end of the training."""
+        return [] if self.is_checked else sorted(self.metrics.keys() - self.tails.keys() - self.non_finite.keys())
 
     @property
     def is_pruned(self) -> bool:
