@@ -70,7 +70,7 @@ def test_the_whole_workflow_runs_and_leaves_only_its_results(run: Run, tmp_path:
         "Lineage of mnist-demo-",
         "of 100 test images right",
         "10 of its predictions:",
-        "Cleanup: deleted 1 endpoint, 1 endpoint config, 1 model, 4 trial components, 2 trials, 1 experiment",
+        "Cleanup: deleted 1 endpoint, 1 endpoint config, 1 model, 5 trial components, 2 trials, 1 experiment",
         "is not training",
     ):
         assert told in result.stdout
