@@ -83,12 +83,13 @@ if os.environ.get("DOCS_INTERSPHINX"):
 
 # not linked without the inventories above
 nitpick_ignore_regex = [
-    ("any", r"(boto3|sagemaker|time)\..*"),
+    ("any", r"(boto3|datetime|sagemaker|time)\..*"),
     (
         "py:class",
         r"Where|Format|ExportFormat|ParameterValue|datetime|timedelta|OnProgress"
+        r"|AnyPruner|AnyStrategy|BasePruner|BaseSampler"
         r"|mnist_tracking\.reading\.results\.T|mnist_tracking\._values\.tables\.Table",
-    ),  # aliases, a type variable and what only the library passes have no page
+    ),  # aliases, types of Optuna, a type variable and what only the library passes have no page
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),
 ]
 
