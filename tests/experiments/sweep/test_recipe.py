@@ -229,6 +229,10 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
         ("parameters: {lr: {distribution: constant, min: 0, max: 1}}", "'constant'; expected one of int_uniform"),
         ("parameters: {lr: {distribution: int_uniform, min: 0.5, max: 1}}", "lr: low=0.5; expected an integer"),
         ("parameters: {lr: {distribution: log_uniform_values, min: 0, max: 1}}", "min: expected a number > 0"),
+        (
+            "parameters: {C: {distribution: log_uniform, min: 0.1, max: 1000.0}}",
+            "C.distribution: log_uniform takes exp",
+        ),
         ("parameters: {lr: {distribution: q_uniform, min: 0, max: 1, q: 0}}", "lr.q: 0; expected a number > 0"),
         ("parameters: {lr: {distribution: q_log_uniform_values, min: 1, max: 9, q: 2}}", "lr.q: 2; a logarithmic"),
         ("parameters: {lr: {value: 1, when: {opt: 1}}}", "parameters: 'lr' depends on 'opt', which is not a parameter"),

@@ -147,8 +147,18 @@ def _log_uniform_values(parameter: Section, low: float, high: float) -> Dimensio
     return loguniform(low, high)
 
 
-def _log_uniform(_: Section, low: float, high: float) -> Dimension:
-    return loguniform(math.exp(low), math.exp(high))
+def _log_uniform(parameter: Section, low: float, high: float) -> Dimension:
+    return loguniform(_power(parameter, low), _power(parameter, high))
+
+
+def _power(parameter: Section, exponent: float) -> float:
+    try:
+        return math.exp(exponent)
+    except OverflowError:
+        raise parameter.error(
+            f"log_uniform takes exponents, and e**{exponent} is too large. Write log_uniform_values for the values.",
+            "distribution",
+        ) from None
 
 
 def _q_uniform(parameter: Section, low: float, high: float) -> Dimension:
@@ -169,7 +179,7 @@ def _q_log_uniform_values(parameter: Section, low: float, high: float) -> Dimens
 
 
 def _q_log_uniform(parameter: Section, low: float, high: float) -> Dimension:
-    return _q_log_uniform_values(parameter, math.exp(low), math.exp(high))
+    return _q_log_uniform_values(parameter, _power(parameter, low), _power(parameter, high))
 
 
 def _q(parameter: Section) -> float:
