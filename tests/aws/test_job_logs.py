@@ -18,6 +18,7 @@ from mnist_tracking import (
     HyperparameterSweep,
     JobFailedError,
     JobSpec,
+    ServiceError,
     Workspace,
 )
 from mnist_tracking._aws.logs import JobLog, log_tail
@@ -92,6 +93,26 @@ def test_every_line_is_read_once_however_late_it_is(account: Account, seed: int)
     assert sorted(read) == sorted(logged)
     for name in "012":
         assert [line for line in read if line[0] == name] == [line for line in logged if line[0] == name]
+
+
+def test_a_failed_call_loses_no_lines_of_other_hosts(account: Account) -> None:
+    engine, workspace, clock = account
+    log = JobLog(workspace, "job")
+    for host in (1, 2):
+        add_line(engine, f"algo-{host}-1", clock(), f"host {host}")
+    assert read_on(log, calls=1) == []  # it has looked for streams
+    seen: list[str] = []
+
+    def fail_for_the_second(**_: object) -> None:
+        seen.append("call")
+        if len(seen) == 2:
+            raise ServiceError("InternalFailure", "GetLogEvents", "not now")
+
+    workspace.client("logs").meta.events.register_first("before-call.cloudwatch-logs.GetLogEvents", fail_for_the_second)
+    with pytest.raises(ServiceError, match="not now"):
+        read_on(log, calls=1)
+
+    assert read_on(log, calls=1) == ["host 1", "host 2"]
 
 
 @pytest.mark.parametrize(

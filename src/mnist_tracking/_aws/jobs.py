@@ -124,13 +124,11 @@ def tag_component(account: Account, job_name: str, tags: Mapping[str, str], arn:
     return True
 
 
-def wait_for_job(account: Account, job_name: str) -> Mapping[str, Any]:
-    """Wait until a job ends, and return the response of DescribeTrainingJob."""
+def wait_for_job(account: Account, job_name: str) -> None:
+    """Wait until a job ends."""
     for _ in Polling(account):
-        job = describe_job(account, job_name)
-        if end_of(job):
-            break
-    return job
+        if end_of(describe_job(account, job_name)):
+            return
 
 
 def job_status(account: Account, job_name: str) -> Status:

@@ -66,7 +66,8 @@ class JobLog:
             for stream in self._tokens:
                 is_end = False
                 while not is_end:
-                    lines, is_end = self._page(stream)
+                    lines, token = self._page(stream)
+                    is_end, self._tokens[stream] = token == self._tokens[stream], token
                     yield from lines
 
     def last_lines(self, ended: datetime | None) -> Iterator[Line]:
@@ -103,20 +104,20 @@ class JobLog:
             AccessDeniedError: If reading logs is not allowed, and the log is not optional.
         """
         has_all = streams is not None and len(self._tokens) >= streams
-        lines: list[Line] = []
         self.has_more = False
-        with self._denial():
-            if self.is_denied:
-                pass
-            elif self._is_look_due(has_all=has_all, is_over=ended is not None):
-                self._find_streams()
-                self._has_looked_at_end = ended is not None
-                self.has_more = self.has_streams
-            else:
-                lines = self._pages(is_over=ended is not None)
+        lines = [] if self.is_denied else self._look_or_read(has_all=has_all, is_over=ended is not None)
         if ended is not None:
             self._note_end(ended, is_quiet=not (lines or is_behind), has_all=has_all)
         return lines
+
+    def _look_or_read(self, *, has_all: bool, is_over: bool) -> list[Line]:
+        with self._denial():
+            if not self._is_look_due(has_all=has_all, is_over=is_over):
+                return self._pages(is_over=is_over)
+            self._find_streams()
+            self._has_looked_at_end = is_over
+            self.has_more = self.has_streams
+        return []
 
     def _is_look_due(self, *, has_all: bool, is_over: bool) -> bool:
         if not self._tokens:
@@ -127,13 +128,16 @@ class JobLog:
         return self._account.clock() - self._looked >= pause_s
 
     def _pages(self, *, is_over: bool) -> list[Line]:
-        """Return the next page of each stream; a page before the end may be empty, too."""
-        lines: list[Line] = []
-        for stream in self._tokens:
-            page, is_end = self._page(stream)
-            lines += page
-            self.has_more |= not is_end and (is_over or not page or len(page) >= _MANY)
-        return lines
+        """
+        Return the next page of each stream; a page before the end may be empty, too.
+
+        After an error, the same pages are read again.
+        """
+        pages = {stream: self._page(stream) for stream in self._tokens}
+        for stream, (lines, token) in pages.items():
+            is_end, self._tokens[stream] = token == self._tokens[stream], token
+            self.has_more |= not is_end and (is_over or not lines or len(lines) >= _MANY)
+        return [line for lines, _ in pages.values() for line in lines]
 
     def _note_end(self, ended: datetime, *, is_quiet: bool, has_all: bool) -> None:
         """Notice that the log of a job that has ended is complete."""
@@ -177,17 +181,16 @@ class JobLog:
             if not is_missing(error):  # the group is created with the first job that logs
                 raise
 
-    def _page(self, stream: str) -> tuple[list[Line], bool]:
-        """Return the next page of a stream, and whether it is the end: its token stays the same."""
+    def _page(self, stream: str) -> tuple[list[Line], str]:
+        """Return the next page of a stream, and the token of the one after it; at the end, the token stays the same."""
         before = self._tokens[stream]
         position = {} if before is None else {"nextToken": before}
         with translated():
             page = self._account.client("logs").get_log_events(
                 logGroupName=_LOG_GROUP, logStreamName=stream, startFromHead=True, **position
             )
-        self._tokens[stream] = page["nextForwardToken"]
         lines = [(datetime.fromtimestamp(one["timestamp"] / 1000, UTC), one["message"]) for one in page["events"]]
-        return lines, self._tokens[stream] == before
+        return lines, page["nextForwardToken"]
 
 
 def log_tail(account: Account, job_name: str, ended: datetime | None, lines: int) -> list[str]:
