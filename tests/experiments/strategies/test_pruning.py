@@ -178,6 +178,18 @@ def test_pruner_of_optuna_is_used_as_it_is() -> None:
     assert stopped_at(strategy, 0, 0.3, 0.1) == 2
 
 
+def test_pruner_of_optuna_may_be_used_again() -> None:
+    """Hyperband keeps the number of steps of the first trial that it saw complete."""
+    pruner = optuna.pruners.HyperbandPruner()
+    curves = [[0.5 - number / 100] * 9 for number in range(10)]
+    stopped = [
+        [stopped_at(strategy, number, *curve) for number, curve in enumerate(curves)]
+        for strategy in (pruning(pruner), pruning("hyperband"), pruning(pruner))
+    ]
+
+    assert stopped[0] == stopped[1] == stopped[2]
+
+
 def test_trial_that_failed_and_is_tried_again_is_compared_again() -> None:
     strategy = rebuilt(partial(pruning, "median"), [completed(number, 0.5) for number in range(5)])
     strategy.tell(SweepTrial(5, {"depth": 6}, "failed", values={1: 0.4}))

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -142,12 +143,15 @@ def test_point_outside_the_space_is_ignored() -> None:
 
 
 class Watching(optuna.samplers.RandomSampler):  # type: ignore[misc,name-defined]
-    """A sampler of the user's own, which keeps what it saw of the study."""
+    """A sampler of the user's own, which keeps what it saw of the study; its copies do, too."""
 
     def __init__(self) -> None:
         super().__init__(seed=1)
         self.seen: list[tuple[str, float | None, dict[int, float]]] = []
         self.completed: list[tuple[dict[str, Any], float]] = []
+
+    def __deepcopy__(self, _: object) -> "Watching":
+        return self
 
     def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
@@ -249,6 +253,25 @@ def test_sampler_of_optuna_keeps_its_settings_and_gets_the_seed_of_the_sweep() -
 
     assert searched(make, 8, is_rebuilt=True) == trials
     assert searched(partial(strategy_of, sampler, WIDE, seed=1), 8) != trials
+
+
+def test_sampler_of_optuna_may_be_used_again() -> None:
+    """It keeps what it has seen of a study, which another sweep has nothing to do with."""
+    sampler = optuna.samplers.CmaEsSampler(seed=1)
+    make = partial(strategy_of, sampler, WIDE)
+    trials = searched(make, 8)
+    searched(partial(strategy_of, sampler, Space.of({"x": uniform(0, 1), "y": uniform(0, 1)})), 8)
+
+    assert searched(make, 8, is_rebuilt=True) == trials
+    assert searched(partial(strategy_of, optuna.samplers.CmaEsSampler(seed=1), WIDE), 8) == trials
+
+
+def test_sampler_that_cannot_be_copied_is_rejected() -> None:
+    sampler = optuna.samplers.RandomSampler()
+    sampler.lock = threading.Lock()
+
+    with pytest.raises(ConfigError, match=r"strategy=<optuna.*RandomSampler.* cannot be copied"):
+        strategy_of(sampler, WIDE)
 
 
 def test_threads_ask_and_tell_at_once() -> None:

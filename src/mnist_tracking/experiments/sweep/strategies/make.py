@@ -1,12 +1,13 @@
 """make_strategy: the strategy of a sweep, from a name, a sampler of Optuna, or an object of the user's own."""
 
+import copy
 import random
 import sys
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from mnist_tracking._values.specs import Objective
-from mnist_tracking._values.text import did_you_mean
+from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError, MissingDependencyError
 from mnist_tracking.experiments.sweep.space import Space
 from mnist_tracking.experiments.sweep.strategies.custom import Custom
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRUNERS", "STRATEGIES", "AnyPruner", "AnyStrategy", "make_strategy", "name_of"]
 
+T = TypeVar("T")
 AnyStrategy: TypeAlias = "str | BaseSampler | Strategy"
 AnyPruner: TypeAlias = "str | Mapping[str, object] | BasePruner | None"
 
@@ -81,7 +83,8 @@ def make_strategy(
     from mnist_tracking.experiments.sweep.strategies.pruners import named_pruner
     from mnist_tracking.experiments.sweep.strategies.pruning import Pruning
 
-    return Pruning(chooser, pruner if _is_pruner(pruner) else named_pruner(name, options), objective.goal)
+    found = _copied("pruner", pruner) if _is_pruner(pruner) else named_pruner(name, options)
+    return Pruning(chooser, found, objective.goal)
 
 
 def _checked_pruner(
@@ -121,8 +124,16 @@ def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | 
     from mnist_tracking.experiments.sweep.strategies.search import Search
 
     number = random.Random(str(seed)).getrandbits(31)  # noqa: S311 - no secret
-    sampler = named_sampler(strategy, space, number) if isinstance(strategy, str) else strategy
+    sampler = named_sampler(strategy, space, number) if isinstance(strategy, str) else _copied("strategy", strategy)
     return Search(sampler, space, "maximize" if objective is None else objective.goal, seed=number)
+
+
+def _copied(what: str, given: T) -> T:
+    """Return a copy of a sampler or pruner, which keeps what it has seen of a study: each strategy has its own."""
+    try:
+        return copy.deepcopy(given)
+    except TypeError as error:
+        raise ConfigError(f"{what}={short_repr(given)} cannot be copied: {error}.") from error
 
 
 def _is_sampler(value: object) -> "TypeGuard[BaseSampler]":
