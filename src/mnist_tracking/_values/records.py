@@ -280,7 +280,7 @@ class Component:
 
     @property
     def tails(self) -> Mapping[str, tuple[float, ...]]:
-        """The last finite values of each metric, the oldest first, if they were recorded; see `Trial.tails`."""
+        """The last finite values of each metric, the oldest first, if they were recorded; see ``Trial.tails``."""
         return {name: tuple(map(float, text.split())) for name, text in marked(self._reserved, TAIL).items()}
 
     @property

@@ -46,7 +46,7 @@ def watch(workspace: Workspace, *, terminal: bool, kind: str = "xterm", names: t
 def test_a_terminal_shows_a_row_for_every_trial(workspace: Workspace) -> None:
     last = [" ".join(line.split()) for line in watch(workspace, terminal=True, names=("hidden_channels",)).splitlines()]
 
-    assert last[-5].startswith("demo-trial-2 2 completed 1/1 100% ▄ 87.125 1.5 0.5 ")
+    assert last[-5].startswith("demo-trial-2 2 completed 1/1 100% 87.125 1.5 0.5 ")
     assert last[-4] == "5 waiting"
     assert last[-3] == "1 not trained, 1 completed"
     assert last[-2] == "best validation:accuracy 87.125 in trial demo-trial-2: hidden_channels=2"
@@ -265,15 +265,12 @@ def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytes
     one, swept, broken = ([*cell.outputs[0].data["text/plain"].splitlines()] for cell in done.cells[1:])
     assert one[0] == broken[0] == "Each job runs for at most 24 h."
     assert re.fullmatch(r"Sweep lines-\S+\. Each job runs for at most 24 h\.", swept[0])
-    assert [one[1].split(), one[2].split()[:4]] == [
-        ["trial", "status", "curve", "loss", "seconds"],
-        ["steep", "completed", "▄", "0.5"],
+    assert [one[1].split(), one[2].split()[:3]] == [
+        ["trial", "status", "loss", "seconds"],
+        ["steep", "completed", "0.5"],
     ]
     assert swept[1] == "1 completed, 1 failed"
-    assert sorted(line.split()[1:5] for line in swept[3:]) == [
-        ["0.5", "completed", "▄", "0.5"],
-        ["9", "failed", "▄", "9"],
-    ]
+    assert sorted(line.split()[1:4] for line in swept[3:]) == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
     assert broken[2].split()[:2] == ["broken", "failed"]
     assert "<td>steep</td>" in done.cells[1].outputs[0].data["text/html"]
     assert done.cells[3].outputs[1].ename == "JobFailedError"

@@ -126,6 +126,19 @@ def test_an_epoch_that_is_only_mentioned_is_not_reached_again(workspace: Workspa
     assert lines(view, 100, 24)[-1].split()[2:4] == ["3/3", "100%"]
 
 
+def test_a_curve_is_drawn_once_there_is_one(workspace: Workspace) -> None:
+    """Not for scripts that print a single value at their end."""
+    job = JobSpec(__file__, metrics={"accuracy": "accuracy=(.*)"}, objective="accuracy")
+    view = Progress(Console(file=StringIO()), job, Planned())
+    view.started("baseline", "job", {})
+    tell(view, job, "baseline", "accuracy=0.5")
+    first = lines(view, 80, 24)[-1]
+    tell(view, job, "baseline", "accuracy=0.75")
+
+    assert first.split()[:3] == ["baseline", "starting", "0.5"]
+    assert lines(view, 80, 24)[-1].split()[:4] == ["baseline", "starting", "▁█", "0.75"]
+
+
 def test_a_stream_that_cannot_encode_bars_gets_others(workspace: Workspace) -> None:
     stream = TextIOWrapper(BytesIO(), encoding="ascii")
     console = Console(file=stream, force_terminal=True, width=100, height=24, color_system=None)

@@ -130,7 +130,8 @@ class TrialTable:
         if followed:
             curve = min(curve, max(epochs, 8)) if epochs else curve
             curves = [sparkline(row.curve, curve, bars=bars) for row in rows]
-            yield _Column("", curves, 3, is_right=False, min_width=curve)
+            if epochs > 1 or any(len(drawn) > 1 for drawn in curves):
+                yield _Column("", curves, 3, is_right=False, min_width=curve)
             yield _Column(followed, [self._value(row) for row in rows], 2, min_width=8)
         for name in self._metrics:
             yield _Column(name, [_shown(row.last.get(name)) for row in rows], 7, min_width=8)
