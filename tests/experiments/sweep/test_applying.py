@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tracking import ConfigError, JobSpec
+from mnist_tracking import ConfigError, ExperimentRunner, HyperparameterSweep, JobSpec, Workspace
 from mnist_tracking.experiments.sweep.applying import apply_point
 
 
@@ -50,3 +50,21 @@ def test_what_a_job_cannot_have_is_rejected(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         apply_point(toy_job(), point)  # type: ignore[arg-type]
+
+
+def test_an_input_that_a_job_needs_may_vary(
+    toy_job: Callable[..., JobSpec], workspace: Workspace, tmp_path: Path
+) -> None:
+    """The job alone lacks it; folders are uploaded for each trial."""
+    for name in ("full", "small"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows.csv").write_text(name)
+    runner = ExperimentRunner(workspace, "lines", job=toy_job(required_inputs=["data"]))
+    folders = [str(tmp_path / "full"), str(tmp_path / "small")]
+
+    board = HyperparameterSweep(runner, {"job:inputs.data": folders}).run()
+
+    assert [trial.status for trial in board] == ["Completed", "Completed"]
+    assert len({item.uri for trial in board for item in trial.steps[-1].inputs if item.name == "data"}) == 2
+    with pytest.raises(ConfigError, match="needs the input 'data'"):
+        HyperparameterSweep(runner, {"job:inputs.dat": folders}).run()

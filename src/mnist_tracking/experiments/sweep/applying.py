@@ -11,7 +11,7 @@ from mnist_tracking._values.specs import JobSpec
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 
-__all__ = ["JOB", "apply_point", "check_job_name"]
+__all__ = ["INPUTS", "INSTANCE_TYPE", "JOB", "apply_point", "check_job_name"]
 
 JOB = "job:"
 """Begins the names of dimensions that are no hyperparameters."""
@@ -19,14 +19,15 @@ JOB = "job:"
 INSTANCE_TYPE = f"{JOB}instance_type"
 """The name of the dimension that is the instance type."""
 
-_INPUTS, _ENVIRONMENT = f"{JOB}inputs.", f"{JOB}environment."
+INPUTS, _ENVIRONMENT = f"{JOB}inputs.", f"{JOB}environment."
+"""Begin the names of those that are an input channel, or an environment variable; its name follows."""
 
 
 def check_job_name(name: str) -> None:
     """Check the name of a dimension that is no hyperparameter; ConfigError if a job has no such attribute."""
-    if name == INSTANCE_TYPE or (name.startswith((_INPUTS, _ENVIRONMENT)) and not name.endswith(".")):
+    if name == INSTANCE_TYPE or (name.startswith((INPUTS, _ENVIRONMENT)) and not name.endswith(".")):
         return
-    forms = (INSTANCE_TYPE, f"{_INPUTS}<channel>", f"{_ENVIRONMENT}<NAME>")
+    forms = (INSTANCE_TYPE, f"{INPUTS}<channel>", f"{_ENVIRONMENT}<NAME>")
     attribute = name.partition(".")[0]
     suggestion = did_you_mean(attribute, [form.partition(".")[0] for form in forms if form.partition(".")[0] != name])
     raise ConfigError(
@@ -57,8 +58,8 @@ def apply_point(job: JobSpec, point: Mapping[str, ParameterValue]) -> tuple[JobS
     for name, value in point.items():
         if name == INSTANCE_TYPE:
             instance_type = value  # which the job checks
-        elif name.startswith(_INPUTS):
-            inputs[name.removeprefix(_INPUTS)] = _string(name, value)
+        elif name.startswith(INPUTS):
+            inputs[name.removeprefix(INPUTS)] = _string(name, value)
         elif name.startswith(_ENVIRONMENT):
             environment[name.removeprefix(_ENVIRONMENT)] = value if isinstance(value, str) else json.dumps(value)
     hyperparameters = {name: value for name, value in point.items() if not name.startswith(JOB)}

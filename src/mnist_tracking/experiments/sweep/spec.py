@@ -14,7 +14,7 @@ from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec, Objective, check_objective
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
-from mnist_tracking.experiments.sweep.applying import INSTANCE_TYPE, apply_point
+from mnist_tracking.experiments.sweep.applying import INPUTS, INSTANCE_TYPE, apply_point
 from mnist_tracking.experiments.sweep.checking import check_space
 from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
@@ -150,6 +150,11 @@ class SweepSpec:
                 "max_trials=, split the sweep, or pass trial_quota= to the workspace if AWS has raised yours."
             )
         check_space(self.space, job)
+
+    def check_inputs(self, job: JobSpec, data_uri: str | None) -> None:
+        """Check that its trials have the inputs that the job needs, some of which may vary; ConfigError otherwise."""
+        varied = {name: found.ends[0] for name, found in self.space.dimensions.items() if name.startswith(INPUTS)}
+        apply_point(job, varied)[0].inputs_with(data_uri)
 
     def most_usd(self, job: JobSpec, prices: Prices) -> float | None:
         """Return what one of its trials costs at most, in US dollars; None if a price is not known."""

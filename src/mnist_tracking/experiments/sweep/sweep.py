@@ -346,7 +346,7 @@ class HyperparameterSweep:
         """
         check_observer(observer)
         job = self._require_job()
-        job.inputs_with(self.runner.data_uri)
+        self._spec.check_inputs(job, self.runner.data_uri)
         names = self.space.varied
         is_listed = self._spec.is_grid and self._spec.repeats == 1
         points = list(islice(self._spec.grid(), _MOST_LISTED)) if is_listed else []
