@@ -388,7 +388,7 @@ class Workspace(Account):
     def report(
         self,
         experiment: "str | Sequence[str] | Leaderboard",
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] = "report.html",
         *,
         objective: "Objective | str | None" = None,
         curves: int | None = 100,
@@ -399,7 +399,7 @@ class Workspace(Account):
 
         Args:
             experiment: The name of an experiment, several names, or a `Leaderboard` that was loaded already.
-            path: The file, such as ``"report.html"``, in a folder that exists.
+            path: The file, in a folder that exists.
             objective: What to rank by, as for `Leaderboard.load`; a leaderboard has its own.
             curves: Of how many trials to read the log; see `Leaderboard.report`.
             on_progress: Called after every hundred trials with the number read so far.

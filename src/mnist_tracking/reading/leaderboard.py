@@ -354,7 +354,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
         checked = (with_log_checked(trial) for trial in self.trials if trial.job_name and not is_known(trial))
         return including(self, checked)
 
-    def report(self, path: str | os.PathLike[str], *, curves: int | None = 100) -> Path:
+    def report(self, path: str | os.PathLike[str] = "report.html", *, curves: int | None = 100) -> Path:
         """
         Write these trials as one HTML page that needs no network, with everything that was found.
 
@@ -363,7 +363,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
         is inside, as JSON. The page is written atomically, and replaces a file that is there.
 
         Args:
-            path: The file, such as ``"report.html"``, in a folder that exists.
+            path: The file, in a folder that exists.
             curves: Of how many trials to read the log, the best first; None for all. On AWS each takes about five
                 calls. The curves of the others show the values of the objective that their sweep recorded.
 

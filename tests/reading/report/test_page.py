@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import math
 import re
 import sys
@@ -10,13 +11,17 @@ from pathlib import Path
 
 import attrs
 import pytest
-from tests.support.pages import HOSTILE, Element, Page
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.pages import HOSTILE, Element, Page, parsed
 from tests.support.sent import Sent
 
-from mnist_tracking import ConfigError, ExperimentRunner, Leaderboard, NotFoundError, Objective, Workspace
+from mnist_tracking import ConfigError, ExperimentRunner, Leaderboard, Lineage, NotFoundError, Objective, Workspace
 from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.text import printable
-from mnist_tracking.types import Provenance
+from mnist_tracking.reading.report.contents import Contents, read_contents
+from mnist_tracking.reading.report.page import render
+from mnist_tracking.types import Node, Provenance
 
 SECTIONS = ["best", "board", "parameters", "importance", "curves", "lineage", "failures", "code", "cost"]
 
@@ -337,8 +342,8 @@ def test_a_trial_without_a_parameter_interrupts_its_line(workspace: Workspace, t
         "sgd": {"a": 1, "b": "sgd", "c": 0.9},
         "adam": {"a": 2, "c": 0.1},
     }
-    for accuracy, (name, given) in enumerate(configurations.items()):
-        with runner.trial(given, name=name) as trial:
+    for accuracy, (name, configuration) in enumerate(configurations.items()):
+        with runner.trial(configuration, name=name) as trial:
             trial.log_metric("accuracy", -accuracy)
     board = Leaderboard.load(workspace, "conditional", objective="accuracy")
     trials = (board[0], attrs.evolve(board[1], status="InProgress", provenance=Provenance()))
@@ -358,3 +363,49 @@ def test_a_score_beyond_its_axis_is_an_arrowhead(workspace: Workspace, tmp_path:
     page = Page(workspace.report("diverged", tmp_path / "page.html", objective="accuracy"))
 
     assert [mark["data-i"] for mark in page.section("parameters").all(class_="beyond")] == ["5"]
+
+
+@pytest.fixture(scope="module")
+def one_trial(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """What the page of one trial shows."""
+    workspace = Workspace.embedded(tmp_path_factory.mktemp("one") / "home")
+    with ExperimentRunner(workspace, "one").trial({"C": 1.0}, name="only") as trial:
+        trial.log_metric("accuracy", 0.5)
+    contents = read_contents(Leaderboard.load(workspace, "one", objective="accuracy"), 0)
+    workspace.close()
+    return contents
+
+
+@given(
+    text=st.text(max_size=20) | st.sampled_from([HOSTILE, "]]>", "<!--", "--!>", "&lt;", "\\u003c/script>", "{{x}}"])
+)
+def test_any_text_of_others_stays_text(one_trial: Contents, text: str) -> None:
+    """As a name, a hyperparameter, a metric, a reason, a command, and the name of a node of the lineage."""
+    trial = attrs.evolve(
+        one_trial.rows[0].trial,
+        name=text,
+        experiment=text,
+        status="Failed",
+        failure_reason=text,
+        hyperparameters={text: text, "other": [text]},
+        non_finite={text: "nan"},
+        provenance=Provenance(command=text, packages={text: text}),
+    )
+    failed = attrs.evolve(one_trial.rows[0], trial=trial, state="failed", note=text)
+    contents = attrs.evolve(
+        one_trial,
+        rows=(failed, one_trial.rows[0]),
+        best=failed,
+        parameters=(text,),
+        metrics=(text,),
+        why_no_importance=text,
+        lineage=Lineage(text, (), (Node(text, "step", text),), (), one_trial.board._account),
+    )
+    root = parsed(render(contents).encode().decode())
+    data = json.loads(root.one("script", id="data").text)
+
+    assert len(root.all("script")) == 2
+    assert data["trials"][0]["trial"] == data["trials"][0]["reason"] == text
+    assert data["trials"][0]["parameters"] == {text: text, "other": [text]}
+    assert data["lineage"]["nodes"][0]["label"] == text
+    assert not any(name.startswith("on") for element in root.all() for name in element.attributes)

@@ -48,14 +48,19 @@
     const button = document.createElement("span");
     button.append(...cell.childNodes);
     cell.append(button);
-    return Object.assign(button, { tabIndex: 0, role: "button" });
+    button.tabIndex = 0;
+    button.setAttribute("role", "button");
+    return button;
   }
 
   for (const heading of headings) toButton(heading).addEventListener("click", () => sortBy(heading));
 
+  const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+  const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn));
+
   function applyFilter() {
     const asked = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const states = new Set(chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset.state));
+    const states = new Set(chips.filter(isPressed).map((chip) => chip.dataset.state));
     let count = 0;
     rows.forEach((row, place) => {
       const trial = Number(row.dataset.i);
@@ -69,7 +74,7 @@
   filter.addEventListener("input", applyFilter);
   for (const chip of chips) {
     chip.addEventListener("click", () => {
-      chip.ariaPressed = String(chip.ariaPressed !== "true");
+      press(chip, !isPressed(chip));
       applyFilter();
     });
   }
@@ -105,14 +110,14 @@
   };
 
   function pin(place) {
-    const row = (index) => rows[index].querySelector("[role=button]");
-    if (pinned !== null) row(pinned).ariaPressed = "false";
+    const nameOf = (index) => rows[index].querySelector("[role=button]");
+    if (pinned !== null) press(nameOf(pinned), false);
     pinned = place === pinned ? null : place;
-    if (pinned !== null) row(pinned).ariaPressed = "true";
+    if (pinned !== null) press(nameOf(pinned), true);
     highlight(pinned);
   }
 
-  for (const row of rows) toButton(row.querySelector("th")).ariaPressed = "false";
+  for (const row of rows) press(toButton(row.querySelector("th")), false);
   document.addEventListener("pointerover", (event) => highlight(trialAt(event.target)));
   document.addEventListener("focusin", (event) => highlight(trialAt(event.target)));
   document.addEventListener("click", (event) => {
