@@ -91,6 +91,9 @@ def test_an_interrupted_sweep_names_what_other_programs_train(
     result = ask("sweep", *script)
 
     assert result.exit_code == 130
-    assert result.stderr.endswith(f"interrupted. Still running: {name}. The trials of lines stay.\n")
+    assert result.stderr.endswith(
+        f"interrupted. Still running: {name}. The trials of lines stay. "
+        "The options --name night --resume continue the sweep.\n"
+    )
     assert workspace.submitted(name).status == "InProgress"
     workspace.submitted(name).stop()

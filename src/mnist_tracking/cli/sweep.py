@@ -98,11 +98,12 @@ def sweep(  # noqa: PLR0913 - one for each option
         confirm_cost(f"{action} {limit}", most=most, yes=yes)
     tally = _Tally()
     with settings.opened(create=True) as workspace:
+        found = search.sweep(workspace, options, job)
         try:
-            found = search.sweep(workspace, options, job)
             board = found.run(observer=tally, progress=_PROGRESS[progress], resume=resume)
         except KeyboardInterrupt as interrupt:
             told = [tally.left(), *getattr(interrupt, "__notes__", ()), f"The trials of {options.experiment} stay."]
+            told.append(f"The options --name {found.name} --resume continue the sweep.")
             raise KeyboardInterrupt(" ".join(told)) from None
         write_leaderboard(board, form)
     if found.stopped_by:
