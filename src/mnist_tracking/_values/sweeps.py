@@ -6,6 +6,7 @@ import attrs
 
 from mnist_tracking._values.markers import SWEEP
 from mnist_tracking._values.recordable import ParameterValue
+from mnist_tracking._values.records import own_copy
 
 __all__ = ["SweepPlace", "place_in"]
 
@@ -30,7 +31,7 @@ class SweepPlace:
     objective: str = ""
     repeat: int = 0
     repeat_by: str = ""
-    job: Mapping[str, ParameterValue] = attrs.field(factory=dict, hash=False)
+    job: Mapping[str, ParameterValue] = attrs.field(factory=dict, converter=own_copy, hash=False)
 
     def hyperparameters(self) -> dict[str, ParameterValue]:
         """Return the reserved hyperparameter that stores it."""

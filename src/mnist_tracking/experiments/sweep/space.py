@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 import attrs
 
-from mnist_tracking._values.records import ParameterValue
+from mnist_tracking._values.records import ParameterValue, own_copy
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
@@ -46,10 +46,10 @@ class Space:
         (2, {'lr': 0.1, 'epochs': 1})
     """
 
-    dimensions: Mapping[str, Dimension]
-    conditions: Mapping[str, tuple[Condition, ...]] = attrs.field(factory=dict)
+    dimensions: Mapping[str, Dimension] = attrs.field(converter=own_copy, hash=False)
+    conditions: Mapping[str, tuple[Condition, ...]] = attrs.field(factory=dict, converter=own_copy, hash=False)
     explicit: tuple[Point, ...] = ()
-    first: tuple[Point, ...] = ()
+    first: tuple[Point, ...] = attrs.field(default=(), hash=False)
     where: Rule | None = None
     is_ruled: bool = False
 
