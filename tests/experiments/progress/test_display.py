@@ -185,6 +185,17 @@ def test_many_trials_have_a_line_for_each_start_and_end_and_some_summaries(works
     assert lines[-3].endswith("validation:accuracy 99.9, the best so far")
 
 
+def test_a_long_training_is_few_lines(workspace: Workspace) -> None:
+    told = StringIO()
+    with Progress(Console(file=told, width=120), JOB, Planned()) as view:
+        view.started("demo-trial-2", "job", {})
+        lines = ("Train Epoch: {0} [9/9 (100%)];", "Validation Accuracy: 90%;")
+        tell(view, JOB, "demo-trial-2", *(line.format(epoch) for epoch in range(1, 301) for line in lines))
+
+    epochs = [int(line.split()[2].rstrip(",")) for line in told.getvalue().splitlines() if "epoch" in line]
+    assert epochs == [*range(1, 11), *range(20, 101, 10), 200, 300]
+
+
 def test_plain_lines_can_be_asked_for_on_a_terminal(workspace: Workspace) -> None:
     told = StringIO()
     with Progress(Console(file=told, force_terminal=True, width=120), JOB, Planned(POINTS), plain=True) as view:

@@ -29,7 +29,7 @@ Showing = bool | Literal["plain"] | None
 """Whether progress is shown, ``"plain"`` for lines only; None where somebody is likely to look at it."""
 
 _FEW = 20
-"""How many trials a sweep may have so that each of their epochs is a line."""
+"""How many trials a sweep may have so that their epochs are lines, too."""
 
 
 def check_progress(progress: object) -> None:
@@ -186,7 +186,7 @@ class Progress:
                 return
             self._standing.report(row, point.metric, point.value)
         is_objective = self._objective is not None and self._objective.metric == point.metric
-        if self._is_detailed and is_objective and row.epoch:
+        if self._is_detailed and is_objective and row.epoch and _is_round(row.count):
             of = f" of {row.epochs}" if row.epochs else ""
             self._print(row, f"epoch {point.step}{of}, {point.metric} {number(point.value)}")
 
@@ -222,7 +222,7 @@ class Progress:
 
     @property
     def _is_detailed(self) -> bool:
-        """Whether there are so few trials that each of their epochs is a line."""
+        """Whether there are so few trials that their epochs are lines, too."""
         return self._standing.total <= _FEW
 
     def _print(self, row: Row, text: str) -> None:
@@ -237,6 +237,11 @@ class Progress:
     def _print_line(self, line: str) -> None:
         if self._live is None:
             self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_round(count: int) -> bool:
+    """Whether a number is one of 1 to 10, 20 to 100, 200 to 1,000 and so on, so that a long training is few lines."""
+    return count % 10 ** (len(str(count)) - 1) == 0
 
 
 if TYPE_CHECKING:
