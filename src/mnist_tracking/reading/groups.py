@@ -42,9 +42,8 @@ class Group:
         hyperparameters: What they have in common, without what is repeated.
         trials: The trials, in order of the leaderboard; those that failed, diverged or were stopped included.
         values: The objective of each completed trial that has a value.
-        p_value: The probability of a difference from the best group's mean that is at least as large, if there is none:
-            by Welch's test, adjusted by Holm's method. None for the best itself, and if either has fewer than two
-            values.
+        p_value: The p-value of the difference from the mean of the best: by Welch's test, adjusted by Holm's method.
+            None for the best itself, and if either has fewer than two values.
         is_tied: Whether the group is not shown to be worse than the best, which is tied with itself; None if it cannot
             be tested.
     """
