@@ -241,7 +241,7 @@ class Progress:
 
 def _is_round(count: int) -> bool:
     """Whether a number is one of 1 to 10, 20 to 100, 200 to 1,000 and so on, so that a long training is few lines."""
-    return count % 10 ** (len(str(count)) - 1) == 0
+    return set(str(count)[1:]) <= {"0"}
 
 
 if TYPE_CHECKING:
