@@ -69,11 +69,12 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _BEYOND
 
 
-def axis_of(values: Sequence[object]) -> Axis:
+def axis_of(values: Sequence[object], *, are_choices: bool = True) -> Axis:
     """
     Return an axis on which all values have a place.
 
-    Numbers are placed by their logarithm if that spreads them more evenly; anything else is placed side by side.
+    Numbers are placed by their logarithm if that spreads them more evenly; anything else is placed side by side. A few
+    numbers are marked themselves if they were chosen, as hyperparameters are, and not measured.
 
     Example:
         >>> axis_of([0.001, 0.01, 0.1]).kind, axis_of([0.1, 0.5, 0.9]).kind, axis_of([2, "auto"]).ticks
@@ -85,7 +86,7 @@ def axis_of(values: Sequence[object]) -> Axis:
         return Axis("category", categories=tuple(names))
     if not numbers:
         return Axis("linear")
-    marked = tuple(numbers) if len(numbers) <= _TICKS else ()
+    marked = tuple(numbers) if are_choices and len(numbers) <= _TICKS else ()
     if _is_skewed([float(value) for value in values]):  # type: ignore[arg-type]
         return Axis("log", *_padded(math.log10(numbers[0]), math.log10(numbers[-1])), marked=marked)
     return Axis("linear", *_padded(numbers[0], numbers[-1]), marked=marked)
@@ -114,10 +115,11 @@ def score_axis(values: Sequence[float]) -> Axis:
     """
     ordered = sorted(values)
     if len(ordered) < _FEWEST_FENCED:
-        return axis_of(ordered)
+        return axis_of(ordered, are_choices=False)
     first, third = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
     reach = _FENCE * (third - first)
-    return axis_of([value for value in ordered if first - reach <= value <= third + reach])
+    near = [value for value in ordered if first - reach <= value <= third + reach]
+    return axis_of(near, are_choices=False)
 
 
 def _order(value: object) -> tuple[bool, float, str]:

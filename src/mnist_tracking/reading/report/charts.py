@@ -100,7 +100,7 @@ def curve_chart(contents: Contents, metric: str) -> Markup:
         if metric in contents.curves.by_trial.get(row.trial.name, {})
     ]
     x = step_axis([step for _, points in drawn for step, _ in points])
-    y = axis_of([value for _, points in drawn for _, value in points])
+    y = axis_of([value for _, points in drawn for _, value in points], are_choices=False)
     curves = [mark for row, points in drawn for mark in _curve(row, points, contents, x, y)]
     scale = ", logarithmic" if y.kind == "log" else ""
     pruned = sum(row.state == "pruned" for row, _ in drawn)

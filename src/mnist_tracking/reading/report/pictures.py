@@ -12,7 +12,7 @@ import attrs
 from mnist_tracking._aws.storage import download_object, find_object
 from mnist_tracking._values.archives import ArchiveError, unpack
 from mnist_tracking._values.records import Artifact, Component
-from mnist_tracking.errors import AccessDeniedError
+from mnist_tracking.errors import AccessDeniedError, NotFoundError
 from mnist_tracking.reading.trial import Trial
 
 __all__ = ["Matrix", "Picture", "Shown", "read_shown"]
@@ -105,7 +105,8 @@ class _Files:
         """Return the content of an artifact, or why it cannot be read, as the end of a sentence."""
         uri, is_inside, member = artifact.uri.partition(_IN_ARCHIVE)
         if not is_inside:
-            return self._object(uri, self._scratch / "object", _MOST_BYTES)
+            path = self._scratch / "object"
+            return self._fetch(uri, path, _MOST_BYTES) or path.read_bytes()
         archive = f"{uri}{_IN_ARCHIVE.removesuffix('#')}"
         if archive not in self._archives:
             self._archives[archive] = self._unpacked(archive)
@@ -114,7 +115,8 @@ class _Files:
             return folder
         return _member(folder, PurePosixPath(unquote(member)))
 
-    def _object(self, uri: str, path: Path, most: int) -> bytes | str:
+    def _fetch(self, uri: str, path: Path, most: int) -> str:
+        """Download an object, and return why that is not possible; nothing if it is."""
         try:
             found = find_object(self._account, uri)
             if found is None:
@@ -122,16 +124,15 @@ class _Files:
             if found.size > most:
                 return f"it is larger than {most // 1000:,} KB"
             download_object(self._account, uri, path)
-        except AccessDeniedError as error:
+        except (AccessDeniedError, NotFoundError) as error:
             return str(error).rstrip(".")
-        return path.read_bytes()
+        return ""
 
     def _unpacked(self, uri: str) -> Path | str:
         number = len(self._archives)
         packed, folder = self._scratch / f"{number}.tar.gz", self._scratch / f"{number}"
-        content = self._object(uri, packed, _MOST_ARCHIVE_BYTES)
-        if isinstance(content, str):
-            return content
+        if reason := self._fetch(uri, packed, _MOST_ARCHIVE_BYTES):
+            return reason
         try:
             unpack(packed, folder, max_bytes=10 * _MOST_ARCHIVE_BYTES)
         except ArchiveError as error:
