@@ -19,6 +19,7 @@ from mnist_tracking import (
     Workspace,
     uniform,
 )
+from mnist_tracking._values.settings import Settings
 from mnist_tracking.embedded import EmbeddedSageMaker
 from mnist_tracking.experiments.sweep.strategies import SweepTrial
 from mnist_tracking.experiments.sweep.strategies.make import STRATEGIES
@@ -233,6 +234,19 @@ def test_another_sweep_of_the_same_name_is_rejected(waiting: ExperimentRunner) -
         with pytest.raises(ConfigError, match=f"'night' exists with another {what}: "):
             HyperparameterSweep(waiting, **settings).run()
     assert len(Leaderboard.load(waiting.workspace, waiting.name)) == 1
+
+
+@pytest.mark.parametrize("settings", [{"space": {"slope": [1.0, 2.0, 3.0]}}, {"space": SLOPES, "strategy": "random"}])
+def test_a_sweep_that_fills_the_quota_exactly_runs_again(runner: ExperimentRunner, settings: dict[str, Any]) -> None:
+    """Nothing is left to train, so that no room is needed; one more trial would need some."""
+    runner.workspace.settings = Settings(trial_quota=3)
+    with runner.trial(name="another"):
+        pass
+    sweep = partial(HyperparameterSweep, runner, **settings, name="night")
+
+    assert len(sweep(max_trials=2).run()) == len(sweep(max_trials=2).run()) == 3
+    with pytest.raises(ConfigError, match="1 trial to train, and the experiment 'lines' has 3 trials"):
+        sweep(max_trials=3).run()
 
 
 def test_resuming_a_search_trains_again_what_failed(runner: ExperimentRunner, toy_job: MakeJob) -> None:
