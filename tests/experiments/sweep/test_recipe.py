@@ -249,7 +249,7 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
             "parameters: {lr: {value: 1}}\nmetric: {name: a, goal: maximise}",
             "metric: goal='maximise'; expected one of 'maximize'",
         ),
-        ("parameters: {lr: {value: 1}}\nmetric: {name: a, impute: best}", "metric.impute: not supported; a trial"),
+        ("parameters: {lr: {value: 1}}\nmetric: {name: a, impute: best}", "metric.impute: not supported. Write worst"),
         ("parameters: {lr: {value: 1}}\nwarm_start: [1]", "warm_start: expected names of experiments"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband}", "early_terminate: min_iter is missing"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband, min_iter: 1, eta: 2.5}", "2.5; expected an"),

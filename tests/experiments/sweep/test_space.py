@@ -122,6 +122,10 @@ def test_a_condition_compares_values_as_filters_do() -> None:
     space = Space.of({"depth": integers(1, 3), "wide": when("depth", 2.0, [True]), "x": when("wide", True, [1])})
 
     assert [len(point) for point in space.points()] == [1, 3, 1]
+    for values in ({3, 2.0, 1}, [2, 3, 1, 1], (1, 2, 3)):  # stored in one order, whichever way they are given
+        assert Space.of({"depth": integers(1, 3), "x": when("depth", values, [1])}).describe()["x"] == (
+            "1, if depth is 1 or 2 or 3"
+        )
     with pytest.raises(ConfigError, match="'x' depends on wide=1, which never occurs; 'wide' is true"):
         Space.of({"wide": [True], "x": when("wide", 1, [1])})
 
@@ -148,6 +152,7 @@ def test_a_condition_compares_values_as_filters_do() -> None:
         ({"a.b": [1], "a": {"b": [2]}}, "'a.b' occurs twice, once of them nested"),
         ({"m": when("optimzer", "sgd", [1]), "optimizer": ["sgd"]}, "'optimzer', .* Did you mean 'optimizer'"),
         ({"m": when("optimizer", "sdg", [1]), "optimizer": ["sgd"]}, "never occurs; .* Did you mean 'sgd'"),
+        ({"m": when("optimizer", [], [1]), "optimizer": ["sgd"]}, "'m' depends on no value of 'optimizer'"),
         ({"m": when("m", 1, [1])}, "depends on 'm', which is not a parameter"),
         ({"a": when("b", 1, [1]), "b": when("a", 1, [1])}, "'a' depends on itself, by way of 'b'"),
         ({"a": [1, 2], "b": when("a", 1, when("a", 2, [1]))}, "two values of 'a' at once"),

@@ -138,8 +138,13 @@ def _resolved(name: str, condition: Condition, dimensions: Mapping[str, Dimensio
             f"{name!r} depends on {condition.parent!r}, which is not a parameter of the space."
             f"{did_you_mean(str(condition.parent), others)}"
         )
-    values = [same for value in condition.values for same in _same(name, parent, value, dimensions[parent])]
-    return Condition(parent, tuple(values))
+    if not condition.values:
+        raise ConfigError(f"{name!r} depends on no value of {parent!r}; expected at least one.")
+    dimension = dimensions[parent]
+    values = {repr(same): same for value in condition.values for same in _same(name, parent, value, dimension)}
+    if isinstance(dimension, Choice | Fixed):
+        return Condition(parent, tuple(value for value in dimension.grid() if repr(value) in values))
+    return Condition(parent, tuple(sorted(values.values(), key=float)))  # type: ignore[arg-type]  # they are numbers
 
 
 def _merged(name: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ class Section:
         except ConfigError as error:
             raise self.error(str(error), *keys) from error
 
-    def check_keys(self, known: Mapping[str, object], unsupported: Mapping[str, str] | None = None) -> None:
+    def check_keys(self, known: Collection[str], unsupported: Mapping[str, str] | None = None) -> None:
         """
         Check that all keys are known.
 

@@ -76,7 +76,7 @@ def from_parameters(parameters: Section) -> dict[str, object]:
 
 def _from_parameter(parameter: Section) -> object:
     if "parameters" in parameter.values:
-        parameter.check_keys(dict.fromkeys(("parameters", "when")))
+        parameter.check_keys(("parameters", "when"))
         found: object = from_parameters(parameter.section("parameters"))
     else:
         found = from_leaf(parameter)
@@ -98,7 +98,7 @@ def from_leaf(parameter: Section) -> Dimension:
 
 def _listed(parameter: Section) -> Dimension:
     key, kind = ("value", "constant") if "value" in parameter.values else ("values", "categorical")
-    parameter.check_keys(dict.fromkeys((key, "distribution", "when")), _LIKELIHOOD)
+    parameter.check_keys((key, "distribution", "when"), _LIKELIHOOD)
     _check_distribution(parameter, (kind,), kind)
     if key == "value":
         return fixed(parameter.values[key])
@@ -114,7 +114,7 @@ def _ranged(parameter: Section) -> Dimension:
     if "min" not in values and "max" not in values:
         raise parameter.error("expected value, values, min and max, or parameters.")
     known, make = _RANGES[kind]
-    parameter.check_keys(dict.fromkeys(("min", "max", "distribution", "when", *known)))
+    parameter.check_keys(("min", "max", "distribution", "when", *known))
     low, high = parameter.number("min"), parameter.number("max")
     if low > high:
         raise parameter.error(f"it is above max, which is {high}.", "min")

@@ -117,7 +117,7 @@ class Recipe:
                 line and the key.
         """
         source = read_document(path)
-        source.check_keys(dict.fromkeys(_KEYS), _UNSUPPORTED)
+        source.check_keys(_KEYS, _UNSUPPORTED)
         program, arguments = _command(source)
         metric = _metric(source.section("metric")) if "metric" in source.values else None
         return cls(
@@ -215,13 +215,13 @@ def _experiment(source: Section) -> str | None:
 
 
 def _metric(section: Section) -> Metric:
-    section.check_keys(dict.fromkeys(_METRIC_KEYS))
+    section.check_keys(_METRIC_KEYS)
     name = section.string("name")
     if name is None:
         raise section.error("name is missing, such as name: validation:accuracy.")
     for key, default in (("impute", "worst"), ("impute_while_running", "false")):
         if section.values.get(key, default) not in (default, False):
-            raise section.error(f"not supported; a trial without a value counts as {default}.", key)
+            raise section.error(f"not supported. Write {default}, or leave it out.", key)
     goal, statistic = section.string("goal"), section.string("statistic")
     with section.at():
         Objective(name, goal=goal or "minimize", statistic=statistic or "last")  # type: ignore[arg-type]  # checks both
@@ -286,7 +286,7 @@ def _pruner(source: Section, key: str) -> dict[str, ParameterValue]:
 
 
 def _asha(section: Section) -> dict[str, Any]:
-    section.check_keys(dict.fromkeys(("type", "min_iter", "max_iter", "s", "eta", "strict")))
+    section.check_keys(("type", "min_iter", "max_iter", "s", "eta", "strict"))
     if not section.values.get("strict", True):
         raise section.error("not supported: only the best trials of each rung continue. Leave it out.", "strict")
     eta = section.number("eta") if "eta" in section.values else _ETA
