@@ -88,6 +88,15 @@ def test_hyperband_stops_trials_once_one_has_completed() -> None:
     assert any(stopped_at(strategy, number, *[0.5 - number / 100] * 9) for number in range(1, 10))
 
 
+def test_hyperband_takes_the_limits_of_a_sweep_file() -> None:
+    """As Weights & Biases reads them, s brackets of 27 steps begin at 27 / 3**s."""
+    strategy = pruning({"type": "hyperband", "max_iter": 27, "s": 2, "eta": 3})
+    stops = {stopped_at(strategy, number, *[0.5 - number / 100] * 27) for number in range(20)}
+
+    assert stops <= {3, 9, 27, None}
+    assert 3 in stops
+
+
 def test_patience_stops_a_trial_that_has_become_worse_for_longer() -> None:
     strategy = pruning({"type": "patience", "patience": 2})
 
@@ -146,7 +155,8 @@ def test_values_may_be_late_repeated_or_missing(pruner: Any, values: dict[int, f
     decisions = [strategy.report(running(6), step, values[step]) for step in steps]
 
     assert decisions == sorted(decisions), "a trial that was stopped stays stopped"
-    strategy.tell(SweepTrial(6, {"depth": 7}, "pruned", values=values))
+    for _ in range(2):
+        strategy.tell(SweepTrial(6, {"depth": 7}, "pruned", values=values))
     assert not strategy.report(running(6), 21, 0.0), "it has ended"
 
 

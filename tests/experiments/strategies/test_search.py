@@ -116,6 +116,13 @@ def test_rule_that_skips_everything_is_an_error_that_names_it() -> None:
         strategy_of("random", space).ask()
 
 
+def test_the_only_point_that_a_rule_keeps_is_found() -> None:
+    """Random draws would hardly find it: the points of a finite space are gone through."""
+    space = Space.of({"a": integers(1, 300), "b": integers(1, 300)}, where=lambda p: p == {"a": 150, "b": 270})
+
+    assert [dict(trial.point) for trial in searched(partial(strategy_of, "tpe", space), 3)] == [{"a": 150, "b": 270}]
+
+
 def test_rule_that_raises_does_not_break_the_strategy() -> None:
     rules = iter([lambda: 1 / 0])
     space = Space.of({"x": uniform(0, 1)}, where=lambda _: next(rules, lambda: True)())
@@ -196,6 +203,15 @@ def test_trial_is_ended_once() -> None:
     assert seen_by_a_sampler(SweepTrial(0, {"x": 0.5}), ended, ended, SweepTrial(0, {"x": 0.5})) == [
         ("COMPLETE", 0.7, {})
     ]
+
+
+def test_trial_that_has_ended_is_not_entered_again() -> None:
+    strategy = strategy_of(sampler := Watching(), Space.of({"x": uniform(0, 1)}))
+    for value in (0.7, 0.8):
+        strategy.tell(SweepTrial(0, {"x": 0.5}, "completed", value=value))
+        strategy.ask()
+
+    assert [trial for trial in sampler.seen if trial[0] == "COMPLETE"] == [("COMPLETE", 0.7, {})]
 
 
 def test_trial_that_failed_may_be_tried_again() -> None:
