@@ -1,6 +1,7 @@
 """SweepPlace: the place of a trial in a sweep, stored with its job."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -51,6 +52,8 @@ def place_in(parameters: Mapping[str, ParameterValue]) -> SweepPlace | None:
     """
     match parameters.get(SWEEP):
         case {"sweep": str(sweep), "slot": str(slot), **more}:
-            known = {name: value for name, value in more.items() if name in ("objective", "repeat", "repeat_by", "job")}
-            return SweepPlace(sweep, slot, **known)  # type: ignore[arg-type]  # as `hyperparameters` has stored it
+            known: dict[str, Any] = {
+                name: value for name, value in more.items() if name in ("objective", "repeat", "repeat_by", "job")
+            }
+            return SweepPlace(sweep, slot, **known)
     return None

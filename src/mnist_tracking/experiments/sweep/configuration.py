@@ -75,5 +75,5 @@ class Configuration:
     @property
     def _status(self) -> TrialStatus:
         """How it has ended: as its first trial if that was pruned, else as its best one."""
-        statuses = [state_of(trial) for _, trial in sorted(self.trials.items())]
+        statuses: list[TrialStatus] = [state_of(trial) for _, trial in sorted(self.trials.items())]
         return "completed" if "completed" in statuses and not self.is_pruned else statuses[0]

@@ -59,9 +59,11 @@ class Listener(Protocol):
 
     def reported(self, training: "PointTraining", point: MetricPoint) -> str:
         """Called with each value of a metric; returns why to stop the trial, or an empty string."""
+        ...
 
     def expired(self) -> str:
         """Called now and then; returns why to stop every trial, or an empty string."""
+        ...
 
 
 @attrs.define(kw_only=True, eq=False)

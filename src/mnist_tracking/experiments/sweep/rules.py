@@ -69,7 +69,7 @@ def _check_number(name: str, value: object, expected: str, *, is_positive: bool)
     if value is None:
         return
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or (is_positive and not value > 0):  # type: ignore[operator]  # checked to be a number
+    if not isinstance(value, int | float) or not is_number or (is_positive and value <= 0):
         raise ConfigError(f"{name}={short_repr(value)}; expected {expected}.")
 
 
