@@ -364,7 +364,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
 
         Args:
             path: The file, in a folder that exists.
-            curves: Of how many trials to read the log, the best first; None for all. On AWS each takes about five
+            curves: Of how many trials to read the log, the best first; None for all. On AWS each takes about six
                 calls. The curves of the others show the values of the objective that their sweep recorded.
 
         Returns:

@@ -11,7 +11,7 @@ from tests.support.sent import Sent
 
 from mnist_tracking import ExperimentRunner, Leaderboard, ServiceError, Workspace
 from mnist_tracking.embedded import EmbeddedSageMaker, Fault
-from mnist_tracking.reading.report.curves import thinned
+from mnist_tracking.reading.report.curves import read_curves, thinned
 
 POINTS = st.lists(st.floats(-1e6, 1e6), max_size=300).map(lambda values: list(enumerate(values)))
 
@@ -119,3 +119,16 @@ def test_a_trial_with_one_value_is_on_the_chart_of_the_others(workspace: Workspa
 
     assert [path["data-i"] for path in chart.all(class_="curve")] == ["1", "0"]
     assert page.data["curves"]["short"] == {"accuracy": [[0, 0.05]]}
+
+
+def test_the_curves_of_a_job_take_six_calls(sent: Sent, workspace: Workspace, runner: ExperimentRunner) -> None:
+    for slope in (1.0, 2.0):
+        runner.run({"slope": slope})
+    counts = []
+    for limit in (1, 2):
+        trials = Leaderboard.load(workspace, "lines").trials
+        sent.clear()
+        read_curves(trials, limit, "score")
+        counts.append(len(sent))
+
+    assert counts == [6, 12]
