@@ -249,6 +249,20 @@ def test_a_sweep_that_fills_the_quota_exactly_runs_again(runner: ExperimentRunne
         sweep(max_trials=3).run()
 
 
+def test_a_cleanup_of_some_trials_keeps_the_sweep_and_one_of_the_experiment_deletes_it(
+    runner: ExperimentRunner, workspace: Workspace
+) -> None:
+    sweep = HyperparameterSweep(runner, SLOPES, strategy="random", max_trials=2, name="night")
+    first = sweep.run()
+    runner.cleanup_plan(trials=["night-0"]).execute()
+    again = HyperparameterSweep.load(workspace, "lines", "night", job=runner.job)
+
+    assert [trial.name for trial in again.board] == ["night-1"]
+    assert sorted(trial.name for trial in again.run()) == sorted(trial.name for trial in first)  # its slot was free
+    runner.cleanup()
+    assert workspace.client("sagemaker").list_trial_components()["TrialComponentSummaries"] == []
+
+
 def test_resuming_a_search_trains_again_what_failed(runner: ExperimentRunner, toy_job: MakeJob) -> None:
     """With the same point, as a further attempt at its slot; once the cause is mended."""
     runner.job = toy_job(hyperparameters={"behaviour": "raise"})
