@@ -14,7 +14,7 @@ from mnist_tracking._values.prices import Prices, default_prices
 GIVEN = {"region": "eu-west-1", "date": "2026-11-01", "source": "contract", "usd_per_hour": {"ml.m5.xlarge": 0.36}}
 
 
-def test_the_packaged_prices_show_their_region_and_date() -> None:
+def test_the_default_prices_show_their_region_and_date() -> None:
     prices = default_prices()
 
     assert (prices.region, prices.usd_per_hour["ml.m5.xlarge"]) == ("us-east-1", 0.23)
@@ -54,7 +54,8 @@ def test_prices_come_from_the_argument_then_the_environment_then_the_package(
 
     with Workspace.embedded(tmp_path / "home") as workspace:
         assert workspace.prices.region == "us-east-1"
-        monkeypatch.setenv("MNIST_TRACKING_PRICES", str(theirs))
+    monkeypatch.setenv("MNIST_TRACKING_PRICES", str(theirs))
+    with Workspace.embedded(tmp_path / "home") as workspace:
         assert workspace.prices.region == "sa-east-1"
     with Workspace.embedded(tmp_path / "home", prices=ours) as workspace:
         assert workspace.prices == Prices.of(GIVEN)
@@ -88,6 +89,12 @@ def test_prices_that_are_not_prices_are_rejected(content: Any, message: str, tmp
     assert not (tmp_path / "home").exists()
 
 
-def test_a_file_of_prices_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_of_prices_that_cannot_be_read_is_named_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_TRACKING_PRICES", str(tmp_path / "none.json"))
+    with pytest.raises(ConfigError, match=r"The prices in '.*none.json' cannot be read"):
+        Workspace.embedded(tmp_path / "home")
+    assert not (tmp_path / "home").exists()
     with pytest.raises(ConfigError, match=r"The prices in '.*none.json' cannot be read"):
         Prices.of(tmp_path / "none.json")

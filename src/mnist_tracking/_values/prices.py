@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +120,7 @@ def _from_content(label: str, content: object) -> Prices:
     return Prices(**content)
 
 
+@cache
 def default_prices() -> Prices:
-    """Return the prices in the file that ``MNIST_TRACKING_PRICES`` names, or the packaged ones."""
-    return _read_once(os.environ.get(VARIABLE) or str(_PACKAGED))
-
-
-@lru_cache
-def _read_once(path: str) -> Prices:
-    return Prices.of(path)
+    """Return the packaged prices."""
+    return Prices.of(_PACKAGED)

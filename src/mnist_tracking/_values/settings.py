@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import attrs
 
 from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.prices import VARIABLE as PRICES_VARIABLE
 from mnist_tracking._values.prices import Prices
 from mnist_tracking.errors import ConfigError
 
@@ -43,7 +44,8 @@ def copied_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
 
 
 def _prices(value: Prices | str | os.PathLike[str] | Mapping[str, Any] | None) -> Prices | None:
-    return None if value is None else Prices.of(value)
+    given = os.environ.get(PRICES_VARIABLE) or None if value is None else value
+    return None if given is None else Prices.of(given)
 
 
 class SettingsOptions(TypedDict, total=False):
