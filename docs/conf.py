@@ -88,7 +88,8 @@ nitpick_ignore_regex = [
         "py:class",
         r"Where|Format|ExportFormat|ParameterValue|datetime|timedelta|OnProgress"
         r"|AnyPruner|AnyStrategy|BasePruner|BaseSampler"
-        r"|mnist_tracking\.reading\.results\.T|mnist_tracking\._values\.tables\.Table",
+        r"|mnist_tracking\.reading\.results\.T|mnist_tracking\._values\.tables\.Table"
+        r"|mnist_tracking\.experiments\.sweep\.conditions\.Condition",
     ),  # aliases, types of Optuna, a type variable and what only the library passes have no page
     ("py:.*", r"(attrs|boto3|botocore|collections|datetime|numpy|npt|os|pandas|pathlib|pd|sagemaker|torch|typing)\..*"),
 ]
