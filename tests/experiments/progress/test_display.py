@@ -284,4 +284,5 @@ def test_a_notebook_shows_and_keeps_one_table(tmp_path: Path, monkeypatch: pytes
     assert sorted(line.split()[1:4] for line in swept[3:]) == [["0.5", "completed", "0.5"], ["9", "failed", "9"]]
     assert broken[2].split()[:2] == ["broken", "failed"]
     assert "<td>steep</td>" in done.cells[1].outputs[0].data["text/html"]
+    assert "at most 24 h. · 1 completed, 1 failed</p>" in done.cells[2].outputs[0].data["text/html"]
     assert done.cells[3].outputs[1].ename == "JobFailedError"

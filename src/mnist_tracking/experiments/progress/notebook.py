@@ -53,4 +53,4 @@ class NotebookTable:
     def _drawn(self) -> dict[str, str]:
         heading, frame = self._content()
         plain = f"{heading}\n{frame.to_string(index=False)}"
-        return {"text/plain": plain, "text/html": html_table(frame, title=heading)}
+        return {"text/plain": plain, "text/html": html_table(frame, title=" · ".join(heading.splitlines()))}
