@@ -3,41 +3,30 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tracking._values.records import MetricPoint
-from mnist_tracking._values.reported import pack_points, unpack_points
+from mnist_tracking._values.reported import pack_values, unpack_values
 
 VALUES = st.dictionaries(
     st.integers(0, 999_999_999), st.floats(allow_nan=False, allow_infinity=False), max_size=300
 ).map(lambda values: dict(sorted(values.items())))
 
 
-def points(values: dict[int, float]) -> list[MetricPoint]:
-    return [MetricPoint("score", step, value, None) for step, value in values.items()]
-
-
 @given(values=VALUES)
 def test_values_that_fit_are_exact_and_others_keep_both_ends(values: dict[int, float]) -> None:
-    text = pack_points(points(values), 2500)
-    read = unpack_points(text)
+    text = pack_values(values, 2500)
+    read = unpack_values(text)
 
     assert len(text) <= 2500
     assert list(read) == [step for step in values if step in read]
-    if len(pack_points(points(values), 10**6)) <= 2500:
+    if len(pack_values(values, 10**6)) <= 2500:
         assert read == values
     assert list(read)[:16] == list(values)[:16]
     assert list(read)[-16:] == list(values)[-16:]
 
 
 def test_trials_of_different_lengths_keep_the_same_steps_in_the_middle() -> None:
-    short, long = (unpack_points(pack_points(points({n: 1 / n for n in range(1, most)}), 2500)) for most in (400, 900))
+    short, long = (unpack_values(pack_values({n: 1 / n for n in range(1, most)}, 2500)) for most in (400, 900))
     middle = range(17, 380)
 
     assert {step for step in long if step in middle} <= set(short)
     assert 100 < len(long) < 200
     assert list(short) == sorted(short)
-
-
-def test_the_first_of_several_values_of_a_step_counts() -> None:
-    twice = [*points({1: 0.5}), *points({1: 0.75})]
-
-    assert unpack_points(pack_points(twice, 2500)) == {1: 0.5}

@@ -1,12 +1,13 @@
 """What the log of a job shows of its metrics, and SageMaker does not keep: found once, and recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 
 from mnist_tracking._aws.account import Account
+from mnist_tracking._aws.convert import decode_parameters
 from mnist_tracking._aws.errors import is_missing
 from mnist_tracking._aws.jobs import end_of
 from mnist_tracking._aws.logs import JobLog
@@ -21,12 +22,14 @@ from mnist_tracking._values.markers import (
     NON_FINITE,
     REPORTED,
     STOP_REASON,
+    SWEEP,
     TAIL,
     tail_parameters,
 )
 from mnist_tracking._values.metric_lines import LogSearch
 from mnist_tracking._values.records import Component, Metric, MetricPoint, ParameterValue
-from mnist_tracking._values.reported import pack_points
+from mnist_tracking._values.reported import pack_values
+from mnist_tracking._values.sweeps import place_in
 from mnist_tracking.errors import ServiceError
 
 _LONGEST_VALUE = 2500
@@ -41,6 +44,7 @@ class Findings:
         non_finite: The metrics that end with a value that is not finite, and that value.
         dropped: What SageMaker does not have of a metric, in words.
         tails: The last finite values of each metric, the oldest first.
+        reported: The values of the objective of a trial of a sweep, by step.
         is_complete: Whether every metric of the job was read to its end.
         lacks_lines: Whether the log had fewer values than SageMaker has recorded: more lines should come.
     """
@@ -48,6 +52,7 @@ class Findings:
     non_finite: Mapping[str, str]
     dropped: Mapping[str, str]
     tails: Mapping[str, tuple[float, ...]]
+    reported: Mapping[int, float]
     is_complete: bool
     lacks_lines: bool
 
@@ -58,6 +63,7 @@ class Findings:
             **{f"{NON_FINITE}{name}": value for name, value in self.non_finite.items()},
             **{f"{DROPPED}{name}": text[:_LONGEST_VALUE] for name, text in self.dropped.items()},
             **tail_parameters(self.tails, longer_than=2 if self.is_complete else 0),  # shows which metrics were read
+            **({REPORTED: pack_values(self.reported, _LONGEST_VALUE)} if self.reported else {}),
             **({CHECKED: True} if self.is_complete else {}),
         }
 
@@ -72,12 +78,18 @@ class MetricCheck:
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._search = LogSearch(metric_regexes(job))
+        self._objective = _objective(job)
+        self._reported: dict[int, float] = {}
         self._has_read = False
 
     def points(self, moment: datetime, line: str) -> list[MetricPoint]:
         """Read another line, and return the values in it."""
         self._has_read = True
-        return list(points_in(self._search, moment, line))
+        points = list(points_in(self._search, moment, line))
+        for point in points:
+            if point.metric == self._objective:
+                self._reported.setdefault(point.step, point.value)
+        return points
 
     def is_behind(self, job: Mapping[str, Any]) -> bool:
         """
@@ -102,7 +114,21 @@ class MetricCheck:
         is_complete = self._has_read and bool(kept) and not behind and kept.keys() >= metrics.keys()
         non_finite = {name: value for name, value in self._search.non_finite.items() if name not in behind}
         tails = {name: tail for name, tail in self._search.tails.items() if name not in behind}
-        return Findings(non_finite, self._search.dropped, tails, is_complete=is_complete, lacks_lines=bool(behind))
+        return Findings(
+            non_finite,
+            self._search.dropped,
+            tails,
+            dict(self._reported),
+            is_complete=is_complete,
+            lacks_lines=bool(behind),
+        )
+
+
+def _objective(job: Mapping[str, Any]) -> str:
+    """Return the metric of the objective of a trial of a sweep; empty for others."""
+    stored = {name: {"StringValue": text} for name, text in job.get("HyperParameters", {}).items() if name == SWEEP}
+    place = place_in(decode_parameters(stored))
+    return place.objective if place else ""
 
 
 def read_findings(account: Account, job: Mapping[str, Any], metrics: Mapping[str, Metric]) -> Findings:
@@ -138,21 +164,10 @@ def with_findings(component: Component, findings: Findings) -> Component:
     return attrs.evolve(component, parameters={**parameters, **findings.parameters})
 
 
-def with_ending(component: Component, reason: str, reported: Sequence[MetricPoint]) -> Component:
-    """
-    Return the component of a job that has ended as it is with the end recorded.
-
-    Args:
-        component: The component.
-        reason: Why the job was stopped; empty if it was not.
-        reported: The values of the objective of a trial of a sweep.
-    """
-    ending: dict[str, ParameterValue] = {
-        **({STOP_REASON: reason} if reason else {}),
-        **({REPORTED: pack_points(reported, _LONGEST_VALUE)} if reported else {}),
-    }
+def with_stop_reason(component: Component, reason: str) -> Component:
+    """Return the component of a job as it is with the reason recorded why the job was stopped; empty if it was not."""
     others = {name: value for name, value in component.parameters.items() if name != STOP_REASON}
-    return attrs.evolve(component, parameters={**others, **ending})
+    return attrs.evolve(component, parameters={**others, **({STOP_REASON: reason} if reason else {})})
 
 
 def with_billable_time(component: Component, job: Mapping[str, Any]) -> Component:

@@ -1,30 +1,24 @@
 """The values that a trial of a sweep reported while it ran, as one parameter of its component."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from mnist_tracking._values.records import MetricPoint
-
-__all__ = ["pack_points", "unpack_points"]
+__all__ = ["pack_values", "unpack_values"]
 
 _KEPT = 16  # of the first and of the last values, whatever is left out
 
 
-def pack_points(points: Iterable[MetricPoint], most: int) -> str:
+def pack_values(values: Mapping[int, float], most: int) -> str:
     """
-    Return the values of one metric as text of at most *most* characters: ``step:value``, separated by spaces.
+    Return the values of one metric, by step, as text of at most *most* characters: ``step:value`` for each.
 
-    Of several values of one step, the first one counts, as it does for a pruner. If they do not fit, they are shortened
-    to the seven digits that SageMaker keeps of a metric. Then values are left out from the middle: those whose step is
-    not a multiple of 2, of 4 and so on, so that trials of different lengths keep the same steps. The first and the last
-    16 values stay.
+    If they do not fit, they are shortened to the seven digits that SageMaker keeps of a metric. Then values are left
+    out from the middle: those whose step is not a multiple of 2, of 4 and so on, so that trials of different lengths
+    keep the same steps. The first and the last 16 values stay.
 
     Example:
-        >>> pack_points([MetricPoint("loss", step, 1 / step, None) for step in (1, 2, 3)], 2500)
+        >>> pack_values({step: 1 / step for step in (1, 2, 3)}, 2500)
         '1:1.0 2:0.5 3:0.3333333333333333'
     """
-    values: dict[int, float] = {}
-    for point in points:
-        values.setdefault(point.step, point.value)
     exact = _packed({step: repr(value) for step, value in values.items()})
     if len(exact) <= most:
         return exact
@@ -40,12 +34,12 @@ def _packed(values: Mapping[int, str]) -> str:
     return " ".join(f"{step}:{text}" for step, text in values.items())
 
 
-def unpack_points(text: str) -> dict[int, float]:
+def unpack_values(text: str) -> dict[int, float]:
     """
     Return the values by step.
 
     Example:
-        >>> unpack_points("1:1.0 2:0.5")
+        >>> unpack_values("1:1.0 2:0.5")
         {1: 1.0, 2: 0.5}
     """
     pairs = (item.split(":") for item in text.split())

@@ -1,7 +1,7 @@
 """SubmittedTrial: a trial whose training job was started, to be followed, stopped or awaited from any process."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from mnist_tracking._aws.account import Account
 from mnist_tracking._aws.convert import CREATED_BY
@@ -10,8 +10,8 @@ from mnist_tracking._aws.findings import (
     read_findings,
     record_findings,
     with_billable_time,
-    with_ending,
     with_findings,
+    with_stop_reason,
 )
 from mnist_tracking._aws.jobs import (
     describe_job,
@@ -38,7 +38,6 @@ from mnist_tracking._values.records import (
     Update,
     trial_name_of,
 )
-from mnist_tracking._values.sweeps import place_in
 from mnist_tracking._values.warning import warn
 from mnist_tracking.errors import JobFailedError, StateError
 from mnist_tracking.experiments.hints import failure_hint, loss_hint
@@ -170,8 +169,8 @@ class SubmittedTrial:
 
         What SageMaker does not keep, such as NaN, is looked for in the log and recorded with the trial: see
         ``Trial.non_finite`` and ``Trial.dropped``. A warning is issued for each metric with values that were dropped.
-        So are the reason why the job was stopped, and the values of the objective of a trial of a sweep:
-        ``Trial.stop_reason`` and ``Trial.reported``.
+        The reason why the job was stopped, and the values of the objective of a trial of a sweep, are recorded, too:
+        see ``Trial.stop_reason`` and ``Trial.reported``.
 
         The trial has the final value of each metric. On AWS, these may reach the trial component some time after the
         end of the job; if one is missing after two minutes, the trial is returned without it, with a warning. A trial
@@ -190,7 +189,7 @@ class SubmittedTrial:
         """
         check_timeout(timeout_s)
         watch, shown = JobWatch(self._account, self.job_name), ""
-        tail, points = deque[str](maxlen=_TAIL), list[MetricPoint]()
+        tail = deque[str](maxlen=_TAIL)
         for update in watch.follow(timeout_s=timeout_s, on_poll=on_poll):
             if on_status is not None and update.secondary_status != shown:
                 on_status(update.secondary_status)
@@ -199,16 +198,15 @@ class SubmittedTrial:
                 tail.append(line)
                 if on_line is not None:
                     on_line(line)
-            for point in update.points:
-                points.append(point)
-                if on_point is not None:
+            if on_point is not None:
+                for point in update.points:
                     on_point(point)
-        trial = self._record_end(watch, points)
+        trial = self._record_end(watch)
         if trial.status == "Completed" and trial.model_uri is None and (lost := loss_hint(tail)):
             warn(f"The trial {self.name!r} has no model: {lost}")
         return trial
 
-    def _record_end(self, watch: JobWatch, points: Sequence[MetricPoint]) -> Trial:
+    def _record_end(self, watch: JobWatch) -> Trial:
         """Return the trial of a job that has ended, with what is recorded only now."""
         account, job = self._account, watch.job
         component, outstanding = wait_for_outcome(account, job)
@@ -217,9 +215,7 @@ class SubmittedTrial:
         if findings.lacks_lines:  # the log is behind
             findings = read_findings(account, job, component.metrics)
         reason = stop_reason(account, job, str(component.parameters.get(STOP_REASON, "")))
-        place = place_in(component.parameters)
-        reported = [point for point in points if place and point.metric == place.objective]
-        before, component = component, with_billable_time(with_ending(component, reason, reported), job)
+        before, component = component, with_billable_time(with_stop_reason(component, reason), job)
         component = with_findings(component, findings)
         if is_ours:
             record_findings(account, before, component)

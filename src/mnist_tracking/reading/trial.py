@@ -31,7 +31,7 @@ from mnist_tracking._values.records import (
     own_copy,
     trial_name_of,
 )
-from mnist_tracking._values.reported import unpack_points
+from mnist_tracking._values.reported import unpack_values
 from mnist_tracking._values.sweeps import SweepPlace, place_in
 from mnist_tracking._values.tables import Kind, Table
 from mnist_tracking._values.text import html_table, named, number, printable
@@ -340,7 +340,7 @@ def trial_from_component(
         tails=component.tails,
         is_checked=component.is_checked,
         stop_reason=reason,
-        reported=unpack_points(str(component.parameters.get(REPORTED, ""))),
+        reported=unpack_values(str(component.parameters.get(REPORTED, ""))),
         instance_type=str(component.parameters.get(INSTANCE_TYPE, "")),
         instance_count=int(str(component.parameters.get(INSTANCE_COUNT, 0))),
         billable_s=component.billable_s,
@@ -376,6 +376,7 @@ def with_log_checked(trial: Trial) -> Trial:
         non_finite=findings.non_finite,
         dropped=findings.dropped,
         tails={**trial.tails, **findings.tails},
+        reported=findings.reported or trial.reported,
         is_checked=findings.is_complete,
         stop_reason=stop_reason(account, job, trial.stop_reason),
     )

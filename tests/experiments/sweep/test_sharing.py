@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Workspace
+from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Leaderboard, Workspace
+from mnist_tracking._values.sweeps import SweepPlace
 from mnist_tracking.embedded.jobs.resources import find_cpus
+from mnist_tracking.experiments.runner import launch_of
 
 SCRIPT = "import os; print(os.environ.get('OMP_NUM_THREADS'))"
 
@@ -52,3 +54,17 @@ def test_the_reported_values_of_the_objective_are_on_the_board(
     assert trial.reported == {0: 1.0, 1: 1.5, 2: 1.75}
     assert workspace.trial(trial.name).reported == trial.reported
     assert runner.run({"slope": 2.0}).reported == {}
+
+
+def test_the_first_value_of_a_step_is_reported_also_if_nobody_has_waited(
+    workspace: Workspace, toy_job: Callable[..., JobSpec]
+) -> None:
+    place = SweepPlace("night", "0", objective="score")
+    job = toy_job(hyperparameters={"steps": 2}, metrics={"score": r"(?:error|score)=(\S+?);"})
+    runner = ExperimentRunner(workspace, "lines", job=job)
+    submitted = launch_of(runner, {}, "night-0", place=place).submit()
+    assert len(list(submitted.logs(follow=True))) == 2
+    (trial,) = board = Leaderboard.load(workspace, "lines")
+
+    assert trial.reported == {}
+    assert board.check_logs()[0].reported == {0: 1.0, 1: 0.5}
