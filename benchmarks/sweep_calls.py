@@ -3,7 +3,7 @@ Calls for each trial of a sweep at AWS's pace, against the reference's loop and 
 
     python -m benchmarks.sweep_calls [--trials 4] [--minutes 5]
 
-One trial after another, each of a script that takes some minutes. Time passes a hundred times as fast, for the engine,
+One trial after another, each of a script that takes some minutes. Time passes fifty times as fast, for the engine,
 for this library's pauses and for those of the SageMaker SDK, so the polls are those of a real account. All three run on
 the embedded SageMaker. The reference's loop creates a trial, attaches the preprocessing step and calls ``fit``, which
 waits and follows the log. The tuner, whose trials SageMaker starts itself and adds to no experiment, runs on a service
@@ -28,7 +28,7 @@ from mnist_tracking import ExperimentRunner, HyperparameterSweep, JobSpec, Works
 from mnist_tracking.embedded.registry import OPERATIONS, Call, Response
 from mnist_tracking.types import Timing
 
-FASTER = 100
+FASTER = 50
 POLLS = frozenset({"DescribeTrainingJob", "DescribeHyperParameterTuningJob", "DescribeLogStreams", "GetLogEvents"})
 SCRIPT = """
 import argparse, time
