@@ -4,9 +4,9 @@ A leaderboard as a data frame against MLflow's ``search_runs`` on SQLite, and a 
     python -m benchmarks.board_vs_mlflow [--trials 1000] [--repeats 5] [--python PYTHON]
 
 Both record the same: six hyperparameters, and three metrics at three steps. This library records every trial by
-``runner.trial``; MLflow records 200 runs by its client, and their rows are copied until there are as many. Both are
-read by their public functions, ranked by the same metric, in new processes that alternate, so that what else the
-machine does affects both alike.
+``runner.trial``; MLflow records some by its client, and their rows are copied until there are as many. Both are read by
+their public functions, ranked by the same metric. Recording and reading alternate, in new processes, so that what else
+the machine does affects both alike.
 
 MLflow is no dependency of this library. *PYTHON* is an interpreter that has it; by default, a new environment in the
 user's cache folder.
@@ -29,8 +29,10 @@ from benchmarks.mlflow_runs import metrics, parameters
 
 MLFLOW_RUNS = Path(__file__).with_name("mlflow_runs.py")
 MLFLOW = ("mlflow-skinny==3.17.2", "sqlalchemy", "alembic", "pandas")
-RECORDED = 200
+RECORDED = 60
 ROUNDS = 3
+Times = tuple[float, ...]
+"""Wall and processor seconds, and maybe a number of trials."""
 
 
 def main() -> None:
@@ -38,10 +40,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--python", type=Path)
-    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--apart", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.read:
-        print(json.dumps(read(options.read, options.repeats)))
+    if options.apart:
+        action, home, number, start = options.apart
+        of_it = (Path(home), int(number))
+        print(json.dumps(read(*of_it) if action == "read" else record(*of_it, int(start))))
         return
     python = options.python or mlflow_environment()
     if python is None:
@@ -52,49 +56,59 @@ def main() -> None:
 
 
 def compare(folder: Path, python: Path, *, trials: int, repeats: int) -> None:
-    calls: dict[str, int] = {}
     home, file = folder / "home", folder / "mlflow.db"
-    our_s = record(home, trials)
-    their_s = mlflow(python, "record", file, min(RECORDED, trials))
-    print(f"a trial: {our_s * 1000:.1f} ms, MLflow's: {their_s * 1000:.1f} ms, ratio {their_s / our_s:.1f}", flush=True)
-    mlflow(python, "copy", file, trials)
-    ours, theirs = [], []
+    ours, theirs, recorded = list[Times](), list[Times](), 0
     for _ in range(ROUNDS):
-        times, calls = run_apart(home, repeats)
+        ours.append(run_apart("record", home, RECORDED, start=recorded))
+        theirs.append(mlflow(python, "record", file, RECORDED))
+        recorded += RECORDED + 1
+    show("a trial", ours, theirs, unit=1000, digits="4.1f", name="ms")
+    run_apart("record", home, trials - recorded - 1, start=recorded)
+    mlflow(python, "copy", file, trials)
+    ours, theirs, calls = [], [], Counter[str]()
+    for _ in range(ROUNDS):
+        times, calls = run_apart("read", home, repeats)
         ours += times
         theirs += mlflow(python, "read", file, repeats)
     assert {found[2] for found in [*ours, *theirs]} == {trials}
-    print(f"calls of a board of {trials} trials: {sum(calls.values())}: {dict(calls)}")
-    for place, what in enumerate(("wall", "processor")):
+    print(f"calls of a board of {trials} trials: {sum(calls.values())}: {calls}")
+    show(f"a board of {trials} trials and its frame", ours, theirs, unit=1, digits=".2f", name="s")
+
+
+def show(what: str, ours: list[Times], theirs: list[Times], *, unit: float, digits: str, name: str) -> None:
+    """Print the medians of wall and processor time, and the ratios of the medians and of each pair."""
+    for place, kind in enumerate(("wall", "processor")):
         one, other = ([times[place] for times in side] for side in (ours, theirs))
         ratios = sorted(slow / fast for slow, fast in zip(other, one, strict=True))
         one_s, other_s = statistics.median(one), statistics.median(other)
         print(
-            f"board and frame, {what} time: {one_s:.2f} s, MLflow's: {other_s:.2f} s, "
-            f"ratio {other_s / one_s:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
+            f"{what}, {kind} time: {one_s * unit:{digits}} {name}, MLflow's: {other_s * unit:{digits}} {name}, "
+            f"ratio {other_s / one_s:.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})",
+            flush=True,
         )
 
 
-def record(home: Path, number: int) -> float:
-    """Record that many trials; return the seconds for each, without the first."""
+def record(home: Path, number: int, start: int) -> Times:
+    """Record that many trials after a first one; return the wall and the processor seconds for each."""
     from mnist_tracking import ExperimentRunner, Workspace
 
     with Workspace.embedded(home) as workspace:
-        runner, begun = ExperimentRunner(workspace, "board"), 0.0
-        for index in range(number):
-            begun = begun or (time.perf_counter() if index else 0.0)
+        runner, wall, cpu = ExperimentRunner(workspace, "board"), 0.0, 0.0
+        for index in range(start, start + number + 1):
+            if index == start + 1:
+                wall, cpu = time.perf_counter(), time.process_time()
             with runner.trial(parameters(index), name=f"t-{index:05d}") as trial:
                 for step in range(3):
                     trial.log_metrics(metrics(index, step), step=step)
-        return (time.perf_counter() - begun) / (number - 1)
+        return (time.perf_counter() - wall) / number, (time.process_time() - cpu) / number
 
 
-def read(home: Path, repeats: int) -> tuple[list[tuple[float, float, int]], dict[str, int]]:
+def read(home: Path, repeats: int) -> tuple[list[Times], dict[str, int]]:
     """Return the wall and the processor seconds of a board and its frame, the number of trials, and a board's calls."""
     from mnist_tracking import Leaderboard, Workspace
     from mnist_tracking.types import Timing
 
-    times, calls = [], Counter[str]()
+    times, calls = list[Times](), Counter[str]()
     timing = Timing(settled_within_s=0.0)  # as two minutes after the last trial has ended
     with Workspace.embedded(home, timing=timing) as workspace:
         workspace.boto_session.events.register("after-call.*.*", lambda model, **_: calls.update([model.name]))
@@ -106,11 +120,19 @@ def read(home: Path, repeats: int) -> tuple[list[tuple[float, float, int]], dict
     return times[1:], dict(calls)
 
 
-def run_apart(home: Path, repeats: int) -> tuple[list[tuple[float, float, int]], dict[str, int]]:
-    command = [sys.executable, "-m", "benchmarks.board_vs_mlflow", "--read", str(home), "--repeats", str(repeats)]
+def run_apart(action: str, home: Path, number: int, *, start: int = 0) -> Any:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.board_vs_mlflow",
+        "--apart",
+        action,
+        str(home),
+        str(number),
+        str(start),
+    ]
     root = Path(__file__).resolve().parents[1]
-    times, calls = json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE).stdout)
-    return times, calls
+    return json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def mlflow(python: Path, action: str, file: Path, number: int) -> Any:
