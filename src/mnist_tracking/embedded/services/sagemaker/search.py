@@ -109,16 +109,13 @@ def _page(
     condition, args = compile_expression(resource, params.get("SearchExpression", {}))
     where = f"{condition} AND +t.modified <= {HORIZON}"  # the plus keeps SQLite from using this column for the order
     order, order_args = _order(found, direction)
-    limit, limit_args = "LIMIT ?", [size + 1]
-    if found.column is None:
-        offset = read_offset(params)
-        limit, limit_args = "LIMIT ? OFFSET ?", [size + 1, offset]
-    elif after := read_position(params):
+    offset = read_offset(params) if found.column is None else 0
+    if found.column is not None and (after := read_position(params)):
         where, args = f"{where} AND (t.{found.column}, t.id) {beyond} (?, ?)", [*args, *after]
-    sql = f"SELECT t.* FROM {resource.table} t WHERE {where} ORDER BY {order} {limit}"
+    sql = f"SELECT t.* FROM {resource.table} t WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
     if not is_lagging:
         sql = sql.replace(HORIZON, "9e999")  # infinity, without a call for each row
-    rows = connection.execute(sql, [*args, *order_args, *limit_args]).fetchall()
+    rows = connection.execute(sql, [*args, *order_args, size + 1, offset]).fetchall()
     if found.column is None:
         return rows[:size], next_token(offset, size, len(rows))
     end = (rows[size - 1][found.column], rows[size - 1]["id"]) if len(rows) > size else None
