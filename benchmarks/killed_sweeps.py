@@ -90,16 +90,28 @@ class Sweep:
 def run_killed(sweep: Sweep, chance: random.Random, *, most: int) -> int:
     """Run a sweep in two processes, kill one of them at random moments, and return how often."""
     kills, running = 0, [start(sweep), start(sweep)]
-    while running:
-        time.sleep(chance.uniform(0, LONGEST_S))
-        running = [child for child in running if not has_ended(child)]
-        if len(running) == 2 and kills < most:
-            victim = running.pop(chance.randrange(2))
-            os.kill(victim, signal.SIGKILL)
-            os.waitpid(victim, 0)
-            kills += 1
-            running.append(start(sweep))
+    try:
+        while running:
+            time.sleep(chance.uniform(0, LONGEST_S))
+            for child in running[:]:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    running.remove(child)
+                if status:
+                    raise SystemExit(f"a program failed by itself, with the status {status}")
+            if len(running) == 2 and kills < most:
+                kill(running.pop(chance.randrange(2)))
+                kills += 1
+                running.append(start(sweep))
+    finally:
+        for child in running:  # after an error
+            kill(child)
     return kills
+
+
+def kill(child: int) -> None:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def start(sweep: Sweep) -> int:
@@ -114,13 +126,6 @@ def start(sweep: Sweep) -> int:
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def has_ended(child: int) -> bool:
-    ended, status = os.waitpid(child, os.WNOHANG)
-    if ended and status:
-        raise SystemExit(f"a program failed by itself, with the status {status}")
-    return bool(ended)
 
 
 if __name__ == "__main__":
