@@ -1,4 +1,4 @@
-"""Search hyperparameters: TPE chooses them, ASHA stops trials that are not promising, and another program continues."""
+"""Search hyperparameters: TPE chooses them, ASHA stops trials that are not promising, another program continues."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ sweep.run()
 for trial in sweep.board:
     print(trial.name, trial.status, trial.stop_reason)
 
-# Another program, on any machine, needs the names alone; the job is needed to train more.
+# Another program, on any machine, loads the sweep by its name; to train more, it also needs the job.
 again = mt.HyperparameterSweep.load(workspace, "flowers", "night", job=job, max_trials=10, max_parallel=2)
 again.run()
 print(len(again.board), "trials, the best with", again.board.best.hyperparameters)

@@ -1,4 +1,4 @@
-"""Learn to tell two kinds of flowers apart, by gradient descent in NumPy; every epoch prints how well it goes."""
+"""Learn to tell two kinds of flowers apart, by gradient descent in NumPy; print the validation loss of each epoch."""
 
 import argparse
 
