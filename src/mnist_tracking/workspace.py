@@ -401,7 +401,7 @@ class Workspace(Account):
             experiment: The name of an experiment, several names, or a `Leaderboard` that was loaded already.
             path: The file, in a folder that exists.
             objective: What to rank by, as for `Leaderboard.load`; a leaderboard has its own.
-            curves: Of how many trials to read the log; see `Leaderboard.report`.
+            curves: The number of trials whose logs are read; see `Leaderboard.report`.
             on_progress: Called after every hundred trials with the number read so far.
 
         Returns:

@@ -73,7 +73,7 @@ def test_a_rule_that_ends_the_sweep_is_reported(ask: Ask, sweep_file: str) -> No
     result = ask("sweep", sweep_file, *SCRIPT, "--target", "0")
 
     assert result.exit_code == 0, result.stderr
-    assert "The sweep has ended early (target: a trial has reached" in result.stderr
+    assert "The sweep ended early: target: a trial has reached" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_bad_range_is_rejected(text: str, said: str) -> None:
         (("sweep.yaml", *SCRIPT, "--grid", "slope=1"), 2, "or a sweep file"),
         (("bare.yaml",), 2, "bare.yaml' has no program. Add one, or pass --mnist."),
         (("bare.yaml", "--mnist"), 2, "Missing option '-e' / '--experiment'"),
-        (("wrong.yaml", "--mnist"), 1, "wrong.yaml:2: maxparallel: There is no such key. Did you mean 'max_parallel'?"),
+        (("wrong.yaml", "--mnist"), 1, "wrong.yaml:2: maxparallel: unknown key. Did you mean 'max_parallel'?"),
         (("missing.yaml",), 1, "missing.yaml' cannot be read"),
     ],
 )

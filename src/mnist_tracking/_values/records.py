@@ -124,7 +124,7 @@ class MetricPoint:
 @attrs.frozen
 class Update:
     """
-    What is new of a submitted trial since the last call of `SubmittedTrial.watch`.
+    What is new about a submitted trial since the last call of `SubmittedTrial.watch`.
 
     Attributes:
         status: The job's status now.

@@ -35,7 +35,7 @@ __all__ = ["leaderboard", "write_leaderboard"]
 @click.option(
     "--group-by",
     type=click.Choice(["configuration"]),
-    help="One row per configuration: mean, spread and 95 % interval of its repeats, and which tie with the best.",
+    help="Show one row per configuration: mean, spread and 95 % interval of its repeats, and which tie with the best.",
 )
 @click.option(
     "--over",
@@ -46,9 +46,9 @@ __all__ = ["leaderboard", "write_leaderboard"]
 @click.option(
     "--importance",
     is_flag=True,
-    help="How much each hyperparameter decides whether a trial is among the best, in shares.",
+    help="Show how much each hyperparameter decides whether a trial is among the best, in shares.",
 )
-@click.option("--costs", is_flag=True, help="Add what each trial has cost, by --prices.")
+@click.option("--costs", is_flag=True, help="Show what each trial cost, at the prices of --prices.")
 @filter_options
 @format_option()
 @pass_settings

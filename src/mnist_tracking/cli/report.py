@@ -29,7 +29,7 @@ __all__ = ["report"]
     default=100,
     show_default=True,
     metavar="N",
-    help="Of how many trials to read the logs, the best first.",
+    help="Number of trials whose logs are read, the best first.",
 )
 @objective_options
 @pass_settings
@@ -45,10 +45,10 @@ def report(
     statistic: Statistic,
 ) -> None:
     """
-    Write the trials of one or several experiments as one HTML page, which needs no network.
+    Write the trials of one or several experiments as one HTML page that needs no network.
 
-    It shows the leaderboard, the hyperparameters against the objective, learning curves, the best trial with its
-    pictures and its lineage, failures, what ran, time and cost. Prints the path of the file.
+    The page shows the leaderboard, the hyperparameters against the objective, learning curves, the best trial with its
+    pictures and its lineage, failures, what ran, time and cost. The command prints the path of the file.
 
     \b
     Examples:

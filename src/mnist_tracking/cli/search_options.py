@@ -63,14 +63,14 @@ _SEARCH = options_in(
         ("--strategy",),
         {
             "type": click.Choice(_STRATEGIES),
-            "help": "What chooses the points. All but grid need the extra 'sweeps'.  [default: grid]",
+            "help": "What chooses the points. All but grid need Optuna.  [default: grid]",
         },
     ),
     (
         ("--pruner",),
-        {"type": click.Choice(_PRUNERS), "help": "What stops trials early that are not promising.  [default: none]"},
+        {"type": click.Choice(_PRUNERS), "help": "What stops trials that are not promising.  [default: none]"},
     ),
-    (("--max-trials",), {**_COUNT, "help": "Number of trials, those of all repeats."}),
+    (("--max-trials",), {**_COUNT, "help": "Number of trials, all repeats included."}),
     (("--max-parallel",), {**_COUNT, "help": "Number of trials to train at the same time.  [default: 1]"}),
     (("--repeats",), {**_COUNT, "help": "Number of trials of each configuration, with different seeds.  [default: 1]"}),
     (
@@ -78,8 +78,8 @@ _SEARCH = options_in(
         {
             "type": click.IntRange(min=0),
             "metavar": "N",
-            "help": "How often to repeat a trial whose job failed for lack of instances or an error of SageMaker, "
-            "never one whose script failed.  [default: 2]",
+            "help": "How often to repeat a trial whose job failed for lack of instances or because of an error of "
+            "SageMaker; never one whose script failed.  [default: 2]",
         },
     ),
     (
@@ -108,8 +108,8 @@ _STOP = options_in(
     (("--max-time",), {"type": DURATION, "help": "After this time, such as 8h."}),
     (("--max-cost",), {"type": float, "metavar": "USD", "help": "When another trial might exceed this cost."}),
     (("--target",), {"type": float, "metavar": "VALUE", "help": "When a trial reaches this value of the objective."}),
-    (("--patience",), {**_COUNT, "help": "After so many trials in a row without a new best."}),
-    (("--failures",), {**_COUNT, "help": "After so many failed trials."}),
+    (("--patience",), {**_COUNT, "help": "After N trials in a row without a new best."}),
+    (("--failures",), {**_COUNT, "help": "After N failed trials."}),
 )
 
 

@@ -31,7 +31,7 @@ _PROGRESS: Mapping[str, "Showing"] = {"table": True, "plain": "plain", "none": F
 @command(cls=JobCommand, short_help="Search hyperparameters, and rank the trials.")
 @job_options
 @search_options
-@click.option("--resume", is_flag=True, help="Train only what has not been trained successfully before.")
+@click.option("--resume", is_flag=True, help="Continue: train what is left, and again what failed or was stopped.")
 @click.option(
     "--progress",
     type=click.Choice(("table", "plain", "none")),
@@ -65,8 +65,8 @@ def sweep(  # noqa: PLR0913 - one for each option
     shape is that of Weights & Biases' sweep configuration. Options override the file.
 
     Progress goes to standard error, the leaderboard to standard output. A failed trial does not stop the others; the
-    exit status is then 1. Ctrl-C stops the running jobs, and no more trials start; the trials stay. With --name and
-    --resume, the space may be left out: it is recorded in the experiment.
+    exit status is then 1. On Ctrl-C, the running jobs are stopped, and no more trials start; the trials are kept. With
+    --name and --resume, the space may be left out: it is recorded in the experiment.
 
     \b
     Examples:
@@ -107,7 +107,7 @@ def sweep(  # noqa: PLR0913 - one for each option
             raise KeyboardInterrupt(" ".join(told)) from None
         write_leaderboard(board, form)
     if found.stopped_by:
-        echo(f"The sweep has ended early ({found.stopped_by}).", err=True)
+        echo(f"The sweep ended early: {found.stopped_by}.", err=True)
     if tally.failed:
         echo(f"mnist-tracking: {tally.failed} of {plural(tally.ended_trials, 'trial')} did not complete.", err=True)
         raise click.exceptions.Exit(1)

@@ -72,8 +72,8 @@ class Leaderboard(Tabular, Sequence[Trial]):
     **Ties** are won by the trial that was created first, and are shown: a column has the number of other trials with
     the same value. Failed, stopped, pruned and running trials are kept, with their reason; the best has completed.
 
-    **A metric of the test set** ranks trials like any other, with a note: a model that was chosen by its test result is
-    no better on new data than that result says. Rank by a validation metric, and report the test metric of the best.
+    **A metric of the test set** ranks trials like any other, with a note: the test result of a
+    model that was chosen by it is optimistic. Rank by a validation metric, and report the test metric of the best.
 
     Attributes:
         trials: The trials, best first.
@@ -364,7 +364,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
 
         Args:
             path: The file, in a folder that exists.
-            curves: Of how many trials to read the log, the best first; None for all. On AWS each takes about six
+            curves: The number of trials whose logs are read, the best first; None for all. On AWS each takes about six
                 calls. The curves of the others show the values of the objective that their sweep recorded.
 
         Returns:
@@ -412,10 +412,11 @@ class Leaderboard(Tabular, Sequence[Trial]):
         """
         Return how much each hyperparameter decides whether a trial is among the best: shares of 1, the largest first.
 
-        The best are the top tenth of the completed trials, and at least five. A hyperparameter counts by how much its
-        values among them differ from its values among all, also if only some trials have it; one that is the same in
-        all trials is left out. Of few trials, or if a sweep has hardly varied a hyperparameter, shares are rough; if
-        ``seed`` has a large one, differences are noise. They do not show interactions, nor which value is good.
+        The best are the top tenth of the completed trials, and at least five. The share of a
+        hyperparameter measures how much its values among them differ from its values among all trials; one that is the
+        same in all trials is left out. Shares are rough if there are few trials, or if a sweep has hardly varied a
+        hyperparameter. If ``seed`` has a large share, the differences are noise. Shares show neither interactions nor
+        which value is good.
 
         Computed by Optuna's PED-ANOVA, which needs no model of the trials: https://arxiv.org/abs/2304.10255, and
         https://arxiv.org/abs/2601.20800 for conditional hyperparameters. A range of positive numbers of which the

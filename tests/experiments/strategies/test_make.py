@@ -100,7 +100,7 @@ def test_wrong_pruner_is_rejected(pruner: object, message: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["tpe", "gp", "cmaes"])
 def test_strategy_that_learns_needs_an_objective(strategy: str) -> None:
-    with pytest.raises(ConfigError, match=rf"strategy='{strategy}' learns from an objective, and the job has none"):
+    with pytest.raises(ConfigError, match=rf"strategy='{strategy}' learns from an objective, but the job has none"):
         made(strategy, objective=None)
 
 
@@ -112,7 +112,7 @@ def test_strategy_that_learns_nothing_needs_no_objective(strategy: str) -> None:
 
 
 def test_pruner_needs_an_objective_that_is_logged() -> None:
-    with pytest.raises(ConfigError, match=r"pruner='asha' compares values of the objective, and the job has none"):
+    with pytest.raises(ConfigError, match=r"pruner='asha' compares values of the objective, but the job has none"):
         made("grid", "asha", Space.of({"x": [1]}), objective=None)
     with pytest.raises(ConfigError, match=r"pruner='asha' compares values of 'accuracy' .* no metric definition"):
         made("grid", "asha", Space.of({"x": [1]}), metrics=["loss"])

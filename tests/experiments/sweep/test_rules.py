@@ -59,10 +59,10 @@ def test_time_that_is_over_stops_the_running_trials(runner: ExperimentRunner) ->
     board = night.run()
 
     assert [(trial.status, trial.stop_reason) for trial in board] == [
-        ("Stopped", "stopped by the sweep, max_time: 1 s are over")
+        ("Stopped", "stopped by the sweep, max_time: the limit of 1 s was reached")
     ]
     assert not board[0].is_pruned
-    assert night.stopped_by == "max_time: 1 s are over"
+    assert night.stopped_by == "max_time: the limit of 1 s was reached"
 
 
 def test_no_trial_starts_that_the_money_may_not_suffice_for(tmp_path: Path, toy_job: MakeJob) -> None:
@@ -77,7 +77,7 @@ def test_no_trial_starts_that_the_money_may_not_suffice_for(tmp_path: Path, toy_
 
         assert len(board) == 1
         assert night.stopped_by.startswith(
-            f"max_cost: ${board[0].cost:.2f} are spent, and another trial may cost $10.00"
+            f"max_cost: ${board[0].cost:.2f} of $10.50 is spent, and another trial may cost $10.00"
         )
         assert len(again.run()) == 2
         with pytest.raises(ConfigError, match=r"max_cost=9 allows no trial: one may cost \$10\.00"):

@@ -149,7 +149,7 @@ def test_a_condition_compares_values_as_filters_do() -> None:
         ({"": [1]}, "hyperparameter name '' is not allowed"),
         ({1: [1]}, "hyperparameter name 1 is not allowed"),
         ({"sagemaker_x": uniform(0, 1)}, "name 'sagemaker_x' is not allowed"),
-        ({"a.b": [1], "a": {"b": [2]}}, "'a.b' occurs twice, once of them nested"),
+        ({"a.b": [1], "a": {"b": [2]}}, "'a.b' occurs twice: once as it is, and once nested"),
         ({"m": when("optimzer", "sgd", [1]), "optimizer": ["sgd"]}, "'optimzer', .* Did you mean 'optimizer'"),
         ({"m": when("optimizer", "sdg", [1]), "optimizer": ["sgd"]}, "never occurs; .* Did you mean 'sgd'"),
         ({"m": when("optimizer", [], [1]), "optimizer": ["sgd"]}, "'m' depends on no value of 'optimizer'"),

@@ -155,7 +155,7 @@ class Agenda:
 
         Neither shows the other one its points before the job of their trial has started.
         """
-        if not self._is_alone or hasattr(self._spec.strategy, "ask"):  # an object of the user's own is its own business
+        if not self._is_alone or hasattr(self._spec.strategy, "ask"):  # the user's own strategy decides for itself
             return
         self._is_alone = False
         self._strategy = self._make_strategy(secrets.randbits(31))

@@ -51,7 +51,7 @@ def build(given: object) -> Parameters:
     for name, inner in given.items():
         for full, dimension, conditions in _flattened(name, inner, []):
             if full in parameters:
-                raise ConfigError(f"The parameter {full!r} occurs twice, once of them nested.")
+                raise ConfigError(f"The parameter {full!r} occurs twice: once as it is, and once nested.")
             parameters[full] = dimension, conditions
     dimensions = {name: dimension for name, (dimension, _) in parameters.items()}
     resolved = {

@@ -70,7 +70,7 @@ class Section:
             if unsupported and key in unsupported:
                 raise self.error(f"{unsupported[key]}", key)
             hint = did_you_mean(key, known) or f" Available: {', '.join(map(repr, sorted(known)))}."
-            raise self.error(f"There is no such key.{hint}", key)
+            raise self.error(f"unknown key.{hint}", key)
 
     def section(self, key: str) -> "Section":
         """Return the mapping of a key; ConfigError if it is not one, or empty."""
@@ -143,7 +143,7 @@ class _Reader:
         import yaml
 
         class Loader(yaml.SafeLoader):  # type: ignore[misc]
-            """With the numbers that YAML 1.2 knows."""
+            """Also reads the numbers that YAML 1.2 adds."""
 
         Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+0123456789"))
         self.lines: dict[Keys, int] = {}

@@ -26,13 +26,14 @@ class StopRules:
     """
     When a sweep ends before it has trained everything: as soon as one of the rules applies.
 
-    No more trials start then. The running ones train to their end, but for *max_time*, which stops them.
+    No more trials start then. The running ones train to their end, except that *max_time* stops them. For *patience*
+    and *failures*, a configuration that is repeated counts once, as failed if none of its trials has completed.
 
     Attributes:
         max_time: The time that one call of `HyperparameterSweep.run` may take: seconds, or a `datetime.timedelta`.
         max_cost: What all trials of the sweep may cost together, in US dollars. A trial starts only if this is enough
-            even if it, and those that are running, train until the time limit of their job (``JobSpec.max_run_s``).
-            What a trial has cost is known once it has ended, from its billable seconds.
+            even if it, and those that this program is training, run until the time limit of their job
+            (``JobSpec.max_run_s``). What a trial has cost is known once it has ended, from its billable seconds.
         target: The value of the objective that is good enough.
         patience: The number of trials in a row that may end without a new best value of the objective.
         failures: The number of failed trials that ends the sweep.
@@ -108,7 +109,7 @@ class Limits:
         """Whether the time is over, which also ends the sweep."""
         limit = self._rules.max_time
         if limit is not None and self._clock() - self._begun >= limit:
-            self._end(f"max_time: {duration(round(limit))} are over")
+            self._end(f"max_time: the limit of {duration(round(limit))} was reached")
             return True
         return False
 
@@ -119,7 +120,7 @@ class Limits:
             return True
         if not running:
             self._end(
-                f"max_cost: ${spent:.2f} are spent, and another trial may cost ${self._most_usd:.2f}, of ${limit:.2f}"
+                f"max_cost: ${spent:.2f} of ${limit:.2f} is spent, and another trial may cost ${self._most_usd:.2f}"
             )
         return False
 

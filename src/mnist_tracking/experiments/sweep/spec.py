@@ -37,7 +37,7 @@ class SweepSpec:
         strategy: What chooses its points.
         pruner: What stops its trials; None stops none.
         objective: What makes one trial better than another.
-        max_trials: The number of trials, those of all repeats; None for as many as the strategy has points.
+        max_trials: The number of trials, all repeats included; None for as many as the strategy has points.
         repeats: The number of trials of each configuration.
         repeat_by: The hyperparameter in which they differ.
         seed: Makes the strategy's choices reproducible.
@@ -100,7 +100,7 @@ class SweepSpec:
 
     def strategy_for(self, job: JobSpec, seed: int | None = None) -> Strategy:
         """
-        Return its strategy, which knows nothing of its trials yet.
+        Return a new strategy for it, which has not been told of any trial.
 
         Args:
             job: The job that trains its trials.

@@ -49,8 +49,8 @@ class HyperparameterSweep:
     until *max_trials* or a rule ends the sweep. A pruner stops trials that are not promising, by the values that they
     log. Failed trials are kept, with their reason, and do not stop the others.
 
-    **The experiment is the only state.** It has the definition of the sweep, and the point of each trial. So any
-    program can continue it, on any machine: by another sweep of the same *name*, or by `load`.
+    **The experiment is the only state.** It stores the definition of the sweep and the point of each trial, so any
+    program can continue the sweep, on any machine: by another sweep of the same *name*, or by `load`.
 
     **Several programs** that run a sweep of the same name train each trial once between them. Each waits for all
     trials, and returns the same leaderboard.
@@ -60,12 +60,12 @@ class HyperparameterSweep:
 
     Args:
         runner: The experiment, with its job.
-        space: Lists of values and ranges by parameter, points, or a `Space`.
+        space: A mapping of parameters to lists of values and ranges, a list of points, or a `Space`.
         strategy: What chooses the points: ``"grid"``, ``"random"``, ``"qmc"``, ``"tpe"``, ``"gp"``, ``"cmaes"``, a
             sampler of Optuna, or an object with the three methods of `mnist_tracking.types.Strategy`.
         pruner: What stops trials early: ``"median"``, ``"asha"``, ``"hyperband"``, ``"patience"``, such a name with
             options, a pruner of Optuna, or None.
-        max_trials: The number of trials, those of all repeats; further attempts at a trial do not count. Needed by
+        max_trials: The number of trials, all repeats included; further attempts at a trial do not count. Required for
             strategies that never end, unless *stop* ends them.
         max_parallel: The number of trials that this program trains at once.
         repeats: The number of trials of each configuration, which differ in their seed. The strategy sees the mean of
@@ -213,7 +213,7 @@ class HyperparameterSweep:
         stop: StopRules | None = None,
     ) -> Self:
         """
-        Load a sweep from what its experiment has of it, in any program.
+        Load a sweep from its experiment, in any program.
 
         Args:
             workspace: Where the experiment is.

@@ -74,8 +74,9 @@ def _parameters(contents: Contents) -> Markup:
     return joined(
         [
             sentence(
-                "Each mark is a trial. A ring is running; a triangle was pruned, stopped or failed; a cross has no "
-                "value; an arrowhead is far out, beyond the axis. The leaderboard has the same values as a table."
+                "Each mark is a trial: a ring if it is running, a triangle if it was pruned, stopped or failed, a "
+                "cross if it has no value, and an arrowhead if its value is beyond the axis. The leaderboard has "
+                "the same values as a table."
             ),
             _legend(),
             element("div", *(element("figure", chart) for chart in charts), class_="charts"),
@@ -111,7 +112,7 @@ def _importance(contents: Contents) -> Markup:
         for name, share in contents.importance.items()
     )
     caption = element(
-        "caption", "How much each hyperparameter decides whether a trial is among the best: shares of all"
+        "caption", "How much each hyperparameter decides whether a trial is among the best, in shares of 100 %"
     )
     return element("table", caption, element("tbody", *rows), class_="importance")
 
@@ -129,7 +130,7 @@ def _curves(contents: Contents) -> Markup:
     dropped = (f"{trial}: {reason}" for trial, reason in curves.dropped.items())
     return joined(
         [
-            sentence("A dashed curve with a cross at its end was pruned, stopped or failed."),
+            sentence("A dashed curve that ends with a cross belongs to a trial that was pruned, stopped or failed."),
             *map(sentence, curves.notes),
             _legend(),
             element(

@@ -1,4 +1,4 @@
-"""Custom: a strategy of the user's own, with its points checked."""
+"""Custom: the user's own strategy, with its points checked."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ _METHODS = ("ask", "report", "tell")
 
 class Custom:
     """
-    A strategy of the user's own, called by one thread at a time.
+    The user's own strategy, called by one thread at a time.
 
     Args:
         strategy: Any object with the three methods.

@@ -1,4 +1,4 @@
-"""make_strategy: the strategy of a sweep, from a name, a sampler of Optuna, or an object of the user's own."""
+"""make_strategy: the strategy of a sweep, from a name, a sampler of Optuna, or a custom object."""
 
 import copy
 import random
@@ -95,7 +95,7 @@ def _checked_pruner(
     if name == "none":
         return name, options
     if objective is None:
-        raise ConfigError(f"pruner={name!r} compares values of the objective, and the job has none. {_HINT}")
+        raise ConfigError(f"pruner={name!r} compares values of the objective, but the job has none. {_HINT}")
     if metrics is not None and objective.metric not in metrics:
         raise ConfigError(
             f"pruner={name!r} compares values of {objective.metric!r} while trials are running, and no metric "
@@ -118,7 +118,7 @@ def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | 
             "which tries them in order, or points_first= for points to try before others."
         )
     if objective is None and name not in _BLIND:
-        raise ConfigError(f"strategy={name!r} learns from an objective, and the job has none. {_HINT}")
+        raise ConfigError(f"strategy={name!r} learns from an objective, but the job has none. {_HINT}")
     _check_optuna()
     from mnist_tracking.experiments.sweep.strategies.samplers import named_sampler
     from mnist_tracking.experiments.sweep.strategies.search import Search

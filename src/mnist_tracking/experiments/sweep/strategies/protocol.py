@@ -21,8 +21,11 @@ class SweepTrial:
     """
     A trial of a sweep, as its strategy sees it.
 
+    In a sweep with ``repeats``, it stands for a configuration: its value is the mean of the repeats, and its values by
+    step are those of the first one.
+
     Attributes:
-        number: Its slot in the sweep, from 0; trials of earlier experiments have negative numbers.
+        number: Its number in the sweep, from 0; trials of earlier experiments have negative numbers.
         point: Its values, by parameter of the space.
         status: ``"running"``, or how it ended: ``"completed"``; ``"pruned"``, if the strategy has stopped it;
             ``"stopped"``, by a time limit or a person; or ``"failed"``.
@@ -43,11 +46,11 @@ class Strategy(Protocol):
 
     The experiment is the only state: a sweep that is resumed, or that another program has joined, calls `tell` with
     all of its trials before the first `ask`, in the order of their numbers, running ones included. The methods are
-    called from several threads, one at a time unless the strategy says otherwise.
+    called from several threads, one at a time.
     """
 
     def ask(self) -> Mapping[str, ParameterValue] | None:
-        """Return the next point, another one in each call; None if there is nothing left to try for now."""
+        """Return the next point, another one in each call; None if nothing is left to try for now."""
 
     def report(self, trial: SweepTrial, step: int, value: float) -> bool:
         """
