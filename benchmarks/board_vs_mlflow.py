@@ -8,7 +8,7 @@ Both record the same: six hyperparameters, and three metrics at three steps. Thi
 their public functions, ranked by the same metric. Recording and reading alternate, in new processes, so that what else
 the machine does affects both alike.
 
-MLflow is no dependency of this library. *PYTHON* is an interpreter that has it; by default, a new environment in the
+MLflow is not a dependency of this library. *PYTHON* is an interpreter that has it; by default, a new environment in the
 user's cache folder.
 """
 
@@ -142,7 +142,7 @@ def mlflow(python: Path, action: str, file: Path, number: int) -> Any:
 
 
 def mlflow_environment() -> Path | None:
-    """Return the interpreter of an environment that has MLflow, in the user's cache folder; None if there is no way."""
+    """Return the interpreter of an environment that has MLflow, in the user's cache folder; None without one."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(cache, "mnist-tracking", MLFLOW[0].replace("==", "-"))
     python = folder / "bin" / "python"

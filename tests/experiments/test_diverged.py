@@ -305,9 +305,7 @@ def test_user_who_may_not_update_components_is_warned(engine: EmbeddedSageMaker,
     refused = Fault("AccessDeniedException", operation="UpdateTrialComponent", times=None)
     with (
         engine.inject(refused),
-        pytest.warns(
-            UserWarning, match="What was found out about metrics, stop reasons and billed times cannot be recorded"
-        ),
+        pytest.warns(UserWarning, match="Findings about metrics, stop reasons and billable seconds cannot be recorded"),
     ):
         trial = runner.run(losses("healthy"))
 

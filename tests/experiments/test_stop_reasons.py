@@ -113,7 +113,7 @@ def test_a_reason_that_cannot_be_recorded_keeps_no_job_running(
     with (
         engine.inject(Fault("AccessDeniedException", operation="UpdateTrialComponent", times=1)),
         engine.inject(Fault("AccessDeniedException", operation="AddTags", times=1)),
-        pytest.warns(UserWarning, match=f"Why the job '{hanging.job_name}' is stopped cannot be recorded: "),
+        pytest.warns(UserWarning, match=f"The reason for stopping the job '{hanging.job_name}' cannot be recorded: "),
     ):
         hanging.stop(reason=PRUNED)
 

@@ -89,11 +89,10 @@ def test_the_frame_has_typed_columns(workspace: Workspace) -> None:
 
 def test_what_is_shown_says_what_was_compared(workspace: Workspace) -> None:
     groups = filled(workspace, {1: [0.5, 0.7], "<b>": [0.1, None]}).groups()
-    first, head, *rows = str(groups).splitlines()
+    what, how, head, *rows = str(groups).splitlines()
 
-    assert first.startswith(
-        "The mean over seed of 'score' (last). 95 % intervals of Student's t; tied with the best by"
-    )
+    assert what == "The mean over seed of 'score' (last)."
+    assert how == "95 % intervals of Student's t; tied with the best by Welch's t-test, with Holm's method."
     assert head.split() == ["depth", "n", "mean", "std_dev", "95", "%", "interval", "tied"]
     assert rows[0].split() == ["1", "2", "0.6", "0.141421", "-0.67062", "to", "1.87062", "yes"]
     assert "1 of 2" in rows[1]

@@ -190,5 +190,5 @@ def record_findings(account: Account, before: Component, after: Component) -> No
             return  # a program that waits for the job later records them
         account.warn_once(
             "findings",
-            f"What was found out about metrics, stop reasons and billed times cannot be recorded with trials: {error}",
+            f"Findings about metrics, stop reasons and billable seconds cannot be recorded with trials: {error}",
         )

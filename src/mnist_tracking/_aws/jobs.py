@@ -203,7 +203,7 @@ def _record_reason(account: Account, job: Mapping[str, Any], reason: str) -> Non
         except ServiceError:  # above all, SageMaker creates the component later
             add_tags(account, job["TrainingJobArn"], {STOP_REASON: to_tag(reason)})
     except ServiceError as error:
-        account.warn_once("stop-reason", f"Why the job {name!r} is stopped cannot be recorded: {error}")
+        account.warn_once("stop-reason", f"The reason for stopping the job {name!r} cannot be recorded: {error}")
 
 
 def stop_reason(account: Account, job: Mapping[str, Any], recorded: str) -> str:

@@ -1,4 +1,4 @@
-"""JobWatch: what is new of a training job, poll by poll."""
+"""JobWatch: the news of a training job, poll by poll."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property

@@ -150,7 +150,7 @@ class Groups(Tabular, Sequence[Group]):
         what = f"The mean{repeats} of {self.objective.metric!r} ({self.objective.statistic})."
         if not any(group.n > 1 for group in self.groups):
             return f"{what} No configuration has two values: without repeats, there is no spread to compare."
-        return f"{what} 95 % intervals of Student's t; tied with the best by Welch's t-test, with Holm's method."
+        return f"{what}\n95 % intervals of Student's t; tied with the best by Welch's t-test, with Holm's method."
 
     def dataframe(self) -> "pd.DataFrame":
         """

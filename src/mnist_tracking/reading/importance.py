@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["importance_of"]
 
 _FEWEST = 10
-_BEST, _BEST_SHARE = 5, 0.1  # what counts as the best trials: so many, or this share of all, whichever is more
+_BEST, _BEST_SHARE = 5, 0.1  # what counts as the best trials: this number, or this share of all, whichever is more
 _WIDE = 100.0  # the ratio from which a range of positive numbers is taken to be logarithmic
 
 

@@ -360,7 +360,7 @@ class Leaderboard(Tabular, Sequence[Trial]):
 
         It shows the leaderboard, sortable and filterable; the hyperparameters against the objective; the learning
         curves; the best trial with its pictures and its lineage; failures, the code that ran, time and cost. Its data
-        is inside, as JSON. The page is written atomically, and replaces a file that is there.
+        is inside, as JSON. The page is written atomically, and replaces an existing file.
 
         Args:
             path: The file, in a folder that exists.

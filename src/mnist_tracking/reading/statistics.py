@@ -14,7 +14,7 @@ SIGNIFICANCE = 0.05
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean of values, which are at least one."""
+    """Return the mean of at least one value."""
     return math.fsum(values) / len(values)
 
 
@@ -46,7 +46,7 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
     """
     Return the two-sided p-value of Welch's t-test, for two groups of at least two values whose variances may differ.
 
-    Two groups that do not vary at all differ for sure, or not at all.
+    For two groups that do not vary at all, it is 1 if they are equal, and 0 if not.
 
     Example:
         >>> round(welch([1.0, 2.0, 3.0], [4.0, 5.0, 7.0]), 4)

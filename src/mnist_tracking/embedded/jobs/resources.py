@@ -96,7 +96,7 @@ def find_gpus(count: int | None = None) -> tuple[str, ...]:
     """
     Return the GPUs that this process may use: those in ``CUDA_VISIBLE_DEVICES``, or those that ``nvidia-smi`` lists.
 
-    With a *count*, there are as many as that says, numbered if this machine does not name as many.
+    With a *count*, it returns that many: numbers, if this machine names fewer GPUs.
     """
     if count == 0:
         return ()

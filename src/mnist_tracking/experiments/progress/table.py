@@ -37,7 +37,7 @@ class _Column:
     Attributes:
         heading: Broken after a colon or an underline if it is wider than the cells.
         cells: One for each row.
-        rank: The higher, the sooner it is left out where there is no room.
+        rank: The higher, the sooner it is left out if the terminal is too narrow.
         is_right: Whether the cells are aligned at the right.
         min_width: How wide it is at least, so that it does not move while its values change.
     """

@@ -176,7 +176,7 @@ class Agenda:
             return bool(self._ready)
 
     def take(self) -> Callable[[], object] | None:
-        """Return the training of the next trial; None if there is none: for now, while others train, or for good."""
+        """Return the training of the next trial; None if nothing is left: for now, while others train, or for good."""
         with self._lock:
             training = self._next()
             if training is None:
@@ -234,7 +234,7 @@ class Agenda:
         self._tell_others()
 
     def _unused(self) -> Point | None:
-        """Return a point that was asked for, but whose slot another program took, if nobody has trained it."""
+        """Return a point that was proposed for a slot that another program took, if no trial has it yet."""
         while self._is_up_to_date and self._discarded:
             point = self._discarded.pop()
             if not any(_comparable(trial.point) == _comparable(point) for trial in self._told.values()):

@@ -14,7 +14,7 @@ from mnist_tracking.errors import ConfigError
 __all__ = ["INPUTS", "INSTANCE_TYPE", "JOB", "apply_point", "check_job_name"]
 
 JOB = "job:"
-"""Begins the names of dimensions that are no hyperparameters."""
+"""Begins the names of dimensions that are not hyperparameters."""
 
 INSTANCE_TYPE = f"{JOB}instance_type"
 """The name of the dimension that is the instance type."""
@@ -24,7 +24,7 @@ INPUTS, _ENVIRONMENT = f"{JOB}inputs.", f"{JOB}environment."
 
 
 def check_job_name(name: str) -> None:
-    """Check the name of a dimension that is no hyperparameter; ConfigError if a job has no such attribute."""
+    """Check the name of a dimension that is not a hyperparameter; ConfigError if a job has no such attribute."""
     if name == INSTANCE_TYPE or (name.startswith((INPUTS, _ENVIRONMENT)) and not name.endswith(".")):
         return
     forms = (INSTANCE_TYPE, f"{INPUTS}<channel>", f"{_ENVIRONMENT}<NAME>")

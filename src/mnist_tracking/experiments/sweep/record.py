@@ -22,7 +22,7 @@ _LONGEST_PART = 1000  # characters, whose quotes are escaped where they are stor
 def record_sweep(
     account: Account, experiment: str, sweep: str, definition: Mapping[str, Any], tags: Mapping[str, str]
 ) -> bool:
-    """Record the definition of a sweep, and return whether it is new; the record that is there already is kept."""
+    """Record the definition of a sweep, and return whether it is new; an existing record is kept."""
     tags = {**tags, LEAVING_TAG: experiment}
     try:
         create_component(

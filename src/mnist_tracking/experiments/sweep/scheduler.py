@@ -45,8 +45,8 @@ class Scheduler:
         Run tasks to their end.
 
         Args:
-            take: Returns the next task, or None if there is none: for now, while others run, after each of which it is
-                called again, or for good. It is called from several threads.
+            take: Returns the next task, or None if nothing is left: for now, while others run, after each of which it
+                is called again, or for good. It is called from several threads.
         """
         with ThreadPoolExecutor(self._max_parallel, thread_name_prefix="sweep") as pool:
             try:

@@ -29,7 +29,7 @@ class Space:
     What a sweep searches.
 
     A point is a flat mapping; nested parameters have dotted names, such as ``"optimizer.lr"``. The names of dimensions
-    that are no hyperparameters begin with ``job:``.
+    that are not hyperparameters begin with ``job:``.
 
     Attributes:
         dimensions: What each parameter may be, nested and conditional ones included; a condition's parameter comes
@@ -38,7 +38,7 @@ class Space:
         explicit: The points, if they were listed one by one; then nothing is drawn.
         first: Points to try first.
         where: Returns whether to keep a point; None keeps all.
-        is_ruled: Whether there is a rule, also if it could not be stored.
+        is_ruled: Whether the space has a rule, even one that could not be stored.
 
     Example:
         >>> space = Space.of({"lr": [0.1, 0.01], "epochs": [1]})
@@ -62,7 +62,7 @@ class Space:
         first: Sequence[Mapping[str, ParameterValue]] = (),
     ) -> "Space":
         """
-        Return the space of what was given.
+        Return the space that *given* describes.
 
         Args:
             given: Names, and for each a dimension, a list of values, a mapping (nested parameters), a `when`, one of
@@ -158,16 +158,12 @@ class Space:
 
     @property
     def size(self) -> int | None:
-        """
-        The number of points of the grid, before the rule; None for infinitely many.
-
-        Points that differ in nothing that decides on later parameters are counted together.
-        """
+        """The number of points of the grid, before the rule; None for infinitely many."""
         if self.explicit:
             return len(self.explicit)
         if any(dimension.size is None for dimension in self.dimensions.values()):
             return None
-        counts: Counter[_State] = Counter({frozenset(): 1})
+        counts: Counter[_State] = Counter({frozenset(): 1})  # points that later conditions cannot tell apart, together
         for name in self.dimensions:
             counts = self._counted(name, counts)
         return counts.total()

@@ -47,7 +47,7 @@ def watch_trials(
 
 
 def _has_ended(handle: SubmittedTrial, report: Observers) -> bool:
-    """Report what is new of a trial, and return whether it has ended."""
+    """Report the news of a trial, and return whether it has ended."""
     update, name = handle.watch(), handle.name
     report.status_changed(name, update.secondary_status)
     for line in update.lines:

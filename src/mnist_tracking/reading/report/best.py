@@ -13,7 +13,7 @@ __all__ = ["best_trial"]
 
 
 def best_trial(contents: Contents) -> Markup:
-    """Return the best trial, or why there is none."""
+    """Return the best trial, or why no trial is the best."""
     best = contents.best
     if best is None:
         return sentence(contents.why_no_best)

@@ -57,13 +57,13 @@ class Contents:
     Attributes:
         board: The leaderboard.
         rows: Its trials, in its order.
-        best: The best trial; None if there is none.
-        why_no_best: Why there is none.
+        best: The best trial; None without one.
+        why_no_best: Why no trial is the best; empty if one is.
         parameters: The hyperparameters that differ.
         metrics: The main metrics, without the objective's.
         curves: The learning curves.
         importance: How much each hyperparameter matters, the most important first.
-        why_no_importance: Why that is unknown.
+        why_no_importance: Why that is not known; empty if it is.
         groups: The configurations, if any was repeated.
         lineage: What went into the best trial.
         shown: The pictures of the best trial.

@@ -124,7 +124,7 @@ def _thinned(by_trial: Mapping[str, Mapping[str, Points]]) -> dict[str, dict[str
 
 def thinned(points: Sequence[tuple[int, float]], most: int) -> Points:
     """
-    Return at most so many points of a curve: its ends, and the smallest and the largest of each stretch between.
+    Return at most *most* points of a curve: its ends, and the smallest and the largest of each stretch between.
 
     Example:
         >>> thinned([(0, 1), (1, 5), (2, 3), (3, -1), (4, 2), (5, 0)], most=4)

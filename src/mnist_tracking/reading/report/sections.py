@@ -162,7 +162,7 @@ def _curve_table(contents: Contents, metric: str) -> Markup:
 
 def _lineage(contents: Contents) -> Markup:
     if contents.lineage is None:
-        return sentence("There is no best trial to trace.")
+        return sentence("Nothing to trace: no trial is the best.")
     folder, rows = overview(contents.lineage)
     below = f" Locations are below {folder}." if folder else ""
     listed = data_table(

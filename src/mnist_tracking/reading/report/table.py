@@ -100,7 +100,7 @@ def _note(row: Row) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """Return a duration for people; empty if there is none."""
+    """Return a duration for people; empty for None."""
     if seconds is None:
         return ""
     return f"{seconds:.1f} s" if seconds < 60 else duration(round(seconds))

@@ -67,7 +67,8 @@ def make_strategy(
 
     Raises:
         ConfigError: If a name is unknown, an object is of a wrong type, an option of a pruner is wrong, the strategy
-            cannot search the space, or there is no objective to learn from that is logged while trials are running.
+            cannot search the space, or the strategy or the pruner needs an objective and the job has none, or does not
+            log it while it runs.
         MissingDependencyError: If a package is not installed.
     """
     name, options = _checked_pruner(pruner, objective, metrics)

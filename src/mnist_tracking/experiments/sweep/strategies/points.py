@@ -19,7 +19,7 @@ def key_of(point: Mapping[str, ParameterValue]) -> Hashable:
 
 class TriedPoints:
     """
-    The points of a space that were asked for, or belong to a trial of the sweep.
+    The points of a space that were proposed, or belong to a trial of the sweep.
 
     Those of earlier experiments are not among them: in this sweep, they may be tried again.
 

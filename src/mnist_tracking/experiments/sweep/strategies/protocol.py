@@ -64,7 +64,7 @@ class Strategy(Protocol):
 
     def tell(self, trial: SweepTrial) -> None:
         """
-        Take a trial into account: one that has started or ended, whoever has asked for it.
+        Take a trial into account that has started or ended, even if this strategy did not propose it.
 
         A later call with the same number replaces an earlier one. Its point counts as tried from then on.
         """

@@ -38,7 +38,7 @@ class Search:
     """
     Tries the points that a sampler of Optuna proposes: first the points to try first, and no point twice.
 
-    **Reproducible.** A sampler's random numbers follow from the seed and the number of trials that it knows. One trial
+    **Reproducible.** A sampler's random numbers follow from the seed and the number of trials in its study. One trial
     at a time, the same seed proposes the same points, also if a new object is told all trials before each `ask`. A
     sampler that keeps its state beside the trials, such as CMA-ES, is made to propose the points of those trials again.
 

@@ -1,4 +1,4 @@
-"""A study of Optuna, in memory: made without a trace, and given what a sweep knows."""
+"""A study of Optuna, in memory and silent, with the trials of a sweep."""
 
 import math
 from decimal import Decimal
