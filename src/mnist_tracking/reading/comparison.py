@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mnist_tracking._values.markers import RESERVED
+from mnist_tracking._values.markers import RESERVED, SWEEP
 from mnist_tracking._values.provenance import Provenance
 from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.records import Component
@@ -24,7 +24,7 @@ __all__ = ["Comparison", "Difference", "compare"]
 _Key = tuple[str, str, str]
 _KINDS = ("step", "status", "provenance", "input", "parameter", "metric")
 _WIDTH, _NARROWEST, _LONGEST_NAME = 100, 12, 30
-_OWN = ("sagemaker_job_name", "sagemaker_submit_directory")  # differ for every job; the code is compared separately
+_OWN = ("sagemaker_job_name", "sagemaker_submit_directory", SWEEP)  # of a job alone; its code is compared separately
 
 
 @attrs.frozen
