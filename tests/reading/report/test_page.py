@@ -21,6 +21,7 @@ from mnist_tracking._values.recordable import ParameterValue
 from mnist_tracking._values.text import printable
 from mnist_tracking.reading.report.contents import Contents, read_contents
 from mnist_tracking.reading.report.page import render
+from mnist_tracking.reading.report.table import cost_text
 from mnist_tracking.types import Node, Provenance
 
 SECTIONS = ["best", "board", "parameters", "importance", "curves", "lineage", "failures", "code", "cost"]
@@ -409,3 +410,18 @@ def test_any_text_of_others_stays_text(one_trial: Contents, text: str) -> None:
     assert data["trials"][0]["parameters"] == {text: text, "other": [text]}
     assert data["lineage"]["nodes"][0]["label"] == text
     assert not any(name.startswith("on") for element in root.all() for name in element.attributes)
+
+
+@pytest.mark.parametrize(
+    ("cost", "text"),
+    [
+        (None, ""),
+        (0.0, "$0"),
+        (6.39e-05, "< $0.0001"),
+        (0.000639, "$0.000639"),
+        (0.25, "$0.25"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_cost_is_shown_without_an_exponent(cost: float | None, text: str) -> None:
+    assert cost_text(cost) == text

@@ -144,7 +144,10 @@ def _curves(contents: Contents) -> Markup:
             )
             if curves.dropped
             else Markup(),
-            details("First, best and last values", *(_curve_table(contents, name) for name in every[:_MOST_CHARTS])),
+            details(
+                "First, smallest, largest and last values",
+                *(_curve_table(contents, name) for name in every[:_MOST_CHARTS]),
+            ),
         ]
     )
 

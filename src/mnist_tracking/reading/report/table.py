@@ -15,6 +15,7 @@ from mnist_tracking.reading.report.markup import Markup, element, joined, text
 __all__ = ["board_table", "cost_text", "duration_text"]
 
 _MOST_METRICS = 6
+_LEAST_COST = 0.0001  # US dollars, of a job of some seconds
 
 
 @attrs.frozen
@@ -108,7 +109,11 @@ def duration_text(seconds: float | None) -> str:
 
 def cost_text(cost: float | None) -> str:
     """Return dollars for people; empty if the cost is unknown."""
-    return "" if cost is None else f"${cost:,.2f}" if cost >= 1 else f"${cost:.3g}"
+    if cost is None:
+        return ""
+    if 0 < cost < _LEAST_COST:
+        return f"< ${_LEAST_COST}"
+    return f"${cost:,.2f}" if cost >= 1 else f"${cost:.3g}"
 
 
 def _heading(column: _Column, place: int) -> Markup:
