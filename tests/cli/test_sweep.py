@@ -73,7 +73,7 @@ def test_a_rule_that_ends_the_sweep_is_reported(ask: Ask, sweep_file: str) -> No
     result = ask("sweep", sweep_file, *SCRIPT, "--target", "0")
 
     assert result.exit_code == 0, result.stderr
-    assert "The sweep ended early: target: a trial has reached" in result.stderr
+    assert "The sweep ended early (target: a trial has reached" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,11 @@ def test_a_bad_range_is_rejected(text: str, said: str) -> None:
             1,
             "Pass step= to uniform(), or choose a strategy that draws, such as --strategy",
         ),
-        ((*JOB, "--grid", "slope=1", "--strategy", "random"), 1, "would never end. Pass --max-trials"),
+        (
+            (*JOB, "--grid", "slope=1", "--strategy", "random"),
+            1,
+            "would never end. Pass --max-trials, or --max-time, --max-cost or --patience of StopRules.",
+        ),
         ((*JOB, "--grid", "slope=1", "--max-trials", "0"), 2, "0 is not in the range x>=1"),
         ((*JOB, "--name", "night", "--resume", "--dry-run"), 2, "--dry-run needs the space of the sweep"),
         (("sweep.yaml", *SCRIPT, "--grid", "slope=1"), 2, "or a sweep file"),

@@ -104,7 +104,7 @@ def test_an_objective_that_the_job_does_not_yield_is_rejected(
         ConfigError, match=r"'scor', which is not .*; available: 'score', 'error'\. Did you mean 'score'"
     ):
         toy_job(objective="scor")
-    with pytest.raises(ConfigError, match=r"it has none\. Pass metrics=\['f1'\]"):
+    with pytest.raises(ConfigError, match=r"it has none\. Add 'f1' to metrics="):
         toy_job(objective="f1", metrics=())
     with pytest.raises(ConfigError, match=r"'eror', which is not .*\. Did you mean 'error'"):
         HyperparameterSweep(runner, {"slope": [1]}, objective="eror")

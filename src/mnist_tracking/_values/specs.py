@@ -354,7 +354,7 @@ def check_objective(objective: Objective, metrics: Iterable[MetricDefinition], i
     if names:
         known = f"available: {', '.join(map(repr, names))}.{did_you_mean(metric, names)}"
     else:
-        known = f"it has none. Pass metrics=[{metric!r}], or metrics={{{metric!r}: 'its regular expression'}}."
+        known = f"it has none. Add {metric!r} to metrics=; with its regular expression, unless log_metric logs it."
     raise ConfigError(f"The objective is {metric!r}, which is not one of the job's metrics; {known}")
 
 

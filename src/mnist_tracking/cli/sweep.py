@@ -107,7 +107,7 @@ def sweep(  # noqa: PLR0913 - one for each option
             raise KeyboardInterrupt(" ".join(told)) from None
         write_leaderboard(board, form)
     if found.stopped_by:
-        echo(f"The sweep ended early: {found.stopped_by}.", err=True)
+        echo(f"The sweep ended early ({found.stopped_by}).", err=True)
     if tally.failed:
         echo(f"mnist-tracking: {tally.failed} of {plural(tally.ended_trials, 'trial')} did not complete.", err=True)
         raise click.exceptions.Exit(1)

@@ -121,7 +121,8 @@ def read_document(path: str | os.PathLike[str]) -> Section:
     try:
         text = found.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(found)!r} cannot be read: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{str(found)!r} cannot be read: {reason}.") from error
     import yaml  # type: ignore[import-untyped]
 
     reader = _Reader(str(found), text)

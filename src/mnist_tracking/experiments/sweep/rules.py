@@ -167,6 +167,6 @@ def _checked_cost(limit: float | None, most_usd: float | None) -> float:
     if most_usd > limit:
         raise ConfigError(
             f"max_cost={limit} allows no trial: one may cost ${most_usd:.2f} until its time limit. Lower "
-            "JobSpec(max_run_s=...)."
+            "max_run_s= of the job."
         )
     return most_usd

@@ -141,8 +141,7 @@ class SweepSpec:
             self.first_seed(job)
         if not self.is_grid and self.max_trials is None and not stop.is_bounded:
             raise ConfigError(
-                "The sweep would never end. Pass max_trials=, or stop=StopRules(...) with max_time, max_cost or "
-                "patience."
+                "The sweep would never end. Pass max_trials=, or max_time=, max_cost= or patience= of StopRules."
             )
         if trial_quota is not None and (self.size or 0) > trial_quota:
             raise ConfigError(

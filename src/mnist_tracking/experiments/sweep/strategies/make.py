@@ -29,7 +29,7 @@ STRATEGIES = ("grid", "random", "qmc", "tpe", "gp", "cmaes")
 """The strategies that have a name."""
 
 _BLIND = ("random", "qmc", "RandomSampler", "QMCSampler", "BruteForceSampler", "GridSampler")  # need no objective
-_HINT = "Pass objective= to the JobSpec, such as Objective('validation:accuracy')."
+_HINT = "Pass objective=, such as objective='validation:accuracy'."
 
 
 def name_of(given: object) -> str:
@@ -100,8 +100,8 @@ def _checked_pruner(
     if metrics is not None and objective.metric not in metrics:
         raise ConfigError(
             f"pruner={name!r} compares values of {objective.metric!r} while trials are running, and no metric "
-            f"definition of the job finds them in the log. Pass metrics={{{objective.metric!r}: 'its regular "
-            "expression'} to the JobSpec, or pruner=None."
+            f"definition of the job finds them in the log. Add it to metrics=, with its regular expression, or pass no "
+            "pruner=."
         )
     return name, options
 
