@@ -78,7 +78,7 @@ _SEARCH = options_in(
         {
             "type": click.IntRange(min=0),
             "metavar": "N",
-            "help": "How often to repeat a trial whose job failed for lack of instances or because of an error of "
+            "help": "How often to retry a trial whose job failed for lack of instances or because of an error of "
             "SageMaker; never one whose script failed.  [default: 2]",
         },
     ),

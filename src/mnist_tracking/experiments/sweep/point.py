@@ -36,7 +36,7 @@ class Driver:
         spec: The sweep.
         sweep: Its name.
         is_private: Whether no other program runs it, since its name was generated.
-        retries: How often a trial is repeated after a fault of the infrastructure.
+        retries: How often a trial is retried after a fault of the infrastructure.
         scheduler: Waits for a full quota, and for outages to pass.
         running: Receives the events of the trials.
     """

@@ -71,9 +71,9 @@ class HyperparameterSweep:
         repeats: The number of trials of each configuration, which differ in their seed. The strategy sees the mean of
             their objective. If the first one is pruned, the others are not trained.
         repeat_by: The hyperparameter of the seed. The first repeat has the job's own value of it, by default *seed*.
-        retries: How often a trial is repeated, as another trial, if its job fails for lack of instances, waits too long
+        retries: How often a trial is retried, as another trial, if its job fails for lack of instances, waits too long
             for spot instances, or fails because of an internal error of SageMaker. It continues from the checkpoints of
-            the earlier attempt, if the job has a ``checkpoint_s3_uri``. A failure of the script is never repeated.
+            the earlier attempt, if the job has a ``checkpoint_s3_uri``. A job whose script failed is never retried.
         stop: When the sweep ends early.
         objective: What makes one trial better than another; by default the job's objective.
         seed: Makes the strategy's choices reproducible, with ``max_parallel=1``.
