@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -425,3 +426,17 @@ def test_any_text_of_others_stays_text(one_trial: Contents, text: str) -> None:
 )
 def test_cost_is_shown_without_an_exponent(cost: float | None, text: str) -> None:
     assert cost_text(cost) == text
+
+
+def test_labels_below_a_chart_do_not_overlap(workspace: Workspace, tmp_path: Path) -> None:
+    runner = ExperimentRunner(workspace, "wide")
+    for number in range(8):
+        with runner.trial({"schedule": f"schedule-number-{number}", "rate": 0.83012345 + number / 97}) as trial:
+            trial.log_metric("accuracy", number)
+    page = Page(workspace.report("wide", tmp_path / "page.html", objective="accuracy"))
+    *scatters, _ = page.section("parameters").all("svg")
+
+    for chart in scatters:
+        places = [(float(text["x"]), 6.5 * len(text.text)) for text in chart.all("text", class_="mid", dy="16")]
+        assert len(places) >= 3
+        assert all(b - a > (wide + wider) / 2 for (a, wide), (b, wider) in itertools.pairwise(places))

@@ -13,6 +13,7 @@ __all__ = ["Axis", "axis_of", "is_number", "score_axis", "step_axis"]
 
 _LOG_SPAN = 8  # numbers that span less than this factor are spread evenly
 _TICKS = 5
+_MOST_MARKED = 6  # characters of a number that is marked itself: 0.0164377 was drawn from a range
 _MOST_CATEGORIES = 8  # that are all named
 _APART = 0.09  # labels that are closer would overlap
 _PADDING = 0.04
@@ -86,7 +87,8 @@ def axis_of(values: Sequence[object], *, are_choices: bool = True) -> Axis:
         return Axis("category", categories=tuple(names))
     if not numbers:
         return Axis("linear")
-    marked = tuple(numbers) if are_choices and len(numbers) <= _TICKS else ()
+    is_short = len(numbers) <= _TICKS and all(len(number(value)) <= _MOST_MARKED for value in numbers)
+    marked = tuple(numbers) if are_choices and is_short else ()
     if _is_skewed([float(value) for value in values]):  # type: ignore[arg-type]
         return Axis("log", *_padded(math.log10(numbers[0]), math.log10(numbers[-1])), marked=marked)
     return Axis("linear", *_padded(numbers[0], numbers[-1]), marked=marked)

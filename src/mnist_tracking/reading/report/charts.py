@@ -13,6 +13,7 @@ __all__ = ["curve_chart", "parallel_chart", "scatter_chart"]
 
 _WIDTH, _HEIGHT = 340, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
+_CHARACTER = 0.025  # of the width of a horizontal axis
 _CROSS = "l7 7m0-7l-7 7"  # drawn from its corner
 _UP, _DOWN = "m-5 7l5-6 5 6", "m-5-7l5 6 5-6"  # arrowheads that end at their place
 _TRIANGLE = "m0-4.5l4.3 7.6h-8.6z"
@@ -48,11 +49,25 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> Markup:
     grid.append(element("path", class_="axis", d=f"M{left} {bottom}H{right}"))
     labels = [
         *(element("text", label, x=left, y=_y(place), dx=-6, dy=4, class_="end") for place, label in y.ticks),
-        *(element("text", ellipsize(label, 9), x=_x(place), y=bottom, dy=16, class_="mid") for place, label in x.ticks),
+        *(
+            element("text", label, x=_x(place), y=bottom, dy=16, class_="mid")
+            for place, label in _side_by_side(x.ticks)
+        ),
         element("text", ellipsize(x_label, 44), x=_x(0.5), y=_HEIGHT, dy=-6, class_="mid name"),
         element("text", ellipsize(y_label, 30), class_="mid name", transform=f"translate(11 {_y(0.5)})rotate(-90)"),
     ]
     return joined([*grid, *labels])
+
+
+def _side_by_side(ticks: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:
+    """Yield the ticks of a horizontal axis, but those whose label would overlap the one before."""
+    end = -1.0
+    for place, full in ticks:
+        label = ellipsize(full, 9)
+        half = len(label) * _CHARACTER / 2
+        if place - half > end:
+            yield place, label
+            end = place + half
 
 
 def scatter_chart(contents: Contents, parameter: str, metric: str) -> Markup:
