@@ -409,8 +409,9 @@ class Workspace(Account):
 
         Raises:
             NotFoundError: If an experiment does not exist; the error lists the nearest names.
-            ConfigError: If the file cannot be written, *curves* is not an integer >= 0, or *objective* is given with a
-                leaderboard. A missing folder is reported before anything is read.
+            ConfigError: If the file cannot be written, *curves* is not an integer >= 0, *objective* is given with a
+                leaderboard, or no trial has its metric although some have others. A missing folder is
+                reported before anything is read.
         """
         from mnist_tracking.reading.report.page import write_report
 

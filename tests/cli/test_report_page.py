@@ -46,3 +46,12 @@ def test_an_unknown_experiment_is_an_error(ask: Ask, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "'nothing'" in result.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_metric_that_no_trial_has_is_an_error(ask: Ask, tmp_path: Path) -> None:
+    result = ask("report", "lines", "--to", str(tmp_path / "page.html"), "--objective", "scor")
+
+    assert result.exit_code == 1
+    assert "No trial has the metric 'scor'. Available: 'score'" in result.stderr
+    assert not (tmp_path / "page.html").exists()

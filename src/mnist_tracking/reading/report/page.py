@@ -73,7 +73,10 @@ def _loaded(
     on_progress: "OnProgress | None",
 ) -> Leaderboard:
     if not isinstance(experiment, Leaderboard):
-        return Leaderboard.load(account, experiment, objective=objective, on_progress=on_progress)
+        board = Leaderboard.load(account, experiment, objective=objective, on_progress=on_progress)
+        if objective is not None and board.unranked and any(trial.metrics for trial in board):
+            raise ConfigError(board.unranked)
+        return board
     if objective is not None:
         raise ConfigError("objective= goes with the name of an experiment; a leaderboard has an objective already.")
     return experiment
