@@ -11,6 +11,7 @@ import pytest
 
 from mnist_tracking import ConfigError
 from mnist_tracking._values.tables import Kind, Table, Tabular
+from mnist_tracking._values.text import markdown_table
 from mnist_tracking.errors import MissingDependencyError
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -147,3 +148,9 @@ def test_markdown_shows_each_row_in_one_line() -> None:
     assert lines[0] == "| trial | x | created | n |"
     assert lines[3] == "| a<br>b | 2 |  |  |"
     assert len(lines) == 7
+
+
+def test_markdown_moves_no_cursor_and_reorders_nothing() -> None:
+    frame = pd.DataFrame({"name": ["\x1b[31mred\x1b[0m \x07 \u202egnp"]})
+
+    assert markdown_table(frame).splitlines()[2] == "| red \ufffd \ufffdgnp |"

@@ -220,7 +220,7 @@ def html_table(frame: "pd.DataFrame", *, title: str = "") -> str:
 
 def markdown_table(frame: "pd.DataFrame") -> str:
     r"""
-    Return a frame as a table in Markdown, with the cells of `html_table`.
+    Return a frame as a table in Markdown, with the cells of `html_table`; as `printable`, it may be printed.
 
     Example:
         >>> import pandas as pd
@@ -233,7 +233,7 @@ def markdown_table(frame: "pd.DataFrame") -> str:
     rows = [[_text(str(name)) for name in frame.columns], ["---"] * len(frame.columns)]
     rows += [[_cell(value) for value in row] for row in frame.astype(object).itertuples(index=False, name=None)]
     escaped = (["<br>".join(cell.replace("|", "\\|").splitlines()) for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+    return printable("\n".join(f"| {' | '.join(row)} |" for row in escaped))
 
 
 def _cell(value: object) -> str:
