@@ -171,7 +171,12 @@ def test_a_bad_range_is_rejected(text: str, said: str) -> None:
         (
             (*JOB, "--range", "slope=1..2.5"),
             1,
-            "Pass step= to uniform(), or choose a strategy that draws, such as --strategy",
+            "Give it a step, or choose a strategy that draws, such as --strategy",
+        ),
+        (
+            ("train.py", *SCRIPT, "-e", "lines", "--grid", "slope=1", "--target", "1"),
+            1,
+            "--target 1.0 compares values of the objective",
         ),
         (
             (*JOB, "--grid", "slope=1", "--strategy", "random"),

@@ -30,6 +30,7 @@ def dimensions(draw: st.DrawFn, *, is_finite: bool = False) -> Dimension:
         st.just(uniform(low / 10, (low + width) / 10, step=draw(st.sampled_from([0.1, 0.25, 1 / 3])))),
         st.just(integers(low, low + width, step=draw(st.integers(1, 3)))),
         st.just(integers(abs(low) + 1, abs(low) + 1 + width, log=True)),
+        st.just(integers(3 * abs(low) + 3, 3 * abs(low) + 3 + width, step=3, log=True)),
         CHOICES.map(choice),
         VALUES.map(fixed),
     ]

@@ -28,6 +28,7 @@ DIMENSIONS = st.one_of(
     st.builds(partial(uniform, step=0.1), st.just(0.0), st.floats(0.15, 1)),
     st.builds(integers, st.just(1), st.integers(2, 100)),
     st.builds(partial(integers, step=3), st.just(0), st.integers(4, 100)),
+    st.builds(partial(integers, step=8, log=True), st.just(8), st.integers(32, 100)),
     st.builds(
         choice, st.lists(st.one_of(st.none(), st.booleans(), st.integers(), st.text("ab")), min_size=1, unique=True)
     ),
@@ -90,6 +91,15 @@ def test_another_seed_proposes_other_points() -> None:
         assert searched(partial(strategy_of, name, WIDE, seed=1), 3) != searched(
             partial(strategy_of, name, WIDE, seed=2), 3
         )
+
+
+@pytest.mark.parametrize("name", ["random", "tpe"])
+def test_logarithmic_range_of_integers_has_steps(name: str) -> None:
+    trials = searched(partial(strategy_of, name, Space.of({"x": integers(8, 128, step=8, log=True)})), 16)
+
+    found = [trial.point["x"] for trial in trials]
+    assert set(found) == set(range(8, 129, 8))
+    assert len({8, 16, 24, 32}.intersection(found[:8])) >= 3  # a quarter of the values, and half of the range
 
 
 def test_step_of_a_range_is_exact() -> None:

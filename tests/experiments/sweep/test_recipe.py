@@ -182,6 +182,8 @@ def test_json_is_read_as_well() -> None:
         ("{min: 0, max: 1.0, q: 0.25, distribution: q_uniform}", uniform(0, 1, step=0.25)),
         ("{min: 0, max: 5, distribution: q_uniform}", integers(0, 5)),
         ("{min: 0, max: 5, distribution: q_log_uniform}", integers(1, 148, log=True)),
+        ("{min: 32, max: 256, q: 8, distribution: q_log_uniform_values}", integers(32, 256, step=8, log=True)),
+        ("{min: 3, max: 100, q: 8, distribution: q_log_uniform_values}", integers(8, 96, step=8, log=True)),
         ("{values: [1, two, [3], {four: 4}], distribution: categorical}", choice([1, "two", [3], {"four": 4}])),
         ("{value: null, distribution: constant}", fixed(None)),
         ("{values: [1e3, 1E-3, 1.5e+2, '1e3', 0x10]}", choice([1000.0, 0.001, 150.0, "1e3", 16])),
@@ -234,7 +236,14 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
             "C.distribution: log_uniform takes exp",
         ),
         ("parameters: {lr: {distribution: q_uniform, min: 0, max: 1, q: 0}}", "lr.q: 0; expected a number > 0"),
-        ("parameters: {lr: {distribution: q_log_uniform_values, min: 1, max: 9, q: 2}}", "lr.q: 2; a logarithmic"),
+        (
+            "parameters: {lr: {distribution: q_log_uniform_values, min: 1, max: 9, q: 0.5}}",
+            "lr.q: 0.5; expected an int",
+        ),
+        (
+            "parameters:\n  lr: {distribution: q_uniform, min: 0, max: 1, q: 0}",
+            "sweep.yaml:2: parameters.lr.q: 0; expected a number",
+        ),
         ("parameters: {lr: {value: 1, when: {opt: 1}}}", "parameters: 'lr' depends on 'opt', which is not a parameter"),
         ("parameters: {lr: {value: 1, when: opt}}", "parameters.lr.when: expected keys and values, not 'opt'"),
         ("parameters: {lr: {value: 1}}\npoints: [{lr: 1}]", "sweep.yaml:2: points: a sweep has parameters or points"),
@@ -254,7 +263,11 @@ def test_early_termination_has_the_same_rungs(early_terminate: str, pruner: dict
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband}", "early_terminate: min_iter is missing"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband, min_iter: 1, eta: 2.5}", "2.5; expected an"),
         ("parameters: {lr: {value: 1}}\nearly_terminate: {type: hyperband, min_iter: 1, strict: false}", "strict: not"),
-        ("parameters: {lr: {value: 1}}\nearly_terminate: {type: medain}", "Did you mean 'median'"),
+        (
+            "parameters: {lr: {value: 1}}\nearly_terminate: {type: medain}",
+            "early_terminate.type: 'medain'; .* Did you mean 'median'",
+        ),
+        ("parameters: {lr: {value: 1}}\nearly_terminate: {min_iter: 1}", "early_terminate: type is missing, such as"),
         (
             "parameters: {lr: {value: 1}}\nstop: {max_tim: 1}",
             "stop.max_tim: unknown key. Did you mean 'max_time'",
@@ -282,6 +295,7 @@ def test_an_error_names_the_line_and_the_key(text: str, said: str) -> None:
 
     parts = said.split(" .* ")
     assert all(part in str(caught.value) for part in parts), caught.value
+    assert str(caught.value).count("sweep.yaml") == 1
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

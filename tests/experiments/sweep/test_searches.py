@@ -15,6 +15,7 @@ from mnist_tracking import (
     Leaderboard,
     NotFoundError,
     Objective,
+    StopRules,
     Trial,
     Workspace,
     uniform,
@@ -298,3 +299,17 @@ def test_resuming_a_search_trains_again_what_failed(runner: ExperimentRunner, to
 def test_wrong_arguments_are_rejected(runner: ExperimentRunner, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         HyperparameterSweep(runner, **{"space": SLOPES, **settings})
+
+
+@pytest.mark.parametrize("rule", ["target", "patience"])
+def test_rules_that_compare_values_need_an_objective(runner: ExperimentRunner, toy_job: MakeJob, rule: str) -> None:
+    runner.job = toy_job(objective=None)
+    with pytest.raises(ConfigError, match=f"{rule}=3 compares values of the objective, but the job has none"):
+        HyperparameterSweep(runner, SLOPES, strategy="random", max_trials=2, stop=StopRules(**{rule: 3}))
+
+
+def test_message_about_a_point_of_many_parameters_is_short(runner: ExperimentRunner) -> None:
+    with pytest.raises(ConfigError, match="hyperparameters") as caught:
+        HyperparameterSweep(runner, [{f"parameter-{number}": number for number in range(1000)}])
+
+    assert len(str(caught.value)) < 700

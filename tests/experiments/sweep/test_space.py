@@ -180,7 +180,10 @@ def test_a_bad_space_is_rejected(space: Any, said: str) -> None:
         (lambda: integers(1, 2.5), "high=2.5; expected an integer"),  # type: ignore[arg-type]
         (lambda: integers(1, 2, step=0), "step=0; expected an integer >= 1"),
         (lambda: integers(0, 2, log=True), "low=0; expected an integer >= 1, since the range is logarithmic"),
-        (lambda: integers(1, 9, step=2, log=True), "step=2; a logarithmic range has no step"),
+        (
+            lambda: integers(1, 9, step=2, log=True),
+            "low=1; expected a multiple of step=2, since the range is logarithmic",
+        ),
         (lambda: Uniform(1, 2, step=0.1, log=True), "step=0.1; a logarithmic range has no step"),
         (lambda: choice("abc"), "'abc'; expected a list of values"),
         (lambda: choice([]), "There are no values"),

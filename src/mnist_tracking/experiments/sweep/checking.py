@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 from mnist_tracking._values.specs import JobSpec
-from mnist_tracking._values.text import short_repr
+from mnist_tracking._values.text import ellipsize, short_repr
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.applying import apply_point
 from mnist_tracking.experiments.sweep.space import Point, Space
@@ -13,6 +13,7 @@ __all__ = ["check_point", "check_space"]
 
 _MOST_CHECKED = 10_000  # points of a grid
 _CORNERS = 100
+_MOST_NAMED = 300  # characters of a point, in a message
 
 
 def check_space(space: Space, job: JobSpec) -> None:
@@ -50,4 +51,4 @@ def check_point(job: JobSpec, point: Point) -> None:
         changed.merged(hyperparameters)
     except ConfigError as error:
         named = ", ".join(f"{name}={short_repr(value)}" for name, value in point.items())
-        raise ConfigError(f"The point {named} is not allowed: {error}") from error
+        raise ConfigError(f"The point {ellipsize(named, _MOST_NAMED)} is not allowed: {error}") from error

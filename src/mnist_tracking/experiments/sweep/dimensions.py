@@ -104,7 +104,7 @@ class Integers:
 
     Raises:
         ConfigError: If the ends are not integers in order, *step* is not an integer >= 1, or a logarithmic range
-            reaches to 0 or has another step than 1.
+            reaches to 0 or does not begin at a multiple of *step*.
     """
 
     low: int
@@ -118,8 +118,10 @@ class Integers:
             raise ConfigError(f"step={self.step!r}; expected an integer >= 1.")
         if self.log and self.low < 1:
             raise ConfigError(f"low={self.low!r}; expected an integer >= 1, since the range is logarithmic.")
-        if self.log and self.step != 1:
-            raise ConfigError(f"step={self.step!r}; a logarithmic range has no step.")
+        if self.log and self.low % self.step:
+            raise ConfigError(
+                f"low={self.low!r}; expected a multiple of step={self.step!r}, since the range is logarithmic."
+            )
 
     def __str__(self) -> str:
         step = None if self.step == 1 else self.step
@@ -266,11 +268,11 @@ def integers(low: int, high: int, *, step: int = 1, log: bool = False) -> Intege
         low: The smallest value.
         high: The largest value.
         step: The distance between two values, from *low* on.
-        log: Whether the logarithm is drawn uniformly, as suits batch sizes; such a range has no step.
+        log: Whether the logarithm is drawn uniformly, as suits batch sizes; *low* must then be a multiple of *step*.
 
     Raises:
         ConfigError: If one of them is not an integer, *low* is above *high*, *step* is less than 1, or a logarithmic
-            range begins below 1.
+            range begins below 1 or between two multiples of *step*.
 
     Example:
         >>> list(integers(2, 8, step=2).grid())

@@ -47,10 +47,12 @@ class Section:
 
     @contextmanager
     def at(self, *keys: str | int) -> Iterator[None]:
-        """Name the place of a key in every ConfigError that the block raises."""
+        """Name the place of a key in every ConfigError that the block raises, unless it names a place already."""
         try:
             yield
         except ConfigError as error:
+            if self.file and str(error).startswith(f"{self.file}:"):
+                raise
             raise self.error(str(error), *keys) from error
 
     def check_keys(self, known: Collection[str], unsupported: Mapping[str, str] | None = None) -> None:

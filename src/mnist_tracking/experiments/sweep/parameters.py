@@ -172,10 +172,12 @@ def _q_uniform(parameter: Section, low: float, high: float) -> Dimension:
 
 
 def _q_log_uniform_values(parameter: Section, low: float, high: float) -> Dimension:
+    """Return the multiples of q next to the values of the range, as Weights & Biases rounds them."""
     q = _q(parameter)
-    if q != 1:
-        raise parameter.error(f"{q}; a logarithmic range has no steps: write 1, or list the values.", "q")
-    return integers(round(low), round(high), log=True)
+    if q != int(q):
+        raise parameter.error(f"{q}; expected an integer, since the range is logarithmic.", "q")
+    first, last = (max(round(end / q), 1) for end in (low, high))
+    return integers(first * int(q), last * int(q), step=int(q), log=True)
 
 
 def _q_log_uniform(parameter: Section, low: float, high: float) -> Dimension:

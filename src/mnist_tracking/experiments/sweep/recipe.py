@@ -17,7 +17,7 @@ from mnist_tracking.experiments.sweep.parameters import from_parameters
 from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Space
 from mnist_tracking.experiments.sweep.strategies.make import STRATEGIES
-from mnist_tracking.experiments.sweep.strategies.options import checked_options
+from mnist_tracking.experiments.sweep.strategies.options import PRUNERS, checked_options
 
 __all__ = ["Recipe"]
 
@@ -277,6 +277,8 @@ def _pruner(source: Section, key: str) -> dict[str, ParameterValue]:
     What Weights & Biases calls hyperband has one bracket, and is Optuna's successive halving: asha.
     """
     section = source.section(key)
+    if _one_of(section, "type", tuple(PRUNERS)) is None:
+        raise section.error("type is missing, such as type: hyperband.")
     options = dict(section.values)
     if options.get("type") == "hyperband":
         options = _asha(section)

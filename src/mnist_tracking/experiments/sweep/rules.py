@@ -65,6 +65,11 @@ class StopRules:
         """Whether the rules end every sweep."""
         return self.max_time is not None or self.max_cost is not None or self.patience is not None
 
+    @property
+    def by_objective(self) -> str:
+        """The first of the rules that compares values of the objective; empty if none does."""
+        return next((rule for rule in ("target", "patience") if getattr(self, rule) is not None), "")
+
 
 def _check_number(name: str, value: object, expected: str, *, is_positive: bool) -> None:
     if value is None:

@@ -217,7 +217,7 @@ class Space:
             endless = [name for name, dimension in self.dimensions.items() if dimension.size is None]
             raise ConfigError(
                 f"{endless[0]!r} is {self.dimensions[endless[0]]}, which has infinitely many values; a grid needs a "
-                "list, or a range with a step. Pass step= to uniform(), or choose a strategy that draws, such as "
+                "list, or a range with a step. Give it a step, or choose a strategy that draws, such as "
                 "strategy='random'."
             )
         return size

@@ -19,7 +19,7 @@ from mnist_tracking.experiments.sweep.checking import check_space
 from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
 from mnist_tracking.experiments.sweep.strategies import Strategy, make_strategy, name_of
-from mnist_tracking.experiments.sweep.strategies.make import AnyPruner, AnyStrategy
+from mnist_tracking.experiments.sweep.strategies.make import HINT, AnyPruner, AnyStrategy
 
 __all__ = ["GRID", "SweepSpec"]
 
@@ -142,6 +142,10 @@ class SweepSpec:
         if not self.is_grid and self.max_trials is None and not stop.is_bounded:
             raise ConfigError(
                 "The sweep would never end. Pass max_trials=, or max_time=, max_cost= or patience= of StopRules."
+            )
+        if self.objective is None and (rule := stop.by_objective):
+            raise ConfigError(
+                f"{rule}={getattr(stop, rule)} compares values of the objective, but the job has none. {HINT}"
             )
         if trial_quota is not None and (self.size or 0) > trial_quota:
             raise ConfigError(

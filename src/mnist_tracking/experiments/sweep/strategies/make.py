@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-__all__ = ["PRUNERS", "STRATEGIES", "AnyPruner", "AnyStrategy", "make_strategy", "name_of"]
+__all__ = ["HINT", "PRUNERS", "STRATEGIES", "AnyPruner", "AnyStrategy", "make_strategy", "name_of"]
 
 T = TypeVar("T")
 AnyStrategy: TypeAlias = "str | BaseSampler | Strategy"
@@ -29,7 +29,7 @@ STRATEGIES = ("grid", "random", "qmc", "tpe", "gp", "cmaes")
 """The strategies that have a name."""
 
 _BLIND = ("random", "qmc", "RandomSampler", "QMCSampler", "BruteForceSampler", "GridSampler")  # need no objective
-_HINT = "Pass objective=, such as objective='validation:accuracy'."
+HINT = "Pass objective=, such as objective='validation:accuracy'."
 
 
 def name_of(given: object) -> str:
@@ -96,7 +96,7 @@ def _checked_pruner(
     if name == "none":
         return name, options
     if objective is None:
-        raise ConfigError(f"pruner={name!r} compares values of the objective, but the job has none. {_HINT}")
+        raise ConfigError(f"pruner={name!r} compares values of the objective, but the job has none. {HINT}")
     if metrics is not None and objective.metric not in metrics:
         raise ConfigError(
             f"pruner={name!r} compares values of {objective.metric!r} while trials are running, and no metric "
@@ -119,7 +119,7 @@ def _search(strategy: "str | BaseSampler", space: Space, objective: Objective | 
             "which tries them in order, or points_first= for points to try before others."
         )
     if objective is None and name not in _BLIND:
-        raise ConfigError(f"strategy={name!r} learns from an objective, but the job has none. {_HINT}")
+        raise ConfigError(f"strategy={name!r} learns from an objective, but the job has none. {HINT}")
     _check_optuna()
     from mnist_tracking.experiments.sweep.strategies.samplers import named_sampler
     from mnist_tracking.experiments.sweep.strategies.search import Search

@@ -62,9 +62,11 @@ def suggest(handle: optuna.Trial, name: str, dimension: Dimension) -> ParameterV
     match dimension:
         case Uniform():
             return _suggest_float(handle, name, dimension)
+        case Integers(log=True, step=step):  # Optuna has no logarithmic ranges with steps
+            return step * handle.suggest_int(name, dimension.low // step, dimension.high // step, log=True)
         case Integers():
             low, step = dimension.low, dimension.step
-            return handle.suggest_int(name, low, low + (dimension.size - 1) * step, step=step, log=dimension.log)
+            return handle.suggest_int(name, low, low + (dimension.size - 1) * step, step=step)
         case Choice():
             categories = _categories(dimension)
             return dimension.values[categories.index(handle.suggest_categorical(name, categories))]
@@ -82,6 +84,8 @@ def _suggest_float(handle: optuna.Trial, name: str, dimension: Uniform) -> float
 
 def encoded(dimension: Dimension, value: ParameterValue) -> ParameterValue:
     """Return the value that a study has for a value of a dimension."""
+    if isinstance(dimension, Integers) and dimension.log:
+        return int(value) // dimension.step  # type: ignore[arg-type]  # a number, since the dimension contains it
     if not isinstance(dimension, Choice):
         return value
     return _categories(dimension)[list(map(comparable, dimension.values)).index(comparable(value))]
