@@ -105,7 +105,7 @@ def attempts_of(sweep: str, trials: Iterable[str]) -> dict[str, int]:
         >>> attempts_of("night", ["night-0", "night-0-a2", "night-1", "night-1-0", "day-1"])
         {'0': 2, '1': 1}
     """
-    pattern = re.compile(rf"{re.escape(sweep)}-([0-9a-z]+)(?:-a([0-9]+))?", re.IGNORECASE)
+    pattern = re.compile(rf"{re.escape(sweep)}-([0-9a-z]+)(?:-a([0-9]{{1,4}}))?", re.IGNORECASE)
     attempts: dict[str, int] = {}
     for found in filter(None, map(pattern.fullmatch, trials)):
         slot, attempt = found[1].lower(), int(found[2] or 1)

@@ -246,15 +246,18 @@ def same_value(one: ParameterValue, other: ParameterValue) -> bool:
     Whether two values of a parameter are the same, as filters compare them: 2 and 2.0 are, True and 1 are not.
 
     Example:
-        >>> same_value(2, 2.0), same_value(True, 1), same_value("2", 2), same_value(2**60 + 1, 2.0**60)
+        >>> same_value(2, 2.0), same_value(True, 1), same_value("2", 2), same_value("[2]", [2])
         (True, False, False, False)
+        >>> same_value(2**60 + 1, 2.0**60)
+        False
     """
     return comparable(one) == comparable(other)
 
 
 def comparable(value: object) -> tuple[bool, object]:
     """Return a hashable that is equal for values that are the `same_value`."""
-    return isinstance(value, bool), json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
+    is_container = isinstance(value, list | dict)  # which is not the same as a string of its JSON
+    return isinstance(value, bool), (json.dumps(value, sort_keys=True),) if is_container else value
 
 
 def differing_names(every: Iterable[Mapping[str, ParameterValue]]) -> list[str]:

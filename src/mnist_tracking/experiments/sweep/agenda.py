@@ -5,19 +5,27 @@ import math
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._values.names import attempt_name, attempts_of
-from mnist_tracking._values.recordable import comparable
-from mnist_tracking._values.records import MetricPoint, ParameterValue
+from mnist_tracking._values.records import MetricPoint
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.runner import check_room
 from mnist_tracking.experiments.submission import SubmittedTrial
 from mnist_tracking.experiments.sweep.checking import check_point
 from mnist_tracking.experiments.sweep.configuration import Configuration, Found
-from mnist_tracking.experiments.sweep.point import Driver, PointTraining, is_fault_of_infrastructure, point_of
+from mnist_tracking.experiments.sweep.point import (
+    Driver,
+    PointTraining,
+    belongs_to,
+    comparable_point,
+    is_fault_of_infrastructure,
+    of_job,
+    point_of,
+    values_of,
+)
 from mnist_tracking.experiments.sweep.rules import Limits
 from mnist_tracking.experiments.sweep.space import Point
 from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial
@@ -60,6 +68,7 @@ class Agenda:
         self._ours: dict[int, Configuration] = {}  # those that are not complete
         self._others: dict[int, Configuration] = {}
         self._taken: set[int] = set()
+        self._foreign: set[int] = set()  # whose names are those of trials that do not belong to the sweep
         self._told: dict[int, SweepTrial] = {}
         self._discarded: list[Point] = []
         self._training = 0
@@ -111,11 +120,25 @@ class Agenda:
         by_name = {trial.name.lower(): trial for trial in self._board()} if attempts else {}
         for slot, attempt in attempts.items():
             every = [by_name.get(self._name(slot, number)) for number in range(attempt, 0, -1)]
-            self._found[slot] = Found(attempt, every[0], next(filter(None, every), None))
-            self._limits.spend({trial.name: trial.cost for trial in every if trial and trial.cost})
+            earlier = next(filter(None, every), None)
+            if earlier is not None and not belongs_to(earlier, self._driver.sweep, self._spec):
+                self._leave_out(_number(slot) // self._spec.repeats)
+                continue
+            self._found[slot] = Found(attempt, every[0], earlier)
+            self._limits.spend({trial.name: trial.cost for trial in every if trial and not self._is_training(trial)})
         if not self._spec.is_grid:
             self._find_others()
         return names
+
+    def _leave_out(self, number: int) -> None:
+        """Leave out a number that a trial has in its name which does not belong to the sweep."""
+        self._foreign.add(number)
+        self._taken.discard(number)
+        self._others.pop(number, None)
+
+    def _is_training(self, trial: Trial) -> bool:
+        """Whether a trial is one of those that this program trains now."""
+        return self._driver.running.has_launched(trial.name)
 
     def _board(self) -> Leaderboard:
         runner = self._driver.runner
@@ -135,7 +158,7 @@ class Agenda:
             other = Configuration(number, point or {})
             other.is_begun = point is not None
             other.trials = {repeat: f.trial for repeat, f in of_it.items() if f.trial and not f.is_open}
-            other.values = dict(other.trials[0].reported) if 0 in other.trials else {}
+            other.values = values_of(other.trials[0], self._spec.objective) if 0 in other.trials else {}
             other.left = 0 if other.is_pruned else repeats - len(other.trials)
             self._others[number] = other
             self._taken.add(number)
@@ -211,7 +234,8 @@ class Agenda:
                 return
             if not self._spec.is_grid:
                 check_point(self._driver.job, dict(point))
-            configuration = Configuration(next(n for n in itertools.count() if n not in self._taken), dict(point))
+            number = next(n for n in itertools.count() if n not in self._taken and n not in self._foreign)
+            configuration = Configuration(number, dict(point))
             self._take_on(configuration, is_fixed=self._spec.is_grid)
 
     def _add_others(self) -> None:
@@ -225,7 +249,7 @@ class Agenda:
             point = other.point if is_complete or other.is_begun else self._strategy.ask() or self._unused()
             if not is_complete and point is not None:
                 del self._others[number]
-                configuration = Configuration(number, dict(point), values=other.values, is_begun=other.is_begun)
+                configuration = Configuration(number, dict(point), is_begun=other.is_begun)
                 self._take_on(configuration, is_fixed=other.is_begun)
         self._add_new()
 
@@ -237,7 +261,7 @@ class Agenda:
         """Return a point that was proposed for a slot that another program took, if no trial has it yet."""
         while self._is_up_to_date and self._discarded:
             point = self._discarded.pop()
-            if not any(_comparable(trial.point) == _comparable(point) for trial in self._told.values()):
+            if all(comparable_point(trial.point) != comparable_point(point) for trial in self._told.values()):
                 return point
         return None
 
@@ -272,6 +296,8 @@ class Agenda:
             self._left_for_later.append(training)
         elif found.trial is not None and self._is_final(found.trial, found.attempt):
             configuration.trials[training.repeat] = found.trial
+            if not training.repeat:
+                configuration.values = values_of(found.trial, self._spec.objective)
             self._driver.running.found(found.trial)
         else:
             training.attempt += 1
@@ -281,8 +307,10 @@ class Agenda:
         """Return what the experiment has of a trial with the same hyperparameters, if that counts."""
         if not self._earlier:
             return None
-        wanted = _comparable(self._spec.applied(self._driver.job, training.point, training.repeat)[1])
-        same = [trial for trial in self._earlier if _comparable(trial.hyperparameters) == wanted]
+        wanted = comparable_point(self._spec.applied(self._driver.job, training.point, training.repeat)[1])
+        same = [trial for trial in self._earlier if comparable_point(trial.hyperparameters) == wanted]
+        if varied := comparable_point(of_job(training.point)).items():  # of the job itself
+            same = [trial for trial in same if varied <= comparable_point(trial.configuration).items()]
         best = next(filter(is_trained, same), next((t for t in same if t.status == "InProgress"), None))
         return None if best is None else Found(1, best, best)
 
@@ -320,11 +348,11 @@ class Agenda:
         trial = training.train(self._driver, self)
         with self._lock:
             self._training -= 1
+            self._limits.spend(training.costs)
             configuration = self._ours[training.number]
             if trial is None:
                 self._leave(configuration, training)
                 return
-            self._limits.spend({trial.name: trial.cost})
             configuration.trials[training.repeat] = trial
             configuration.left -= 1
             self._release(configuration)
@@ -353,6 +381,7 @@ class Agenda:
                 for repeat in configuration.waiting:
                     repeat.point = training.point
                 self._release(configuration)
+                self._driver.scheduler.announce()
             self._tell(configuration)
 
     def reported(self, training: PointTraining, point: MetricPoint) -> str:
@@ -360,17 +389,17 @@ class Agenda:
         objective = self._spec.objective
         if objective is None or point.metric != objective.metric or training.repeat or not self._may_prune:
             return ""
-        with self._lock:
-            configuration = self._ours[training.number]
-            if point.step in configuration.values:
-                return ""
-            is_hopeless = self._strategy.report(configuration.seen(self._spec.objective), point.step, point.value)
-            configuration.values[point.step] = point.value
+        configuration = self._ours[training.number]  # without the lock: a point that is being chosen delays no pruning
+        if point.step in configuration.values:
+            return ""
+        is_hopeless = self._strategy.report(configuration.seen(objective), point.step, point.value)
+        configuration.values[point.step] = point.value
         return f"pruned at step {point.step} by {self._spec.pruned_by}" if is_hopeless else ""
 
     def expired(self) -> str:
         """Return why to stop a trial since the time of the sweep is over; an empty string before."""
-        return f"stopped by the sweep, {self._limits.reason}" if self._limits.is_out_of_time() else ""
+        reason = self._limits.out_of_time()
+        return f"stopped by the sweep, {reason}" if reason else ""
 
     @property
     def _may_prune(self) -> bool:
@@ -379,7 +408,3 @@ class Agenda:
 
 def _number(slot: str) -> int:
     return int(slot) if slot.isdecimal() else -1
-
-
-def _comparable(hyperparameters: Mapping[str, ParameterValue]) -> dict[str, tuple[bool, object]]:
-    return {name: comparable(value) for name, value in hyperparameters.items()}

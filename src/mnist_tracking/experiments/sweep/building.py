@@ -1,7 +1,6 @@
 """What a space is built from: nested mappings, lists, ranges, conditions, other libraries' distributions, points."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -65,13 +64,14 @@ def build(given: object) -> Parameters:
 
 def _listed(points: Sequence[object]) -> Parameters:
     """Return the space of points that were listed one by one."""
-    found: dict[str, Point] = {}
+    found: dict[Hashable, Point] = {}
     values: dict[str, dict[str, ParameterValue]] = {}
     for number, given in enumerate(points):
         if not isinstance(given, Mapping) or not given:
             raise ConfigError(f"points[{number}] is {short_repr(given)}; expected a mapping of names to values.")
         point = {name: _recorded(name, value) for name, value in given.items()}
-        if found.setdefault(json.dumps(point, sort_keys=True), point) is not point:
+        key = frozenset((name, comparable(value)) for name, value in point.items())
+        if found.setdefault(key, point) is not point:
             raise ConfigError(f"The point {short_repr(point)} occurs twice.")
         for name, value in point.items():
             values.setdefault(name, {})[repr(value)] = value

@@ -108,15 +108,16 @@ class Limits:
 
     def is_over(self) -> bool:
         """Whether a rule has ended the sweep."""
-        return self.is_out_of_time() or bool(self.reason)
+        return bool(self.out_of_time() or self.reason)
 
-    def is_out_of_time(self) -> bool:
-        """Whether the time is over, which also ends the sweep."""
+    def out_of_time(self) -> str:
+        """Return that the time is over, which also ends the sweep; an empty string before."""
         limit = self._rules.max_time
-        if limit is not None and self._clock() - self._begun >= limit:
-            self._end(f"max_time: the limit of {duration(round(limit))} was reached")
-            return True
-        return False
+        if limit is None or self._clock() - self._begun < limit:
+            return ""
+        reason = f"max_time: the limit of {duration(round(limit))} was reached"
+        self._end(reason)
+        return reason
 
     def affords(self, running: int) -> bool:
         """Whether there is money for one more trial, while some are running; if none is, this ends the sweep."""
@@ -131,7 +132,9 @@ class Limits:
 
     def spend(self, usd: Mapping[str, float | None]) -> None:
         """Take into account what trials have cost, by name; an unknown cost counts as the most that one may cost."""
-        self._costs |= {name: self._most_usd if cost is None else cost for name, cost in usd.items()}
+        self._costs |= {
+            name: self._costs.get(name, self._most_usd) if cost is None else cost for name, cost in usd.items()
+        }
 
     def learn(self, trial: SweepTrial) -> None:
         """Take into account the value of a configuration that has ended earlier."""

@@ -36,7 +36,7 @@ class Scheduler:
         self._max_parallel = max_parallel
         self._on_interrupt = on_interrupt
         self._is_cancelled = False
-        self._busy = self._ended = 0
+        self._busy = self._changes = 0
         self._news = threading.Condition()
         self._turn = threading.Lock()
 
@@ -45,8 +45,8 @@ class Scheduler:
         Run tasks to their end.
 
         Args:
-            take: Returns the next task, or None if nothing is left: for now, while others run, after each of which it
-                is called again, or for good. It is called from several threads.
+            take: Returns the next task, or None if nothing is left: for now, while others run, after each of which and
+                after `announce` it is called again, or for good. It is called from several threads.
         """
         with ThreadPoolExecutor(self._max_parallel, thread_name_prefix="sweep") as pool:
             try:
@@ -71,32 +71,35 @@ class Scheduler:
             raise
 
     def _run_next(self, take: Callable[[], Callable[[], object] | None]) -> bool:
-        """Run the next task, or wait until another one has ended; return False if nothing is left to run."""
+        """Run the next task, or wait until there may be one; return False if nothing is left to run."""
         self.check()
         with self._news:
-            self._busy, ended = self._busy + 1, self._ended
+            self._busy, before = self._busy + 1, self._changes
         task = None
         try:
             if task := take():
                 task()
         finally:
             with self._news:
-                self._busy, self._ended = self._busy - 1, self._ended + (task is not None)
+                self._busy, self._changes = self._busy - 1, self._changes + (task is not None)
                 self._news.notify_all()  # a job has ended: the quota may allow another
-        return task is not None or self._await_end(ended)
+        return task is not None or self._await_change(before)
 
-    def _await_end(self, ended: int) -> bool:
-        """Wait for the next task to end, and return True; False if none is running."""
+    def _await_change(self, before: int) -> bool:
+        """Wait for a task to end, or to announce more, and return True; False if none is running."""
         with self._news:
-            while self._busy and self._ended == ended and not self._is_cancelled:
+            while self._busy and self._changes == before and not self._is_cancelled:
                 self._news.wait()
-            return self._ended != ended
+            return self._changes != before
+
+    def announce(self) -> None:
+        """Let idle threads look for tasks again: for a task that makes more of them before it has ended."""
+        with self._news:
+            self._changes += 1
+            self._news.notify_all()
 
     def _cancel(self) -> None:
         self._is_cancelled = True
-        self._announce()
-
-    def _announce(self) -> None:
         with self._news:
             self._news.notify_all()
 

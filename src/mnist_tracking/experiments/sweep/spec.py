@@ -19,6 +19,7 @@ from mnist_tracking.experiments.sweep.checking import check_space
 from mnist_tracking.experiments.sweep.rules import StopRules
 from mnist_tracking.experiments.sweep.space import Point, Rule, Space
 from mnist_tracking.experiments.sweep.strategies import Strategy, make_strategy, name_of
+from mnist_tracking.experiments.sweep.strategies.grid import Grid
 from mnist_tracking.experiments.sweep.strategies.make import HINT, AnyPruner, AnyStrategy
 
 __all__ = ["GRID", "SweepSpec"]
@@ -168,8 +169,8 @@ class SweepSpec:
         return max(known) if len(known) == len(costs) else None
 
     def grid(self) -> Iterator[Point]:
-        """Yield the points that a grid trains."""
-        return islice(filter(self.space.allows, self.space.points()), self.max_configurations)
+        """Yield the points that a grid trains, in its order."""
+        return islice(iter(Grid(self.space).ask, None), self.max_configurations)
 
     def applied(self, job: JobSpec, point: Point, repeat: int) -> tuple[JobSpec, dict[str, ParameterValue]]:
         """
