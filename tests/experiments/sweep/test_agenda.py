@@ -174,7 +174,7 @@ def test_a_trial_whose_cost_nobody_has_recorded_counts_as_the_dearest(tmp_path: 
         )
 
         assert len(sweep.run()) == 1
-        assert sweep.stopped_by.startswith("max_cost: $10.00 are spent")
+        assert sweep.stopped_by.startswith("max_cost: $10.00 of $15.00 is spent")
 
 
 def test_trials_that_have_names_like_those_of_a_sweep_do_not_belong_to_it(runner: ExperimentRunner) -> None:
@@ -203,7 +203,7 @@ def test_points_that_differ_in_the_job_alone_are_resumed_apart(runs: Callable[..
     HyperparameterSweep(runner, space, max_trials=1).run()
     board = HyperparameterSweep(runner, space).run(resume=True)
 
-    assert sorted(trial.sweep.job["job:environment.MODE"] for trial in board if trial.sweep) == ["a", "b"]
+    assert sorted(str(trial.configuration["job:environment.MODE"]) for trial in board) == ["a", "b"]
 
 
 def test_a_strategy_tries_points_that_are_listed_one_by_one(runs: Callable[..., ExperimentRunner]) -> None:
