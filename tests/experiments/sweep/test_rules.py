@@ -55,14 +55,14 @@ def test_failures_end_a_sweep_with_the_reason_of_the_last(runner: ExperimentRunn
 
 
 def test_time_that_is_over_stops_the_running_trials(runner: ExperimentRunner) -> None:
-    night = HyperparameterSweep(runner, {"behaviour": ["hang"], "slope": [1.0, 2.0]}, stop=StopRules(max_time=1))
+    night = HyperparameterSweep(runner, {"behaviour": ["hang"], "slope": [1.0, 2.0]}, stop=StopRules(max_time=4))
     board = night.run()
 
     assert [(trial.status, trial.stop_reason) for trial in board] == [
-        ("Stopped", "stopped by the sweep, max_time: the limit of 1 s was reached")
+        ("Stopped", "stopped by the sweep, max_time: the limit of 4 s was reached")
     ]
     assert not board[0].is_pruned
-    assert night.stopped_by == "max_time: the limit of 1 s was reached"
+    assert night.stopped_by == "max_time: the limit of 4 s was reached"
 
 
 def test_no_trial_starts_that_the_money_may_not_suffice_for(tmp_path: Path, toy_job: MakeJob) -> None:
