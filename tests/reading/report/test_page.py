@@ -285,15 +285,20 @@ def test_importance_is_shown_where_it_can_be_computed(workspace: Workspace, tmp_
     assert next(iter(page.data["importance"])) == "depth"
 
 
-def test_a_sentence_says_why_there_is_no_importance(
+def test_a_sentence_says_that_too_few_trials_have_no_importance(filled: Workspace, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    page = Page(filled.report("one", tmp_path / "page.html", objective="accuracy"))
+
+    assert "importance needs 10" in page.section("importance").text
+
+
+def test_a_sentence_says_that_importance_needs_optuna(
     filled: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = Page(filled.report("one", tmp_path / "few.html", objective="accuracy"))
     monkeypatch.setitem(sys.modules, "optuna", None)
-    missing = Page(filled.report("one", tmp_path / "missing.html", objective="accuracy"))
+    page = Page(filled.report("one", tmp_path / "page.html", objective="accuracy"))
 
-    assert "importance needs 10" in few.section("importance").text
-    assert "optuna is not installed" in missing.section("importance").text
+    assert "optuna is not installed" in page.section("importance").text
 
 
 def test_repeats_are_shown_with_their_spread(workspace: Workspace, tmp_path: Path) -> None:
