@@ -14,7 +14,7 @@ from mnist_tracking._values.recordable import comparable
 from mnist_tracking._values.records import MetricPoint, ParameterValue
 from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.sweeps import SweepPlace
-from mnist_tracking.errors import AlreadyExistsError, ConfigError
+from mnist_tracking.errors import AlreadyExistsError
 from mnist_tracking.experiments.launch import Launch
 from mnist_tracking.experiments.runner import ExperimentRunner, launch_of
 from mnist_tracking.experiments.submission import SubmittedTrial
@@ -141,10 +141,11 @@ class PointTraining:
         try:
             is_ours = self._launch.claim()
         except AlreadyExistsError as error:
-            raise ConfigError(
-                f"The sweep {driver.sweep!r} needs the name {self._launch.trial_name!r} for a trial, and another one "
-                "has it, perhaps of another experiment. Choose another name for the sweep."
-            ) from error
+            error.add_note(
+                f"The sweep {driver.sweep!r} needs this name for a trial, and the names of trials are unique in the "
+                "account. Choose another name for the sweep."
+            )
+            raise
         if not is_ours and not self.is_awaited:
             return None
         submitted = driver.scheduler.start(partial(_start, self._launch, driver.running, listener, is_ours=is_ours))

@@ -16,7 +16,7 @@ from mnist_tracking._values.names import attempts_of, check_name, unique_name
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.text import nearest, plural, short_repr
-from mnist_tracking.errors import ConfigError, MnistTrackingError, NotFoundError
+from mnist_tracking.errors import AlreadyExistsError, ConfigError, MnistTrackingError, NotFoundError
 from mnist_tracking.experiments.observers import Observers, TrialObserver, check_observer
 from mnist_tracking.experiments.progress import Showing, reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
@@ -348,6 +348,8 @@ class HyperparameterSweep:
         Raises:
             ConfigError: If the job lacks a required input, the experiment has no room for so many trials, or it has
                 another sweep of that name. No trial was started.
+            AlreadyExistsError: If a trial that does not belong to the sweep, such as one of another experiment, has the
+                name of one of its trials.
             MnistTrackingError: If anything but a failed trial stopped the sweep.
         """
         check_observer(observer)
@@ -390,7 +392,7 @@ class HyperparameterSweep:
                 self._record()
             scheduler.run(agenda.take)
             return including(scheduler.outliving(self._read_board), running.ended_trials)
-        except ConfigError:
+        except (AlreadyExistsError, ConfigError):  # another call would raise it again
             raise
         except MnistTrackingError as error:
             error.add_note(
