@@ -104,6 +104,8 @@ def attempts_of(sweep: str, trials: Iterable[str]) -> dict[str, int]:
     Example:
         >>> attempts_of("night", ["night-0", "night-0-a2", "night-1", "night-1-0", "day-1"])
         {'0': 2, '1': 1}
+        >>> attempts_of("night", ["night-2-a123456789"])  # a trial of the grid "night-2"
+        {}
     """
     pattern = re.compile(rf"{re.escape(sweep)}-([0-9a-z]+)(?:-a([0-9]{{1,4}}))?", re.IGNORECASE)
     attempts: dict[str, int] = {}
