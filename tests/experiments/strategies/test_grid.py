@@ -55,7 +55,7 @@ def test_rule_skips_points() -> None:
 
 
 def test_range_without_a_step_is_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"'lr'.*Pass step= to uniform\(\), or choose a strategy that draws"):
+    with pytest.raises(ConfigError, match=r"'lr'.*Give it a step, or choose a strategy that draws"):
         grid({"lr": uniform(0, 1)})
 
 

@@ -33,7 +33,8 @@ class StopRules:
         max_time: The time that one call of `HyperparameterSweep.run` may take: seconds, or a `datetime.timedelta`.
         max_cost: What all trials of the sweep may cost together, in US dollars. A trial starts only if this is enough
             even if it, and those that this program is training, run until the time limit of their job
-            (``JobSpec.max_run_s``). What a trial has cost is known once it has ended, from its billable seconds.
+            (``JobSpec.max_run_s``). What a trial has cost is known once it has ended, from its billable seconds. One
+            that another program trains, or that no program has waited for, counts with the same maximum.
         target: The value of the objective that is good enough.
         patience: The number of trials in a row that may end without a new best value of the objective.
         failures: The number of failed trials that ends the sweep.
