@@ -123,7 +123,9 @@ def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
 ) -> None:
     """Their components have numbers alone; the jobs have what was given, and one search returns them all."""
     given = {"epochs": 2, "lr": 2.0, "seed": 2**60 + 1, "half": 0.5, "name": "2"}
-    (tmp_path / "train.py").write_text("")
+    code = tmp_path / "code"  # beside the home, which the SDK would pack while jobs run in it
+    code.mkdir()
+    (code / "train.py").write_text("")
     with quiet():
         from sagemaker.pytorch import PyTorch
 
@@ -131,7 +133,7 @@ def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
             workspace.client("sagemaker").create_trial(TrialName=f"trial-{number}", ExperimentName=runner.name)
             PyTorch(
                 entry_point="train.py",
-                source_dir=str(tmp_path),
+                source_dir=str(code),
                 role=workspace.role,
                 framework_version="2.6.0",
                 py_version="py312",
