@@ -260,6 +260,17 @@ def comparable(value: object) -> tuple[bool, object]:
     return isinstance(value, bool), (json.dumps(value, sort_keys=True),) if is_container else value
 
 
+def comparable_items(values: Mapping[str, ParameterValue]) -> frozenset[tuple[str, object]]:
+    """
+    Return a hashable that is equal for mappings with the same values; that of a part of a mapping is a subset.
+
+    Example:
+        >>> comparable_items({"lr": 2, "depth": [1]}) == comparable_items({"depth": [1], "lr": 2.0})
+        True
+    """
+    return frozenset((name, comparable(value)) for name, value in values.items())
+
+
 def differing_names(every: Iterable[Mapping[str, ParameterValue]]) -> list[str]:
     """
     Return the parameters that are not the same in all of several configurations.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, overload
 
 import attrs
 
-from mnist_tracking._values.recordable import as_text, comparable, differing_names
+from mnist_tracking._values.recordable import as_text, comparable_items, differing_names
 from mnist_tracking._values.records import ParameterValue, own_copy
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.tables import Kind, Table, Tabular
@@ -228,7 +228,7 @@ def group_trials(trials: Iterable[Trial], objective: Objective, over: Sequence[s
     found: dict[object, list[Trial]] = {}
     for trial in trials:
         configuration = _configuration(trial, over)
-        key = (trial.experiment, frozenset((name, comparable(value)) for name, value in configuration.items()))
+        key = (trial.experiment, comparable_items(configuration))
         found.setdefault(key, []).append(trial)
     groups = [
         Group(members[0].experiment, _configuration(members[0], over), tuple(members), _values(members, objective))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.support.strategies import WIDE, rebuilt, searched, strategy_of, trained
 
 from mnist_tracking import ConfigError, choice, integers, loguniform, uniform
+from mnist_tracking._values.recordable import comparable_items
 from mnist_tracking.experiments.sweep.space import Space
 from mnist_tracking.experiments.sweep.strategies import SweepTrial
-from mnist_tracking.experiments.sweep.strategies.points import key_of
 
 optuna = pytest.importorskip("optuna")
 from mnist_tracking.experiments.sweep.strategies.search import Search  # noqa: E402 - which imports Optuna
@@ -60,7 +60,7 @@ def test_same_seed_proposes_the_same_points_also_if_rebuilt_before_each(name: st
     trials = searched(make, 14)
 
     assert searched(make, 14, is_rebuilt=True) == trials
-    assert len({key_of(trial.point) for trial in trials}) == 14
+    assert len({comparable_items(trial.point) for trial in trials}) == 14
     assert all(space.contains(trial.point) for trial in trials)
 
 
@@ -115,7 +115,9 @@ def test_sweep_of_a_finite_space_ends_when_all_of_it_was_tried(name: str) -> Non
     space = Space.of({"depth": integers(1, 3), "optimizer": ["sgd", "adam"]}, where=lambda point: point["depth"] != 2)
     trials = searched(partial(strategy_of, name, space), 100)
 
-    assert {key_of(trial.point) for trial in trials} == {key_of(p) for p in space.points() if space.allows(p)}
+    assert {comparable_items(trial.point) for trial in trials} == {
+        comparable_items(p) for p in space.points() if space.allows(p)
+    }
     assert len(trials) == 4
 
 
@@ -311,7 +313,7 @@ def test_threads_ask_and_tell_at_once() -> None:
         for step in range(1, 4):
             strategy.report(trial, step, 1 / (number + step))
         strategy.tell(trained(number, point))
-        return key_of(point)
+        return comparable_items(point)
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(run, range(40)))) == 40

@@ -10,6 +10,7 @@ from functools import partial
 
 from mnist_tracking._aws.experiments import trial_arns
 from mnist_tracking._values.names import attempt_name, attempts_of
+from mnist_tracking._values.recordable import comparable_items
 from mnist_tracking._values.records import MetricPoint
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.runner import check_room
@@ -20,7 +21,6 @@ from mnist_tracking.experiments.sweep.point import (
     Driver,
     PointTraining,
     belongs_to,
-    comparable_point,
     is_fault_of_infrastructure,
     of_job,
     point_of,
@@ -261,7 +261,7 @@ class Agenda:
         """Return a point that was proposed for a slot that another program took, if no trial has it yet."""
         while self._is_up_to_date and self._discarded:
             point = self._discarded.pop()
-            if all(comparable_point(trial.point) != comparable_point(point) for trial in self._told.values()):
+            if all(comparable_items(trial.point) != comparable_items(point) for trial in self._told.values()):
                 return point
         return None
 
@@ -307,10 +307,10 @@ class Agenda:
         """Return what the experiment has of a trial with the same hyperparameters, if that counts."""
         if not self._earlier:
             return None
-        wanted = comparable_point(self._spec.applied(self._driver.job, training.point, training.repeat)[1])
-        same = [trial for trial in self._earlier if comparable_point(trial.hyperparameters) == wanted]
-        if varied := comparable_point(of_job(training.point)).items():  # of the job itself
-            same = [trial for trial in same if varied <= comparable_point(trial.configuration).items()]
+        wanted = comparable_items(self._spec.applied(self._driver.job, training.point, training.repeat)[1])
+        same = [trial for trial in self._earlier if comparable_items(trial.hyperparameters) == wanted]
+        if varied := comparable_items(of_job(training.point)):  # of the job itself
+            same = [trial for trial in same if varied <= comparable_items(trial.configuration)]
         best = next(filter(is_trained, same), next((t for t in same if t.status == "InProgress"), None))
         return None if best is None else Found(1, best, best)
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import attrs
 
-from mnist_tracking._values.recordable import comparable, recordable
+from mnist_tracking._values.recordable import comparable, comparable_items, recordable
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError
@@ -70,8 +70,7 @@ def _listed(points: Sequence[object]) -> Parameters:
         if not isinstance(given, Mapping) or not given:
             raise ConfigError(f"points[{number}] is {short_repr(given)}; expected a mapping of names to values.")
         point = {name: _recorded(name, value) for name, value in given.items()}
-        key = frozenset((name, comparable(value)) for name, value in point.items())
-        if found.setdefault(key, point) is not point:
+        if found.setdefault(comparable_items(point), point) is not point:
             raise ConfigError(f"The point {short_repr(point)} occurs twice.")
         for name, value in point.items():
             values.setdefault(name, {})[repr(value)] = value

@@ -10,7 +10,7 @@ from mnist_tracking._aws.convert import component_of_job
 from mnist_tracking._aws.errors import is_fault_of_service
 from mnist_tracking._aws.jobs import ENDED, describe_job, find_job
 from mnist_tracking._values.names import attempt_name, digest_of
-from mnist_tracking._values.recordable import comparable
+from mnist_tracking._values.recordable import comparable_items
 from mnist_tracking._values.records import MetricPoint, ParameterValue
 from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.sweeps import SweepPlace
@@ -245,19 +245,14 @@ def point_of(trial: Trial, space: Space) -> Point | None:
     """Return the point of a space that a trial has trained; None if it is not in the space."""
     values = trial.configuration
     if space.explicit:
-        trained = comparable_point(values).items()
-        listed = [dict(point) for point in space.explicit if comparable_point(point).items() <= trained]
+        trained = comparable_items(values)
+        listed = [dict(point) for point in space.explicit if comparable_items(point) <= trained]
         return max(listed, key=len, default=None)
     try:
         point = {name: values[name] for name in space.draw(lambda name, _: values[name])}  # fixed ones may differ
     except KeyError:
         return None
     return point if space.contains(point) else None
-
-
-def comparable_point(point: Mapping[str, ParameterValue]) -> dict[str, object]:
-    """Return a point, or hyperparameters, such that those with the same values are equal, whatever their types."""
-    return {name: comparable(value) for name, value in point.items()}
 
 
 def values_of(trial: Trial, objective: Objective | None) -> dict[int, float]:

@@ -2,19 +2,14 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 
-from mnist_tracking._values.recordable import comparable
+from mnist_tracking._values.recordable import comparable_items
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial
 
-__all__ = ["TriedPoints", "key_of"]
+__all__ = ["TriedPoints"]
 
 _MOST_LISTED = 100_000
-
-
-def key_of(point: Mapping[str, ParameterValue]) -> Hashable:
-    """Return a hashable that is equal for equal points."""
-    return frozenset((name, comparable(value)) for name, value in point.items())
 
 
 class TriedPoints:
@@ -36,7 +31,7 @@ class TriedPoints:
 
     def add(self, point: Mapping[str, ParameterValue]) -> None:
         """Count a point as tried."""
-        self._keys.add(key_of(point))
+        self._keys.add(comparable_items(point))
 
     def add_trial(self, trial: SweepTrial) -> None:
         """Count the point of a trial as tried, if the trial belongs to the sweep."""
@@ -45,7 +40,7 @@ class TriedPoints:
 
     def is_open(self, point: Point) -> bool:
         """Whether a point was not tried, and the rule of the space keeps it."""
-        return key_of(point) not in self._keys and self._space.allows(point)
+        return comparable_items(point) not in self._keys and self._space.allows(point)
 
     def next_first(self) -> Point | None:
         """Return the next of the points to try first; None if all were tried."""

@@ -13,11 +13,12 @@ from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, RandomSam
 from optuna.trial import TrialState
 
 from mnist_tracking._values.optuna_log import quiet
+from mnist_tracking._values.recordable import comparable_items
 from mnist_tracking._values.specs import Goal
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.dimensions import Fixed
 from mnist_tracking.experiments.sweep.space import Point, Space
-from mnist_tracking.experiments.sweep.strategies.points import TriedPoints, key_of
+from mnist_tracking.experiments.sweep.strategies.points import TriedPoints
 from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
 from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, encoded, end_trial, suggest
 
@@ -77,7 +78,7 @@ class Search:
             if proposal is None:
                 return None
             self._tried.add(proposal.point)
-            self._asked[key_of(proposal.point)] = proposal.handle
+            self._asked[comparable_items(proposal.point)] = proposal.handle
             return proposal.point
 
     def report(self, trial: SweepTrial, step: int, value: float) -> bool:  # noqa: ARG002 - the protocol's names
@@ -102,7 +103,7 @@ class Search:
         before = self._ended.get(trial.number)
         if before is not None and (before not in _OPEN or trial.status == before):
             return
-        key = key_of(trial.point)
+        key = comparable_items(trial.point)
         known, handle = self._running.get(trial.number, (None, None))
         if known != key:  # it is new, or another program has started it with another point
             if handle is not None:
@@ -119,7 +120,7 @@ class Search:
 
     def _started(self, trial: SweepTrial) -> optuna.Trial | None:
         """Return a trial as a running one of the study; None if its point is not in the space."""
-        key = key_of(trial.point)
+        key = comparable_items(trial.point)
         handle = self._asked.pop(key, None)
         if handle is None and self._space.contains(trial.point):
             handle = self._repeated(trial, key) or self._entered(dict(trial.point))
@@ -131,7 +132,7 @@ class Search:
         if self._is_stateless or trial.number < 0:
             return None
         proposal = self._next()
-        if proposal is None or key_of(proposal.point) == key:
+        if proposal is None or comparable_items(proposal.point) == key:
             return proposal and proposal.handle
         self._study.tell(proposal.handle, state=TrialState.FAIL)
         return None
@@ -185,7 +186,7 @@ class Search:
         """Yield the sampler of each attempt at a point: the strategy's, until it repeats itself, then random ones."""
         seed = f"{self._seed}/{len(self._asked) + len(self._running.keys() | self._ended.keys())}"
         for attempt in range(_ATTEMPTS):
-            if len({key_of(each.point) for each in discarded}) < len(discarded):
+            if len({comparable_items(each.point) for each in discarded}) < len(discarded):
                 break
             yield _seeded(self._sampler, f"{seed}/{attempt}") if self._is_stateless else self._sampler
         for attempt in range(_DRAWS):
