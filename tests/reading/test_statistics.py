@@ -3,12 +3,13 @@
 import itertools
 import math
 import random
+from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tracking.reading.statistics import deviation, holm, interval, mean, t_quantile, t_two_sided, welch
+from mnist_tracking.reading.statistics import deviation, holm, interval, t_quantile, t_two_sided, welch
 
 FREEDOMS = [1, 1.3, 2, 3, 4.7, 9, 30, 200.5, 10_000]
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
@@ -59,7 +60,7 @@ def test_p_values_are_adjusted_as_in_the_literature() -> None:
 
 
 def test_one_value_has_no_spread() -> None:
-    assert (mean([2.0]), deviation([2.0]), interval([2.0])) == (2.0, None, None)
+    assert (fmean([2.0]), deviation([2.0]), interval([2.0])) == (2.0, None, None)
 
 
 @given(values)
@@ -70,7 +71,7 @@ def test_an_interval_is_that_of_scipy(group: list[float]) -> None:
     assert spread is not None
     assert found is not None
     scale = spread / math.sqrt(len(group))
-    expected = stats.t.interval(0.95, len(group) - 1, loc=mean(group), scale=scale) if scale else (mean(group),) * 2
+    expected = stats.t.interval(0.95, len(group) - 1, loc=fmean(group), scale=scale) if scale else (fmean(group),) * 2
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
@@ -79,7 +80,7 @@ def test_what_is_as_good_as_the_best_is_rarely_called_worse() -> None:
     draw, lost = random.Random(1), 0
     for _ in range(400):
         drawn = [[draw.gauss(0.0, spread) for _ in range(5)] for spread in (0.5, 1.0, 1.0, 1.5, 2.0)]
-        best = max(drawn, key=mean)
+        best = max(drawn, key=fmean)
         others = [group for group in drawn if group is not best]
         adjusted = dict(zip(map(id, others), holm([welch(best, group) for group in others]), strict=True))
         lost += adjusted.get(id(drawn[1]), 1.0) <= 0.05

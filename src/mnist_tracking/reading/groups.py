@@ -1,6 +1,7 @@
 """Groups: the configurations of a leaderboard, each with its repeats, and which of them are tied with the best."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, overload
 
 import attrs
@@ -11,7 +12,7 @@ from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.tables import Kind, Table, Tabular
 from mnist_tracking._values.text import html_table, number, plural, printable
 from mnist_tracking.reading.scores import score
-from mnist_tracking.reading.statistics import SIGNIFICANCE, deviation, holm, interval, mean, welch
+from mnist_tracking.reading.statistics import SIGNIFICANCE, deviation, holm, interval, welch
 from mnist_tracking.reading.trial import Trial
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Group:
 
     @property
     def mean(self) -> float | None:
-        """The mean of the values; None if there are none."""
-        return mean(self.values) if self.values else None
+        """The mean of the values; None without any."""
+        return fmean(self.values) if self.values else None
 
     @property
     def std_dev(self) -> float | None:

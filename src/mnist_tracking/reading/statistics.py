@@ -8,22 +8,15 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from statistics import fmean, stdev
 
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
 
 
-def mean(values: Sequence[float]) -> float:
-    """Return the mean of at least one value."""
-    return math.fsum(values) / len(values)
-
-
 def deviation(values: Sequence[float]) -> float | None:
     """Return the sample standard deviation (n - 1); None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    centre = mean(values)
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+    return stdev(values) if len(values) > 1 else None
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -39,7 +32,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     if spread is None:
         return None
     half = t_quantile(len(values) - 1) * spread / math.sqrt(len(values))
-    return mean(values) - half, mean(values) + half
+    return fmean(values) - half, fmean(values) + half
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> float:
@@ -53,7 +46,7 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
         0.0419
     """
     parts = [(deviation(values) or 0.0) ** 2 / len(values) for values in (one, other)]
-    difference, total = mean(one) - mean(other), math.fsum(parts)
+    difference, total = fmean(one) - fmean(other), math.fsum(parts)
     if not total:
         return float(not difference)
     freedom = total**2 / math.fsum(
