@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypedDict, Unpack, cast
 
 import attrs
 
@@ -356,6 +356,17 @@ def trial_from_component(
         account=account,
         is_settled=is_settled,
     )
+
+
+TrialStatus = Literal["completed", "pruned", "stopped", "failed", "running"]
+"""How a trial has ended, where pruning is told apart from other stops; or that it has not."""
+
+_STATUSES: Mapping[str | None, TrialStatus] = {"Completed": "completed", "Stopped": "stopped", "Failed": "failed"}
+
+
+def status_of(trial: Trial) -> TrialStatus:
+    """Return how a trial has ended, or ``"running"``."""
+    return "pruned" if trial.is_pruned else _STATUSES.get(trial.status, "running")
 
 
 def is_trained(trial: Trial) -> bool:

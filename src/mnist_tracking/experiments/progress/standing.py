@@ -13,7 +13,7 @@ from mnist_tracking._values.sparkline import Curve
 from mnist_tracking._values.specs import JobSpec, Objective
 from mnist_tracking._values.text import duration, number, value_text
 from mnist_tracking.reading.scores import score
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, status_of
 
 __all__ = ["ENDS", "Planned", "Row", "Standing", "known_epochs", "roughly", "status_word"]
 
@@ -84,7 +84,7 @@ class Row:
 
     @property
     def values(self) -> str:
-        """The hyperparameters that it is labelled with; empty if there are none."""
+        """The hyperparameters that it is labelled with, as text."""
         return ", ".join(f"{name}={value_text(value)}" for name, value in self.point.items())
 
     def seconds(self, now: float) -> float:
@@ -201,7 +201,7 @@ class Standing:
         return row
 
     def _finish(self, row: Row, trial: Trial) -> None:
-        row.status = "pruned" if trial.is_pruned else str(trial.status).lower()
+        row.status = status_of(trial)
         row.last = {**row.last, **trial.last_values}
         if self._objective:
             row.value = score(trial, self._objective)
@@ -263,7 +263,7 @@ class Standing:
         return ", ".join(parts)
 
     def best_so_far(self) -> str:
-        """Return the best value so far, and what it was reached with; empty if there is none."""
+        """Return the best value so far, and what it was reached with; empty before the first one."""
         best = self.best
         if best is None or best.value is None:
             return ""

@@ -6,11 +6,11 @@ from statistics import fmean
 import attrs
 
 from mnist_tracking._values.specs import Objective
-from mnist_tracking.experiments.sweep.point import PointTraining, has_ended, state_of
+from mnist_tracking.experiments.sweep.point import PointTraining, has_ended
 from mnist_tracking.experiments.sweep.space import Point
-from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial, TrialStatus
+from mnist_tracking.experiments.sweep.strategies.protocol import SweepTrial
 from mnist_tracking.reading.scores import score
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, TrialStatus, status_of
 
 
 @attrs.frozen
@@ -75,5 +75,5 @@ class Configuration:
     @property
     def _status(self) -> TrialStatus:
         """How it has ended: as its first trial if that was pruned, else as its best one."""
-        statuses: list[TrialStatus] = [state_of(trial) for _, trial in sorted(self.trials.items())]
+        statuses: list[TrialStatus] = [status_of(trial) for _, trial in sorted(self.trials.items())]
         return "completed" if "completed" in statuses and not self.is_pruned else statuses[0]

@@ -1,6 +1,5 @@
 """PointTraining: the training of one trial of a sweep, by this program or by another one."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -23,7 +22,6 @@ from mnist_tracking.experiments.sweep.running import Running
 from mnist_tracking.experiments.sweep.scheduler import Cancelled, Scheduler
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.spec import SweepSpec
-from mnist_tracking.experiments.sweep.strategies.protocol import TrialStatus
 from mnist_tracking.reading.trial import Trial, trial_from_component
 
 
@@ -269,14 +267,6 @@ def belongs_to(trial: Trial, sweep: str, spec: SweepSpec) -> bool:
 def is_fault_of_infrastructure(trial: Trial, reason: str) -> bool:
     """Whether a trial failed, for that reason, or was stopped for lack of instances or by an internal error."""
     return is_fault_of_service(reason) or trial.stop_reason == "MaxWaitTimeExceeded"
-
-
-_STATES: Mapping[str | None, TrialStatus] = {"Completed": "completed", "Failed": "failed"}
-
-
-def state_of(trial: Trial) -> TrialStatus:
-    """Return how a trial has ended, as its strategy sees it."""
-    return "pruned" if trial.is_pruned else _STATES.get(trial.status, "stopped")
 
 
 def has_ended(trial: Trial) -> bool:

@@ -21,7 +21,7 @@ from mnist_tracking.experiments.observers import Observers, TrialObserver, check
 from mnist_tracking.experiments.progress import Showing, reporting
 from mnist_tracking.experiments.runner import ExperimentRunner
 from mnist_tracking.experiments.sweep.agenda import Agenda
-from mnist_tracking.experiments.sweep.point import Driver, belongs_to, has_ended, point_of, state_of, values_of
+from mnist_tracking.experiments.sweep.point import Driver, belongs_to, has_ended, point_of, values_of
 from mnist_tracking.experiments.sweep.recipe import Recipe
 from mnist_tracking.experiments.sweep.record import read_sweep, record_sweep, sweep_names, update_sweep
 from mnist_tracking.experiments.sweep.rules import Limits, StopRules
@@ -34,7 +34,7 @@ from mnist_tracking.experiments.sweep.strategies.make import PRUNERS, STRATEGIES
 from mnist_tracking.experiments.sweep.watching import watch_trials
 from mnist_tracking.reading.leaderboard import Leaderboard, including
 from mnist_tracking.reading.scores import score
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, status_of
 
 __all__ = ["HyperparameterSweep"]
 
@@ -423,7 +423,7 @@ class HyperparameterSweep:
                     number -= 1
                     value = score(trial, objective)
                     values = values_of(trial, objective)
-                    yield SweepTrial(number, point, state_of(trial), value=value, values=values)
+                    yield SweepTrial(number, point, status_of(trial), value=value, values=values)
 
     def _record(self) -> None:
         """Record what the sweep is, unless that is recorded already."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
@@ -17,14 +17,11 @@ from mnist_tracking.reading.lineage import Lineage
 from mnist_tracking.reading.report.curves import Curves, read_curves
 from mnist_tracking.reading.report.pictures import Shown, read_shown
 from mnist_tracking.reading.scores import score
-from mnist_tracking.reading.trial import Trial, logged_metrics
+from mnist_tracking.reading.trial import Trial, TrialStatus, logged_metrics, status_of
 
-__all__ = ["Contents", "Row", "State", "read_contents", "to_document"]
-
-State = Literal["completed", "pruned", "stopped", "failed", "running"]
+__all__ = ["Contents", "Row", "read_contents", "to_document"]
 
 SHADES = 5
-_STATES: dict[str | None, State] = {"Completed": "completed", "Stopped": "stopped", "Failed": "failed"}
 
 
 @attrs.frozen
@@ -45,7 +42,7 @@ class Row:
     trial: Trial
     value: float | None
     note: str
-    state: State
+    state: TrialStatus
     shade: int | None
 
 
@@ -124,15 +121,11 @@ def _rows(board: Leaderboard) -> tuple[Row, ...]:
             trial,
             value,
             board.note_of(trial),
-            _state(trial),
+            status_of(trial),
             None if value is None else place * SHADES // ranked,
         )
         for place, (trial, value) in enumerate(zip(board, values, strict=True))
     )
-
-
-def _state(trial: Trial) -> State:
-    return "pruned" if trial.is_pruned else _STATES.get(trial.status, "running")
 
 
 def _best(board: Leaderboard, rows: Sequence[Row]) -> tuple[Row | None, str]:

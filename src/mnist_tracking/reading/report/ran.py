@@ -6,11 +6,11 @@ from typing import get_args
 
 from mnist_tracking._values.json import to_json
 from mnist_tracking._values.text import plural
-from mnist_tracking.reading.report.contents import Contents, Row, State
+from mnist_tracking.reading.report.contents import Contents, Row
 from mnist_tracking.reading.report.markup import Markup, element, joined
 from mnist_tracking.reading.report.parts import data_table, facts_table, scrolling, sentence, total
 from mnist_tracking.reading.report.table import cost_text, duration_text
-from mnist_tracking.reading.trial import Trial
+from mnist_tracking.reading.trial import Trial, TrialStatus
 
 __all__ = ["code", "cost", "failures"]
 
@@ -74,7 +74,7 @@ def _unknown(trials: list[Trial]) -> Markup:
 
 def cost(contents: Contents) -> Markup:
     """Return how long trials took, and what they cost."""
-    groups = {state: [row for row in contents.rows if row.state == state] for state in get_args(State)}
+    groups = {state: [row for row in contents.rows if row.state == state] for state in get_args(TrialStatus)}
     rows = [_spent(state, rows) for state, rows in groups.items() if rows]
     if len(rows) > 1:
         rows.append(_spent("all", contents.rows))

@@ -9,12 +9,13 @@ from mnist_tracking.reading.groups import Groups, shown_rows
 from mnist_tracking.reading.lineage import overview
 from mnist_tracking.reading.report.best import best_trial
 from mnist_tracking.reading.report.charts import curve_chart, parallel_chart, scatter_chart
-from mnist_tracking.reading.report.contents import Contents, State
+from mnist_tracking.reading.report.contents import Contents
 from mnist_tracking.reading.report.graph import graph
 from mnist_tracking.reading.report.markup import Markup, element, joined
 from mnist_tracking.reading.report.parts import data_table, details, scrolling, sentence, total
 from mnist_tracking.reading.report.ran import code, cost, failures
 from mnist_tracking.reading.report.table import board_table, cost_text, duration_text
+from mnist_tracking.reading.trial import TrialStatus
 
 __all__ = ["SECTIONS", "figures"]
 
@@ -28,7 +29,7 @@ def figures(contents: Contents) -> Markup:
     if best is not None and objective is not None and best.value is not None:
         found.append((f"best {objective.metric}", number(best.value), best.trial.name))
     counts = Counter(row.state for row in rows)
-    detail = ", ".join(f"{counts[state]} {state}" for state in get_args(State) if counts[state])
+    detail = ", ".join(f"{counts[state]} {state}" for state in get_args(TrialStatus) if counts[state])
     found.append(("trials", f"{len(rows):,}", detail))
     found.append(("training time", duration_text(total(row.trial.duration_s for row in rows)) or "-", "all trials"))
     if (dollars := total(row.trial.cost for row in rows)) is not None:

@@ -9,8 +9,9 @@ import attrs
 from mnist_tracking._values.recordable import as_text
 from mnist_tracking._values.text import duration, number
 from mnist_tracking.reading.report.axes import is_number
-from mnist_tracking.reading.report.contents import Contents, Row, State
+from mnist_tracking.reading.report.contents import Contents, Row
 from mnist_tracking.reading.report.markup import Markup, element, joined, text
+from mnist_tracking.reading.trial import TrialStatus
 
 __all__ = ["board_table", "cost_text", "duration_text"]
 
@@ -149,7 +150,7 @@ def _cell(column: _Column, row: Row) -> Markup:
 def _controls(contents: Contents) -> Markup:
     """Return the filters; a script shows them, since they need it."""
     counts = Counter(row.state for row in contents.rows)
-    chips = [_chip(state, counts[state]) for state in get_args(State) if counts[state]]
+    chips = [_chip(state, counts[state]) for state in get_args(TrialStatus) if counts[state]]
     search = element("input", type="search", id="filter", autocomplete="off", placeholder="name, status or value")
     return element(
         "div",

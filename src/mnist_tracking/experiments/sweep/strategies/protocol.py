@@ -1,15 +1,14 @@
 """Strategy, which chooses the points of a sweep and stops its trials, and SweepTrial, a trial as it sees one."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 import attrs
 
 from mnist_tracking._values.records import ParameterValue, own_copy
+from mnist_tracking.reading.trial import TrialStatus
 
-__all__ = ["Strategy", "SweepTrial", "TrialStatus"]
-
-TrialStatus = Literal["running", "completed", "pruned", "stopped", "failed"]
+__all__ = ["Strategy", "SweepTrial"]
 
 
 def _by_step(values: Mapping[int, float]) -> Mapping[int, float]:

@@ -19,8 +19,9 @@ from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.dimensions import Fixed
 from mnist_tracking.experiments.sweep.space import Point, Space
 from mnist_tracking.experiments.sweep.strategies.points import TriedPoints
-from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial, TrialStatus
+from mnist_tracking.experiments.sweep.strategies.protocol import Strategy, SweepTrial
 from mnist_tracking.experiments.sweep.strategies.study import SweepStudy, encoded, end_trial, suggest
+from mnist_tracking.reading.trial import TrialStatus
 
 __all__ = ["Search"]
 
@@ -40,10 +41,11 @@ class Search:
     Tries the points that a sampler of Optuna proposes: first the points to try first, and no point twice.
 
     **Reproducible.** A sampler's random numbers follow from the seed and the number of trials in its study. One trial
-    at a time, the same seed proposes the same points, also if a new object is told all trials before each `ask`. A
-    sampler that keeps its state beside the trials, such as CMA-ES, is made to propose the points of those trials again.
+    at a time, the same seed proposes the same points, also from a new object for each `ask`, which `tell` has shown all
+    trials. A sampler that keeps its state beside the trials, such as CMA-ES, is made to propose the points of those
+    trials again.
 
-    **Threads.** `tell` never waits; `ask` takes in what was told, and is called by one thread at a time.
+    **Threads.** `tell` never waits; `ask` takes in its trials, and is called by one thread at a time.
 
     Args:
         sampler: The sampler.
