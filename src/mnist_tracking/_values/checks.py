@@ -4,15 +4,29 @@ Checks of arguments, before anything is sent: paths, names, times, counts, choic
 Standard library only: this module travels with training jobs.
 """
 
+import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from mnist_tracking._values.text import short_repr
 from mnist_tracking.errors import ConfigError
+
+
+def is_instance(value: object, module: str, *classes: str) -> bool:
+    """Whether a value is of a class of another library, which only a program that has imported it can have."""
+    found = sys.modules.get(module)
+    return found is not None and isinstance(value, tuple(getattr(found, name) for name in classes))
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number, and not True or False."""
+    is_finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return is_finite and not isinstance(value, bool)
 
 
 def check_path(name: str, path: object) -> Path:

@@ -4,7 +4,6 @@ import difflib
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
@@ -20,6 +19,7 @@ from mnist_tracking._values.checks import (
     check_strings,
     copied,
     is_in_s3,
+    is_instance,
     path_text,
     path_texts,
 )
@@ -300,7 +300,7 @@ def check_inputs(inputs: Mapping[str, object]) -> None:
         if is_local(given):
             if not os.path.exists(given):
                 raise ConfigError(f"The input {channel!r} does not exist: {str(given)!r} is not a file or folder.")
-        elif not is_in_s3(given) and not _is_of_sdk(given):
+        elif not is_in_s3(given) and not is_instance(given, "sagemaker.inputs", "TrainingInput", "FileSystemInput"):
             raise ConfigError(
                 f"The input {channel!r} is {short_repr(given)}; expected an S3 location, 's3://bucket/prefix', the "
                 "path of a folder or file, or an input of sagemaker.inputs."
@@ -324,12 +324,6 @@ def check_cases(what: str, names: Iterable[str], variable: str) -> None:
                 f"The {what} names {other!r} and {name!r} differ in case alone: in the job, both would be "
                 f"{variable}_{name.upper()}."
             )
-
-
-def _is_of_sdk(value: object) -> bool:
-    """Whether a value is one of the SDK's inputs, which only a program that has imported the SDK can have."""
-    inputs: Any = sys.modules.get("sagemaker.inputs")
-    return inputs is not None and isinstance(value, inputs.TrainingInput | inputs.FileSystemInput)
 
 
 def _check_git(estimator: Mapping[str, object]) -> None:

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
+from mnist_tracking._values.checks import is_number
 from mnist_tracking._values.optuna_log import experimental, quiet
 from mnist_tracking._values.recordable import as_text, comparable
 from mnist_tracking._values.records import ParameterValue
@@ -88,18 +89,14 @@ def _distribution(values: Sequence[ParameterValue]) -> "BaseDistribution | None"
 
     if len({comparable(value) for value in values}) < 2:
         return None
-    if not all(map(_is_number, values)):
+    if not all(map(is_number, values)):
         return CategoricalDistribution(sorted({as_text(value) for value in values}))
-    numbers = [value for value in values if _is_number(value)]
+    numbers = [value for value in values if is_number(value)]
     low, high = min(numbers), max(numbers)
     is_log = low > 0 and high / low >= _WIDE
     if all(isinstance(number, int) for number in numbers):
         return IntDistribution(int(low), int(high), log=is_log)
     return FloatDistribution(float(low), float(high), log=is_log)
-
-
-def _is_number(value: ParameterValue) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _encoded(value: ParameterValue, distribution: "BaseDistribution") -> object:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import attrs
 
+from mnist_tracking._values.checks import is_number
 from mnist_tracking._values.recordable import as_text, comparable, python_scalar
 from mnist_tracking._values.records import ParameterValue
 from mnist_tracking._values.text import ellipsize, number, short_repr
@@ -66,7 +67,7 @@ class Uniform:
 
     def contains(self, value: object) -> bool:
         """Whether a value is in the range, and on its grid if it has one."""
-        if not _is_number(value) or not self.low <= value <= self.high:
+        if not is_number(value) or not self.low <= value <= self.high:
             return False
         if self.step is None:
             return True
@@ -129,7 +130,7 @@ class Integers:
 
     def contains(self, value: object) -> bool:
         """Whether a value is one of the integers."""
-        if not _is_number(value) or value != int(value) or not self.low <= value <= self.high:
+        if not is_number(value) or value != int(value) or not self.low <= value <= self.high:
             return False
         return (int(value) - self.low) % self.step == 0
 
@@ -157,7 +158,7 @@ class Choice:
         values: The values, in the order of a grid; lists and mappings may be among them.
 
     Raises:
-        ConfigError: If there are none, too many, or the same value twice.
+        ConfigError: If *values* is empty, or has the same value twice.
     """
 
     values: tuple[ParameterValue, ...]
@@ -289,7 +290,7 @@ def choice(values: Iterable[ParameterValue]) -> Choice:
         values: Scalars, lists or mappings.
 
     Raises:
-        ConfigError: If they are not a list, there are none, or a value occurs twice.
+        ConfigError: If *values* is not a list, is empty or too long, or has the same value twice.
 
     Example:
         >>> choice(["sgd", "adam"]).size
@@ -317,11 +318,6 @@ def fixed(value: ParameterValue) -> Fixed:
         1
     """
     return Fixed(value)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    is_finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    return is_finite and not isinstance(value, bool)
 
 
 def _range(low: float, high: float, step: float | None, *, is_log: bool) -> str:

@@ -1,13 +1,14 @@
 """Dimensions of other libraries: Optuna's distributions, and the parameters of SageMaker's own tuner."""
 
-import sys
 from typing import Any
 
+from mnist_tracking._values.checks import is_instance
 from mnist_tracking.errors import ConfigError
 from mnist_tracking.experiments.sweep.dimensions import Dimension, choice, integers, loguniform, uniform
 
 __all__ = ["from_foreign"]
 
+_OPTUNA, _SDK = "optuna.distributions", "sagemaker.parameter"
 _LINEAR, _LOGARITHMIC = ("Auto", "Linear"), "Logarithmic"
 
 
@@ -20,27 +21,23 @@ def from_foreign(value: object) -> Dimension | None:
     Raises:
         ConfigError: If it has no equivalent.
     """
-    optuna: Any = sys.modules.get("optuna.distributions")
-    if optuna is not None and isinstance(value, optuna.BaseDistribution):
-        return _from_optuna(optuna, value)
-    sdk: Any = sys.modules.get("sagemaker.parameter")
-    if sdk is not None and isinstance(value, sdk.ParameterRange):
-        return _from_sdk(sdk, value)
-    return None
+    if is_instance(value, _OPTUNA, "BaseDistribution"):
+        return _from_optuna(value)
+    return _from_sdk(value) if is_instance(value, _SDK, "ParameterRange") else None
 
 
-def _from_optuna(optuna: Any, given: Any) -> Dimension:
-    if isinstance(given, optuna.CategoricalDistribution):
+def _from_optuna(given: Any) -> Dimension:
+    if is_instance(given, _OPTUNA, "CategoricalDistribution"):
         return choice(given.choices)
-    if isinstance(given, optuna.IntDistribution):
+    if is_instance(given, _OPTUNA, "IntDistribution"):
         return integers(given.low, given.high, step=given.step, log=given.log)
-    if isinstance(given, optuna.FloatDistribution):
+    if is_instance(given, _OPTUNA, "FloatDistribution"):
         return loguniform(given.low, given.high) if given.log else uniform(given.low, given.high, step=given.step)
     raise ConfigError(f"{given!r} is not supported; expected a float, an int or a categorical distribution.")
 
 
-def _from_sdk(sdk: Any, given: Any) -> Dimension:
-    if isinstance(given, sdk.CategoricalParameter):
+def _from_sdk(given: Any) -> Dimension:
+    if is_instance(given, _SDK, "CategoricalParameter"):
         return choice(given.values)
     if given.scaling_type not in (*_LINEAR, _LOGARITHMIC):
         raise ConfigError(
@@ -48,6 +45,6 @@ def _from_sdk(sdk: Any, given: Any) -> Dimension:
             f"{_LOGARITHMIC!r}. Search 1 - x on a logarithmic scale instead, and compute x in the script."
         )
     is_log, low, high = given.scaling_type == _LOGARITHMIC, given.min_value, given.max_value
-    if isinstance(given, sdk.IntegerParameter):
+    if is_instance(given, _SDK, "IntegerParameter"):
         return integers(low, high, log=is_log)
     return loguniform(low, high) if is_log else uniform(low, high)

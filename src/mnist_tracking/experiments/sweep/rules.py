@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import attrs
 
-from mnist_tracking._values.checks import check_count
+from mnist_tracking._values.checks import check_count, is_number
 from mnist_tracking._values.specs import Goal
 from mnist_tracking._values.text import duration, ellipsize, number, plural, short_repr
 from mnist_tracking.errors import ConfigError
@@ -75,8 +75,7 @@ class StopRules:
 def _check_number(name: str, value: object, expected: str, *, is_positive: bool) -> None:
     if value is None:
         return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not isinstance(value, int | float) or not is_number or (is_positive and value <= 0):
+    if not is_number(value) or (is_positive and value <= 0):
         raise ConfigError(f"{name}={short_repr(value)}; expected {expected}.")
 
 

@@ -2,10 +2,10 @@
 
 import copy
 import random
-import sys
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, TypeVar, cast
 
+from mnist_tracking._values.checks import is_instance
 from mnist_tracking._values.specs import Objective
 from mnist_tracking._values.text import did_you_mean, short_repr
 from mnist_tracking.errors import ConfigError, MissingDependencyError
@@ -138,17 +138,11 @@ def _copied(what: str, given: T) -> T:
 
 
 def _is_sampler(value: object) -> "TypeGuard[BaseSampler]":
-    return _is_of_optuna(value, "samplers", "BaseSampler")
+    return is_instance(value, "optuna.samplers", "BaseSampler")
 
 
 def _is_pruner(value: object) -> "TypeGuard[BasePruner]":
-    return _is_of_optuna(value, "pruners", "BasePruner")
-
-
-def _is_of_optuna(value: object, module: str, name: str) -> bool:
-    """Whether a value is an instance of a class of Optuna, which only a program that has imported Optuna can have."""
-    classes: Any = sys.modules.get(f"optuna.{module}")
-    return classes is not None and isinstance(value, getattr(classes, name))
+    return is_instance(value, "optuna.pruners", "BasePruner")
 
 
 def _check_optuna() -> None:
