@@ -194,7 +194,7 @@ class SearchOptions:
         Return the space.
 
         Raises:
-            click.UsageError: If there is none, or more than one.
+            click.UsageError: If no space is given, or more than one.
             ConfigError: If it is wrong.
         """
         from mnist_tracking.experiments.sweep.space import Space

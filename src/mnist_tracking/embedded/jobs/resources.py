@@ -108,7 +108,7 @@ def find_gpus(count: int | None = None) -> tuple[str, ...]:
 
 
 def _named(visible: str) -> tuple[str, ...]:
-    """Return the GPUs of ``CUDA_VISIBLE_DEVICES``: those before the first one that is none, as CUDA reads it."""
+    """Return the GPUs of ``CUDA_VISIBLE_DEVICES``: those before the first invalid one, as CUDA reads it."""
     names = (name.strip() for name in visible.split(","))
     return tuple(itertools.takewhile(lambda name: name and not name.startswith("-"), names))
 

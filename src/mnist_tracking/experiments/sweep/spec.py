@@ -101,7 +101,7 @@ class SweepSpec:
 
     def strategy_for(self, job: JobSpec, seed: int | None = None) -> Strategy:
         """
-        Return a new strategy for it, which has not been told of any trial.
+        Return a new strategy for it, which does not know of any trial.
 
         Args:
             job: The job that trains its trials.

@@ -23,7 +23,7 @@ def details(summary: str, *children: object) -> Markup:
 
 
 def facts_table(title: str, values: Mapping[str, str]) -> Markup:
-    """Return names and values below each other; nothing if there are none."""
+    """Return names and values below each other; nothing for an empty mapping."""
     rows = (element("tr", element("th", name, scope="row"), element("td", value)) for name, value in values.items())
     return element("table", element("caption", title), element("tbody", *rows), class_="facts") if values else Markup()
 
