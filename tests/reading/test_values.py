@@ -1,6 +1,6 @@
 """The values of parameters are read back as they were given, and filters agree with what is read back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,8 +8,12 @@ import pytest
 from tests.support.sent import count_calls
 
 from mnist_tracking import ConfigError, ExperimentRunner, JobSpec, Leaderboard, Workspace, where
+from mnist_tracking._aws.convert import component_of_job
+from mnist_tracking._aws.experiments import read_component
+from mnist_tracking._aws.jobs import describe_job
 from mnist_tracking._aws.sdk import quiet
 from mnist_tracking._values.recordable import ParameterValue, same_value
+from mnist_tracking.reading.trial import trial_from_component
 
 VALUES: tuple[ParameterValue, ...] = (
     *(2, 2.0, 0.1, 2**53, 2**53 + 1, 2**60, 2**60 + 1, 2.0**60, 10**400),
@@ -118,11 +122,10 @@ def test_frames_have_typed_columns_in_the_order_of_their_names(workspace: Worksp
     assert str(found["created"].dtype) == "datetime64[us, UTC]"
 
 
-def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
-    workspace: Workspace, runner: ExperimentRunner, tmp_path: Path
-) -> None:
-    """Their components have numbers alone; the jobs have what was given, and one search returns them all."""
-    given = {"epochs": 2, "lr": 2.0, "seed": 2**60 + 1, "half": 0.5, "name": "2"}
+@pytest.fixture
+def of_the_sdk(workspace: Workspace, runner: ExperimentRunner, tmp_path: Path) -> dict[str, ParameterValue]:
+    """What three jobs were given that the SDK has started: their components have numbers alone."""
+    given: dict[str, ParameterValue] = {"epochs": 2, "lr": 2.0, "seed": 2**60 + 1, "half": 0.5, "name": "2"}
     code = tmp_path / "code"  # beside the home, which the SDK would pack while jobs run in it
     code.mkdir()
     (code / "train.py").write_text("")
@@ -142,12 +145,31 @@ def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
                 hyperparameters=dict(given),  # which the SDK changes
                 sagemaker_session=workspace.sagemaker_session,
             ).fit(job_name=f"job-{number}", experiment_config={"TrialName": f"trial-{number}"}, wait=False)
+    return given
+
+
+def exactly(values: Mapping[str, ParameterValue]) -> dict[str, str]:
+    return {name: repr(value) for name, value in values.items()}
+
+
+def test_hyperparameters_of_jobs_that_the_sdk_started_are_exact(
+    workspace: Workspace, of_the_sdk: dict[str, ParameterValue]
+) -> None:
+    """The jobs have what was given, and one search returns them all."""
     searches = count_calls(workspace, "Search")
 
     board = Leaderboard.load(workspace, "lines")
 
     assert len(searches) == 2
     for trial in (*board, workspace.trial("trial-0")):
-        assert {name: repr(value) for name, value in trial.hyperparameters.items()} == {
-            name: repr(value) for name, value in given.items()
-        }
+        assert exactly(trial.hyperparameters) == exactly(of_the_sdk)
+
+
+def test_they_are_exact_also_where_search_does_not_show_their_components(
+    workspace: Workspace, of_the_sdk: dict[str, ParameterValue]
+) -> None:
+    """One that is read by Describe, as after a change of its status; and one that SageMaker has not created yet."""
+    job = describe_job(workspace, "job-0")
+    for component in (read_component(workspace, "job-0-aws-training-job"), component_of_job(job)):
+        found = trial_from_component(workspace, component, "trial-0", "lines")
+        assert exactly(found.hyperparameters) == exactly(of_the_sdk)

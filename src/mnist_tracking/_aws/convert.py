@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mnist_tracking._values.arguments import PROGRAM
-from mnist_tracking._values.exact import from_number, take_exact
+from mnist_tracking._values.exact import EXACT, from_number, is_lost, take_exact
 from mnist_tracking._values.markers import RESERVED
 from mnist_tracking._values.provenance import take_provenance
 from mnist_tracking._values.recordable import container_in
@@ -140,10 +140,23 @@ def component_of_job(job: Mapping[str, Any]) -> Component:
             "Parameters": {
                 **_instances(job["ResourceConfig"]),
                 **{name: _hyperparameter(value) for name, value in job.get("HyperParameters", {}).items()},
+                **exact_given(job.get("HyperParameters", {})),
             },
             "OutputArtifacts": model,
         }
     )
+
+
+def exact_given(hyperparameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the parameters that preserve what a job was given, as `exact_parameters` does for what is recorded."""
+    return {f"{EXACT}{name}": {"StringValue": text} for name, text in hyperparameters.items() if _is_lost(text)}
+
+
+def _is_lost(text: str) -> bool:
+    try:
+        return is_lost(json.loads(text))
+    except ValueError:
+        return False
 
 
 def _instances(resources: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

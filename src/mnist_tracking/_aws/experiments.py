@@ -12,12 +12,12 @@ from mnist_tracking._aws.convert import (
     JOB_TAG,
     OBJECTIVE_TAG,
     TRAINING,
-    component_from_aws,
     experiment_from_aws,
     metadata_to_aws,
     tags_to_aws,
 )
 from mnist_tracking._aws.errors import described, if_exists, is_missing, is_taken, translated
+from mnist_tracking._aws.hyperparameters import exact_component
 from mnist_tracking._aws.sdk import quiet_experiments
 from mnist_tracking._aws.tags import add_tags, tags_of
 from mnist_tracking._aws.waiting import is_settled
@@ -317,8 +317,9 @@ def component_statuses(account: Account, trial: str) -> dict[str, Status | None]
 
 def read_component(account: Account, name: str) -> Component:
     """Read one component, without its trials and tags; unlike Search, this never lags."""
+    client = account.client("sagemaker")
     with translated():
-        return component_from_aws(account.client("sagemaker").describe_trial_component(TrialComponentName=name))
+        return exact_component(client, client.describe_trial_component(TrialComponentName=name))
 
 
 def read_whole_component(account: Account, name: str) -> Component:

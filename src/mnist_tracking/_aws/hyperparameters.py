@@ -1,13 +1,11 @@
 """The exact hyperparameters of jobs that other tools started, which their components do not preserve."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from mnist_tracking._aws.convert import JOB_COMPONENT, component_from_aws
-from mnist_tracking._aws.errors import translated
-from mnist_tracking._values.exact import EXACT, is_lost
+from mnist_tracking._aws.convert import JOB_COMPONENT, component_from_aws, exact_given
+from mnist_tracking._aws.errors import if_exists, translated
 from mnist_tracking._values.provenance import JOB_CODE
 from mnist_tracking._values.records import Component
 
@@ -27,8 +25,19 @@ def exact_components(client: Any, results: Iterable[Mapping[str, Any]]) -> Itera
     while found := [result["TrialComponent"] for result in islice(pending, _PAGE)]:
         given = _hyperparameters(client, [name for item in found if (name := _uncertain_job(item))])
         for item in found:
-            exact = _exact(given.get(_uncertain_job(item) or "", {}))
-            yield component_from_aws({**item, "Parameters": {**item.get("Parameters", {}), **exact}})
+            yield _with_exact(item, given.get(_uncertain_job(item) or "", {}))
+
+
+def exact_component(client: Any, described: Mapping[str, Any]) -> Component:
+    """Convert a trial component, as DescribeTrialComponent returns it; its job is described if that is needed."""
+    job = _uncertain_job(described)
+    found = None if job is None else if_exists(lambda: client.describe_training_job(TrainingJobName=job))
+    return _with_exact(described, (found or {}).get("HyperParameters", {}))
+
+
+def _with_exact(component: Mapping[str, Any], given: Mapping[str, str]) -> Component:
+    """Convert a trial component whose job was given these hyperparameters."""
+    return component_from_aws({**component, "Parameters": {**component.get("Parameters", {}), **exact_given(given)}})
 
 
 def _uncertain_job(component: Mapping[str, Any]) -> str | None:
@@ -53,15 +62,3 @@ def _hyperparameters(client: Any, jobs: list[str]) -> dict[str, Mapping[str, str
         )
     described = (result["TrainingJob"] for result in found["Results"])
     return {job["TrainingJobName"]: job.get("HyperParameters", {}) for job in described}
-
-
-def _exact(given: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the parameters that preserve exact values, as `exact_parameters` does for components of this library."""
-    return {f"{EXACT}{name}": {"StringValue": text} for name, text in given.items() if _is_lost(text)}
-
-
-def _is_lost(text: str) -> bool:
-    try:
-        return is_lost(json.loads(text))
-    except ValueError:
-        return False
